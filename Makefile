@@ -1,0 +1,59 @@
+# The commands people use. They need only git, make and Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export MPLBACKEND := Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast check viz lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install what is pinned into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "Face Forgery needs Python 3.11 or newer, this is %d.%d; name another one: make PYTHON=python3.12 setup" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## Train, judge and use a detector on the drawn demo set
+	$(BIN)/kedro run
+	@echo
+	@echo "Done. The report:          data/08_reporting/report.html"
+	@echo "The metrics:               data/08_reporting/metrics.json"
+	@echo "The detector:              data/06_models/detector/"
+	@echo "The submission:            data/07_model_output/submission.csv"
+	@echo "Your own pictures:         $(BIN)/kedro run --pipeline inference --params inference.images=FOLDER"
+	@echo "Look at the pipelines:     make viz"
+	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"
+
+test: setup ## Run all tests (no GPU, no network)
+	$(BIN)/python -m pytest -n 2
+
+test-fast: setup ## Run the tests that take under ten seconds each
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+check: setup ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+viz: setup ## Open the pipelines in a browser
+	$(BIN)/kedro viz run
+
+lock: setup ## Pin the newest versions that fit pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
+
+clean: ## Remove everything a run writes (keeps the demo set)
+	find data -mindepth 2 -path data/01_raw -prune -o -type f ! -name .gitkeep -print0 | xargs -0 rm -f
+	rm -rf mlflow.db mlruns build .viz

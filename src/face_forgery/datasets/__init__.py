@@ -1,0 +1,1 @@
+"""Kedro I/O adapters: how values become files and come back."""

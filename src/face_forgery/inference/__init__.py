@@ -1,0 +1,1 @@
+"""From a detector to verdicts and submissions."""

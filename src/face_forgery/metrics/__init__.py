@@ -1,0 +1,1 @@
+"""Metrics on whole score vectors: arrays in, numbers out."""

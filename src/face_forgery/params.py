@@ -1,0 +1,300 @@
+"""Every knob of the project: one model per section of the parameters.
+
+Values live in ``conf/``; this file holds only names, units and rules.
+"""
+
+import math
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class ParameterError(ValueError):
+    """The parameters cannot be used; the message lists every fault and the nearest names."""
+
+
+class Params(BaseModel):
+    """Base model: an unknown key is an error, a value never changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataParams(Params):
+    """Where the labels and the images are. Every name is relative to ``root``."""
+
+    root: str = Field(description="The folder that holds the label files and the image folders.")
+    train_labels: str = Field(
+        description="A label file, or a folder with one sub-folder a class (real/, fake/)."
+    )
+    train_images: str = Field(description="The folder that `img_name` of the labels starts from.")
+    val_labels: str | None = Field(description="null: split off the training set by group.")
+    val_images: str | None
+    test_labels: str | None = Field(description="null: the submission covers validation.")
+    test_images: str | None
+
+    @model_validator(mode="after")
+    def _labels_come_with_images(self) -> Self:
+        for name in ("val", "test"):
+            if getattr(self, f"{name}_labels") and not getattr(self, f"{name}_images"):
+                raise ValueError(f"{name}_labels is set but {name}_images is null; name the folder")
+        return self
+
+
+class ColumnNames(Params):
+    """What the columns of a label CSV are called; the last three may be absent from the file."""
+
+    img_name: str
+    target: str
+    group: str
+    kind: str
+    source: str
+
+
+class IngestionParams(Params):
+    """How label files are read and images inspected."""
+
+    max_rejected: Probability = Field(
+        description="Largest share of unreadable images that a labelled set may have."
+    )
+    num_workers: int = Field(ge=0, description="Processes that read headers; 0: this process.")
+    columns: ColumnNames
+    class_folders: dict[str, Literal[0, 1]] = Field(
+        description="Folder name (lower case) -> target, for a folder a class."
+    )
+
+
+class SplittingParams(Params):
+    """How validation is set apart, and what counts as a leak between the two sides."""
+
+    val_fraction: Fraction = Field(description="Of the images, whole groups together.")
+    num_folds: int | None = Field(ge=2, description="null: one split by val_fraction.")
+    fold: int = Field(ge=0, description="Which of the folds is validation, from 0.")
+    seed: int = Field(ge=0)
+    near_duplicate_bits: int = Field(
+        ge=0, le=16, description="Largest Hamming distance of two 64-bit perceptual hashes."
+    )
+    leaks: Literal["refuse", "drop_from_train"] = Field(
+        description="What happens when train and val share an image or a group."
+    )
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.num_folds is None and self.fold != 0:
+            raise ValueError(f"fold={self.fold} has no effect while num_folds is null")
+        if self.num_folds is not None and self.fold >= self.num_folds:
+            raise ValueError(f"fold={self.fold} does not exist; num_folds={self.num_folds}")
+        return self
+
+
+class ModelParams(Params):
+    """The network: any timm backbone with two logits."""
+
+    backbone: str = Field(description="A timm model name.")
+    pretrained: bool = Field(description="true: the model hub's weights.")
+    weights: str | None = Field(description="A local .safetensors or .pth in place of the hub.")
+    options: dict[str, Any] = Field(description="Handed to timm.create_model.")
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> Self:
+        if self.pretrained and self.weights is not None:
+            raise ValueError(
+                f"pretrained=true asks for the hub's weights and weights={self.weights!r} for a "
+                "local file; set pretrained=false or weights=null"
+            )
+        reserved = sorted({"num_classes", "pretrained", "model_name"} & set(self.options))
+        if reserved:
+            raise ValueError(f"options must not hold {reserved}: they are set by the project")
+        return self
+
+
+class PreprocessingParams(Params):
+    """What every image goes through, in training and everywhere else. Stored in the detector."""
+
+    image_size: int = Field(ge=32, le=2048, description="Pixels; the network's square input.")
+    interpolation: Literal["bilinear", "bicubic"]
+
+
+class AugmentationParams(Params):
+    """Random changes of training images: pixels only, the same for both classes."""
+
+    horizontal_flip: Probability
+    vertical_flip: Probability
+    crop_scale: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        description="Smallest share of the area that a random crop keeps; 1 = no cropping."
+    )
+    color_jitter: float = Field(
+        ge=0.0, le=1.0, description="Largest relative change of brightness, contrast, saturation."
+    )
+    jpeg: Probability
+    jpeg_quality: tuple[int, int] = Field(description="Lowest and highest quality drawn.")
+    blur: Probability
+    blur_sigma: tuple[float, float] = Field(description="Pixels of the network's input.")
+    noise: Probability
+    noise_sigma: tuple[float, float] = Field(description="Standard deviation, 0 to 255.")
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Self:
+        for name in ("jpeg_quality", "blur_sigma", "noise_sigma"):
+            low, high = getattr(self, name)
+            if low > high or low < 0 or not math.isfinite(high):
+                raise ValueError(f"{name}=[{low}, {high}] is not an ascending range from 0")
+        if not (self.jpeg_quality[0] >= 1 and self.jpeg_quality[1] <= 100):
+            raise ValueError(f"jpeg_quality={list(self.jpeg_quality)} leaves 1 to 100")
+        return self
+
+
+class OptimizerParams(Params):
+    """The optimizer, by its usual name."""
+
+    name: Literal["adamw", "adam", "sgd"]
+    learning_rate: Rate = Field(description="Peak rate, reached after warm-up.")
+    weight_decay: float = Field(ge=0.0, allow_inf_nan=False)
+
+
+class ScheduleParams(Params):
+    """How the learning rate moves after warm-up."""
+
+    name: Literal["cosine", "step", "constant"]
+    step_epochs: int | None = Field(ge=1, description="step only: epochs between two drops.")
+    gamma: float | None = Field(gt=0.0, le=1.0, description="step only: factor of each drop.")
+
+    @model_validator(mode="after")
+    def _step_has_its_numbers(self) -> Self:
+        given = (self.step_epochs is not None, self.gamma is not None)
+        if self.name == "step" and not all(given):
+            raise ValueError("schedule.name=step needs step_epochs and gamma")
+        if self.name != "step" and any(given):
+            raise ValueError(f"step_epochs and gamma have no effect with name={self.name}")
+        return self
+
+
+class TrainingParams(Params):
+    """Everything else that changes the trained weights."""
+
+    seed: int = Field(ge=0)
+    epochs: int = Field(ge=1)
+    warmup_epochs: int = Field(ge=0)
+    batch_size: int = Field(ge=1)
+    num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        description="auto: bfloat16 where the device computes it natively, else float32."
+    )
+    grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
+    optimizer: OptimizerParams
+    schedule: ScheduleParams
+    resume: bool = Field(description="Continue from the last whole epoch of the same run.")
+
+    @model_validator(mode="after")
+    def _warmup_ends_before_training_does(self) -> Self:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs={self.warmup_epochs} leaves no epoch at full rate "
+                f"(epochs={self.epochs}); lower warmup_epochs or raise epochs"
+            )
+        return self
+
+
+class ScoringParams(Params):
+    """How images are scored; neither value changes a score."""
+
+    batch_size: int = Field(ge=1)
+    num_workers: int = Field(ge=0)
+
+
+class EvaluationParams(Params):
+    """How scores are judged."""
+
+    seed: int = Field(ge=0)
+    num_resamples: int = Field(ge=100, description="Bootstrap resamples.")
+    confidence: Fraction = Field(description="Of the intervals.")
+    ece_bins: int = Field(ge=2)
+    target_fpr: Fraction = Field(description="Share of real images that may be called fake.")
+    target_fnr: Fraction = Field(description="Share of forgeries that may be called real.")
+
+
+class SubmissionParams(Params):
+    """How a submission is written."""
+
+    unreadable_score: Probability | None = Field(
+        description="Score of an image that cannot be read; null: such an image is an error."
+    )
+
+
+class InferenceParams(Params):
+    """Whose pictures are judged."""
+
+    images: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
+
+
+class DemoDataParams(Params):
+    """The drawn set: how many faces, how large, where."""
+
+    root: str = Field(description="The folder to write; it must be empty or a drawn set.")
+    train_images: int = Field(ge=2)
+    val_images: int = Field(ge=2)
+    test_images: int = Field(ge=0)
+    image_size: int = Field(ge=64, le=1024, description="Pixels.")
+    seed: int = Field(ge=0)
+    num_workers: int = Field(ge=0, description="Processes; does not change the images.")
+
+
+class Parameters(Params):
+    """The whole of the parameters, as `kedro run` sees them."""
+
+    data: DataParams
+    ingestion: IngestionParams
+    splitting: SplittingParams
+    model: ModelParams
+    preprocessing: PreprocessingParams
+    augmentation: AugmentationParams
+    training: TrainingParams
+    scoring: ScoringParams
+    evaluation: EvaluationParams
+    submission: SubmissionParams
+    inference: InferenceParams
+    demo_data: DemoDataParams
+
+
+def check_parameters(values: dict[str, Any]) -> Parameters:
+    """Return the parameters typed, or say everything that is wrong with them at once.
+
+    Args:
+        values: The nested mapping that the configuration holds.
+
+    Raises:
+        ParameterError: One line a fault: the dotted name, the rule, and for an unknown name the
+            nearest known ones.
+    """
+    try:
+        return Parameters.model_validate(values)
+    except ValidationError as error:
+        faults = [_describe_fault(fault, values) for fault in error.errors()]
+        raise ParameterError(
+            f"{len(faults)} fault(s) in the parameters (conf/*/parameters*.yml or --params):\n"
+            + "\n".join(f"  {fault}" for fault in faults)
+        ) from error
+
+
+def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        message = fault["msg"].removeprefix("Value error, ")
+        given = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r})"
+        return f"{name}: {message}{given}"
+    near = get_close_matches(name, _known_names(Parameters), n=3, cutoff=0.5)
+    return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
+
+
+def _known_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+    names = []
+    for field, info in section.model_fields.items():
+        names.append(prefix + field)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            names += _known_names(info.annotation, f"{prefix}{field}.")
+    return names

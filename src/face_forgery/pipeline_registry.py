@@ -1,0 +1,30 @@
+"""The pipelines by name: the table of contents of the project."""
+
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import (
+    demo_data,
+    evaluation,
+    inference,
+    ingestion,
+    splitting,
+    submission,
+    training,
+)
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Return every pipeline; ``__default__`` is the main job, from label files to a submission."""
+    main_job = {
+        "ingestion": ingestion.create_pipeline(),
+        "splitting": splitting.create_pipeline(),
+        "training": training.create_pipeline(),
+        "evaluation": evaluation.create_pipeline(),
+        "submission": submission.create_pipeline(),
+    }
+    return {
+        "__default__": sum(main_job.values(), Pipeline([])),
+        **main_job,
+        "demo_data": demo_data.create_pipeline(),
+        "inference": inference.create_pipeline(),
+    }

@@ -1,0 +1,1 @@
+"""Glue: one folder a question, nodes without Kedro, pipelines without logic."""

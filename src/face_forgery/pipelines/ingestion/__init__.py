@@ -1,0 +1,5 @@
+"""Label files and images -> manifest, rejected files, data report."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

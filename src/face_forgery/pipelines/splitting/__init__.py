@@ -1,0 +1,5 @@
+"""Manifest -> train_manifest and val_manifest with nothing in common."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

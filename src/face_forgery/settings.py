@@ -1,0 +1,18 @@
+"""Kedro's settings of the project."""
+
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.hooks.parameters import ParameterHooks
+
+HOOKS = (ParameterHooks(),)
+
+# The project tracks runs itself; the plugin, where it is installed, would start a second run.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+
+CONFIG_LOADER_CLASS = ProjectConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment names only the keys that differ; the default would replace whole sections.
+    "merge_strategy": {"parameters": "soft"},
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+}

@@ -1,0 +1,1 @@
+"""Drawn faces and forgeries made from them."""
