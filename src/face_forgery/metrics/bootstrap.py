@@ -111,8 +111,8 @@ def take_interval(value: float, resampled: Floats, *, confidence: float) -> Inte
     """Percentile interval of ``resampled`` ``(B,)`` around ``value``.
 
     Example:
-        >>> take_interval(5.0, np.arange(11.0), confidence=0.8)
-        Interval(value=5.0, low=1.0, high=9.0)
+        >>> take_interval(5.0, np.arange(11.0), confidence=0.5)
+        Interval(value=5.0, low=2.5, high=7.5)
     """
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(resampled, [tail, 1.0 - tail])
