@@ -64,6 +64,7 @@ def test_interrupted_run_of_a_session_is_killed_when_the_next_one_starts(make_pr
         raise KeyboardInterrupt
 
     project = make_project()
+    monkeypatch.chdir(project.root)
     monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         project.run(training__how="endless")

@@ -1,13 +1,14 @@
-"""What a run was: code, command, pipelines, versions."""
+"""What a run was: command, pipelines, code, versions."""
 
-import platform
 import re
 import shlex
 import sys
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("torch", "torchvision", "timm", "kedro")
+from face_forgery.datasets.code_version import CodeVersionDataset
+
+_COMMIT_TAG = "mlflow.source.git.commit"  # shown by MLflow's pages
 
 
 def describe_run(run_params: dict[str, Any]) -> dict[str, str]:
@@ -17,14 +18,17 @@ def describe_run(run_params: dict[str, Any]) -> dict[str, str]:
         run_params: What Kedro hands to ``before_pipeline_run``.
 
     Returns:
-        Name -> text. A user name and a password in a URL of the command are masked.
+        Name -> text. The user's name and password in a URL of the command are masked.
     """
-    command = shlex.join(["kedro", *sys.argv[1:]])
-    return {
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    code = CodeVersionDataset().load()
+    commit = code.pop("git_commit")
+    tags = {
         "kedro.run_id": run_params["run_id"],
+        "kedro.version": run_params["kedro_version"],
         "kedro.pipelines": ",".join(run_params["pipeline_names"] or ["__default__"]),
         "kedro.env": run_params["env"] or "local",
         "command": re.sub(r"://[^/@\s]*@", "://***@", command),
-        "python": platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
+        **{name: str(value) for name, value in code.items()},
     }
+    return tags if commit is None else {**tags, _COMMIT_TAG: commit, "git_commit": commit}

@@ -44,7 +44,7 @@ class TrackingHooks:
 
     @hook_impl
     def after_catalog_created(
-        self, catalog: CatalogProtocol[Any], conf_catalog: dict[str, Any]
+        self, catalog: CatalogProtocol[Any, Any], conf_catalog: dict[str, Any]
     ) -> None:
         """Refuse now a declaration that nobody would understand when it is due, hours later."""
         self._catalog = catalog
