@@ -14,6 +14,9 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.settings import CONFIG_LOADER_ARGS
+
 FILES = {
     "pyproject.toml": """
         [tool.kedro]
@@ -88,6 +91,15 @@ FILES = {
             return {"__default__": whole, "training": Pipeline([train_node]), "quiet": whole}
         """,
 }
+
+
+@pytest.fixture
+def shipped_parameters():
+    """The parameters of conf/base, to change at will."""
+    loader = ProjectConfigLoader(
+        str(Path(__file__).parents[2] / "conf"), env="base", **CONFIG_LOADER_ARGS
+    )
+    return loader["parameters"]
 
 
 @pytest.fixture(scope="session")

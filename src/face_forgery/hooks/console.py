@@ -14,6 +14,8 @@ from kedro.pipeline.node import Node
 
 logger = logging.getLogger(__name__)
 
+_HINT = "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)"
+
 
 class ConsoleHooks:
     """One line a node, whole lines in pipes, and faults of the input without a traceback."""
@@ -87,7 +89,7 @@ def show_error(
     """
     if is_fault_of_input(error) and not logger.isEnabledFor(logging.DEBUG):
         sys.stdout.flush()
-        sys.stderr.write(f"\n{kind.__name__}: {error}\n")
+        sys.stderr.write(f"\n{kind.__name__}: {error}\n{_HINT}\n")
         return
     traceback.print_exception(kind, error, trace)
 
