@@ -56,7 +56,7 @@ def list_pictures(location: Path) -> pd.DataFrame:
         rows = _read_list(location) if is_list else [(location.name, str(location), None)]
     else:
         rows = _match(location)
-    columns = zip(*((_printable(name), path, problem) for name, path, problem in rows), strict=True)
+    columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
     series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
     return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
 
@@ -129,6 +129,6 @@ def _match(pattern: Path) -> list[_Row]:
     return [(Path(name).as_posix(), path, problem) for name, path, problem in files]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Escape bytes of a file name that are not text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
