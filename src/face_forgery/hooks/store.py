@@ -16,13 +16,14 @@ class TrackingError(RuntimeError):
 
 
 def import_mlflow() -> Any:
-    """Import MLflow (seconds, hence late): without usage reports, without chatter.
+    """Import MLflow (seconds, hence late): without usage reports, bars and chatter.
 
     A request to a server that is gone is tried three times in about six seconds; MLflow's own
-    default is eight times in minutes. Both variables can be set from outside.
+    default is eight times in minutes. All three variables can be set from outside.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     for name in ("mlflow", "alembic"):  # importing MLflow sets INFO and a handler of its own
