@@ -246,7 +246,7 @@ def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:
     with_workers: dict[str, Any] = {
         "persistent_workers": True,
         "prefetch_factor": _PREFETCHED_BATCHES,
-        "worker_init_fn": _prepare_worker,
+        "worker_init_fn": prepare_worker,
     }
     sampler: Any = _KeySampler()
     dataset: Any = images
@@ -260,7 +260,7 @@ def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:
     )
 
 
-def _prepare_worker(worker: int) -> None:
+def prepare_worker(worker: int) -> None:
     """Leave signals to the main process, which stops its workers, and take one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
