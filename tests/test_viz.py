@@ -17,7 +17,7 @@ from face_forgery.pipeline_registry import register_pipelines
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-LAYERS = {
+LAYERS = [
     "raw",
     "intermediate",
     "primary",
@@ -26,7 +26,7 @@ LAYERS = {
     "models",
     "model_output",
     "reporting",
-}
+]
 PREVIEWS = {
     ".parquet": "TablePreview",
     ".csv": "TablePreview",
@@ -105,6 +105,25 @@ def test_every_dataset_that_a_pipeline_names_is_in_the_catalog(catalog):
     assert named - set(catalog) == set()
 
 
+def test_no_node_reads_from_a_later_layer_than_it_writes_to(catalog):
+    """Kedro-Viz draws no layers at all where they run in a circle."""
+
+    def layer_of(name):
+        return catalog[name]["metadata"]["kedro-viz"]["layer"]
+
+    nodes = {node for pipeline in register_pipelines().values() for node in pipeline.nodes}
+    backwards = [
+        f"{read} ({layer_of(read)}) -> {node.name} -> {written} ({layer_of(written)})"
+        for node in nodes
+        for read in node.inputs
+        for written in node.outputs
+        if read in catalog
+        and written in catalog
+        and LAYERS.index(layer_of(read)) > LAYERS.index(layer_of(written))
+    ]
+    assert backwards == []
+
+
 @pytest.mark.slow
 def test_every_pipeline_is_shown_with_every_node(viz):
     pipelines = register_pipelines()
@@ -124,6 +143,7 @@ def test_every_dataset_is_shown_in_the_layer_of_its_catalog_entry(viz, catalog):
     shown = {node["name"]: node["layer"] for node in viz.graph["nodes"] if node["type"] == "data"}
     expected = {name: catalog[name]["metadata"]["kedro-viz"]["layer"] for name in shown}
     assert shown == expected
+    assert viz.graph["layers"] == [layer for layer in LAYERS if layer in shown.values()], viz.output
 
 
 @pytest.mark.slow

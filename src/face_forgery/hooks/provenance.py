@@ -21,14 +21,18 @@ def describe_run(run_params: dict[str, Any]) -> dict[str, str]:
         Name -> text. The user's name and password in a URL of the command are masked.
     """
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    code = CodeVersionDataset().load()
-    commit = code.pop("git_commit")
-    tags = {
+    code = {
+        name: str(value)
+        for name, value in CodeVersionDataset().load().items()
+        if value is not None  # outside a git checkout
+    }
+    if "git_commit" in code:
+        code[_COMMIT_TAG] = code["git_commit"]
+    return {
         "kedro.run_id": run_params["run_id"],
         "kedro.version": run_params["kedro_version"],
         "kedro.pipelines": ",".join(run_params["pipeline_names"] or ["__default__"]),
         "kedro.env": run_params["env"] or "local",
         "command": re.sub(r"://[^/@\s]*@", "://***@", command),
-        **{name: str(value) for name, value in code.items()},
+        **code,
     }
-    return tags if commit is None else {**tags, _COMMIT_TAG: commit, "git_commit": commit}
