@@ -76,7 +76,9 @@ def read_label_source(
     return _complete(found, subset=subset, images=images, where=source.where, locate=locate)
 
 
-def _read_file(file: LabelFile, subset: str, columns: ColumnNames) -> tuple[pd.DataFrame, Locate]:
+def _read_file(
+    file: LabelFile, subset: str, columns: ColumnNames
+) -> tuple[pd.DataFrame, Locate]:
     table = parse_label_csv(file, columns=columns, has_targets=subset != "test")
     frame = table.frame
     if table.ignored:

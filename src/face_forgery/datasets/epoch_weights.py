@@ -11,7 +11,9 @@ from face_forgery.datasets.atomic import replacing
 from face_forgery.training.records import EpochWeights
 
 
-class EpochWeightsDataset(AbstractDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]):
+class EpochWeightsDataset(
+    AbstractDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]
+):
     """A folder with ``epoch_001.safetensors`` and so on.
 
     Saving epoch ``n`` makes it the last: files of later epochs belong to an older run and are
