@@ -18,7 +18,7 @@ def class_names(manifest: pd.DataFrame) -> pd.Series:
 
 def count_values(values: pd.Series, *, at_most: int | None = None) -> dict[str, int]:
     """Return how often each value occurs, the most frequent first, ties by name."""
-    counts = values.valuecount_values().sort_index().sort_values(ascending=False, kind="stable")
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     return {str(name): int(n) for name, n in counts.head(at_most or len(counts)).items()}
 
 
@@ -51,7 +51,7 @@ def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[st
 
 def _describe_subset(rows: pd.DataFrame) -> dict[str, Any]:
     names = class_names(rows)
-    group_sizes = rows["group"].valuecount_values()
+    group_sizes = rows["group"].value_counts()
     return {
         "images": len(rows),
         "classes": {name: _describe_files(rows[names == name]) for name in sorted(set(names))},

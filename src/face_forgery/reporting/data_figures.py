@@ -1,12 +1,13 @@
 """One picture of a data set: how many of what, how large, and what they look like."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -14,9 +15,10 @@ from face_forgery.data.images import read_reduced
 from face_forgery.data.manifest import SUBSETS
 from face_forgery.data.summary import class_names
 
-_COLORS = {"real": "#2f6f9f", "fake": "#d1602d", "unlabelled": "#8a8a8a"}
+_COLORS = {"real": "#0072b2", "fake": "#d55e00", "unlabelled": "#6b6b6b"}
 _MOST_BARS = 14
 _MOST_SIZES = 6
+_FEWEST_PLACES = 6  # two bars do not fill a panel
 _EXAMPLES = 10
 _EXAMPLE_SIDE = 160
 _LABEL_LENGTH = 26
@@ -36,7 +38,8 @@ def draw_data(manifest: pd.DataFrame, *, root: Path) -> Figure:
     """
     rows = manifest.assign(label=class_names(manifest))
     figure = Figure(figsize=(13, 8.6), layout="constrained", facecolor="white")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1), hspace=0.03)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.35, 1), hspace=0.03)
+    above, below = parts
     counts, sizes, weights = above.subplots(1, 3, width_ratios=(1.5, 1, 1))
     _draw_counts(counts, rows)
     _draw_sizes(sizes, rows)
@@ -59,7 +62,7 @@ def _draw_counts(axes: Axes, rows: pd.DataFrame) -> None:
     bars = axes.barh(range(len(counts)), counts["images"], color=counts["label"].map(_COLORS))
     axes.bar_label(bars, labels=[f"{n:,}" for n in counts["images"]], padding=3, fontsize=8)
     axes.set_yticks(range(len(counts)), names, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(counts), _FEWEST_PLACES) - 0.4, -0.6)
     axes.margins(x=0.16)
     more = f" (the largest {_MOST_BARS} of {len(counts) + rest} kinds)" if rest > 0 else ""
     _finish(axes, f"Images by subset and kind{more}", "images")
@@ -79,7 +82,7 @@ def _draw_sizes(axes: Axes, rows: pd.DataFrame) -> None:
         places = np.arange(len(order)) + (rank - (len(labels) - 1) / 2) * height
         axes.barh(places, 100 * shares.to_numpy(float), height, color=_COLORS[label], label=label)
     axes.set_yticks(range(len(order)), order, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(order), _FEWEST_PLACES) - 0.4, -0.6)
     axes.set_xlim(0, 105)
     _finish(axes, "Size in pixels", "% of the class")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
@@ -93,10 +96,11 @@ def _draw_file_sizes(axes: Axes, rows: pd.DataFrame) -> None:
         mine = kilobytes[(rows["label"] == label).to_numpy()]
         if len(mine):
             share = np.full(len(mine), 100 / len(mine))
-            axes.hist(mine, edges, weights=share, histtype="step", color=color, linewidth=1.6)
+            axes.hist(mine, list(edges), weights=share, histtype="step", color=color, linewidth=1.6)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     formats = ", ".join(sorted(rows["format"].unique()))
     _finish(axes, f"File size ({_shorten(formats)})", "kB, logarithmic")
     axes.set_ylabel("% of the class", fontsize=8)
