@@ -68,13 +68,15 @@ def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
         ),
         "a value is missing": manifest.drop(columns="target").isna().any(axis=1),
         "a row is there twice": manifest.duplicated(KEY, keep=False),
-        "an image is there twice in one subset": manifest.duplicated(["subset", "path"], keep=False),
+        "an image is there twice in one subset": manifest.duplicated(
+            ["subset", "path"], keep=False
+        ),
     }
     for rule, broken in rules.items():
         if broken.any():
             raise ManifestError(
-                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: {rule}; "
-                f"first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
+                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: "
+                f"{rule}; first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
             )
     return manifest
 
@@ -93,6 +95,8 @@ def _check_columns(manifest: pd.DataFrame) -> None:
             f"the manifest has the columns {list(found)}; expected {list(MANIFEST_COLUMNS)} "
             "(docs/data_format.md)"
         )
-    wrong = [f"{n}: {found[n]} in place of {t}" for n, t in MANIFEST_COLUMNS.items() if found[n] != t]
+    wrong = [
+        f"{n}: {found[n]} in place of {t}" for n, t in MANIFEST_COLUMNS.items() if found[n] != t
+    ]
     if wrong:
         raise ManifestError(f"the manifest has columns of another type: {show_examples(wrong)}")
