@@ -263,5 +263,4 @@ def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:
 def prepare_worker(worker: int) -> None:
     """Leave signals to the main process, which stops its workers, and take one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
