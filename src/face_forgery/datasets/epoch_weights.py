@@ -11,14 +11,12 @@ from face_forgery.datasets.atomic import replacing
 from face_forgery.training.records import EpochWeights
 
 
-class EpochWeightsDataset(
-    AbstractDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]
-):
+class EpochWeightsDataset(AbstractDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]):
     """A folder with ``epoch_001.safetensors`` and so on.
 
     Saving epoch ``n`` makes it the last: files of later epochs belong to an older run and are
-    removed first, so that a killed run never leaves a mixture that looks like one run. Loading gives
-    every epoch as a function that reads its file, so that choosing one reads one.
+    removed first, so that a killed run never leaves a mixture that looks like one run. Loading
+    gives every epoch as a function that reads its file, so that choosing one reads one.
 
     Example catalog entry::
 

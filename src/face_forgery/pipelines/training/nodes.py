@@ -117,6 +117,7 @@ def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -
 
 
 def select_checkpoint(
+    *,
     epoch_weights: Mapping[int, Callable[[], EpochWeights]],
     training_history: History,
     model: ModelParams,
