@@ -74,13 +74,19 @@ def _walk(folder: Path) -> Iterator[_Row]:
             yield name.as_posix(), place, _EMPTY_FOLDER
         for file in files:
             yield (name / file).as_posix(), str(here / file), None
-        new = {name: (here / name).resolve() for name in folders}
-        folders[:] = [name for name in folders if new[name] not in seen]
-        seen.update(new.values())
+        folders[:] = [below for below in sorted(folders) if _is_new(here / below, seen)]
     for error in unlisted:
         place = os.fsdecode(error.filename)
         name = Path(place).relative_to(folder)
         yield name.as_posix(), place, f"a folder that cannot be listed: {error.strerror}"
+
+
+def _is_new(folder: Path, seen: set[Path]) -> bool:
+    """Say whether no link has led to ``folder`` before, and remember it."""
+    target = folder.resolve()
+    is_new = target not in seen
+    seen.add(target)
+    return is_new
 
 
 def _read_list(table: Path) -> list[_Row]:

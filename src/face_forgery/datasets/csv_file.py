@@ -58,7 +58,6 @@ class AtomicCSVDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         table: pd.DataFrame = pd.read_csv(
             self._filepath,
             dtype=self._dtype,
-            float_precision="round_trip",
             keep_default_na=False,
             na_values=[""],
             **options,
