@@ -200,7 +200,7 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "breakdown.json",
         "confusion.png",
         "metrics.json",
-        "mistakes.csv",
+        "mistakes.parquet",
         "mistakes.png",
         "operating_points.json",
         "report.html",
