@@ -37,9 +37,10 @@ class AtomicParquetDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first rows in Kedro-Viz, reading no more than those."""
-        batches = pq.ParquetFile(self._filepath).iter_batches(batch_size=nrows)
-        head = next(batches, None)
-        rows = pd.DataFrame() if head is None else head.to_pandas().astype(object)
+        file = pq.ParquetFile(self._filepath)
+        batches = file.iter_batches(batch_size=nrows)
+        head = next(batches, None) or file.schema_arrow.empty_table()
+        rows = head.to_pandas().astype(object)
         return TablePreview(rows.where(rows.notna(), None).to_dict(orient="split"))
 
     def _exists(self) -> bool:
