@@ -104,3 +104,57 @@ def awkward_folder(tmp_path: Path, make_picture: Any, encode: Any) -> dict[str, 
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     return {"empty_folder": "unreadable"} | {name: status for name, (_, status) in contents.items()}
+
+
+@pytest.fixture
+def make_faces(tmp_path: Path) -> Callable[..., Any]:
+    """Return a builder of manifests whose images are easy to learn: forgeries are redder."""
+    import pandas as pd
+
+    def make(num_images: int = 12, *, seed: int = 0, name: str = "set", size: int = 40) -> Any:
+        rng = np.random.default_rng(seed)
+        folder = tmp_path / "faces" / name
+        folder.mkdir(parents=True)
+        targets = np.arange(num_images) % 2
+        for index, target in enumerate(targets):
+            pixels = rng.integers(0, 160, (size, size, 3))
+            pixels[..., 0] += 90 * target
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index:03d}.png")
+        names = [f"{name}/{index:03d}.png" for index in range(num_images)]
+        return pd.DataFrame(
+            {"path": names, "target": targets, "sha256": [f"{name}-{seed}-{i}" for i in names]}
+        ).astype({"path": "string", "target": "Int8", "sha256": "string"})
+
+    return make
+
+
+@pytest.fixture
+def make_params() -> Callable[..., Any]:
+    """Return a builder of all parameters, small enough for tests; dotted names override."""
+    import yaml
+
+    from face_forgery.params import Parameters, check_parameters
+
+    small = {
+        "model.backbone": "test_resnet",
+        "preprocessing.image_size": 32,
+        "training.epochs": 2,
+        "training.batch_size": 4,
+        "training.num_workers": 0,
+        "training.precision": "float32",
+        "scoring.batch_size": 8,
+        "scoring.num_workers": 0,
+    }
+
+    def make(**overrides: Any) -> Parameters:
+        project = Path(__file__).parents[1]
+        values = yaml.safe_load((project / "conf/base/parameters.yml").read_text())
+        for name, value in (small | overrides).items():
+            *sections, key = name.split(".")
+            section = values
+            for part in sections:
+                section = section[part]
+            section[key] = value
+        return check_parameters(values)
+
+    return make
