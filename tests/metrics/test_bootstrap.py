@@ -74,6 +74,14 @@ def test_all_images_of_a_group_count_equally_often(make_scores):
     assert len(set(weights)) > 2
 
 
+def test_groups_stay_whole_when_scores_reorder_the_images(make_scores):
+    scores, targets, groups = make_scores()
+    ranked, resampler = make_resampler(scores, targets, groups)
+    weights = np.empty(len(scores))
+    weights[ranked.order] = resampler.draw(0)
+    assert all(len(set(weights[groups == group])) == 1 for group in set(groups))
+
+
 def test_images_without_companions_are_drawn_within_their_class(make_scores):
     _, targets, _ = make_scores(num_images=201)
     for index in range(20):

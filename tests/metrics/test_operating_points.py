@@ -1,17 +1,15 @@
 """Thresholds keep what was asked for, and lie where float noise cannot move an image."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from face_forgery.metrics.operating_points import (
-    choose_thresholds,
-    give_verdicts,
-    note_limits,
-)
+from face_forgery.inference.verdicts import decide
+from face_forgery.metrics.operating_points import ChosenThresholds, choose_thresholds, note_limits
+from face_forgery.modeling.detector import OperatingPoints
 
 
 @st.composite
@@ -60,9 +58,7 @@ def test_no_observed_score_is_near_a_threshold(data, target_fpr, target_fnr):
 def test_rates_are_those_of_the_verdicts(data, target_fpr, target_fnr):
     scores, targets = data
     chosen = choose_thresholds(scores, targets, target_fpr=target_fpr, target_fnr=target_fnr)
-    verdicts = give_verdicts(
-        scores, real_threshold=chosen.real_threshold, fake_threshold=chosen.fake_threshold
-    )
+    verdicts = decide(scores, OperatingPoints(**asdict(chosen)))
     assert chosen.fpr == (verdicts[targets == 0] == "fake").mean()
     assert chosen.fnr == (verdicts[targets == 1] == "real").mean()
     assert chosen.unsure_share == (verdicts == "unsure").mean()
@@ -134,18 +130,8 @@ def test_nothing_is_noted_where_nothing_is_amiss():
 
 
 def test_fields_are_those_that_the_detector_stores():
-    assert list(asdict(choose([0.1], [0.9]))) == [
-        "real_threshold",
-        "fake_threshold",
-        "target_fpr",
-        "target_fnr",
-        "fpr",
-        "tpr",
-        "fnr",
-        "unsure_share",
-        "num_real",
-        "num_fake",
-    ]
+    stored = [field.name for field in fields(OperatingPoints)]
+    assert [field.name for field in fields(ChosenThresholds)] == stored
 
 
 @pytest.mark.parametrize("name", ["target_fpr", "target_fnr"])
@@ -153,10 +139,3 @@ def test_fields_are_those_that_the_detector_stores():
 def test_a_target_that_is_no_rate_is_an_error(name, rate):
     with pytest.raises(ValueError, match=f"{name}="):
         choose([0.1], [0.9], **{name: rate})
-
-
-def test_verdicts_include_the_thresholds_on_the_side_of_fake():
-    verdicts = give_verdicts(
-        np.array([0.29, 0.3, 0.69, 0.7]), real_threshold=0.3, fake_threshold=0.7
-    )
-    assert verdicts.tolist() == ["real", "unsure", "unsure", "fake"]

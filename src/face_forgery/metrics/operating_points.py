@@ -4,7 +4,6 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -106,13 +105,6 @@ def note_limits(chosen: ChosenThresholds) -> list[str]:
     if chosen.unsure_share == 1:
         notes.append("Every image is unsure: the scores do not tell the classes apart.")
     return notes
-
-
-def give_verdicts(scores: Scores, *, real_threshold: float, fake_threshold: float) -> Any:
-    """``real``, ``unsure`` or ``fake`` for each score: ``(N,)`` strings."""
-    return np.select(
-        [scores >= fake_threshold, scores < real_threshold], ["fake", "real"], "unsure"
-    )
 
 
 def _just_above(level: float, levels: Floats) -> float:
