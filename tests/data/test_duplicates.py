@@ -40,6 +40,18 @@ def test_close_pairs_are_those_of_a_slow_search(queries, index, max_bits):
     assert set(found) == slow_close_pairs(queries, index, max_bits)
 
 
+@given(hashes=HASHES, max_bits=st.integers(0, 16))
+def test_pairs_within_one_set_are_those_of_a_slow_search_in_either_order(hashes, max_bits):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "_QUERIES_AT_ONCE", 4)
+        found = {
+            frozenset(pair)
+            for left, right in close_pairs(hashes, None, max_bits=max_bits)
+            for pair in zip(left.tolist(), right.tolist(), strict=True)
+        }
+    assert found == {frozenset(pair) for pair in slow_close_pairs(hashes, hashes, max_bits)}
+
+
 def test_blocks_stay_small_when_a_thousand_pictures_share_a_hash(monkeypatch):
     monkeypatch.setattr(duplicates, "_PAIRS_AT_ONCE", 5000)
     same = np.zeros(1000, np.uint64)
