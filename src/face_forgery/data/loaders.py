@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from face_forgery.data.fingerprint import fingerprint_rows
-from face_forgery.data.images import read_rgb
+from face_forgery.data.images import ImageError, read_rgb
 from face_forgery.data.transforms import PixelTransform, eval_transform, train_transform
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
@@ -171,7 +171,10 @@ class EvalBatches:
 
 @dataclass(frozen=True, eq=False)
 class EpochOfBatches:
-    """One pass over ``keys`` with the workers of ``loader``."""
+    """One pass over ``keys`` with the workers of ``loader``.
+
+    Raises ImageError, with the path, at an image that cannot be decoded.
+    """
 
     loader: DataLoader[Any]
     keys: list[list[_Key]] = field(repr=False)
@@ -187,7 +190,10 @@ class EpochOfBatches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         assert isinstance(self.loader.batch_sampler, _KeySampler)
         self.loader.batch_sampler.keys = self.keys
-        return iter(self.loader)
+        for batch in self.loader:
+            if isinstance(batch, ImageError):
+                raise batch
+            yield batch
 
 
 class _KeySampler:
@@ -214,13 +220,27 @@ class _Images:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key: _Key) -> tuple[Tensor, int]:
+    def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
         epoch, index = key
-        image = self.rows.read(index)
+        try:
+            image = self.rows.read(index)
+        except ImageError as error:
+            return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
+        target = int(self.rows.targets[index])
         if self.seed is None:
-            return self.transform(image), int(self.rows.targets[index])
+            return self.transform(image), target
         with _own_draws(_mix(self.seed, epoch, index)):
-            return self.transform(image), int(self.rows.targets[index])
+            return self.transform(image), target
+
+
+def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor] | ImageError:
+    images, targets = [], []
+    for item in items:
+        if isinstance(item, ImageError):
+            return item
+        images.append(item[0])
+        targets.append(item[1])
+    return torch.stack(images), torch.tensor(targets)
 
 
 @contextmanager
@@ -246,7 +266,7 @@ def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:
     with_workers: dict[str, Any] = {
         "persistent_workers": True,
         "prefetch_factor": _PREFETCHED_BATCHES,
-        "worker_init_fn": _prepare_worker,
+        "worker_init_fn": prepare_worker,
     }
     sampler: Any = _KeySampler()
     dataset: Any = images
@@ -254,14 +274,14 @@ def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:
         dataset,
         batch_sampler=sampler,
         num_workers=num_workers,
+        collate_fn=_stack,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # the loader draws too; from here, not from the global one
         **(with_workers if num_workers else {}),
     )
 
 
-def _prepare_worker(worker: int) -> None:
+def prepare_worker(worker: int) -> None:
     """Leave signals to the main process, which stops its workers, and take one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)

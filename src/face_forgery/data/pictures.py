@@ -56,7 +56,7 @@ def list_pictures(location: Path) -> pd.DataFrame:
         rows = _read_list(location) if is_list else [(location.name, str(location), None)]
     else:
         rows = _match(location)
-    columns = zip(*((_printable(name), path, problem) for name, path, problem in rows), strict=True)
+    columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
     series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
     return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
 
@@ -74,13 +74,19 @@ def _walk(folder: Path) -> Iterator[_Row]:
             yield name.as_posix(), place, _EMPTY_FOLDER
         for file in files:
             yield (name / file).as_posix(), str(here / file), None
-        new = {name: (here / name).resolve() for name in folders}
-        folders[:] = [name for name in folders if new[name] not in seen]
-        seen.update(new.values())
+        folders[:] = [below for below in sorted(folders) if _is_new(here / below, seen)]
     for error in unlisted:
         place = os.fsdecode(error.filename)
         name = Path(place).relative_to(folder)
         yield name.as_posix(), place, f"a folder that cannot be listed: {error.strerror}"
+
+
+def _is_new(folder: Path, seen: set[Path]) -> bool:
+    """Say whether no link has led to ``folder`` before, and remember it."""
+    target = folder.resolve()
+    is_new = target not in seen
+    seen.add(target)
+    return is_new
 
 
 def _read_list(table: Path) -> list[_Row]:
@@ -129,6 +135,6 @@ def _match(pattern: Path) -> list[_Row]:
     return [(Path(name).as_posix(), path, problem) for name, path, problem in files]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Escape bytes of a file name that are not text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

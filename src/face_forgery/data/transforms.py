@@ -62,8 +62,8 @@ def train_transform(
 class RandomNoise(nn.Module):
     """Gaussian noise whose strength is drawn anew for each image.
 
-    torchvision's ``GaussianNoise`` has one fixed strength. The draw of the strength comes first,
-    then torchvision adds the noise.
+    torchvision's ``GaussianNoise`` has one fixed strength, and on bytes it cuts the noise towards
+    zero, which weakens it; here it is added to floats and rounded.
 
     Args:
         sigma: Lowest and highest standard deviation, on the scale 0 to 255.
@@ -77,8 +77,10 @@ class RandomNoise(nn.Module):
         """Return ``image``, uint8 ``(3, H, W)``, with noise, clipped to 0 to 255."""
         low, high = self.sigma
         sigma = low + (high - low) * torch.rand(()).item()
-        noisy: Tensor = v2.functional.gaussian_noise(image, mean=0.0, sigma=sigma / 255.0)
-        return noisy
+        pixels = v2.functional.to_dtype(image, torch.float32, scale=True)
+        noisy = v2.functional.gaussian_noise(pixels, mean=0.0, sigma=sigma / 255.0)
+        rounded: Tensor = v2.functional.to_dtype(noisy, torch.uint8, scale=True)
+        return rounded
 
 
 def _resize(image_size: int, interpolation: str) -> nn.Module:

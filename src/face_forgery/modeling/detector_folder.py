@@ -65,7 +65,7 @@ def write_detector(detector: Detector, folder: Path) -> None:
         **{name: getattr(detector, name) for name in _Meta.model_fields if hasattr(detector, name)},
         "sha256": {name: _sha256((folder / name).read_bytes()) for name in (CONFIG, WEIGHTS)},
     }
-    _write_json(_Meta.model_validate(meta).model_dump(mode="json"), folder / META)
+    _write_json(_Meta.model_validate(meta).model_dump(), folder / META)
 
 
 def timm_config(detector: Detector, backbone: "nn.Module") -> dict[str, Any]:
