@@ -10,7 +10,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from face_forgery.data.manifest import MANIFEST_COLUMNS, check_manifest
-from face_forgery.params import DataParams, IngestionParams
+from face_forgery.params import DataParams, IngestionParams, SplittingParams
 from face_forgery.pipelines import ingestion, splitting
 
 PARQUET = ("label_table", "image_facts", "manifest")
@@ -56,13 +56,13 @@ def make_catalog(root, tmp_path):
         }
         for name in (*PARQUET, "image_hashes", "train_manifest", "val_manifest"):
             entries[name] = {
-                "type": "pandas.ParquetDataset",
+                "type": "face_forgery.datasets.parquet_file.AtomicParquetDataset",
                 "filepath": str(tmp_path / f"{name}.parquet"),
             }
         entries["rejected"] = {
-            "type": "pandas.CSVDataset",
+            "type": "face_forgery.datasets.csv_file.AtomicCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),
-            "load_args": {"keep_default_na": False},
+            "dtype": {"subset": "string", "img_name": "string"},
         }
         for name in ("data_report", "split_report"):
             entries[name] = {
@@ -117,8 +117,6 @@ def test_a_rejected_test_image_is_left_out_and_listed_and_no_error(make_catalog,
 def test_splitting_follows_ingestion_through_files(make_catalog, is_official):
     changes = {} if is_official else {"val_labels": None, "test_labels": None}
     catalog = make_catalog(**changes)
-    from face_forgery.params import SplittingParams
-
     catalog["params:splitting"] = SplittingParams(
         val_fraction=0.25,
         num_folds=None,
