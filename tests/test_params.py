@@ -28,6 +28,10 @@ CONTRADICTIONS = [
     ({"data__test_images": None}, "test_labels is set but test_images is null"),
     ({"splitting__fold": 1}, "fold=1 has no effect while num_folds is null"),
     ({"splitting__num_folds": 5, "splitting__fold": 5}, "fold=5 does not exist; num_folds=5"),
+    (
+        {"splitting__num_folds": 5},
+        r"num_folds=5 has no effect while data.val_labels=valset_label.txt sets validation apart",
+    ),
     ({"model__pretrained": True, "model__weights": "w.pth"}, "set pretrained=false or weights=nul"),
     ({"model__options": {"num_classes": 3}}, r"must not hold \['num_classes'\]"),
     ({"augmentation__jpeg_quality": [95, 50]}, r"jpeg_quality=\[95, 50\] is not an ascending"),

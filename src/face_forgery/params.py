@@ -61,7 +61,7 @@ class IngestionParams(Params):
     max_rejected: Probability = Field(
         description="Largest share of unreadable images that a labelled set may have."
     )
-    num_workers: int = Field(ge=0, description="Processes that read headers; 0: this process.")
+    num_workers: int = Field(ge=0, description="Threads that read images; 0: this one.")
     columns: ColumnNames
     class_folders: dict[str, Literal[0, 1]] = Field(
         description="Folder name (lower case) -> target, for a folder a class."
@@ -289,6 +289,16 @@ class Parameters(Params):
     inference: InferenceParams
     demo_data: DemoDataParams
     tracking: TrackingParams
+
+    @model_validator(mode="after")
+    def _folds_are_made_of_the_training_set(self) -> Self:
+        if self.splitting.num_folds is not None and self.data.val_labels is not None:
+            raise ValueError(
+                f"splitting.num_folds={self.splitting.num_folds} has no effect while "
+                f"data.val_labels={self.data.val_labels} sets validation apart; set one of them to "
+                "null"
+            )
+        return self
 
 
 def check_parameters(values: dict[str, Any]) -> Parameters:

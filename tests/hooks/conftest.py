@@ -73,6 +73,8 @@ FILES = {
             for epoch in range(1, params["epochs"] + 1):
                 if epoch == 2 and params["how"] == "broken":
                     raise ValueError("the loss is not finite in epoch 2")
+                if epoch == 3 and params["how"] == "interrupted":
+                    raise KeyboardInterrupt
                 if epoch == 3 and params["how"] == "endless":
                     Path("waiting").touch()
                     time.sleep(60)

@@ -89,6 +89,7 @@ def root_handlers():
 def test_lines_in_a_pipe_are_whole(root_handlers, capsys):
     root_handlers[:] = [RichHandler()]
     console.write_whole_lines_to_pipes()
+    assert not any(isinstance(handler, RichHandler) for handler in root_handlers)
     logging.getLogger("face_forgery.test").warning("saved %s", "/a/" + "long/" * 50 + "[name]")
     assert "/a/" + "long/" * 50 + "[name]\n" in capsys.readouterr().out
 

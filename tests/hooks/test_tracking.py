@@ -59,15 +59,11 @@ def test_interrupted_run_is_killed_and_keeps_the_epochs_before(make_project, num
     assert ended.code == code
 
 
-def test_interrupted_run_of_a_session_is_killed_when_the_next_one_starts(make_project, monkeypatch):
-    def interrupt(seconds):
-        raise KeyboardInterrupt
-
+def test_interrupted_run_of_a_session_is_killed_when_the_next_one_starts(make_project):
     project = make_project()
-    monkeypatch.chdir(project.root)
-    monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        project.run(training__how="endless")
+        project.run(training__how="interrupted")
+    assert project.tracked_run().info.status == "RUNNING"
     project.run()
     assert [run.info.status for run in project.tracked_runs()] == ["FINISHED", "KILLED"]
 
@@ -139,6 +135,36 @@ def test_store_that_breaks_on_the_way_stops_nothing_and_is_reported(
     (report,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "1 thing(s)" in report.getMessage()
     assert "my_note: ConnectionError: server gone" in report.getMessage()
+
+
+def test_declared_detector_is_packaged_from_its_folder(make_project, monkeypatch):
+    packaged = []
+    monkeypatch.setattr(
+        "face_forgery.serving.packaging.log_detector",
+        lambda folder, **settings: packaged.append((folder, settings)),
+    )
+    catalog = """
+        history:
+          type: json.JSONDataset
+          filepath: data/detector
+          metadata: {mlflow: {as: model}}
+        """
+    project = make_project({"conf/base/catalog.yml": catalog})
+    project.run("training", training__epochs=1, tracking__register_model="face-forgery")
+    settings = {"min_size": 48, "register_as": "face-forgery"}
+    assert packaged == [(project.root / "data/detector", settings)]
+
+
+def test_relative_store_lies_in_the_project_wherever_the_command_was_given(
+    make_project, monkeypatch, tmp_path_factory
+):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    project = make_project()
+    project.run()
+    artifacts = project.tracked_run().info.artifact_uri
+    assert artifacts.startswith((project.root / "mlruns").as_uri())
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_unknown_declaration_is_an_error_before_any_node_runs(make_project):

@@ -103,6 +103,13 @@ def test_a_bad_picture_stops_nothing_and_says_why(
     assert details["sub/small.png"].startswith("200 x 20 pixels; the shorter side needs 48")
 
 
+def test_a_picture_of_exactly_the_smallest_size_is_judged(make_detector, make_picture, tmp_path):
+    make_picture(height=48, width=90).save(tmp_path / "a.png")
+    make_picture(height=90, width=47).save(tmp_path / "b.png")
+    predictions = judge(make_detector(), list_pictures(tmp_path), min_size=48, **READING)
+    assert predictions["status"].tolist() == ["ok", "too_small"]
+
+
 def test_a_missing_picture_says_where_it_was_sought(make_detector, folder):
     (folder / "list.csv").write_text("img_name\n00.jpg\nsub/gone.jpg\n")
     predictions = judge(make_detector(), list_pictures(folder / "list.csv"), min_size=1, **READING)

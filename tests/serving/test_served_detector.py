@@ -1,8 +1,8 @@
 """A logged detector loads where nothing of the project is, and scores as the project does."""
 
 import base64
+import io
 import json
-import math
 import os
 import subprocess
 import sys
@@ -51,10 +51,22 @@ def test_what_cannot_be_judged_is_a_row_with_a_status_between_the_others(model):
     example = example_input()["image"][0]
     judged = model.predict(pd.DataFrame({"image": [example, GARBAGE, b"", example]}))
     assert list(judged["status"]) == ["ok", "unreadable", "unreadable", "ok"]
-    assert math.isnan(judged["y_pred"][1])
+    assert judged["y_pred"][1] is None
     assert judged["verdict"][1] == ""
     assert judged["detail"][1] != ""
     assert judged["y_pred"][3] == judged["y_pred"][0]
+
+
+def test_answer_of_a_server_is_json_that_every_client_reads(model):
+    from mlflow.pyfunc.scoring_server import predictions_to_json
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    answer = io.StringIO()
+    predictions_to_json(model.predict(pd.DataFrame({"image": [GARBAGE]})), answer)
+    (row,) = json.loads(answer.getvalue(), parse_constant=refuse)["predictions"]
+    assert row["y_pred"] is None
 
 
 def test_smallest_side_comes_from_the_parameters(logged):

@@ -10,6 +10,8 @@ from face_forgery.data.duplicates import HashedPictures, Positions, near_identic
 
 Labels = NDArray[np.int64]
 
+_NO_PAIRS = np.empty((0, 2), np.int64)
+
 
 def join_groups(
     manifest: pd.DataFrame, image_hashes: pd.DataFrame, *, max_bits: int
@@ -22,8 +24,8 @@ def join_groups(
         max_bits: Largest Hamming distance of the hashes of near-identical pictures.
 
     Returns:
-        ``(N,)`` cluster of each row, from 0; and ``(P, 2)`` positions of near-identical pictures
-        that joined clusters which group and content had left apart.
+        ``(N,)`` cluster of each row, from 0; and ``(P, 2)`` sorted positions of near-identical
+        pictures that joined clusters which group and content had left apart.
     """
     codes = [pd.factorize(manifest[name])[0] for name in ("group", "sha256")]
     labels = _join_by_codes(codes)
@@ -31,14 +33,14 @@ def join_groups(
     joined: list[Positions] = []
 
     def is_joined(left: Positions, right: Positions) -> NDArray[np.bool_]:
-        return np.asarray((labels[left] == labels[right]) | (left >= right))
+        return np.asarray(labels[left] == labels[right])
 
-    pairs = near_identical_pairs(pictures, pictures, max_bits=max_bits, skip=is_joined)
+    pairs = near_identical_pairs(pictures, None, max_bits=max_bits, skip=is_joined)
     for left, right in pairs:
         if len(left):
-            joined.append(np.stack([left, right], axis=1))
+            joined.append(np.sort(np.stack([left, right], axis=1), axis=1))
             labels = _join_pairs(labels[left], labels[right], labels)
-    return labels, np.concatenate(joined) if joined else np.empty((0, 2), np.int64)
+    return labels, np.unique(np.concatenate([_NO_PAIRS, *joined]), axis=0)
 
 
 def _join_by_codes(codes: Sequence[Labels]) -> Labels:

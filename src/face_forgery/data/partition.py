@@ -19,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 _WORTH_A_WARNING = 0.02  # of the images: how far the validation share may miss its mark in silence
 
+_IF_OFFICIAL = "Check the targets of the label files (0 = real, 1 = fake), and what was left out."
+_IF_SPLIT = (
+    "The groups are too few or too large for this share: raise splitting.val_fraction, or set "
+    "splitting.num_folds."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Partition:
@@ -58,11 +64,11 @@ def divide_manifest(
             "parameters"
         )
     if has_val_labels:
-        partition = _keep_official(labelled, hashes, in_val, params)
+        partition, remedy = _keep_official(labelled, hashes, in_val, params), _IF_OFFICIAL
     else:
-        partition = _split_off(labelled, hashes, params)
-    check_both_classes(partition.train, "the training set")
-    check_both_classes(partition.val, "the validation set")
+        partition, remedy = _split_off(labelled, hashes, params), _IF_SPLIT
+    check_both_classes(partition.train, "the training set", remedy=remedy)
+    check_both_classes(partition.val, "the validation set", remedy=remedy)
     return partition
 
 

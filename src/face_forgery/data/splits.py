@@ -48,8 +48,13 @@ def split_by_cluster(
     return sides[clusters]
 
 
-def check_both_classes(side: pd.DataFrame, name: str) -> None:
+def check_both_classes(side: pd.DataFrame, name: str, *, remedy: str) -> None:
     """Refuse a side of a split on which a class is missing.
+
+    Args:
+        side: The columns of ``MANIFEST_COLUMNS``.
+        name: What messages call it.
+        remedy: What the user can do.
 
     Raises:
         ManifestError: With the counts.
@@ -58,7 +63,7 @@ def check_both_classes(side: pd.DataFrame, name: str) -> None:
     if not num_real or not num_fake:
         raise ManifestError(
             f"{name} has {num_real:,} real and {num_fake:,} fake images; both classes are needed. "
-            "Check the targets of the label files (0 = real, 1 = fake)."
+            f"{remedy}"
         )
 
 

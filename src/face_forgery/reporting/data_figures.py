@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from face_forgery.data.images import read_reduced
 from face_forgery.data.manifest import SUBSETS
-from face_forgery.data.summary import class_names
+from face_forgery.data.summary import class_names, count_values
 
 _COLORS = {"real": "#0072b2", "fake": "#d55e00", "unlabelled": "#6b6b6b"}
 _MOST_BARS = 14
@@ -71,7 +71,7 @@ def _draw_counts(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _draw_sizes(axes: Axes, rows: pd.DataFrame) -> None:
     size = rows["width"].astype("string") + " x " + rows["height"].astype("string")
-    common = size.value_counts().head(_MOST_SIZES).index
+    common = list(count_values(size, at_most=_MOST_SIZES))
     size = size.where(size.isin(common), "other")
     order = [*common, *(["other"] if (size == "other").any() else [])]
     labels = [name for name in _COLORS if (rows["label"] == name).any()]

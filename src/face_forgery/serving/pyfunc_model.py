@@ -45,7 +45,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             params: Not used.
 
         Returns:
-            A row a picture: ``y_pred`` (the probability of forgery; NaN unless the status is ok),
+            A row a picture: ``y_pred`` (the probability of forgery; None unless the status is ok),
             ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why).
         """
         judgements = judge_bytes(
@@ -56,7 +56,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         )
         return pd.DataFrame(
             {
-                "y_pred": pd.array([j.score for j in judgements], dtype="float64"),
+                # objects, because a server would write NaN, which is not JSON
+                "y_pred": pd.Series([j.score for j in judgements], dtype=object),
                 "verdict": [j.verdict or "" for j in judgements],
                 "status": [j.status for j in judgements],
                 "detail": [j.detail for j in judgements],
