@@ -30,8 +30,8 @@ def sample_camera(rng: np.random.Generator) -> Camera:
         gains=(exposure * (1.0 + warmth), exposure, exposure * (1.0 - warmth)),
         contrast=vary(rng, 1.0, 0.16),
         blur=0.0066 + 0.006 * rng.random(),
-        noise=1.0 + 2.5 * rng.random(),
-        quality=int(rng.integers(82, 95)),
+        noise=1.0 + 3.0 * rng.random(),
+        quality=int(rng.integers(85, 96)),
     )
 
 

@@ -70,7 +70,7 @@ class Identity:
     lip_color: Color
     ear_size: float
     skin: Color
-    freckles: float  # 0 to 1
+    pores: float  # contrast of the skin's fine texture
     hair_style: HairStyle
     hair_color: Color
     hair_volume: float
@@ -179,7 +179,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         ),
         ear_size=vary(rng, 0.19, 0.045),
         skin=skin,
-        freckles=max(0.0, rng.random() * 2.0 - 1.2),
+        pores=0.045 + 0.055 * rng.random(),
         hair_style=hair_styles[int(rng.integers(len(hair_styles)))],
         hair_color=_mixed(rng, _HAIR_COLORS, 0.12),
         hair_volume=vary(rng, 0.13, 0.07),

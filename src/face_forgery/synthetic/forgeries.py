@@ -12,9 +12,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from face_forgery.synthetic.detail import color_grid, invented_texture, sharpened
 from face_forgery.synthetic.edits import EDITS
 from face_forgery.synthetic.faces import Face, Scene, light_direction, sample_face
-from face_forgery.synthetic.fields import Plane, blur, stream, vary
+from face_forgery.synthetic.fields import Plane, vary
 from face_forgery.synthetic.geometry import Landmarks
 from face_forgery.synthetic.regions import (
     FACE_AXES,
@@ -30,16 +31,13 @@ from face_forgery.synthetic.render import Picture, render
 from face_forgery.synthetic.resampling import (
     affine_between,
     apply_affine,
-    enlarge,
     fewer_pixels,
-    kept_pixels,
     pixel_grid,
     sample,
 )
 
 ForgeryKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edit"]
 FORGERY_KINDS: tuple[ForgeryKind, ...] = get_args(ForgeryKind)
-_MAX_TEXTURE = 0.06
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class Traces:
     """How strong the marks of one forgery are."""
 
     resolution: float  # share of the pixels along a side that the generator works with
-    sharpening: float  # how much of its lost detail is brought back: halos
     checker: float  # share of its checkerboard in the texture that it invents; the rest is grain
     texture: int  # seed of that texture
+    color_grid: float  # height of the colored grid that the generator leaves behind
     feather: float  # width of the seam, in parts of the picture's size
     tilt: tuple[float, float]  # wrong light: brightness per unit of the face axes
     tint: tuple[float, float, float]  # wrong color: a factor a channel
@@ -79,15 +77,15 @@ class Forgery:
 def sample_traces(rng: np.random.Generator) -> Traces:
     """Draw how strong the marks are."""
     sideways, _, upwards = light_direction(2.0 * np.pi * rng.random(), 0.0)
-    strength = 0.05 + 0.06 * rng.random()
+    strength = 0.08 + 0.08 * rng.random()
     return Traces(
-        resolution=0.55 + 0.20 * rng.random(),
-        sharpening=0.70 + 0.30 * rng.random(),
-        checker=0.35 + 0.3 * rng.random(),
+        resolution=0.62 + 0.16 * rng.random(),
+        checker=0.50 + 0.3 * rng.random(),
         texture=int(rng.integers(2**31)),
+        color_grid=0.030 + 0.020 * rng.random(),
         feather=0.006 + 0.010 * rng.random(),
         tilt=(strength * sideways, strength * upwards),
-        tint=(1.0 + vary(rng, 0.0, 0.09), 1.0 + vary(rng, 0.0, 0.06), 1.0 + vary(rng, 0.0, 0.09)),
+        tint=(1.0 + vary(rng, 0.0, 0.12), 1.0 + vary(rng, 0.0, 0.10), 1.0 + vary(rng, 0.0, 0.12)),
         misalignment=(vary(rng, 0.0, 0.10), vary(rng, 0.0, 0.07)),
         ghost=0.15 + 0.20 * rng.random(),
     )
@@ -123,8 +121,10 @@ def splice(
     rows, columns = bounds(mask)
     p, q = face_axes(landmarks, rows, columns)
     part = fewer_pixels(donor, traces.resolution)
-    part += (part - blur(part, 2.0 / traces.resolution)) * np.float32(traces.sharpening)
-    part += invented_texture(part, image[:, rows, columns], mask[rows, columns], traces)
+    original, weights = image[:, rows, columns], mask[rows, columns]
+    part = sharpened(part, original, weights, 2.0 / traces.resolution)
+    part += invented_texture(part, original, weights, traces.resolution, traces.checker, traces.texture)
+    part += color_grid(part.shape, image.shape[1]) * np.float32(traces.color_grid)
     tilt = 1.0 + traces.tilt[0] * p + traces.tilt[1] * (q - INNER_FACE.middle[1])
     part *= tilt
     part *= np.array(traces.tint, dtype=np.float32).reshape(3, 1, 1)
@@ -133,40 +133,6 @@ def splice(
     under = spliced[:, rows, columns]
     under += (part - under) * mask[rows, columns]
     return spliced
-
-
-def invented_texture(part: Plane, original: Plane, mask: Plane, traces: Traces) -> Plane:
-    """Return the texture that makes generated pixels as busy as those they replace, ``(h, w)``.
-
-    Generators are trained to give skin a texture, and those who paste match the grain; so the
-    strength of the detail gives nothing away. What does is its kind: a checkerboard (Odena et al.
-    2016, Deconvolution and checkerboard artifacts) and grain of the generator's own pixel size.
-
-    Args:
-        part: ``(3, h, w)``, the generated pixels.
-        original: ``(3, h, w)``, what they replace.
-        mask: ``(h, w)`` in [0, 1].
-        traces: Resolution and mix.
-    """
-    shape = (part.shape[1], part.shape[2])
-    rows, columns = kept_pixels(shape, traces.resolution)
-    signs = (np.arange(rows)[:, None] + np.arange(columns)[None, :]) % 2 * 2.0 - 1.0
-    grain = (stream(traces.texture).random((rows, columns)) - 0.5) * 12.0**0.5
-    mixed = traces.checker * signs + (1.0 - traces.checker) * grain
-    texture = enlarge(mixed.astype(np.float32), shape)
-    wanted, present = _busyness(original, mask), _busyness(part, mask)
-    lacking = max(wanted * wanted - present * present, 0.0) ** 0.5
-    strength = min(lacking / max(_busyness(texture, mask), 1e-9), _MAX_TEXTURE)
-    return texture * np.float32(strength)
-
-
-def _busyness(values: Plane, mask: Plane) -> float:
-    """Mean size of the fine detail under the mask; of the green plane in a picture."""
-    plane = values[1] if values.ndim == 3 else values
-    across = plane[:, 1:-1] * 2.0 - plane[:, :-2] - plane[:, 2:]
-    detail = across[1:-1] * 2.0 - across[:-2] - across[2:]  # blind to edges and slopes
-    weights = mask[1:-1, 1:-1].astype(np.float64)
-    return float((np.abs(detail) * weights).sum() / max(weights.sum(), 1e-9))
 
 
 def align(

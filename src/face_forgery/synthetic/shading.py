@@ -135,7 +135,7 @@ def skin_texture(view: View, rng: np.random.Generator) -> Plane:
     shape = (view.size, view.size)
     pores = value_noise(rng, shape, (104, 104)) + 0.7 * value_noise(rng, shape, (57, 57))
     blotches = value_noise(rng, shape, (13, 13))
-    return 1.0 + 0.075 * pores + 0.035 * blotches
+    return 1.0 + view.face.identity.pores * pores + 0.035 * blotches
 
 
 def feature_window(view: View, x: float, y: float, radii: tuple[float, float]) -> Window | None:
