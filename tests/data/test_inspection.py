@@ -110,6 +110,20 @@ def test_a_folder_link_that_leads_out_is_refused(image_folder, tmp_path_factory,
         inspect(image_folder, "sub/secret.jpg")
 
 
+def test_a_folder_that_has_become_a_link_since_the_last_inspection_is_refused(
+    image_folder, tmp_path_factory, draw
+):
+    folder = image_folder / "images" / "sub"
+    folder.mkdir()
+    draw(0).save(folder / "a.jpg")
+    inspect(image_folder, "sub/a.jpg")
+    outside = tmp_path_factory.mktemp("outside") / "sub"
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    with pytest.raises(ManifestError, match="lead out"):
+        inspect(image_folder, "sub/a.jpg")
+
+
 def test_a_sibling_folder_of_similar_name_is_outside(image_folder, draw):
     (image_folder / "images2").mkdir()
     draw(0).save(image_folder / "images2" / "a.jpg")

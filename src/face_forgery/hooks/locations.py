@@ -32,7 +32,7 @@ def rebase_locations(values: dict[str, Any], project: Path, here: Path) -> dict[
     values = deepcopy(values)
     for section, key in _LOCATIONS:
         held = values.get(section)
-        location = held.get(key) if isinstance(held, dict) else None
-        if isinstance(location, str):  # anything else is for the rules of params.py
-            held[key] = os.path.relpath(project / location, here)
+        # A value of another type is for the rules of params.py.
+        if isinstance(held, dict) and isinstance(held.get(key), str):
+            held[key] = os.path.relpath(project / held[key], here)
     return values
