@@ -87,12 +87,13 @@ def draw_roc(
     figure.legend(frameon=False, fontsize=9, ncols=4, columnspacing=1.2, loc="outside lower center")
     axes.text(
         left_end * 1.04,
-        0.02,
+        0.08,
         f"below 1 of {num_real:,} real images",
         rotation=90,
         fontsize=8,
         color=MUTED,
         va="bottom",
+        bbox={"facecolor": SHADE, "edgecolor": "none", "pad": 1.0},
     )
     return figure
 
