@@ -49,7 +49,7 @@ def test_an_unknown_tag_is_refused_with_the_tags_there_are():
         check_backbone("test_resnet.imagenet")
 
 
-@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit", "test_convnext"])
+@pytest.mark.parametrize("backbone", ["test_resnet", "vit_tiny_patch16_224", "test_convnext"])
 @pytest.mark.parametrize("image_size", [64, 96])
 def test_any_backbone_gives_two_logits_at_the_asked_size(backbone, image_size):
     images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
