@@ -182,7 +182,7 @@ class TrainingParams(Params):
     batch_size: int = Field(ge=1)
     num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
-        description="auto: bfloat16 where the device computes it natively, else float32."
+        description="auto: bfloat16 where the device gains from it, else float32."
     )
     grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
     optimizer: OptimizerParams
