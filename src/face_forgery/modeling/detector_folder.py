@@ -76,19 +76,18 @@ def timm_config(detector: Detector, backbone: "nn.Module") -> dict[str, Any]:
     """
     size = detector.preprocessing.image_size
     own: dict[str, Any] = dict(getattr(backbone, "pretrained_cfg", {}))
-    fixed = bool(own.get("fixed_input_size"))
-    options = {"img_size": size, **detector.options} if fixed else dict(detector.options)
     config = {
         "architecture": detector.architecture.partition(".")[0],
         "num_classes": len(CLASS_NAMES),
         "num_features": int(getattr(backbone, "num_features", 0)),
         "label_names": list(CLASS_NAMES),
-        "model_args": options,
+        "model_args": dict(detector.options),
         "pretrained_cfg": {
             "tag": "face_forgery",
             "custom_load": False,
             "input_size": [3, size, size],
-            "fixed_input_size": fixed,
+            # Such a backbone is built for input_size; timm sees to that.
+            "fixed_input_size": bool(own.get("fixed_input_size")),
             "interpolation": detector.preprocessing.interpolation,
             "crop_pct": 1.0,
             "crop_mode": "squash",
@@ -100,7 +99,7 @@ def timm_config(detector: Detector, backbone: "nn.Module") -> dict[str, Any]:
             "classifier": own.get("classifier"),
         },
     }
-    if isinstance(pool := options.get("global_pool"), str):
+    if isinstance(pool := detector.options.get("global_pool"), str):
         config["global_pool"] = pool
     return config
 
