@@ -4,6 +4,7 @@ import base64
 import json
 import math
 
+import pandas as pd
 import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
@@ -12,6 +13,7 @@ from face_forgery.datasets import atomic
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.figure import FigureDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.datasets.parquet_file import AtomicParquetDataset
 from face_forgery.datasets.text_file import AtomicTextDataset
 
 PNG_START = b"\x89PNG\r\n"
@@ -69,6 +71,23 @@ def test_text_keeps_its_line_ends_and_letters(tmp_path):
     assert dataset.load() == "<p>脸 é</p>\nend\n"
 
 
+def test_table_comes_back_with_its_types_and_without_its_index(tmp_path):
+    table = pd.DataFrame({"path": ["a", "b"], "target": [1, None]}, index=[7, 3])
+    table = table.astype({"path": "string", "target": "Int8"})
+    dataset = AtomicParquetDataset(filepath=str(tmp_path / "table.parquet"))
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(("num_rows", "num_shown"), [(0, 0), (2, 2), (9, 3)])
+def test_table_preview_shows_the_first_rows_and_no_nan(tmp_path, num_rows, num_shown):
+    dataset = AtomicParquetDataset(filepath=str(tmp_path / "table.parquet"))
+    dataset.save(pd.DataFrame({"n": range(num_rows), "x": [None] * num_rows}))
+    shown = json.loads(json.dumps(dataset.preview(nrows=3), allow_nan=False))
+    assert shown["columns"] == ["n", "x"]
+    assert shown["data"] == [[n, None] for n in range(num_shown)]
+
+
 def test_figure_comes_back_as_the_png_on_disk(tmp_path):
     dataset = FigureDataset(filepath=str(tmp_path / "roc.png"))
     dataset.save(make_figure())
@@ -90,6 +109,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path):
         (AtomicJSONDataset, {"a": 1}, {"a": 2}),
         (AtomicTextDataset, "old", "new"),
         (FigureDataset, make_figure("old"), make_figure("new")),
+        (AtomicParquetDataset, pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})),
     ],
 )
 def test_a_save_that_fails_at_the_end_leaves_the_old_file(
@@ -97,7 +117,7 @@ def test_a_save_that_fails_at_the_end_leaves_the_old_file(
 ):
     dataset = dataset_type(filepath=str(tmp_path / "value"))
     dataset.save(old)
-    before = dataset.load()
+    before = str(dataset.load())
 
     def disk_full(path):
         raise OSError(28, "No space left on device")
@@ -105,7 +125,7 @@ def test_a_save_that_fails_at_the_end_leaves_the_old_file(
     monkeypatch.setattr(atomic, "_flush_to_disk", disk_full)
     with pytest.raises(DatasetError, match="No space left"):
         dataset.save(broken)
-    assert dataset.load() == before
+    assert str(dataset.load()) == before
     assert names_in(tmp_path) == ["value"]
 
 
@@ -120,7 +140,9 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
     assert names_in(tmp_path) == ["value"]
 
 
-@pytest.mark.parametrize("dataset_type", [AtomicJSONDataset, AtomicTextDataset, FigureDataset])
+@pytest.mark.parametrize(
+    "dataset_type", [AtomicJSONDataset, AtomicTextDataset, FigureDataset, AtomicParquetDataset]
+)
 def test_exists_says_whether_the_file_is_there(tmp_path, dataset_type):
     dataset = dataset_type(filepath=str(tmp_path / "value"))
     assert not dataset.exists()
