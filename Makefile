@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export MPLBACKEND := Agg
+# uv trusts what the system trusts, as pip does: company proxies bring certificates of their own.
+export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast check viz lock clean

@@ -11,14 +11,14 @@ from face_forgery.data.manifest import ManifestError, show_examples
 _REFUSED = {
     r"^$": ("have an empty name", "name the image or delete the row"),
     r"[\x00-\x1f\x7f]": ("hold control characters", "is the file damaged, or UTF-16?"),
-    r"^(/|[A-Za-z]:[\\/]|\\)": (
+    r"^(?:/|[A-Za-z]:[\\/]|\\)": (
         "are absolute paths",
         "names are relative to the image folder",
     ),
     r"\\": ("hold a backslash", "separate folders with forward slashes (/)"),
-    r"(^|/)\.\.(/|$)": ("lead out of the image folder", "remove '..' from the names"),
+    r"(?:^|/)\.\.(?:/|$)": ("lead out of the image folder", "remove '..' from the names"),
 }
-_NOT_NORMAL = r"(^|/)\.(/|$)|//|/$"
+_NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 Locate = Callable[[Sequence[int]], list[str]]
 

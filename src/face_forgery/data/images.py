@@ -158,10 +158,9 @@ def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
             size, name = image.size, str(image.format)
-            is_reduced = side is not None and image.draft(None, (side, side)) is not None
+            if side is not None:
+                image.draft(None, (side, side))
             image.load()
-            if not is_reduced:
-                size = image.size  # a TIFF turns upright as it loads
             upright = _UPRIGHT.get(_orientation(image))
             rgb = _to_rgb(image)
             if upright in _SIDEWAYS:

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -26,8 +26,7 @@ REJECTED_COLUMNS = {name: IMAGE_FACT_COLUMNS[name] for name in (*KEY, "img_name"
 _OUTSIDE = "outside"  # never stored: such a row is an error
 
 
-@dataclass(frozen=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """One image file; sizes and hash are missing unless ``status`` is ``ok``."""
 
     width: int | None
@@ -62,15 +61,14 @@ def inspect_table(
     """
     homes = {s: _home(root, s, image_folders[s]) for s in table["subset"].unique()}
     items = list(zip(table["path"], table["subset"].map(homes), strict=True))
-    facts = pd.DataFrame(
-        map_in_order(
-            lambda item: _inspect(root / item[0], item[1]),
-            items,
-            num_workers=num_workers,
-            description="inspecting images",
-        ),
-        columns=list(FACT_COLUMNS | STATUS_COLUMNS),
+    _real_folder.cache_clear()
+    inspected: Iterator[ImageFacts] = map_in_order(
+        lambda item: _inspect(root / item[0], item[1]),
+        items,
+        num_workers=num_workers,
+        description="inspecting images",
     )
+    facts = pd.DataFrame(inspected, columns=list(FACT_COLUMNS | STATUS_COLUMNS))
     found = pd.concat([table[[*KEY, "img_name"]].reset_index(drop=True), facts], axis=1)
     outside = found[found["status"] == _OUTSIDE]
     if len(outside):

@@ -75,8 +75,8 @@ def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
     for rule, broken in rules.items():
         if broken.any():
             raise ManifestError(
-                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: {rule}; "
-                f"first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
+                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: "
+                f"{rule}; first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
             )
     return manifest
 

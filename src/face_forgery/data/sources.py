@@ -70,7 +70,8 @@ def read_label_source(
     """
     if isinstance(source, LabelFolder):
         _check_same_folder(source.where, subset, labels, images)
-        found, locate = _list_folder(source, subset, class_folders), _locate_in_folder
+        found = _list_folder(source, subset, class_folders)
+        locate: Locate = _locate_in_folder
     else:
         found, locate = _read_file(source, subset, columns)
     return _complete(found, subset=subset, images=images, where=source.where, locate=locate)

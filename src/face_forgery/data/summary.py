@@ -16,6 +16,12 @@ def class_names(manifest: pd.DataFrame) -> pd.Series:
     return manifest["target"].map(_CLASS_NAMES).astype("string").fillna("unlabelled")
 
 
+def count_values(values: pd.Series, *, at_most: int | None = None) -> dict[str, int]:
+    """Return how often each value occurs, the most frequent first, ties by name."""
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {str(name): int(n) for name, n in counts.head(at_most or len(counts)).items()}
+
+
 def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
     """Summarize a manifest, subset by subset and class by class.
 
@@ -34,7 +40,7 @@ def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[st
     for subset in SUBSETS:
         rows, bad = manifest[manifest["subset"] == subset], rejected[rejected["subset"] == subset]
         if len(rows) or len(bad):
-            subsets[subset] = {**_describe_subset(rows), "rejected": _counts(bad["status"])}
+            subsets[subset] = {**_describe_subset(rows), "rejected": count_values(bad["status"])}
     return {
         "images": len(manifest),
         "rejected": len(rejected),
@@ -49,9 +55,11 @@ def _describe_subset(rows: pd.DataFrame) -> dict[str, Any]:
     return {
         "images": len(rows),
         "classes": {name: _describe_files(rows[names == name]) for name in sorted(set(names))},
-        "kinds": _counts(rows["kind"]),
-        "sources": _counts(rows["source"]),
-        "kinds_by_class": {name: _counts(rows.loc[names == name, "kind"]) for name in set(names)},
+        "kinds": count_values(rows["kind"]),
+        "sources": count_values(rows["source"]),
+        "kinds_by_class": {
+            name: count_values(rows.loc[names == name, "kind"]) for name in set(names)
+        },
         "groups": {
             "number": len(group_sizes),
             "with_several_images": int((group_sizes > 1).sum()),
@@ -64,11 +72,11 @@ def _describe_files(rows: pd.DataFrame) -> dict[str, Any]:
     sizes = rows["width"].astype("string") + "x" + rows["height"].astype("string")
     return {
         "images": len(rows),
-        "formats": _counts(rows["format"]),
+        "formats": count_values(rows["format"]),
         "width": _spread(rows["width"]),
         "height": _spread(rows["height"]),
         "num_bytes": _spread(rows["num_bytes"]) | {"total": int(rows["num_bytes"].sum())},
-        "most_common_sizes": _counts(sizes, at_most=_MOST_COMMON),
+        "most_common_sizes": count_values(sizes, at_most=_MOST_COMMON),
     }
 
 
@@ -103,8 +111,3 @@ def _spread(values: pd.Series) -> dict[str, Any]:
         "median": float(values.median()),
         "max": int(values.max()),
     }
-
-
-def _counts(values: pd.Series, *, at_most: int | None = None) -> dict[str, int]:
-    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return {str(name): int(n) for name, n in counts.head(at_most or len(counts)).items()}
