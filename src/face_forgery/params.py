@@ -14,6 +14,19 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
+# Set by the project, or ways around its checks of weights and of the network's shape.
+_RESERVED_OPTIONS = {
+    "model_name",
+    "num_classes",
+    "in_chans",
+    "features_only",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+}
+
+
 class ParameterError(ValueError):
     """The parameters cannot be used; the message lists every fault and the nearest names."""
 
@@ -106,7 +119,7 @@ class ModelParams(Params):
                 f"pretrained=true asks for the hub's weights and weights={self.weights!r} for a "
                 "local file; set pretrained=false or weights=null"
             )
-        reserved = sorted({"num_classes", "pretrained", "model_name"} & set(self.options))
+        reserved = sorted(_RESERVED_OPTIONS & set(self.options))
         if reserved:
             raise ValueError(f"options must not hold {reserved}: they are set by the project")
         return self
@@ -182,7 +195,7 @@ class TrainingParams(Params):
     batch_size: int = Field(ge=1)
     num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
-        description="auto: bfloat16 where the device computes it natively, else float32."
+        description="auto: bfloat16 where the device gains from it, else float32."
     )
     grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
     optimizer: OptimizerParams

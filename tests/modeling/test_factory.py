@@ -49,7 +49,7 @@ def test_an_unknown_tag_is_refused_with_the_tags_there_are():
         check_backbone("test_resnet.imagenet")
 
 
-@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit", "test_convnext"])
+@pytest.mark.parametrize("backbone", ["test_resnet", "vit_tiny_patch16_224", "test_convnext"])
 @pytest.mark.parametrize("image_size", [64, 96])
 def test_any_backbone_gives_two_logits_at_the_asked_size(backbone, image_size):
     images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
@@ -61,6 +61,12 @@ def test_options_reach_the_backbone_and_unknown_ones_are_named():
     assert build_network(model(drop_rate=0.5), 64).backbone.drop_rate == 0.5
     with pytest.raises(BackboneError, match=r"'test_resnet' does not take .*drop_rat.*options"):
         build_network(model(drop_rat=0.5), 64)
+
+
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained_cfg_overlay", "in_chans"])
+def test_options_are_no_way_around_the_checks(option):
+    with pytest.raises(ValueError, match=rf"options must not hold \['{option}'\]"):
+        model(**{option: "evil.pth"})
 
 
 def test_random_weights_follow_from_the_seed():

@@ -14,7 +14,7 @@ from face_forgery.training.resume import ResumeError, resume, run_fingerprint
 def fingerprint(make_params):
     """Return a function: parameters and data -> fingerprint."""
 
-    def of(*, train_data="a", **overrides):
+    def of(*, train_data="a", val_data="b", **overrides):
         params = make_params(**overrides)
 
         def rows(content):
@@ -28,7 +28,7 @@ def fingerprint(make_params):
             params.training.seed,
             params.training.num_workers,
         )
-        val = EvalBatches(rows("b"), params.preprocessing, 8, 0)
+        val = EvalBatches(rows(val_data), params.preprocessing, 8, 0)
         return run_fingerprint(train, val, params.model, params.training)
 
     return of
@@ -41,6 +41,7 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
     "change",
     [
         {"train_data": "c"},
+        {"val_data": "c"},
         {"model.backbone": "resnet18"},
         {"model.options": {"drop_rate": 0.1}},
         {"preprocessing.image_size": 64},
