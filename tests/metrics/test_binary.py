@@ -25,6 +25,8 @@ RANKING = [
     equal_error_rate,
     lambda scores, targets: tpr_at_fpr(scores, targets, 0.1),
 ]
+QUICK = settings(max_examples=40)
+
 EVERY = [
     *RANKING,
     accuracy,
@@ -59,6 +61,7 @@ def every_roc_point(scores, targets):
     return [rates(scores, targets, t) for t in [np.inf, *sorted(set(scores), reverse=True)]]
 
 
+@QUICK
 @given(scored_images())
 def test_auc_is_the_chance_that_a_forgery_scores_higher(data):
     scores, targets = data
@@ -67,6 +70,7 @@ def test_auc_is_the_chance_that_a_forgery_scores_higher(data):
     assert auc(scores, targets) == pytest.approx(np.mean(wins), abs=1e-12)
 
 
+@QUICK
 @given(scored_images())
 def test_average_precision_sums_precision_over_steps_of_recall(data):
     scores, targets = data
@@ -79,6 +83,7 @@ def test_average_precision_sums_precision_over_steps_of_recall(data):
     assert average_precision(scores, targets) == pytest.approx(total, abs=1e-12)
 
 
+@QUICK
 @given(scored_images())
 def test_equal_error_rate_lies_where_the_roc_curve_crosses_the_diagonal(data):
     scores, targets = data
@@ -90,6 +95,7 @@ def test_equal_error_rate_lies_where_the_roc_curve_crosses_the_diagonal(data):
     assert equal_error_rate(scores, targets) == pytest.approx(fpr[nearest], abs=1e-3)
 
 
+@QUICK
 @given(scored_images(), st.integers(0, 20))
 def test_tpr_at_fpr_is_the_best_rate_of_an_allowed_threshold(data, percent):
     scores, targets = data
@@ -112,6 +118,7 @@ def test_a_threshold_takes_all_equal_scores_or_none():
     assert tpr_at_fpr(scores, targets, 0.5) == 1.0
 
 
+@QUICK
 @given(scored_images())
 def test_log_loss_and_brier_are_means_over_images(data):
     scores, targets = data
@@ -121,6 +128,7 @@ def test_log_loss_and_brier_are_means_over_images(data):
     assert brier(inside, targets) == pytest.approx(((inside - targets) ** 2).mean(), abs=1e-12)
 
 
+@QUICK
 @given(scored_images(), st.integers(1, 12))
 def test_calibration_error_compares_score_and_share_in_each_bin(data, num_bins):
     scores, targets = data
@@ -155,7 +163,7 @@ def test_sklearn_agrees_on_many_scores_without_ties():
     assert tpr_at_fpr(scores, targets, 0.01) == pytest.approx(tpr[fpr <= 0.01].max(), abs=1e-12)
 
 
-@settings(max_examples=50)
+@QUICK
 @given(scored_images(), st.floats(0.5, 4.0))
 def test_ranking_metrics_do_not_change_under_monotone_maps(data, power):
     scores, targets = data
@@ -164,6 +172,7 @@ def test_ranking_metrics_do_not_change_under_monotone_maps(data, power):
         assert metric(mapped, targets) == metric(scores, targets)
 
 
+@QUICK
 @given(scored_images())
 def test_metrics_do_not_depend_on_the_order_of_images(data):
     scores, targets = data

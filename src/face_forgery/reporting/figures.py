@@ -38,34 +38,18 @@ def draw_roc(
         operating_points: The fields of ``metrics.operating_points.ChosenThresholds``.
     """
     num_real = metrics["counts"]["num_real"]
-    resolution = 1.0 / num_real
-    left_end = resolution / 2.5
+    left_end = 1.0 / num_real / 2.5
+    auc = metrics["auc"]
     figure = make_figure(6.4, 4.6)
     axes = figure.subplots()
-    auc = metrics["auc"]
-    confidence = metrics["bootstrap"]["confidence"]
-    title = f"ROC curve: AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
     style_axes(
         axes,
-        title=title,
+        title=f"ROC curve: AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})",
         xlabel="false-positive rate: share of real images called fake (logarithmic)",
         ylabel="share of forgeries found",
     )
-    axes.axvspan(left_end, resolution, color=SHADE, linewidth=0)
-    fpr = np.maximum(roc_curve["fpr"].to_numpy(), left_end)
-    band = axes.fill_between(
-        fpr,
-        roc_curve["low"].to_numpy(),
-        roc_curve["high"].to_numpy(),
-        step="post",
-        color=FAKE_COLOR,
-        alpha=0.18,
-        linewidth=0,
-    )
-    band.set_label(f"{confidence:.0%} bootstrap interval")
-    axes.step(fpr, roc_curve["tpr"].to_numpy(), where="post", color=FAKE_COLOR, label="detector")
-    chance = np.geomspace(left_end, 1.0, 200)
-    axes.plot(chance, chance, color=MUTED, linestyle=":", label="guessing")
+    _shade_unresolved(axes, num_real, left_end)
+    _trace_roc(axes, roc_curve, left_end, metrics["bootstrap"]["confidence"])
     axes.plot(
         max(operating_points["fpr"], left_end),
         operating_points["tpr"],
@@ -85,6 +69,11 @@ def draw_roc(
     axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%"))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     figure.legend(frameon=False, fontsize=9, ncols=4, columnspacing=1.2, loc="outside lower center")
+    return figure
+
+
+def _shade_unresolved(axes: Axes, num_real: int, left_end: float) -> None:
+    axes.axvspan(left_end, 1.0 / num_real, color=SHADE, linewidth=0)
     axes.text(
         left_end * 1.04,
         0.08,
@@ -95,7 +84,23 @@ def draw_roc(
         va="bottom",
         bbox={"facecolor": SHADE, "edgecolor": "none", "pad": 1.0},
     )
-    return figure
+
+
+def _trace_roc(axes: Axes, roc_curve: pd.DataFrame, left_end: float, confidence: float) -> None:
+    fpr = np.maximum(roc_curve["fpr"].to_numpy(), left_end)
+    axes.fill_between(
+        fpr,
+        roc_curve["low"].to_numpy(),
+        roc_curve["high"].to_numpy(),
+        step="post",
+        color=FAKE_COLOR,
+        alpha=0.18,
+        linewidth=0,
+        label=f"{confidence:.0%} bootstrap interval",
+    )
+    axes.step(fpr, roc_curve["tpr"].to_numpy(), where="post", color=FAKE_COLOR, label="detector")
+    guesses = np.geomspace(left_end, 1.0, 200)
+    axes.plot(guesses, guesses, color=MUTED, linestyle=":", label="guessing")
 
 
 def draw_scores(
