@@ -19,7 +19,7 @@ def test_losses_and_auc_are_drawn_and_the_best_epoch_is_marked():
     curve, mark = aucs.lines
     assert list(curve.get_ydata()) == [0.6, 0.9, 0.8]
     assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([2], [0.9])
-    assert aucs.texts[0].get_text() == "0.900"
+    assert aucs.texts[0].get_text() == "0.900, epoch 2"
     assert "nats" in losses.get_ylabel()
 
 

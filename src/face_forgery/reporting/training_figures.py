@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-_TRAIN_COLOR, _VAL_COLOR = "#8c8c8c", "#0072b2"  # told apart by the color-blind, and in print
+from face_forgery.reporting.style import INK, MUTED, make_figure, style_axes
 
 
 def draw_training(history: Sequence[dict[str, Any]]) -> Figure:
@@ -22,32 +22,32 @@ def draw_training(history: Sequence[dict[str, Any]]) -> Figure:
     if not history:
         raise ValueError("the training history has no epoch: there is nothing to draw")
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(8.0, 3.2), layout="constrained")
+    figure = make_figure(8.0, 3.4)
     losses, aucs = figure.subplots(1, 2)
-    _line(losses, epochs, [row["train_loss"] for row in history], _TRAIN_COLOR, "training")
-    _line(losses, epochs, [row["val_loss"] for row in history], _VAL_COLOR, "validation")
-    losses.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
+    style_axes(losses, title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
+    _line(losses, epochs, [row["train_loss"] for row in history], MUTED, "training")
+    _line(losses, epochs, [row["val_loss"] for row in history], INK, "validation")
     losses.set_ylim(bottom=0.0)
     losses.legend(frameon=False)
 
     values = [row["val_auc"] for row in history]
     best = values.index(max(values))
-    _line(aucs, epochs, values, _VAL_COLOR, "validation")
-    aucs.plot(epochs[best], values[best], "o", ms=10, mfc="none", mec="black", label="best")
+    style_axes(aucs, title="Validation AUC", xlabel="epoch", ylabel="area under the ROC curve")
+    _line(aucs, epochs, values, INK, "validation")
+    aucs.plot(epochs[best], values[best], "o", ms=11, mfc="none", mec=INK, label="chosen")
     aucs.annotate(
-        f"{values[best]:.3f}",
+        f"{values[best]:.3f}, epoch {epochs[best]}",
         (epochs[best], values[best]),
-        xytext=(0, -16),
+        xytext=(0, 10),
         textcoords="offset points",
-        ha="center",
-        va="top",
+        ha="right" if best > len(values) / 2 else "left",
+        va="bottom",
+        color=INK,
     )
-    aucs.set(title="Validation AUC", xlabel="epoch", ylabel="area under the ROC curve")
+    aucs.margins(y=0.2)
     return figure
 
 
 def _line(axes: Axes, epochs: list[int], values: list[float], color: str, label: str) -> None:
     axes.plot(epochs, values, "o-", color=color, ms=4, lw=1.6, label=label)
-    axes.grid(alpha=0.3, lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
