@@ -14,6 +14,19 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
+# Set by the project, or ways around its checks of weights and of the network's shape.
+_RESERVED_OPTIONS = {
+    "model_name",
+    "num_classes",
+    "in_chans",
+    "features_only",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+}
+
+
 class ParameterError(ValueError):
     """The parameters cannot be used; the message lists every fault and the nearest names."""
 
@@ -61,7 +74,7 @@ class IngestionParams(Params):
     max_rejected: Probability = Field(
         description="Largest share of unreadable images that a labelled set may have."
     )
-    num_workers: int = Field(ge=0, description="Processes that read headers; 0: this process.")
+    num_workers: int = Field(ge=0, description="Threads that read images; 0: this one.")
     columns: ColumnNames
     class_folders: dict[str, Literal[0, 1]] = Field(
         description="Folder name (lower case) -> target, for a folder a class."
@@ -106,7 +119,7 @@ class ModelParams(Params):
                 f"pretrained=true asks for the hub's weights and weights={self.weights!r} for a "
                 "local file; set pretrained=false or weights=null"
             )
-        reserved = sorted({"num_classes", "pretrained", "model_name"} & set(self.options))
+        reserved = sorted(_RESERVED_OPTIONS & set(self.options))
         if reserved:
             raise ValueError(f"options must not hold {reserved}: they are set by the project")
         return self
@@ -182,7 +195,7 @@ class TrainingParams(Params):
     batch_size: int = Field(ge=1)
     num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
-        description="auto: bfloat16 where the device computes it natively, else float32."
+        description="auto: bfloat16 where the device gains from it, else float32."
     )
     grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
     optimizer: OptimizerParams
@@ -244,6 +257,35 @@ class DemoDataParams(Params):
     num_workers: int = Field(ge=0, description="Processes; does not change the images.")
 
 
+class TrackingParams(Params):
+    """Where and how a run is recorded. Nothing here changes a result."""
+
+    enabled: bool
+    tracking_uri: str = Field(
+        min_length=1,
+        description="An MLflow store: sqlite:///FILE, relative to the project, or a URL.",
+    )
+    experiment: str = Field(min_length=1)
+    run_name: str | None = Field(description="null: the names of the pipelines.")
+    run_id: str | None = Field(description="An existing run to go on with; null: a new one.")
+    register_model: str | None = Field(
+        description="Name in the model registry for each detector of the run; null: not registered."
+    )
+    system_metrics: bool = Field(description="Load of CPU, memory and GPU; needs psutil.")
+    skip_pipelines: tuple[str, ...] = Field(
+        description="A run of nothing but these pipelines is not tracked."
+    )
+
+    @model_validator(mode="after")
+    def _a_run_has_one_name(self) -> Self:
+        if self.run_id is not None and self.run_name is not None:
+            raise ValueError(
+                f"run_name={self.run_name!r} has no effect on the existing run {self.run_id!r}; "
+                "set run_name=null or run_id=null"
+            )
+        return self
+
+
 class Parameters(Params):
     """The whole of the parameters, as `kedro run` sees them."""
 
@@ -259,6 +301,17 @@ class Parameters(Params):
     submission: SubmissionParams
     inference: InferenceParams
     demo_data: DemoDataParams
+    tracking: TrackingParams
+
+    @model_validator(mode="after")
+    def _folds_are_made_of_the_training_set(self) -> Self:
+        if self.splitting.num_folds is not None and self.data.val_labels is not None:
+            raise ValueError(
+                f"splitting.num_folds={self.splitting.num_folds} has no effect while "
+                f"data.val_labels={self.data.val_labels} sets validation apart; set one of them to "
+                "null"
+            )
+        return self
 
 
 def check_parameters(values: dict[str, Any]) -> Parameters:

@@ -1,9 +1,15 @@
 """Kedro's settings of the project."""
 
-from face_forgery.config_loader import ProjectConfigLoader
-from face_forgery.hooks.parameters import ParameterHooks
+from omegaconf.resolvers import oc
 
-HOOKS = (ParameterHooks(),)
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.hooks.console import ConsoleHooks
+from face_forgery.hooks.locations import LocationHooks
+from face_forgery.hooks.parameters import ParameterHooks
+from face_forgery.hooks.runners import RunnerHooks
+from face_forgery.hooks.tracking import TrackingHooks
+
+HOOKS = (TrackingHooks(), RunnerHooks(), ParameterHooks(), ConsoleHooks(), LocationHooks())
 
 # The project tracks runs itself; the plugin, where it is installed, would start a second run.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
@@ -14,5 +20,6 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     # An environment names only the keys that differ; the default would replace whole sections.
     "merge_strategy": {"parameters": "soft"},
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    # MLflow's own environment variable is the default of tracking.tracking_uri.
+    "custom_resolvers": {"oc.env": oc.env},
 }

@@ -1,6 +1,13 @@
 """The manifest: one row an image, the only shape in which labels travel between nodes."""
 
+from collections.abc import Iterable
+from itertools import islice
+
+import pandas as pd
+
 REAL, FAKE = 0, 1
+SUBSETS = ("train", "val", "test")
+UNKNOWN = "unknown"
 
 LABEL_COLUMNS = {
     "subset": "string",  # train, val or test: the label file the row stood in
@@ -20,3 +27,76 @@ FACT_COLUMNS = {
     "sha256": "string",  # of the file
 }
 MANIFEST_COLUMNS = LABEL_COLUMNS | FACT_COLUMNS
+KEY = ["subset", "row"]
+
+_EXAMPLES_SHOWN = 3
+
+
+class ManifestError(ValueError):
+    """Labels or images that cannot become a manifest; the message names the rows and the fix."""
+
+
+def show_examples(examples: Iterable[object]) -> str:
+    """Join up to three examples for a message; a fourth is hinted at.
+
+    Example:
+        >>> show_examples(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+        'a.jpg, b.jpg, c.jpg, ...'
+    """
+    shown = [str(example) for example in islice(iter(examples), _EXAMPLES_SHOWN + 1)]
+    if len(shown) > _EXAMPLES_SHOWN:
+        shown[_EXAMPLES_SHOWN] = "..."
+    return ", ".join(shown)
+
+
+def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return ``manifest`` unchanged if it is well formed.
+
+    Args:
+        manifest: The columns of ``MANIFEST_COLUMNS`` in their order and types, one row an image:
+            no missing value but ``target`` of ``test`` rows, no image twice within a subset.
+
+    Raises:
+        ManifestError: On the first broken rule, naming up to three rows.
+    """
+    _check_columns(manifest)
+    rules = {
+        f"subset is not one of {', '.join(SUBSETS)}": ~manifest["subset"].isin(SUBSETS),
+        "target is not 0 or 1 outside the test subset": ~(
+            manifest["target"].isin([REAL, FAKE])
+            | (manifest["target"].isna() & (manifest["subset"] == "test"))
+        ),
+        "a value is missing": manifest.drop(columns="target").isna().any(axis=1),
+        "a row is there twice": manifest.duplicated(KEY, keep=False),
+        "an image is there twice in one subset": manifest.duplicated(
+            ["subset", "path"], keep=False
+        ),
+    }
+    for rule, broken in rules.items():
+        if broken.any():
+            raise ManifestError(
+                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: "
+                f"{rule}; first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
+            )
+    return manifest
+
+
+def show_rows(rows: pd.DataFrame) -> str:
+    """Name up to three rows of a table with ``subset``, ``row`` and ``img_name``."""
+    first = rows.head(_EXAMPLES_SHOWN + 1)
+    named = zip(first["subset"], first["row"], first["img_name"], strict=True)
+    return show_examples(f"{subset} row {row} ({name})" for subset, row, name in named)
+
+
+def _check_columns(manifest: pd.DataFrame) -> None:
+    found = {name: str(dtype) for name, dtype in manifest.dtypes.items()}
+    if list(found) != list(MANIFEST_COLUMNS):
+        raise ManifestError(
+            f"the manifest has the columns {list(found)}; expected {list(MANIFEST_COLUMNS)} "
+            "(docs/data_format.md)"
+        )
+    wrong = [
+        f"{n}: {found[n]} in place of {t}" for n, t in MANIFEST_COLUMNS.items() if found[n] != t
+    ]
+    if wrong:
+        raise ManifestError(f"the manifest has columns of another type: {show_examples(wrong)}")

@@ -4,8 +4,9 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
 
-from face_forgery.params import check_parameters
+from face_forgery.params import Parameters, check_parameters
 
 
 class ParameterHooks:
@@ -18,4 +19,13 @@ class ParameterHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Check the merged parameters of the environment and the command line."""
         values: dict[str, Any] = context.config_loader["parameters"]
-        check_parameters(values)
+        self._parameters: Parameters = check_parameters(values)
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Look the backbone up before hours of work, if anything is to be built from it."""
+        if "params:model" not in pipeline.inputs():
+            return
+        from face_forgery.modeling.factory import check_backbone
+
+        check_backbone(self._parameters.model.backbone)

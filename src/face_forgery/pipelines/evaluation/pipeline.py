@@ -1,8 +1,105 @@
 """Detector + val_manifest -> scores, metrics, figures, report."""
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
+
+from . import nodes
+
+_REPORT_INPUTS = (
+    "metrics",
+    "operating_points",
+    "breakdown",
+    "mistakes",
+    "data_report",
+    "detector",
+    "code_version",
+    "roc_figure",
+    "score_figure",
+    "confusion_figure",
+    "mistakes_figure",
+    "training_figure",
+    "data_figure",
+)
 
 
 def create_pipeline() -> Pipeline:
-    """Build the pipeline."""
-    return Pipeline([])
+    """Judge ``trained_detector`` on the validation images and certify it as ``detector``."""
+    return (
+        Pipeline(
+            [
+                Node(
+                    nodes.score_validation,
+                    inputs=["trained_detector", "val_manifest", "params:data", "params:scoring"],
+                    outputs="val_scores",
+                    name="score_validation",
+                ),
+                Node(
+                    nodes.evaluate_scores,
+                    inputs=["val_scores", "params:evaluation"],
+                    outputs=["metrics", "roc_curve"],
+                    name="evaluate_scores",
+                ),
+                Node(
+                    nodes.break_down_scores,
+                    inputs=["val_scores", "params:evaluation"],
+                    outputs="breakdown",
+                    name="break_down_scores",
+                ),
+                Node(
+                    nodes.choose_operating_points,
+                    inputs=["val_scores", "params:evaluation"],
+                    outputs="operating_points",
+                    name="choose_operating_points",
+                ),
+                Node(
+                    nodes.certify_detector,
+                    inputs=["trained_detector", "metrics", "operating_points"],
+                    outputs="detector",
+                    name="certify_detector",
+                ),
+            ]
+        )
+        + _create_report()
+    )
+
+
+def _create_report() -> Pipeline:
+    return Pipeline(
+        [
+            Node(
+                nodes.find_mistakes,
+                inputs=["val_scores", "operating_points"],
+                outputs="mistakes",
+                name="find_mistakes",
+            ),
+            Node(
+                nodes.plot_roc,
+                inputs=["roc_curve", "metrics", "operating_points"],
+                outputs="roc_figure",
+                name="plot_roc",
+            ),
+            Node(
+                nodes.plot_scores,
+                inputs=["val_scores", "operating_points"],
+                outputs="score_figure",
+                name="plot_scores",
+            ),
+            Node(
+                nodes.plot_confusion,
+                inputs=["val_scores", "operating_points"],
+                outputs="confusion_figure",
+                name="plot_confusion",
+            ),
+            Node(
+                nodes.plot_mistakes,
+                inputs=["mistakes", "params:data"],
+                outputs="mistakes_figure",
+                name="plot_mistakes",
+            ),
+            Node(
+                nodes.write_report,
+                inputs={name: name for name in _REPORT_INPUTS},
+                outputs="report",
+                name="write_report",
+            ),
+        ]
+    )

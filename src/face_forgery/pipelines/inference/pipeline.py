@@ -1,8 +1,19 @@
 """Detector + anybody's pictures -> verdicts."""
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import judge_pictures
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    return Pipeline([])
+    return Pipeline(
+        [
+            Node(
+                judge_pictures,
+                inputs=["detector", "pictures", "params:inference", "params:scoring"],
+                outputs="predictions",
+                name="judge_pictures",
+            )
+        ]
+    )

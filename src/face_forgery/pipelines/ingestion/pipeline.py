@@ -1,8 +1,62 @@
 """Label files and images -> manifest, rejected files, data report."""
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import (
+    build_manifest,
+    inspect_images,
+    list_rejected,
+    plot_data,
+    read_labels,
+    summarize_data,
+)
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    return Pipeline([])
+    return Pipeline(
+        [
+            Node(
+                read_labels,
+                inputs=[
+                    "train_labels",
+                    "val_labels",
+                    "test_labels",
+                    "params:data",
+                    "params:ingestion",
+                ],
+                outputs="label_table",
+                name="read_labels",
+            ),
+            Node(
+                inspect_images,
+                inputs=["label_table", "params:data", "params:ingestion"],
+                outputs="image_facts",
+                name="inspect_images",
+            ),
+            Node(
+                list_rejected,
+                inputs="image_facts",
+                outputs="rejected",
+                name="list_rejected",
+            ),
+            Node(
+                build_manifest,
+                inputs=["label_table", "image_facts", "rejected", "params:ingestion"],
+                outputs="manifest",
+                name="build_manifest",
+            ),
+            Node(
+                summarize_data,
+                inputs=["manifest", "rejected"],
+                outputs="data_report",
+                name="summarize_data",
+            ),
+            Node(
+                plot_data,
+                inputs=["manifest", "params:data"],
+                outputs="data_figure",
+                name="plot_data",
+            ),
+        ]
+    )

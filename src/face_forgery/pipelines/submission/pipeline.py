@@ -1,8 +1,31 @@
 """Detector + label file -> a submission that is accepted."""
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import score_submission, validate_submission
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    return Pipeline([])
+    return Pipeline(
+        [
+            Node(
+                score_submission,
+                inputs=[
+                    "detector",
+                    "label_table",
+                    "params:data",
+                    "params:scoring",
+                    "params:submission",
+                ],
+                outputs="submission",
+                name="score_submission",
+            ),
+            Node(
+                validate_submission,
+                inputs=["submission", "label_table"],
+                outputs="submission_check",
+                name="validate_submission",
+            ),
+        ]
+    )

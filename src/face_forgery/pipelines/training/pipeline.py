@@ -1,8 +1,77 @@
 """Manifests -> a checkpoint and a report an epoch -> the best detector."""
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import (
+    build_train_batches,
+    build_val_batches,
+    fingerprint_data,
+    plot_training,
+    select_checkpoint,
+    train_detector,
+)
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    return Pipeline([])
+    return Pipeline(
+        [
+            Node(
+                build_train_batches,
+                inputs=[
+                    "train_manifest",
+                    "params:data",
+                    "params:preprocessing",
+                    "params:augmentation",
+                    "params:training",
+                ],
+                outputs="train_batches",
+                name="build_train_batches",
+            ),
+            Node(
+                build_val_batches,
+                inputs=["val_manifest", "params:data", "params:preprocessing", "params:scoring"],
+                outputs="val_batches",
+                name="build_val_batches",
+            ),
+            Node(
+                train_detector,
+                inputs=[
+                    "train_batches",
+                    "val_batches",
+                    "params:model",
+                    "params:training",
+                    "resume_from",
+                ],
+                outputs=["epoch_weights", "training_history", "training_state"],
+                name="train_detector",
+            ),
+            Node(
+                plot_training,
+                inputs="training_history",
+                outputs="training_figure",
+                name="plot_training",
+            ),
+            Node(
+                fingerprint_data,
+                inputs=["train_manifest", "val_manifest"],
+                outputs="data_fingerprint",
+                name="fingerprint_data",
+            ),
+            Node(
+                select_checkpoint,
+                inputs={
+                    "epoch_weights": "epoch_weights",
+                    "training_history": "training_history",
+                    "model": "params:model",
+                    "preprocessing": "params:preprocessing",
+                    "augmentation": "params:augmentation",
+                    "training": "params:training",
+                    "data_fingerprint": "data_fingerprint",
+                    "code_version": "code_version",
+                },
+                outputs="trained_detector",
+                name="select_checkpoint",
+            ),
+        ]
+    )

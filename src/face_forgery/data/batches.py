@@ -1,0 +1,28 @@
+"""What a loader hands over. Free of torch, so that nodes can name it in their signatures."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class Batches(Protocol):
+    """One pass over a set, a batch at a time.
+
+    Each item is ``(images, targets)``: uint8 tensors ``(B, 3, S, S)`` and int64 tensors ``(B,)``
+    with 0 = real and 1 = fake.
+    """
+
+    @property
+    def num_images(self) -> int:
+        """How many images the pass yields in all."""
+
+    def __len__(self) -> int:
+        """How many batches the pass yields."""
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
+
+
+class BatchesByEpoch(Protocol):
+    """Training batches: what an epoch holds follows from its number."""
+
+    def epoch(self, number: int) -> Batches:
+        """Return the batches of epoch ``number``, counted from 1."""

@@ -1,0 +1,287 @@
+"""Batches of images whose order and augmentation follow from (seed, epoch, index) alone."""
+
+import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from face_forgery.data.fingerprint import fingerprint_rows
+from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.transforms import PixelTransform, eval_transform, train_transform
+from face_forgery.params import AugmentationParams, PreprocessingParams
+
+_PREFETCHED_BATCHES = 4  # of each worker; hides uneven decoding times
+_Key = tuple[int, int]  # (epoch, position in the manifest); epoch 0: nothing is random
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRows:
+    """The part of a manifest that a loader needs, small and cheap to share with workers.
+
+    Args:
+        root: The folder that paths start from.
+        paths: ``(N,)``, relative to ``root``. An arrow array: Python strings would be copied into
+            every worker as their reference counts are touched.
+        targets: ``(N,)`` int64, 0 = real, 1 = fake.
+        fingerprint: Of the rows in their order; see `fingerprint_rows`.
+    """
+
+    root: str
+    paths: pa.Array
+    targets: NDArray[np.int64]
+    fingerprint: str
+
+    @classmethod
+    def of(cls, manifest: pd.DataFrame, root: str) -> "ImageRows":
+        """Take the rows of ``manifest``; every one must have a target."""
+        return cls(
+            root=root,
+            paths=pa.array(manifest["path"].to_numpy(dtype=object), type=pa.string()),
+            targets=manifest["target"].to_numpy(dtype=np.int64),
+            fingerprint=fingerprint_rows(manifest),
+        )
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def read(self, index: int) -> Tensor:
+        """Return image ``index`` as uint8 ``(3, H, W)``.
+
+        Raises:
+            ImageError: With the path, if the file cannot be decoded.
+        """
+        pixels = read_rgb(Path(self.root) / self.paths[index].as_py())
+        return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainBatches:
+    """Shuffled, augmented batches of every epoch; picklable, and the same in any process.
+
+    Neither the number of workers nor a restart changes what an epoch holds. A last, smaller batch
+    is kept, as in the course; only one of a single image is left out (of that epoch: the order
+    changes), because batch normalization cannot normalize over one.
+
+    Args:
+        rows: What to read.
+        preprocessing: The size that images are brought to.
+        augmentation: What is changed at random.
+        batch_size: Images of a batch; at most ``len(rows)``.
+        seed: Of order and augmentation.
+        num_workers: Processes that decode; 0: this one.
+    """
+
+    rows: ImageRows
+    preprocessing: PreprocessingParams
+    augmentation: AugmentationParams
+    batch_size: int
+    seed: int
+    num_workers: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size > len(self.rows):
+            raise ValueError(
+                f"training.batch_size={self.batch_size} is larger than the training set "
+                f"({len(self.rows)} images); lower it to {len(self.rows)} or less"
+            )
+
+    def epoch(self, number: int) -> "EpochOfBatches":
+        """Return the batches of epoch ``number``, counted from 1.
+
+        Epochs share their workers: finish or drop one before the next is begun.
+        """
+        return EpochOfBatches(self._loader, keys=self._keys(number))
+
+    def _keys(self, epoch: int) -> list[list[_Key]]:
+        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
+        order = torch.randperm(len(self.rows), generator=generator).tolist()
+        batches = [
+            [(epoch, index) for index in order[start : start + self.batch_size]]
+            for start in range(0, len(order), self.batch_size)
+        ]
+        if len(batches[-1]) == 1 and self.batch_size > 1:
+            batches.pop()
+        return batches
+
+    @cached_property
+    def _loader(self) -> DataLoader[Any]:
+        transform = train_transform(self.preprocessing, self.augmentation)
+        return _make_loader(_Images(self.rows, transform, self.seed), self.num_workers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_loader"}
+
+
+@dataclass(frozen=True, eq=False)
+class EvalBatches:
+    """Every image once, in the order of the manifest, resized and otherwise unchanged.
+
+    Args:
+        rows: What to read.
+        preprocessing: The size that images are brought to.
+        batch_size: Images of a batch; does not change a score.
+        num_workers: Processes that decode; 0: this one.
+    """
+
+    rows: ImageRows
+    preprocessing: PreprocessingParams
+    batch_size: int
+    num_workers: int
+
+    @property
+    def num_images(self) -> int:
+        """All images of the set."""
+        return len(self.rows)
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """``(N,)``, 0 = real, 1 = fake, in the order of the batches."""
+        return self.rows.targets
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        keys = [
+            [(0, index) for index in range(start, min(start + self.batch_size, len(self.rows)))]
+            for start in range(0, len(self.rows), self.batch_size)
+        ]
+        return iter(EpochOfBatches(self._loader, keys))
+
+    @cached_property
+    def _loader(self) -> DataLoader[Any]:
+        transform = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
+        return _make_loader(_Images(self.rows, transform, seed=None), self.num_workers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_loader"}
+
+
+@dataclass(frozen=True, eq=False)
+class EpochOfBatches:
+    """One pass over ``keys`` with the workers of ``loader``.
+
+    Raises ImageError, with the path, at an image that cannot be decoded.
+    """
+
+    loader: DataLoader[Any]
+    keys: list[list[_Key]] = field(repr=False)
+
+    @property
+    def num_images(self) -> int:
+        """How many images the pass yields in all."""
+        return sum(len(batch) for batch in self.keys)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        assert isinstance(self.loader.batch_sampler, _KeySampler)
+        self.loader.batch_sampler.keys = self.keys
+        for batch in self.loader:
+            if isinstance(batch, ImageError):
+                raise batch
+            yield batch
+
+
+class _KeySampler:
+    """Hands the loader the keys of the pass that is on; the loader and its workers live longer."""
+
+    def __init__(self) -> None:
+        self.keys: list[list[_Key]] = []
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[list[_Key]]:
+        return iter(self.keys)
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """A map from keys to ``(image, target)``; ``seed=None``: the transform draws nothing."""
+
+    rows: ImageRows
+    transform: PixelTransform
+    seed: int | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
+        epoch, index = key
+        try:
+            image = self.rows.read(index)
+        except ImageError as error:
+            return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
+        target = int(self.rows.targets[index])
+        if self.seed is None:
+            return self.transform(image), target
+        with _own_draws(_mix(self.seed, epoch, index)):
+            return self.transform(image), target
+
+
+def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor] | ImageError:
+    images, targets = [], []
+    for item in items:
+        if isinstance(item, ImageError):
+            return item
+        images.append(item[0])
+        targets.append(item[1])
+    return torch.stack(images), torch.tensor(targets)
+
+
+@contextmanager
+def _own_draws(seed: int) -> Iterator[None]:
+    """Seed torch's CPU generator inside, and leave it outside as it was.
+
+    ``torch.manual_seed`` would also queue a seed for every GPU, image by image: slow.
+    """
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def _mix(*numbers: int) -> int:
+    """Return 63 bits in which any change of ``numbers`` changes about half."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:
+    with_workers: dict[str, Any] = {
+        "persistent_workers": True,
+        "prefetch_factor": _PREFETCHED_BATCHES,
+        "worker_init_fn": prepare_worker,
+    }
+    sampler: Any = _KeySampler()
+    dataset: Any = images
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=num_workers,
+        collate_fn=_stack,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # the loader draws too; from here, not from the global one
+        **(with_workers if num_workers else {}),
+    )
+
+
+def prepare_worker(worker: int) -> None:
+    """Leave signals to the main process, which stops its workers, and take one thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)

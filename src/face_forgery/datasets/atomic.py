@@ -1,0 +1,39 @@
+"""Replace a file in one step: a reader, or a killed run, finds the old file or the new one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; it takes the place of ``path`` at the end.
+
+    If the block raises, ``path`` stays as it was and the partial file is removed. What a killed
+    run leaves (``.<name>.partial``) is overwritten by the next one.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "numbers.txt"
+        >>> with replacing(target) as partial:
+        ...     _ = partial.write_text("1 2 3")
+        >>> target.read_text()
+        '1 2 3'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        _flush_to_disk(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,81 @@
+"""Which code runs: the package, its commit, and the libraries that numbers depend on."""
+
+import platform
+import shutil
+import subprocess
+from importlib import metadata as installed
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+import face_forgery
+
+_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
+_TIMEOUT_S = 10.0
+
+
+class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
+    """The version of the running code, as an input that nodes can store with their results.
+
+    It holds ``face_forgery`` (the package's version), ``python``, the installed version of each
+    library that numbers depend on, ``git_commit`` and ``git_dirty`` (whether the package's files
+    differ from that commit). Both are ``None`` where the code does not lie in a git checkout of
+    its own or git is not installed.
+
+    Example catalog entry::
+
+        code_version:
+          type: face_forgery.datasets.code_version.CodeVersionDataset
+    """
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Return the version, ready for JSON."""
+        return {
+            "face_forgery": face_forgery.__version__,
+            **_describe_checkout(Path(face_forgery.__file__).parent),
+            "python": platform.python_version(),
+            **{name: installed.version(name) for name in _LIBRARIES},
+        }
+
+    def save(self, data: NoReturn) -> None:
+        """Refuse: nobody can save a version of the code."""
+        raise DatasetError("the version of the code can only be read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"face_forgery": face_forgery.__version__}
+
+
+def _describe_checkout(folder: Path) -> dict[str, Any]:
+    """Return commit and dirty flag of the checkout that tracks ``folder``."""
+    nothing = {"git_commit": None, "git_dirty": None}
+    if shutil.which("git") is None:
+        return nothing
+    # Installed into a virtual environment inside another project, the code is not that project's.
+    if _ask_git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return nothing
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    changes = _ask_git(folder, "status", "--porcelain", "--", ".")
+    if commit is None or changes is None:
+        return nothing
+    return {"git_commit": commit, "git_dirty": bool(changes)}
+
+
+def _ask_git(folder: Path, *question: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *question],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,105 @@
+"""Detectors on disk: a folder that is whole or not there."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
+
+from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.modeling.detector_folder import (
+    META,
+    WEIGHTS,
+    read_detector,
+    read_meta,
+    write_detector,
+)
+
+
+class DetectorDataset(AbstractDataset[Detector, Detector]):
+    """A detector as a folder in timm's hub layout, replaced as a whole.
+
+    The new folder is written beside the old one and takes its name at the end. Where a run was
+    killed between the two renames, the next one finds the previous detector again.
+
+    Example catalog entry::
+
+        detector:
+          type: face_forgery.datasets.detector.DetectorDataset
+          filepath: data/06_models/detector
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self._staged = self._filepath.with_name(f".{self._filepath.name}.new")
+        self._previous = self._filepath.with_name(f".{self._filepath.name}.old")
+        self.metadata = metadata
+
+    def load(self) -> Detector:
+        """Return the detector; the errors are those of ``read_detector``."""
+        self._restore()
+        return read_detector(self._filepath)
+
+    def save(self, data: Detector) -> None:
+        """Replace the folder.
+
+        Raises:
+            DetectorError: If the folder holds something that is no detector, or the weights do
+                not fit the architecture; the folder then stays as it was.
+        """
+        self._restore()
+        self._check_replaceable()
+        shutil.rmtree(self._staged, ignore_errors=True)
+        self._staged.mkdir(parents=True)
+        try:
+            write_detector(data, self._staged)
+            _flush_to_disk(self._staged)
+            self._exchange()
+        finally:
+            shutil.rmtree(self._staged, ignore_errors=True)
+
+    def preview(self) -> JSONPreview:
+        """Show everything but the weights in Kedro-Viz."""
+        self._restore()
+        return JSONPreview(json.dumps(read_meta(self._filepath).model_dump(mode="json")))
+
+    def _exchange(self) -> None:
+        shutil.rmtree(self._previous, ignore_errors=True)
+        if self._filepath.exists():
+            self._filepath.rename(self._previous)
+        self._staged.rename(self._filepath)
+        shutil.rmtree(self._previous, ignore_errors=True)
+
+    def _restore(self) -> None:
+        if self._previous.exists() and not self._filepath.exists():
+            self._previous.rename(self._filepath)
+
+    def _check_replaceable(self) -> None:
+        if not self._filepath.exists():
+            return
+        if not self._filepath.is_dir():
+            raise DetectorError(f"{self._filepath}: a file lies where the detector's folder goes")
+        names = {path.name for path in self._filepath.iterdir()}
+        if names and not names & {META, WEIGHTS}:
+            raise DetectorError(
+                f"{self._filepath}: {len(names)} file(s) and none is a detector's; they would be "
+                "deleted. Move them away, or change filepath in conf/base/catalog/detector.yml"
+            )
+
+    def _exists(self) -> bool:
+        return self._filepath.exists() or self._previous.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _flush_to_disk(folder: Path) -> None:
+    for path in [*folder.iterdir(), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

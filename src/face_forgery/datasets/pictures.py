@@ -1,0 +1,53 @@
+"""The pictures that a user wants judged, as an input of the catalog."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
+
+from face_forgery.data.pictures import list_pictures
+
+
+class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
+    """The table of a user's pictures; see ``face_forgery.data.pictures.list_pictures``.
+
+    Kedro puts the project's folder before a relative ``filepath``; ``~`` is the user's home.
+
+    Example catalog entry::
+
+        pictures:
+          type: face_forgery.datasets.pictures.PicturesDataset
+          filepath: ${params:inference.images}
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = _expand_home(Path(filepath))
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """List the pictures; none is opened."""
+        return list_pictures(self._filepath)
+
+    def save(self, data: NoReturn) -> None:
+        """Refuse: the pictures are the user's."""
+        raise DatasetError("pictures are only read")
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Show the first names in Kedro-Viz."""
+        names = self.load()[["img_name"]].head(nrows)
+        return TablePreview(names.to_dict(orient="split"))
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _expand_home(path: Path) -> Path:
+    """Expand ``~`` also behind the project's folder, where Kedro has moved it."""
+    if "~" not in path.parts or path.exists():
+        return path
+    return Path(*path.parts[path.parts.index("~") :]).expanduser()

@@ -1,0 +1,119 @@
+"""What a catalog entry declares for tracking, and what follows for the value that was saved.
+
+An entry says it under ``metadata: mlflow``::
+
+    metadata:
+      mlflow: {as: metrics}              # {"auc": {"value": .., "low": .., "high": ..}, ..}
+      mlflow: {as: epoch_metrics}        # [{"epoch": 1, "train_loss": .., ..}, ..]
+      mlflow: {as: artifact, folder: plots}
+      mlflow: {as: model}                # a detector's folder
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+_MAX_PARAM_CHARS = 6000  # MLflow's own limit
+
+
+class DeclarationError(ValueError):
+    """A catalog entry asks tracking for something that does not exist."""
+
+
+class Declaration(BaseModel):
+    """How one catalog entry is recorded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["metrics", "epoch_metrics", "artifact", "model"] = Field(alias="as")
+    folder: str | None = None
+
+    @model_validator(mode="after")
+    def _only_artifacts_have_a_folder(self) -> "Declaration":
+        if (self.kind == "artifact") != (self.folder is not None):
+            raise ValueError("folder goes with as=artifact, and only with it")
+        return self
+
+
+def read_declaration(name: str, metadata: Any) -> Declaration | None:
+    """Return what the entry declares, or ``None`` if it declares nothing.
+
+    Args:
+        name: Of the catalog entry, for messages.
+        metadata: The entry's ``metadata``: a mapping or ``None``.
+
+    Raises:
+        DeclarationError: With the entry's name and every fault.
+    """
+    declared = (metadata or {}).get("mlflow")
+    if declared is None:
+        return None
+    try:
+        return Declaration.model_validate(declared)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'mlflow'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise DeclarationError(
+            f"catalog entry {name!r}: metadata.mlflow={declared!r} is not understood ({faults})"
+        ) from error
+
+
+def read_metrics(metrics: Any) -> dict[str, float]:
+    """Return the numbers of a metrics report, flat: ``auc``, ``auc_low``, ``auc_high``.
+
+    Args:
+        metrics: Name -> number, or name -> ``{"value": .., "low": .., "high": ..}``. Nulls and
+            numbers that are not finite are left out, and so is anything else that stands beside
+            the metrics (``notes``, tables).
+    """
+    found: dict[str, float] = {}
+    for name, entry in metrics.items():
+        parts = entry if isinstance(entry, Mapping) and "value" in entry else {"value": entry}
+        for part in ("value", "low", "high"):
+            if _is_number(parts.get(part)):
+                found[name if part == "value" else f"{name}_{part}"] = float(parts[part])
+    return found
+
+
+def read_epochs(
+    history: Sequence[Mapping[str, Any]], *, after: int
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yield epoch and numbers of every entry later than ``after``.
+
+    Args:
+        history: One mapping an epoch, with the key ``epoch``; what is not a finite number is
+            left out.
+        after: The last epoch that is recorded already, 0 for none.
+    """
+    for entry in history:
+        if entry["epoch"] > after:
+            yield (
+                int(entry["epoch"]),
+                {name: float(value) for name, value in entry.items() if _is_number(value)},
+            )
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested parameters by their dotted names, each as text.
+
+    A text longer than MLflow takes says so in its place; ``parameters.json`` holds it whole.
+    """
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{name}.")
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        if len(text) > _MAX_PARAM_CHARS:
+            text = f"({len(text):,} characters; whole in the artifact parameters.json)"
+        flat[f"{prefix}{name}"] = text
+    return flat
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

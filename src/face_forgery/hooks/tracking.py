@@ -1,0 +1,144 @@
+"""Tracking with MLflow: one tracked run for one `kedro run`, whatever way it ends."""
+
+import atexit
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from face_forgery.hooks.declarations import read_declaration
+from face_forgery.hooks.outbox import Outbox
+from face_forgery.hooks.provenance import describe_run
+from face_forgery.hooks.store import TrackingError
+from face_forgery.hooks.tracked_run import TrackedRun
+from face_forgery.params import TrackingParams
+
+logger = logging.getLogger(__name__)
+
+
+class TrackingHooks:
+    """Record parameters by field, metrics while training runs, artifacts, models, and the end.
+
+    A store that cannot be used is an error before any node runs. Afterwards tracking never stops
+    the work: what cannot be recorded is kept, tried again, and named at the end.
+    """
+
+    def __init__(self) -> None:
+        self._run: TrackedRun | None = None
+        self._process = os.getpid()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read the settings of tracking."""
+        self._values: dict[str, Any] = context.config_loader["parameters"]
+        self._params = TrackingParams.model_validate(self._values["tracking"])
+        self._project_path = Path(context.project_path)
+
+    @hook_impl
+    def after_catalog_created(
+        self, catalog: CatalogProtocol[Any, Any], conf_catalog: dict[str, Any]
+    ) -> None:
+        """Refuse now a declaration that nobody would understand when it is due, hours later."""
+        self._catalog = catalog
+        for name, entry in conf_catalog.items():
+            if isinstance(entry, dict):
+                read_declaration(name, entry.get("metadata"))
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Start the tracked run, after every other check has passed."""
+        names = run_params["pipeline_names"] or ["__default__"]
+        if not self._params.enabled or set(names) <= set(self._params.skip_pipelines):
+            return
+        self._end_as_killed()  # what an interrupted run of this process left open
+        try:
+            self._run = TrackedRun(
+                self._params,
+                self._project_path,
+                run_name="+".join(names).replace("__default__", "main"),
+                outbox=Outbox(),
+            )
+            self._run.describe(describe_run(run_params), self._values_used_by(pipeline))
+        except Exception as error:
+            if self._run is not None:
+                self._end("FAILED", error)
+            raise TrackingError(
+                f"the run cannot be tracked in {self._params.tracking_uri}: {error}\n"
+                "Remedies: start the server, or name another store with --params "
+                "tracking.tracking_uri=..., or run without: --params tracking.enabled=false"
+            ) from error
+        self._watch_for_the_end()
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Record what the catalog entry declares, at once."""
+        if self._run is None:
+            return
+        dataset: Any = self._catalog.get(dataset_name)
+        declared = read_declaration(dataset_name, getattr(dataset, "metadata", None))
+        if declared is not None:
+            self._run.record(
+                dataset_name,
+                declared,
+                data,
+                location=Path(str(dataset._filepath)),
+                min_size=self._values["inference"]["min_size"],
+            )
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """End the tracked run as FINISHED."""
+        self._end("FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        """End the tracked run as FAILED, with the error."""
+        self._end("FAILED", error)
+
+    def _values_used_by(self, pipeline: Pipeline) -> dict[str, Any]:
+        used = {
+            name.removeprefix("params:").split(".")[0]
+            for name in pipeline.inputs()
+            if name.startswith("params:")
+        }
+        return {name: value for name, value in self._values.items() if name in used}
+
+    def _end(self, status: Any, error: Exception | None = None) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.end(status, error)
+            if self._is_main_thread() and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _watch_for_the_end(self) -> None:
+        """See to it that Ctrl-C and SIGTERM end the tracked run as KILLED.
+
+        Kedro calls no hook for either. Functions registered with `atexit` run last in, first out:
+        this one comes before MLflow's own, which would say FINISHED.
+        """
+        atexit.unregister(self._end_as_killed)
+        atexit.register(self._end_as_killed)
+        if self._is_main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _end_as_killed(self) -> None:
+        if os.getpid() == self._process:  # a forked worker owns no tracked run
+            self._end("KILLED")
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> NoReturn:
+        """Leave in an orderly way, with the exit status that a shell gives to a killed process."""
+        if os.getpid() != self._process:
+            os._exit(128 + number)
+        raise SystemExit(128 + number)
+
+    @staticmethod
+    def _is_main_thread() -> bool:
+        return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,111 @@
+"""Pictures as the network takes them, or the reason why there is none; a batch at a time."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.loaders import prepare_worker
+from face_forgery.data.transforms import PixelTransform
+
+
+class Reading(NamedTuple):
+    """One picture: an image of the network's size, or none and why."""
+
+    image: Tensor | None  # uint8 (3, S, S)
+    status: str  # ok, missing, unreadable, too_small or too_large
+    detail: str  # empty for ok
+
+
+class ReadBatch(NamedTuple):
+    """Pictures in order; ``images`` holds only those that are ok."""
+
+    images: Tensor  # uint8 (K, 3, S, S), K of the B pictures
+    statuses: tuple[str, ...]  # (B,)
+    details: tuple[str, ...]  # (B,)
+
+
+def read_picture(
+    decode: Callable[[], NDArray[np.uint8]], transform: PixelTransform, *, min_size: int
+) -> Reading:
+    """Decode one picture and bring it to the network's size; a bad one gets a status.
+
+    Args:
+        decode: Returns ``(H, W, 3)`` or raises ``ImageError``.
+        transform: ``uint8 (3, H, W) -> uint8 (3, S, S)``.
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+    """
+    try:
+        pixels = decode()
+    except ImageError as error:
+        return Reading(None, error.status, error.detail)
+    height, width = pixels.shape[:2]
+    if min(height, width) < min_size:
+        detail = (
+            f"{width} x {height} pixels; the shorter side needs {min_size} (inference.min_size)"
+        )
+        return Reading(None, "too_small", detail)
+    return Reading(transform(torch.from_numpy(pixels).permute(2, 0, 1)), "ok", "")
+
+
+def stack_readings(readings: list[Reading]) -> ReadBatch:
+    """Put readings into a batch."""
+    images = [reading.image for reading in readings if reading.image is not None]
+    return ReadBatch(
+        torch.stack(images) if images else torch.empty((0, 3, 0, 0), dtype=torch.uint8),
+        tuple(reading.status for reading in readings),
+        tuple(reading.detail for reading in readings),
+    )
+
+
+def read_batches(
+    paths: Iterable[Path],
+    transform: PixelTransform,
+    *,
+    min_size: int,
+    batch_size: int,
+    num_workers: int,
+) -> DataLoader[Any]:
+    """Return a loader of ``ReadBatch`` over ``paths``, in their order.
+
+    What is in a batch does not depend on ``num_workers``; 0 reads in this process.
+    """
+    # Bytes: a file name need not be text. Arrow: workers would copy Python strings.
+    names = pa.array([os.fsencode(path) for path in paths], type=pa.large_binary())
+    if len(names) <= batch_size:
+        num_workers = 0  # starting a worker takes longer than a batch
+    dataset: Any = _PictureFiles(names, transform, min_size)
+    with_workers: dict[str, Any] = {"prefetch_factor": 2, "worker_init_fn": prepare_worker}
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=stack_readings,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # the loader draws a seed; not from the global generator
+        **(with_workers if num_workers else {}),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _PictureFiles:
+    names: pa.Array
+    transform: PixelTransform
+    min_size: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Reading:
+        path = Path(os.fsdecode(self.names[index].as_py()))
+        return read_picture(partial(read_rgb, path), self.transform, min_size=self.min_size)

@@ -1,0 +1,250 @@
+"""Pictures to scores and verdicts: validation, submissions and users go through the same lines.
+
+torch is imported when the first picture is scored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.data.images import ImageError, decode_rgb
+from face_forgery.data.pictures import printable
+from face_forgery.inference.verdicts import decide, operating_points_of
+from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from face_forgery.modeling.network import DetectorNetwork
+
+PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
+_BYTES_BATCH = 32
+
+
+class Judgement(NamedTuple):
+    """What is said about one picture; score and verdict are ``None`` unless the status is ok."""
+
+    score: float | None  # the probability of forgery, in [0, 1]
+    verdict: str | None  # real, fake or unsure
+    status: str  # ok, missing, unreadable, too_small or too_large
+    detail: str  # why, unless ok
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of files, in their order.
+
+    Attributes:
+        scores: ``(N,)`` in [0, 1], the probability of forgery; NaN where the status is not ok.
+        statuses: ``(N,)`` of ok, missing, unreadable, too_small, too_large.
+        details: ``(N,)``, why; empty for ok.
+    """
+
+    scores: NDArray[np.float64]
+    statuses: NDArray[np.object_]
+    details: NDArray[np.object_]
+
+
+def score_files(
+    detector: Detector,
+    paths: Sequence[Path],
+    *,
+    batch_size: int,
+    num_workers: int,
+    min_size: int = 1,
+    description: str = "scoring",
+) -> Scored:
+    """Score pictures by file; one that cannot be scored gets a status and stops nothing.
+
+    Args:
+        detector: What scores.
+        paths: ``(N,)``.
+        batch_size: Pictures in one forward pass; does not change a score beyond 1e-6.
+        num_workers: Processes that decode; 0: this one. Does not change a score.
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        description: Shown before the progress bar.
+
+    Raises:
+        DetectorError: If the network gives no number for a picture.
+    """
+    from face_forgery.data.transforms import eval_transform
+    from face_forgery.inference.reading import read_batches
+    from face_forgery.modeling.scoring import pick_device
+
+    statuses: list[str] = []
+    details: list[str] = []
+    scores: list[NDArray[np.float64]] = [np.empty(0)]
+    preprocessing = detector.preprocessing
+    batches = read_batches(
+        paths,
+        eval_transform(preprocessing.image_size, preprocessing.interpolation),
+        min_size=min_size,
+        batch_size=batch_size,
+        num_workers=num_workers,
+    )
+    network = detector.build_network().to(pick_device())
+    for batch in track(
+        batches, description=description, total=len(paths), count=lambda batch: len(batch.statuses)
+    ):
+        statuses += batch.statuses
+        details += batch.details
+        scores.append(_score(network, batch.images))
+    are_ok = np.array([status == "ok" for status in statuses], dtype=bool)
+    all_scores = np.full(len(paths), np.nan)
+    all_scores[are_ok] = np.concatenate(scores)
+    return Scored(all_scores, np.array(statuses, dtype=object), np.array(details, dtype=object))
+
+
+def score_manifest(
+    detector: Detector,
+    manifest: pd.DataFrame,
+    root: str | Path,
+    *,
+    batch_size: int,
+    num_workers: int,
+) -> NDArray[np.float64]:
+    """Score every image of a manifest; for measuring, where leaving one out would be a lie.
+
+    Args:
+        detector: What scores.
+        manifest: Its column ``path`` is relative to ``root``.
+        root: The data root.
+        batch_size: As ``score_files``.
+        num_workers: As ``score_files``.
+
+    Returns:
+        ``(N,)`` in [0, 1], the probability of forgery, in the order of the rows.
+
+    Raises:
+        ImageError: If an image cannot be read; names the count and up to three.
+    """
+    paths = [Path(root) / path for path in manifest["path"]]
+    scored = score_files(detector, paths, batch_size=batch_size, num_workers=num_workers)
+    bad = np.flatnonzero(scored.statuses != "ok")
+    if bad.size:
+        named = "; ".join(f"{paths[i]}: {scored.details[i]}" for i in bad[:3])
+        raise ImageError(
+            f"{bad.size} of {len(paths)} images of the manifest cannot be read: {named}. They "
+            "could when the manifest was made; run it again: kedro run --pipeline ingestion",
+            status=scored.statuses[bad[0]],
+        )
+    return scored.scores
+
+
+def judge(
+    detector: Detector,
+    pictures: pd.DataFrame,
+    *,
+    min_size: int,
+    batch_size: int,
+    num_workers: int,
+) -> pd.DataFrame:
+    """Judge a user's pictures; none of them stops it.
+
+    Args:
+        detector: Must have operating points.
+        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        batch_size: As ``score_files``.
+        num_workers: As ``score_files``.
+
+    Returns:
+        ``PREDICTION_COLUMNS``, a row a picture, in their order. ``y_pred`` is NaN and ``verdict``
+        missing where ``status`` is not ``ok``; ``detail`` then says why, and is empty else.
+
+    Raises:
+        DetectorError: If the detector has no operating points.
+    """
+    points = operating_points_of(detector)
+    readable = pictures["problem"].isna().to_numpy()
+    scored = score_files(
+        detector,
+        [Path(path) for path in pictures.loc[readable, "path"]],
+        min_size=min_size,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        description="judging",
+    )
+    scores = np.full(len(pictures), np.nan)
+    scores[readable] = scored.scores
+    statuses = np.full(len(pictures), "unreadable", dtype=object)
+    statuses[readable] = scored.statuses
+    details = pictures["problem"].to_numpy(dtype=object, copy=True)
+    details[readable] = scored.details
+    for row in np.flatnonzero(statuses == "missing"):
+        details[row] += f": {printable(pictures['path'].iloc[row])}"
+    verdicts = np.full(len(pictures), None, dtype=object)
+    verdicts[statuses == "ok"] = decide(scores[statuses == "ok"], points)
+    return pd.DataFrame(
+        {
+            "img_name": pictures["img_name"].array,
+            "y_pred": scores,
+            "verdict": pd.array(verdicts, dtype="string"),
+            "status": pd.array(statuses, dtype="string"),
+            "detail": pd.array(details, dtype="string"),
+        }
+    )
+
+
+def judge_bytes(
+    detector: Detector,
+    pictures: Sequence[bytes],
+    *,
+    min_size: int,
+    network: "DetectorNetwork | None" = None,
+) -> list[Judgement]:
+    """Judge encoded pictures that are in memory; none of them stops it.
+
+    Args:
+        detector: Must have operating points.
+        pictures: ``(N,)`` encoded pictures: JPEG, PNG, ...
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        network: ``detector.build_network()``, on any device; give it when calling again and again.
+
+    Returns:
+        ``(N,)`` in the order of ``pictures``.
+
+    Raises:
+        DetectorError: If the detector has no operating points.
+    """
+    from face_forgery.data.transforms import eval_transform
+    from face_forgery.inference.reading import read_picture, stack_readings
+
+    points = operating_points_of(detector)
+    network = detector.build_network() if network is None else network
+    preprocessing = detector.preprocessing
+    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    judgements: list[Judgement] = []
+    for start in range(0, len(pictures), _BYTES_BATCH):
+        readings = [
+            read_picture(partial(decode_rgb, data), transform, min_size=min_size)
+            for data in pictures[start : start + _BYTES_BATCH]
+        ]
+        scores = _score(network, stack_readings(readings).images)
+        decided = zip(scores.tolist(), decide(scores, points).tolist(), strict=True)
+        for reading in readings:
+            score, verdict = next(decided) if reading.status == "ok" else (None, None)
+            judgements.append(Judgement(score, verdict, reading.status, reading.detail))
+    return judgements
+
+
+def _score(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:
+    from face_forgery.modeling.scoring import score_images
+
+    if not len(images):
+        return np.empty(0)
+    scores = score_images(network, images, network.mean.device)
+    if not np.isfinite(scores).all():
+        raise DetectorError(
+            f"the network gives no number for {int((~np.isfinite(scores)).sum())} of "
+            f"{len(scores)} pictures: its weights are damaged or not finite; train again: "
+            "kedro run --pipelines training,evaluation"
+        )
+    return scores

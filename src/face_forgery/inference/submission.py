@@ -1,0 +1,172 @@
+"""Scores in the table that the challenge asks for, and the check that it will be accepted."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from face_forgery.inference.scoring import Scored, score_files
+from face_forgery.modeling.detector import Detector
+
+SUBMISSION_COLUMNS = ("img_name", "y_pred")
+_EXAMPLES_SHOWN = 3
+
+
+class SubmissionError(ValueError):
+    """A submission that would not be accepted; the message lists every fault."""
+
+
+def submission_rows(labels: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a submission covers, in the order of their label file.
+
+    Args:
+        labels: ``data.manifest.LABEL_COLUMNS``.
+
+    Returns:
+        The rows of the test set, or of validation where there is no test set.
+
+    Raises:
+        SubmissionError: If there is neither.
+    """
+    for subset in ("test", "val"):
+        rows = labels[labels["subset"] == subset]
+        if len(rows):
+            return rows.sort_values("row", kind="stable", ignore_index=True)
+    raise SubmissionError(
+        "there is no test set and no validation set in the label table; set data.test_labels and "
+        "data.test_images, or data.val_labels and data.val_images"
+    )
+
+
+def score_rows(
+    detector: Detector,
+    rows: pd.DataFrame,
+    root: Path,
+    *,
+    unreadable_score: float | None,
+    batch_size: int,
+    num_workers: int,
+) -> pd.DataFrame:
+    """Return a submission: one row for each of ``rows``, in their order.
+
+    Args:
+        detector: What scores.
+        rows: What ``submission_rows`` returned.
+        root: The folder that ``path`` starts from.
+        unreadable_score: The score of an image that cannot be read; ``None``: an error.
+        batch_size: As ``score_files``.
+        num_workers: As ``score_files``.
+
+    Returns:
+        ``img_name`` as the label file spells it, ``y_pred`` in [0, 1], the probability of forgery.
+
+    Raises:
+        SubmissionError: If an image cannot be read and ``unreadable_score`` is ``None``.
+    """
+    paths = [root / path for path in rows["path"]]
+    scored = score_files(
+        detector,
+        paths,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        description="scoring the submission",
+    )
+    scores = scored.scores
+    if unreadable_score is None:
+        _check_all_read(scored, rows, root)
+    else:
+        scores = np.where(scored.statuses == "ok", scores, unreadable_score)
+    return pd.DataFrame({"img_name": rows["img_name"].array, "y_pred": scores})
+
+
+def _check_all_read(scored: Scored, rows: pd.DataFrame, root: Path) -> None:
+    bad = np.flatnonzero(scored.statuses != "ok")
+    if not bad.size:
+        return
+    names = rows["img_name"].to_numpy(dtype=object)
+    named = "; ".join(f"{names[i]} ({scored.details[i]})" for i in bad[:_EXAMPLES_SHOWN])
+    raise SubmissionError(
+        f"{bad.size} of {len(rows)} images of the submission cannot be read below {root}: {named}. "
+        "Repair them, or give them a score: --params submission.unreadable_score=0.5"
+    )
+
+
+def check_submission(submission: pd.DataFrame, expected_names: pd.Series) -> pd.DataFrame:
+    """Return ``submission`` if the challenge will accept it, or say everything wrong with it.
+
+    Args:
+        submission: As written or as read back from a CSV.
+        expected_names: ``(N,)``: ``img_name`` of the label file, in its order.
+
+    Raises:
+        SubmissionError: Header, number of rows, names missing, unknown, repeated or in another
+            order, scores that are no numbers, not finite or outside [0, 1]: all faults at once, up
+            to three examples each.
+    """
+    if list(submission.columns) != list(SUBMISSION_COLUMNS):
+        raise SubmissionError(
+            f"the submission's header is {list(submission.columns)}, it must be "
+            f"{list(SUBMISSION_COLUMNS)}"
+        )
+    names = submission["img_name"].to_numpy(dtype=object)
+    expected = expected_names.to_numpy(dtype=object)
+    faults = _name_faults(names, expected) + _score_faults(submission["y_pred"], names)
+    if faults:
+        raise SubmissionError(
+            f"{len(faults)} fault(s) in the submission: {'; '.join(faults)}. "
+            "Write it again: kedro run --pipeline submission"
+        )
+    return submission
+
+
+def summarize_submission(submission: pd.DataFrame) -> dict[str, Any]:
+    """Return what tells two submissions apart: rows, checksum, and the spread of the scores.
+
+    The checksum is that of the CSV with LF line ends and scores in the fewest digits that give
+    the same number back.
+    """
+    text = submission.to_csv(index=False, lineterminator="\n")
+    scores = submission["y_pred"]
+    return {
+        "rows": len(submission),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "min": float(scores.min()),
+        "mean": float(scores.mean()),
+        "max": float(scores.max()),
+    }
+
+
+def _name_faults(names: Any, expected: Any) -> list[str]:
+    faults = []
+    if len(names) != len(expected):
+        faults.append(f"{len(names)} rows, the label file has {len(expected)}")
+    given, wanted = pd.Series(names, dtype=object), pd.Series(expected, dtype=object)
+    groups = {
+        "name(s) of the label file are missing": wanted[~wanted.isin(given)].to_numpy(),
+        "name(s) are not in the label file": given[~given.isin(wanted)].to_numpy(),
+        "name(s) are repeated": given[given.duplicated()].unique(),
+    }
+    faults += [f"{len(bad)} {what}: {_show(bad)}" for what, bad in groups.items() if len(bad)]
+    if not faults and (moved := np.flatnonzero(names != expected)).size:
+        faults.append(
+            f"{moved.size} rows are not in the order of the label file: row {moved[0]} is "
+            f"{names[moved[0]]!r}, expected {expected[moved[0]]!r}"
+        )
+    return faults
+
+
+def _score_faults(scores: "pd.Series[Any]", names: Any) -> list[str]:
+    numbers = pd.to_numeric(scores, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    not_finite = ~np.isfinite(numbers)
+    outside = ~not_finite & ((numbers < 0) | (numbers > 1))
+    groups = {"score(s) are no finite number": not_finite, "score(s) leave [0, 1]": outside}
+    return [
+        f"{int(bad.sum())} {what}: {_show(names[bad])}" for what, bad in groups.items() if bad.any()
+    ]
+
+
+def _show(names: Any) -> str:
+    shown = ", ".join(repr(name) for name in names[:_EXAMPLES_SHOWN])
+    return shown + (", ..." if len(names) > _EXAMPLES_SHOWN else "")

@@ -1,0 +1,132 @@
+"""Bootstrap intervals that know about groups and survive a million images.
+
+Definition. The unit that is resampled is the group: all images of a video or an identity, a
+forgery together with the real image it was made from. An image without companions is a group of
+one. Groups fall into three strata, by what they hold: real images only, forgeries only, both. A
+resample draws, with replacement and within each stratum, as many groups as the stratum has; an
+image counts as often as its group was drawn. Both classes therefore occur in every resample.
+Interval: the percentiles ``(1 - confidence) / 2`` and ``(1 + confidence) / 2``.
+
+Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.metrics.binary import Targets
+from face_forgery.metrics.weighted import Floats, WeightedScores
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value and the percentile interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The distribution of every metric over B resamples."""
+
+    metrics: dict[str, Floats]  # (B,) each
+    tpr: Floats  # (B, R), at the R false-positive rates asked for
+
+
+class GroupResampler:
+    """Draws whole groups; resample ``i`` follows from ``(seed, i)`` alone.
+
+    Args:
+        groups: ``(N,)`` names or numbers; ``None``: every image is a group of its own.
+        targets: ``(N,)``, 0 = real, 1 = forged.
+        seed: Any number from 0.
+        order: ``(N,)``: weights are drawn for the images in this order, so that they fit
+            ``WeightedScores`` of the same ``order``.
+
+    Raises:
+        ValueError: If an image has no group.
+    """
+
+    def __init__(
+        self,
+        groups: NDArray[np.generic] | None,
+        targets: Targets,
+        *,
+        seed: int,
+        order: NDArray[np.int64],
+    ) -> None:
+        self._seed = seed
+        targets = targets[order]
+        codes = _number_groups(None if groups is None else groups[order], len(targets))
+        self.num_groups = int(codes.max()) + 1
+        self._codes = codes if self.num_groups < len(codes) else None  # else 0, 1, 2, ...
+        has_real = np.bincount(codes[targets == 0], minlength=self.num_groups) > 0
+        has_fake = np.bincount(codes[targets == 1], minlength=self.num_groups) > 0
+        strata = (has_real & ~has_fake, has_fake & ~has_real, has_real & has_fake)
+        self._strata = [np.flatnonzero(stratum) for stratum in strata if stratum.any()]
+
+    def draw(self, index: int) -> Floats:
+        """How often each image counts in resample ``index``: ``(N,)``, whole, in ``order``."""
+        rng = np.random.default_rng((self._seed, index))
+        times_drawn = np.empty(self.num_groups)
+        for members in self._strata:
+            drawn = rng.integers(0, len(members), len(members), dtype=np.int32)
+            times_drawn[members] = np.bincount(drawn, minlength=len(members))
+        return times_drawn if self._codes is None else times_drawn[self._codes]
+
+
+def bootstrap_metrics(
+    ranked: WeightedScores, resampler: GroupResampler, *, max_fprs: Floats, num_resamples: int
+) -> Resampled:
+    """Measure every metric on every resample.
+
+    Args:
+        ranked: The scores, sorted.
+        resampler: Over the same images in ``ranked.order``.
+        max_fprs: ``(R,)`` false-positive rates to measure the TPR at.
+        num_resamples: How many resamples to draw.
+    """
+    measured, tpr = [], np.empty((num_resamples, len(max_fprs)))
+    for index in range(num_resamples):
+        weights = resampler.draw(index)
+        counts = ranked.count(weights)
+        measured.append(ranked.measure(weights, counts))
+        tpr[index] = counts.tpr_at_fpr(max_fprs)
+    metrics = {name: np.array([one[name] for one in measured]) for name in measured[0]}
+    return Resampled(metrics, tpr)
+
+
+def bootstrap_auc(
+    ranked: WeightedScores, resampler: GroupResampler, *, num_resamples: int
+) -> Floats:
+    """AUC ``(B,)`` alone, on the resamples that ``bootstrap_metrics`` draws."""
+    return np.array([ranked.count(resampler.draw(index)).auc() for index in range(num_resamples)])
+
+
+def take_interval(value: float, resampled: Floats, *, confidence: float) -> Interval:
+    """Percentile interval of ``resampled`` ``(B,)`` around ``value``.
+
+    Example:
+        >>> take_interval(5.0, np.arange(11.0), confidence=0.5)
+        Interval(value=5.0, low=2.5, high=7.5)
+    """
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(resampled, [tail, 1.0 - tail])
+    return Interval(float(value), float(low), float(high))
+
+
+def _number_groups(groups: NDArray[np.generic] | None, num_images: int) -> NDArray[np.int64]:
+    """Number the groups from 0 in the order in which they appear, ``(N,)``."""
+    if groups is None:
+        return np.arange(num_images)
+    codes, _ = pd.factorize(groups)
+    if num_unnamed := int((codes < 0).sum()):
+        raise ValueError(
+            f"{num_unnamed} of {num_images} images belong to no group; "
+            "an image without companions is a group of its own and needs a name"
+        )
+    return np.asarray(codes, dtype=np.int64)

@@ -1,0 +1,162 @@
+"""The evaluation report: every metric with its interval, and what could not be measured and why."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.metrics import binary
+from face_forgery.metrics.binary import Scores, Targets
+from face_forgery.metrics.bootstrap import (
+    GroupResampler,
+    Resampled,
+    bootstrap_metrics,
+    take_interval,
+)
+from face_forgery.metrics.weighted import Floats, WeightedScores
+
+FALSE_POSITIVE_RATES = {
+    "tpr_at_fpr_1e-2": 1e-2,
+    "tpr_at_fpr_5e-3": 5e-3,
+    "tpr_at_fpr_1e-3": 1e-3,
+}
+_CURVE_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What scores say about a detector.
+
+    Attributes:
+        metrics: ``{"auc": {"value", "low", "high"}, ..., "notes": {...}, "counts": {...},
+            "bootstrap": {...}}``; JSON values only.
+        roc_curve: Columns ``false_positives``, ``fpr``, ``tpr``, ``low``, ``high``, ascending: the
+            ROC staircase at up to 200 numbers of false positives, even on a logarithmic axis.
+    """
+
+    metrics: dict[str, Any]
+    roc_curve: dict[str, NDArray[Any]]
+
+
+def evaluate(
+    scores: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic] | None,
+    *,
+    num_resamples: int,
+    confidence: float,
+    num_bins: int,
+    seed: int,
+) -> Evaluation:
+    """Judge scores: metrics, ROC curve and intervals from one set of resamples.
+
+    A true-positive rate at a false-positive rate below ``1 / num_real`` cannot be measured: its
+    value is None, and ``notes`` says why.
+
+    Args:
+        scores: ``(N,)``, probability of forgery.
+        targets: ``(N,)``, 0 = real, 1 = forged.
+        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
+        num_resamples: Bootstrap resamples.
+        confidence: Of the intervals, in (0, 1).
+        num_bins: Of the calibration error.
+        seed: Of the resamples.
+
+    Raises:
+        ValueError: If the arrays do not fit together, only one class occurs, or a score is no
+            probability.
+    """
+    ranked = WeightedScores(scores, targets, num_bins=num_bins)
+    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
+    num_real = int((targets == 0).sum())
+    false_positives = _space_counts(num_real)
+    resampled = bootstrap_metrics(
+        ranked,
+        resampler,
+        max_fprs=np.append(list(FALSE_POSITIVE_RATES.values()), false_positives / num_real),
+        num_resamples=num_resamples,
+    )
+    metrics, notes = _write_metrics(scores, targets, resampled, num_bins, confidence)
+    metrics["notes"] = notes
+    metrics["counts"] = {
+        "num_images": len(targets),
+        "num_real": num_real,
+        "num_fake": len(targets) - num_real,
+        "num_groups": resampler.num_groups,
+    }
+    metrics["bootstrap"] = {
+        "num_resamples": num_resamples,
+        "confidence": confidence,
+        "seed": seed,
+    }
+    curve_tpr = resampled.tpr[:, len(FALSE_POSITIVE_RATES) :]
+    return Evaluation(metrics, _trace_curve(ranked, false_positives, curve_tpr, confidence))
+
+
+def _write_metrics(
+    scores: Scores, targets: Targets, resampled: Resampled, num_bins: int, confidence: float
+) -> tuple[dict[str, Any], dict[str, str]]:
+    num_real = int((targets == 0).sum())
+    resamples = resampled.metrics | dict(zip(FALSE_POSITIVE_RATES, resampled.tpr.T, strict=False))
+    metrics: dict[str, Any] = {}
+    notes: dict[str, str] = {}
+    for name, value in _measure(scores, targets, num_bins).items():
+        max_fpr = FALSE_POSITIVE_RATES.get(name, 1.0)
+        if 1 / num_real > max_fpr:
+            metrics[name] = {"value": None, "low": None, "high": None}
+            notes[name] = (
+                f"{num_real} real images cannot show a false-positive rate of {max_fpr:g}: "
+                f"one of them is already {1 / num_real:.2g}. "
+                f"At least {round(1 / max_fpr):,} are needed."
+            )
+            continue
+        interval = take_interval(value, resamples[name], confidence=confidence)
+        metrics[name] = asdict(interval)
+        if interval.low == interval.high:
+            notes[name] = (
+                "Every resample gives the same value, so the interval has no width. That comes "
+                "from the size of the set, not from certainty; judge on more images."
+            )
+    return metrics, notes
+
+
+def _measure(scores: Scores, targets: Targets, num_bins: int) -> dict[str, float]:
+    return {
+        "auc": binary.auc(scores, targets),
+        "average_precision": binary.average_precision(scores, targets),
+        "eer": binary.equal_error_rate(scores, targets),
+        "accuracy": binary.accuracy(scores, targets),
+        "log_loss": binary.log_loss(scores, targets),
+        "brier": binary.brier(scores, targets),
+        "ece": binary.expected_calibration_error(scores, targets, num_bins),
+        **{
+            name: binary.tpr_at_fpr(scores, targets, max_fpr)
+            for name, max_fpr in FALSE_POSITIVE_RATES.items()
+        },
+    }
+
+
+def _space_counts(num_real: int) -> NDArray[np.int64]:
+    """Numbers of false positives from 0 to ``num_real``, evenly spaced on a logarithmic axis."""
+    spaced = np.geomspace(1, num_real, min(num_real, _CURVE_POINTS - 1))
+    return np.unique(np.append(0, np.rint(spaced).astype(np.int64)))
+
+
+def _trace_curve(
+    ranked: WeightedScores,
+    false_positives: NDArray[np.int64],
+    resampled_tpr: Floats,
+    confidence: float,
+) -> dict[str, NDArray[Any]]:
+    counts = ranked.count(np.ones(len(ranked.order)))
+    fpr = false_positives / counts.num_real
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(resampled_tpr, [tail, 1.0 - tail], axis=0)
+    return {
+        "false_positives": false_positives,
+        "fpr": fpr,
+        "tpr": counts.tpr_at_fpr(fpr),
+        "low": low,
+        "high": high,
+    }

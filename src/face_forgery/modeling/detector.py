@@ -1,0 +1,96 @@
+"""The detector: everything that scoring a picture needs, as one value. Importing this is cheap."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from face_forgery.modeling.network import DetectorNetwork
+
+CLASS_NAMES = ("real", "fake")  # by logit: target 0, target 1
+
+
+class DetectorError(ValueError):
+    """A detector that cannot be used; the message says what is wrong, where, and the remedy."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What every picture goes through before the backbone."""
+
+    image_size: int  # pixels; the network's square input
+    interpolation: str  # bilinear or bicubic
+    mean: tuple[float, ...]  # of the channels red, green, blue, in [0, 1]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class OperatingPoints:
+    """Where scores become verdicts, and what was measured there on the validation images.
+
+    ``score >= fake_threshold`` is fake, ``score < real_threshold`` real, between them unsure.
+    """
+
+    real_threshold: float
+    fake_threshold: float
+    target_fpr: float  # share of real images that may be called fake
+    target_fnr: float  # share of forgeries that may be called real
+    fpr: float  # measured share of real images called fake
+    tpr: float  # measured share of forgeries called fake
+    fnr: float  # measured share of forgeries called real
+    unsure_share: float  # of all images
+    num_real: int
+    num_fake: int
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A trained network as plain values: what is stored, certified and used.
+
+    Attributes:
+        architecture: A timm model name.
+        options: Further arguments of ``timm.create_model``.
+        weights: The state of the timm backbone (two logits: real, fake), tensors on the CPU.
+        preprocessing: What pictures go through before the backbone.
+        epoch: The epoch whose weights were chosen, from 1.
+        data_fingerprint: Of the manifests it was trained and selected with.
+        code_version: Which code and libraries trained it.
+        training: The parameters it was trained with, by section.
+        metrics: Measured on the validation images; ``None`` before evaluation.
+        operating_points: ``None`` before evaluation.
+    """
+
+    architecture: str
+    options: dict[str, Any]
+    weights: dict[str, Any] = field(repr=False)
+    preprocessing: Preprocessing
+    epoch: int
+    data_fingerprint: str
+    code_version: dict[str, Any]
+    training: dict[str, Any] = field(repr=False)
+    metrics: dict[str, Any] | None = field(default=None, repr=False)
+    operating_points: OperatingPoints | None = None
+
+    def build_network(self) -> "DetectorNetwork":
+        """Return the network with these weights, in evaluation mode, on the CPU.
+
+        Raises:
+            DetectorError: If the weights do not fit the architecture.
+        """
+        from face_forgery.modeling.factory import build_blank_network
+
+        network = build_blank_network(
+            self.architecture,
+            self.options,
+            self.preprocessing.image_size,
+            self.preprocessing.mean,
+            self.preprocessing.std,
+        )
+        try:
+            network.backbone.load_state_dict(self.weights, strict=True)
+        except RuntimeError as error:
+            raise DetectorError(
+                f"the weights of this detector do not fit {self.architecture} with options "
+                f"{self.options}: {error}. Train again: kedro run --pipeline training"
+            ) from error
+        network.eval()
+        return network

@@ -1,0 +1,186 @@
+"""A detector as three files that other projects can open.
+
+``config.json`` and ``model.safetensors`` are timm's own hub layout: with nothing but timm,
+``timm.create_model("local-dir:FOLDER", pretrained=True)`` gives the backbone. ``meta.json`` holds
+what timm has no place for, and the checksums of the other two.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from face_forgery.modeling.detector import (
+    CLASS_NAMES,
+    Detector,
+    DetectorError,
+    OperatingPoints,
+    Preprocessing,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
+FORMAT = 1
+_TRAIN_AGAIN = "train again (kedro run --pipelines training,evaluation) or restore a whole copy"
+
+
+class _Meta(BaseModel):
+    """What ``meta.json`` holds; the order is that of the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1]
+    architecture: str
+    options: dict[str, Any]
+    preprocessing: Preprocessing
+    epoch: int = Field(ge=0)
+    data_fingerprint: str
+    code_version: dict[str, Any]
+    operating_points: OperatingPoints | None
+    metrics: dict[str, Any] | None
+    training: dict[str, Any]
+    sha256: dict[str, str]
+
+
+def write_detector(detector: Detector, folder: Path) -> None:
+    """Write ``detector`` into ``folder``, which must exist and be empty.
+
+    Raises:
+        DetectorError: If the weights do not fit the architecture.
+        ValueError: If a metric is NaN or infinite, or an option cannot be written as JSON.
+    """
+    from safetensors.torch import save_file
+
+    backbone = detector.build_network().backbone
+    # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
+    weights = {name: value.contiguous().clone() for name, value in backbone.state_dict().items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    _write_json(timm_config(detector, backbone), folder / CONFIG)
+    meta = {
+        "format": FORMAT,
+        **{name: getattr(detector, name) for name in _Meta.model_fields if hasattr(detector, name)},
+        "sha256": {name: _sha256((folder / name).read_bytes()) for name in (CONFIG, WEIGHTS)},
+    }
+    _write_json(_Meta.model_validate(meta).model_dump(), folder / META)
+
+
+def timm_config(detector: Detector, backbone: "nn.Module") -> dict[str, Any]:
+    """Return the content of timm's ``config.json``: what ``timm.create_model`` must be told.
+
+    ``backbone`` is the timm model with ``detector``'s architecture and options. The picture is
+    resized to a square as a whole, which timm calls the crop mode ``squash`` with ``crop_pct`` 1.
+    """
+    size = detector.preprocessing.image_size
+    own: dict[str, Any] = dict(getattr(backbone, "pretrained_cfg", {}))
+    config = {
+        "architecture": detector.architecture.partition(".")[0],
+        "num_classes": len(CLASS_NAMES),
+        "num_features": int(getattr(backbone, "num_features", 0)),
+        "label_names": list(CLASS_NAMES),
+        "model_args": dict(detector.options),
+        "pretrained_cfg": {
+            "tag": "face_forgery",
+            "custom_load": False,
+            "input_size": [3, size, size],
+            # Such a backbone is built for input_size; timm sees to that.
+            "fixed_input_size": bool(own.get("fixed_input_size")),
+            "interpolation": detector.preprocessing.interpolation,
+            "crop_pct": 1.0,
+            "crop_mode": "squash",
+            "mean": list(detector.preprocessing.mean),
+            "std": list(detector.preprocessing.std),
+            "num_classes": len(CLASS_NAMES),
+            "pool_size": None,
+            "first_conv": own.get("first_conv"),
+            "classifier": own.get("classifier"),
+        },
+    }
+    if isinstance(pool := detector.options.get("global_pool"), str):
+        config["global_pool"] = pool
+    return config
+
+
+def read_detector(folder: Path) -> Detector:
+    """Read what ``write_detector`` wrote. Nothing in the files is executed.
+
+    Raises:
+        DetectorError: If a file is missing, damaged, foreign, or of another format; the message
+            names the file and the remedy.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    meta = read_meta(folder)
+    contents = {name: _read_file(folder / name) for name in (CONFIG, WEIGHTS)}
+    for name, content in contents.items():
+        if meta.sha256.get(name) != _sha256(content):
+            raise DetectorError(
+                f"{folder / name}: the content is not what {META} says (sha256 "
+                f"{_sha256(content)[:12]}..., expected {meta.sha256.get(name, 'none')[:12]}...): "
+                f"damaged, or from another detector; {_TRAIN_AGAIN}"
+            )
+    try:
+        weights = load(contents[WEIGHTS])
+    except SafetensorError as error:
+        raise DetectorError(
+            f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
+            f"never opened; {_TRAIN_AGAIN}"
+        ) from error
+    fields = {name: getattr(meta, name) for name in _Meta.model_fields}
+    del fields["format"], fields["sha256"]
+    return Detector(weights=weights, **fields)
+
+
+def read_meta(folder: Path) -> _Meta:
+    """Read ``meta.json`` alone: everything but the weights.
+
+    Raises:
+        DetectorError: As ``read_detector``.
+    """
+    path = folder / META
+    if not folder.is_dir():
+        raise DetectorError(
+            f"{folder}: there is no detector yet; train one with `kedro run`, or with "
+            "`kedro run --pipeline training` where the manifests are there"
+        )
+    try:
+        values = json.loads(_read_file(path))
+    except ValueError as error:
+        raise DetectorError(f"{path}: not JSON ({error}); {_TRAIN_AGAIN}") from error
+    if not isinstance(values, dict) or "format" not in values:
+        raise DetectorError(f"{path}: not a description of a detector; {_TRAIN_AGAIN}")
+    if values["format"] != FORMAT:
+        raise DetectorError(
+            f"{path}: format {values['format']!r} is unknown, this version of face_forgery reads "
+            f"format {FORMAT}; install the version that wrote it ("
+            f"{values.get('code_version')}), or {_TRAIN_AGAIN}"
+        )
+    try:
+        return _Meta.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3]
+        )
+        raise DetectorError(
+            f"{path}: {error.error_count()} fault(s): {faults}; {_TRAIN_AGAIN}"
+        ) from error
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DetectorError(f"{path} is missing; {_TRAIN_AGAIN}") from error
+
+
+def _write_json(values: dict[str, Any], path: Path) -> None:
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,214 @@
+"""Networks by name: the only caller of timm."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork
+from face_forgery.params import ModelParams
+
+logger = logging.getLogger(__name__)
+
+_NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
+_EXAMPLES_SHOWN = 3
+
+
+class BackboneError(ValueError):
+    """A backbone that timm does not have, or that does not go with the other parameters."""
+
+
+class WeightsError(ValueError):
+    """Starting weights that cannot be had; training never starts from others in their place."""
+
+
+def check_backbone(name: str) -> None:
+    """Refuse a name that timm does not know.
+
+    Args:
+        name: A timm model, with or without the tag of its weights: ``resnet18``,
+            ``resnet18.a1_in1k``.
+
+    Raises:
+        BackboneError: With the nearest names, or the tags that the model has.
+    """
+    architecture, _, tag = name.partition(".")
+    if architecture not in timm.list_models():
+        near = get_close_matches(architecture, timm.list_models(), n=_EXAMPLES_SHOWN, cutoff=0.4)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise BackboneError(f"model.backbone={name!r} is not a timm model{hint}")
+    known = timm.list_pretrained(f"{architecture}.*")
+    if tag and name not in known:
+        raise BackboneError(
+            f"model.backbone={name!r}: timm's {architecture} has no weights {tag!r}; "
+            f"it has {', '.join(known[:_EXAMPLES_SHOWN]) or 'none'}"
+        )
+
+
+def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel that backbone ``name`` expects.
+
+    On the scale 0 to 1. A backbone without a configuration of its own gets ImageNet's.
+    """
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        return _NORMALIZATION_WITHOUT_CONFIG
+    return tuple(config.mean), tuple(config.std)
+
+
+def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
+    """Return the network with its starting weights, on the CPU, with a new head of two logits.
+
+    Args:
+        model: Which backbone, and whether it starts from the hub's weights (``pretrained``), from
+            a file (``weights``) or at random (neither), drawn from torch's global generator.
+        image_size: Side of the input in pixels, for backbones that are built for one size.
+
+    Raises:
+        BackboneError: An unknown backbone, or options or a size that it does not take.
+        WeightsError: The hub or the file does not give the weights.
+    """
+    check_backbone(model.backbone)
+    if model.pretrained:
+        backbone = _from_hub(model, image_size)
+    elif model.weights is not None:
+        backbone = _from_file(model, image_size, Path(model.weights))
+    else:
+        backbone = _create(model.backbone, model.options, image_size)
+    return DetectorNetwork(backbone, *normalization_of(model.backbone))
+
+
+def build_blank_network(
+    architecture: str,
+    options: Mapping[str, Any],
+    image_size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> DetectorNetwork:
+    """Return a network whose weights are still to be loaded.
+
+    Args:
+        architecture: A timm model name.
+        options: Handed to ``timm.create_model``.
+        image_size: Side of the input in pixels.
+        mean: Of each channel, on the scale 0 to 1.
+        std: Of each channel, on the scale 0 to 1.
+
+    Raises:
+        BackboneError: An unknown backbone, or options or a size that it does not take.
+    """
+    check_backbone(architecture)
+    return DetectorNetwork(_create(architecture, options, image_size), mean, std)
+
+
+def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:
+    size = _size_option(name, options, image_size)
+    try:
+        backbone: nn.Module = timm.create_model(
+            name, num_classes=NUM_CLASSES, **size, **options, **loading
+        )
+    except (TypeError, AssertionError) as error:
+        given = {**size, **options}
+        raise BackboneError(
+            f"model.backbone={name!r} does not take {given}: {error}; "
+            "change model.options or preprocessing.image_size"
+        ) from error
+    return backbone
+
+
+def _size_option(name: str, options: Mapping[str, Any], image_size: int) -> dict[str, int]:
+    """Backbones with position embeddings or windows are built for one size and must be told."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.fixed_input_size or "img_size" in options:
+        return {}
+    return {"img_size": image_size}
+
+
+def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
+    try:
+        return _create(model.backbone, model.options, image_size, pretrained=True)
+    except BackboneError:
+        raise
+    except Exception as error:  # the hub client, urllib, ssl and timm each raise their own
+        raise WeightsError(
+            f"model.pretrained=true, but the weights of {model.backbone} could not be had from the "
+            f"model hub ({type(error).__name__}: {_first_line(error)}). Give a local file, "
+            "--params model.pretrained=false,model.weights=FILE.safetensors, or start from random "
+            "weights, --params model.pretrained=false"
+        ) from error
+
+
+def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
+    weights = _read_weights(path)
+    blank = _create(model.backbone, model.options, image_size)
+    _replace_other_head(weights, model.backbone, blank)
+    loading = {"state_dict": weights, "num_classes": NUM_CLASSES, "label_offset": 0}
+    try:
+        return _create(
+            model.backbone, model.options, image_size,
+            pretrained=True, pretrained_cfg_overlay=loading,
+        )  # fmt: skip
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise WeightsError(
+            f"model.weights={str(path)!r} does not fit model.backbone={model.backbone!r} with "
+            f"model.options={model.options}: {_differences(weights, blank) or _first_line(error)}"
+        ) from error
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise WeightsError(f"model.weights={str(path)!r}: there is no such file")
+    if path.suffix not in {".safetensors", ".pth"}:
+        raise WeightsError(f"model.weights={str(path)!r} is neither a .safetensors nor a .pth file")
+    try:
+        weights = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
+    except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
+        raise WeightsError(
+            f"model.weights={str(path)!r} cannot be read as weights "
+            f"({type(error).__name__}: {_first_line(error)}). Nothing in it was executed; "
+            "give a file of plain tensors, preferably .safetensors"
+        ) from error
+    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise WeightsError(f"model.weights={str(path)!r} does not hold a mapping of tensors")
+    return dict(weights)
+
+
+def _replace_other_head(weights: dict[str, Tensor], name: str, blank: nn.Module) -> None:
+    """Put the new head where the file has one with another number of classes.
+
+    timm would drop such a head, and from then on no longer mind what else is missing.
+    """
+    config = timm.get_pretrained_cfg(name)
+    heads = (config.classifier or ()) if config is not None else ()
+    own = blank.state_dict()
+    for head in (heads,) if isinstance(heads, str) else heads:
+        for key in (f"{head}.weight", f"{head}.bias"):
+            if key in own and (key not in weights or weights[key].shape != own[key].shape):
+                weights[key] = own[key]
+
+
+def _differences(weights: Mapping[str, Tensor], blank: nn.Module) -> str:
+    own = blank.state_dict()
+    shared = [name for name in own if name in weights]
+    differences = (
+        ("the file lacks", len(own), [name for name in own if name not in weights]),
+        ("the model lacks", len(weights), [name for name in weights if name not in own]),
+        (
+            "the shapes differ of",
+            len(shared),
+            [name for name in shared if own[name].shape != weights[name].shape],
+        ),
+    )
+    return "; ".join(
+        f"{what} {len(names)} of {total} tensors, such as {', '.join(names[:_EXAMPLES_SHOWN])}"
+        for what, total, names in differences
+        if names
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:200]

@@ -1,0 +1,82 @@
+"""Nodes of ingestion: each one is a sentence about labels and the files they name."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.data.assembly import assemble_manifest, check_rejected
+from face_forgery.data.inspection import inspect_table, list_unusable
+from face_forgery.data.manifest import SUBSETS
+from face_forgery.data.sources import LabelSource, read_label_source
+from face_forgery.data.summary import describe_manifest
+from face_forgery.params import DataParams, IngestionParams
+
+
+def read_labels(
+    train_labels: LabelSource,
+    val_labels: LabelSource | None,
+    test_labels: LabelSource | None,
+    data: DataParams,
+    params: IngestionParams,
+) -> pd.DataFrame:
+    """Return one table of all label files: the columns of ``LABEL_COLUMNS``."""
+    tables = [
+        read_label_source(
+            source,
+            subset=subset,
+            labels=getattr(data, f"{subset}_labels"),
+            images=getattr(data, f"{subset}_images"),
+            columns=params.columns,
+            class_folders=params.class_folders,
+        )
+        for subset, source in zip(SUBSETS, (train_labels, val_labels, test_labels), strict=True)
+        if source is not None
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def inspect_images(
+    label_table: pd.DataFrame, data: DataParams, params: IngestionParams
+) -> pd.DataFrame:
+    """Return what each image file is, or why it cannot be used: ``IMAGE_FACT_COLUMNS``."""
+    folders = {subset: getattr(data, f"{subset}_images") for subset in SUBSETS}
+    return inspect_table(
+        label_table, root=Path(data.root), image_folders=folders, num_workers=params.num_workers
+    )
+
+
+def list_rejected(image_facts: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that cannot be used, and why: ``REJECTED_COLUMNS``."""
+    return list_unusable(image_facts)
+
+
+def build_manifest(
+    label_table: pd.DataFrame,
+    image_facts: pd.DataFrame,
+    rejected: pd.DataFrame,
+    params: IngestionParams,
+) -> pd.DataFrame:
+    """Join labels and facts of the usable images: ``MANIFEST_COLUMNS``.
+
+    The list of rejected images is an input so that it lies on disk before too many are an error.
+    """
+    check_rejected(
+        label_table,
+        rejected,
+        max_rejected=params.max_rejected,
+        listed_in="data/08_reporting/rejected.csv",
+    )
+    return assemble_manifest(label_table, image_facts)
+
+
+def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
+    """Count classes, kinds, sources, sizes, formats and identical files."""
+    return describe_manifest(manifest, rejected)
+
+
+def plot_data(manifest: pd.DataFrame, data: DataParams) -> Any:
+    """Draw counts, sizes and examples; returns a matplotlib figure."""
+    from face_forgery.reporting.data_figures import draw_data
+
+    return draw_data(manifest, root=Path(data.root))

@@ -1,0 +1,156 @@
+"""Nodes of the training pipeline."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.data.batches import BatchesByEpoch
+from face_forgery.modeling.detector import Detector, Preprocessing
+from face_forgery.params import (
+    AugmentationParams,
+    DataParams,
+    ModelParams,
+    PreprocessingParams,
+    ScoringParams,
+    TrainingParams,
+)
+from face_forgery.training.records import Checkpoint, EpochWeights
+
+History = list[dict[str, Any]]  # a row an epoch
+
+
+def build_train_batches(
+    train_manifest: pd.DataFrame,
+    data: DataParams,
+    preprocessing: PreprocessingParams,
+    augmentation: AugmentationParams,
+    training: TrainingParams,
+) -> BatchesByEpoch:
+    """Return the shuffled, augmented batches of every epoch; no image is opened yet."""
+    from face_forgery.data.loaders import ImageRows, TrainBatches
+
+    return TrainBatches(
+        rows=ImageRows.of(train_manifest, data.root),
+        preprocessing=preprocessing,
+        augmentation=augmentation,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        num_workers=training.num_workers,
+    )
+
+
+def build_val_batches(
+    val_manifest: pd.DataFrame,
+    data: DataParams,
+    preprocessing: PreprocessingParams,
+    scoring: ScoringParams,
+) -> Any:
+    """Return the validation images in the order of their manifest; none is opened yet."""
+    from face_forgery.data.loaders import EvalBatches, ImageRows
+
+    return EvalBatches(
+        rows=ImageRows.of(val_manifest, data.root),
+        preprocessing=preprocessing,
+        batch_size=scoring.batch_size,
+        num_workers=scoring.num_workers,
+    )
+
+
+def train_detector(
+    train_batches: Any,
+    val_batches: Any,
+    model: ModelParams,
+    training: TrainingParams,
+    resume_from: Checkpoint | None,
+) -> Iterator[tuple[EpochWeights, History, Checkpoint]]:
+    """Train a detector; after every epoch yield its weights, the history so far, and the state.
+
+    A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
+    leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by. Choosing
+    among the epochs is another node's job.
+    """
+    from face_forgery.modeling.factory import build_network
+    from face_forgery.modeling.scoring import pick_device, resolve_precision
+    from face_forgery.training.loop import train_epochs
+    from face_forgery.training.optim import build_optimizer, build_scheduler
+    from face_forgery.training.reproducible import seed_torch
+    from face_forgery.training.resume import resume, run_fingerprint
+    from face_forgery.training.state import TrainState
+    from face_forgery.training.validation import validate
+
+    seed_torch(training.seed)
+    device = pick_device()
+    network = build_network(model, train_batches.preprocessing.image_size).to(device)
+    optimizer = build_optimizer(network, training.optimizer)
+    scheduler = build_scheduler(optimizer, training, len(train_batches.epoch(1)))
+    state = TrainState(network, optimizer, scheduler)
+    fingerprint = run_fingerprint(train_batches, val_batches, model, training)
+    history: History = []
+    if training.resume:
+        history = resume(state, resume_from, fingerprint, training.epochs)
+    if state.epoch == training.epochs:  # Kedro wants an output: what is on disk, once more
+        yield state.weights(), history, state.snapshot(history, fingerprint)
+    for report in train_epochs(
+        state,
+        train_batches,
+        epochs=training.epochs,
+        device=device,
+        precision=resolve_precision(training.precision, device),
+        grad_clip_norm=training.grad_clip_norm,
+    ):
+        history = [*history, asdict(report) | validate(network, val_batches, device)]
+        yield state.weights(), history, state.snapshot(history, fingerprint)
+
+
+def plot_training(training_history: History) -> Any:
+    """Draw loss and validation AUC by epoch."""
+    from face_forgery.reporting.training_figures import draw_training
+
+    return draw_training(training_history)
+
+
+def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
+    """Return one hash of the images and targets of both sets."""
+    from face_forgery.data.fingerprint import fingerprint_sets
+
+    return fingerprint_sets(train=train_manifest, val=val_manifest)
+
+
+def select_checkpoint(
+    *,
+    epoch_weights: Mapping[int, Callable[[], EpochWeights]],
+    training_history: History,
+    model: ModelParams,
+    preprocessing: PreprocessingParams,
+    augmentation: AugmentationParams,
+    training: TrainingParams,
+    data_fingerprint: str,
+    code_version: dict[str, Any],
+) -> Detector:
+    """Make a detector of the epoch with the highest validation AUC. No test set is at hand here."""
+    from face_forgery.modeling.factory import normalization_of
+    from face_forgery.training.selection import best_weights
+
+    chosen = best_weights(epoch_weights, training_history)
+    mean, std = normalization_of(model.backbone)
+    return Detector(
+        architecture=model.backbone,
+        options=model.options,
+        weights=chosen.weights,
+        preprocessing=Preprocessing(
+            image_size=preprocessing.image_size,
+            interpolation=preprocessing.interpolation,
+            mean=mean,
+            std=std,
+        ),
+        epoch=chosen.epoch,
+        data_fingerprint=data_fingerprint,
+        code_version=code_version,
+        training={
+            "model": model.model_dump(mode="json"),
+            "augmentation": augmentation.model_dump(mode="json"),
+            "training": training.model_dump(mode="json"),
+        },
+    )

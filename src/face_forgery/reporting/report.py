@@ -1,0 +1,94 @@
+"""The report: one HTML file that opens without a network and says the same twice."""
+
+import base64
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from face_forgery.metrics.operating_points import ChosenThresholds, note_limits
+from face_forgery.reporting.mistakes import DRAWN
+from face_forgery.reporting.words import (
+    METRIC_WORDS,
+    describe_decisions,
+    describe_reach,
+    describe_separation,
+    describe_thresholds,
+    format_number,
+)
+
+_TEMPLATE = "report.html.jinja"
+FIGURES = {
+    "roc_figure": (
+        "How many forgeries are found at which price in false alarms. The axis is logarithmic "
+        "because a service that sees millions of real pictures lives at its left end."
+    ),
+    "score_figure": "How the scores of both classes are spread, and where the thresholds lie.",
+    "confusion_figure": "Verdicts on real pictures and on forgeries: counts, and shares of a row.",
+    "mistakes_figure": (
+        "The worst scores, with verdict and source or kind; a wrong verdict is framed."
+    ),
+    "training_figure": "Loss and validation AUC by epoch, and the epoch that was chosen.",
+    "data_figure": "The pictures that the detector was made with.",
+}
+
+
+def render_report(
+    *,
+    metrics: dict[str, Any],
+    operating_points: dict[str, Any],
+    breakdown: dict[str, Any],
+    mistakes: pd.DataFrame,
+    data_report: dict[str, Any],
+    detector: dict[str, Any],
+    code_version: dict[str, Any],
+    figures: Mapping[str, bytes],
+) -> str:
+    """Return the report as HTML: everything inside, nothing to fetch, no date.
+
+    Args:
+        metrics: ``metrics.report.Evaluation.metrics``.
+        operating_points: The fields of ``metrics.operating_points.ChosenThresholds``.
+        breakdown: What ``metrics.breakdown.break_down`` returns.
+        mistakes: The rows of ``reporting.mistakes.find_worst`` with ``verdict``.
+        data_report: What ``data.summary.describe_manifest`` returns.
+        detector: Label -> value: what was judged, as it should be shown.
+        code_version: Name -> version.
+        figures: Encoded PNG files; exactly the names of ``FIGURES``.
+
+    Raises:
+        ValueError: If a figure is missing or unknown.
+    """
+    if set(figures) != set(FIGURES):
+        raise ValueError(
+            f"the report shows the figures {sorted(FIGURES)}, it was given {sorted(figures)}"
+        )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["number"] = format_number
+    source = resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        sentences=[
+            describe_separation(metrics),
+            describe_decisions(operating_points),
+            describe_reach(operating_points),
+        ],
+        metrics=[
+            {"name": name, "words": words, "note": metrics["notes"].get(key), **metrics[key]}
+            for key, (name, words) in METRIC_WORDS.items()
+        ],
+        bootstrap=metrics["bootstrap"],
+        counts=metrics["counts"],
+        thresholds=describe_thresholds(operating_points),
+        limits=note_limits(ChosenThresholds(**operating_points)),
+        breakdown=breakdown,
+        mistakes=mistakes.groupby("target", sort=True).head(DRAWN).to_dict("records"),
+        subsets=data_report["subsets"],
+        detector=detector,
+        code_version=code_version,
+        figures={
+            name: {"caption": caption, "png": base64.b64encode(figures[name]).decode()}
+            for name, caption in FIGURES.items()
+        },
+    )

@@ -1,0 +1,53 @@
+"""How training went, as a picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from face_forgery.reporting.style import INK, MUTED, make_figure, style_axes
+
+
+def draw_training(history: Sequence[dict[str, Any]]) -> Figure:
+    """Draw cross-entropy (left) and validation AUC (right) by epoch; the best epoch is marked.
+
+    Args:
+        history: A row for every epoch with ``epoch``, ``train_loss``, ``val_loss`` and ``val_auc``.
+
+    Raises:
+        ValueError: If there is no epoch.
+    """
+    if not history:
+        raise ValueError("the training history has no epoch: there is nothing to draw")
+    epochs = [row["epoch"] for row in history]
+    figure = make_figure(8.0, 3.4)
+    losses, aucs = figure.subplots(1, 2)
+    style_axes(losses, title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
+    _line(losses, epochs, [row["train_loss"] for row in history], MUTED, "training")
+    _line(losses, epochs, [row["val_loss"] for row in history], INK, "validation")
+    losses.set_ylim(bottom=0.0)
+    losses.legend(frameon=False)
+
+    values = [row["val_auc"] for row in history]
+    best = values.index(max(values))
+    style_axes(aucs, title="Validation AUC", xlabel="epoch", ylabel="area under the ROC curve")
+    _line(aucs, epochs, values, INK, "validation")
+    aucs.plot(epochs[best], values[best], "o", ms=11, mfc="none", mec=INK, label="chosen")
+    aucs.annotate(
+        f"{values[best]:.3f}, epoch {epochs[best]}",
+        (epochs[best], values[best]),
+        xytext=(0, 10),
+        textcoords="offset points",
+        ha="right" if best > len(values) / 2 else "left",
+        va="bottom",
+        color=INK,
+    )
+    aucs.margins(y=0.2)
+    return figure
+
+
+def _line(axes: Axes, epochs: list[int], values: list[float], color: str, label: str) -> None:
+    axes.plot(epochs, values, "o-", color=color, ms=4, lw=1.6, label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -1,0 +1,102 @@
+"""Numbers in sentences that need no training in statistics."""
+
+from typing import Any
+
+METRIC_WORDS = {
+    "auc": ("AUC", "chance that a forgery scores higher than a real picture; guessing: 0.5"),
+    "average_precision": (
+        "Average precision",
+        "share of forgeries among the pictures that score "
+        "highest, averaged; guessing: the share of forgeries in the set",
+    ),
+    "eer": (
+        "Equal error rate",
+        "share of mistakes where both kinds are equally common; lower is better, guessing: 0.5",
+    ),
+    "accuracy": ("Accuracy at 0.5", "share of pictures on the right side of 0.5"),
+    "log_loss": ("Log loss", "how wrong the probabilities are, in nats; lower is better"),
+    "brier": (
+        "Brier score",
+        "squared distance of the probabilities from the truth; lower is better",
+    ),
+    "ece": (
+        "Calibration error",
+        "distance between promised probability and what came true; lower is better",
+    ),
+    "tpr_at_fpr_1e-2": (
+        "TPR at FPR 1%",
+        "share of forgeries found with 1 false alarm in 100 real pictures",
+    ),
+    "tpr_at_fpr_5e-3": ("TPR at FPR 0.5%", "share found with 1 false alarm in 200"),
+    "tpr_at_fpr_1e-3": ("TPR at FPR 0.1%", "share found with 1 false alarm in 1,000"),
+}
+
+
+def describe_separation(metrics: dict[str, Any]) -> str:
+    """How well real pictures and forgeries are told apart, in one sentence or two."""
+    auc, confidence = metrics["auc"], metrics["bootstrap"]["confidence"]
+    sentence = (
+        "Shown a real picture and a forged one, the detector gives the forged one the higher score "
+        f"in {100 * auc['value']:.1f} of 100 cases ({confidence:.0%} interval: "
+        f"{100 * auc['low']:.1f} to {100 * auc['high']:.1f}; guessing: 50)."
+    )
+    if auc["low"] <= 0.5:
+        sentence += " That is not shown to be better than guessing."
+    return sentence
+
+
+def describe_decisions(points: dict[str, Any]) -> str:
+    """What the thresholds do with the validation pictures, in counts."""
+    num_real, num_fake = points["num_real"], points["num_fake"]
+    false_alarms = round(points["fpr"] * num_real)
+    found, missed = round(points["tpr"] * num_fake), round(points["fnr"] * num_fake)
+    unsure = round(points["unsure_share"] * (num_real + num_fake))
+    return (
+        f"Of {_count(num_real, 'real picture')} {_is(false_alarms)} called fake; of "
+        f"{_count(num_fake, 'forgery', 'forgeries')} {_is(found)} called fake and {_is(missed)} "
+        f"called real; {unsure:,} of all {num_real + num_fake:,} pictures are left as unsure."
+    )
+
+
+def describe_reach(points: dict[str, Any]) -> str:
+    """What the numbers do not say."""
+    num_real = points["num_real"]
+    return (
+        "This holds for pictures like those it was judged on: other cameras, compression or "
+        f"forgery tools usually make a detector worse, and with {_count(num_real, 'real picture')} "
+        f"a false-alarm rate below {_percent(1 / num_real)} (1 in {num_real:,}) cannot be measured."
+    )
+
+
+def describe_thresholds(points: dict[str, Any]) -> list[str]:
+    """The rule from score to verdict, and why the thresholds lie where they lie."""
+    real, fake = points["real_threshold"], points["fake_threshold"]
+    unsure = "There is no unsure zone." if real == fake else "Between them it is unsure."
+    return [
+        f"A picture that scores {fake:.4g} or more is called fake, one that scores below "
+        f"{real:.4g} real. {unsure}",
+        f"The threshold for fake is the lowest that calls at most {_percent(points['target_fpr'])} "
+        f"of the real pictures fake; measured: {_percent(points['fpr'])}.",
+        "The threshold for real is the highest, up to the other, that calls at most "
+        f"{_percent(points['target_fnr'])} of the forgeries real; measured: "
+        f"{_percent(points['fnr'])}.",
+    ]
+
+
+def format_number(value: float | None) -> str:
+    """Three decimals, two digits of a small number, or a dash for what could not be measured."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.3g}%"
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _is(number: int) -> str:
+    return f"{number:,} is" if number == 1 else f"{number:,} are"

@@ -1,0 +1,1 @@
+"""The detector as a model that MLflow stores, loads anywhere and serves."""

@@ -1,0 +1,89 @@
+"""A detector's folder becomes a logged MLflow model."""
+
+import io
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from PIL import Image, ImageDraw
+
+MODEL_NAME = "detector"
+ALIAS = "newest"
+# What serving imports, and nothing of what training needs besides.
+_REQUIREMENTS = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "safetensors",
+    "timm",
+    "torch",
+    "torchvision",
+)
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.binary, "image")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.double, "y_pred"),
+            ColSpec(DataType.string, "verdict"),
+            ColSpec(DataType.string, "status"),
+            ColSpec(DataType.string, "detail"),
+        ]
+    ),
+)
+
+
+def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str:
+    """Log the detector in ``folder`` as a model of the active run.
+
+    Args:
+        folder: As ``modeling.detector_folder`` writes it, with operating points.
+        min_size: Pixels; the served model refuses pictures with a shorter side.
+        register_as: Also a new version of this name in the registry, with the alias ``newest``.
+
+    Returns:
+        The model's address, ``models:/m-...``.
+    """
+    info = mlflow.pyfunc.log_model(
+        name=MODEL_NAME,
+        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+        artifacts={"detector": str(folder)},
+        code_paths=[str(Path(__file__).parents[1])],
+        signature=SIGNATURE,
+        input_example=example_input(),
+        pip_requirements=requirements(),
+        model_config={"min_size": min_size},
+        registered_model_name=register_as,
+    )
+    if register_as is not None:
+        mlflow.MlflowClient().set_registered_model_alias(
+            register_as, ALIAS, info.registered_model_version
+        )
+    return str(info.model_uri)
+
+
+def example_input() -> pd.DataFrame:
+    """Return one row with a small drawn face as a JPEG."""
+    picture = Image.new("RGB", (96, 96), (70, 90, 120))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((20, 10, 76, 86), fill=(224, 182, 150))
+    for left in (34, 54):
+        draw.ellipse((left, 36, left + 8, 42), fill=(40, 30, 30))
+    draw.arc((36, 54, 60, 70), start=20, end=160, fill=(150, 60, 60), width=3)
+    encoded = io.BytesIO()
+    picture.save(encoded, format="JPEG", quality=90)
+    return pd.DataFrame({"image": [encoded.getvalue()]})
+
+
+def requirements() -> list[str]:
+    """Return what serving needs, in the versions that are installed here.
+
+    A local part such as ``+cpu`` is left out: the package index does not know it.
+    """
+    return [f"{name}=={version(name).split('+')[0]}" for name in _REQUIREMENTS]

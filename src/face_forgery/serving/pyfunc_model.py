@@ -1,0 +1,68 @@
+"""What MLflow runs where a detector is loaded or served: encoded pictures in, judgements out.
+
+MLflow stores this file with the detector's folder and executes it on loading.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+from face_forgery.inference.scoring import judge_bytes
+from face_forgery.modeling.detector_folder import read_detector
+from face_forgery.modeling.scoring import pick_device
+
+
+class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """Judges pictures by the detector in the artifact ``detector``."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the detector and build its network, once.
+
+        Args:
+            context: ``artifacts["detector"]`` is the folder, ``model_config["min_size"]`` the
+                shortest side in pixels that is judged.
+
+        Raises:
+            DetectorError: If the folder is damaged or has no operating points.
+        """
+        self._detector = read_detector(Path(context.artifacts["detector"]))
+        self._network = self._detector.build_network().to(pick_device())
+        self._min_size = int(context.model_config["min_size"])
+
+    def predict(
+        self,
+        context: Any,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Judge pictures; one that cannot be judged gets a status and stops nothing.
+
+        Args:
+            context: Not used.
+            model_input: Column ``image``: encoded pictures (JPEG, PNG, ...); base64 over HTTP.
+            params: Not used.
+
+        Returns:
+            A row a picture: ``y_pred`` (the probability of forgery; None unless the status is ok),
+            ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why).
+        """
+        judgements = judge_bytes(
+            self._detector,
+            [bytes(picture) for picture in model_input["image"]],
+            min_size=self._min_size,
+            network=self._network,
+        )
+        return pd.DataFrame(
+            {
+                # objects, because a server would write NaN, which is not JSON
+                "y_pred": pd.Series([j.score for j in judgements], dtype=object),
+                "verdict": [j.verdict or "" for j in judgements],
+                "status": [j.status for j in judgements],
+                "detail": [j.detail for j in judgements],
+            }
+        )
+
+
+mlflow.models.set_model(ServedDetector())

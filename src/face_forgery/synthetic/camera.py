@@ -1,0 +1,75 @@
+"""The camera and the file: what every picture passes through, real or forged."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from face_forgery.synthetic.fields import Plane, blur, vary
+
+_NOISE_SCALE = 1.0 / 147.8  # the standard deviation of a sum of four bytes
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Settings of one shot."""
+
+    gains: tuple[float, float, float]  # white balance and exposure
+    contrast: float  # 1 leaves the picture as it is
+    blur: float  # tent half width in parts of the picture's size
+    noise: float  # standard deviation at mid gray, of 255
+    quality: int  # JPEG
+
+
+def sample_camera(rng: np.random.Generator) -> Camera:
+    """Draw the settings of a camera."""
+    exposure, warmth = vary(rng, 1.0, 0.16), vary(rng, 0.0, 0.07)
+    return Camera(
+        gains=(exposure * (1.0 + warmth), exposure, exposure * (1.0 - warmth)),
+        contrast=vary(rng, 1.0, 0.16),
+        blur=0.0066 + 0.006 * rng.random(),
+        noise=1.0 + 3.0 * rng.random(),
+        quality=int(rng.integers(85, 96)),
+    )
+
+
+def expose(image: Plane, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return the pixels that a camera makes of a scene.
+
+    Args:
+        image: ``(3, H, W)`` in [0, 1].
+        camera: Its settings.
+        rng: Of the sensor's noise.
+
+    Returns:
+        ``(H, W, 3)`` RGB.
+    """
+    height = image.shape[1]
+    gains = np.array(camera.gains, dtype=np.float32).reshape(3, 1, 1) * np.float32(255.0)
+    pixels = blur(image, max(1.0, camera.blur * height))
+    pixels = (pixels * gains - 118.0) * np.float32(camera.contrast) + 118.0
+    pixels += sensor_noise(rng, image.shape) * np.float32(camera.noise)
+    rounded = np.clip(pixels + 0.5, 0.0, 255.0).astype(np.uint8)
+    return np.ascontiguousarray(rounded.transpose(1, 2, 0))
+
+
+def sensor_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Plane:
+    """Return nearly normal noise of mean 0 and deviation 1: sums of four random bytes."""
+    size = int(np.prod(shape))
+    draws = np.frombuffer(rng.bytes(4 * size), dtype=np.uint8).reshape(4, size).astype(np.int16)
+    total = (draws[0] + draws[1]) + (draws[2] + draws[3])
+    return ((total.astype(np.float32) - 510.0) * np.float32(_NOISE_SCALE)).reshape(shape)
+
+
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    """Return a baseline JPEG without metadata.
+
+    Args:
+        pixels: ``(H, W, 3)`` RGB.
+        quality: 1 to 95, on the scale of the JPEG library.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,105 @@
+"""Which run a saved state belongs to, and whether the present one may continue it."""
+
+import logging
+from typing import Any
+
+from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.params import ModelParams, TrainingParams
+from face_forgery.training.records import Checkpoint
+from face_forgery.training.state import TrainState
+
+logger = logging.getLogger(__name__)
+
+_FREE = {"resume", "num_workers"}  # neither changes the result
+_EXAMPLES_SHOWN = 3
+
+
+class ResumeError(ValueError):
+    """The saved state belongs to another run; the message names what differs."""
+
+
+def run_fingerprint(
+    train_batches: TrainBatches,
+    val_batches: EvalBatches,
+    model: ModelParams,
+    training: TrainingParams,
+) -> dict[str, Any]:
+    """Return what must not change between the parts of one run, by dotted name.
+
+    The data, the network, the preprocessing and augmentation, and all of ``training`` that changes
+    the result. ``epochs`` counts only if the schedule depends on it (cosine).
+    """
+    free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
+    sections = {
+        "data": {
+            "train_images": train_batches.rows.fingerprint,
+            "val_images": val_batches.rows.fingerprint,
+        },
+        "model": model.model_dump(mode="json"),
+        "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
+        "augmentation": train_batches.augmentation.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude=free),
+    }
+    return _flat(sections)
+
+
+def resume(
+    state: TrainState, checkpoint: Checkpoint | None, fingerprint: dict[str, Any], epochs: int
+) -> list[dict[str, Any]]:
+    """Bring ``state`` to where ``checkpoint`` left off, and return the history so far.
+
+    Without a checkpoint the run begins at epoch 1, and a log line says so: a run that was killed
+    in its first epoch is continued by the same command as any other.
+
+    Raises:
+        ResumeError: If the checkpoint was written by a run with another fingerprint, or is already
+            past ``epochs``.
+    """
+    if checkpoint is None:
+        logger.info("training.resume=true, but no epoch has been saved yet: starting at epoch 1.")
+        return []
+    _check_same_run(checkpoint, fingerprint)
+    if checkpoint.epoch > epochs:
+        raise ResumeError(
+            f"the saved run has {checkpoint.epoch} epochs, training.epochs={epochs} asks for "
+            "fewer; raise training.epochs, or start anew with training.resume=false"
+        )
+    state.restore(checkpoint)
+    if checkpoint.epoch == epochs:
+        logger.info("The saved run has all of its %d epochs: nothing is left to train.", epochs)
+    else:
+        logger.info("Continuing after epoch %d of %d.", checkpoint.epoch, epochs)
+    return checkpoint.history
+
+
+def _check_same_run(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
+    saved = checkpoint.fingerprint
+    differing = [
+        name
+        for name in {**saved, **fingerprint}
+        if name not in saved or name not in fingerprint or saved[name] != fingerprint[name]
+    ]
+    if differing:
+        shown = "; ".join(
+            f"{name}: {_shown(saved, name)} -> {_shown(fingerprint, name)}"
+            for name in differing[:_EXAMPLES_SHOWN]
+        )
+        raise ResumeError(
+            f"the saved run differs in {len(differing)} value(s): {shown}"
+            f"{'; ...' if len(differing) > _EXAMPLES_SHOWN else ''}. "
+            "Set them back to continue it, or start anew with training.resume=false"
+        )
+
+
+def _shown(values: dict[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "nothing"
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict):
+            flat |= _flat(item, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = item
+    return flat

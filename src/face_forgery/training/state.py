@@ -1,0 +1,74 @@
+"""The mutable part of a run, kept together so that it is saved and restored together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.training.records import Checkpoint, EpochWeights
+
+
+@dataclass
+class TrainState:
+    """What training moves: weights, optimizer, schedule, and torch's random generators."""
+
+    network: DetectorNetwork
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    epoch: int = 0  # whole epochs behind it
+
+    def weights(self) -> EpochWeights:
+        """Copy the weights of the backbone to the CPU; later steps do not change the copy."""
+        weights = {
+            name: value.detach().to("cpu", copy=True).contiguous()
+            for name, value in self.network.backbone.state_dict().items()
+        }
+        return EpochWeights(self.epoch, weights)
+
+    def snapshot(self, history: list[dict[str, Any]], fingerprint: dict[str, Any]) -> Checkpoint:
+        """Copy the state to the CPU; later steps do not change the copy.
+
+        Args:
+            history: A row for every epoch so far.
+            fingerprint: What a run that continues from here must share.
+        """
+        return Checkpoint(
+            epoch=self.epoch,
+            network=_to_cpu(self.network.state_dict()),
+            optimizer=_to_cpu(self.optimizer.state_dict()),
+            scheduler=_to_cpu(self.scheduler.state_dict()),
+            random={"cpu": torch.get_rng_state(), "cuda": _cuda_random_states()},
+            history=_to_cpu(history),
+            fingerprint=_to_cpu(fingerprint),
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from ``checkpoint``; every weight must match.
+
+        Sets torch's generators, too: dropout goes on where it was.
+        """
+        self.network.load_state_dict(checkpoint.network, strict=True)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.scheduler.load_state_dict(checkpoint.scheduler)
+        self.epoch = checkpoint.epoch
+        torch.set_rng_state(checkpoint.random["cpu"])
+        if len(checkpoint.random["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(checkpoint.random["cuda"])
+
+
+def _cuda_random_states() -> list[torch.Tensor]:
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+
+
+def _to_cpu(value: Any) -> Any:
+    """Copy nested containers; tensors keep their memory layout, on which sums may depend."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _to_cpu(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_to_cpu(item) for item in value)
+    return value

@@ -1,0 +1,160 @@
+"""Builders that several test folders use: tiny detectors and pictures of every kind."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing
+
+POINTS = OperatingPoints(
+    real_threshold=0.3,
+    fake_threshold=0.6,
+    target_fpr=0.01,
+    target_fnr=0.01,
+    fpr=0.0,
+    tpr=0.9,
+    fnr=0.0,
+    unsure_share=0.1,
+    num_real=150,
+    num_fake=150,
+)
+
+
+@pytest.fixture(scope="session")
+def make_detector() -> Callable[..., Detector]:
+    """Return a builder of untrained detectors; seeded and small."""
+    import timm
+    import torch
+
+    def make(architecture: str = "test_resnet", image_size: int = 32, **changes: Any) -> Detector:
+        options = changes.pop("options", {})
+        size = {"img_size": image_size} if "vit" in architecture else {}
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            backbone = timm.create_model(architecture, num_classes=2, **size, **options)
+            # Untrained heads score every picture alike; spread the scores over [0, 1].
+            torch.nn.init.normal_(backbone.get_classifier().weight, std=2.0)
+        detector = Detector(
+            architecture=architecture,
+            options=options,
+            weights=backbone.state_dict(),
+            preprocessing=Preprocessing(image_size, "bilinear", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)),
+            epoch=3,
+            data_fingerprint="f" * 64,
+            code_version={"face_forgery": "0.0.0", "git_commit": None},
+            training={"training": {"seed": 0}},
+            metrics={"auc": {"value": 0.9, "low": 0.8, "high": 1.0}},
+            operating_points=POINTS,
+        )
+        return replace(detector, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_picture() -> Callable[..., Image.Image]:
+    """Return a builder of textured pictures; a seed, a picture."""
+
+    def make(seed: int = 0, *, height: int = 64, width: int = 64) -> Image.Image:
+        rng = np.random.default_rng(seed)
+        coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    """Return a function that encodes a picture."""
+
+    def to_bytes(image: Image.Image, file_format: str = "JPEG", **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, file_format, **options)
+        return buffer.getvalue()
+
+    return to_bytes
+
+
+@pytest.fixture
+def awkward_folder(tmp_path: Path, make_picture: Any, encode: Any) -> dict[str, str]:
+    """Fill ``tmp_path / "pictures"`` with good and bad pictures; return name -> expected status."""
+    folder = tmp_path / "pictures"
+    (folder / "empty_folder").mkdir(parents=True)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    good = make_picture()
+    contents = {
+        "alpha.png": (encode(good.convert("RGBA"), "PNG"), "ok"),
+        "cmyk.jpg": (encode(good.convert("CMYK")), "ok"),
+        "empty.jpg": (b"", "unreadable"),
+        "good.jpg": (encode(good), "ok"),
+        "rotated.jpg": (encode(make_picture(1, height=60, width=90), exif=turned), "ok"),
+        "sub/small.png": (encode(make_picture(height=20, width=200), "PNG"), "too_small"),
+        "text.jpg": (b"this is no picture, whatever it is called", "unreadable"),
+        "truncated.jpg": (encode(make_picture(2, height=200, width=200))[:3000], "unreadable"),
+    }
+    for name, (content, _) in contents.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    return {"empty_folder": "unreadable"} | {name: status for name, (_, status) in contents.items()}
+
+
+@pytest.fixture
+def make_faces(tmp_path: Path) -> Callable[..., Any]:
+    """Return a builder of manifests whose images are easy to learn: forgeries are redder."""
+    import pandas as pd
+
+    def make(num_images: int = 12, *, seed: int = 0, name: str = "set", size: int = 40) -> Any:
+        rng = np.random.default_rng(seed)
+        folder = tmp_path / "faces" / name
+        folder.mkdir(parents=True)
+        targets = np.arange(num_images) % 2
+        for index, target in enumerate(targets):
+            pixels = rng.integers(0, 160, (size, size, 3))
+            pixels[..., 0] += 90 * target
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index:03d}.png")
+        names = [f"{name}/{index:03d}.png" for index in range(num_images)]
+        return pd.DataFrame(
+            {"path": names, "target": targets, "sha256": [f"{name}-{seed}-{i}" for i in names]}
+        ).astype({"path": "string", "target": "Int8", "sha256": "string"})
+
+    return make
+
+
+@pytest.fixture
+def make_params() -> Callable[..., Any]:
+    """Return a builder of all parameters, small enough for tests; dotted names override."""
+    import yaml
+
+    from face_forgery.params import Parameters, check_parameters
+
+    small = {
+        "model.backbone": "test_resnet",
+        "preprocessing.image_size": 32,
+        "training.epochs": 2,
+        "training.batch_size": 4,
+        "training.num_workers": 0,
+        "training.precision": "float32",
+        "scoring.batch_size": 8,
+        "scoring.num_workers": 0,
+    }
+
+    def make(**overrides: Any) -> Parameters:
+        project = Path(__file__).parents[1]
+        values = yaml.safe_load((project / "conf/base/parameters.yml").read_text())
+        for name, value in (small | overrides).items():
+            *sections, key = name.split(".")
+            section = values
+            for part in sections:
+                section = section[part]
+            section[key] = value
+        return check_parameters(values)
+
+    return make

@@ -1,0 +1,145 @@
+"""What an epoch holds follows from (seed, epoch, index), not from workers, batches or restarts."""
+
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+
+from face_forgery.data.images import ImageError
+from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.transforms import eval_transform
+
+
+@pytest.fixture
+def make_batches(make_faces, make_params, tmp_path):
+    def make(num_images=11, *, name="set", **changes):
+        params = make_params(
+            **{
+                "augmentation.vertical_flip": 0.5,
+                "augmentation.noise": 0.5,
+                "augmentation.crop_scale": 0.5,
+            }
+        )
+        rows = ImageRows.of(make_faces(num_images, name=name), str(tmp_path / "faces"))
+        batches = TrainBatches(rows, params.preprocessing, params.augmentation, 4, 0, 0)
+        return replace(batches, **changes)
+
+    return make
+
+
+def of_epoch(batches, number):
+    return [(images.clone(), targets.clone()) for images, targets in batches.epoch(number)]
+
+
+def assert_same(some, others):
+    assert len(some) == len(others)
+    for (images, targets), (other_images, other_targets) in zip(some, others, strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(targets, other_targets)
+
+
+def test_batches_are_bytes_and_integer_targets(make_batches):
+    batches = make_batches()
+    epoch = of_epoch(batches, 1)
+    assert [len(images) for images, _ in epoch] == [4, 4, 3]
+    assert len(batches.epoch(1)) == 3
+    assert batches.epoch(1).num_images == 11
+    images, targets = epoch[0]
+    assert (images.shape, images.dtype) == ((4, 3, 32, 32), torch.uint8)
+    assert (targets.shape, targets.dtype) == ((4,), torch.int64)
+
+
+def test_every_image_comes_once_an_epoch_with_its_own_target(make_batches):
+    batches = make_batches()
+    keys = [key for batch in batches._keys(3) for key in batch]
+    assert sorted(keys) == [(3, index) for index in range(11)]
+    for images, targets in of_epoch(batches, 3):
+        redness = images[:, 0].float().mean(dim=(1, 2)) - images[:, 1].float().mean(dim=(1, 2))
+        assert torch.equal((redness > 45).long(), targets)
+
+
+def test_epochs_and_seeds_differ_in_order_and_augmentation(make_batches):
+    batches = make_batches()
+    other_seed = replace(batches, seed=1)
+    assert batches._keys(1) != [[(1, i) for _, i in batch] for batch in batches._keys(2)]
+    assert batches._keys(1) != other_seed._keys(1)
+    dataset = batches._loader.dataset
+    assert not torch.equal(dataset[1, 0][0], dataset[2, 0][0])
+    assert not torch.equal(dataset[1, 0][0], other_seed._loader.dataset[1, 0][0])
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_the_number_of_workers_changes_nothing(make_batches, num_workers):
+    alone = make_batches()
+    helped = replace(alone, num_workers=num_workers)
+    for epoch in (1, 2):  # the second one meets workers that are already there
+        assert_same(of_epoch(helped, epoch), of_epoch(alone, epoch))
+
+
+def test_a_copy_in_another_process_gives_the_same_batches(make_batches):
+    batches = make_batches()
+    of_epoch(batches, 1)
+    assert_same(of_epoch(pickle.loads(pickle.dumps(batches)), 2), of_epoch(batches, 2))
+
+
+def test_live_workers_do_not_travel_with_a_pickle(make_batches):
+    batches = make_batches(num_workers=1)
+    of_epoch(batches, 1)
+    assert "_loader" not in vars(pickle.loads(pickle.dumps(batches)))
+
+
+def test_an_image_is_augmented_alike_whatever_batch_it_is_in(make_batches):
+    batches = make_batches()
+    by_fours = torch.cat([images for images, _ in of_epoch(batches, 1)])
+    by_twos = torch.cat([images for images, _ in of_epoch(replace(batches, batch_size=3), 1)])
+    assert torch.equal(by_fours, by_twos)
+
+
+def test_loading_leaves_the_global_generator_alone(make_batches):
+    for num_workers in (0, 1):
+        batches = make_batches(num_workers=num_workers, name=f"set{num_workers}")
+        torch.manual_seed(7)
+        before = torch.get_rng_state()
+        of_epoch(batches, 1)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_epoch_that_was_left_halfway_does_not_leak_into_the_next(make_batches):
+    batches = make_batches(num_workers=1)
+    next(iter(batches.epoch(1)))
+    assert_same(of_epoch(batches, 2), of_epoch(replace(batches, num_workers=0), 2))
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(5, [5, 5]), (11, [11]), (1, [1] * 11)])
+def test_only_a_last_batch_of_a_single_image_is_left_out(make_batches, batch_size, sizes):
+    batches = make_batches(batch_size=batch_size)
+    assert [len(targets) for _, targets in of_epoch(batches, 1)] == sizes
+    assert batches.epoch(1).num_images == sum(sizes)
+
+
+def test_a_batch_larger_than_the_set_is_refused_before_training(make_batches):
+    with pytest.raises(ValueError, match=r"batch_size=12 .*\(11 images\); lower it to 11"):
+        make_batches(batch_size=12)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_image_that_cannot_be_read_is_named(make_batches, tmp_path, num_workers):
+    batches = make_batches(num_workers=num_workers)
+    (tmp_path / "faces/set/004.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"^\S*set/004\.png: ") as caught:
+        of_epoch(batches, 1)
+    assert caught.value.status == "unreadable"
+
+
+def test_evaluation_sees_every_image_in_order_and_unchanged(make_faces, make_params, tmp_path):
+    manifest, params = make_faces(9), make_params()
+    rows = ImageRows.of(manifest, str(tmp_path / "faces"))
+    batches = EvalBatches(rows, params.preprocessing, batch_size=4, num_workers=0)
+    images = torch.cat([images for images, _ in batches])
+    expected = torch.stack([eval_transform(32, "bilinear")(rows.read(i)) for i in range(9)])
+    assert torch.equal(images, expected)
+    assert torch.cat([targets for _, targets in batches]).tolist() == manifest["target"].tolist()
+    assert (len(batches), batches.num_images) == (3, 9)
+    helped = pickle.loads(pickle.dumps(replace(batches, num_workers=2)))
+    assert torch.equal(torch.cat([images for images, _ in helped]), images)

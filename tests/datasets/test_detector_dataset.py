@@ -1,0 +1,111 @@
+"""The detector's folder is whole or not there, and only a detector is ever replaced."""
+
+import json
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from face_forgery.datasets import detector as module
+from face_forgery.datasets.detector import DetectorDataset
+
+
+class Killed(BaseException):
+    """Stands for a signal that ends the process."""
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return DetectorDataset(filepath=str(tmp_path / "models" / "detector"))
+
+
+def epoch_on_disk(dataset: DetectorDataset) -> int:
+    return DetectorDataset(filepath=str(dataset._filepath)).load().epoch
+
+
+def test_the_newest_detector_replaces_the_one_before(dataset, make_detector):
+    for epoch in (1, 2):
+        dataset.save(make_detector(epoch=epoch))
+    assert epoch_on_disk(dataset) == 2
+    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["detector"]
+
+
+@pytest.mark.parametrize(("renames_before_death", "epoch"), [(0, 1), (1, 1), (2, 2)])
+def test_a_run_killed_while_exchanging_folders_leaves_a_whole_detector(
+    dataset, make_detector, monkeypatch, renames_before_death, epoch
+):
+    dataset.save(make_detector(epoch=1))
+    rename, done = Path.rename, []
+
+    def rename_or_die(self, target):
+        if len(done) == renames_before_death:
+            raise Killed
+        done.append(target)
+        return rename(self, target)
+
+    def remove_or_die(folder, ignore_errors=False):
+        if len(done) == renames_before_death:
+            raise Killed
+
+    with monkeypatch.context() as patches:
+        patches.setattr(Path, "rename", rename_or_die)
+        patches.setattr(module.shutil, "rmtree", remove_or_die)
+        with pytest.raises(Killed):
+            dataset.save(make_detector(epoch=2))
+    assert dataset.exists()
+    assert epoch_on_disk(dataset) == epoch
+
+    dataset.save(make_detector(epoch=3))
+    assert epoch_on_disk(dataset) == 3
+    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["detector"]
+
+
+def test_a_failure_while_writing_keeps_the_detector_before(dataset, make_detector, monkeypatch):
+    dataset.save(make_detector(epoch=1))
+
+    def fill_the_disk(detector, folder):
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_detector", fill_the_disk)
+    with pytest.raises(DatasetError, match="No space left on device"):
+        dataset.save(make_detector(epoch=2))
+    assert epoch_on_disk(dataset) == 1
+    assert [path.name for path in dataset._filepath.parent.iterdir()] == ["detector"]
+
+
+def test_what_a_killed_run_left_half_written_is_swept_away(dataset, make_detector):
+    dataset._staged.mkdir(parents=True)
+    (dataset._staged / "model.safetensors").write_bytes(b"half")
+    dataset.save(make_detector(epoch=1))
+    assert epoch_on_disk(dataset) == 1
+    assert not dataset._staged.exists()
+
+
+def test_a_folder_of_other_files_is_not_deleted(dataset, make_detector):
+    dataset._filepath.mkdir(parents=True)
+    (dataset._filepath / "thesis.docx").write_bytes(b"years of work")
+    with pytest.raises(DatasetError, match=r"1 file\(s\) and none is a detector's"):
+        dataset.save(make_detector())
+    assert (dataset._filepath / "thesis.docx").read_bytes() == b"years of work"
+
+
+def test_a_file_in_the_folders_place_is_named(dataset, make_detector):
+    dataset._filepath.parent.mkdir(parents=True)
+    dataset._filepath.write_bytes(b"")
+    with pytest.raises(DatasetError, match="a file lies where"):
+        dataset.save(make_detector())
+
+
+def test_without_a_detector_the_error_names_the_command(dataset):
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match=r"no detector yet; train one with `kedro run`, or with"):
+        dataset.load()
+
+
+def test_the_preview_shows_everything_but_the_weights(dataset, make_detector):
+    dataset.save(make_detector())
+    shown = json.loads(dataset.preview())
+    assert shown["architecture"] == "test_resnet"
+    assert shown["operating_points"]["fake_threshold"] == 0.6
+    assert "weights" not in shown

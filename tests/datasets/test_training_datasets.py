@@ -1,0 +1,192 @@
+"""Weights and states on disk: whole, lazy, and never executed."""
+
+import pickle
+
+import pytest
+import torch
+from kedro.io import DatasetError
+
+from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.training.records import Checkpoint, EpochWeights
+
+
+def weights(epoch):
+    return EpochWeights(epoch, {"conv": torch.full((2, 3), float(epoch))})
+
+
+@pytest.fixture
+def epochs(tmp_path):
+    return EpochWeightsDataset(filepath=str(tmp_path / "epochs"))
+
+
+@pytest.fixture
+def state_file(tmp_path):
+    return tmp_path / "state.pt"
+
+
+@pytest.fixture
+def checkpoint():
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.AdamW([weight], fused=True)
+    warmup = torch.optim.lr_scheduler.LinearLR(optimizer)
+    after = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5)
+    scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, after], [5])
+    weight.sum().backward()
+    optimizer.step()
+    scheduler.step()
+    return Checkpoint(
+        epoch=3,
+        network={"conv": torch.arange(4.0)},
+        optimizer=optimizer.state_dict(),
+        scheduler=scheduler.state_dict(),
+        random={"cpu": torch.get_rng_state(), "cuda": []},
+        history=[{"epoch": 3, "val_auc": 0.75}],
+        fingerprint={"training.seed": 0, "model.weights": None, "augmentation.jpeg": [1, 2]},
+    )
+
+
+def disk_is_full(*args, **kwargs):
+    raise OSError(28, "No space left on device")
+
+
+def killed(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+def test_each_epoch_is_a_file_that_is_read_when_asked_for(epochs, tmp_path):
+    assert not epochs.exists()
+    for epoch in (1, 2, 3):
+        epochs.save(weights(epoch))
+    loaded = epochs.load()
+    assert list(loaded) == [1, 2, 3]
+    (tmp_path / "epochs/epoch_003.safetensors").unlink()
+    assert torch.equal(loaded[2]().weights["conv"], weights(2).weights["conv"])
+    assert loaded[2]().epoch == 2
+
+
+def test_saving_an_epoch_removes_later_ones_of_an_older_run(epochs):
+    for epoch in (1, 2, 3, 12):
+        epochs.save(weights(epoch))
+    epochs.save(weights(2))
+    assert list(epochs.load()) == [1, 2]
+
+
+@pytest.mark.parametrize("interruption", [disk_is_full, killed])
+def test_a_save_that_breaks_off_leaves_the_epoch_as_it_was(epochs, monkeypatch, interruption):
+    epochs.save(weights(1))
+    monkeypatch.setattr("face_forgery.datasets.atomic._flush_to_disk", interruption)
+    with pytest.raises(BaseException, match=r"No space left|^$"):
+        epochs.save(EpochWeights(1, {"conv": torch.zeros(9)}))
+    assert torch.equal(epochs.load()[1]().weights["conv"], weights(1).weights["conv"])
+
+
+def test_what_a_killed_run_left_half_written_is_no_epoch(epochs, tmp_path):
+    epochs.save(weights(1))
+    (tmp_path / "epochs/.epoch_002.safetensors.partial").write_bytes(b"half")
+    assert list(epochs.load()) == [1]
+    epochs.save(weights(2))
+    assert list(epochs.load()) == [1, 2]
+
+
+def test_a_damaged_epoch_is_named(epochs, tmp_path):
+    epochs.save(weights(1))
+    (tmp_path / "epochs/epoch_001.safetensors").write_bytes(b"damaged")
+    with pytest.raises(
+        ValueError, match=r"epoch_001\.safetensors: .*kedro run --pipeline training"
+    ):
+        epochs.load()[1]()
+
+
+def test_a_state_comes_back_as_it_was(state_file, checkpoint):
+    dataset = TrainingStateDataset(filepath=str(state_file))
+    dataset.save(checkpoint)
+    loaded = dataset.load()
+    for name, value in vars(checkpoint).items():
+        assert_equal(getattr(loaded, name), value)
+
+
+def assert_equal(some, other):
+    if isinstance(other, torch.Tensor):
+        assert torch.equal(some, other)
+    elif isinstance(other, dict):
+        assert some.keys() == other.keys()
+        for key, value in other.items():
+            assert_equal(some[key], value)
+    else:
+        assert some == other
+
+
+def test_without_a_file_there_is_no_state(state_file):
+    dataset = TrainingStateDataset(filepath=str(state_file))
+    assert not dataset.exists()
+    assert dataset.load() is None
+
+
+def test_a_state_that_is_not_wanted_is_not_even_opened(state_file):
+    state_file.write_bytes(b"damaged")
+    assert TrainingStateDataset(filepath=str(state_file), enabled=False).load() is None
+
+
+@pytest.mark.parametrize("interruption", [disk_is_full, killed])
+def test_a_save_that_breaks_off_leaves_the_state_before(
+    state_file, checkpoint, monkeypatch, interruption
+):
+    dataset = TrainingStateDataset(filepath=str(state_file))
+    dataset.save(checkpoint)
+    monkeypatch.setattr("face_forgery.datasets.atomic._flush_to_disk", interruption)
+    with pytest.raises(BaseException, match=r"No space left|^$"):
+        dataset.save(Checkpoint(**vars(checkpoint) | {"epoch": 4}))
+    assert dataset.load().epoch == 3
+
+
+class Malicious:
+    def __init__(self, victim):
+        self.victim = victim
+
+    def __reduce__(self):
+        return (open, (str(self.victim), "w"))
+
+
+def damaged(path, victim):
+    path.write_bytes(path.read_bytes()[:-700])
+
+
+def foreign(path, victim):
+    torch.save({"model": torch.ones(2)}, path)
+
+
+def no_mapping(path, victim):
+    torch.save([1, 2], path)
+
+
+def empty(path, victim):
+    path.write_bytes(b"")
+
+
+def of_another_format(path, victim):
+    torch.save(torch.load(path, weights_only=True) | {"format": 99}, path)
+
+
+def bare_pickle(path, victim):
+    path.write_bytes(pickle.dumps(Malicious(victim)))
+
+
+def pickle_in_an_archive(path, victim):
+    torch.save({"format": 1, "epoch": Malicious(victim)}, path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [damaged, foreign, no_mapping, empty, of_another_format, bare_pickle, pickle_in_an_archive],
+)
+def test_a_spoilt_state_is_refused_by_name_and_nothing_is_executed(
+    state_file, checkpoint, tmp_path, spoil
+):
+    victim = tmp_path / "victim"
+    dataset = TrainingStateDataset(filepath=str(state_file))
+    dataset.save(checkpoint)
+    spoil(state_file, victim)
+    with pytest.raises(DatasetError, match=r"state\.pt: .*training state.*training\.resume=false"):
+        dataset.load()
+    assert not victim.exists()

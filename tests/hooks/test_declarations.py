@@ -1,0 +1,101 @@
+"""What is recorded follows from the declaration and the value alone."""
+
+import json
+
+import pytest
+
+from face_forgery.hooks.declarations import (
+    DeclarationError,
+    flatten,
+    read_declaration,
+    read_epochs,
+    read_metrics,
+)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"kedro-viz": {"layer": "raw"}}])
+def test_entry_without_a_declaration_declares_nothing(metadata):
+    assert read_declaration("x", metadata) is None
+
+
+def test_artifact_has_a_folder():
+    declared = read_declaration("x", {"mlflow": {"as": "artifact", "folder": "plots"}})
+    assert (declared.kind, declared.folder) == ("artifact", "plots")
+
+
+@pytest.mark.parametrize(
+    ("declaration", "fault"),
+    [
+        ({"as": "metric"}, "'metrics', 'epoch_metrics', 'artifact' or 'model'"),
+        ({"as": "metrics", "prefix": "val"}, "prefix: Extra inputs"),
+        ({"as": "artifact"}, "folder goes with as=artifact"),
+        ({"as": "metrics", "folder": "x"}, "folder goes with as=artifact"),
+        ({}, "as: Field required"),
+        ("metrics", "valid dictionary"),
+    ],
+)
+def test_faulty_declaration_is_refused_with_the_entry_and_the_fault(declaration, fault):
+    with pytest.raises(DeclarationError, match=f"'roc_figure'.*{fault}"):
+        read_declaration("roc_figure", {"mlflow": declaration})
+
+
+def test_metrics_are_flat_and_leave_out_what_is_no_number():
+    report = {
+        "auc": {"value": 0.9, "low": 0.8, "high": 0.95},
+        "tpr_at_fpr_1e-3": {"value": None, "low": None, "high": None},
+        "eer": {"value": 0.1, "low": None},
+        "log_loss": {"value": float("inf"), "low": float("nan")},
+        "num_real": 150,
+        "notes": {"tpr_at_fpr_1e-3": "150 real images cannot resolve it"},
+        "by_kind": {"face_swap": {"auc": 0.9}},
+        "name": "resnet18",
+    }
+    assert read_metrics(report) == {
+        "auc": 0.9,
+        "auc_low": 0.8,
+        "auc_high": 0.95,
+        "eer": 0.1,
+        "num_real": 150.0,
+    }
+
+
+HISTORY = [
+    {"epoch": 1, "train_loss": 0.7, "val_auc": None, "note": "warm-up"},
+    {"epoch": 2, "train_loss": 0.6, "val_auc": 0.8},
+]
+
+
+def test_every_epoch_not_yet_recorded_is_given_with_its_numbers():
+    assert list(read_epochs(HISTORY, after=0)) == [
+        (1, {"epoch": 1.0, "train_loss": 0.7}),
+        (2, {"epoch": 2.0, "train_loss": 0.6, "val_auc": 0.8}),
+    ]
+
+
+def test_recorded_epochs_are_not_given_again():
+    assert [epoch for epoch, _ in read_epochs(HISTORY, after=1)] == [2]
+    assert list(read_epochs(HISTORY, after=2)) == []
+
+
+def test_parameters_get_dotted_names_and_readable_texts():
+    values = {
+        "training": {"epochs": 3, "optimizer": {"name": "adamw", "learning_rate": 1e-3}},
+        "model": {"weights": None, "options": {}, "pretrained": False},
+        "augmentation": {"jpeg_quality": [50, 95]},
+    }
+    assert flatten(values) == {
+        "training.epochs": "3",
+        "training.optimizer.name": "adamw",
+        "training.optimizer.learning_rate": "0.001",
+        "model.weights": "null",
+        "model.options": "{}",
+        "model.pretrained": "false",
+        "augmentation.jpeg_quality": "[50, 95]",
+    }
+
+
+def test_a_text_too_long_for_mlflow_says_so_and_where_it_is_whole():
+    values = {"model": {"options": {"list": list(range(3000))}}}
+    text = flatten(values)["model.options.list"]
+    num_chars = len(json.dumps(values["model"]["options"]["list"]))
+    assert text == f"({num_chars:,} characters; whole in the artifact parameters.json)"

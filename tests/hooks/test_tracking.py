@@ -1,0 +1,188 @@
+"""A run is recorded whole, and ends as what it was."""
+
+import logging
+import signal
+
+import pytest
+
+from face_forgery.hooks.store import TrackingError
+
+
+def names_of_artifacts(project, run, folder=None):
+    return {item.path for item in project.client.list_artifacts(run.info.run_id, folder)}
+
+
+def test_finished_run_has_parameters_by_field_metrics_artifacts_and_tags(make_project):
+    project = make_project()
+    project.run()
+    run = project.tracked_run()
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "main"
+    assert run.data.params == {
+        "training.epochs": "3",
+        "training.how": "whole",
+        "training.optimizer.name": "adamw",
+        "training.optimizer.betas": "[0.9, 0.99]",
+    }
+    assert run.data.metrics == {"epoch": 3.0, "val_auc": 0.3, "auc": 0.3, "auc_low": 0.1}
+    assert names_of_artifacts(project, run) == {"parameters.json", "notes"}
+    assert names_of_artifacts(project, run, "notes") == {"notes/my_note.json"}
+    assert run.data.tags["kedro.pipelines"] == "__default__"
+
+
+def test_every_epoch_is_a_step_and_is_recorded_once(make_project):
+    project = make_project()
+    project.run()
+    history = project.client.get_metric_history(project.tracked_run().info.run_id, "val_auc")
+    assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+def test_failed_run_keeps_the_epochs_before_the_error_and_the_error(make_project):
+    project = make_project()
+    with pytest.raises(ValueError, match="not finite"):
+        project.run(training__how="broken")
+    run = project.tracked_run()
+    assert run.info.status == "FAILED"
+    assert run.data.metrics["epoch"] == 1
+    assert run.data.tags["error"] == "ValueError: the loss is not finite in epoch 2"
+    assert "error.txt" in names_of_artifacts(project, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_interrupted_run_is_killed_and_keeps_the_epochs_before(make_project, number, code):
+    project = make_project()
+    ended = project.interrupt(number)
+    run = project.tracked_run()
+    assert run.info.status == "KILLED", ended.output
+    assert run.data.metrics["epoch"] == 2
+    assert ended.code == code
+
+
+def test_interrupted_run_of_a_session_is_killed_when_the_next_one_starts(make_project):
+    project = make_project()
+    with pytest.raises(KeyboardInterrupt):
+        project.run(training__how="interrupted")
+    assert project.tracked_run().info.status == "RUNNING"
+    project.run()
+    assert [run.info.status for run in project.tracked_runs()] == ["FINISHED", "KILLED"]
+
+
+def test_sigterm_means_what_it_meant_before_once_the_run_is_over(make_project):
+    before = signal.getsignal(signal.SIGTERM)
+    make_project().run()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_reopened_run_takes_new_epochs_and_says_what_changed(make_project):
+    project = make_project()
+    project.run("training")
+    run_id = project.tracked_run().info.run_id
+    project.run("training", training__epochs=4, training__extra=1, tracking__run_id=run_id)
+    run = project.tracked_run()
+    assert run.data.params["training.epochs"] == "3"
+    assert run.data.params["training.extra"] == "1"
+    assert run.data.tags["changed.training.epochs"] == "3 -> 4"
+    assert run.info.run_name == "training"
+    history = project.client.get_metric_history(run_id, "val_auc")
+    assert [point.step for point in history] == [1, 2, 3, 4]
+
+
+def test_pipelines_to_skip_and_disabled_tracking_leave_no_run(make_project):
+    project = make_project()
+    project.run("quiet")
+    project.run(tracking__enabled=False)
+    assert project.tracked_runs() == []
+
+
+def test_a_skipped_pipeline_together_with_another_one_is_tracked(make_project):
+    project = make_project()
+    project.run("quiet", "training", tracking__run_name="a name")
+    assert project.tracked_run().info.run_name == "a name"
+
+
+def test_store_that_cannot_be_used_is_an_error_before_any_node_runs(make_project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    project = make_project()
+    with pytest.raises(TrackingError, match=r"tracking\.enabled=false"):
+        project.run(tracking__tracking_uri="http://127.0.0.1:9")
+    assert not (project.root / "data/history.json").exists()
+
+
+def test_run_that_cannot_be_described_is_closed_as_failed(make_project, monkeypatch):
+    def fail(run_params):
+        raise OSError("no space")
+
+    monkeypatch.setattr("face_forgery.hooks.tracking.describe_run", fail)
+    project = make_project()
+    with pytest.raises(TrackingError, match="no space"):
+        project.run()
+    assert project.tracked_run().info.status == "FAILED"
+
+
+def test_store_that_breaks_on_the_way_stops_nothing_and_is_reported(
+    make_project, monkeypatch, caplog
+):
+    def fail(*args, **kwargs):
+        raise ConnectionError("server gone")
+
+    project = make_project()
+    monkeypatch.setattr("mlflow.log_artifact", fail)
+    with caplog.at_level(logging.INFO, logger="face_forgery"):
+        project.run()
+    assert project.tracked_run().info.status == "FINISHED"
+    assert project.tracked_run().data.metrics["val_auc"] == 0.3
+    (report,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "1 thing(s)" in report.getMessage()
+    assert "my_note: ConnectionError: server gone" in report.getMessage()
+
+
+def test_declared_detector_is_packaged_from_its_folder(make_project, monkeypatch):
+    packaged = []
+    monkeypatch.setattr(
+        "face_forgery.serving.packaging.log_detector",
+        lambda folder, **settings: packaged.append((folder, settings)),
+    )
+    catalog = """
+        history:
+          type: json.JSONDataset
+          filepath: data/detector
+          metadata: {mlflow: {as: model}}
+        """
+    project = make_project({"conf/base/catalog.yml": catalog})
+    project.run("training", training__epochs=1, tracking__register_model="face-forgery")
+    settings = {"min_size": 48, "register_as": "face-forgery"}
+    assert packaged == [(project.root / "data/detector", settings)]
+
+
+def test_relative_store_lies_in_the_project_wherever_the_command_was_given(
+    make_project, monkeypatch, tmp_path_factory
+):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    project = make_project()
+    project.run()
+    artifacts = project.tracked_run().info.artifact_uri
+    assert artifacts.startswith((project.root / "mlruns").as_uri())
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_unknown_declaration_is_an_error_before_any_node_runs(make_project):
+    catalog = """
+        history:
+          type: json.JSONDataset
+          filepath: data/history.json
+          metadata: {mlflow: {as: metric}}
+        """
+    project = make_project({"conf/base/catalog.yml": catalog})
+    with pytest.raises(ValueError, match=r"'history'.*'metric'"):
+        project.run()
+    assert project.tracked_runs() == []
+
+
+def test_system_metrics_without_psutil_leave_no_orphan(make_project, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    project = make_project()
+    with pytest.raises(TrackingError, match="needs psutil"):
+        project.run(tracking__system_metrics=True)
+    assert project.tracked_runs() == []

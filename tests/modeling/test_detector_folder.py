@@ -1,0 +1,209 @@
+"""A detector on disk opens anywhere, comes back as it was, and never runs what it finds."""
+
+import hashlib
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from face_forgery.modeling.detector import DetectorError
+from face_forgery.modeling.detector_folder import read_detector, write_detector
+
+
+@pytest.fixture
+def folder(tmp_path, make_detector):
+    path = tmp_path / "detector"
+    path.mkdir()
+    write_detector(make_detector(), path)
+    return path
+
+
+def edit_meta(folder: Path, **changes) -> None:
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps(meta | changes))
+
+
+def sign(folder: Path) -> None:
+    """Make the checksums fit, as somebody with bad intentions would."""
+    names = ("config.json", "model.safetensors")
+    edit_meta(
+        folder,
+        sha256={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names},
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("test_resnet", {}),
+        ("test_resnet.r160_in1k", {"drop_rate": 0.2}),
+        ("test_vit", {}),  # built for one size of picture, which timm must be told
+        ("test_resnet", {"global_pool": "max"}),
+    ],
+)
+def test_timm_alone_opens_the_folder_and_gives_the_same_logits(
+    tmp_path, make_detector, architecture, options
+):
+    detector = make_detector(architecture, image_size=48, options=options)
+    write_detector(detector, tmp_path)
+
+    backbone = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+
+    config = backbone.pretrained_cfg
+    mean, std = (torch.tensor(config[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    images = torch.randint(0, 256, (3, 3, 48, 48), dtype=torch.uint8)
+    with torch.inference_mode():
+        theirs = backbone((images / 255 - mean) / std)
+        ours = detector.build_network()(images)
+    assert backbone.num_classes == 2
+    assert config["label_names"] == ["real", "fake"]
+    assert list(config["input_size"]) == [3, 48, 48]
+    assert torch.allclose(theirs, ours, atol=1e-5)
+    assert theirs.std() > 0.01  # not one constant for every picture
+
+
+def test_timm_resolves_the_same_preprocessing(folder):
+    data = timm.data.resolve_data_config(
+        pretrained_cfg=timm.create_model(f"local-dir:{folder}").pretrained_cfg
+    )
+    assert (tuple(data["input_size"]), data["interpolation"]) == ((3, 32, 32), "bilinear")
+    assert (data["crop_pct"], data["crop_mode"]) == (1.0, "squash")
+    assert (tuple(data["mean"]), tuple(data["std"])) == ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+
+
+def test_timm_gives_the_backbone_a_new_head_for_another_task(folder):
+    backbone = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=5)
+    assert backbone.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("certified", [True, False])
+def test_a_detector_comes_back_as_it_was(tmp_path, make_detector, certified):
+    changes = {} if certified else {"metrics": None, "operating_points": None}
+    detector = make_detector(**changes)
+    write_detector(detector, tmp_path)
+    again = read_detector(tmp_path)
+    assert {k: v for k, v in vars(again).items() if k != "weights"} == {
+        k: v for k, v in vars(detector).items() if k != "weights"
+    }
+    assert again.weights.keys() == detector.weights.keys()
+    assert all(torch.equal(again.weights[k], v) for k, v in detector.weights.items())
+
+
+def test_weights_in_any_memory_order_are_written(tmp_path, make_detector):
+    detector = make_detector()
+    shuffled = {
+        name: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for name, value in detector.weights.items()
+    }
+    write_detector(replace(detector, weights=shuffled), tmp_path)
+    again = read_detector(tmp_path)
+    assert all(torch.equal(again.weights[k], v) for k, v in detector.weights.items())
+
+
+def test_the_same_detector_gives_the_same_bytes(tmp_path, make_detector):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_detector(make_detector(), tmp_path / name)
+    for name in ("config.json", "model.safetensors", "meta.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_weights_that_do_not_fit_are_not_written(tmp_path, make_detector):
+    with pytest.raises(DetectorError, match="do not fit test_resnet"):
+        write_detector(make_detector(weights=make_detector("test_vit").weights), tmp_path)
+
+
+def test_a_metric_that_is_no_number_is_not_written(tmp_path, make_detector):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_detector(make_detector(metrics={"auc": float("nan")}), tmp_path)
+
+
+def test_no_folder_names_the_command_that_makes_one(tmp_path):
+    with pytest.raises(DetectorError, match=r"no detector yet; train one with `kedro run`"):
+        read_detector(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "meta.json"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(DetectorError, match=rf"{name} is missing; train again"):
+        read_detector(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_changed_byte_is_found(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[-2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(DetectorError, match=rf"{name}: the content is not what meta.json says"):
+        read_detector(folder)
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def __reduce__(self):
+        return (Path.write_text, (self._target, "executed"))
+
+
+@pytest.mark.parametrize("by_torch", [True, False])
+def test_a_pickle_in_place_of_the_weights_is_refused_and_not_executed(folder, tmp_path, by_torch):
+    bomb, weights = Bomb(tmp_path / "crater"), folder / "model.safetensors"
+    if by_torch:
+        torch.save(bomb, weights)
+    else:
+        weights.write_bytes(pickle.dumps(bomb))
+    sign(folder)
+    with pytest.raises(DetectorError, match=r"model\.safetensors: not a safetensors file"):
+        read_detector(folder)
+    assert not (tmp_path / "crater").exists()
+    pickle.loads(pickle.dumps(bomb))  # the bomb works
+    assert (tmp_path / "crater").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "meta.json: not JSON"),
+        ("[1]", "meta.json: not a description of a detector"),
+        ('{"name": "x"}', "meta.json: not a description of a detector"),
+        ('{"format": 2}', "format 2 is unknown, this version of face_forgery reads format 1"),
+        ('{"format": "1"}', "format '1' is unknown"),
+        ('{"format": 1}', r"meta.json: 10 fault\(s\): architecture: Field required"),
+        (b"\xff\xfe", "meta.json: not JSON"),
+    ],
+)
+def test_a_foreign_description_is_refused(folder, content, message):
+    data = content if isinstance(content, bytes) else content.encode()
+    (folder / "meta.json").write_bytes(data)
+    with pytest.raises(DetectorError, match=message):
+        read_detector(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
+        ({"preprocessing": {"image_size": 32}}, "preprocessing.interpolation: Field required"),
+        ({"preprocessing": None}, "preprocessing: "),
+        ({"operating_points": {"fake_threshold": 0.5}}, "operating_points.real_threshold: Field"),
+        ({"epoch": -1}, "epoch: Input should be greater than or equal to 0"),
+    ],
+)
+def test_a_description_with_wrong_fields_is_refused(folder, changes, message):
+    edit_meta(folder, **changes)
+    with pytest.raises(DetectorError, match=message):
+        read_detector(folder)
+
+
+def test_weights_of_another_architecture_are_found_when_the_network_is_built(folder):
+    edit_meta(folder, architecture="test_vit")
+    with pytest.raises(DetectorError, match="do not fit test_vit"):
+        read_detector(folder).build_network()

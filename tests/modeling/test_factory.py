@@ -1,0 +1,172 @@
+"""Networks by name, and where their first weights come from."""
+
+import pickle
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from face_forgery.modeling.factory import (
+    BackboneError,
+    WeightsError,
+    build_blank_network,
+    build_network,
+    check_backbone,
+    normalization_of,
+)
+from face_forgery.params import ModelParams
+
+IMAGES = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+
+
+def model(backbone="test_resnet", *, pretrained=False, weights=None, **options):
+    weights = None if weights is None else str(weights)
+    return ModelParams(backbone=backbone, pretrained=pretrained, weights=weights, options=options)
+
+
+@pytest.fixture
+def trained():
+    """A backbone with the 1,000 classes of ImageNet."""
+    torch.manual_seed(1)
+    return timm.create_model("test_resnet", num_classes=1000)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_resnet.r160_in1k", "resnet18"])
+def test_a_name_that_timm_knows_passes_with_and_without_a_tag(name):
+    check_backbone(name)
+
+
+def test_an_unknown_backbone_is_refused_with_the_nearest_names():
+    with pytest.raises(BackboneError, match=r"'resnett18' is not a timm model; .*resnet18"):
+        check_backbone("resnett18")
+    with pytest.raises(BackboneError, match=r"is not a timm model$"):
+        build_network(model("%%%"), 64)
+
+
+def test_an_unknown_tag_is_refused_with_the_tags_there_are():
+    with pytest.raises(BackboneError, match=r"no weights 'imagenet'; it has .*r160_in1k"):
+        check_backbone("test_resnet.imagenet")
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "vit_tiny_patch16_224", "test_convnext"])
+@pytest.mark.parametrize("image_size", [64, 96])
+def test_any_backbone_gives_two_logits_at_the_asked_size(backbone, image_size):
+    images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
+    network = build_network(model(backbone), image_size).eval()
+    assert network(images).shape == (2, 2)
+
+
+def test_options_reach_the_backbone_and_unknown_ones_are_named():
+    assert build_network(model(drop_rate=0.5), 64).backbone.drop_rate == 0.5
+    with pytest.raises(BackboneError, match=r"'test_resnet' does not take .*drop_rat.*options"):
+        build_network(model(drop_rat=0.5), 64)
+
+
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained_cfg_overlay", "in_chans"])
+def test_options_are_no_way_around_the_checks(option):
+    with pytest.raises(ValueError, match=rf"options must not hold \['{option}'\]"):
+        model(**{option: "evil.pth"})
+
+
+def test_random_weights_follow_from_the_seed():
+    weights = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        weights.append(build_network(model(), 64).backbone.conv1[0].weight)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_local_file_gives_every_weight_but_the_head(tmp_path, trained, suffix):
+    path = tmp_path / f"weights{suffix}"
+    state = trained.state_dict()
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    loaded = build_network(model(weights=path), 64).backbone.state_dict()
+    assert loaded["fc.weight"].shape[0] == 2
+    same = [name for name in state if torch.equal(loaded[name], state[name])]
+    assert set(state) - set(same) == {"fc.weight", "fc.bias"}
+
+
+def test_a_head_of_two_classes_is_kept(tmp_path):
+    torch.manual_seed(1)
+    tuned = timm.create_model("test_resnet", num_classes=2).state_dict()
+    save_file(tuned, tmp_path / "tuned.safetensors")
+    loaded = build_network(model(weights=tmp_path / "tuned.safetensors"), 64).backbone
+    assert torch.equal(loaded.fc.weight, tuned["fc.weight"])
+
+
+def test_a_file_of_another_model_is_refused_and_its_keys_are_named(tmp_path, trained):
+    path = tmp_path / "resnet.safetensors"
+    save_file(trained.state_dict(), path)
+    with pytest.raises(
+        WeightsError, match=r"does not fit .*'test_convnext'.*the file lacks .*stem"
+    ):
+        build_network(model("test_convnext", weights=path), 64)
+
+
+def test_a_file_that_lacks_one_tensor_is_refused(tmp_path, trained):
+    state = trained.state_dict()
+    del state["conv1.0.weight"]
+    save_file(state, tmp_path / "short.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"the file lacks 1 of \d+ tensors, such as conv1.0.weig"
+    ):
+        build_network(model(weights=tmp_path / "short.safetensors"), 64)
+
+
+class Malicious:
+    def __init__(self, victim):
+        self.victim = victim
+
+    def __reduce__(self):
+        return (open, (str(self.victim), "w"))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_pickle_that_executes_is_refused_and_executes_nothing(tmp_path, suffix):
+    path, victim = tmp_path / f"evil{suffix}", tmp_path / "victim"
+    path.write_bytes(pickle.dumps({"conv1.0.weight": Malicious(victim)}))
+    with pytest.raises(WeightsError, match="Nothing in it was executed"):
+        build_network(model(weights=path), 64)
+    assert not victim.exists()
+
+
+def test_a_missing_file_and_a_foreign_suffix_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"gone\.pth'?: there is no such file"):
+        build_network(model(weights=tmp_path / "gone.pth"), 64)
+    (tmp_path / "weights.onnx").write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"neither a \.safetensors nor a \.pth"):
+        build_network(model(weights=tmp_path / "weights.onnx"), 64)
+
+
+def test_without_a_hub_both_remedies_are_named_and_nothing_starts_at_random(monkeypatch):
+    def unreachable(*args, **kwargs):
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", unreachable)
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_url", unreachable)
+    with pytest.raises(WeightsError, match=r"model\.pretrained=true.*service not known") as caught:
+        build_network(model("test_resnet", pretrained=True), 64)
+    assert "model.weights=FILE.safetensors" in str(caught.value)
+    assert str(caught.value).endswith("--params model.pretrained=false")
+
+
+def test_a_backbone_without_published_weights_does_not_start_at_random_either():
+    name = next(n for n in timm.list_models("test_*") if not timm.list_pretrained(f"{n}.*"))
+    with pytest.raises(WeightsError, match=r"could not be had.*No pretrained weights exist"):
+        build_network(model(name, pretrained=True), 64)
+
+
+def test_normalization_is_the_one_that_the_backbone_was_made_for():
+    assert normalization_of("resnet18") == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert normalization_of("mobilenetv1_100") == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    network = build_network(model("mobilenetv1_100"), 64)
+    assert network.mean.flatten().tolist() == [0.5, 0.5, 0.5]
+
+
+def test_a_blank_network_has_the_given_normalization(trained):
+    network = build_blank_network("test_vit", {}, 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert network(IMAGES).shape == (2, 2)
+    torch.testing.assert_close(network.std.flatten(), torch.tensor([0.4, 0.5, 0.6]))

@@ -1,0 +1,85 @@
+"""The one forward path."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from face_forgery.modeling.scoring import (
+    pick_device,
+    resolve_precision,
+    score_batches,
+    score_images,
+)
+
+CPU = torch.device("cpu")
+
+
+class Redness(nn.Module):
+    """Logits that grow with the red channel; in train mode it answers nonsense."""
+
+    def forward(self, images):
+        red = images[:, 0].float().mean(dim=(1, 2))
+        return torch.stack([torch.zeros_like(red), red / 50 - self.training * 99], dim=1)
+
+
+@pytest.fixture
+def images():
+    return torch.randint(0, 256, (7, 3, 8, 8), dtype=torch.uint8)
+
+
+def test_a_score_is_the_softmax_of_the_second_logit(images):
+    logits = Redness().eval()(images).double()
+    expected = torch.exp(logits[:, 1]) / torch.exp(logits).sum(dim=1)
+    scores = score_images(Redness(), images, CPU)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_scoring_happens_in_eval_mode_and_leaves_the_mode_as_it_was(images, training):
+    network = Redness().train(training)
+    assert score_images(network, images, CPU).max() > 0.5
+    assert network.training is training
+
+
+def test_a_failure_leaves_the_mode_as_it_was_too():
+    network = Redness().train()
+    with pytest.raises(IndexError):
+        score_images(network, torch.zeros(2), CPU)
+    assert network.training
+
+
+def test_batches_are_scored_in_order_whatever_their_size(images):
+    whole = score_images(Redness(), images, CPU)
+    parts = [(images[:3], None), (images[3:], None)]
+    np.testing.assert_array_equal(score_batches(Redness(), parts, CPU), whole)
+    assert score_batches(Redness(), [], CPU).shape == (0,)
+
+
+def test_without_a_gpu_a_warning_says_what_it_costs(monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with caplog.at_level(logging.WARNING):
+        assert pick_device() == CPU
+    assert "20 to 50 times slower" in caplog.text
+
+
+@pytest.mark.parametrize(("amx", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_is_bfloat16_only_where_the_processor_gains_from_it(monkeypatch, amx, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert resolve_precision("auto", CPU) == expected
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)]
+)
+def test_auto_is_bfloat16_on_gpus_from_ampere_on(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert resolve_precision("auto", torch.device("cuda")) == expected
+
+
+def test_a_precision_that_was_asked_for_is_taken():
+    assert resolve_precision("float32", CPU) == torch.float32
+    assert resolve_precision("bfloat16", CPU) == torch.bfloat16

@@ -1,0 +1,241 @@
+"""The evaluation pipeline judges a detector and leaves everything it found on disk."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import timm
+import torch
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
+from PIL import Image
+
+from face_forgery.data.images import ImageError
+from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.modeling.detector import Detector, Preprocessing
+from face_forgery.params import EvaluationParams, ScoringParams
+from face_forgery.pipelines.evaluation import create_pipeline, nodes
+
+EVALUATION = EvaluationParams(
+    seed=0, num_resamples=100, confidence=0.95, ece_bins=15, target_fpr=0.1, target_fnr=0.1
+)
+SCORING = ScoringParams(batch_size=16, num_workers=0)
+NUM_IMAGES = 40
+CATALOG = Path(__file__).parents[3] / "conf" / "base" / "catalog"
+
+
+class Data:
+    """What the nodes use of ``params:data``."""
+
+    def __init__(self, root):
+        self.root = str(root)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    torch.manual_seed(0)
+    backbone = timm.create_model("test_resnet.r160_in1k", pretrained=False, num_classes=2)
+    return Detector(
+        architecture="test_resnet",
+        options={},
+        weights=backbone.state_dict(),
+        preprocessing=Preprocessing(32, "bilinear", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        epoch=3,
+        data_fingerprint="f00d",
+        code_version={"face_forgery": "0.1.0"},
+        training={},
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "valset").mkdir()
+    return Data(folder)
+
+
+@pytest.fixture(scope="module")
+def val_manifest(data):
+    """Noisy pictures; a forged one is brighter. Index and order are not 0, 1, 2, ..."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for n in range(NUM_IMAGES):
+        target = n % 2
+        pixels = rng.integers(0, 160, (40, 36, 3)) + 60 * target
+        Image.fromarray(pixels.astype(np.uint8)).save(f"{data.root}/valset/{n}.png")
+        rows.append(
+            {
+                "subset": "val",
+                "row": n,
+                "img_name": f"{n}.png",
+                "path": f"valset/{n}.png",
+                "target": target,
+                "group": f"g{n // 3}",
+                "kind": "swap" if target else "real",
+                "source": "drawn",
+                "width": 36,
+                "height": 40,
+                "format": "PNG",
+                "num_bytes": 1,
+                "sha256": str(n),
+            }
+        )
+    table = pd.DataFrame(rows).astype({"target": "Int8", "width": "Int64", "height": "Int64"})
+    return table.iloc[::-1]
+
+
+@pytest.fixture(scope="module")
+def val_scores(detector, val_manifest, data):
+    return nodes.score_validation(detector, val_manifest, data, SCORING)
+
+
+@pytest.fixture(scope="module")
+def run_folders(detector, val_manifest, data, tmp_path_factory):
+    """Where two runs of the pipeline, with the catalog of the project, left their files."""
+    folders = []
+    for run in range(2):
+        folder = tmp_path_factory.mktemp(f"run{run}")
+        entries = read_catalog("evaluation") | read_catalog("detector")
+        for entry in entries.values():
+            if "filepath" in entry:
+                entry["filepath"] = str(folder / entry["filepath"])
+        catalog = DataCatalog.from_config(entries)
+        catalog["trained_detector"].save(detector)
+        catalog["val_manifest"] = val_manifest
+        catalog["params:data"] = data
+        catalog["params:scoring"] = SCORING
+        catalog["params:evaluation"] = EVALUATION
+        catalog["data_report"] = {"subsets": {}}
+        catalog["training_figure"] = b"\x89PNG training"
+        catalog["data_figure"] = b"\x89PNG data"
+        SequentialRunner().run(create_pipeline(), catalog)
+        folders.append(folder / "data")
+    return folders
+
+
+def read_catalog(name):
+    return OmegaConf.to_container(OmegaConf.load(CATALOG / f"{name}.yml"))
+
+
+def test_scores_stand_beside_the_labels_in_the_order_of_the_manifest(
+    val_scores, val_manifest, detector
+):
+    assert list(val_scores.columns) == [
+        *("img_name", "path", "target", "y_pred", "group", "kind", "source"),
+        *("width", "height", "format"),
+    ]
+    assert val_scores["path"].tolist() == val_manifest["path"].tolist()
+    assert val_scores["y_pred"].between(0, 1).all()
+    assert val_scores["y_pred"].nunique() == NUM_IMAGES
+    assert val_scores.index.tolist() == list(range(NUM_IMAGES))
+
+
+def test_a_validation_image_that_cannot_be_read_stops_the_evaluation(detector, val_manifest, data):
+    Path(data.root, "valset", "bad.png").write_bytes(b"no picture")
+    with_bad = val_manifest.replace({"path": {"valset/7.png": "valset/bad.png"}})
+    with pytest.raises(ImageError, match=r"bad\.png"):
+        nodes.score_validation(detector, with_bad, data, SCORING)
+
+
+def test_metrics_count_groups_of_the_table(val_scores):
+    metrics, roc_curve = nodes.evaluate_scores(val_scores, EVALUATION)
+    assert metrics["counts"]["num_groups"] == val_scores["group"].nunique() == 14
+    assert metrics["bootstrap"]["num_resamples"] == 100
+    assert list(roc_curve.columns) == ["false_positives", "fpr", "tpr", "low", "high"]
+
+
+def test_breakdown_reads_kinds_and_sources_of_the_table(val_scores):
+    breakdown = nodes.break_down_scores(val_scores, EVALUATION)
+    assert [cell["name"] for cell in breakdown["by_kind"]] == ["swap"]
+    assert [cell["name"] for cell in breakdown["by_source"]] == ["drawn"]
+
+
+def test_a_target_that_cannot_be_resolved_is_warned_about(val_scores, caplog):
+    strict = EVALUATION.model_copy(update={"target_fpr": 0.001})
+    nodes.choose_operating_points(val_scores, strict)
+    assert "20 real images cannot show a false-positive rate of 0.001" in caplog.text
+
+
+def test_mistakes_carry_the_verdicts_of_the_operating_points(val_scores):
+    points = nodes.choose_operating_points(val_scores, EVALUATION)
+    mistakes = nodes.find_mistakes(val_scores, points)
+    called_fake = mistakes["y_pred"] >= points["fake_threshold"]
+    assert ((mistakes["verdict"] == "fake") == called_fake).all()
+    assert len(mistakes) == NUM_IMAGES
+
+
+def test_certifying_adds_what_was_measured_and_changes_nothing_else(detector, val_scores):
+    metrics, _ = nodes.evaluate_scores(val_scores, EVALUATION)
+    points = nodes.choose_operating_points(val_scores, EVALUATION)
+    certified = nodes.certify_detector(detector, metrics, points)
+    assert certified.metrics == metrics
+    assert vars(certified.operating_points) == points
+    assert certified.weights is detector.weights
+    assert detector.metrics is None
+    assert detector.operating_points is None
+
+
+def test_nodes_do_not_change_their_inputs(val_scores, data):
+    before = val_scores.copy()
+    metrics, roc_curve = nodes.evaluate_scores(val_scores, EVALUATION)
+    points = nodes.choose_operating_points(val_scores, EVALUATION)
+    mistakes = nodes.find_mistakes(val_scores, points)
+    figures = [
+        nodes.plot_roc(roc_curve, metrics, points),
+        nodes.plot_scores(val_scores, points),
+        nodes.plot_confusion(val_scores, points),
+        nodes.plot_mistakes(mistakes, data),
+    ]
+    assert all(isinstance(figure, Figure) for figure in figures)
+    pd.testing.assert_frame_equal(val_scores, before)
+
+
+def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
+    reporting = run_folders[0] / "08_reporting"
+    assert sorted(path.name for path in reporting.iterdir()) == [
+        "breakdown.json",
+        "confusion.png",
+        "metrics.json",
+        "mistakes.parquet",
+        "mistakes.png",
+        "operating_points.json",
+        "report.html",
+        "roc.png",
+        "roc_curve.csv",
+        "scores.png",
+    ]
+    assert "test_resnet" in (reporting / "report.html").read_text()
+    assert len(pd.read_parquet(run_folders[0] / "07_model_output" / "val_scores.parquet")) == 40
+
+
+def test_pipeline_certifies_the_detector_on_disk(run_folders):
+    folder = run_folders[0]
+    certified = DetectorDataset(filepath=str(folder / "06_models" / "detector")).load()
+    reporting = folder / "08_reporting"
+    assert certified.metrics == json.loads((reporting / "metrics.json").read_text())
+    points = json.loads((reporting / "operating_points.json").read_text())
+    assert vars(certified.operating_points) == points
+
+
+def test_pipeline_repeats_to_the_byte(run_folders):
+    first, second = (
+        {path.name: path.read_bytes() for path in (folder / "08_reporting").iterdir()}
+        for folder in run_folders
+    )
+    assert first == second
+
+
+def test_every_entry_has_a_layer_and_what_people_look_at_is_tracked():
+    entries = read_catalog("evaluation")
+    assert all(entry["metadata"]["kedro-viz"]["layer"] for entry in entries.values())
+    assert entries["metrics"]["metadata"]["mlflow"] == {"as": "metrics"}
+    tracked = {name for name, entry in entries.items() if "mlflow" in entry["metadata"]}
+    assert tracked == set(entries) - {"val_scores"}
+
+
+def test_names_of_nodes_are_those_of_their_functions():
+    assert all(node.name == node.func.__name__ for node in create_pipeline().nodes)

@@ -1,0 +1,73 @@
+"""A detector and a label file become a submission and the proof that it is one."""
+
+import hashlib
+import json
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+
+from face_forgery.datasets.csv_file import AtomicCSVDataset
+from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.inference.submission import SubmissionError
+from face_forgery.params import DataParams, ScoringParams, SubmissionParams
+from face_forgery.pipelines.submission import create_pipeline
+from face_forgery.pipelines.submission.nodes import validate_submission
+
+
+@pytest.fixture
+def label_table(tmp_path, make_picture):
+    (tmp_path / "testset").mkdir()
+    names = ["NA.png", "007.png", "c d.png", "b.png"]
+    for seed, name in enumerate(names):
+        make_picture(seed).save(tmp_path / "testset" / name)
+    rows = [("train", 0, "t.png")] + [("test", row, name) for row, name in enumerate(names)]
+    table = pd.DataFrame(rows, columns=["subset", "row", "img_name"])
+    table["path"] = table["subset"] + "set/" + table["img_name"]
+    return table.iloc[::-1].reset_index(drop=True)
+
+
+@pytest.fixture
+def catalog(tmp_path, make_detector, label_table):
+    filled = DataCatalog(
+        {
+            "submission": AtomicCSVDataset(
+                filepath=str(tmp_path / "submission.csv"), dtype={"img_name": "string"}
+            ),
+            "submission_check": AtomicJSONDataset(filepath=str(tmp_path / "check.json")),
+        }
+    )
+    filled["detector"], filled["label_table"] = make_detector(operating_points=None), label_table
+    filled["params:data"] = DataParams(
+        root=str(tmp_path),
+        train_labels="t.txt",
+        train_images=".",
+        val_labels=None,
+        val_images=None,
+        test_labels=None,
+        test_images=None,
+    )
+    filled["params:scoring"] = ScoringParams(batch_size=3, num_workers=0)
+    filled["params:submission"] = SubmissionParams(unreadable_score=None)
+    return filled
+
+
+def test_the_submission_is_written_checked_and_summarized(catalog, tmp_path):
+    SequentialRunner().run(create_pipeline(), catalog)
+
+    lines = (tmp_path / "submission.csv").read_bytes().decode().split("\n")
+    names = [line.partition(",")[0] for line in lines[1:-1]]
+    assert lines[0] == "img_name,y_pred"
+    assert names == ["NA.png", "007.png", "c d.png", "b.png"]
+    check = json.loads((tmp_path / "check.json").read_text())
+    content = (tmp_path / "submission.csv").read_bytes()
+    assert check["rows"] == 4
+    assert check["sha256"] == hashlib.sha256(content).hexdigest()
+    assert 0 <= check["min"] < check["mean"] < check["max"] <= 1
+
+
+def test_a_submission_of_other_rows_is_refused(label_table):
+    submission = pd.DataFrame({"img_name": ["t.png"], "y_pred": [0.5]})
+    with pytest.raises(SubmissionError, match="1 rows, the label file has 4"):
+        validate_submission(submission, label_table)

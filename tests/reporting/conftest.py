@@ -1,0 +1,61 @@
+"""A judged validation set for the figures and the report."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from face_forgery.inference.verdicts import decide
+from face_forgery.metrics.breakdown import break_down
+from face_forgery.metrics.operating_points import choose_thresholds
+from face_forgery.metrics.report import evaluate
+from face_forgery.modeling.detector import OperatingPoints
+from face_forgery.reporting.mistakes import find_worst
+
+
+@pytest.fixture
+def make_judged():
+    """Build everything that figures and report show, for ``num_images`` drawn scores."""
+
+    def make(num_images=150, *, shift=0.3, seed=0):
+        rng = np.random.default_rng(seed)
+        targets = np.arange(num_images) % 2
+        scores = np.clip(rng.normal(0.35 + shift * targets, 0.15), 0, 1)
+        table = pd.DataFrame(
+            {
+                "img_name": [f"{n}.jpg" for n in range(num_images)],
+                "path": [f"valset/{n}.jpg" for n in range(num_images)],
+                "target": targets,
+                "y_pred": scores,
+                "kind": np.where(targets == 1, "face_swap", "real"),
+                "source": "drawn",
+            }
+        )
+        judged = evaluate(
+            scores, targets, None, num_resamples=100, confidence=0.95, num_bins=15, seed=0
+        )
+        points = asdict(choose_thresholds(scores, targets, target_fpr=0.05, target_fnr=0.05))
+        worst = find_worst(table)
+        return {
+            "val_scores": table,
+            "metrics": judged.metrics,
+            "roc_curve": pd.DataFrame(judged.roc_curve),
+            "operating_points": points,
+            "verdicts": decide(scores, OperatingPoints(**points)),
+            "mistakes": worst.assign(
+                verdict=decide(worst["y_pred"].to_numpy(), OperatingPoints(**points))
+            ),
+            "breakdown": break_down(
+                scores,
+                targets,
+                None,
+                kinds=table["kind"].to_numpy(),
+                sources=table["source"].to_numpy(),
+                num_resamples=100,
+                confidence=0.95,
+                seed=0,
+            ),
+        }
+
+    return make

@@ -1,0 +1,189 @@
+"""The report is one safe file that says what was measured, and says the same twice."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from face_forgery.reporting.report import FIGURES, render_report
+from face_forgery.reporting.words import (
+    METRIC_WORDS,
+    describe_decisions,
+    describe_separation,
+    describe_thresholds,
+    format_number,
+)
+
+PNG = b"\x89PNG\r\n\x1a\nnot really"
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the visible text, and whether every tag is closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.texts, self.open = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture
+def make_report(make_judged):
+    def make(*, judged=None, **changes):
+        judged = judged or make_judged()
+        values = {
+            "metrics": judged["metrics"],
+            "operating_points": judged["operating_points"],
+            "breakdown": judged["breakdown"],
+            "mistakes": judged["mistakes"],
+            "data_report": {
+                "subsets": {
+                    "train": {
+                        "images": 1200,
+                        "classes": {"real": {"images": 700}, "fake": {"images": 500}},
+                        "groups": {"number": 1100},
+                        "rejected": {"unreadable": 2, "missing": 1},
+                    }
+                }
+            },
+            "detector": {"architecture": "resnet18", "data fingerprint": "f00d"},
+            "code_version": {"face_forgery": "0.1.0", "git_commit": None},
+            "figures": dict.fromkeys(FIGURES, PNG),
+        }
+        return render_report(**values | changes)
+
+    return make
+
+
+def test_page_is_well_formed_and_names_every_metric(make_report):
+    page = Page(make_report())
+    assert page.open == []
+    for name, _ in METRIC_WORDS.values():
+        assert name in page.text
+
+
+def test_page_shows_values_with_intervals_and_why_others_are_missing(make_report, make_judged):
+    judged = make_judged(150)
+    text = Page(make_report(judged=judged)).text
+    auc = judged["metrics"]["auc"]
+    assert f"{auc['value']:.3f} {auc['low']:.3f} to {auc['high']:.3f}" in text
+    assert judged["metrics"]["notes"]["tpr_at_fpr_1e-3"] in text
+
+
+def test_page_shows_the_breakdown_with_its_notes(make_report, make_judged):
+    judged = make_judged()
+    judged["breakdown"]["by_source"][0] |= {
+        "auc": {"value": None, "low": None, "high": None},
+        "note": "no real images, nothing to compare with",
+    }
+    text = Page(make_report(judged=judged)).text
+    cell = judged["breakdown"]["by_kind"][0]
+    assert f"face_swap 75 75 {cell['auc']['value']:.3f}" in text
+    assert "drawn no real images, nothing to compare with 75 75 -" in text
+
+
+def test_page_shows_data_code_and_fingerprint(make_report):
+    text = Page(make_report()).text
+    assert "train 1,200 700 500 0 1,100 3" in text
+    assert "data fingerprint f00d" in text
+    assert "git commit unknown" in text
+
+
+def test_figures_are_inside_the_page(make_report):
+    figures = {name: PNG + name.encode() for name in FIGURES}
+    images = [a for tag, a in Page(make_report(figures=figures)).tags if tag == "img"]
+    embedded = {
+        base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in images
+    }
+    assert embedded == set(figures.values())
+    assert all(image["alt"] for image in images)
+
+
+def test_page_fetches_and_runs_nothing(make_report):
+    html = make_report()
+    page = Page(html)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "base"}
+    assert not re.findall(r"https?:|url\(|@import|//\w", html)
+
+
+@pytest.mark.parametrize("column", ["img_name", "kind", "source"])
+def test_names_of_users_are_text_and_nothing_else(make_report, make_judged, column):
+    evil = "<script>alert(1)</script>\"'&{{ 7*7 }}.jpg"
+    judged = make_judged()
+    judged["mistakes"].loc[0, column] = evil
+    html = make_report(judged=judged)
+    assert "<script" not in html
+    assert evil in Page(html).text
+
+
+def test_names_of_kinds_and_sources_are_text_and_nothing_else(make_report, make_judged):
+    judged = make_judged()
+    judged["breakdown"]["by_kind"][0]["name"] = "<b onclick=x>kind</b>"
+    html = make_report(judged=judged)
+    assert "<b onclick" not in html
+    assert "<b onclick=x>kind</b>" in Page(html).text
+
+
+def test_the_same_values_give_the_same_page(make_report):
+    assert make_report() == make_report()
+
+
+def test_a_missing_figure_is_an_error_that_says_which_are_needed(make_report):
+    with pytest.raises(ValueError, match="training_figure"):
+        make_report(figures={"roc_figure": PNG})
+
+
+def test_limits_of_the_thresholds_are_on_the_page(make_report, make_judged):
+    judged = make_judged(20)
+    text = Page(make_report(judged=judged)).text
+    assert "10 real images cannot show a false-positive rate of 0.05" in text
+
+
+def test_a_verdict_counts_pictures():
+    points = {"num_real": 150, "num_fake": 100, "fpr": 1 / 150, "tpr": 0.9, "fnr": 0.02}
+    assert describe_decisions(points | {"unsure_share": 0.04}) == (
+        "Of 150 real pictures 1 is called fake; of 100 forgeries 90 are called fake and 2 are "
+        "called real; 10 of all 250 pictures are left as unsure."
+    )
+
+
+@pytest.mark.parametrize(("low", "is_doubted"), [(0.5, True), (0.51, False)])
+def test_a_detector_that_may_be_guessing_is_said_to_be(low, is_doubted):
+    metrics = {"auc": {"value": 0.6, "low": low, "high": 0.7}, "bootstrap": {"confidence": 0.9}}
+    sentence = describe_separation(metrics)
+    assert sentence.startswith("Shown a real picture and a forged one")
+    assert f"in 60.0 of 100 cases (90% interval: {100 * low:.1f} to 70.0" in sentence
+    assert ("not shown to be better than guessing" in sentence) == is_doubted
+
+
+def test_equal_thresholds_leave_no_unsure_zone():
+    points = {"real_threshold": 0.5, "fake_threshold": 0.5, "target_fpr": 0.01, "target_fnr": 0.02}
+    rule, fake, real = describe_thresholds(points | {"fpr": 0.004, "fnr": 0.0})
+    assert "scores 0.5 or more is called fake" in rule
+    assert "no unsure zone" in rule
+    assert "at most 1% of the real pictures fake; measured: 0.4%" in fake
+    assert "at most 2% of the forgeries real; measured: 0%" in real
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (0.0, "0.000"), (0.98765, "0.988"), (0.00123, "0.0012")]
+)
+def test_numbers_keep_what_can_be_seen(value, text):
+    assert format_number(value) == text

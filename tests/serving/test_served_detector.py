@@ -1,0 +1,125 @@
+"""A logged detector loads where nothing of the project is, and scores as the project does."""
+
+import base64
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from face_forgery.hooks.store import import_mlflow
+from face_forgery.inference.scoring import judge_bytes
+from face_forgery.serving.packaging import SIGNATURE, example_input, log_detector, requirements
+
+GARBAGE = b"this is no picture"
+
+
+@pytest.fixture(scope="module")
+def logged(detector_folder, tmp_path_factory):
+    root = tmp_path_factory.mktemp("store")
+    mlflow = import_mlflow()
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
+    mlflow.create_experiment("serving", artifact_location=(root / "mlruns").as_uri())
+    mlflow.set_experiment("serving")
+    with mlflow.start_run() as run:
+        uri = log_detector(detector_folder, min_size=48, register_as="face-forgery")
+    yield SimpleNamespace(uri=uri, run_id=run.info.run_id, root=root)
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def model(logged):
+    return import_mlflow().pyfunc.load_model(logged.uri)
+
+
+def test_loaded_model_scores_as_the_project_does(model, detector):
+    example = example_input()
+    (direct,) = judge_bytes(detector, list(example["image"]), min_size=48)
+    (row,) = model.predict(example).to_dict("records")
+    assert direct.status == "ok"
+    assert row["y_pred"] == pytest.approx(direct.score, abs=1e-6)
+    assert (row["verdict"], row["status"], row["detail"]) == (direct.verdict, "ok", "")
+
+
+def test_what_cannot_be_judged_is_a_row_with_a_status_between_the_others(model):
+    example = example_input()["image"][0]
+    judged = model.predict(pd.DataFrame({"image": [example, GARBAGE, b"", example]}))
+    assert list(judged["status"]) == ["ok", "unreadable", "unreadable", "ok"]
+    assert judged["y_pred"][1] is None
+    assert judged["verdict"][1] == ""
+    assert judged["detail"][1] != ""
+    assert judged["y_pred"][3] == judged["y_pred"][0]
+
+
+def test_answer_of_a_server_is_json_that_every_client_reads(model):
+    from mlflow.pyfunc.scoring_server import predictions_to_json
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    answer = io.StringIO()
+    predictions_to_json(model.predict(pd.DataFrame({"image": [GARBAGE]})), answer)
+    (row,) = json.loads(answer.getvalue(), parse_constant=refuse)["predictions"]
+    assert row["y_pred"] is None
+
+
+def test_smallest_side_comes_from_the_parameters(logged):
+    strict = import_mlflow().pyfunc.load_model(logged.uri, model_config={"min_size": 97})
+    assert list(strict.predict(example_input())["status"]) == ["too_small"]
+
+
+def test_a_column_of_another_name_is_refused(model):
+    with pytest.raises(Exception, match="image"):
+        model.predict(pd.DataFrame({"picture": [GARBAGE]}))
+
+
+def test_model_has_signature_example_and_installed_requirements(logged):
+    mlflow = import_mlflow()
+    info = mlflow.models.get_model_info(logged.uri)
+    assert info.signature == SIGNATURE
+    assert info.saved_input_example_info is not None
+    folder = Path(mlflow.artifacts.download_artifacts(logged.uri))
+    assert (folder / "requirements.txt").read_text().split() == requirements()
+    assert not any("+" in line for line in requirements())
+
+
+def test_registered_model_is_found_by_its_alias(logged, model):
+    newest = import_mlflow().pyfunc.load_model("models:/face-forgery@newest")
+    assert newest.metadata.run_id == logged.run_id
+
+
+LOADER = """
+import sys, mlflow, pandas as pd, base64
+model = mlflow.pyfunc.load_model(sys.argv[1])
+judged = model.predict(pd.DataFrame({"image": [base64.b64decode(sys.argv[2])]}))
+print(judged.to_json(orient="records"))
+import face_forgery
+print(face_forgery.__file__)
+print(*sorted({name.split(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.slow
+def test_model_loads_in_a_process_that_has_neither_the_project_nor_kedro(logged, tmp_path):
+    mlflow = import_mlflow()
+    folder = mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(tmp_path / "model"))
+    picture = base64.b64encode(example_input()["image"][0]).decode()
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADER, folder, picture],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows, file, modules = done.stdout.splitlines()[-3:]
+    assert json.loads(rows)[0]["status"] == "ok"
+    assert Path(file).is_relative_to(tmp_path)
+    assert {"kedro", "kedro_datasets", "faiss"}.isdisjoint(modules.split())

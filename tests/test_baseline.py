@@ -1,0 +1,134 @@
+"""`--env baseline` is the course's recipe, without the course's mistakes; see docs/baseline.md."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.params import check_parameters
+from face_forgery.settings import CONFIG_LOADER_ARGS
+
+CONF = Path(__file__).parents[1] / "conf"
+
+RECIPE = {
+    "model.backbone": "resnet18",
+    "model.pretrained": True,
+    "model.weights": None,
+    "model.options": {},
+    "preprocessing.image_size": 256,
+    "preprocessing.interpolation": "bilinear",
+    "augmentation.horizontal_flip": 0.5,
+    "augmentation.vertical_flip": 0.5,
+    "augmentation.crop_scale": 1.0,
+    "augmentation.color_jitter": 0.0,
+    "augmentation.jpeg": 0.0,
+    "augmentation.blur": 0.0,
+    "augmentation.noise": 0.0,
+    "training.seed": 0,
+    "training.epochs": 2,
+    "training.warmup_epochs": 0,
+    "training.batch_size": 40,
+    "training.num_workers": 4,
+    "training.precision": "float32",
+    "training.grad_clip_norm": None,
+    "training.optimizer.name": "adam",
+    "training.optimizer.learning_rate": 0.005,
+    "training.optimizer.weight_decay": 0.0,
+    "training.schedule.name": "step",
+    "training.schedule.step_epochs": 4,
+    "training.schedule.gamma": 0.85,
+    "training.resume": False,
+}
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    loader = ProjectConfigLoader(conf_source=str(CONF), env="baseline", **CONFIG_LOADER_ARGS)
+    return check_parameters(loader["parameters"])
+
+
+@pytest.mark.parametrize("name", RECIPE)
+def test_each_value_is_the_one_of_the_course(baseline, name):
+    value = baseline
+    for part in name.split("."):
+        value = getattr(value, part)
+    assert value == RECIPE[name]
+
+
+def test_nothing_of_the_recipe_is_left_to_base(baseline):
+    held = {name.rsplit(".", 1)[0] for name in RECIPE}
+    loose = {"jpeg_quality", "blur_sigma", "noise_sigma"}  # without effect here
+    for section in held:
+        model = baseline
+        for part in section.split("."):
+            model = getattr(model, part)
+        names = set(type(model).model_fields) - loose - {"optimizer", "schedule"}
+        assert names == {n.rsplit(".", 1)[1] for n in RECIPE if n.rsplit(".", 1)[0] == section}
+
+
+def test_normalization_is_that_of_imagenet(baseline):
+    from face_forgery.modeling.factory import normalization_of
+
+    assert normalization_of(baseline.model.backbone) == (
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+    )
+
+
+def test_all_images_are_trained_on_not_the_first_thousand(baseline):
+    from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+
+    num = 2500
+    manifest = pd.DataFrame(
+        {"path": [f"{i}.jpg" for i in range(num)], "target": np.arange(num) % 2, "sha256": ""}
+    )
+    rows = ImageRows.of(manifest, "")
+    train = TrainBatches(rows, baseline.preprocessing, baseline.augmentation, 40, 0, 0)
+    assert train.epoch(1).num_images == num
+    assert EvalBatches(rows, baseline.preprocessing, 64, 0).num_images == num
+
+
+def test_the_rate_drops_after_the_fourth_epoch_not_before_the_first(baseline):
+    from face_forgery.training.optim import build_scheduler
+
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.005)
+    scheduler = build_scheduler(optimizer, baseline.training, steps_per_epoch=10)
+    rates = []
+    for _ in range(5):
+        rates.append(scheduler.get_last_lr()[0])
+        for _ in range(10):
+            optimizer.step()
+            scheduler.step()
+    assert rates == [0.005] * 4 + [pytest.approx(0.005 * 0.85)]
+
+
+def test_the_epoch_is_chosen_by_auc_and_read_back_even_if_it_is_not_the_last():
+    from face_forgery.training.records import EpochWeights
+    from face_forgery.training.selection import best_weights
+
+    history = [
+        {"epoch": 1, "val_auc": 0.9, "val_accuracy": 0.5},
+        {"epoch": 2, "val_auc": 0.8, "val_accuracy": 0.9},
+    ]
+    weights = {epoch: lambda epoch=epoch: EpochWeights(epoch, {}) for epoch in (1, 2)}
+    assert best_weights(weights, history).epoch == 1
+
+
+def test_a_score_is_one_probability_and_no_sum_over_passes():
+    from face_forgery.modeling.scoring import score_images
+
+    certain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    torch.nn.init.zeros_(certain[1].weight)
+    certain[1].bias.data = torch.tensor([-9.0, 9.0])
+    images = torch.zeros(3, 3, 2, 2)
+    assert score_images(certain, images, torch.device("cpu")) == pytest.approx(np.ones(3), abs=1e-6)
+
+
+def test_no_gpu_is_needed(monkeypatch):
+    from face_forgery.modeling.scoring import pick_device
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device().type == "cpu"

@@ -1,0 +1,63 @@
+"""The catalog reads locations from the parameters."""
+
+import pytest
+import yaml
+
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.settings import CONFIG_LOADER_ARGS
+
+
+@pytest.fixture
+def make_loader(tmp_path):
+    def make(parameters, catalog, *, local=None, runtime_params=None):
+        for folder in ("base", "local"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "base/parameters.yml").write_text(yaml.safe_dump(parameters))
+        (tmp_path / "base/catalog.yml").write_text(yaml.safe_dump(catalog))
+        if local is not None:
+            (tmp_path / "local/parameters.yml").write_text(yaml.safe_dump(local))
+        return ProjectConfigLoader(
+            str(tmp_path), runtime_params=runtime_params, **CONFIG_LOADER_ARGS
+        )
+
+    return make
+
+
+LABELS = {"labels": {"type": "pandas.CSVDataset", "filepath": "${params:data.root}/labels.txt"}}
+
+
+def test_catalog_reads_a_parameter(make_loader):
+    loader = make_loader({"data": {"root": "here"}}, LABELS)
+    assert loader["catalog"]["labels"]["filepath"] == "here/labels.txt"
+
+
+def test_catalog_follows_the_machines_own_parameters(make_loader):
+    loader = make_loader({"data": {"root": "here"}}, LABELS, local={"data": {"root": "there"}})
+    assert loader["catalog"]["labels"]["filepath"] == "there/labels.txt"
+
+
+def test_catalog_follows_the_command_line(make_loader):
+    loader = make_loader(
+        {"data": {"root": "here"}},
+        LABELS,
+        local={"data": {"root": "there"}},
+        runtime_params={"data": {"root": "/elsewhere"}},
+    )
+    assert loader["catalog"]["labels"]["filepath"] == "/elsewhere/labels.txt"
+
+
+def test_null_stays_null(make_loader):
+    catalog = {"labels": {"type": "x", "location": "${params:data.val_labels}"}}
+    loader = make_loader({"data": {"val_labels": None}}, catalog)
+    assert loader["catalog"]["labels"]["location"] is None
+
+
+def test_missing_name_is_an_error_that_names_it(make_loader):
+    loader = make_loader({"data": {"rot": "here"}}, LABELS)
+    with pytest.raises(Exception, match=r"\$\{params:data\.root\}.*do not have"):
+        loader["catalog"]
+
+
+def test_environments_name_only_what_differs(make_loader):
+    loader = make_loader({"data": {"root": "a", "name": "b"}}, {}, local={"data": {"root": "c"}})
+    assert loader["parameters"] == {"data": {"root": "c", "name": "b"}}

@@ -1,0 +1,133 @@
+"""Every rule of params.py speaks when it is broken."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from face_forgery.params import ParameterError, check_parameters
+
+BASE = yaml.safe_load((Path(__file__).parents[1] / "conf/base/parameters.yml").read_text())
+
+
+def base_with(**changes):
+    """The shipped parameters; keywords are dotted names with ``__`` for the dot."""
+    values = deepcopy(BASE)
+    for name, value in changes.items():
+        *sections, key = name.split("__")
+        place = values
+        for section in sections:
+            place = place[section]
+        place[key] = value
+    return values
+
+
+CONTRADICTIONS = [
+    ({"data__val_images": None}, "val_labels is set but val_images is null"),
+    ({"data__test_images": None}, "test_labels is set but test_images is null"),
+    ({"splitting__fold": 1}, "fold=1 has no effect while num_folds is null"),
+    ({"splitting__num_folds": 5, "splitting__fold": 5}, "fold=5 does not exist; num_folds=5"),
+    (
+        {"splitting__num_folds": 5},
+        r"num_folds=5 has no effect while data.val_labels=valset_label.txt sets validation apart",
+    ),
+    ({"model__pretrained": True, "model__weights": "w.pth"}, "set pretrained=false or weights=nul"),
+    ({"model__options": {"num_classes": 3}}, r"must not hold \['num_classes'\]"),
+    ({"augmentation__jpeg_quality": [95, 50]}, r"jpeg_quality=\[95, 50\] is not an ascending"),
+    ({"augmentation__blur_sigma": [-1.0, 1.0]}, r"blur_sigma=\[-1.0, 1.0\] is not an ascending"),
+    ({"augmentation__noise_sigma": [1.0, float("inf")]}, r"noise_sigma=\[1.0, inf\] is not"),
+    ({"augmentation__jpeg_quality": [0, 95]}, r"jpeg_quality=\[0, 95\] leaves 1 to 100"),
+    ({"augmentation__jpeg_quality": [50, 101]}, r"jpeg_quality=\[50, 101\] leaves 1 to 100"),
+    (
+        {"training__schedule": {"name": "step", "step_epochs": 4, "gamma": None}},
+        "name=step needs step_epochs and gamma",
+    ),
+    (
+        {"training__schedule": {"name": "cosine", "step_epochs": 4, "gamma": None}},
+        "step_epochs and gamma have no effect with name=cosine",
+    ),
+    ({"training__warmup_epochs": 12}, r"warmup_epochs=12 leaves no epoch .*\(epochs=12\)"),
+    (
+        {"tracking__run_id": "abc", "tracking__run_name": "mine"},
+        "run_name='mine' has no effect on the existing run 'abc'",
+    ),
+]
+
+OUT_OF_RANGE = [
+    ({"ingestion__max_rejected": 1.5}, "ingestion.max_rejected: .*less than or equal to 1"),
+    ({"ingestion__class_folders": {"real": 2}}, "ingestion.class_folders.real: .*0 or 1"),
+    ({"splitting__val_fraction": 0.0}, "splitting.val_fraction: .*greater than 0"),
+    ({"splitting__num_folds": 1}, "splitting.num_folds: .*greater than or equal to 2"),
+    ({"splitting__near_duplicate_bits": 17}, "near_duplicate_bits: .*less than or equal to 16"),
+    ({"splitting__leaks": "ignore"}, "splitting.leaks: .*'refuse' or 'drop_from_train'"),
+    ({"preprocessing__image_size": 16}, "preprocessing.image_size: .*equal to 32"),
+    ({"preprocessing__interpolation": "nearest"}, "'bilinear' or 'bicubic'"),
+    ({"augmentation__blur": 1.01}, "augmentation.blur: .*less than or equal to 1"),
+    ({"augmentation__crop_scale": 0.0}, "augmentation.crop_scale: .*greater than 0"),
+    ({"training__epochs": 0}, "training.epochs: .*greater than or equal to 1"),
+    ({"training__epochs": "many"}, r"training.epochs: .*valid integer.*\(got 'many'\)"),
+    ({"training__optimizer__learning_rate": float("nan")}, "learning_rate: .*nan"),
+    ({"training__optimizer__learning_rate": 0.0}, "learning_rate: .*greater than 0"),
+    ({"training__grad_clip_norm": 0.0}, "training.grad_clip_norm: .*greater than 0"),
+    ({"training__precision": "float16"}, "'float32', 'bfloat16' or 'auto'"),
+    ({"evaluation__num_resamples": 10}, "evaluation.num_resamples: .*equal to 100"),
+    ({"evaluation__confidence": 1.0}, "evaluation.confidence: .*less than 1"),
+    ({"submission__unreadable_score": -0.1}, "submission.unreadable_score: .*equal to 0"),
+    ({"demo_data__image_size": 32}, "demo_data.image_size: .*equal to 64"),
+    ({"tracking__tracking_uri": ""}, "tracking.tracking_uri: .*at least 1 character"),
+]
+
+
+def test_shipped_parameters_pass():
+    parameters = check_parameters(base_with())
+    assert parameters.training.epochs == BASE["training"]["epochs"]
+
+
+@pytest.mark.parametrize(("changes", "message"), CONTRADICTIONS + OUT_OF_RANGE)
+def test_broken_rule_is_named(changes, message):
+    with pytest.raises(ParameterError, match=message):
+        check_parameters(base_with(**changes))
+
+
+def test_unknown_parameter_comes_with_the_nearest_names():
+    with pytest.raises(
+        ParameterError, match=r"training\.batchsize: unknown parameter; did you mean training\.batc"
+    ):
+        check_parameters(base_with(training__batchsize=8))
+
+
+def test_unknown_parameter_deep_in_a_section_is_named_whole():
+    with pytest.raises(ParameterError, match=r"training\.optimizer\.lr: unknown parameter"):
+        check_parameters(base_with(training__optimizer__lr=0.1))
+
+
+def test_unknown_section_comes_with_the_nearest_names():
+    with pytest.raises(ParameterError, match=r"modell: unknown parameter; did you mean model"):
+        check_parameters(base_with(modell={}))
+
+
+def test_missing_parameter_is_named():
+    values = base_with()
+    del values["training"]["seed"]
+    with pytest.raises(ParameterError, match=r"training\.seed: Field required"):
+        check_parameters(values)
+
+
+def test_missing_section_is_named():
+    values = base_with()
+    del values["scoring"]
+    with pytest.raises(ParameterError, match="scoring: Field required"):
+        check_parameters(values)
+
+
+def test_all_faults_are_listed_at_once():
+    with pytest.raises(ParameterError, match=r"3 fault\(s\)") as caught:
+        check_parameters(base_with(training__epochs=0, trainng={}, model__pretrained="maybe"))
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_parameters_do_not_change_after_loading():
+    parameters = check_parameters(base_with())
+    with pytest.raises(ValueError, match="frozen"):
+        parameters.training.epochs = 3

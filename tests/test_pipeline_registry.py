@@ -1,0 +1,56 @@
+"""The table of contents holds every pipeline, and opening it is cheap."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from face_forgery.pipeline_registry import register_pipelines
+
+ROOT = Path(__file__).parents[1]
+MAIN_JOB = ("ingestion", "splitting", "training", "evaluation", "submission")
+
+
+def node_names(pipeline):
+    return {node.name for node in pipeline.nodes}
+
+
+def test_registry_names_every_pipeline_folder_and_no_other():
+    folders = {file.parent.name for file in ROOT.glob("src/face_forgery/pipelines/*/pipeline.py")}
+    assert set(register_pipelines()) == folders | {"__default__"}
+
+
+def test_default_is_the_main_job_and_nothing_else():
+    pipelines = register_pipelines()
+    parts = [node_names(pipelines[name]) for name in MAIN_JOB]
+    assert node_names(pipelines["__default__"]) == set().union(*parts)
+    assert len(pipelines["__default__"].nodes) == sum(map(len, parts))
+
+
+@pytest.mark.parametrize("name", ["inference", "demo_data"])
+def test_side_jobs_are_not_part_of_the_main_job(name):
+    pipelines = register_pipelines()
+    assert node_names(pipelines[name]).isdisjoint(node_names(pipelines["__default__"]))
+
+
+def test_every_node_is_called_what_its_function_is_called():
+    nodes = {node for pipeline in register_pipelines().values() for node in pipeline.nodes}
+    assert [node.name for node in nodes if node.name != node.func.__name__] == []
+
+
+def test_opening_the_registry_loads_no_heavy_library():
+    heavy = ("torch", "timm", "torchvision", "mlflow", "matplotlib", "sklearn", "faiss")
+    code = (
+        "import sys; import face_forgery.settings\n"
+        "from face_forgery.pipeline_registry import register_pipelines; register_pipelines()\n"
+        f"print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []

@@ -1,0 +1,159 @@
+"""Kedro-Viz shows every node, every dataset in its layer, and what is in the files."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.pipeline_registry import register_pipelines
+from face_forgery.settings import CONFIG_LOADER_ARGS
+
+ROOT = Path(__file__).parents[1]
+LAYERS = [
+    "raw",
+    "intermediate",
+    "primary",
+    "feature",
+    "model_input",
+    "models",
+    "model_output",
+    "reporting",
+]
+PREVIEWS = {
+    ".parquet": "TablePreview",
+    ".csv": "TablePreview",
+    ".json": "JSONPreview",
+    ".png": "ImagePreview",
+}
+TABLE = pd.DataFrame({"img_name": ["a.jpg", "b.jpg"], "y_pred": [0.1, 0.9]})
+
+
+def shows_a_preview(entry):
+    shown = entry.get("metadata", {}).get("kedro-viz", {}).get("preview", True)
+    return shown and Path(str(entry.get("filepath"))).suffix in PREVIEWS
+
+
+def write_something(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    match file.suffix:
+        case ".parquet":
+            TABLE.to_parquet(file)
+        case ".csv":
+            TABLE.to_csv(file, index=False)
+        case ".json":
+            file.write_text('{"auc": {"value": 0.97}}')
+        case ".png":
+            Image.new("RGB", (8, 8)).save(file)
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    loader = ProjectConfigLoader(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)
+    return loader["catalog"]
+
+
+@pytest.fixture(scope="module")
+def viz(catalog, tmp_path_factory):
+    """What `kedro viz build` writes for the project with a small file in every place."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "conf", root / "conf", ignore=lambda folder, names: {"local"} & {*names})
+    (root / "conf/local").mkdir()
+    shutil.copy(ROOT / "pyproject.toml", root)
+    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for entry in catalog.values():
+        if shows_a_preview(entry) and not Path(entry["filepath"]).is_absolute():
+            write_something(root / entry["filepath"])
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "viz", "build", "--include-previews"],
+        cwd=root,
+        env=os.environ | {"DO_NOT_TRACK": "true"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    main = root / "build/api/main"
+    assert main.exists(), done.stdout + done.stderr
+    graph = json.loads(main.read_text())
+    details = {
+        node["name"]: json.loads((root / "build/api/nodes" / node["id"]).read_text())
+        for node in graph["nodes"]
+        if node["type"] == "data"
+    }
+    return SimpleNamespace(graph=graph, details=details, root=root, output=done.stdout)
+
+
+def test_every_catalog_entry_has_a_layer_that_the_project_knows(catalog):
+    layers = {
+        name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
+        for name, entry in catalog.items()
+    }
+    assert {name: layer for name, layer in layers.items() if layer not in LAYERS} == {}
+
+
+def test_every_dataset_that_a_pipeline_names_is_in_the_catalog(catalog):
+    datasets = set().union(*(pipeline.datasets() for pipeline in register_pipelines().values()))
+    named = {name for name in datasets if not name.startswith(("params:", "parameters"))}
+    assert named - set(catalog) == set()
+
+
+def test_no_node_reads_from_a_later_layer_than_it_writes_to(catalog):
+    """Kedro-Viz draws no layers at all where they run in a circle."""
+
+    def layer_of(name):
+        return catalog[name]["metadata"]["kedro-viz"]["layer"]
+
+    nodes = {node for pipeline in register_pipelines().values() for node in pipeline.nodes}
+    backwards = [
+        f"{read} ({layer_of(read)}) -> {node.name} -> {written} ({layer_of(written)})"
+        for node in nodes
+        for read in node.inputs
+        for written in node.outputs
+        if read in catalog
+        and written in catalog
+        and LAYERS.index(layer_of(read)) > LAYERS.index(layer_of(written))
+    ]
+    assert backwards == []
+
+
+@pytest.mark.slow
+def test_every_pipeline_is_shown_with_every_node(viz):
+    pipelines = register_pipelines()
+    shown = {
+        name: {
+            node["name"]
+            for node in json.loads((viz.root / "build/api/pipelines" / name).read_text())["nodes"]
+            if node["type"] == "task"
+        }
+        for name in pipelines
+    }
+    assert shown == {name: {node.name for node in p.nodes} for name, p in pipelines.items()}
+
+
+@pytest.mark.slow
+def test_every_dataset_is_shown_in_the_layer_of_its_catalog_entry(viz, catalog):
+    shown = {node["name"]: node["layer"] for node in viz.graph["nodes"] if node["type"] == "data"}
+    expected = {name: catalog[name]["metadata"]["kedro-viz"]["layer"] for name in shown}
+    assert shown == expected
+    assert viz.graph["layers"] == [layer for layer in LAYERS if layer in shown.values()], viz.output
+
+
+@pytest.mark.slow
+def test_tables_numbers_and_figures_are_previewed(viz, catalog):
+    expected = {
+        name: PREVIEWS[Path(catalog[name]["filepath"]).suffix]
+        for name in viz.details
+        if shows_a_preview(catalog[name])
+    }
+    assert set(expected.values()) >= {"TablePreview", "JSONPreview", "ImagePreview"}
+    shown = {name: viz.details[name].get("preview_type") for name in expected}
+    assert shown == expected
+    assert [name for name in expected if not viz.details[name]["preview"]] == [], viz.output

@@ -1,0 +1,109 @@
+"""A saved state is continued by the same run only."""
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.training.resume import ResumeError, resume, run_fingerprint
+
+
+@pytest.fixture
+def fingerprint(make_params):
+    """Return a function: parameters and data -> fingerprint."""
+
+    def of(*, train_data="a", val_data="b", **overrides):
+        params = make_params(**overrides)
+
+        def rows(content):
+            return ImageRows("", pa.array(["x"] * 8), np.zeros(8, dtype=np.int64), content)
+
+        train = TrainBatches(
+            rows(train_data),
+            params.preprocessing,
+            params.augmentation,
+            params.training.batch_size,
+            params.training.seed,
+            params.training.num_workers,
+        )
+        val = EvalBatches(rows(val_data), params.preprocessing, 8, 0)
+        return run_fingerprint(train, val, params.model, params.training)
+
+    return of
+
+
+STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train_data": "c"},
+        {"val_data": "c"},
+        {"model.backbone": "resnet18"},
+        {"model.options": {"drop_rate": 0.1}},
+        {"preprocessing.image_size": 64},
+        {"augmentation.jpeg": 0.5},
+        {"training.seed": 1},
+        {"training.batch_size": 5},
+        {"training.optimizer.learning_rate": 1e-4},
+        {"training.epochs": 9},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, change):
+    assert fingerprint(**change) != fingerprint()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training.resume": True},
+        {"training.num_workers": 2},
+        STEP | {"training.epochs": 9},
+    ],
+    ids=lambda change: list(change)[-1],
+)
+def test_what_changes_no_weight_is_not_in_the_fingerprint(fingerprint, change):
+    base = STEP if "training.schedule" in change else {}
+    assert fingerprint(**change) == fingerprint(**base)
+
+
+def test_a_state_of_another_run_is_refused_with_what_differs(make_state, fingerprint):
+    saved = make_state().snapshot([], fingerprint())
+    now = fingerprint(**{"training.seed": 1, "model.options": {"drop_rate": 0.1}})
+    with pytest.raises(ResumeError) as caught:
+        resume(make_state(), saved, now, epochs=2)
+    message = str(caught.value)
+    assert "differs in 2 value(s)" in message
+    assert "training.seed: 0 -> 1" in message
+    assert "model.options.drop_rate: nothing -> 0.1" in message
+    assert message.endswith("training.resume=false")
+
+
+def test_without_a_state_the_run_starts_and_says_so(make_state, fingerprint, caplog):
+    state = make_state()
+    with caplog.at_level(logging.INFO):
+        assert resume(state, None, fingerprint(), epochs=2) == []
+    assert state.epoch == 0
+    assert "starting at epoch 1" in caplog.text
+
+
+def test_a_state_brings_its_history_and_epoch(make_state, fingerprint, caplog):
+    first = make_state()
+    first.epoch = 3
+    saved = first.snapshot([{"epoch": 3}], fingerprint())
+    state = make_state()
+    with caplog.at_level(logging.INFO):
+        assert resume(state, saved, fingerprint(), epochs=5) == [{"epoch": 3}]
+    assert state.epoch == 3
+    assert "Continuing after epoch 3 of 5" in caplog.text
+
+
+def test_fewer_epochs_than_the_state_has_is_an_error(make_state, fingerprint):
+    first = make_state()
+    first.epoch = 3
+    with pytest.raises(ResumeError, match=r"has 3 epochs, training\.epochs=2"):
+        resume(make_state(), first.snapshot([], fingerprint()), fingerprint(), epochs=2)

@@ -1,0 +1,34 @@
+"""The epoch with the best validation AUC is chosen."""
+
+from functools import partial
+
+import pytest
+
+from face_forgery.training.records import EpochWeights
+from face_forgery.training.selection import SelectionError, best_epoch, best_weights
+
+
+def history(*aucs):
+    return [{"epoch": i, "val_auc": auc, "val_accuracy": -auc} for i, auc in enumerate(aucs, 1)]
+
+
+@pytest.mark.parametrize(
+    ("aucs", "epoch"), [((0.6, 0.9, 0.7), 2), ((0.6, 0.9, 0.9), 2), ((0.5,), 1), ((0.1, 0.2), 2)]
+)
+def test_highest_auc_wins_and_of_equals_the_earliest(aucs, epoch):
+    assert best_epoch(history(*aucs)) == epoch
+
+
+def test_only_the_weights_of_the_best_epoch_are_read():
+    def forbidden():
+        raise AssertionError("read the weights of another epoch")
+
+    weights = {1: forbidden, 2: partial(EpochWeights, 2, {}), 3: forbidden}
+    assert best_weights(weights, history(0.6, 0.9, 0.7)).epoch == 2
+
+
+def test_no_history_and_a_history_of_another_run_are_errors():
+    with pytest.raises(SelectionError, match="no epoch; train first"):
+        best_epoch([])
+    with pytest.raises(SelectionError, match=r"epoch 2 .* epochs \[1\] are stored"):
+        best_weights({1: partial(EpochWeights, 1, {})}, history(0.6, 0.9))
