@@ -1,6 +1,8 @@
 """What an epoch holds follows from (seed, epoch, index), not from workers, batches or restarts."""
 
+import os
 import pickle
+import signal
 from dataclasses import replace
 
 import pytest
@@ -103,6 +105,17 @@ def test_loading_leaves_the_global_generator_alone(make_batches):
         before = torch.get_rng_state()
         of_epoch(batches, 1)
         assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_interrupt_is_for_the_main_process_and_kills_no_worker(make_batches):
+    batches = make_batches(num_workers=1)
+    epoch = iter(batches.epoch(1))
+    next(epoch)
+    (worker,) = batches._loader._iterator._workers
+    os.kill(worker.pid, signal.SIGINT)  # what Ctrl-C in a terminal sends to all of them
+    assert len(list(epoch)) == 2
+    assert len(of_epoch(batches, 2)) == 3
+    assert worker.is_alive()
 
 
 def test_an_epoch_that_was_left_halfway_does_not_leak_into_the_next(make_batches):
