@@ -124,4 +124,6 @@ def _blockiness(luma: Values) -> float:
         at_border.append(steps[border])
         elsewhere.append(steps[~border])
     outside = np.concatenate(at_border)
-    return float(outside.mean() / max(np.concatenate(elsewhere).mean(), 1e-9)) if len(outside) else 1.0
+    return (
+        float(outside.mean() / max(np.concatenate(elsewhere).mean(), 1e-9)) if len(outside) else 1.0
+    )

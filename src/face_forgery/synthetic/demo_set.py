@@ -2,11 +2,14 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
+from typing import Literal
+
+import numpy as np
 
 from face_forgery.synthetic.camera import encode_jpeg, expose, sample_camera
 from face_forgery.synthetic.faces import Face, sample_face
@@ -15,7 +18,6 @@ from face_forgery.synthetic.forgeries import FORGERY_KINDS, Forgery, ForgeryKind
 from face_forgery.synthetic.render import render
 
 SUBSETS = ("train", "val", "test")
-SOURCE = "drawn"
 ROWS_PER_BATCH = 32
 BATCHES_IN_FLIGHT = 3  # for each process
 
@@ -32,7 +34,8 @@ class RowPlan:
     img_name: str
     target: int  # 0 = real, 1 = forged
     group: str  # a real picture and the forgery made from it
-    kind: str  # "real" or one of FORGERY_KINDS
+    kind: ForgeryKind | Literal["real"]
+    source: str = "drawn"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def plan_row(seed: int, subset: str, row: int) -> RowPlan:
     forged_first = int(stream(*where, _ORDER, group).integers(2))
     target = (row + forged_first) % 2
     order = stream(*where, _KINDS, group // len(FORGERY_KINDS)).permutation(len(FORGERY_KINDS))
-    kind = FORGERY_KINDS[int(order[group % len(FORGERY_KINDS)])] if target else "real"
+    forgery = FORGERY_KINDS[int(order[group % len(FORGERY_KINDS)])]
+    kind: ForgeryKind | Literal["real"] = forgery if target else "real"
     digest = hashlib.blake2b(f"{seed}/{subset}/{row}".encode(), digest_size=16).hexdigest()
     return RowPlan(seed, subset, row, f"{digest}.jpg", target, f"{subset}_{group:06d}", kind)
 
@@ -75,10 +79,9 @@ def forgery_of(plan: RowPlan, size: int) -> Forgery:
     Raises:
         ValueError: If the row is real.
     """
-    if plan.kind not in FORGERY_KINDS:
-        raise ValueError(f"row {plan.row} of {plan.subset} is {plan.kind}, not a forgery")
-    kind: ForgeryKind = plan.kind
-    return forge(face_of(plan), kind, _stream(plan, _FORGERY, plan.row // 2), size)
+    if plan.kind == "real":
+        raise ValueError(f"row {plan.row} of {plan.subset} is real, not a forgery")
+    return forge(face_of(plan), plan.kind, _stream(plan, _FORGERY, plan.row // 2), size)
 
 
 def draw_row(plan: RowPlan, size: int) -> DrawnRow:
@@ -122,15 +125,15 @@ def draw_set(
 
 def _batches(num_images: dict[str, int], seed: int) -> Iterator[list[RowPlan]]:
     for subset in SUBSETS:
-        rows: Iterable[int] = range(num_images[subset])
-        for start in range(0, num_images[subset], ROWS_PER_BATCH):
-            batch = islice(rows, start, start + ROWS_PER_BATCH)
-            yield [plan_row(seed, subset, row) for row in batch]
+        end = num_images[subset]
+        for start in range(0, end, ROWS_PER_BATCH):
+            rows = range(start, min(start + ROWS_PER_BATCH, end))
+            yield [plan_row(seed, subset, row) for row in rows]
 
 
 def _draw_batch(batch: list[RowPlan], size: int) -> list[DrawnRow]:
     return [draw_row(plan, size) for plan in batch]
 
 
-def _stream(plan: RowPlan, *keys: int):  # type: ignore[no-untyped-def]
+def _stream(plan: RowPlan, *keys: int) -> np.random.Generator:
     return stream(plan.seed, SUBSETS.index(plan.subset), *keys)

@@ -11,7 +11,7 @@ import numpy as np
 from face_forgery.synthetic.fields import Plane, blur, stream
 from face_forgery.synthetic.resampling import enlarge, kept_pixels
 
-_MAX_SHARPENING = 1.0
+_MAX_SHARPENING = 1.5
 _MAX_TEXTURE = 0.11
 _GRID_CELLS = 40  # across a picture
 _LENS = 1.6  # pixels: detail is compared as a camera will show it
@@ -39,7 +39,7 @@ def sharpened(part: Plane, original: Plane, mask: Plane, radius: float) -> Plane
 
 
 def invented_texture(
-    part: Plane, original: Plane, mask: Plane, resolution: float, checker: float, seed: int
+    part: Plane, original: Plane, mask: Plane, *, resolution: float, checker: float, seed: int
 ) -> Plane:
     """Return the texture that makes generated pixels as busy as those they replace, ``(h, w)``.
 

@@ -141,14 +141,19 @@ class Face:
 def sample_face(rng: np.random.Generator) -> Face:
     """Draw a face: a person, a look, an expression, a pose and a scene."""
     identity = sample_identity(rng)
-    return Face(identity, sample_look(rng), sample_expression(rng), sample_pose(rng), sample_scene(rng))
+    return Face(
+        identity, sample_look(rng), sample_expression(rng), sample_pose(rng), sample_scene(rng)
+    )
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
     """Draw a person."""
     skin = _mixed(rng, _SKINS, 0.06)
     makeup = rng.random()
-    hair_styles: tuple[HairStyle, ...] = ("bald", "short", "short", "medium", "long", "curly", "bun")
+    hair_styles: tuple[HairStyle, ...] = (
+        *("bald", "short", "short", "short", "medium", "medium"),
+        *("long", "long", "curly", "bun"),
+    )
     square = 0.75 * rng.random()
     return Identity(
         width=vary(rng, 0.745, 0.075),
@@ -183,7 +188,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         hair_style=hair_styles[int(rng.integers(len(hair_styles)))],
         hair_color=_mixed(rng, _HAIR_COLORS, 0.12),
         hair_volume=vary(rng, 0.13, 0.07),
-        hairline=vary(rng, -0.60, 0.08),
+        hairline=vary(rng, -0.70, 0.14),
         parting=vary(rng, 0.0, 1.0),
         texture=int(rng.integers(2**31)),
     )
@@ -197,7 +202,9 @@ def sample_look(rng: np.random.Generator) -> Look:
         beard=0.35 + 0.65 * rng.random() if bearded < 0.22 else 0.0,
         mustache=0.4 + 0.6 * rng.random() if bearded < 0.28 else 0.0,
         glasses=1.0 if with_glasses < 0.22 else 0.0,
-        glasses_color=_mixed(rng, ((0.01, 0.01, 0.012), (0.10, 0.05, 0.02), (0.25, 0.03, 0.03)), 0.3),
+        glasses_color=_mixed(
+            rng, ((0.01, 0.01, 0.012), (0.10, 0.05, 0.02), (0.25, 0.03, 0.03)), 0.3
+        ),
         fringe=1.0 if with_fringe < 0.2 else 0.0,
         makeup=rng.random(),
     )
@@ -229,26 +236,30 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     """Draw light and surroundings; the light comes from the front half, mostly from above."""
     backdrops: tuple[Backdrop, ...] = ("studio", "wall", "bokeh", "nature")
     warmth = vary(rng, 0.0, 0.16)
-    base = tuple(0.04 + 0.5 * rng.random() for _ in range(3))
-    other = tuple(0.04 + 0.5 * rng.random() for _ in range(3))
     return Scene(
         light=light_direction(vary(rng, 0.0, 1.25), vary(rng, 0.45, 0.45)),
         light_color=(1.0 + warmth, 1.0, 1.0 - warmth),
         ambient=vary(rng, 0.30, 0.10),
         backdrop=backdrops[int(rng.integers(len(backdrops)))],
-        backdrop_colors=((base[0], base[1], base[2]), (other[0], other[1], other[2])),
-        clothes=(0.02 + 0.6 * rng.random(), 0.02 + 0.6 * rng.random(), 0.02 + 0.6 * rng.random()),
+        backdrop_colors=(_muted(rng), _muted(rng)),
+        clothes=_muted(rng),
         texture=int(rng.integers(2**31)),
     )
 
 
 def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
-    """Return the unit vector to a lamp; radians, azimuth > 0 from the right, elevation > 0 above."""
+    """Return the unit vector to a lamp; radians, > 0 from the right and from above."""
     return (
         math.sin(azimuth) * math.cos(elevation),
         -math.sin(elevation),
         math.cos(azimuth) * math.cos(elevation),
     )
+
+
+def _muted(rng: np.random.Generator) -> Color:
+    gray = 0.04 + 0.42 * rng.random()
+    tint = [0.55 + 0.9 * rng.random() for _ in range(3)]
+    return (gray * tint[0], gray * tint[1], gray * tint[2])
 
 
 def _mixed(rng: np.random.Generator, palette: tuple[Color, ...], spread: float) -> Color:

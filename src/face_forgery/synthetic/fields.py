@@ -9,7 +9,8 @@ product, no sum whose order a library may choose.
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]  # (H, W), or (3, H, W) for a picture: planes make masks broadcast fast
+# (H, W), or (3, H, W) for a picture: planes make masks broadcast fast. float32 at run time.
+Plane = NDArray[np.floating]
 
 
 def stream(*keys: int) -> np.random.Generator:
@@ -24,13 +25,13 @@ def vary(rng: np.random.Generator, mean: float, spread: float) -> float:
 
 def smoothstep(low: float, high: float, values: Plane) -> Plane:
     """Return 0 below ``low``, 1 above ``high`` and a smooth rise between; low > high falls."""
-    t = np.clip((values - low) * (1.0 / (high - low)), 0.0, 1.0)
+    t: Plane = np.clip((values - low) * (1.0 / (high - low)), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def bump(squared_radius: Plane) -> Plane:
     """Return a smooth hill: 1 where the squared radius is 0, 0 from 1 on."""
-    t = np.maximum(1.0 - squared_radius, 0.0)
+    t: Plane = np.maximum(1.0 - squared_radius, 0.0)
     return t * t
 
 
@@ -73,10 +74,13 @@ def value_noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[i
     lattice = (rng.random((cells[0] + 2, cells[1] + 2)) * 2.0 - 1.0).astype(np.float32)
     rows, row_part = _lattice_positions(shape[0], cells[0])
     columns, column_part = _lattice_positions(shape[1], cells[1])
-    upper, lower = lattice[rows], lattice[rows + 1]
-    along_y = upper + (lower - upper) * row_part[:, None]
-    left, right = along_y[:, columns], along_y[:, columns + 1]
-    return left + (right - left) * column_part
+    left, right = lattice[:, columns], lattice[:, columns + 1]
+    along_x = left + (right - left) * column_part
+    upper, lower = along_x[rows], along_x[rows + 1]
+    lower -= upper
+    lower *= row_part[:, None]
+    upper += lower
+    return upper
 
 
 def _lattice_positions(num_pixels: int, num_cells: int) -> tuple[NDArray[np.intp], Plane]:

@@ -47,6 +47,7 @@ class Traces:
     resolution: float  # share of the pixels along a side that the generator works with
     checker: float  # share of its checkerboard in the texture that it invents; the rest is grain
     texture: int  # seed of that texture
+    seam: float  # brightness of the rim that blending leaves, darker or lighter
     color_grid: float  # height of the colored grid that the generator leaves behind
     feather: float  # width of the seam, in parts of the picture's size
     tilt: tuple[float, float]  # wrong light: brightness per unit of the face axes
@@ -79,15 +80,16 @@ def sample_traces(rng: np.random.Generator) -> Traces:
     sideways, _, upwards = light_direction(2.0 * np.pi * rng.random(), 0.0)
     strength = 0.08 + 0.08 * rng.random()
     return Traces(
-        resolution=0.62 + 0.16 * rng.random(),
+        resolution=0.72 + 0.16 * rng.random(),
         checker=0.50 + 0.3 * rng.random(),
         texture=int(rng.integers(2**31)),
-        color_grid=0.030 + 0.020 * rng.random(),
+        seam=0.18 * _clear(rng),
+        color_grid=0.070 + 0.025 * rng.random(),
         feather=0.006 + 0.010 * rng.random(),
         tilt=(strength * sideways, strength * upwards),
         tint=(1.0 + vary(rng, 0.0, 0.12), 1.0 + vary(rng, 0.0, 0.10), 1.0 + vary(rng, 0.0, 0.12)),
         misalignment=(vary(rng, 0.0, 0.10), vary(rng, 0.0, 0.07)),
-        ghost=0.15 + 0.20 * rng.random(),
+        ghost=0.12 + 0.14 * rng.random(),
     )
 
 
@@ -106,9 +108,7 @@ def forge(face: Face, kind: ForgeryKind, rng: np.random.Generator, size: int) ->
     return Forgery(image, mask, real, kind, change)
 
 
-def splice(
-    image: Plane, landmarks: Landmarks, donor: Plane, mask: Plane, traces: Traces
-) -> Plane:
+def splice(image: Plane, landmarks: Landmarks, donor: Plane, mask: Plane, traces: Traces) -> Plane:
     """Return the picture with the donor's pixels, marked by their making, where the mask is.
 
     Args:
@@ -122,8 +122,15 @@ def splice(
     p, q = face_axes(landmarks, rows, columns)
     part = fewer_pixels(donor, traces.resolution)
     original, weights = image[:, rows, columns], mask[rows, columns]
-    part = sharpened(part, original, weights, 2.0 / traces.resolution)
-    part += invented_texture(part, original, weights, traces.resolution, traces.checker, traces.texture)
+    part = sharpened(part, original, weights, 1.5 / traces.resolution)
+    part += invented_texture(
+        part,
+        original,
+        weights,
+        resolution=traces.resolution,
+        checker=traces.checker,
+        seed=traces.texture,
+    )
     part += color_grid(part.shape, image.shape[1]) * np.float32(traces.color_grid)
     tilt = 1.0 + traces.tilt[0] * p + traces.tilt[1] * (q - INNER_FACE.middle[1])
     part *= tilt
@@ -131,7 +138,9 @@ def splice(
     np.clip(part, 0.0, 1.0, out=part)
     spliced = image.copy()
     under = spliced[:, rows, columns]
-    under += (part - under) * mask[rows, columns]
+    under += (part - under) * weights
+    under *= 1.0 + traces.seam * 4.0 * weights * (1.0 - weights)
+    np.clip(under, 0.0, 1.0, out=under)
     return spliced
 
 
@@ -218,9 +227,7 @@ def _edit_attribute(
     return *_repaint(edited, region, real, traces), name
 
 
-def _repaint(
-    changed: Face, region: Region, real: Picture, traces: Traces
-) -> tuple[Plane, Plane]:
+def _repaint(changed: Face, region: Region, real: Picture, traces: Traces) -> tuple[Plane, Plane]:
     mask, part = _region(real, region, traces)
     source = render(changed, real.face.shape[0])
     source = replace(source, landmarks=real.landmarks)  # the same person in the same pose
@@ -240,7 +247,9 @@ def match_colors(donor: Plane, target: Plane, mask: Plane, strength: float) -> P
     weights = mask.astype(np.float64)
     gains = []
     for channel in range(3):
-        ratio = float((target[channel] * weights).sum() / max((donor[channel] * weights).sum(), 1e-6))
+        ratio = float(
+            (target[channel] * weights).sum() / max((donor[channel] * weights).sum(), 1e-6)
+        )
         gains.append(1.0 + strength * (min(ratio, 4.0) - 1.0))
     return donor * np.array(gains, dtype=np.float32).reshape(3, 1, 1)
 

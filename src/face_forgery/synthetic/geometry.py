@@ -6,7 +6,6 @@ surface, so that they foreshorten; the outline stays that of the surface.
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +34,7 @@ class Landmarks:
     @property
     def eyes_and_mouth(self) -> Points:
         """Centers of both eyes and of the mouth, ``(3, 2)``: what faces are aligned by."""
-        return np.stack(
-            [self.left_eye.mean(0), self.right_eye.mean(0), self.mouth[[0, 2]].mean(0)]
-        )
+        return np.stack([self.left_eye.mean(0), self.right_eye.mean(0), self.mouth[[0, 2]].mean(0)])
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class View:
     def _turned(self, hx: float, hy: float) -> tuple[float, float]:
         x, y = hx, hy
         for _ in range(4):  # the shift depends on where the point ends up
-            radius2 = max(float(squared_radius(self.face.identity, y)[0]), hx * hx)
+            radius2 = max(_squared_radius_at(self.face.identity, y), hx * hx)
             forward = math.sqrt(radius2 - hx * hx)
             x = hx * self._yaw[0] - forward * self._yaw[1]
             depth = hx * self._yaw[1] + forward * self._yaw[0]
@@ -169,10 +166,7 @@ class View:
 
     def _contour(self) -> Points:
         heights = [_WIDEST + (0.985 - _WIDEST) * (k / 8) * (2.0 - k / 8) for k in range(9)]
-        radii = [
-            math.sqrt(max(float(squared_radius(self.face.identity, y)[0]), 0.0))
-            for y in heights
-        ]
+        radii = [math.sqrt(max(_squared_radius_at(self.face.identity, y), 0.0)) for y in heights]
         left = [(-r, y) for r, y in zip(radii, heights, strict=True)]
         right = [(r, y) for r, y in zip(radii[:-1], heights[:-1], strict=True)]
         cos, sin = self.roll
@@ -187,7 +181,7 @@ class View:
         )
 
 
-def squared_radius(who: Identity, y: Any) -> tuple[Any, Any]:
+def squared_radius(who: Identity, y: Plane) -> tuple[Plane, Plane]:
     """Return the squared half width of the head at height ``y``, and its slope along y.
 
     Both are polynomials of the height: an ellipse above the widest point; below it a mix of a
@@ -195,20 +189,28 @@ def squared_radius(who: Identity, y: Any) -> tuple[Any, Any]:
 
     Args:
         who: Whose head.
-        y: A plane or a number, head units.
+        y: ``(H, W)`` in head units.
     """
-    below = y > _WIDEST
-    t = np.where(below, (y - _WIDEST) * (1.0 / (1.0 - _WIDEST)), (_WIDEST - y) * (1.0 / (1.0 + _WIDEST)))
-    t2 = t * t
-    square, point = who.jaw_square, who.jaw_point
-    round_ = 1.0 - square - point
-    top, top_slope = 1.0 - t2, -2.0 * t
-    jaw = square * (1.0 - t2 * t2) + round_ * top + point * top * top
-    jaw_slope = square * (-4.0 * t2 * t) + round_ * top_slope + point * 2.0 * top * top_slope
+    t = (y - _WIDEST) * np.where(y > _WIDEST, 1.0 / (1.0 - _WIDEST), -1.0 / (1.0 + _WIDEST))
+    t = t.astype(np.float32)
+    below, t2 = y > _WIDEST, t * t
+    round_, square, point = 1.0 - t2, 1.0 - t2 * t2, (1.0 - t2) * (1.0 - t2)
+    share = 1.0 - who.jaw_square - who.jaw_point
+    jaw = who.jaw_square * square + share * round_ + who.jaw_point * point
+    slope = t * (4.0 * who.jaw_square * t2 + 2.0 * share + 4.0 * who.jaw_point * round_)
     width2 = who.width * who.width
-    value = width2 * np.where(below, jaw, top)
-    slope = width2 * np.where(below, jaw_slope / (1.0 - _WIDEST), -top_slope / (1.0 + _WIDEST))
-    return value, slope
+    down, up = -width2 / (1.0 - _WIDEST), width2 / (1.0 + _WIDEST)
+    return width2 * np.where(below, jaw, round_), np.where(below, slope * down, t * (2.0 * up))
+
+
+def _squared_radius_at(who: Identity, y: float) -> float:
+    """The same for one height."""
+    below = y > _WIDEST
+    t = (y - _WIDEST) / (1.0 - _WIDEST if below else 1.0 + _WIDEST)
+    round_ = 1.0 - t * t
+    share = 1.0 - who.jaw_square - who.jaw_point
+    jaw = who.jaw_square * (1.0 - t**4) + share * round_ + who.jaw_point * round_ * round_
+    return who.width * who.width * (jaw if below else round_)
 
 
 def _pixel_range(middle: float, reach: float, size: int) -> slice:

@@ -27,7 +27,7 @@ def strands(view: View, rng: np.random.Generator) -> Plane:
     """Return the pattern of the strands in [-1, 1], ``(H, W)``; curls where hair is curly."""
     shape = (view.size, view.size)
     if view.face.identity.hair_style == "curly":
-        return 0.6 * value_noise(rng, shape, (30, 30)) + 0.5 * value_noise(rng, shape, (17, 17))
+        return 0.55 * value_noise(rng, shape, (41, 43)) + 0.45 * value_noise(rng, shape, (23, 25))
     return 0.6 * value_noise(rng, shape, (9, 72)) + 0.4 * value_noise(rng, shape, (14, 33))
 
 
@@ -60,13 +60,15 @@ def paint_hair(view: View, image: Plane, texture: Plane) -> None:
     outer = squared * (grown * grown) - view.x * view.x * (1.0 + rough * 4.0 * texture)
     length = _LENGTH[who.hair_style]
     side = np.abs(view.hx)
-    edge = who.hairline + 0.10 * who.parting * view.hx
+    edge = who.hairline + 0.24 * who.parting * view.hx
     rise = side * side * (1.0 / (who.width * who.width))
     edge = edge + (0.10 * rise + 0.62 * rise * rise * rise)
     edge = edge + 0.025 * texture
     if look.fringe:
         low = who.brow_y - 0.07 + 0.05 * texture + 0.06 * who.parting * view.hx
-        edge = np.maximum(edge, low * smoothstep(0.75, 0.45, side) + edge * smoothstep(0.45, 0.75, side))
+        edge = np.maximum(
+            edge, low * smoothstep(0.75, 0.45, side) + edge * smoothstep(0.45, 0.75, side)
+        )
     cap = np.minimum(outer, (edge - view.hy) * 2.0)
     if length > 0.1:
         inner = who.width * (0.93 + 0.02 * texture)

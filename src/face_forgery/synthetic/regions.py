@@ -25,10 +25,10 @@ class Region:
 
 
 INNER_FACE = Region((0.0, 0.45), (1.72, 1.12))
-MOUTH = Region((0.0, 1.10), (1.20, 0.52), 2)
-EYES = Region((0.0, 0.0), (1.80, 0.42), 2)
-LOWER_FACE = Region((0.0, 1.08), (1.50, 0.62), 2)
-FOREHEAD = Region((0.0, -0.78), (1.50, 0.44), 2)
+MOUTH = Region((0.0, 1.06), (1.36, 0.60), 2)
+EYES = Region((0.0, -0.06), (1.90, 0.52), 2)
+LOWER_FACE = Region((0.0, 1.05), (1.60, 0.68), 2)
+FOREHEAD = Region((0.0, -0.80), (1.60, 0.52), 2)
 
 
 def face_axes(landmarks: Landmarks, rows: slice, columns: slice) -> tuple[Plane, Plane]:
@@ -86,12 +86,13 @@ def feature_boxes(landmarks: Landmarks, size: tuple[int, int]) -> dict[str, Box]
     to_pixels = affine_between(FACE_AXES, landmarks.eyes_and_mouth)
     pad_x = 0.12 * abs(to_pixels[0][0]) + 1.0
     pad_y = 0.12 * abs(to_pixels[1][1]) + 1.0
+    wings = np.array([2.5 * pad_x, 0.0])
     named = {
         "left_eye": (landmarks.left_eye, 2.0 * pad_y),
         "right_eye": (landmarks.right_eye, 2.0 * pad_y),
         "left_brow": (landmarks.left_brow, pad_y),
         "right_brow": (landmarks.right_brow, pad_y),
-        "nose": (np.concatenate([landmarks.nose, landmarks.nose + [[3 * pad_x, 0]] , landmarks.nose - [[3 * pad_x, 0]]]), pad_y),
+        "nose": (np.concatenate([landmarks.nose - wings, landmarks.nose + wings]), pad_y),
         "mouth": (landmarks.mouth, pad_y),
         "face": (landmarks.contour, pad_y),
     }

@@ -64,14 +64,14 @@ def render(face: Face, size: int) -> Picture:
 def _paint_head(view: View, image: Plane, rng: np.random.Generator) -> None:
     who, scene = view.face.identity, view.face.scene
     normal = skin_normal(view, face_relief(view))
-    sockets = np.ones_like(view.x)
-    light = lit(scene, view.light, normal, sockets)
+    light = lit(scene, view.light, normal)
     albedo = color(*who.skin) * skin_texture(view, rng)
     for side in (-1.0, 1.0):
-        x, y = (view.hx - side * 0.42) * (1 / 0.28), (view.hy - 0.28) * (1 / 0.22)
+        at = view.window(side * 0.42, 0.28, 0.28, 0.22).plane
+        x, y = (view.hx[at] - side * 0.42) * (1 / 0.28), (view.hy[at] - 0.28) * (1 / 0.22)
         blush = bump(x * x + y * y)
-        albedo[1] *= 1.0 - 0.16 * blush
-        albedo[2] *= 1.0 - 0.14 * blush
+        albedo[1][at] *= 1.0 - 0.16 * blush
+        albedo[2][at] *= 1.0 - 0.14 * blush
     head = albedo * light
     head += highlight(view.light, normal, 4) * np.float32(0.11) * light[1]
     paint_beard(view, head, light, rng)

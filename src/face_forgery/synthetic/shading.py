@@ -36,7 +36,9 @@ def highlight(light: Direction, normal: Normal, sharpness: int) -> Plane:
     """Return the mirror-like part of the light in [0, 1]: ``(n . h) ** (2 ** sharpness)``."""
     hx, hy, hz = light[0], light[1], light[2] + 1.0
     length = (hx * hx + hy * hy + hz * hz) ** 0.5
-    value = np.maximum((normal[0] * hx + normal[1] * hy + normal[2] * hz) * (1.0 / length), 0.0)
+    value: Plane = np.maximum(
+        (normal[0] * hx + normal[1] * hy + normal[2] * hz) * (1.0 / length), 0.0
+    )
     for _ in range(sharpness):
         value = value * value
     return value

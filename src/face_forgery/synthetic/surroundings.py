@@ -30,7 +30,9 @@ def paint_backdrop(view: View) -> Plane:
         slope, sharp = 2.0 * rng.random() - 1.0, 0.02 + 0.5 * rng.random()
         mix = smoothstep(-sharp, sharp, x + slope * y + (2.0 * rng.random() - 1.0))
     elif scene.backdrop == "nature":
-        noise = value_noise(rng, (size, size), (6, 6)) + 0.6 * value_noise(rng, (size, size), (15, 15))
+        noise = value_noise(rng, (size, size), (6, 6)) + 0.6 * value_noise(
+            rng, (size, size), (15, 15)
+        )
         mix = np.clip(0.5 + 0.5 * noise + 0.3 * y, 0.0, 1.0)
     else:
         mix = 0.5 + 0.3 * y + 0.0 * x
@@ -86,7 +88,9 @@ def paint_ears(view: View, image: Plane) -> None:
         window = feature_window(view, middle_x, middle_y, (0.45, who.ear_size * 1.6))
         if window is None:
             continue
-        x = (view.x[window.plane] - middle_x - 0.02 * side) * (1.0 / (0.085 + 0.05 * max(turned, 0.0)))
+        x = (view.x[window.plane] - middle_x - 0.02 * side) * (
+            1.0 / (0.085 + 0.05 * max(turned, 0.0))
+        )
         y = (view.y[window.plane] - middle_y) * (1.0 / who.ear_size)
         x = x - 0.35 * side * (-y)
         radius = x * x + y * y
@@ -94,7 +98,11 @@ def paint_ears(view: View, image: Plane) -> None:
         normal = (0.6 * x + 0.3 * side, 0.5 * y, depth * 0.7)
         hollow = 1.0 - 0.45 * bump(radius * 2.2)
         light = lit(view.face.scene, view.light, normal, hollow)
-        blend(image[window.picture], color(*who.skin) * light * color(1.0, 0.86, 0.84), coverage(1.0 - radius))
+        blend(
+            image[window.picture],
+            color(*who.skin) * light * color(1.0, 0.86, 0.84),
+            coverage(1.0 - radius),
+        )
 
 
 def soft_focus(image: Plane, radius: float) -> Plane:

@@ -1,0 +1,28 @@
+"""Nodes of the demo_data pipeline."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from face_forgery.params import DemoDataParams
+from face_forgery.progress import track
+
+
+def draw_demo_set(params: DemoDataParams) -> Iterator[Any]:
+    """Draw faces and forgeries, yielding a batch of ``DrawnRow`` at a time.
+
+    A generator node: the catalog writes each batch as it comes, so that memory does not grow with
+    the number of pictures.
+    """
+    from face_forgery.synthetic.demo_set import draw_set
+
+    num_images = {
+        "train": params.train_images,
+        "val": params.val_images,
+        "test": params.test_images,
+    }
+    batches = draw_set(
+        num_images, size=params.image_size, seed=params.seed, num_workers=params.num_workers
+    )
+    yield from track(
+        batches, description="Drawing faces", total=sum(num_images.values()), count=len
+    )
