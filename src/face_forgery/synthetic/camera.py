@@ -10,6 +10,7 @@ from PIL import Image
 from face_forgery.synthetic.fields import Plane, blur, vary
 
 _NOISE_SCALE = 1.0 / 147.8  # the standard deviation of a sum of four bytes
+_DEMOSAICING = 1.5  # pixels: no camera shows detail of a single pixel
 _SHARPENING_RADIUS = 0.0125  # in parts of the picture's height
 
 
@@ -33,8 +34,8 @@ def sample_camera(rng: np.random.Generator) -> Camera:
         contrast=vary(rng, 1.0, 0.16),
         blur=0.0066 + 0.006 * rng.random(),
         sharpening=0.5 * rng.random(),
-        noise=1.0 + 3.0 * rng.random(),
-        quality=int(rng.integers(85, 96)),
+        noise=1.5 + 3.5 * rng.random(),
+        quality=int(rng.integers(84, 95)),
     )
 
 
@@ -51,7 +52,7 @@ def expose(image: Plane, camera: Camera, rng: np.random.Generator) -> NDArray[np
     """
     height = image.shape[1]
     gains = np.array(camera.gains, dtype=np.float32).reshape(3, 1, 1) * np.float32(255.0)
-    pixels = blur(image, max(1.0, camera.blur * height))
+    pixels = blur(image, max(_DEMOSAICING, camera.blur * height))
     if camera.sharpening:
         halo = pixels - blur(pixels, max(1.0, _SHARPENING_RADIUS * height))
         pixels = pixels + halo * np.float32(camera.sharpening)

@@ -11,13 +11,12 @@ import numpy as np
 from face_forgery.synthetic.fields import Plane, blur, stream
 from face_forgery.synthetic.resampling import enlarge, kept_pixels
 
-_MAX_SHARPENING = 1.5
-_MAX_TEXTURE = 0.11
+_MAX_SHARPENING = 2.0
+_MAX_TEXTURE = 0.13
 _GRID_CELLS = 40  # across a picture
-_LENS = 1.6  # pixels: detail is compared as a camera will show it
 
 
-def sharpened(part: Plane, original: Plane, mask: Plane, radius: float) -> Plane:
+def sharpened(part: Plane, original: Plane, mask: Plane, *, radius: float, lens: float) -> Plane:
     """Return generated pixels sharpened until their edges are as strong as the original's.
 
     Args:
@@ -25,10 +24,13 @@ def sharpened(part: Plane, original: Plane, mask: Plane, radius: float) -> Plane
         original: ``(3, h, w)``, what they replace.
         mask: ``(h, w)`` in [0, 1].
         radius: Of the sharpening, in pixels.
+        lens: Radius of the blur, in pixels, after which the two are compared.
     """
     halo = part - blur(part, radius)
     weights = mask[1:-1, 1:-1].astype(np.float64)
-    wanted, present, added = (_second_differences(values[1]) for values in (original, part, halo))
+    wanted, present, added = (
+        _second_differences(blur(values[1], lens)) for values in (original, part, halo)
+    )
     missing = float(((present * present - wanted * wanted) * weights).sum())
     mixed = float((present * added * weights).sum())
     square = max(float((added * added * weights).sum()), 1e-9)
@@ -39,7 +41,14 @@ def sharpened(part: Plane, original: Plane, mask: Plane, radius: float) -> Plane
 
 
 def invented_texture(
-    part: Plane, original: Plane, mask: Plane, *, resolution: float, checker: float, seed: int
+    part: Plane,
+    original: Plane,
+    mask: Plane,
+    *,
+    resolution: float,
+    checker: float,
+    seed: int,
+    lens: float,
 ) -> Plane:
     """Return the texture that makes generated pixels as busy as those they replace, ``(h, w)``.
 
@@ -50,6 +59,7 @@ def invented_texture(
         resolution: Share of the pixels along a side that the generator works with.
         checker: Share of the checkerboard in the texture; the rest is grain.
         seed: Of the grain.
+        lens: Radius of the blur, in pixels, after which the two are compared.
     """
     shape = (part.shape[1], part.shape[2])
     rows, columns = kept_pixels(shape, resolution)
@@ -57,9 +67,11 @@ def invented_texture(
     grain = (stream(seed).random((rows, columns)) - 0.5) * 12.0**0.5
     mixed = checker * signs + (1.0 - checker) * grain
     texture = enlarge(mixed.astype(np.float32), shape)
-    wanted, present = _fineness(original[1], mask), _fineness(part[1], mask)
+    wanted, present, offered = (
+        _fineness(blur(plane, lens), mask) for plane in (original[1], part[1], texture)
+    )
     lacking = max(wanted * wanted - present * present, 0.0) ** 0.5
-    strength = min(lacking / max(_fineness(texture, mask), 1e-9), _MAX_TEXTURE)
+    strength = min(lacking / max(offered, 1e-9), _MAX_TEXTURE)
     return texture * np.float32(strength)
 
 
@@ -81,14 +93,12 @@ def color_grid(shape: tuple[int, ...], size: int) -> Plane:
 
 
 def _second_differences(plane: Plane) -> Plane:
-    plane = blur(plane, _LENS)
     beside = plane[:-2, 1:-1] + plane[2:, 1:-1] + plane[1:-1, :-2] + plane[1:-1, 2:]
     return plane[1:-1, 1:-1] * 4.0 - beside
 
 
 def _fineness(plane: Plane, mask: Plane) -> float:
     """Mean size under the mask of the detail that is no edge and no slope."""
-    plane = blur(plane, _LENS)
     across = plane[:, 1:-1] * 2.0 - plane[:, :-2] - plane[:, 2:]
     detail = across[1:-1] * 2.0 - across[:-2] - across[2:]
     weights = mask[1:-1, 1:-1].astype(np.float64)

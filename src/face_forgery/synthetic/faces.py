@@ -83,7 +83,8 @@ class Identity:
 class Look:
     """What a person may change: the attributes that are edited by forgers."""
 
-    age: float  # 0 (smooth) to 1 (deep lines, gray hair)
+    age: float  # 0 (smooth) to 1 (deep lines)
+    gray: float  # 0 to 1, of the hair
     beard: float  # 0 to 1, how dense
     mustache: float
     glasses: float  # 0 or 1
@@ -199,6 +200,7 @@ def sample_look(rng: np.random.Generator) -> Look:
     age, bearded, with_glasses, with_fringe = rng.random(4)
     return Look(
         age=float(age * age),
+        gray=float(min(1.0, max(0.0, (age * age - 0.45) * 1.8))),
         beard=0.35 + 0.65 * rng.random() if bearded < 0.22 else 0.0,
         mustache=0.4 + 0.6 * rng.random() if bearded < 0.28 else 0.0,
         glasses=1.0 if with_glasses < 0.22 else 0.0,
@@ -226,9 +228,9 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     return Pose(
         yaw=vary(rng, 0.0, 0.45),
         pitch=vary(rng, 0.0, 0.20),
-        roll=vary(rng, 0.0, 0.26),
-        scale=vary(rng, 1.0, 0.13),
-        shift=(vary(rng, 0.0, 0.06), vary(rng, 0.0, 0.04)),
+        roll=vary(rng, 0.0, 0.34),
+        scale=vary(rng, 0.98, 0.18),
+        shift=(vary(rng, 0.0, 0.12), vary(rng, 0.015, 0.07)),
     )
 
 
@@ -257,7 +259,7 @@ def light_direction(azimuth: float, elevation: float) -> tuple[float, float, flo
 
 
 def _muted(rng: np.random.Generator) -> Color:
-    gray = 0.04 + 0.42 * rng.random()
+    gray = 0.04 + 0.50 * rng.random()
     tint = [0.55 + 0.9 * rng.random() for _ in range(3)]
     return (gray * tint[0], gray * tint[1], gray * tint[2])
 

@@ -70,8 +70,7 @@ def _paint_eye(view: View, image: Plane, light: Plane, side: float) -> None:
 def paint_brows(view: View, image: Plane, light: Plane, rng: np.random.Generator) -> None:
     """Paint both brows; hairs run outwards."""
     who, look, mood = view.face.identity, view.face.look, view.face.expression
-    gray = 0.35 * max(0.0, look.age - 0.5)
-    hair = color(*(0.75 * part + 0.25 * gray for part in who.hair_color))
+    hair = color(*(0.75 * part + 0.05 * look.gray for part in who.hair_color))
     hairs = value_noise(rng, (view.size, view.size), (60, 90))
     for side in (-1.0, 1.0):
         window = feature_window(view, side * who.eye_x, who.brow_y - 0.03, (0.28, 0.16))

@@ -38,6 +38,7 @@ from face_forgery.synthetic.resampling import (
 
 ForgeryKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edit"]
 FORGERY_KINDS: tuple[ForgeryKind, ...] = get_args(ForgeryKind)
+_LENS = 0.01  # of the height: detail is matched as a camera will show it
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def sample_traces(rng: np.random.Generator) -> Traces:
     sideways, _, upwards = light_direction(2.0 * np.pi * rng.random(), 0.0)
     strength = 0.08 + 0.08 * rng.random()
     return Traces(
-        resolution=0.72 + 0.16 * rng.random(),
+        resolution=0.82 + 0.14 * rng.random(),
         checker=0.50 + 0.3 * rng.random(),
         texture=int(rng.integers(2**31)),
         seam=0.18 * _clear(rng),
@@ -122,7 +123,8 @@ def splice(image: Plane, landmarks: Landmarks, donor: Plane, mask: Plane, traces
     p, q = face_axes(landmarks, rows, columns)
     part = fewer_pixels(donor, traces.resolution)
     original, weights = image[:, rows, columns], mask[rows, columns]
-    part = sharpened(part, original, weights, 1.5 / traces.resolution)
+    lens = max(1.5, _LENS * image.shape[1])
+    part = sharpened(part, original, weights, radius=1.2 / traces.resolution, lens=lens)
     part += invented_texture(
         part,
         original,
@@ -130,6 +132,7 @@ def splice(image: Plane, landmarks: Landmarks, donor: Plane, mask: Plane, traces
         resolution=traces.resolution,
         checker=traces.checker,
         seed=traces.texture,
+        lens=lens,
     )
     part += color_grid(part.shape, image.shape[1]) * np.float32(traces.color_grid)
     tilt = 1.0 + traces.tilt[0] * p + traces.tilt[1] * (q - INNER_FACE.middle[1])

@@ -19,7 +19,7 @@ _LENGTH = {"bald": -0.25, "short": -0.02, "medium": 0.42, "long": 1.6, "curly": 
 
 def hair_color(view: View) -> Plane:
     """Return the color of the hair, ``(3, 1, 1)``; age turns it gray."""
-    gray = min(1.0, max(0.0, (view.face.look.age - 0.45) * 1.8))
+    gray = view.face.look.gray
     return color(*(part + (0.36 - part) * gray for part in view.face.identity.hair_color))
 
 

@@ -135,7 +135,7 @@ def _add_folds(view: View, relief: Plane) -> None:
 def skin_texture(view: View, rng: np.random.Generator) -> Plane:
     """Return the fine variation of the skin, ``(H, W)`` around 1: pores and blotches."""
     shape = (view.size, view.size)
-    pores = value_noise(rng, shape, (104, 104)) + 0.7 * value_noise(rng, shape, (57, 57))
+    pores = value_noise(rng, shape, (80, 80)) + 0.7 * value_noise(rng, shape, (47, 47))
     blotches = value_noise(rng, shape, (13, 13))
     return 1.0 + view.face.identity.pores * pores + 0.035 * blotches
 

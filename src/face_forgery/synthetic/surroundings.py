@@ -40,7 +40,8 @@ def paint_backdrop(view: View) -> Plane:
     if scene.backdrop == "bokeh":
         _add_spots(image, rng, x, y)
     lamp = scene.light
-    return image * (0.80 + 0.38 * (x * lamp[0] + y * lamp[1]))
+    shadows = value_noise(rng, (size, size), (4, 4))
+    return image * ((0.85 + 0.40 * (x * lamp[0] + y * lamp[1])) * (1.0 + 0.80 * shadows))
 
 
 def _add_spots(image: Plane, rng: np.random.Generator, x: Plane, y: Plane) -> None:
