@@ -79,7 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     sheet = contact_sheet(seed=options.seed, triples=options.triples, tile=options.tile)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(colors=160, dither=Image.Dither.NONE).save(options.output, optimize=True)
+    sheet.quantize(colors=256).save(options.output, optimize=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Pixels must come out the same on every machine, because shipped pictures are compared byte for
 byte. Whatever decides a pixel therefore uses only operations that IEEE 754 rounds exactly
 (+ - * / sqrt, comparisons) one element at a time: no exp, sin or power over arrays, no matrix
-product, no sum whose order a library may choose.
+product, no sum whose order a library may choose. The one exception are the strengths that a forger
+matches (``detail``, ``match_colors``): sums in double precision, whose last digits do not show.
 """
 
 import numpy as np

@@ -5,7 +5,6 @@ import numpy as np
 from face_forgery.synthetic.fields import (
     Plane,
     blend,
-    blur,
     bump,
     color,
     coverage,
@@ -104,8 +103,3 @@ def paint_ears(view: View, image: Plane) -> None:
             color(*who.skin) * light * color(1.0, 0.86, 0.84),
             coverage(1.0 - radius),
         )
-
-
-def soft_focus(image: Plane, radius: float) -> Plane:
-    """Return the backdrop out of focus."""
-    return blur(image, radius)
