@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 def executed():
     notebook = nbformat.read(WALKTHROUGH, as_version=4)
     resources = {"metadata": {"path": str(WALKTHROUGH.parent)}}
-    return NotebookClient(notebook, timeout=400, kernel_name="python3", resources=resources).execute()
+    return NotebookClient(
+        notebook, timeout=400, kernel_name="python3", resources=resources
+    ).execute()
 
 
 def test_the_walkthrough_learns_something(executed):
