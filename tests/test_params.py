@@ -47,7 +47,10 @@ CONTRADICTIONS = [
         {"training__schedule": {"name": "cosine", "step_epochs": 4, "gamma": None}},
         "step_epochs and gamma have no effect with name=cosine",
     ),
-    ({"training__warmup_epochs": 12}, r"warmup_epochs=12 leaves no epoch .*\(epochs=12\)"),
+    (
+        {"training__warmup_epochs": 12, "training__epochs": 12},
+        r"warmup_epochs=12 leaves no epoch .*\(epochs=12\)",
+    ),
     (
         {"tracking__run_id": "abc", "tracking__run_name": "mine"},
         "run_name='mine' has no effect on the existing run 'abc'",
