@@ -7,6 +7,7 @@ from face_forgery.pipelines import (
     evaluation,
     inference,
     ingestion,
+    report,
     splitting,
     submission,
     training,
@@ -14,17 +15,22 @@ from face_forgery.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return every pipeline; ``__default__`` is the main job, from label files to a submission."""
+    """Return every pipeline; ``__default__`` is the main job, from label files to a submission.
+
+    Whatever measures a detector ends by writing the report again.
+    """
+    page = report.create_pipeline()
     main_job = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(),
-        "evaluation": evaluation.create_pipeline(),
+        "evaluation": evaluation.create_pipeline() + page,
         "submission": submission.create_pipeline(),
     }
     return {
         "__default__": sum(main_job.values(), Pipeline([])),
         **main_job,
+        "report": page,
         "demo_data": demo_data.create_pipeline(),
         "inference": inference.create_pipeline(),
     }

@@ -73,6 +73,7 @@ def make_manifest() -> Callable[..., pd.DataFrame]:
             "height": 48,
             "format": "JPEG",
             "num_bytes": 1000,
+            "jpeg_quality": 75,
             "sha256": [f"{row:064x}" for row in rows],
         }
         return pd.DataFrame(values | given).astype(MANIFEST_COLUMNS)

@@ -40,12 +40,12 @@ def test_facts_are_those_of_the_file(image_folder, draw):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 8
     path = image_folder / "images" / "turned.jpg"
-    draw(0).resize((96, 64)).save(path, exif=exif)
+    draw(0).resize((96, 64)).save(path, exif=exif, quality=83)
     facts = inspect(image_folder, "turned.jpg")
     assert {name: str(dtype) for name, dtype in facts.dtypes.items()} == IMAGE_FACT_COLUMNS
     (row,) = facts.to_dict("records")
     assert (row["width"], row["height"], row["format"]) == (64, 96, "JPEG")
-    assert row["num_bytes"] == path.stat().st_size
+    assert (row["num_bytes"], row["jpeg_quality"]) == (path.stat().st_size, 83)
     assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (row["status"], row["detail"]) == ("ok", "")
 

@@ -64,6 +64,16 @@ def test_json_preview_is_what_kedro_viz_reads(tmp_path):
     assert json.loads(dataset.preview()) == {"auc": 0.5}
 
 
+@pytest.mark.parametrize("dataset_type", [AtomicJSONDataset, FigureDataset])
+def test_what_is_optional_and_not_there_is_none(tmp_path, dataset_type):
+    path = str(tmp_path / "nothing")
+    dataset = dataset_type(filepath=path, optional=True)
+    assert dataset.exists()
+    assert dataset.load() is None
+    with pytest.raises(DatasetError, match="nothing"):
+        dataset_type(filepath=path).load()
+
+
 def test_text_keeps_its_line_ends_and_letters(tmp_path):
     dataset = AtomicTextDataset(filepath=str(tmp_path / "report.html"))
     dataset.save("<p>脸 é</p>\nend\n")

@@ -15,6 +15,9 @@ from face_forgery.inference.submission import (
 READING = {"batch_size": 4, "num_workers": 0}
 
 
+NO_SPLIT = pd.DataFrame()
+
+
 def make_labels(**names_of_subset: list[str]) -> pd.DataFrame:
     rows = [
         {"subset": subset, "row": row, "img_name": name, "path": f"{subset}set/{name}"}
@@ -37,19 +40,24 @@ def names(submission):
 def test_the_test_set_is_covered_in_the_order_of_its_file():
     labels = make_labels(train=["t"], val=["v"], test=["b", "c", "a"])
     shuffled = labels.sample(frac=1, random_state=1)
-    assert submission_rows(shuffled)["img_name"].tolist() == ["b", "c", "a"]
+    assert submission_rows(shuffled, NO_SPLIT)["img_name"].tolist() == ["b", "c", "a"]
 
 
 def test_without_a_test_set_validation_is_covered():
-    assert submission_rows(make_labels(train=["t"], val=["b", "a"]))["img_name"].tolist() == [
+    assert submission_rows(make_labels(train=["t"], val=["b", "a"]), NO_SPLIT)[
+        "img_name"
+    ].tolist() == [
         "b",
         "a",
     ]
 
 
-def test_with_neither_the_error_names_the_settings():
-    with pytest.raises(SubmissionError, match=r"set data\.test_labels"):
-        submission_rows(make_labels(train=["t"]))
+def test_with_neither_the_split_off_validation_is_covered():
+    split_off = make_labels(train=["a", "b", "c"]).iloc[[2, 0]]
+    assert submission_rows(make_labels(train=["a", "b", "c"]), split_off)["img_name"].tolist() == [
+        "a",
+        "c",
+    ]
 
 
 @pytest.fixture
@@ -62,7 +70,7 @@ def labels(tmp_path, make_picture):
 
 
 def test_every_row_is_scored_in_its_order(make_detector, labels, tmp_path):
-    rows = submission_rows(labels)
+    rows = submission_rows(labels, NO_SPLIT)
     made = score_rows(make_detector(), rows, tmp_path, unreadable_score=None, **READING)
     assert list(made.columns) == ["img_name", "y_pred"]
     assert made["img_name"].tolist() == ["b.png", "c.png", "a.png"]
@@ -81,7 +89,7 @@ def test_an_unreadable_image_gets_the_score_that_was_set(
     (tmp_path / "testset" / "c.png").write_bytes(b"")
     made = score_rows(
         make_detector(),
-        submission_rows(labels),
+        submission_rows(labels, NO_SPLIT),
         tmp_path,
         unreadable_score=unreadable_score,
         **READING,
@@ -99,7 +107,11 @@ def test_an_unreadable_image_without_a_score_is_an_error(make_detector, labels, 
     )
     with pytest.raises(SubmissionError, match=message):
         score_rows(
-            make_detector(), submission_rows(labels), tmp_path, unreadable_score=None, **READING
+            make_detector(),
+            submission_rows(labels, NO_SPLIT),
+            tmp_path,
+            unreadable_score=None,
+            **READING,
         )
 
 

@@ -207,3 +207,18 @@ def test_weights_of_another_architecture_are_found_when_the_network_is_built(fol
     edit_meta(folder, architecture="test_vit")
     with pytest.raises(DetectorError, match="do not fit test_vit"):
         read_detector(folder).build_network()
+
+
+def test_identity_follows_from_what_scores_follow_from(make_detector):
+    detector = make_detector()
+    same = replace(detector, metrics=None, operating_points=None, epoch=9, weights={
+        name: value.clone() for name, value in reversed(detector.weights.items())
+    })  # fmt: skip
+    assert same.identity() == detector.identity()
+    weights = detector.weights | {"fc.bias": detector.weights["fc.bias"] + 1e-6}
+    others = (
+        replace(detector, weights=weights),
+        replace(detector, preprocessing=replace(detector.preprocessing, image_size=48)),
+        replace(detector, options={"drop_rate": 0.1}),
+    )
+    assert len({detector.identity(), *(other.identity() for other in others)}) == 4

@@ -78,6 +78,24 @@ def test_random_weights_follow_from_the_seed():
     assert not torch.equal(weights[0], weights[2])
 
 
+@pytest.mark.parametrize(
+    "backbone",
+    ["test_resnet", "test_convnext", "mobilenetv1_100", "deit_tiny_distilled_patch16_224"],
+)
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_new_head_starts_undecided_so_that_trained_weights_are_not_lost(
+    tmp_path, backbone, from_file
+):
+    torch.manual_seed(0)
+    weights = None
+    if from_file:
+        weights = tmp_path / "weights.safetensors"
+        save_file(timm.create_model(backbone, num_classes=10).state_dict(), weights)
+    network = build_network(model(backbone, weights=weights), 64).train()
+    spread = (network(IMAGES) - network(IMAGES).mean()).abs().max()
+    assert spread < 1.0  # of the logits; mobilenetv1_100 as timm draws its head: above 10
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_a_local_file_gives_every_weight_but_the_head(tmp_path, trained, suffix):
     path = tmp_path / f"weights{suffix}"

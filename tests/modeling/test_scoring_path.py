@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from face_forgery.modeling.scoring import (
+    _warn_of_cpu,
     pick_device,
     resolve_precision,
     score_batches,
@@ -38,6 +39,12 @@ def test_a_score_is_the_softmax_of_the_second_logit(images):
     np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
 
 
+def test_far_margins_stay_apart():
+    margins = torch.tensor([[0.0, 20.0], [0.0, 25.0], [0.0, 30.0]])
+    scores = score_images(nn.Flatten(), margins, CPU)
+    assert scores[0] < scores[1] < scores[2] < 1.0  # in float32 all three are 1
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_scoring_happens_in_eval_mode_and_leaves_the_mode_as_it_was(images, training):
     network = Redness().train(training)
@@ -59,11 +66,12 @@ def test_batches_are_scored_in_order_whatever_their_size(images):
     assert score_batches(Redness(), [], CPU).shape == (0,)
 
 
-def test_without_a_gpu_a_warning_says_what_it_costs(monkeypatch, caplog):
+def test_without_a_gpu_one_warning_says_what_it_costs(monkeypatch, caplog):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    _warn_of_cpu.cache_clear()
     with caplog.at_level(logging.WARNING):
-        assert pick_device() == CPU
-    assert "20 to 50 times slower" in caplog.text
+        assert pick_device() == pick_device() == CPU
+    assert caplog.text.count("20 to 50 times slower") == 1
 
 
 @pytest.mark.parametrize(("amx", "expected"), [(True, torch.bfloat16), (False, torch.float32)])

@@ -34,6 +34,7 @@ def make_manifest(**given):
         "height": 40,
         "format": "JPEG",
         "num_bytes": range(1000, 2200, 100),
+        "jpeg_quality": 90,
         "sha256": [f"{number:064x}" for number in range(12)],
     }
     return pd.DataFrame(values | given).astype(MANIFEST_COLUMNS)

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from face_forgery.data.jpeg_quality import estimate_jpeg_quality
+
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -70,12 +72,14 @@ class ReducedImage:
         width: Pixels of the original, upright.
         height: Pixels of the original, upright.
         format: As Pillow names it: JPEG, PNG, WEBP, ...
+        jpeg_quality: 1 to 100, as `estimate_jpeg_quality` gives it; ``None`` for other formats.
     """
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
     format: str
+    jpeg_quality: int | None
 
 
 def read_reduced(path: Path, *, side: int) -> ReducedImage:
@@ -157,8 +161,9 @@ def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
-            size, name = image.size, str(image.format)
-            if side is not None:
+            size, name, quality = image.size, str(image.format), None
+            if side is not None:  # an inspection, not a training step: there every step counts
+                quality = _jpeg_quality(image)
                 image.draft(None, (side, side))
             image.load()
             upright = _UPRIGHT.get(_orientation(image))
@@ -166,7 +171,7 @@ def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
             if upright in _SIDEWAYS:
                 size = size[::-1]
             pixels = np.array(rgb if upright is None else rgb.transpose(upright))
-            return ReducedImage(pixels, *size, format=name)
+            return ReducedImage(pixels, *size, format=name, jpeg_quality=quality)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -184,6 +189,11 @@ def _check_size(image: Image.Image) -> None:
             f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
             status="too_large",
         )
+
+
+def _jpeg_quality(image: Image.Image) -> int | None:
+    tables = getattr(image, "quantization", None)  # of JPEG and MPO alone
+    return estimate_jpeg_quality(tables[min(tables)]) if tables else None
 
 
 def _orientation(image: Image.Image) -> int:

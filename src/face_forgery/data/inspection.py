@@ -33,6 +33,7 @@ class ImageFacts(NamedTuple):
     height: int | None
     format: str | None
     num_bytes: int | None
+    jpeg_quality: int | None
     sha256: str | None
     status: str
     detail: str
@@ -87,8 +88,10 @@ def inspect_image(path: Path) -> ImageFacts:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             num_bytes = file.tell()
     except ImageError as error:
-        return ImageFacts(None, None, None, None, None, error.status, error.detail)
-    return ImageFacts(image.width, image.height, image.format, num_bytes, digest, OK, "")
+        return _unusable(error.status, error.detail)
+    return ImageFacts(
+        image.width, image.height, image.format, num_bytes, image.jpeg_quality, digest, OK, ""
+    )
 
 
 def list_unusable(facts: pd.DataFrame) -> pd.DataFrame:
@@ -109,8 +112,12 @@ def _home(root: Path, subset: str, folder: str) -> str:
 
 def _inspect(path: Path, home: str) -> ImageFacts:
     if not _lies_in(path, home):
-        return ImageFacts(None, None, None, None, None, _OUTSIDE, "")
+        return _unusable(_OUTSIDE, "")
     return inspect_image(path)
+
+
+def _unusable(status: str, detail: str) -> ImageFacts:
+    return ImageFacts(None, None, None, None, None, None, status, detail)
 
 
 def _lies_in(path: Path, home: str) -> bool:

@@ -24,11 +24,13 @@ FACT_COLUMNS = {
     "height": "Int64",
     "format": "string",  # as Pillow names it: JPEG, PNG, WEBP, ...
     "num_bytes": "Int64",
+    "jpeg_quality": "Int64",  # 1 to 100, from the quantization table; missing for other formats
     "sha256": "string",  # of the file
 }
 MANIFEST_COLUMNS = LABEL_COLUMNS | FACT_COLUMNS
 KEY = ["subset", "row"]
 
+_MAY_BE_MISSING = ["target", "jpeg_quality"]
 _EXAMPLES_SHOWN = 3
 
 
@@ -54,7 +56,8 @@ def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS`` in their order and types, one row an image:
-            no missing value but ``target`` of ``test`` rows, no image twice within a subset.
+            no missing value but ``target`` of ``test`` rows and ``jpeg_quality`` of what is no
+            JPEG, no image twice within a subset.
 
     Raises:
         ManifestError: On the first broken rule, naming up to three rows.
@@ -66,7 +69,7 @@ def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
             manifest["target"].isin([REAL, FAKE])
             | (manifest["target"].isna() & (manifest["subset"] == "test"))
         ),
-        "a value is missing": manifest.drop(columns="target").isna().any(axis=1),
+        "a value is missing": manifest.drop(columns=_MAY_BE_MISSING).isna().any(axis=1),
         "a row is there twice": manifest.duplicated(KEY, keep=False),
         "an image is there twice in one subset": manifest.duplicated(
             ["subset", "path"], keep=False

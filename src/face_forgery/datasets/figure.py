@@ -13,7 +13,7 @@ from face_forgery.datasets.atomic import replacing
 _DPI = 150
 
 
-class FigureDataset(AbstractDataset[Figure, bytes]):
+class FigureDataset(AbstractDataset[Figure, bytes | None]):
     """A matplotlib figure goes in, the encoded PNG comes out.
 
     The report embeds figures, and nobody can turn a PNG back into a figure: hence the asymmetry.
@@ -24,17 +24,31 @@ class FigureDataset(AbstractDataset[Figure, bytes]):
         roc_figure:
           type: face_forgery.datasets.figure.FigureDataset
           filepath: data/08_reporting/roc.png
+
+    Args:
+        filepath: Relative to the project.
+        dpi: Pixels an inch.
+        optional: Load None where there is no file: for what another pipeline may have drawn.
+        metadata: For Kedro-Viz and the tracking hook.
     """
 
     def __init__(
-        self, *, filepath: str, dpi: int = _DPI, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        dpi: int = _DPI,
+        optional: bool = False,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
         self._dpi = dpi
+        self._optional = optional
         self.metadata = metadata
 
-    def load(self) -> bytes:
+    def load(self) -> bytes | None:
         """Return the PNG as it lies on disk."""
+        if self._optional and not self._filepath.exists():
+            return None
         return self._filepath.read_bytes()
 
     def save(self, data: Figure) -> None:
@@ -44,10 +58,10 @@ class FigureDataset(AbstractDataset[Figure, bytes]):
 
     def preview(self) -> ImagePreview:
         """Show the picture in Kedro-Viz."""
-        return ImagePreview(base64.b64encode(self.load()).decode("ascii"))
+        return ImagePreview(base64.b64encode(self.load() or b"").decode("ascii"))
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._optional or self._filepath.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "dpi": self._dpi}
+        return {"filepath": str(self._filepath), "dpi": self._dpi, "optional": self._optional}

@@ -23,14 +23,24 @@ class AtomicJSONDataset(AbstractDataset[Any, Any]):
           type: face_forgery.datasets.json_file.AtomicJSONDataset
           filepath: data/08_reporting/metrics.json
           metadata: {kedro-viz: {layer: reporting}}
+
+    Args:
+        filepath: Relative to the project.
+        optional: Load None where there is no file: for what another pipeline may have measured.
+        metadata: For Kedro-Viz and the tracking hook.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None
+    ) -> None:
         self._filepath = Path(filepath)
+        self._optional = optional
         self.metadata = metadata
 
     def load(self) -> Any:
         """Return what was saved; a file that is no JSON is an error that names the place."""
+        if self._optional and not self._filepath.exists():
+            return None
         text = self._filepath.read_text(encoding="utf-8")
         try:
             return json.loads(text)
@@ -61,10 +71,10 @@ class AtomicJSONDataset(AbstractDataset[Any, Any]):
         return JSONPreview(json.dumps(self.load(), ensure_ascii=False))
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._optional or self._filepath.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": str(self._filepath), "optional": self._optional}
 
 
 def _non_finite_names(value: Any, name: str) -> Iterator[str]:

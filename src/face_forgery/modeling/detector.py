@@ -1,5 +1,7 @@
 """The detector: everything that scoring a picture needs, as one value. Importing this is cheap."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +71,22 @@ class Detector:
     training: dict[str, Any] = field(repr=False)
     metrics: dict[str, Any] | None = field(default=None, repr=False)
     operating_points: OperatingPoints | None = None
+
+    def identity(self) -> str:
+        """Return 16 hexadecimal digits that follow from what scores follow from.
+
+        Equal for the same weights, architecture, options and preprocessing, whatever was measured
+        since: what says whether a result on disk is about this detector.
+        """
+        import torch
+
+        options = json.dumps(self.options, sort_keys=True, default=str)
+        described = f"{self.architecture} {options} {self.preprocessing}"
+        digest = hashlib.sha256(described.encode())
+        for name, value in sorted(self.weights.items()):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()[:16]
 
     def build_network(self) -> "DetectorNetwork":
         """Return the network with these weights, in evaluation mode, on the CPU.

@@ -15,6 +15,7 @@ from face_forgery.params import ModelParams
 logger = logging.getLogger(__name__)
 
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
+_HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
 
 
@@ -79,6 +80,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
         backbone = _from_file(model, image_size, Path(model.weights))
     else:
         backbone = _create(model.backbone, model.options, image_size)
+        _start_head_near_zero(backbone)
     return DetectorNetwork(backbone, *normalization_of(model.backbone))
 
 
@@ -130,7 +132,7 @@ def _size_option(name: str, options: Mapping[str, Any], image_size: int) -> dict
 
 def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
     try:
-        return _create(model.backbone, model.options, image_size, pretrained=True)
+        backbone = _create(model.backbone, model.options, image_size, pretrained=True)
     except BackboneError:
         raise
     except Exception as error:  # the hub client, urllib, ssl and timm each raise their own
@@ -140,11 +142,15 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
             "--params model.pretrained=false,model.weights=FILE.safetensors, or start from random "
             "weights, --params model.pretrained=false"
         ) from error
+    if timm.get_pretrained_cfg_value(model.backbone, "num_classes") != NUM_CLASSES:
+        _start_head_near_zero(backbone)
+    return backbone
 
 
 def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
     weights = _read_weights(path)
     blank = _create(model.backbone, model.options, image_size)
+    _start_head_near_zero(blank)
     _replace_other_head(weights, model.backbone, blank)
     loading = {"state_dict": weights, "num_classes": NUM_CLASSES, "label_offset": 0}
     try:
@@ -157,6 +163,22 @@ def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
             f"model.weights={str(path)!r} does not fit model.backbone={model.backbone!r} with "
             f"model.options={model.options}: {_differences(weights, blank) or _first_line(error)}"
         ) from error
+
+
+def _start_head_near_zero(backbone: Any) -> None:
+    """Draw the head anew, so small that the first gradients are not those of a wild guess.
+
+    Some of timm's families draw it from a spread that falls with the number of classes: with two
+    of them the first logits are about 10 apart, the first loss above 4, and the trained weights
+    below are lost before the head has recovered.
+    """
+    heads = backbone.get_classifier()
+    for head in heads if isinstance(heads, tuple) else (heads,):
+        for layer in head.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.normal_(layer.weight, std=_HEAD_STD)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

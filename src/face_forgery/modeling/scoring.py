@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -13,15 +14,20 @@ logger = logging.getLogger(__name__)
 
 
 def pick_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU with a warning that says what it costs."""
+    """Return the GPU if there is one, else the CPU; the first time with a warning of its cost."""
     if torch.cuda.is_available():
         return torch.device("cuda")
+    _warn_of_cpu()
+    return torch.device("cpu")
+
+
+@cache
+def _warn_of_cpu() -> None:
     logger.warning(
         "No CUDA device was found: computing on the CPU with %d thread(s), "
         "about 20 to 50 times slower than on a GPU.",
         torch.get_num_threads(),
     )
-    return torch.device("cpu")
 
 
 def resolve_precision(
@@ -56,18 +62,19 @@ def score_images(network: nn.Module, images: Tensor, device: torch.device) -> ND
         device: Where the network is.
 
     Returns:
-        ``(B,)`` in [0, 1], 1 = fake: ``softmax(logits)[:, 1]``, computed in float32 whatever the
-        precision of training was.
+        ``(B,)`` in [0, 1], 1 = fake: ``softmax(logits)[:, 1]``. The network runs in float32
+        whatever the precision of training was; the softmax in float64, because in float32 every
+        margin above 17 would become the same score of 1.
     """
     was_training = network.training
     network.eval()
     try:
         with torch.inference_mode():
             logits = network(images.to(device, non_blocking=True))
-            probabilities = torch.softmax(logits.float(), dim=1)[:, 1]
+            probabilities = torch.softmax(logits.double(), dim=1)[:, 1]
     finally:
         network.train(was_training)
-    scores: NDArray[np.float64] = probabilities.double().cpu().numpy()
+    scores: NDArray[np.float64] = probabilities.cpu().numpy()
     return scores
 
 

@@ -18,6 +18,7 @@ from face_forgery.data.images import ImageError
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import EvaluationParams, ScoringParams
+from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
 
 EVALUATION = EvaluationParams(
@@ -81,6 +82,7 @@ def val_manifest(data):
                 "height": 40,
                 "format": "PNG",
                 "num_bytes": 1,
+                "jpeg_quality": None,
                 "sha256": str(n),
             }
         )
@@ -112,7 +114,7 @@ def run_folders(detector, val_manifest, data, tmp_path_factory):
         catalog["data_report"] = {"subsets": {}}
         catalog["training_figure"] = b"\x89PNG training"
         catalog["data_figure"] = b"\x89PNG data"
-        SequentialRunner().run(create_pipeline(), catalog)
+        SequentialRunner().run(create_pipeline() + report.create_pipeline(), catalog)
         folders.append(folder / "data")
     return folders
 
@@ -126,7 +128,7 @@ def test_scores_stand_beside_the_labels_in_the_order_of_the_manifest(
 ):
     assert list(val_scores.columns) == [
         *("img_name", "path", "target", "y_pred", "group", "kind", "source"),
-        *("width", "height", "format"),
+        *("width", "height", "format", "jpeg_quality"),
     ]
     assert val_scores["path"].tolist() == val_manifest["path"].tolist()
     assert val_scores["y_pred"].between(0, 1).all()

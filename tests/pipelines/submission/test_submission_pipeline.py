@@ -39,6 +39,7 @@ def catalog(tmp_path, make_detector, label_table):
         }
     )
     filled["detector"], filled["label_table"] = make_detector(operating_points=None), label_table
+    filled["val_manifest"] = label_table[:0]
     filled["params:data"] = DataParams(
         root=str(tmp_path),
         train_labels="t.txt",
@@ -70,4 +71,4 @@ def test_the_submission_is_written_checked_and_summarized(catalog, tmp_path):
 def test_a_submission_of_other_rows_is_refused(label_table):
     submission = pd.DataFrame({"img_name": ["t.png"], "y_pred": [0.5]})
     with pytest.raises(SubmissionError, match="1 rows, the label file has 4"):
-        validate_submission(submission, label_table)
+        validate_submission(submission, label_table, label_table[:0])

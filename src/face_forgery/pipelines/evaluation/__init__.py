@@ -1,4 +1,4 @@
-"""Detector + val_manifest -> scores, metrics, figures, report."""
+"""Detector + val_manifest -> scores, metrics, figures."""
 
 from .pipeline import create_pipeline
 

@@ -16,7 +16,7 @@ from face_forgery.params import DataParams, EvaluationParams, ScoringParams
 logger = logging.getLogger(__name__)
 
 _LABELS = ["img_name", "path", "target", "y_pred", "group", "kind", "source"]
-_FACTS = ["width", "height", "format"]
+_FACTS = ["width", "height", "format", "jpeg_quality"]
 
 
 def score_validation(
@@ -133,37 +133,6 @@ def certify_detector(
     """Give the detector what was measured, so that its scores can become verdicts."""
     return replace(
         trained_detector, metrics=metrics, operating_points=OperatingPoints(**operating_points)
-    )
-
-
-def write_report(
-    *,
-    metrics: dict[str, Any],
-    operating_points: dict[str, Any],
-    breakdown: dict[str, Any],
-    mistakes: pd.DataFrame,
-    data_report: dict[str, Any],
-    detector: Detector,
-    code_version: dict[str, Any],
-    **figures: bytes,
-) -> str:
-    """Write everything that was measured into one page for people."""
-    from face_forgery.reporting.report import render_report
-
-    return render_report(
-        metrics=metrics,
-        operating_points=operating_points,
-        breakdown=breakdown,
-        mistakes=mistakes,
-        data_report=data_report,
-        detector={
-            "architecture": detector.architecture,
-            "input": f"{detector.preprocessing.image_size} pixels",
-            "chosen epoch": detector.epoch,
-            "data fingerprint": detector.data_fingerprint,
-        },
-        code_version=code_version,
-        figures=figures,
     )
 
 

@@ -1,24 +1,8 @@
-"""Detector + val_manifest -> scores, metrics, figures, report."""
+"""Detector + val_manifest -> scores, metrics, figures."""
 
 from kedro.pipeline import Node, Pipeline
 
 from . import nodes
-
-_REPORT_INPUTS = (
-    "metrics",
-    "operating_points",
-    "breakdown",
-    "mistakes",
-    "data_report",
-    "detector",
-    "code_version",
-    "roc_figure",
-    "score_figure",
-    "confusion_figure",
-    "mistakes_figure",
-    "training_figure",
-    "data_figure",
-)
 
 
 def create_pipeline() -> Pipeline:
@@ -58,11 +42,11 @@ def create_pipeline() -> Pipeline:
                 ),
             ]
         )
-        + _create_report()
+        + _create_figures()
     )
 
 
-def _create_report() -> Pipeline:
+def _create_figures() -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -94,12 +78,6 @@ def _create_report() -> Pipeline:
                 inputs=["mistakes", "params:data"],
                 outputs="mistakes_figure",
                 name="plot_mistakes",
-            ),
-            Node(
-                nodes.write_report,
-                inputs={name: name for name in _REPORT_INPUTS},
-                outputs="report",
-                name="write_report",
             ),
         ]
     )

@@ -16,8 +16,10 @@ from face_forgery.params import DataParams, ScoringParams, SubmissionParams
 
 
 def score_submission(
+    *,
     detector: Detector,
     label_table: pd.DataFrame,
+    val_manifest: pd.DataFrame,
     data: DataParams,
     scoring: ScoringParams,
     submission: SubmissionParams,
@@ -25,7 +27,7 @@ def score_submission(
     """Score the test images, or those of validation where there is no test set."""
     return score_rows(
         detector,
-        submission_rows(label_table),
+        submission_rows(label_table, val_manifest),
         Path(data.root),
         unreadable_score=submission.unreadable_score,
         batch_size=scoring.batch_size,
@@ -33,7 +35,9 @@ def score_submission(
     )
 
 
-def validate_submission(submission: pd.DataFrame, label_table: pd.DataFrame) -> dict[str, Any]:
+def validate_submission(
+    submission: pd.DataFrame, label_table: pd.DataFrame, val_manifest: pd.DataFrame
+) -> dict[str, Any]:
     """Check the submission as it was written against the label file."""
-    expected = submission_rows(label_table)["img_name"]
+    expected = submission_rows(label_table, val_manifest)["img_name"]
     return summarize_submission(check_submission(submission, expected))

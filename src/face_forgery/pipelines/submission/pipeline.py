@@ -11,19 +11,20 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 score_submission,
-                inputs=[
-                    "detector",
-                    "label_table",
-                    "params:data",
-                    "params:scoring",
-                    "params:submission",
-                ],
+                inputs={
+                    "detector": "detector",
+                    "label_table": "label_table",
+                    "val_manifest": "val_manifest",
+                    "data": "params:data",
+                    "scoring": "params:scoring",
+                    "submission": "params:submission",
+                },
                 outputs="submission",
                 name="score_submission",
             ),
             Node(
                 validate_submission,
-                inputs=["submission", "label_table"],
+                inputs=["submission", "label_table", "val_manifest"],
                 outputs="submission_check",
                 name="validate_submission",
             ),

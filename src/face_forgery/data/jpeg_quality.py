@@ -1,0 +1,52 @@
+"""How strongly a JPEG was compressed, read off its header."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Source: ITU-T T.81, table K.1 (luminance), row by row.
+_LUMINANCE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+).ravel()
+
+
+def estimate_jpeg_quality(luminance: Sequence[int]) -> int:
+    """Return the quality, 1 to 100, whose table in libjpeg is nearest to the one given.
+
+    Exact for files of libjpeg, libjpeg-turbo and Pillow with their own tables; for cameras and
+    editors with tables of their own, the libjpeg quality that loses about as much.
+
+    Args:
+        luminance: The 64 steps of the quantization table of the first component, row by row.
+
+    Raises:
+        ValueError: If there are not 64 steps.
+
+    Example:
+        >>> estimate_jpeg_quality(_tables()[75 - 1])
+        75
+    """
+    steps = np.asarray(luminance, dtype=np.int64)
+    if steps.shape != (64,):
+        raise ValueError(f"a quantization table has 64 steps, this one {steps.size}")
+    return int(np.abs(_tables() - steps).sum(axis=1).argmin()) + 1
+
+
+@cache
+def _tables() -> NDArray[np.int64]:
+    """``(100, 64)``: libjpeg's table for the qualities 1 to 100."""
+    quality = np.arange(1, 101)[:, None]
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    tables: NDArray[np.int64] = np.clip((_LUMINANCE * scale + 50) // 100, 1, 255)
+    return tables

@@ -1,0 +1,38 @@
+"""Nodes of the report."""
+
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.modeling.detector import Detector
+
+
+def write_report(
+    *,
+    metrics: dict[str, Any],
+    operating_points: dict[str, Any],
+    breakdown: dict[str, Any],
+    mistakes: pd.DataFrame,
+    data_report: dict[str, Any],
+    detector: Detector,
+    code_version: dict[str, Any],
+    **figures: bytes,
+) -> str:
+    """Write everything that was measured into one page for people."""
+    from face_forgery.reporting.report import render_report
+
+    return render_report(
+        metrics=metrics,
+        operating_points=operating_points,
+        breakdown=breakdown,
+        mistakes=mistakes,
+        data_report=data_report,
+        detector={
+            "architecture": detector.architecture,
+            "input": f"{detector.preprocessing.image_size} pixels",
+            "chosen epoch": detector.epoch,
+            "data fingerprint": detector.data_fingerprint,
+        },
+        code_version=code_version,
+        figures=figures,
+    )

@@ -1,0 +1,35 @@
+"""Everything that was measured -> one page for people."""
+
+from kedro.pipeline import Node, Pipeline
+
+from . import nodes
+
+_REPORT_INPUTS = (
+    "metrics",
+    "operating_points",
+    "breakdown",
+    "mistakes",
+    "data_report",
+    "detector",
+    "code_version",
+    "roc_figure",
+    "score_figure",
+    "confusion_figure",
+    "mistakes_figure",
+    "training_figure",
+    "data_figure",
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Write the report; what has not been measured yet is left out of it, and says so."""
+    return Pipeline(
+        [
+            Node(
+                nodes.write_report,
+                inputs={name: name for name in _REPORT_INPUTS},
+                outputs="report",
+                name="write_report",
+            ),
+        ]
+    )
