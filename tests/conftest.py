@@ -10,19 +10,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing
+from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
 
 POINTS = OperatingPoints(
     real_threshold=0.3,
     fake_threshold=0.6,
     target_fpr=0.01,
     target_fnr=0.01,
-    fpr=0.0,
-    tpr=0.9,
-    fnr=0.0,
-    unsure_share=0.1,
+    promised_fpr=0.0099,
+    promised_fnr=0.0099,
+    num_real_chosen_on=150,
+    num_fake_chosen_on=150,
+    is_verified=True,
     num_real=150,
     num_fake=150,
+    fpr=Share(0.0, 0.0, 0.025),
+    tpr=Share(0.9, 0.84, 0.94),
+    fnr=Share(0.0, 0.0, 0.025),
+    unsure_real=Share(0.1, 0.06, 0.16),
+    unsure_fake=Share(0.1, 0.06, 0.16),
+    coverage=Share(1.0, 0.987, 1.0),
 )
 
 

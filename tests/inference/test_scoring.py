@@ -41,11 +41,11 @@ def test_batches_and_workers_do_not_change_a_score(
     make_detector, folder, manifest, batch_size, num_workers
 ):
     reference = score_manifest(make_detector(), manifest, folder, batch_size=13, num_workers=0)
-    scores = score_manifest(
+    scored = score_manifest(
         make_detector(), manifest, folder, batch_size=batch_size, num_workers=num_workers
     )
-    assert np.abs(scores - reference).max() < 1e-6
-    assert reference.std() > 0.01  # otherwise a mix-up of pictures would not show
+    assert np.abs(scored.scores - reference.scores).max() < 1e-6
+    assert reference.scores.std() > 0.01  # otherwise a mix-up of pictures would not show
 
 
 def test_a_score_is_the_softmax_of_the_fake_logit(make_detector, folder, manifest):
@@ -64,7 +64,7 @@ def test_a_score_is_the_softmax_of_the_fake_logit(make_detector, folder, manifes
         with torch.inference_mode():
             real, fake = backbone(((small / 255 - mean) / std).double())[0].tolist()
         expected.append(1 / (1 + np.exp(real - fake)))
-    scores = score_manifest(detector, manifest, folder, **READING)
+    scores = score_manifest(detector, manifest, folder, **READING).scores
     assert np.abs(scores - expected).max() < 0.02  # uint8 rounding of the resized picture
 
 
@@ -76,7 +76,8 @@ def test_a_manifest_with_a_bad_image_is_an_error_that_names_it(make_detector, fo
 
 
 def test_an_empty_manifest_has_no_scores(make_detector, folder, manifest):
-    assert score_manifest(make_detector(), manifest.head(0), folder, **READING).shape == (0,)
+    scored = score_manifest(make_detector(), manifest.head(0), folder, **READING)
+    assert scored.scores.shape == (0,)
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
@@ -131,7 +132,7 @@ def test_verdicts_follow_the_operating_points(make_detector, folder, manifest):
     from dataclasses import replace
 
     detector = make_detector()
-    scores = score_manifest(detector, manifest, folder, **READING)
+    scores = score_manifest(detector, manifest, folder, **READING).scores
     low, high = np.quantile(scores, [0.3, 0.7])
     points = replace(detector.operating_points, real_threshold=low, fake_threshold=high)
     detector = replace(detector, operating_points=points)

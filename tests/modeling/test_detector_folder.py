@@ -174,9 +174,9 @@ def test_a_pickle_in_place_of_the_weights_is_refused_and_not_executed(folder, tm
         ("{", "meta.json: not JSON"),
         ("[1]", "meta.json: not a description of a detector"),
         ('{"name": "x"}', "meta.json: not a description of a detector"),
-        ('{"format": 2}', "format 2 is unknown, this version of face_forgery reads format 1"),
+        ('{"format": 1}', "format 1 is unknown, this version of face_forgery reads format 2"),
         ('{"format": "1"}', "format '1' is unknown"),
-        ('{"format": 1}', r"meta.json: 10 fault\(s\): architecture: Field required"),
+        ('{"format": 2}', r"meta.json: 11 fault\(s\): architecture: Field required"),
         (b"\xff\xfe", "meta.json: not JSON"),
     ],
 )

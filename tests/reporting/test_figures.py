@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from face_forgery.reporting.calibration_figure import draw_calibration
 from face_forgery.reporting.figures import draw_confusion, draw_roc, draw_scores
 from face_forgery.reporting.mistakes import DRAWN, draw_mistakes, find_worst
 from face_forgery.reporting.style import FAKE_COLOR
@@ -29,6 +30,7 @@ def draw_all(judged):
         "roc": draw_roc(judged["roc_curve"], judged["metrics"], judged["operating_points"]),
         "scores": draw_scores(scores, targets, judged["operating_points"]),
         "confusion": draw_confusion(targets, judged["verdicts"]),
+        "calibration": draw_calibration(judged["calibration"]),
         "mistakes": draw_mistakes(judged["mistakes"], read_gray),
     }
 
@@ -59,17 +61,18 @@ def test_roc_shades_what_the_real_images_cannot_resolve(make_judged):
 
 def test_roc_draws_the_curve_and_marks_the_operating_point(make_judged):
     judged = make_judged()
+    judged["operating_points"] |= {"fpr": {"value": 0.04}}
     axes = draw_all(judged)["roc"].axes[0]
     assert step_line(axes).get_ydata().tolist() == judged["roc_curve"]["tpr"].tolist()
     marker = next(line for line in axes.lines if line.get_marker() == "o")
     points = judged["operating_points"]
-    assert marker.get_xydata().tolist() == [[points["fpr"], points["tpr"]]]
+    assert marker.get_xydata().tolist() == [[points["fpr"]["value"], points["tpr"]["value"]]]
     assert f"AUC {judged['metrics']['auc']['value']:.3f}" in axes.get_title(loc="left")
 
 
 def test_roc_marks_a_threshold_without_false_alarms_at_the_left_end(make_judged):
     judged = make_judged()
-    judged["operating_points"] |= {"fpr": 0.0}
+    judged["operating_points"] |= {"fpr": {"value": 0.0}}
     axes = draw_all(judged)["roc"].axes[0]
     marker = next(line for line in axes.lines if line.get_marker() == "o")
     assert marker.get_xdata()[0] == axes.get_xlim()[0]
@@ -157,7 +160,7 @@ def test_a_class_of_one_image_leaves_the_other_places_empty(make_judged):
     assert sum(bool(axes.images) for axes in figure.axes) == 2
 
 
-@pytest.mark.parametrize("name", ["roc", "scores", "confusion", "mistakes"])
+@pytest.mark.parametrize("name", ["roc", "scores", "confusion", "calibration", "mistakes"])
 def test_figures_draw_the_same_png_twice_without_changing_their_inputs(make_judged, name):
     judged = make_judged()
     before = {key: value.copy() for key, value in judged.items()}
@@ -182,3 +185,16 @@ def test_wrong_and_right_cells_differ_in_color():
     colors = [cell.get_facecolor()[:3] for cell in cells]
     assert colors[0] == colors[5] != colors[2] == colors[3]
     assert colors[2] == pytest.approx([int(FAKE_COLOR[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def test_reliability_is_drawn_before_and_after_with_its_counts(make_judged):
+    calibration = make_judged()["calibration"]
+    figure = draw_calibration(calibration)
+    for column, state in enumerate(("before", "after")):
+        diagram, counts = figure.axes[column], figure.axes[2 + column]
+        shares = [row["share"] for row in calibration[state]["bins"]]
+        lines = [line.get_ydata().tolist() for line in diagram.get_lines()]
+        assert shares in lines
+        assert [bar.get_height() for bar in counts.patches] == [
+            row["count"] for row in calibration[state]["bins"]
+        ]

@@ -51,6 +51,7 @@ def make_report(make_judged):
         values = {
             "metrics": judged["metrics"],
             "operating_points": judged["operating_points"],
+            "calibration": judged["calibration"],
             "breakdown": judged["breakdown"],
             "mistakes": judged["mistakes"],
             "data_report": {
@@ -153,14 +154,20 @@ def test_a_missing_figure_is_an_error_that_says_which_are_needed(make_report):
 def test_limits_of_the_thresholds_are_on_the_page(make_report, make_judged):
     judged = make_judged(20)
     text = Page(make_report(judged=judged)).text
-    assert "10 real images cannot show a false-positive rate of 0.05" in text
+    assert "5 real images cannot promise a false-positive rate of 0.05" in text
 
 
-def test_a_verdict_counts_pictures():
-    points = {"num_real": 150, "num_fake": 100, "fpr": 1 / 150, "tpr": 0.9, "fnr": 0.02}
-    assert describe_decisions(points | {"unsure_share": 0.04}) == (
-        "Of 150 real pictures 1 is called fake; of 100 forgeries 90 are called fake and 2 are "
-        "called real; 10 of all 250 pictures are left as unsure."
+def share(value):
+    return {"value": value, "low": value / 2, "high": (1 + value) / 2}
+
+
+def test_a_verdict_counts_pictures(make_judged):
+    points = make_judged()["operating_points"] | {"num_real": 150, "num_fake": 100}
+    points |= {"fpr": share(1 / 150), "tpr": share(0.9), "fnr": share(0.02)}
+    points |= {"unsure_real": share(0.02), "unsure_fake": share(0.07)}
+    assert describe_decisions(points) == (
+        "Of 150 real pictures that the thresholds had not seen, 1 is called fake; of 100 forgeries "
+        "90 are called fake and 2 are called real; 10 of all 250 pictures are left as unsure."
     )
 
 
@@ -173,13 +180,35 @@ def test_a_detector_that_may_be_guessing_is_said_to_be(low, is_doubted):
     assert ("not shown to be better than guessing" in sentence) == is_doubted
 
 
-def test_equal_thresholds_leave_no_unsure_zone():
-    points = {"real_threshold": 0.5, "fake_threshold": 0.5, "target_fpr": 0.01, "target_fnr": 0.02}
-    rule, fake, real = describe_thresholds(points | {"fpr": 0.004, "fnr": 0.0})
+def test_equal_thresholds_leave_no_unsure_zone(make_judged):
+    points = make_judged()["operating_points"] | {"real_threshold": 0.5, "fake_threshold": 0.5}
+    rule, halves = describe_thresholds(points)
     assert "scores 0.5 or more is called fake" in rule
     assert "no unsure zone" in rule
-    assert "at most 1% of the real pictures fake; measured: 0.4%" in fake
-    assert "at most 2% of the forgeries real; measured: 0%" in real
+    assert "measured on the other half" in halves
+    assert (
+        "measured on the same pictures" in describe_thresholds(points | {"is_verified": False})[1]
+    )
+
+
+def test_the_page_shows_what_was_asked_for_promised_and_measured(make_report, make_judged):
+    judged = make_judged()
+    judged["operating_points"] |= {"target_fpr": 0.02, "promised_fpr": 0.0196}
+    judged["operating_points"] |= {"fpr": {"value": 0.0123, "low": 0.00456, "high": 0.0789}}
+    text = Page(make_report(judged=judged)).text
+    for words in ("at most 2%", "at most 1.96%", "1.23%", "0.456% to 7.89%"):
+        assert words in text
+
+
+def test_the_page_shows_calibration_before_and_after(make_report, make_judged):
+    judged = make_judged()
+    calibration = judged["calibration"]
+    calibration["before"]["ece"] = {"value": 0.1357, "low": 0.1, "high": 0.2}
+    calibration["after"]["ece"] = {"value": 0.0246, "low": 0.01, "high": 0.05}
+    calibration["temperature"] = 1.234
+    text = Page(make_report(judged=judged)).text
+    assert "too sure: its logits are divided by 1.23" in text
+    assert "went from 0.136 to 0.025" in text
 
 
 @pytest.mark.parametrize(

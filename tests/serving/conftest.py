@@ -1,9 +1,11 @@
 """A detector with random weights, logged once."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing
+from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.factory import build_blank_network
 
@@ -11,8 +13,9 @@ BACKBONE, SIZE = "test_resnet.r160_in1k", 32
 
 
 @pytest.fixture(scope="session")
-def detector():
+def detector(make_detector):
     torch.manual_seed(0)
+    points = replace(make_detector().operating_points, real_threshold=0.2, fake_threshold=0.8)
     mean = std = (0.5, 0.5, 0.5)
     network = build_blank_network(BACKBONE, {}, SIZE, mean, std)
     return Detector(
@@ -25,7 +28,7 @@ def detector():
         code_version={},
         training={},
         metrics={},
-        operating_points=OperatingPoints(0.2, 0.8, 0.01, 0.01, 0.0, 1.0, 0.0, 0.1, 100, 100),
+        operating_points=points,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from face_forgery.data.images import ImageError, decode_rgb
 from face_forgery.data.pictures import printable
@@ -42,14 +43,20 @@ class Scored:
     """Scores of files, in their order.
 
     Attributes:
-        scores: ``(N,)`` in [0, 1], the probability of forgery; NaN where the status is not ok.
+        margins: ``(N,)``, logit of fake less logit of real; NaN where the status is not ok.
         statuses: ``(N,)`` of ok, missing, unreadable, too_small, too_large.
         details: ``(N,)``, why; empty for ok.
     """
 
-    scores: NDArray[np.float64]
+    margins: NDArray[np.float64]
     statuses: NDArray[np.object_]
     details: NDArray[np.object_]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """``(N,)`` in [0, 1], the probability of forgery; NaN where the status is not ok."""
+        scores: NDArray[np.float64] = expit(self.margins)
+        return scores
 
 
 def score_files(
@@ -80,7 +87,7 @@ def score_files(
 
     statuses: list[str] = []
     details: list[str] = []
-    scores: list[NDArray[np.float64]] = [np.empty(0)]
+    margins: list[NDArray[np.float64]] = [np.empty(0)]
     preprocessing = detector.preprocessing
     batches = read_batches(
         paths,
@@ -95,11 +102,11 @@ def score_files(
     ):
         statuses += batch.statuses
         details += batch.details
-        scores.append(_score(network, batch.images))
+        margins.append(_measure_margins(network, batch.images))
     are_ok = np.array([status == "ok" for status in statuses], dtype=bool)
-    all_scores = np.full(len(paths), np.nan)
-    all_scores[are_ok] = np.concatenate(scores)
-    return Scored(all_scores, np.array(statuses, dtype=object), np.array(details, dtype=object))
+    all_margins = np.full(len(paths), np.nan)
+    all_margins[are_ok] = np.concatenate(margins)
+    return Scored(all_margins, np.array(statuses, dtype=object), np.array(details, dtype=object))
 
 
 def score_manifest(
@@ -109,7 +116,7 @@ def score_manifest(
     *,
     batch_size: int,
     num_workers: int,
-) -> NDArray[np.float64]:
+) -> Scored:
     """Score every image of a manifest; for measuring, where leaving one out would be a lie.
 
     Args:
@@ -120,7 +127,7 @@ def score_manifest(
         num_workers: As ``score_files``.
 
     Returns:
-        ``(N,)`` in [0, 1], the probability of forgery, in the order of the rows.
+        A score for each row, in their order; every status is ok.
 
     Raises:
         ImageError: If an image cannot be read; names the count and up to three.
@@ -135,7 +142,7 @@ def score_manifest(
             "could when the manifest was made; run it again: kedro run --pipeline ingestion",
             status=scored.statuses[bad[0]],
         )
-    return scored.scores
+    return scored
 
 
 def judge(
@@ -227,7 +234,7 @@ def judge_bytes(
             read_picture(partial(decode_rgb, data), transform, min_size=min_size)
             for data in pictures[start : start + _BYTES_BATCH]
         ]
-        scores = _score(network, stack_readings(readings).images)
+        scores = expit(_measure_margins(network, stack_readings(readings).images))
         decided = zip(scores.tolist(), decide(scores, points).tolist(), strict=True)
         for reading in readings:
             score, verdict = next(decided) if reading.status == "ok" else (None, None)
@@ -235,16 +242,16 @@ def judge_bytes(
     return judgements
 
 
-def _score(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:
-    from face_forgery.modeling.scoring import score_images
+def _measure_margins(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:
+    from face_forgery.modeling.scoring import measure_margins
 
     if not len(images):
         return np.empty(0)
-    scores = score_images(network, images, network.mean.device)
-    if not np.isfinite(scores).all():
+    margins = measure_margins(network, images, network.mean.device)
+    if not np.isfinite(margins).all():
         raise DetectorError(
-            f"the network gives no number for {int((~np.isfinite(scores)).sum())} of "
-            f"{len(scores)} pictures: its weights are damaged or not finite; train again: "
+            f"the network gives no number for {int((~np.isfinite(margins)).sum())} of "
+            f"{len(margins)} pictures: its weights are damaged or not finite; train again: "
             "kedro run --pipelines training,evaluation"
         )
-    return scores
+    return margins

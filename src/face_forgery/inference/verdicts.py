@@ -34,11 +34,6 @@ def decide(scores: NDArray[np.float64], points: OperatingPoints) -> NDArray[np.s
 
     Raises:
         ValueError: If a score is NaN.
-
-    Example:
-        >>> points = OperatingPoints(0.2, 0.8, 0.01, 0.01, 0.0, 1.0, 0.0, 0.1, 100, 100)
-        >>> decide(np.array([0.19, 0.2, 0.79, 0.8]), points).tolist()
-        ['real', 'unsure', 'unsure', 'fake']
     """
     if np.isnan(scores).any():
         raise ValueError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN")

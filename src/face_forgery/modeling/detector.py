@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
 
@@ -26,8 +28,17 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A measured share in [0, 1] with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class OperatingPoints:
-    """Where scores become verdicts, and what was measured there on the validation images.
+    """Where scores become verdicts, what that promises, and what was measured there.
 
     ``score >= fake_threshold`` is fake, ``score < real_threshold`` real, between them unsure.
     """
@@ -36,12 +47,28 @@ class OperatingPoints:
     fake_threshold: float
     target_fpr: float  # share of real images that may be called fake
     target_fnr: float  # share of forgeries that may be called real
-    fpr: float  # measured share of real images called fake
-    tpr: float  # measured share of forgeries called fake
-    fnr: float  # measured share of forgeries called real
-    unsure_share: float  # of all images
+    promised_fpr: float  # bound on the expected share, from the images the thresholds come from
+    promised_fnr: float
+    num_real_chosen_on: int
+    num_fake_chosen_on: int
+    is_verified: bool  # the rest was measured on other images than the thresholds come from
     num_real: int
     num_fake: int
+    fpr: Share  # of real images called fake
+    tpr: Share  # of forgeries called fake
+    fnr: Share  # of forgeries called real
+    unsure_real: Share
+    unsure_fake: Share
+    coverage: Share  # of all images not given the wrong verdict
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "OperatingPoints":
+        """Return what ``dataclasses.asdict`` made a mapping of.
+
+        Raises:
+            pydantic.ValidationError: If a field is missing, unknown or of the wrong type.
+        """
+        return TypeAdapter(cls).validate_python(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +85,8 @@ class Detector:
         code_version: Which code and libraries trained it.
         training: The parameters it was trained with, by section.
         metrics: Measured on the validation images; ``None`` before evaluation.
+        temperature: What the logits are divided by, so that scores mean probabilities; 1 before
+            evaluation.
         operating_points: ``None`` before evaluation.
     """
 
@@ -70,18 +99,19 @@ class Detector:
     code_version: dict[str, Any]
     training: dict[str, Any] = field(repr=False)
     metrics: dict[str, Any] | None = field(default=None, repr=False)
+    temperature: float = 1.0
     operating_points: OperatingPoints | None = None
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
 
-        Equal for the same weights, architecture, options and preprocessing, whatever was measured
-        since: what says whether a result on disk is about this detector.
+        Equal for the same weights, architecture, options, preprocessing and temperature, whatever
+        was measured since: what says whether a result on disk is about this detector.
         """
         import torch
 
         options = json.dumps(self.options, sort_keys=True, default=str)
-        described = f"{self.architecture} {options} {self.preprocessing}"
+        described = f"{self.architecture} {options} {self.preprocessing} {self.temperature!r}"
         digest = hashlib.sha256(described.encode())
         for name, value in sorted(self.weights.items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -102,6 +132,7 @@ class Detector:
             self.preprocessing.image_size,
             self.preprocessing.mean,
             self.preprocessing.std,
+            temperature=self.temperature,
         )
         try:
             network.backbone.load_state_dict(self.weights, strict=True)

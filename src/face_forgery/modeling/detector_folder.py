@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
-FORMAT = 1
+FORMAT = 2
 _TRAIN_AGAIN = "train again (kedro run --pipelines training,evaluation) or restore a whole copy"
 
 
@@ -33,13 +33,14 @@ class _Meta(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[1]
+    format: Literal[2]
     architecture: str
     options: dict[str, Any]
     preprocessing: Preprocessing
     epoch: int = Field(ge=0)
     data_fingerprint: str
     code_version: dict[str, Any]
+    temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
     metrics: dict[str, Any] | None
     training: dict[str, Any]

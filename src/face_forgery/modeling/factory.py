@@ -90,6 +90,8 @@ def build_blank_network(
     image_size: int,
     mean: Sequence[float],
     std: Sequence[float],
+    *,
+    temperature: float = 1.0,
 ) -> DetectorNetwork:
     """Return a network whose weights are still to be loaded.
 
@@ -99,12 +101,14 @@ def build_blank_network(
         image_size: Side of the input in pixels.
         mean: Of each channel, on the scale 0 to 1.
         std: Of each channel, on the scale 0 to 1.
+        temperature: What the logits are divided by.
 
     Raises:
         BackboneError: An unknown backbone, or options or a size that it does not take.
     """
     check_backbone(architecture)
-    return DetectorNetwork(_create(architecture, options, image_size), mean, std)
+    backbone = _create(architecture, options, image_size)
+    return DetectorNetwork(backbone, mean, std, temperature)
 
 
 def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:

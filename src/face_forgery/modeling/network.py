@@ -18,13 +18,21 @@ class DetectorNetwork(nn.Module):
         backbone: ``float (B, 3, S, S) -> (B, 2)``.
         mean: Of each channel, on the scale 0 to 1.
         std: Of each channel, on the scale 0 to 1.
+        temperature: What the logits are divided by; 1 in training.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        temperature: float = 1.0,
+    ) -> None:
         super().__init__()
+        self.temperature = temperature
         self.backbone = backbone.to(memory_format=torch.channels_last)
         # Not part of the weights: they come from the preprocessing, wherever it is stored.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -34,4 +42,4 @@ class DetectorNetwork(nn.Module):
         """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)``."""
         pixels = images.to(self.mean.dtype, memory_format=torch.channels_last)
         logits: Tensor = self.backbone((pixels / 255.0 - self.mean) / self.std)
-        return logits
+        return logits / self.temperature

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor, nn
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,10 @@ def _gains_from_bfloat16(device: torch.device) -> bool:
     return torch.cpu._is_amx_tile_supported()  # torch has no public question for this
 
 
-def score_images(network: nn.Module, images: Tensor, device: torch.device) -> NDArray[np.float64]:
-    """Return the probability of forgery of each image.
+def measure_margins(
+    network: nn.Module, images: Tensor, device: torch.device
+) -> NDArray[np.float64]:
+    """Return how far the logit of fake lies above the logit of real.
 
     Args:
         network: ``uint8 (B, 3, S, S) -> logits (B, 2)``, on ``device``. Scored in eval mode; left
@@ -62,19 +65,33 @@ def score_images(network: nn.Module, images: Tensor, device: torch.device) -> ND
         device: Where the network is.
 
     Returns:
-        ``(B,)`` in [0, 1], 1 = fake: ``softmax(logits)[:, 1]``. The network runs in float32
-        whatever the precision of training was; the softmax in float64, because in float32 every
-        margin above 17 would become the same score of 1.
+        ``(B,)``, any number; above 0 fake is likelier. The network runs in float32 whatever the
+        precision of training was.
     """
     was_training = network.training
     network.eval()
     try:
         with torch.inference_mode():
-            logits = network(images.to(device, non_blocking=True))
-            probabilities = torch.softmax(logits.double(), dim=1)[:, 1]
+            real, fake = network(images.to(device, non_blocking=True)).double().unbind(dim=1)
     finally:
         network.train(was_training)
-    scores: NDArray[np.float64] = probabilities.cpu().numpy()
+    margins: NDArray[np.float64] = (fake - real).cpu().numpy()
+    return margins
+
+
+def score_images(network: nn.Module, images: Tensor, device: torch.device) -> NDArray[np.float64]:
+    """Return the probability of forgery of each image.
+
+    Args:
+        network: As for `measure_margins`.
+        images: As for `measure_margins`.
+        device: Where the network is.
+
+    Returns:
+        ``(B,)`` in [0, 1], 1 = fake: the softmax of the logits. It is taken in float64, because in
+        float32 every margin above 17 would become the same score of 1.
+    """
+    scores: NDArray[np.float64] = expit(measure_margins(network, images, device))
     return scores
 
 

@@ -35,7 +35,7 @@ def draw_roc(
     Args:
         roc_curve: ``metrics.report.Evaluation.roc_curve`` as a table.
         metrics: ``metrics.report.Evaluation.metrics``.
-        operating_points: The fields of ``metrics.operating_points.ChosenThresholds``.
+        operating_points: What ``metrics.operating_points.set_operating_points`` returns.
     """
     num_real = metrics["counts"]["num_real"]
     left_end = 1.0 / num_real / 2.5
@@ -51,8 +51,8 @@ def draw_roc(
     _shade_unresolved(axes, num_real, left_end)
     _trace_roc(axes, roc_curve, left_end, metrics["bootstrap"]["confidence"])
     axes.plot(
-        max(operating_points["fpr"], left_end),
-        operating_points["tpr"],
+        max(operating_points["fpr"]["value"], left_end),
+        operating_points["tpr"]["value"],
         marker="o",
         markersize=8,
         markerfacecolor="white",
@@ -113,7 +113,7 @@ def draw_scores(
     Args:
         scores: ``(N,)``, probability of forgery.
         targets: ``(N,)``, 0 = real, 1 = forged.
-        operating_points: The fields of ``metrics.operating_points.ChosenThresholds``.
+        operating_points: What ``metrics.operating_points.set_operating_points`` returns.
     """
     figure = make_figure(6.4, 4.2)
     axes = figure.subplots()

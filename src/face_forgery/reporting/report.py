@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from face_forgery.metrics.operating_points import ChosenThresholds, note_limits
+from face_forgery.metrics.operating_points import note_limits
 from face_forgery.reporting.mistakes import DRAWN
 from face_forgery.reporting.words import (
     METRIC_WORDS,
+    describe_calibration,
     describe_decisions,
     describe_reach,
     describe_separation,
     describe_thresholds,
     format_number,
+    format_percent,
+    list_promises,
 )
 
 _TEMPLATE = "report.html.jinja"
@@ -26,7 +29,14 @@ FIGURES = {
         "because a service that sees millions of real pictures lives at its left end."
     ),
     "score_figure": "How the scores of both classes are spread, and where the thresholds lie.",
-    "confusion_figure": "Verdicts on real pictures and on forgeries: counts, and shares of a row.",
+    "confusion_figure": (
+        "Verdicts on the pictures that the thresholds were not chosen on: counts, and shares of a "
+        "row."
+    ),
+    "calibration_figure": (
+        "What a score promises and what came true: on the diagonal, of the pictures that score "
+        "0.8, eight in ten are forged. Bars: how many pictures have such a score."
+    ),
     "mistakes_figure": (
         "The worst scores, with verdict and source or kind; a wrong verdict is framed."
     ),
@@ -39,6 +49,7 @@ def render_report(
     *,
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
+    calibration: dict[str, Any],
     breakdown: dict[str, Any],
     mistakes: pd.DataFrame,
     data_report: dict[str, Any],
@@ -50,7 +61,8 @@ def render_report(
 
     Args:
         metrics: ``metrics.report.Evaluation.metrics``.
-        operating_points: The fields of ``metrics.operating_points.ChosenThresholds``.
+        operating_points: What ``metrics.operating_points.set_operating_points`` returns.
+        calibration: What ``metrics.calibration.calibrate`` returns.
         breakdown: What ``metrics.breakdown.break_down`` returns.
         mistakes: The rows of ``reporting.mistakes.find_worst`` with ``verdict``.
         data_report: What ``data.summary.describe_manifest`` returns.
@@ -67,6 +79,7 @@ def render_report(
         )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["number"] = format_number
+    environment.filters["percent"] = format_percent
     source = resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(source).render(
         sentences=[
@@ -81,7 +94,10 @@ def render_report(
         bootstrap=metrics["bootstrap"],
         counts=metrics["counts"],
         thresholds=describe_thresholds(operating_points),
-        limits=note_limits(ChosenThresholds(**operating_points)),
+        limits=note_limits(operating_points),
+        promises=list_promises(operating_points),
+        calibration=calibration,
+        calibration_sentence=describe_calibration(calibration),
         breakdown=breakdown,
         mistakes=mistakes.groupby("target", sort=True).head(DRAWN).to_dict("records"),
         subsets=data_report["subsets"],

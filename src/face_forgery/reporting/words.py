@@ -46,13 +46,14 @@ def describe_separation(metrics: dict[str, Any]) -> str:
 
 
 def describe_decisions(points: dict[str, Any]) -> str:
-    """What the thresholds do with the validation pictures, in counts."""
+    """What the thresholds do with pictures they were not chosen on, in counts."""
     num_real, num_fake = points["num_real"], points["num_fake"]
-    false_alarms = round(points["fpr"] * num_real)
-    found, missed = round(points["tpr"] * num_fake), round(points["fnr"] * num_fake)
-    unsure = round(points["unsure_share"] * (num_real + num_fake))
+    false_alarms = _times(points["fpr"], num_real)
+    found, missed = _times(points["tpr"], num_fake), _times(points["fnr"], num_fake)
+    unsure = _times(points["unsure_real"], num_real) + _times(points["unsure_fake"], num_fake)
+    held_back = " that the thresholds had not seen" if points["is_verified"] else ""
     return (
-        f"Of {_count(num_real, 'real picture')} {_is(false_alarms)} called fake; of "
+        f"Of {_count(num_real, 'real picture')}{held_back}, {_is(false_alarms)} called fake; of "
         f"{_count(num_fake, 'forgery', 'forgeries')} {_is(found)} called fake and {_is(missed)} "
         f"called real; {unsure:,} of all {num_real + num_fake:,} pictures are left as unsure."
     )
@@ -72,15 +73,72 @@ def describe_thresholds(points: dict[str, Any]) -> list[str]:
     """The rule from score to verdict, and why the thresholds lie where they lie."""
     real, fake = points["real_threshold"], points["fake_threshold"]
     unsure = "There is no unsure zone." if real == fake else "Between them it is unsure."
+    other = "the other half" if points["is_verified"] else "the same pictures"
     return [
         f"A picture that scores {fake:.4g} or more is called fake, one that scores below "
         f"{real:.4g} real. {unsure}",
-        f"The threshold for fake is the lowest that calls at most {_percent(points['target_fpr'])} "
-        f"of the real pictures fake; measured: {_percent(points['fpr'])}.",
-        "The threshold for real is the highest, up to the other, that calls at most "
-        f"{_percent(points['target_fnr'])} of the forgeries real; measured: "
-        f"{_percent(points['fnr'])}.",
+        "Both thresholds were set on one half of the validation pictures "
+        f"({points['num_real_chosen_on']:,} real, {points['num_fake_chosen_on']:,} forged; "
+        f"pictures that belong together stay in one half) and measured on {other} "
+        f"({points['num_real']:,} real, {points['num_fake']:,} forged).",
     ]
+
+
+def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the table of operating points: what was asked for, promised and measured."""
+    wrong = max(points["promised_fpr"], points["promised_fnr"])
+    return [
+        {
+            "name": "false alarms: real pictures called fake",
+            "target": f"at most {_percent(points['target_fpr'])}",
+            "promised": f"at most {_percent(points['promised_fpr'])}",
+            "measured": points["fpr"],
+        },
+        {
+            "name": "forgeries found: called fake",
+            "target": "",
+            "promised": "",
+            "measured": points["tpr"],
+        },
+        {
+            "name": "forgeries let through: called real",
+            "target": f"at most {_percent(points['target_fnr'])}",
+            "promised": f"at most {_percent(points['promised_fnr'])}",
+            "measured": points["fnr"],
+        },
+        {
+            "name": "real pictures left unsure",
+            "target": "",
+            "promised": "",
+            "measured": points["unsure_real"],
+        },
+        {
+            "name": "forgeries left unsure",
+            "target": "",
+            "promised": "",
+            "measured": points["unsure_fake"],
+        },
+        {
+            "name": "pictures not given the wrong verdict",
+            "target": "",
+            "promised": f"at least {_percent(1 - wrong)}",
+            "measured": points["coverage"],
+        },
+    ]
+
+
+def describe_calibration(calibration: dict[str, Any]) -> str:
+    """What temperature scaling did."""
+    before, after = (calibration[state]["ece"]["value"] for state in ("before", "after"))
+    temperature = calibration["temperature"]
+    direction = "too sure" if temperature > 1 else "not sure enough"
+    return (
+        f"The network was {direction}: its logits are divided by {temperature:.3g}, fitted on "
+        f"{calibration['num_fit']:,} validation pictures. On "
+        f"{'the other' if calibration['is_verified'] else 'the same'} "
+        f"{calibration['num_check']:,}, the calibration error went from {format_number(before)} to "
+        f"{format_number(after)}."
+    )
 
 
 def format_number(value: float | None) -> str:
@@ -90,8 +148,17 @@ def format_number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
+def format_percent(share: float) -> str:
+    """One decimal, or two digits of a small share."""
+    return _percent(share) if share < 0.1 else f"{100 * share:.1f}%"
+
+
 def _percent(rate: float) -> str:
     return f"{100 * rate:.3g}%"
+
+
+def _times(share: dict[str, float], number: int) -> int:
+    return round(share["value"] * number)
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """The evaluation pipeline judges a detector and leaves everything it found on disk."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 
 from face_forgery.data.images import ImageError
 from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import EvaluationParams, ScoringParams
 from face_forgery.pipelines import report
@@ -92,7 +94,8 @@ def val_manifest(data):
 
 @pytest.fixture(scope="module")
 def val_scores(detector, val_manifest, data):
-    return nodes.score_validation(detector, val_manifest, data, SCORING)
+    margins = nodes.score_validation(detector, val_manifest, data, SCORING, EVALUATION)
+    return nodes.apply_temperature(margins, {"temperature": 2.0})
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +130,7 @@ def test_scores_stand_beside_the_labels_in_the_order_of_the_manifest(
     val_scores, val_manifest, detector
 ):
     assert list(val_scores.columns) == [
-        *("img_name", "path", "target", "y_pred", "group", "kind", "source"),
+        *("img_name", "path", "target", "group", "kind", "source", "y_pred", "half"),
         *("width", "height", "format", "jpeg_quality"),
     ]
     assert val_scores["path"].tolist() == val_manifest["path"].tolist()
@@ -140,7 +143,7 @@ def test_a_validation_image_that_cannot_be_read_stops_the_evaluation(detector, v
     Path(data.root, "valset", "bad.png").write_bytes(b"no picture")
     with_bad = val_manifest.replace({"path": {"valset/7.png": "valset/bad.png"}})
     with pytest.raises(ImageError, match=r"bad\.png"):
-        nodes.score_validation(detector, with_bad, data, SCORING)
+        nodes.score_validation(detector, with_bad, data, SCORING, EVALUATION)
 
 
 def test_metrics_count_groups_of_the_table(val_scores):
@@ -159,7 +162,7 @@ def test_breakdown_reads_kinds_and_sources_of_the_table(val_scores):
 def test_a_target_that_cannot_be_resolved_is_warned_about(val_scores, caplog):
     strict = EVALUATION.model_copy(update={"target_fpr": 0.001})
     nodes.choose_operating_points(val_scores, strict)
-    assert "20 real images cannot show a false-positive rate of 0.001" in caplog.text
+    assert "9 real images cannot promise a false-positive rate of 0.001" in caplog.text
 
 
 def test_mistakes_carry_the_verdicts_of_the_operating_points(val_scores):
@@ -173,9 +176,10 @@ def test_mistakes_carry_the_verdicts_of_the_operating_points(val_scores):
 def test_certifying_adds_what_was_measured_and_changes_nothing_else(detector, val_scores):
     metrics, _ = nodes.evaluate_scores(val_scores, EVALUATION)
     points = nodes.choose_operating_points(val_scores, EVALUATION)
-    certified = nodes.certify_detector(detector, metrics, points)
+    certified = nodes.certify_detector(detector, {"temperature": 2.0}, metrics, points)
     assert certified.metrics == metrics
-    assert vars(certified.operating_points) == points
+    assert asdict(certified.operating_points) == points
+    assert certified.temperature == 2.0
     assert certified.weights is detector.weights
     assert detector.metrics is None
     assert detector.operating_points is None
@@ -200,6 +204,8 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
     reporting = run_folders[0] / "08_reporting"
     assert sorted(path.name for path in reporting.iterdir()) == [
         "breakdown.json",
+        "calibration.json",
+        "calibration.png",
         "confusion.png",
         "metrics.json",
         "mistakes.parquet",
@@ -220,7 +226,24 @@ def test_pipeline_certifies_the_detector_on_disk(run_folders):
     reporting = folder / "08_reporting"
     assert certified.metrics == json.loads((reporting / "metrics.json").read_text())
     points = json.loads((reporting / "operating_points.json").read_text())
-    assert vars(certified.operating_points) == points
+    assert asdict(certified.operating_points) == points
+
+
+def test_the_certified_detector_gives_the_scores_that_were_judged(run_folders, val_manifest, data):
+    folder = run_folders[0]
+    certified = DetectorDataset(filepath=str(folder / "06_models" / "detector")).load()
+    assert certified.temperature != 1.0
+    scored = score_manifest(certified, val_manifest, data.root, batch_size=7, num_workers=0)
+    judged = pd.read_parquet(folder / "07_model_output" / "val_scores.parquet")
+    np.testing.assert_allclose(scored.scores, judged["y_pred"], atol=1e-6)
+
+
+def test_judging_a_certified_detector_again_changes_nothing(detector, val_manifest, data):
+    certified = replace(detector, temperature=3.0)
+    pd.testing.assert_frame_equal(
+        nodes.score_validation(certified, val_manifest, data, SCORING, EVALUATION),
+        nodes.score_validation(detector, val_manifest, data, SCORING, EVALUATION),
+    )
 
 
 def test_pipeline_repeats_to_the_byte(run_folders):
@@ -236,7 +259,7 @@ def test_every_entry_has_a_layer_and_what_people_look_at_is_tracked():
     assert all(entry["metadata"]["kedro-viz"]["layer"] for entry in entries.values())
     assert entries["metrics"]["metadata"]["mlflow"] == {"as": "metrics"}
     tracked = {name for name, entry in entries.items() if "mlflow" in entry["metadata"]}
-    assert tracked == set(entries) - {"val_scores"}
+    assert tracked == set(entries) - {"val_scores", "val_margins"}
 
 
 def test_names_of_nodes_are_those_of_their_functions():

@@ -1,7 +1,7 @@
 """Nodes of the evaluation pipeline."""
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from face_forgery.params import DataParams, EvaluationParams, ScoringParams
 
 logger = logging.getLogger(__name__)
 
-_LABELS = ["img_name", "path", "target", "y_pred", "group", "kind", "source"]
+_LABELS = ["img_name", "path", "target", "group", "kind", "source"]
 _FACTS = ["width", "height", "format", "jpeg_quality"]
 
 
@@ -24,16 +24,53 @@ def score_validation(
     val_manifest: pd.DataFrame,
     data: DataParams,
     scoring: ScoringParams,
+    evaluation: EvaluationParams,
 ) -> pd.DataFrame:
-    """Score the validation images; everything that is measured later starts from this table."""
-    scores = score_manifest(
-        trained_detector,
+    """Measure the margin of each validation image, uncalibrated, and deal out the two halves.
+
+    Temperature and thresholds are set on the half ``fit`` and verified on the half ``check``.
+    """
+    from face_forgery.metrics.halves import split_halves
+
+    scored = score_manifest(
+        replace(trained_detector, temperature=1.0),
         val_manifest,
         data.root,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
     )
-    return val_manifest.assign(y_pred=scores)[_LABELS + _FACTS].reset_index(drop=True)
+    is_fit = split_halves(
+        val_manifest["group"].to_numpy(),
+        val_manifest["target"].to_numpy(dtype=np.int64),
+        seed=evaluation.seed,
+    )
+    columns = [*_LABELS, "margin", "half", *_FACTS]
+    halves = np.where(is_fit, "fit", "check")
+    return val_manifest.assign(margin=scored.margins, half=halves)[columns].reset_index(drop=True)
+
+
+def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
+    """Fit the temperature on one half and measure on the other what it changes."""
+    from face_forgery.metrics.calibration import calibrate
+
+    return calibrate(
+        val_margins["margin"].to_numpy(),
+        val_margins["target"].to_numpy(dtype=np.int64),
+        val_margins["group"].to_numpy(),
+        is_fit=(val_margins["half"] == "fit").to_numpy(),
+        num_bins=evaluation.ece_bins,
+        num_resamples=evaluation.num_resamples,
+        confidence=evaluation.confidence,
+        seed=evaluation.seed,
+    )
+
+
+def apply_temperature(val_margins: pd.DataFrame, calibration: dict[str, Any]) -> pd.DataFrame:
+    """Turn margins into scores; everything that is measured later starts from this table."""
+    from face_forgery.metrics.calibration import apply_temperature
+
+    scores = apply_temperature(val_margins["margin"].to_numpy(), calibration["temperature"])
+    return val_margins.assign(y_pred=scores)[[*_LABELS, "y_pred", "half", *_FACTS]]
 
 
 def evaluate_scores(
@@ -72,16 +109,19 @@ def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
     """Choose where scores become verdicts, for the error rates that were asked for."""
-    from face_forgery.metrics.operating_points import choose_thresholds, note_limits
+    from face_forgery.metrics.operating_points import note_limits, set_operating_points
 
-    chosen = choose_thresholds(
+    points = set_operating_points(
         *_scores_and_targets(val_scores),
+        val_scores["group"].to_numpy(),
+        (val_scores["half"] == "fit").to_numpy(),
         target_fpr=evaluation.target_fpr,
         target_fnr=evaluation.target_fnr,
+        confidence=evaluation.confidence,
     )
-    for note in note_limits(chosen):
+    for note in note_limits(points):
         logger.warning("operating points: %s", note)
-    return asdict(chosen)
+    return points
 
 
 def find_mistakes(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> pd.DataFrame:
@@ -109,11 +149,20 @@ def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> A
 
 
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
-    """Draw which verdicts both classes got."""
+    """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
     from face_forgery.reporting.figures import draw_confusion
 
+    if operating_points["is_verified"]:
+        val_scores = val_scores[val_scores["half"] == "check"]
     _, targets = _scores_and_targets(val_scores)
     return draw_confusion(targets, _verdicts(val_scores, operating_points))
+
+
+def plot_calibration(calibration: dict[str, Any]) -> Any:
+    """Draw promised probability against what came true, before and after scaling."""
+    from face_forgery.reporting.calibration_figure import draw_calibration
+
+    return draw_calibration(calibration)
 
 
 def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
@@ -128,11 +177,17 @@ def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
 
 
 def certify_detector(
-    trained_detector: Detector, metrics: dict[str, Any], operating_points: dict[str, Any]
+    trained_detector: Detector,
+    calibration: dict[str, Any],
+    metrics: dict[str, Any],
+    operating_points: dict[str, Any],
 ) -> Detector:
-    """Give the detector what was measured, so that its scores can become verdicts."""
+    """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
-        trained_detector, metrics=metrics, operating_points=OperatingPoints(**operating_points)
+        trained_detector,
+        temperature=calibration["temperature"],
+        metrics=metrics,
+        operating_points=OperatingPoints.from_values(operating_points),
     )
 
 
@@ -145,4 +200,4 @@ def _scores_and_targets(val_scores: pd.DataFrame) -> tuple[Any, Any]:
 
 def _verdicts(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     scores = val_scores["y_pred"].to_numpy(dtype=np.float64)
-    return decide(scores, OperatingPoints(**operating_points))
+    return decide(scores, OperatingPoints.from_values(operating_points))

@@ -12,9 +12,27 @@ def create_pipeline() -> Pipeline:
             [
                 Node(
                     nodes.score_validation,
-                    inputs=["trained_detector", "val_manifest", "params:data", "params:scoring"],
-                    outputs="val_scores",
+                    inputs=[
+                        "trained_detector",
+                        "val_manifest",
+                        "params:data",
+                        "params:scoring",
+                        "params:evaluation",
+                    ],
+                    outputs="val_margins",
                     name="score_validation",
+                ),
+                Node(
+                    nodes.calibrate,
+                    inputs=["val_margins", "params:evaluation"],
+                    outputs="calibration",
+                    name="calibrate",
+                ),
+                Node(
+                    nodes.apply_temperature,
+                    inputs=["val_margins", "calibration"],
+                    outputs="val_scores",
+                    name="apply_temperature",
                 ),
                 Node(
                     nodes.evaluate_scores,
@@ -36,7 +54,7 @@ def create_pipeline() -> Pipeline:
                 ),
                 Node(
                     nodes.certify_detector,
-                    inputs=["trained_detector", "metrics", "operating_points"],
+                    inputs=["trained_detector", "calibration", "metrics", "operating_points"],
                     outputs="detector",
                     name="certify_detector",
                 ),
@@ -72,6 +90,12 @@ def _create_figures() -> Pipeline:
                 inputs=["val_scores", "operating_points"],
                 outputs="confusion_figure",
                 name="plot_confusion",
+            ),
+            Node(
+                nodes.plot_calibration,
+                inputs="calibration",
+                outputs="calibration_figure",
+                name="plot_calibration",
             ),
             Node(
                 nodes.plot_mistakes,

@@ -11,6 +11,7 @@ def write_report(
     *,
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
+    calibration: dict[str, Any],
     breakdown: dict[str, Any],
     mistakes: pd.DataFrame,
     data_report: dict[str, Any],
@@ -24,6 +25,7 @@ def write_report(
     return render_report(
         metrics=metrics,
         operating_points=operating_points,
+        calibration=calibration,
         breakdown=breakdown,
         mistakes=mistakes,
         data_report=data_report,

@@ -7,6 +7,7 @@ from . import nodes
 _REPORT_INPUTS = (
     "metrics",
     "operating_points",
+    "calibration",
     "breakdown",
     "mistakes",
     "data_report",
@@ -15,6 +16,7 @@ _REPORT_INPUTS = (
     "roc_figure",
     "score_figure",
     "confusion_figure",
+    "calibration_figure",
     "mistakes_figure",
     "training_figure",
     "data_figure",
