@@ -230,6 +230,25 @@ class EvaluationParams(Params):
     target_fnr: Fraction = Field(description="Share of forgeries that may be called real.")
 
 
+class RobustnessParams(Params):
+    """What validation images go through to see what survives."""
+
+    num_images: int = Field(
+        ge=2, description="At most so many, each class, kind and source with its share."
+    )
+    seed: int = Field(ge=0)
+    families: tuple[
+        Literal["deeper_forensics", "compression", "scaling", "blur_and_noise", "chains"], ...
+    ] = Field(min_length=1, description="Which families of degradations.")
+    max_side: int = Field(ge=64, description="Pixels; longer pictures are reduced to it first.")
+
+    @model_validator(mode="after")
+    def _no_family_twice(self) -> Self:
+        if len(set(self.families)) < len(self.families):
+            raise ValueError(f"families={list(self.families)} names one twice")
+        return self
+
+
 class SubmissionParams(Params):
     """How a submission is written."""
 
@@ -298,6 +317,7 @@ class Parameters(Params):
     training: TrainingParams
     scoring: ScoringParams
     evaluation: EvaluationParams
+    robustness: RobustnessParams
     submission: SubmissionParams
     inference: InferenceParams
     demo_data: DemoDataParams

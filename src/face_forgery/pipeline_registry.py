@@ -8,6 +8,7 @@ from face_forgery.pipelines import (
     inference,
     ingestion,
     report,
+    robustness,
     splitting,
     submission,
     training,
@@ -25,6 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(),
         "evaluation": evaluation.create_pipeline() + page,
+        "robustness": robustness.create_pipeline() + page,
         "submission": submission.create_pipeline(),
     }
     return {

@@ -102,7 +102,7 @@ def score_files(
     ):
         statuses += batch.statuses
         details += batch.details
-        margins.append(_measure_margins(network, batch.images))
+        margins.append(margins_of(network, batch.images))
     are_ok = np.array([status == "ok" for status in statuses], dtype=bool)
     all_margins = np.full(len(paths), np.nan)
     all_margins[are_ok] = np.concatenate(margins)
@@ -234,7 +234,7 @@ def judge_bytes(
             read_picture(partial(decode_rgb, data), transform, min_size=min_size)
             for data in pictures[start : start + _BYTES_BATCH]
         ]
-        scores = expit(_measure_margins(network, stack_readings(readings).images))
+        scores = expit(margins_of(network, stack_readings(readings).images))
         decided = zip(scores.tolist(), decide(scores, points).tolist(), strict=True)
         for reading in readings:
             score, verdict = next(decided) if reading.status == "ok" else (None, None)
@@ -242,7 +242,19 @@ def judge_bytes(
     return judgements
 
 
-def _measure_margins(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:
+def margins_of(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:
+    """Return the margins of images, and see to it that they are numbers.
+
+    Args:
+        network: On any device.
+        images: uint8 ``(B, 3, S, S)``; B may be 0.
+
+    Returns:
+        ``(B,)``, logit of fake less logit of real.
+
+    Raises:
+        DetectorError: If a margin is not finite.
+    """
     from face_forgery.modeling.scoring import measure_margins
 
     if not len(images):

@@ -15,11 +15,13 @@ from face_forgery.reporting.words import (
     describe_calibration,
     describe_decisions,
     describe_reach,
+    describe_robustness,
     describe_separation,
     describe_thresholds,
     format_number,
     format_percent,
     list_promises,
+    list_worst_cells,
 )
 
 _TEMPLATE = "report.html.jinja"
@@ -43,6 +45,12 @@ FIGURES = {
     "training_figure": "Loss and validation AUC by epoch, and the epoch that was chosen.",
     "data_figure": "The pictures that the detector was made with.",
 }
+OPTIONAL_FIGURES = {
+    "robustness_figure": (
+        "AUC after each degradation, weakest level on the left. The darker, the less is left; 0.5 "
+        "is guessing."
+    ),
+}
 
 
 def render_report(
@@ -55,7 +63,8 @@ def render_report(
     data_report: dict[str, Any],
     detector: dict[str, Any],
     code_version: dict[str, Any],
-    figures: Mapping[str, bytes],
+    robustness: dict[str, Any] | None,
+    figures: Mapping[str, bytes | None],
 ) -> str:
     """Return the report as HTML: everything inside, nothing to fetch, no date.
 
@@ -68,14 +77,18 @@ def render_report(
         data_report: What ``data.summary.describe_manifest`` returns.
         detector: Label -> value: what was judged, as it should be shown.
         code_version: Name -> version.
-        figures: Encoded PNG files; exactly the names of ``FIGURES``.
+        robustness: What the pipeline of that name writes; ``None``: not measured.
+        figures: Encoded PNG files; exactly the names of ``FIGURES`` and ``OPTIONAL_FIGURES``. Of
+            the latter, a file may be ``None``, and is not shown where its result is ``None``.
 
     Raises:
         ValueError: If a figure is missing or unknown.
     """
-    if set(figures) != set(FIGURES):
+    captions = FIGURES | OPTIONAL_FIGURES
+    given = {name for name, png in figures.items() if png is not None or name in OPTIONAL_FIGURES}
+    if given != set(captions):
         raise ValueError(
-            f"the report shows the figures {sorted(FIGURES)}, it was given {sorted(figures)}"
+            f"the report shows the figures {sorted(captions)}, it was given {sorted(given)}"
         )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["number"] = format_number
@@ -103,8 +116,12 @@ def render_report(
         subsets=data_report["subsets"],
         detector=detector,
         code_version=code_version,
+        robustness=robustness,
+        robustness_sentences=[] if robustness is None else describe_robustness(robustness),
+        worst_cells=[] if robustness is None else list_worst_cells(robustness),
         figures={
-            name: {"caption": caption, "png": base64.b64encode(figures[name]).decode()}
-            for name, caption in FIGURES.items()
+            name: {"caption": captions[name], "png": base64.b64encode(png).decode()}
+            for name, png in figures.items()
+            if png is not None
         },
     )

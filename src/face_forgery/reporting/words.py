@@ -141,6 +141,36 @@ def describe_calibration(calibration: dict[str, Any]) -> str:
     )
 
 
+def describe_robustness(robustness: dict[str, Any]) -> list[str]:
+    """What degradations do to the ranking, and what they do to false alarms."""
+    cells = robustness["cells"]
+    num_worse = sum(cell["drop"]["low"] > 0 for cell in cells)
+    worst = min(cells, key=lambda cell: cell["auc"]["value"])
+    alarms = max(cells, key=lambda cell: cell["fpr"]["value"])
+    clean = robustness["clean"]
+    return [
+        f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged pictures were "
+        f"degraded in {len(cells)} ways, both classes alike. In {num_worse} of them the detector is "
+        "worse than on the pictures as they are, by more than chance.",
+        f"The AUC falls most with {_name_cell(worst)}: from {clean['auc']['value']:.3f} to "
+        f"{worst['auc']['value']:.3f}. False alarms are most frequent with {_name_cell(alarms)}: "
+        f"{format_percent(alarms['fpr']['value'])} of the real pictures are called fake, instead of "
+        f"{format_percent(clean['fpr']['value'])}.",
+    ]
+
+
+def list_worst_cells(robustness: dict[str, Any], number: int = 8) -> list[dict[str, Any]]:
+    """The worst level of each degradation, worst degradation first; at most ``number``."""
+    worst: dict[str, dict[str, Any]] = {}
+    for cell in sorted(robustness["cells"], key=lambda cell: cell["auc"]["value"]):
+        worst.setdefault(cell["title"], cell | {"name": _name_cell(cell)})
+    return list(worst.values())[:number]
+
+
+def _name_cell(cell: dict[str, Any]) -> str:
+    return f"{cell['title']} ({cell['label']})"
+
+
 def format_number(value: float | None) -> str:
     """Three decimals, two digits of a small number, or a dash for what could not be measured."""
     if value is None:

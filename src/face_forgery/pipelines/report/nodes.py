@@ -17,7 +17,8 @@ def write_report(
     data_report: dict[str, Any],
     detector: Detector,
     code_version: dict[str, Any],
-    **figures: bytes,
+    robustness: dict[str, Any] | None,
+    **figures: bytes | None,
 ) -> str:
     """Write everything that was measured into one page for people."""
     from face_forgery.reporting.report import render_report
@@ -29,6 +30,7 @@ def write_report(
         breakdown=breakdown,
         mistakes=mistakes,
         data_report=data_report,
+        robustness=_if_about(detector, robustness),
         detector={
             "architecture": detector.architecture,
             "input": f"{detector.preprocessing.image_size} pixels",
@@ -38,3 +40,8 @@ def write_report(
         code_version=code_version,
         figures=figures,
     )
+
+
+def _if_about(detector: Detector, result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return ``result`` unless it was measured on another detector than this one."""
+    return result if result is not None and result["detector"] == detector.identity() else None

@@ -1,0 +1,131 @@
+"""Scores of pictures that were degraded: decode once, degrade many times, score as ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from face_forgery.data.images import ImageError
+from face_forgery.degradation.catalog import Degradation, apply, make_rng
+from face_forgery.modeling.detector import Detector
+from face_forgery.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from face_forgery.data.transforms import PixelTransform
+
+
+def choose_subset(table: pd.DataFrame, num_images: int, *, seed: int) -> pd.DataFrame:
+    """Draw at most ``num_images`` rows such that each class, kind and source keeps its share.
+
+    Args:
+        table: Columns ``target``, ``kind``, ``source``.
+        num_images: At least 2. At least one row of each class is drawn.
+        seed: Any number from 0.
+
+    Returns:
+        The rows drawn, in their order.
+    """
+    if len(table) <= num_images:
+        return table
+    luck = pd.Series(np.random.default_rng(seed).random(len(table)), index=table.index)
+    strata = luck.groupby([table["target"], table["kind"], table["source"]], dropna=False)
+    # The n-th of a stratum of size s stands at (n - 1/2) / s: the first ones of all strata are
+    # drawn at the pace of their sizes.
+    place = (strata.rank(method="first") - 0.5) / strata.transform("size")
+    first_of_class = luck.groupby(table["target"]).rank(method="first") == 1
+    order = pd.DataFrame({"late": ~first_of_class, "place": place, "luck": luck})
+    drawn = order.sort_values(["late", "place", "luck"]).index[:num_images]
+    return table.loc[table.index.isin(drawn)]
+
+
+def score_degraded(
+    detector: Detector,
+    paths: Sequence[Path],
+    degradations: Sequence[Degradation],
+    *,
+    max_side: int,
+    num_workers: int,
+) -> NDArray[np.float64]:
+    """Score pictures as they are and degraded; each is decoded once.
+
+    Degradations see the whole picture in its own size, before it is brought to the network's. What
+    is random in one follows from the picture's pixels and the degradation, not from its place.
+
+    Args:
+        detector: What scores.
+        paths: ``(N,)``.
+        degradations: D of them.
+        max_side: Pixels; a picture with a longer side is reduced to it first, clean or not.
+        num_workers: Processes that decode and degrade; 0: this one. Does not change a score.
+
+    Returns:
+        ``(N, 1 + D)``, the probability of forgery: clean, then degraded in the order given.
+
+    Raises:
+        ImageError: If a picture cannot be read.
+        DetectorError: If the network gives no number for a picture.
+    """
+    from face_forgery.data.transforms import eval_transform
+    from face_forgery.inference.reading import read_batches
+    from face_forgery.inference.scoring import margins_of
+    from face_forgery.modeling.scoring import pick_device
+
+    preprocessing = detector.preprocessing
+    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    batches = read_batches(
+        paths,
+        _DegradeAndFit(tuple(degradations), transform, max_side),
+        min_size=1,
+        batch_size=1,
+        num_workers=num_workers,
+    )
+    network = detector.build_network().to(pick_device())
+    scores = np.empty((len(paths), 1 + len(degradations)))
+    description = f"scoring in {1 + len(degradations)} states"
+    for row, batch in enumerate(track(batches, description=description, total=len(paths))):
+        if batch.statuses[0] != "ok":
+            raise ImageError(
+                f"{paths[row]}: {batch.details[0]}. It could be read when the manifest was made; "
+                "run it again: kedro run --pipeline ingestion",
+                status=batch.statuses[0],
+            )
+        scores[row] = expit(margins_of(network, batch.images[0]))
+    return scores
+
+
+@dataclass(frozen=True)
+class _DegradeAndFit:
+    """``uint8 (3, H, W) -> uint8 (1 + D, 3, S, S)``."""
+
+    degradations: tuple[Degradation, ...]
+    transform: "PixelTransform"
+    max_side: int
+
+    def __call__(self, image: "Tensor") -> "Tensor":
+        import torch
+
+        pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
+        states = [pixels]
+        for degradation in self.degradations:
+            states.append(apply(degradation, pixels, make_rng(pixels, degradation)))
+        return torch.stack(
+            [self.transform(torch.from_numpy(state).permute(2, 0, 1)) for state in states]
+        )
+
+
+def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    if max(height, width) <= max_side:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    return np.array(image)

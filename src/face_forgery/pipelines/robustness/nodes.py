@@ -1,0 +1,80 @@
+"""Nodes of the robustness pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from face_forgery.inference import robustness as degraded
+from face_forgery.inference.verdicts import operating_points_of
+from face_forgery.modeling.detector import Detector
+from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams
+
+_COLUMNS = ["img_name", "path", "target", "group", "kind", "source"]
+_CLEAN = "clean"
+
+
+def score_degraded(
+    detector: Detector,
+    val_scores: pd.DataFrame,
+    data: DataParams,
+    scoring: ScoringParams,
+    robustness: RobustnessParams,
+) -> pd.DataFrame:
+    """Score images that the thresholds were not chosen on, clean and in every degraded state."""
+    from face_forgery.degradation.catalog import list_degradations
+
+    if operating_points_of(detector).is_verified:
+        val_scores = val_scores[val_scores["half"] == "check"]
+    subset = degraded.choose_subset(val_scores, robustness.num_images, seed=robustness.seed)
+    states = list_degradations(robustness.families)
+    scores = degraded.score_degraded(
+        detector,
+        [Path(data.root) / path for path in subset["path"]],
+        states,
+        max_side=robustness.max_side,
+        num_workers=scoring.num_workers,
+    )
+    columns = pd.DataFrame(scores, columns=[_CLEAN, *(state.key for state in states)])
+    return pd.concat([subset[_COLUMNS].reset_index(drop=True), columns], axis=1)
+
+
+def judge_robustness(
+    detector: Detector,
+    robustness_scores: pd.DataFrame,
+    robustness: RobustnessParams,
+    evaluation: EvaluationParams,
+) -> dict[str, Any]:
+    """Measure what each degradation costs."""
+    from face_forgery.degradation.catalog import list_degradations
+    from face_forgery.metrics.robustness import judge_degraded
+
+    states = list_degradations(robustness.families)
+    targets = robustness_scores["target"].to_numpy(dtype=np.int64)
+    clean, cells = judge_degraded(
+        robustness_scores[_CLEAN].to_numpy(),
+        robustness_scores[[state.key for state in states]].to_numpy(),
+        targets,
+        robustness_scores["group"].to_numpy(),
+        fake_threshold=operating_points_of(detector).fake_threshold,
+        num_resamples=evaluation.num_resamples,
+        confidence=evaluation.confidence,
+        seed=evaluation.seed,
+    )
+    return {
+        "detector": detector.identity(),
+        "num_real": int((targets == 0).sum()),
+        "num_fake": int((targets == 1).sum()),
+        "seed": robustness.seed,
+        "confidence": evaluation.confidence,
+        "clean": clean,
+        "cells": [state.describe() | cell for state, cell in zip(states, cells, strict=True)],
+    }
+
+
+def plot_robustness(robustness: dict[str, Any]) -> Any:
+    """Draw the AUC of every cell as one map."""
+    from face_forgery.reporting.robustness_figure import draw_robustness
+
+    return draw_robustness(robustness)
