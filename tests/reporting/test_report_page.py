@@ -6,13 +6,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from face_forgery.reporting.report import FIGURES, render_report
+from face_forgery.reporting.report import FIGURES, OPTIONAL_FIGURES, render_report
+from face_forgery.reporting.robustness_figure import draw_robustness
 from face_forgery.reporting.words import (
     METRIC_WORDS,
     describe_decisions,
     describe_separation,
     describe_thresholds,
     format_number,
+    list_worst_cells,
 )
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
@@ -66,7 +68,8 @@ def make_report(make_judged):
             },
             "detector": {"architecture": "resnet18", "data fingerprint": "f00d"},
             "code_version": {"face_forgery": "0.1.0", "git_commit": None},
-            "figures": dict.fromkeys(FIGURES, PNG),
+            "robustness": None,
+            "figures": dict.fromkeys(FIGURES, PNG) | dict.fromkeys(OPTIONAL_FIGURES),
         }
         return render_report(**values | changes)
 
@@ -216,3 +219,51 @@ def test_the_page_shows_calibration_before_and_after(make_report, make_judged):
 )
 def test_numbers_keep_what_can_be_seen(value, text):
     assert format_number(value) == text
+
+
+def cell(title, level, auc, *, drop_low=0.1, fpr=0.05):
+    return {
+        "title": title,
+        "level": level,
+        "label": f"strength {level}",
+        "auc": share(auc),
+        "drop": {"value": 0.9 - auc, "low": drop_low, "high": 0.5},
+        "fpr": share(fpr),
+        "tpr": share(0.4),
+    }
+
+
+@pytest.fixture
+def robustness():
+    return {
+        "num_real": 150,
+        "num_fake": 140,
+        "clean": {"auc": share(0.9), "fpr": share(0.01), "tpr": share(0.8)},
+        "cells": [
+            cell("JPEG", 1, 0.89, drop_low=-0.01),
+            cell("JPEG", 2, 0.71),
+            cell("Blur", 1, 0.65, fpr=0.3),
+        ],
+    }
+
+
+def test_what_degradations_cost_is_said_worst_first(make_report, robustness):
+    figures = dict.fromkeys(FIGURES, PNG) | {"robustness_figure": PNG}
+    text = Page(make_report(robustness=robustness, figures=figures)).text
+    assert "degraded in 3 ways, both classes alike. In 2 of them" in text
+    assert "falls most with Blur (strength 1): from 0.900 to 0.650" in text
+    assert "most frequent with Blur (strength 1): 30.0% of the real pictures" in text
+    rows = [row["name"] for row in list_worst_cells(robustness)]
+    assert rows == ["Blur (strength 1)", "JPEG (strength 2)"]
+
+
+def test_robustness_that_was_not_measured_is_said_to_be(make_report):
+    assert "kedro run --pipelines robustness" in Page(make_report()).text
+
+
+def test_the_map_frames_what_fell_by_more_than_chance(robustness):
+    axes = draw_robustness(robustness).axes[0]
+    framed = [patch.get_edgecolor()[3] > 0 for patch in axes.patches]
+    assert framed == [False, True, True]
+    words = [text.get_text() for text in axes.texts]
+    assert {"JPEG", "Blur", "0.89", "0.71", "0.65", "strength 2"} <= set(words)

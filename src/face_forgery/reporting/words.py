@@ -150,12 +150,12 @@ def describe_robustness(robustness: dict[str, Any]) -> list[str]:
     clean = robustness["clean"]
     return [
         f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged pictures were "
-        f"degraded in {len(cells)} ways, both classes alike. In {num_worse} of them the detector is "
-        "worse than on the pictures as they are, by more than chance.",
+        f"degraded in {len(cells)} ways, both classes alike. In {num_worse} of them the detector "
+        "is worse than on the pictures as they are, by more than chance.",
         f"The AUC falls most with {_name_cell(worst)}: from {clean['auc']['value']:.3f} to "
         f"{worst['auc']['value']:.3f}. False alarms are most frequent with {_name_cell(alarms)}: "
-        f"{format_percent(alarms['fpr']['value'])} of the real pictures are called fake, instead of "
-        f"{format_percent(clean['fpr']['value'])}.",
+        f"{format_percent(alarms['fpr']['value'])} of the real pictures are called fake, instead "
+        f"of {format_percent(clean['fpr']['value'])}.",
     ]
 
 
