@@ -27,6 +27,7 @@ SMALL = {
     "training.num_workers": 0,
     "scoring.num_workers": 0,
     "evaluation.num_resamples": 100,
+    "robustness.num_images": 4,
     "inference.images": "data/01_raw/small/testset",
 }
 DETECTOR = "data/06_models/detector/model.safetensors"
@@ -77,6 +78,10 @@ def kedro_run(folder, *arguments, **changes):
         "06_models/detector/model.safetensors",
         "07_model_output/val_scores.parquet",
         "07_model_output/submission.csv",
+        "07_model_output/robustness_scores.parquet",
+        "08_reporting/robustness.json",
+        "08_reporting/robustness.png",
+        "08_reporting/calibration.json",
         "08_reporting/metrics.json",
         "08_reporting/rejected.csv",
         "08_reporting/report.html",

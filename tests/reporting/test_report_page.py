@@ -111,7 +111,7 @@ def test_page_shows_data_code_and_fingerprint(make_report):
 
 
 def test_figures_are_inside_the_page(make_report):
-    figures = {name: PNG + name.encode() for name in FIGURES}
+    figures = {name: PNG + name.encode() for name in {**FIGURES, **OPTIONAL_FIGURES}}
     images = [a for tag, a in Page(make_report(figures=figures)).tags if tag == "img"]
     embedded = {
         base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in images

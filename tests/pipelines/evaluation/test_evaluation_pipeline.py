@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
@@ -117,6 +117,8 @@ def run_folders(detector, val_manifest, data, tmp_path_factory):
         catalog["data_report"] = {"subsets": {}}
         catalog["training_figure"] = b"\x89PNG training"
         catalog["data_figure"] = b"\x89PNG data"
+        catalog["robustness"] = MemoryDataset(None)
+        catalog["robustness_figure"] = MemoryDataset(None)
         SequentialRunner().run(create_pipeline() + report.create_pipeline(), catalog)
         folders.append(folder / "data")
     return folders

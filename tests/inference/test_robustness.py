@@ -1,0 +1,102 @@
+"""Degraded pictures are scored as all pictures are, and each is decoded once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from face_forgery.data.images import ImageError
+from face_forgery.degradation.catalog import apply, list_degradations, make_rng
+from face_forgery.inference.robustness import choose_subset, score_degraded
+from face_forgery.inference.scoring import judge_bytes, score_files
+
+STATES = list_degradations(["compression", "blur_and_noise"])
+
+
+@pytest.fixture
+def paths(tmp_path, make_picture):
+    files = [tmp_path / f"{n}.png" for n in range(5)]
+    for n, file in enumerate(files):
+        make_picture(n, height=60 + n, width=70).save(file)
+    return files
+
+
+def score(detector, paths, *, num_workers=0, max_side=1024):
+    return score_degraded(detector, paths, STATES, max_side=max_side, num_workers=num_workers)
+
+
+def test_the_first_column_is_what_the_detector_says_of_the_file(make_detector, paths):
+    scores = score(make_detector(), paths)
+    clean = score_files(make_detector(), paths, batch_size=5, num_workers=0).scores
+    assert scores.shape == (5, 1 + len(STATES))
+    np.testing.assert_allclose(scores[:, 0], clean, atol=1e-6)
+
+
+def test_the_others_are_what_it_says_of_a_file_of_the_degraded_picture(
+    make_detector, paths, tmp_path
+):
+    from PIL import Image
+
+    detector = make_detector()
+    pixels = np.array(Image.open(paths[2]))
+    for column in (1, 9, len(STATES) - 1):
+        state = STATES[column]
+        degraded = tmp_path / f"{column}.png"
+        Image.fromarray(apply(state, pixels, make_rng(pixels, state))).save(degraded)
+        (judged,) = judge_bytes(detector, [degraded.read_bytes()], min_size=1)
+        assert score(detector, paths)[2, 1 + column] == pytest.approx(judged.score, abs=1e-6)
+
+
+def test_order_and_workers_change_nothing(make_detector, paths):
+    detector = make_detector()
+    forth = score(detector, paths)
+    back = score(detector, paths[::-1], num_workers=2)
+    np.testing.assert_allclose(forth, back[::-1], atol=1e-6)
+    assert forth.std(axis=0).min() > 0
+
+
+def test_long_pictures_are_reduced_first(make_detector, tmp_path, make_picture):
+    long, short = tmp_path / "long.png", tmp_path / "short.png"
+    picture = make_picture(3, height=300, width=600)
+    picture.save(long)
+    picture.thumbnail((100, 100), 1)
+    picture.save(short)
+    reduced, small = score(make_detector(), [long, short], max_side=100)
+    np.testing.assert_allclose(reduced, small, atol=1e-6)
+
+
+def test_a_picture_that_cannot_be_read_is_named(make_detector, paths):
+    paths[3].write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"3\.png: .*kedro run --pipeline ingestion"):
+        score(make_detector(), paths)
+
+
+def table(**counts):
+    rows = [
+        {"target": int(kind != "real"), "kind": kind, "source": "s", "path": f"{kind}{n}"}
+        for kind, number in counts.items()
+        for n in range(number)
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)
+
+
+def test_a_subset_keeps_the_shares_of_kinds():
+    whole = table(real=500, swap=300, drawn=200)
+    subset = choose_subset(whole, 100, seed=0)
+    assert subset["kind"].value_counts().to_dict() == {"real": 50, "swap": 30, "drawn": 20}
+    assert subset.index.is_unique
+    assert (subset.index == whole.index[whole.index.isin(subset.index)]).all()
+
+
+def test_a_subset_follows_from_the_seed():
+    whole = table(real=50, swap=50)
+    draws = [set(choose_subset(whole, 20, seed=seed)["path"]) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_a_rare_class_is_in_every_subset():
+    assert (choose_subset(table(real=500, swap=1), 2, seed=0)["target"] == 1).sum() == 1
+
+
+def test_few_images_are_all_taken():
+    whole = table(real=3, swap=2)
+    assert choose_subset(whole, 5, seed=0) is whole
