@@ -9,7 +9,7 @@ import pytest
 from face_forgery.pipeline_registry import register_pipelines
 
 ROOT = Path(__file__).parents[1]
-MAIN_JOB = ("ingestion", "splitting", "training", "evaluation", "robustness", "submission")
+MAIN_JOB = ("ingestion", "splitting", "audit", "training", "evaluation", "robustness", "submission")
 
 
 def node_names(pipeline):
@@ -25,7 +25,7 @@ def test_default_is_the_main_job_and_nothing_else():
     pipelines = register_pipelines()
     parts = [node_names(pipelines[name]) for name in MAIN_JOB]
     assert node_names(pipelines["__default__"]) == set().union(*parts)
-    assert set.intersection(parts[3], parts[4]) == {"write_report"}
+    assert set.intersection(parts[4], parts[5]) == {"write_report"}
 
 
 @pytest.mark.parametrize("name", ["inference", "demo_data"])

@@ -230,6 +230,17 @@ class EvaluationParams(Params):
     target_fnr: Fraction = Field(description="Share of forgeries that may be called real.")
 
 
+class AuditParams(Params):
+    """How a set is searched for shortcuts and leaks."""
+
+    max_images: int = Field(ge=50, description="Largest sample that shortcuts are looked for in.")
+    num_folds: int = Field(ge=2, description="Of the cross-validation, whole groups together.")
+    limit: float = Field(
+        gt=0.5, lt=1.0, description="AUC without looking at the face that is warned about."
+    )
+    seed: int = Field(ge=0)
+
+
 class RobustnessParams(Params):
     """What validation images go through to see what survives."""
 
@@ -317,6 +328,7 @@ class Parameters(Params):
     training: TrainingParams
     scoring: ScoringParams
     evaluation: EvaluationParams
+    audit: AuditParams
     robustness: RobustnessParams
     submission: SubmissionParams
     inference: InferenceParams

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from face_forgery.pipelines import (
+    audit,
     demo_data,
     evaluation,
     inference,
@@ -24,6 +25,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     main_job = {
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
+        "audit": audit.create_pipeline(),
         "training": training.create_pipeline(),
         "evaluation": evaluation.create_pipeline() + page,
         "robustness": robustness.create_pipeline() + page,

@@ -17,6 +17,7 @@ from face_forgery.reporting.words import (
     describe_reach,
     describe_robustness,
     describe_separation,
+    describe_shortcuts,
     describe_thresholds,
     format_number,
     format_percent,
@@ -46,6 +47,10 @@ FIGURES = {
     "data_figure": "The pictures that the detector was made with.",
 }
 OPTIONAL_FIGURES = {
+    "audit_figure": (
+        "AUC of models that see only the facts of a file, or statistics of all pixels, never the "
+        "face. What they reach, a detector may have learned in place of forgery."
+    ),
     "robustness_figure": (
         "AUC after each degradation, weakest level on the left. The darker, the less is left; 0.5 "
         "is guessing."
@@ -63,6 +68,7 @@ def render_report(
     data_report: dict[str, Any],
     detector: dict[str, Any],
     code_version: dict[str, Any],
+    audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
     figures: Mapping[str, bytes | None],
 ) -> str:
@@ -77,6 +83,7 @@ def render_report(
         data_report: What ``data.summary.describe_manifest`` returns.
         detector: Label -> value: what was judged, as it should be shown.
         code_version: Name -> version.
+        audit: What the pipeline of that name writes; ``None``: not made.
         robustness: What the pipeline of that name writes; ``None``: not measured.
         figures: Encoded PNG files; exactly the names of ``FIGURES`` and ``OPTIONAL_FIGURES``. Of
             the latter, a file may be ``None``, and is not shown where its result is ``None``.
@@ -116,6 +123,8 @@ def render_report(
         subsets=data_report["subsets"],
         detector=detector,
         code_version=code_version,
+        audit=audit,
+        shortcut_sentences=[] if audit is None else describe_shortcuts(audit),
         robustness=robustness,
         robustness_sentences=[] if robustness is None else describe_robustness(robustness),
         worst_cells=[] if robustness is None else list_worst_cells(robustness),

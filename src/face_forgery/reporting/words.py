@@ -141,6 +141,25 @@ def describe_calibration(calibration: dict[str, Any]) -> str:
     )
 
 
+def describe_shortcuts(audit: dict[str, Any]) -> list[str]:
+    """Whether the label can be predicted without looking at the face."""
+    warnings = [row for row in audit["shortcuts"] if row["is_warning"]]
+    if not warnings:
+        measured = [row for row in audit["shortcuts"] if row["auc"]["value"] is not None]
+        highest = max((row["auc"]["value"] for row in measured), default=0.5)
+        return [
+            "No model that sees only the facts of a file or statistics of all pixels predicts the "
+            f"label with an AUC above {audit['limit']:g}; the best reaches {highest:.2f}."
+        ]
+    return [
+        f"Without looking at the face, {row['probe']} predict the label"
+        f"{' in ' + row['source'] if row['source'] else ''} with an AUC of "
+        f"{row['auc']['value']:.2f} ({row['auc']['low']:.2f} to {row['auc']['high']:.2f}); what "
+        f"tells most: {', '.join(row['strongest'])}. The detector may have learned that."
+        for row in warnings
+    ]
+
+
 def describe_robustness(robustness: dict[str, Any]) -> list[str]:
     """What degradations do to the ranking, and what they do to false alarms."""
     cells = robustness["cells"]

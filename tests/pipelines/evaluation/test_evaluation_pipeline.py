@@ -117,6 +117,8 @@ def run_folders(detector, val_manifest, data, tmp_path_factory):
         catalog["data_report"] = {"subsets": {}}
         catalog["training_figure"] = b"\x89PNG training"
         catalog["data_figure"] = b"\x89PNG data"
+        catalog["audit"] = MemoryDataset(None)
+        catalog["audit_figure"] = MemoryDataset(None)
         catalog["robustness"] = MemoryDataset(None)
         catalog["robustness_figure"] = MemoryDataset(None)
         SequentialRunner().run(create_pipeline() + report.create_pipeline(), catalog)

@@ -17,6 +17,7 @@ def write_report(
     data_report: dict[str, Any],
     detector: Detector,
     code_version: dict[str, Any],
+    audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
     **figures: bytes | None,
 ) -> str:
@@ -30,6 +31,7 @@ def write_report(
         breakdown=breakdown,
         mistakes=mistakes,
         data_report=data_report,
+        audit=audit if audit and audit["data_fingerprint"] == detector.data_fingerprint else None,
         robustness=_if_about(detector, robustness),
         detector={
             "architecture": detector.architecture,

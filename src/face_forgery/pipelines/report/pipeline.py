@@ -20,6 +20,8 @@ _REPORT_INPUTS = (
     "mistakes_figure",
     "training_figure",
     "data_figure",
+    "audit",
+    "audit_figure",
     "robustness",
     "robustness_figure",
 )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from face_forgery.data.subset import choose_subset
 from face_forgery.inference import robustness as degraded
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
@@ -27,7 +28,7 @@ def score_degraded(
 
     if operating_points_of(detector).is_verified:
         val_scores = val_scores[val_scores["half"] == "check"]
-    subset = degraded.choose_subset(val_scores, robustness.num_images, seed=robustness.seed)
+    subset = choose_subset(val_scores, robustness.num_images, seed=robustness.seed)
     states = list_degradations(robustness.families)
     scores = degraded.score_degraded(
         detector,

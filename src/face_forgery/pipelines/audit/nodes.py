@@ -1,0 +1,107 @@
+"""Nodes of the audit."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.params import (
+    AuditParams,
+    DataParams,
+    EvaluationParams,
+    IngestionParams,
+    SplittingParams,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def measure_statistics(
+    train_manifest: pd.DataFrame,
+    val_manifest: pd.DataFrame,
+    data: DataParams,
+    ingestion: IngestionParams,
+    audit: AuditParams,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Draw a sample of all labelled images and measure thirty statistics of each."""
+    from face_forgery.audits import shortcuts
+    from face_forgery.data.subset import choose_subset
+
+    whole = pd.concat([train_manifest, val_manifest], ignore_index=True)
+    sample = choose_subset(whole, audit.max_images, seed=audit.seed).reset_index(drop=True)
+    paths = [Path(data.root) / path for path in sample["path"]]
+    return sample, shortcuts.measure_statistics(paths, num_workers=ingestion.num_workers)
+
+
+def probe_shortcuts(
+    audit_sample: pd.DataFrame,
+    audit_statistics: pd.DataFrame,
+    audit: AuditParams,
+    evaluation: EvaluationParams,
+) -> list[dict[str, Any]]:
+    """Predict the label without looking at the face."""
+    from face_forgery.audits.shortcuts import probe_shortcuts
+
+    rows = probe_shortcuts(
+        audit_sample,
+        audit_statistics,
+        limit=audit.limit,
+        num_folds=audit.num_folds,
+        num_resamples=evaluation.num_resamples,
+        confidence=evaluation.confidence,
+        seed=audit.seed,
+    )
+    for row in rows:
+        if row["is_warning"]:
+            logger.warning(
+                "audit: %s alone predict the label%s, AUC %.2f",
+                row["probe"],
+                f" in {row['source']}" if row["source"] else "",
+                row["auc"]["value"],
+            )
+    return rows
+
+
+def find_overlaps(
+    train_manifest: pd.DataFrame,
+    val_manifest: pd.DataFrame,
+    image_hashes: pd.DataFrame,
+    splitting: SplittingParams,
+) -> list[dict[str, Any]]:
+    """Look for pictures that are there twice."""
+    from face_forgery.audits.overlaps import find_overlaps
+
+    findings = find_overlaps(
+        train_manifest, val_manifest, image_hashes, max_bits=splitting.near_duplicate_bits
+    )
+    for finding in findings:
+        if finding["is_warning"]:
+            logger.warning("audit: %s", finding["sentence"])
+    return findings
+
+
+def write_audit(
+    train_manifest: pd.DataFrame,
+    val_manifest: pd.DataFrame,
+    shortcuts: list[dict[str, Any]],
+    overlaps: list[dict[str, Any]],
+    audit: AuditParams,
+) -> dict[str, Any]:
+    """Put the findings together, with the fingerprint of the images they are about."""
+    from face_forgery.data.fingerprint import fingerprint_sets
+
+    return {
+        "data_fingerprint": fingerprint_sets(train=train_manifest, val=val_manifest),
+        "num_warnings": sum(row["is_warning"] for row in [*shortcuts, *overlaps]),
+        "limit": audit.limit,
+        "shortcuts": shortcuts,
+        "overlaps": overlaps,
+    }
+
+
+def plot_audit(audit: dict[str, Any]) -> Any:
+    """Draw how far one gets without looking at the face."""
+    from face_forgery.reporting.audit_figure import draw_shortcuts
+
+    return draw_shortcuts(audit["shortcuts"], limit=audit["limit"])
