@@ -23,8 +23,18 @@ _ACROSS = {
     ),
 }
 _DROP = "Leave them out of training: splitting.leaks=drop_from_train."
-_RELABEL = "Look at the pairs and correct the label files; one picture cannot be both."
-_THIN_OUT = "Keep one of each, or give copies one group, so that they do not count as many."
+_WITHIN = {
+    "copies under both labels": (
+        "pictures have an identical file, or a near-copy in another group, with the other label",
+        "Look at the pairs and correct the label files; one picture cannot be both.",
+    ),
+    "forgeries beside their originals": (
+        "pictures have a near-copy with the other label in their own group, as a forgery has that "
+        "changes little",
+        None,
+    ),
+    "copies within a class": ("pictures have a copy with the same label", None),
+}
 
 
 def find_overlaps(
@@ -41,7 +51,7 @@ def find_overlaps(
     Returns:
         Six findings: ``name``, ``count`` (pictures concerned), ``of`` (pictures looked at),
         ``is_warning``, ``sentence``, ``remedy`` and ``examples`` (up to five pairs of names).
-        Copies within a class are told, not warned about.
+        Copies within a class, and forgeries beside their originals, are told, not warned about.
     """
     hashes = [side[KEY].merge(image_hashes, on=KEY, how="left") for side in (train, val)]
     leaks = find_leaks(train, val, *hashes, max_bits=max_bits)
@@ -52,56 +62,55 @@ def find_overlaps(
             (train["path"].iloc[left], val["path"].iloc[right])
             for left, right in zip(rows["train_position"], rows["val_position"], strict=True)
         ]
-        findings.append(_describe(name, len(rows), len(train), words, _DROP, pairs))
+        findings.append(_describe(name, len(train), words, _DROP, pairs))
     whole = pd.concat([train, val], ignore_index=True)
     copies = _find_copies(whole, pd.concat(hashes, ignore_index=True), max_bits=max_bits)
-    for is_conflict, name, words, remedy in (
-        (True, "copies under both labels", "pictures have a copy with the other label", _RELABEL),
-        (False, "copies within a class", "pictures have a copy with the same label", _THIN_OUT),
-    ):
-        partner = copies[is_conflict]
+    for name, (words, remedy) in _WITHIN.items():
+        partner = copies[name]
         found = np.flatnonzero(partner >= 0)
         pairs = [(whole["path"].iloc[at], whole["path"].iloc[partner[at]]) for at in found]
-        finding = _describe(name, len(found), len(whole), words, remedy, pairs)
-        findings.append(finding | {"is_warning": finding["is_warning"] and is_conflict})
+        findings.append(_describe(name, len(whole), words, remedy, pairs))
     return findings
 
 
 def _find_copies(
     whole: pd.DataFrame, hashes: pd.DataFrame, *, max_bits: int
-) -> dict[bool, Positions]:
-    """Return, for copies with the other label (True) and the same, a partner of each row or -1."""
+) -> dict[str, Positions]:
+    """Return for each name of ``_WITHIN`` a partner of each row, or -1."""
     targets = whole["target"].to_numpy(dtype=np.int64)
-    partners = {True: np.full(len(whole), -1, np.int64), False: np.full(len(whole), -1, np.int64)}
+    groups, files = (pd.factorize(whole[column])[0] for column in ("group", "sha256"))
+    partners = {name: np.full(len(whole), -1, np.int64) for name in _WITHIN}
+    conflicts, beside, copies = partners.values()
+
+    def sort(left: Positions, right: Positions) -> NDArray[np.int64]:
+        is_excused = (groups[left] == groups[right]) & (files[left] != files[right])
+        return np.where(targets[left] == targets[right], 2, np.where(is_excused, 1, 0))
 
     def is_known(left: Positions, right: Positions) -> NDArray[np.bool_]:
-        conflict = targets[left] != targets[right]
-        known = np.where(
-            conflict,
-            (partners[True][left] >= 0) & (partners[True][right] >= 0),
-            (partners[False][left] >= 0) & (partners[False][right] >= 0),
-        )
-        return np.asarray(known | (left == right))
+        table = np.stack([conflicts, beside, copies])
+        kind = sort(left, right)
+        return np.asarray((left == right) | ((table[kind, left] >= 0) & (table[kind, right] >= 0)))
 
     pictures = HashedPictures.of(hashes)
     for left, right in near_identical_pairs(pictures, None, max_bits=max_bits, skip=is_known):
-        conflict = targets[left] != targets[right]
-        for is_conflict, partner in partners.items():
-            some = conflict == is_conflict
+        kind = sort(left, right)
+        for number, partner in enumerate((conflicts, beside, copies)):
+            some = kind == number
             partner[left[some]] = right[some]
             partner[right[some]] = left[some]
     return partners
 
 
 def _describe(
-    name: str, count: int, total: int, words: str, remedy: str, pairs: list[tuple[str, str]]
+    name: str, total: int, words: str, remedy: str | None, pairs: list[tuple[str, str]]
 ) -> dict[str, Any]:
+    """A finding; one without a remedy is told, not warned about."""
     return {
         "name": name,
-        "count": count,
+        "count": len(pairs),
         "of": total,
-        "is_warning": count > 0,
-        "sentence": f"{count:,} of {total:,} {words}.",
-        "remedy": remedy if count else None,
+        "is_warning": bool(pairs) and remedy is not None,
+        "sentence": f"{len(pairs):,} of {total:,} {words}.",
+        "remedy": remedy if pairs else None,
         "examples": [list(pair) for pair in pairs[:_NUM_EXAMPLES]],
     }

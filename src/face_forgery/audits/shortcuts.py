@@ -48,8 +48,7 @@ def measure_statistics(paths: Sequence[Path], *, num_workers: int) -> pd.DataFra
         try:
             return global_statistics(read_rgb(path), path.stat().st_size)
         except ValueError as error:
-            status = getattr(error, "status", "too_small")
-            raise ImageError(f"{path}: {error}", status=status) from error
+            raise ImageError(f"{path}: {error}") from error
 
     return pd.DataFrame(
         map_in_order(measure, paths, num_workers=num_workers, description="measuring statistics")
@@ -92,7 +91,10 @@ def probe_shortcuts(
     if len(names) > 1:
         for name in sorted(names):
             part = (facts["source"] == name).to_numpy(dtype=bool)
-            if facts["target"][part].value_counts().reindex([0, 1]).min() >= LEAST_IMAGES:
+            if (
+                facts["target"][part].value_counts().reindex([0, 1], fill_value=0).min()
+                >= LEAST_IMAGES
+            ):
                 parts.append((str(name), part))
     rows = []
     for source, part in parts:
