@@ -1,5 +1,10 @@
 """Builders that several test folders use: tiny detectors and pictures of every kind."""
 
+import os
+
+# Several tests run at once; threads of their own would only stand in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import io
 from collections.abc import Callable
 from dataclasses import replace

@@ -71,10 +71,13 @@ def test_a_statistic_that_tells_is_named_without_its_prefix(facts, statistics):
 
 
 def test_what_only_tells_groups_apart_is_no_shortcut(facts, statistics):
-    facts["target"] = (np.arange(NUM) // 4) % 2
-    facts["num_bytes"] = np.arange(NUM) // 4 * 100  # one number a group
+    rng = np.random.default_rng(2)
+    facts["target"] = np.repeat(rng.integers(0, 2, NUM // 4), 4)
+    facts["num_bytes"] = np.repeat(rng.permutation(NUM // 4), 4)  # one number a group
     rows = probe(facts, statistics)
     assert abs(rows[None, "file size"]["auc"]["value"] - 0.5) < 0.15
+    facts["group"] = [f"g{n}" for n in range(NUM)]
+    assert probe(facts, statistics)[None, "file size"]["auc"]["value"] > 0.8
 
 
 def test_a_source_is_probed_alone_where_it_has_both_classes(facts, statistics):

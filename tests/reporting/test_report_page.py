@@ -250,7 +250,7 @@ def robustness():
 
 
 def test_what_degradations_cost_is_said_worst_first(make_report, robustness):
-    figures = dict.fromkeys(FIGURES, PNG) | {"robustness_figure": PNG}
+    figures = dict.fromkeys([*FIGURES, *OPTIONAL_FIGURES], PNG)
     text = Page(make_report(robustness=robustness, figures=figures)).text
     assert "degraded in 3 ways, both classes alike. In 2 of them" in text
     assert "falls most with Blur (strength 1): from 0.900 to 0.650" in text
@@ -269,3 +269,47 @@ def test_the_map_frames_what_fell_by_more_than_chance(robustness):
     assert framed == [False, True, True]
     words = [text.get_text() for text in axes.texts]
     assert {"JPEG", "Blur", "0.89", "0.71", "0.65", "strength 2"} <= set(words)
+
+
+def shortcut(probe, value, *, is_warning):
+    return {
+        "probe": probe,
+        "source": None,
+        "num_real": 100,
+        "num_fake": 100,
+        "auc": {"value": value, "low": value - 0.05, "high": value + 0.05},
+        "strongest": ["num_bytes"],
+        "is_warning": is_warning,
+        "note": None,
+    }
+
+
+def test_shortcuts_and_copies_are_told(make_report):
+    finding = {
+        "name": "near-copies on both sides",
+        "count": 1,
+        "of": 50,
+        "is_warning": True,
+        "sentence": "1 of 50 training pictures are near-copies.",
+        "remedy": "Leave them out.",
+        "examples": [["a<b>.jpg", "c.jpg"]],
+    }
+    audit = {
+        "limit": 0.65,
+        "num_warnings": 2,
+        "shortcuts": [shortcut("file size", 0.81, is_warning=True)],
+        "overlaps": [finding],
+    }
+    figures = dict.fromkeys([*FIGURES, *OPTIONAL_FIGURES], PNG)
+    page = make_report(audit=audit, figures=figures)
+    text = Page(page).text
+    assert "file size predict the label with an AUC of 0.81 (0.76 to 0.86)" in text
+    assert "1 of 50 training pictures are near-copies. Leave them out." in text
+    assert "a&lt;b&gt;.jpg" in page
+    audit["shortcuts"] = [shortcut("file size", 0.61, is_warning=False)]
+    text = Page(make_report(audit=audit, figures=figures)).text
+    assert "an AUC above 0.65; the best reaches 0.61" in text
+
+
+def test_a_set_that_was_not_audited_is_said_to_be(make_report):
+    assert "kedro run --pipelines audit,report" in Page(make_report()).text
