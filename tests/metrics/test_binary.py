@@ -16,14 +16,17 @@ from face_forgery.metrics.binary import (
     equal_error_rate,
     expected_calibration_error,
     log_loss,
+    partial_auc,
     tpr_at_fpr,
 )
+from face_forgery.metrics.weighted import WeightedScores
 
 RANKING = [
     auc,
     average_precision,
     equal_error_rate,
     lambda scores, targets: tpr_at_fpr(scores, targets, 0.1),
+    lambda scores, targets: partial_auc(scores, targets, 0.1),
 ]
 QUICK = settings(max_examples=40)
 
@@ -220,3 +223,20 @@ def test_a_rate_outside_zero_and_one_is_an_error():
 def test_no_bins_are_an_error():
     with pytest.raises(ValueError, match="num_bins=0"):
         expected_calibration_error(np.array([0.1, 0.2]), np.array([0, 1]), 0)
+
+
+@pytest.mark.parametrize("levels", [None, 7])
+@pytest.mark.parametrize("max_fpr", [0.003, 0.1, 0.5])
+def test_partial_auc_of_repeated_images_is_that_of_weights(make_scores, levels, max_fpr):
+    scores, targets, _ = make_scores(levels=levels)
+    weights = np.random.default_rng(0).integers(0, 4, len(scores))
+    ranked = WeightedScores(scores, targets, num_bins=1)
+    found = ranked.count(weights[ranked.order].astype(float)).partial_auc(max_fpr)
+    repeated = partial_auc(np.repeat(scores, weights), np.repeat(targets, weights), max_fpr)
+    assert found == pytest.approx(repeated, abs=1e-12)
+
+
+@pytest.mark.parametrize("max_fpr", [0.0, 1.0, float("nan")])
+def test_a_partial_auc_ends_between_0_and_1(max_fpr):
+    with pytest.raises(ValueError, match="max_fpr="):
+        partial_auc(np.array([0.1, 0.9]), np.array([0, 1]), max_fpr)

@@ -42,6 +42,10 @@ def make_judged():
                 "y_pred": scores,
                 "kind": np.where(targets == 1, "face_swap", "real"),
                 "source": "drawn",
+                "width": 160,
+                "height": 160,
+                "format": "JPEG",
+                "jpeg_quality": 90,
             }
         )
         judged = evaluate(
@@ -63,9 +67,8 @@ def make_judged():
             "breakdown": break_down(
                 scores,
                 targets,
-                None,
-                kinds=table["kind"].to_numpy(),
-                sources=table["source"].to_numpy(),
+                np.arange(num_images),
+                table,
                 num_resamples=100,
                 confidence=0.95,
                 seed=0,

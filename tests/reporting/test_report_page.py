@@ -94,12 +94,12 @@ def test_page_shows_values_with_intervals_and_why_others_are_missing(make_report
 
 def test_page_shows_the_breakdown_with_its_notes(make_report, make_judged):
     judged = make_judged()
-    judged["breakdown"]["by_source"][0] |= {
+    judged["breakdown"][1]["cells"][0] |= {
         "auc": {"value": None, "low": None, "high": None},
         "note": "no real images, nothing to compare with",
     }
     text = Page(make_report(judged=judged)).text
-    cell = judged["breakdown"]["by_kind"][0]
+    cell = judged["breakdown"][0]["cells"][0]
     assert f"face_swap 75 75 {cell['auc']['value']:.3f}" in text
     assert "drawn no real images, nothing to compare with 75 75 -" in text
 
@@ -141,7 +141,7 @@ def test_names_of_users_are_text_and_nothing_else(make_report, make_judged, colu
 
 def test_names_of_kinds_and_sources_are_text_and_nothing_else(make_report, make_judged):
     judged = make_judged()
-    judged["breakdown"]["by_kind"][0]["name"] = "<b onclick=x>kind</b>"
+    judged["breakdown"][0]["cells"][0]["name"] = "<b onclick=x>kind</b>"
     html = make_report(judged=judged)
     assert "<b onclick" not in html
     assert "<b onclick=x>kind</b>" in Page(html).text

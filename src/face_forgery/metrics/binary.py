@@ -33,6 +33,29 @@ def auc(scores: Scores, targets: Targets) -> float:
     return float(sklearn_metrics.roc_auc_score(targets, scores))
 
 
+def partial_auc(scores: Scores, targets: Targets, max_fpr: float) -> float:
+    """Area under the ROC curve up to a false-positive rate, rescaled so that guessing is 0.5.
+
+    With A the area from 0 to ``max_fpr``, linear between ROC points, and m and M the areas of
+    guessing and of a perfect detector there, ``(1 + (A - m) / (M - m)) / 2``; 1 is perfect.
+
+    Source: McClish 1989, Analyzing a Portion of the ROC Curve, Medical Decision Making 9.
+
+    Args:
+        scores: ``(N,)``.
+        targets: ``(N,)``.
+        max_fpr: Where the area ends, in (0, 1).
+
+    Raises:
+        ValueError: If the arrays do not fit together, only one class occurs, or ``max_fpr`` leaves
+            (0, 1).
+    """
+    if not 0.0 < max_fpr < 1.0:
+        raise ValueError(f"max_fpr={max_fpr} is not a rate between 0 and 1")
+    scores, targets = check_scores(scores, targets)
+    return float(sklearn_metrics.roc_auc_score(targets, scores, max_fpr=max_fpr))
+
+
 def average_precision(scores: Scores, targets: Targets) -> float:
     """Precision averaged over recall, without interpolation; forgeries are the positives.
 

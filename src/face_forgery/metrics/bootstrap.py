@@ -119,6 +119,30 @@ def take_interval(value: float, resampled: Floats, *, confidence: float) -> Inte
     return Interval(float(value), float(low), float(high))
 
 
+def take_reflected_interval(value: float, resampled: Floats, *, confidence: float) -> Interval:
+    """Interval for a measure that is never negative and that small samples exaggerate.
+
+    A resample exaggerates ``value`` about as much as ``value`` exaggerates the truth. The interval
+    is therefore the percentile interval mirrored at ``value``, cut at 0, and stretched to hold
+    ``value``.
+
+    Source: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 5.2.1 (the
+    basic bootstrap interval).
+
+    Args:
+        value: Measured on all images, at least 0.
+        resampled: ``(B,)``.
+        confidence: In (0, 1).
+
+    Example:
+        >>> take_reflected_interval(4.0, np.arange(11.0), confidence=0.5)
+        Interval(value=4.0, low=0.5, high=5.5)
+    """
+    interval = take_interval(value, resampled, confidence=confidence)
+    low, high = 2 * value - interval.high, 2 * value - interval.low
+    return Interval(interval.value, max(min(low, value), 0.0), max(high, value))
+
+
 def _number_groups(groups: NDArray[np.generic] | None, num_images: int) -> NDArray[np.int64]:
     """Number the groups from 0 in the order in which they appear, ``(N,)``."""
     if groups is None:

@@ -1,9 +1,11 @@
-"""Where a detector is good and where it is not: AUC by kind of forgery and by source."""
+"""Where a detector is good and where it is not: AUC by kind, source and facts of the images."""
 
+import itertools
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from face_forgery.metrics import binary
@@ -14,34 +16,47 @@ from face_forgery.metrics.weighted import WeightedScores
 SMALL_CELL = 20
 """A cell with fewer images of a class is marked: its AUC says little."""
 
+_SIDES = (64, 128, 256, 512, 1024)  # pixels; where bands of the shorter side begin
+_QUALITIES = (50, 70, 80, 90, 95)
+_GROUP_SIZES = (2, 5, 20)
+TITLES = {
+    "kind": "By kind of forgery, against all real pictures",
+    "source": "By source, against its own real pictures",
+    "group_size": "By size of the group a picture belongs to",
+    "image_size": "By shorter side in pixels",
+    "format": "By file format",
+    "jpeg_quality": "By JPEG quality of the file",
+}
+
 
 def break_down(
     scores: Scores,
     targets: Targets,
-    groups: NDArray[np.generic] | None,
+    groups: NDArray[np.generic],
+    facts: pd.DataFrame,
     *,
-    kinds: NDArray[np.generic],
-    sources: NDArray[np.generic],
     num_resamples: int,
     confidence: float,
     seed: int,
-) -> dict[str, Any]:
-    """AUC with interval of parts of the images, largest part first.
+) -> list[dict[str, Any]]:
+    """AUC with interval of parts of the images.
 
     Args:
         scores: ``(N,)``, probability of forgery.
         targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
-        kinds: ``(N,)`` names; each kind's forgeries are held against all real images.
-        sources: ``(N,)`` names; each source's forgeries are held against its own real images.
+        groups: ``(N,)``, equal for images that belong together.
+        facts: ``(N, ...)``, columns ``kind``, ``source``, ``width``, ``height``, ``format`` and
+            ``jpeg_quality``, which may be missing.
         num_resamples: Bootstrap resamples of every cell.
         confidence: Of the intervals, in (0, 1).
         seed: Of the resamples.
 
     Returns:
-        ``{"by_kind": [cell, ...], "by_source": [cell, ...]}``; a cell is ``{"name", "num_real",
-        "num_fake", "auc": {"value", "low", "high"}, "is_small", "note"}``. Where one class is
-        missing, the AUC is None and the note says so.
+        Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``; a cell is
+        ``{"name", "num_real", "num_fake", "auc": {"value", "low", "high"}, "is_small", "note"}``.
+        Each kind's forgeries are held against all real images, all other cells against their own.
+        Kinds, sources and formats come largest first, bands ascending. Where one class is missing,
+        the AUC is None and the note says so.
     """
     scores, targets = binary.check_scores(scores, targets)
     real = targets == 0
@@ -51,15 +66,47 @@ def break_down(
             name,
             scores[chosen],
             targets[chosen],
-            None if groups is None else groups[chosen],
+            groups[chosen],
             num_resamples=num_resamples,
             confidence=confidence,
             seed=seed,
         )
 
-    by_kind = [measure(name, real | (kinds == name)) for name in _names(kinds[~real])]
-    by_source = [measure(name, np.asarray(sources == name)) for name in _names(sources)]
-    return {"by_kind": by_kind, "by_source": by_source}
+    tables = {}
+    kinds = facts["kind"].to_numpy()
+    tables["kind"] = [measure(name, real | (kinds == name)) for name in _names(kinds[~real])]
+    for key in ("source", "format"):
+        values = facts[key].to_numpy()
+        tables[key] = [measure(name, np.asarray(values == name)) for name in _names(values)]
+    for key, bands in _band_facts(facts, groups).items():
+        present = (name for name in bands.categories if (bands == name).any())
+        tables[key] = [measure(str(name), np.asarray(bands == name)) for name in present]
+    return [{"key": key, "title": title, "cells": tables[key]} for key, title in TITLES.items()]
+
+
+def _band_facts(facts: pd.DataFrame, groups: NDArray[np.generic]) -> dict[str, pd.Categorical]:
+    sizes = pd.Series(groups).groupby(groups).transform("size").to_numpy(dtype=np.float64)
+    side = facts[["width", "height"]].min(axis=1).to_numpy(dtype=np.float64, na_value=np.nan)
+    quality = facts["jpeg_quality"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return {
+        "group_size": _band(sizes, (1, *_GROUP_SIZES), "unknown"),
+        "image_size": _band(side, (0, *_SIDES), "unknown"),
+        "jpeg_quality": _band(quality, (0, *_QUALITIES), "no JPEG, or unknown"),
+    }
+
+
+def _band(values: NDArray[np.float64], starts: tuple[int, ...], missing: str) -> pd.Categorical:
+    """Name the band ``[start, next start)`` of each value."""
+    names = [
+        str(start) if stop == start + 1 else f"{start} to {stop - 1}"
+        for start, stop in itertools.pairwise(starts)
+    ]
+    names += [f"{starts[-1]} and more", missing]
+    found = np.searchsorted(starts, values, side="right") - 1
+    codes = np.where(np.isnan(values), len(names) - 1, found)
+    return pd.Categorical.from_codes(
+        codes.astype(np.int64), categories=pd.Index(names, dtype=object)
+    )
 
 
 def _names(values: NDArray[np.generic]) -> list[str]:
@@ -71,7 +118,7 @@ def _measure_cell(
     name: str,
     scores: Scores,
     targets: Targets,
-    groups: NDArray[np.generic] | None,
+    groups: NDArray[np.generic],
     *,
     num_resamples: int,
     confidence: float,

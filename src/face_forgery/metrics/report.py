@@ -13,8 +13,9 @@ from face_forgery.metrics.bootstrap import (
     Resampled,
     bootstrap_metrics,
     take_interval,
+    take_reflected_interval,
 )
-from face_forgery.metrics.weighted import Floats, WeightedScores
+from face_forgery.metrics.weighted import PARTIAL_FPR, Floats, WeightedScores
 
 FALSE_POSITIVE_RATES = {
     "tpr_at_fpr_1e-2": 1e-2,
@@ -111,7 +112,8 @@ def _write_metrics(
                 f"At least {round(1 / max_fpr):,} are needed."
             )
             continue
-        interval = take_interval(value, resamples[name], confidence=confidence)
+        take = take_reflected_interval if name == "ece" else take_interval
+        interval = take(value, resamples[name], confidence=confidence)
         metrics[name] = asdict(interval)
         if interval.low == interval.high:
             notes[name] = (
@@ -124,6 +126,7 @@ def _write_metrics(
 def _measure(scores: Scores, targets: Targets, num_bins: int) -> dict[str, float]:
     return {
         "auc": binary.auc(scores, targets),
+        "partial_auc_fpr_1e-1": binary.partial_auc(scores, targets, PARTIAL_FPR),
         "average_precision": binary.average_precision(scores, targets),
         "eer": binary.equal_error_rate(scores, targets),
         "accuracy": binary.accuracy(scores, targets),

@@ -17,6 +17,9 @@ from face_forgery.metrics.binary import Scores, Targets, check_probabilities, fi
 
 Floats = NDArray[np.float64]
 
+PARTIAL_FPR = 0.1
+"""Where the partial AUC ends: a service rarely lives with more false alarms."""
+
 _CUT = 0.5
 
 
@@ -43,6 +46,19 @@ class ScoreCounts:
         """Area under the ROC curve, ties half."""
         wins = self.fake @ (self.num_real - self.real_above) + 0.5 * (self.fake @ self.real)
         return float(wins / (self.num_real * self.num_fake))
+
+    def partial_auc(self, max_fpr: float) -> float:
+        """Area under the ROC curve up to ``max_fpr``, rescaled so that guessing is 0.5."""
+        reach = max_fpr * self.num_real  # real weight
+        stop = int(np.searchsorted(self.real_above, reach, side="right"))
+        real = np.concatenate(([0.0], self.real_above[:stop], [reach]))
+        fake = np.concatenate(([0.0], self.fake_above[:stop], [0.0]))
+        step_real = self.real_above[stop] - real[-2]
+        step_fake = self.fake_above[stop] - fake[-2]
+        fake[-1] = fake[-2] + step_fake * (reach - real[-2]) / step_real
+        area = float(np.diff(real) @ (fake[1:] + fake[:-1]) / 2) / (self.num_real * self.num_fake)
+        guessing = max_fpr**2 / 2
+        return (1.0 + (area - guessing) / (max_fpr - guessing)) / 2
 
     def average_precision(self) -> float:
         """Precision averaged over recall; forgeries are the positives."""
@@ -117,6 +133,7 @@ class WeightedScores:
         loss, squares, right = self._summands @ weights / total
         return {
             "auc": counts.auc(),
+            "partial_auc_fpr_1e-1": counts.partial_auc(PARTIAL_FPR),
             "average_precision": counts.average_precision(),
             "eer": counts.equal_error_rate(),
             "accuracy": float(right),

@@ -4,6 +4,10 @@ from typing import Any
 
 METRIC_WORDS = {
     "auc": ("AUC", "chance that a forgery scores higher than a real picture; guessing: 0.5"),
+    "partial_auc_fpr_1e-1": (
+        "Partial AUC",
+        "the same where at most 1 real picture in 10 is called fake; guessing: 0.5",
+    ),
     "average_precision": (
         "Average precision",
         "share of forgeries among the pictures that score "

@@ -158,9 +158,18 @@ def test_metrics_count_groups_of_the_table(val_scores):
 
 
 def test_breakdown_reads_kinds_and_sources_of_the_table(val_scores):
-    breakdown = nodes.break_down_scores(val_scores, EVALUATION)
-    assert [cell["name"] for cell in breakdown["by_kind"]] == ["swap"]
-    assert [cell["name"] for cell in breakdown["by_source"]] == ["drawn"]
+    tables = {
+        table["key"]: [cell["name"] for cell in table["cells"]]
+        for table in nodes.break_down_scores(val_scores, EVALUATION)
+    }
+    assert tables == {
+        "kind": ["swap"],
+        "source": ["drawn"],
+        "group_size": ["1", "2 to 4"],
+        "image_size": ["0 to 63"],
+        "format": ["PNG"],
+        "jpeg_quality": ["no JPEG, or unknown"],
+    }
 
 
 def test_a_target_that_cannot_be_resolved_is_warned_about(val_scores, caplog):

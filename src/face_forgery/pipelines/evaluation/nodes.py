@@ -90,15 +90,16 @@ def evaluate_scores(
     return judged.metrics, pd.DataFrame(judged.roc_curve)
 
 
-def break_down_scores(val_scores: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
-    """Measure the AUC of each kind of forgery and of each source."""
+def break_down_scores(
+    val_scores: pd.DataFrame, evaluation: EvaluationParams
+) -> list[dict[str, Any]]:
+    """Measure the AUC by kind of forgery, by source and by facts of the images."""
     from face_forgery.metrics.breakdown import break_down
 
     return break_down(
         *_scores_and_targets(val_scores),
         val_scores["group"].to_numpy(),
-        kinds=val_scores["kind"].to_numpy(),
-        sources=val_scores["source"].to_numpy(),
+        val_scores,
         num_resamples=evaluation.num_resamples,
         confidence=evaluation.confidence,
         seed=evaluation.seed,

@@ -12,7 +12,7 @@ def write_report(
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
     calibration: dict[str, Any],
-    breakdown: dict[str, Any],
+    breakdown: list[dict[str, Any]],
     mistakes: pd.DataFrame,
     data_report: dict[str, Any],
     detector: Detector,
