@@ -2,8 +2,8 @@
 
 Run: python benchmarks/robustness_speed.py [--images 40] [--side 224] [--workers 2]
 
-Pictures are made of smooth noise and the network is the default backbone, untrained: neither changes
-what a step costs. Prints hardware, versions and the commit first.
+Pictures are made of smooth noise and the network is the default backbone, untrained: neither
+changes what a step costs. Prints hardware, versions and the commit first.
 """
 
 import argparse
