@@ -31,7 +31,7 @@ FILE_FACTS = {
 ALL_FACTS, STATISTICS = "all facts of the file", "statistics of all pixels"
 LEAST_IMAGES = 50  # of each class, in a source that is probed on its own
 _NUM_NAMED = 3
-_NUM_TREES = 300
+_NUM_TREES = 200
 _LEAF = 20  # fewest pictures of a leaf
 _MANY = 10  # features, from which on trees find what boosting does not
 
