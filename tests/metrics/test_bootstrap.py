@@ -9,6 +9,7 @@ from face_forgery.metrics.bootstrap import (
     bootstrap_auc,
     bootstrap_metrics,
     take_interval,
+    take_reflected_interval,
 )
 from face_forgery.metrics.weighted import WeightedScores
 
@@ -139,3 +140,23 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(make_scores):
 def test_an_image_without_a_group_is_an_error():
     with pytest.raises(ValueError, match="1 of 3 images belong to no group"):
         draw(np.array([0, 1, 1]), np.array(["a", None, "b"], dtype=object))
+
+
+def test_processes_do_not_change_a_number(make_scores, monkeypatch):
+    scores, targets, groups = make_scores()
+    ranked = WeightedScores(scores, targets, num_bins=5)
+    resampler = GroupResampler(groups, targets, seed=0, order=ranked.order)
+    rates = np.array([0.01, 0.1])
+    alone = bootstrap_metrics(ranked, resampler, max_fprs=rates, num_resamples=7)
+    monkeypatch.setattr("face_forgery.metrics.bootstrap._MANY_IMAGES", 1)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    spread = bootstrap_metrics(ranked, resampler, max_fprs=rates, num_resamples=7)
+    assert (alone.tpr == spread.tpr).all()
+    for name, values in alone.metrics.items():
+        assert values.tolist() == spread.metrics[name].tolist()
+
+
+def test_a_reflected_interval_holds_its_value_and_stays_above_zero():
+    interval = take_reflected_interval(0.03, np.linspace(0.035, 0.07, 101), confidence=0.95)
+    assert interval.low == 0.0
+    assert interval.high == interval.value == 0.03
