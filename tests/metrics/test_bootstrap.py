@@ -9,7 +9,7 @@ from face_forgery.metrics.bootstrap import (
     bootstrap_auc,
     bootstrap_metrics,
     take_interval,
-    take_reflected_interval,
+    take_norm_interval,
 )
 from face_forgery.metrics.weighted import WeightedScores
 
@@ -156,7 +156,7 @@ def test_processes_do_not_change_a_number(make_scores, monkeypatch):
         assert values.tolist() == spread.metrics[name].tolist()
 
 
-def test_a_reflected_interval_holds_its_value_and_stays_above_zero():
-    interval = take_reflected_interval(0.03, np.linspace(0.035, 0.07, 101), confidence=0.95)
-    assert interval.low == 0.0
-    assert interval.high == interval.value == 0.03
+def test_the_interval_of_a_norm_holds_its_value_and_stays_above_zero():
+    resampled, moved = np.linspace(0.035, 0.07, 101), np.linspace(0.02, 0.06, 101)
+    interval = take_norm_interval(0.03, resampled, moved, confidence=0.95)
+    assert (interval.low, interval.value, interval.high) == (0.0, 0.03, 0.03)

@@ -59,6 +59,12 @@ def test_a_perfect_ranking_has_a_point_for_an_interval():
     assert (interval.low, interval.value, interval.high) == (1.0, 1.0, 1.0)
 
 
+def test_a_perfect_score_differs_from_a_constant_one():
+    targets = np.array([0, 0, 1, 1])
+    test = delong_test(np.array([0.1, 0.2, 0.8, 0.9]), np.full(4, 0.5), targets)
+    assert (test.difference, test.z, test.p_value) == (0.5, np.inf, 0.0)
+
+
 def test_one_image_of_a_class_has_no_variance():
     with pytest.raises(ValueError, match="1 forged and 2 real images"):
         delong_interval(np.array([0.1, 0.2, 0.8]), np.array([0, 0, 1]), confidence=0.9)

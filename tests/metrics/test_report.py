@@ -108,3 +108,13 @@ def test_every_small_number_of_false_positives_is_on_the_curve(make_scores):
 def test_one_class_is_an_error_before_anything_is_drawn():
     with pytest.raises(ValueError, match="no forged image"):
         evaluate(np.array([0.1, 0.2]), np.array([0, 0]), None, **SETTINGS)
+
+
+def test_the_interval_of_the_calibration_error_reaches_0_where_only_noise_is_shown():
+    reached = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        scores = rng.uniform(size=500)
+        targets = (rng.uniform(size=500) < scores).astype(int)
+        reached += evaluate(scores, targets, None, **SETTINGS).metrics["ece"]["low"] == 0
+    assert reached >= 26

@@ -142,28 +142,33 @@ def take_interval(value: float, resampled: Floats, *, confidence: float) -> Inte
     return Interval(float(value), float(low), float(high))
 
 
-def take_reflected_interval(value: float, resampled: Floats, *, confidence: float) -> Interval:
-    """Interval for a measure that is never negative and that small samples exaggerate.
+def take_norm_interval(
+    value: float, resampled: Floats, moved: Floats, *, confidence: float
+) -> Interval:
+    """Interval for a sum of absolute values, which noise makes larger, as the calibration error.
 
-    A resample exaggerates ``value`` about as much as ``value`` exaggerates the truth. The interval
-    is therefore the percentile interval mirrored at ``value``, cut at 0, and stretched to hold
-    ``value``.
+    Below, the triangle inequality holds: a vector measured with an error of norm ``e`` is at least
+    ``value - e`` long. ``low`` takes for ``e`` the upper percentile of ``moved``, cut at 0, so it
+    reaches 0 where nothing but noise is shown; it errs on the low side. ``high`` is the lower
+    percentile of ``resampled`` mirrored at ``value``, and at least ``value``.
 
-    Source: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 5.2.1 (the
-    basic bootstrap interval).
+    Source of ``high``: Davison and Hinkley 1997, Bootstrap Methods and their Application, section
+    5.2.1 (the basic bootstrap interval).
 
     Args:
-        value: Measured on all images, at least 0.
-        resampled: ``(B,)``.
+        value: Norm of the vector measured on all images, at least 0.
+        resampled: ``(B,)``, norm of the vector of each resample.
+        moved: ``(B,)``, norm of its difference from the vector of all images.
         confidence: In (0, 1).
 
     Example:
-        >>> take_reflected_interval(4.0, np.arange(11.0), confidence=0.5)
-        Interval(value=4.0, low=0.5, high=5.5)
+        >>> take_norm_interval(4.0, np.arange(11.0), np.linspace(0, 2, 11), confidence=0.5)
+        Interval(value=4.0, low=2.5, high=5.5)
     """
-    interval = take_interval(value, resampled, confidence=confidence)
-    low, high = 2 * value - interval.high, 2 * value - interval.low
-    return Interval(interval.value, max(min(low, value), 0.0), max(high, value))
+    tail = (1.0 - confidence) / 2.0
+    low = value - np.quantile(moved, 1.0 - tail)
+    high = 2 * value - np.quantile(resampled, tail)
+    return Interval(float(value), max(float(low), 0.0), max(float(high), float(value)))
 
 
 def _number_groups(groups: NDArray[np.generic] | None, num_images: int) -> NDArray[np.int64]:

@@ -30,7 +30,8 @@ class PairedTest:
 def delong_interval(scores: Scores, targets: Targets, *, confidence: float) -> Interval:
     """AUC with DeLong's interval on the logit scale, so that it stays inside [0, 1].
 
-    An AUC of exactly 0 or 1 has no variance to measure; its interval is a point.
+    Where every image ranks alike (a perfect, a reversed or a constant score) there is no variance to
+    measure, and the interval is a point.
 
     Args:
         scores: ``(N,)``, higher means more likely forged.
@@ -60,7 +61,8 @@ def delong_test(first: Scores, second: Scores, targets: Targets) -> PairedTest:
         targets: ``(N,)``, 0 = real, 1 = forged; at least two images of each class.
 
     Returns:
-        A p-value of 1 where the two rank every pair alike.
+        A p-value of 1 where the two rank every pair alike; 0 where they differ by the same in every
+        image, so that there is no variance.
 
     Raises:
         ValueError: As ``delong_interval``.
@@ -70,7 +72,10 @@ def delong_test(first: Scores, second: Scores, targets: Targets) -> PairedTest:
     fakes, reals = fakes_first - fakes_second, reals_first - reals_second
     error = float(np.sqrt(_variance(fakes, fakes) + _variance(reals, reals)))
     difference = auc_first - auc_second
-    z = difference / error if error > 0 else 0.0
+    if error == 0:
+        z = float(np.sign(difference) * np.inf) if difference else 0.0
+        return PairedTest(difference, error, z, 0.0 if difference else 1.0)
+    z = difference / error
     return PairedTest(difference, error, z, float(2 * norm.sf(abs(z))))
 
 

@@ -10,10 +10,11 @@ from face_forgery.metrics import binary
 from face_forgery.metrics.binary import Scores, Targets
 from face_forgery.metrics.bootstrap import (
     GroupResampler,
+    Interval,
     Resampled,
     bootstrap_metrics,
     take_interval,
-    take_reflected_interval,
+    take_norm_interval,
 )
 from face_forgery.metrics.weighted import PARTIAL_FPR, Floats, WeightedScores
 
@@ -112,8 +113,7 @@ def _write_metrics(
                 f"At least {round(1 / max_fpr):,} are needed."
             )
             continue
-        take = take_reflected_interval if name == "ece" else take_interval
-        interval = take(value, resamples[name], confidence=confidence)
+        interval = _take(name, value, resamples, confidence)
         metrics[name] = asdict(interval)
         if interval.low == interval.high:
             notes[name] = (
@@ -121,6 +121,13 @@ def _write_metrics(
                 "from the size of the set, not from certainty; judge on more images."
             )
     return metrics, notes
+
+
+def _take(name: str, value: float, resamples: dict[str, Floats], confidence: float) -> Interval:
+    if name == "ece":
+        moved = resamples["ece_moved"]
+        return take_norm_interval(value, resamples[name], moved, confidence=confidence)
+    return take_interval(value, resamples[name], confidence=confidence)
 
 
 def _measure(scores: Scores, targets: Targets, num_bins: int) -> dict[str, float]:

@@ -123,7 +123,7 @@ class WeightedScores:
         return ScoreCounts(real, fake, np.cumsum(real), np.cumsum(fake))
 
     def measure(self, weights: Floats, counts: ScoreCounts) -> dict[str, float]:
-        """Every metric that needs no rate.
+        """Every metric that needs no rate, and ``ece_moved``, for the interval of ``ece``.
 
         Args:
             weights: ``(N,)``, in ``order``.
@@ -139,12 +139,15 @@ class WeightedScores:
             "accuracy": float(right),
             "log_loss": float(loss),
             "brier": float(squares),
-            "ece": self._calibration_error(weights, total),
+            **self._calibration_error(weights, total),
         }
 
-    def _calibration_error(self, weights: Floats, total: float) -> float:
-        excess = np.bincount(self._bins, weights * self._residual, self._num_bins)
-        return float(np.abs(excess).sum() / total)
+    def _calibration_error(self, weights: Floats, total: float) -> dict[str, float]:
+        """The error, and how far the excesses of the bins moved from those of all images."""
+        excess = np.bincount(self._bins, weights * self._residual, self._num_bins) / total
+        all_images = np.bincount(self._bins, self._residual, self._num_bins) / len(weights)
+        moved = np.abs(excess - all_images).sum()
+        return {"ece": float(np.abs(excess).sum()), "ece_moved": float(moved)}
 
 
 def count_allowed(max_fprs: Any, num_real: float) -> Floats:
