@@ -260,6 +260,14 @@ class RobustnessParams(Params):
         return self
 
 
+class ComparisonParams(Params):
+    """Whose scores are compared."""
+
+    scores: dict[str, str] = Field(
+        description="Name -> a Parquet or CSV file of scores, or run:ID of an MLflow run."
+    )
+
+
 class SubmissionParams(Params):
     """How a submission is written."""
 
@@ -330,6 +338,7 @@ class Parameters(Params):
     evaluation: EvaluationParams
     audit: AuditParams
     robustness: RobustnessParams
+    comparison: ComparisonParams
     submission: SubmissionParams
     inference: InferenceParams
     demo_data: DemoDataParams

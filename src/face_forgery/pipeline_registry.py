@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline
 
 from face_forgery.pipelines import (
     audit,
+    comparison,
     demo_data,
     evaluation,
     inference,
@@ -35,6 +36,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "__default__": sum(main_job.values(), Pipeline([])),
         **main_job,
         "report": page,
+        "comparison": comparison.create_pipeline(),
         "demo_data": demo_data.create_pipeline(),
         "inference": inference.create_pipeline(),
     }

@@ -30,8 +30,8 @@ class PairedTest:
 def delong_interval(scores: Scores, targets: Targets, *, confidence: float) -> Interval:
     """AUC with DeLong's interval on the logit scale, so that it stays inside [0, 1].
 
-    Where every image ranks alike (a perfect, a reversed or a constant score) there is no variance to
-    measure, and the interval is a point.
+    Where all images of a class rank alike (a perfect, a reversed or a constant score) there is no
+    variance to measure, and the interval is a point.
 
     Args:
         scores: ``(N,)``, higher means more likely forged.

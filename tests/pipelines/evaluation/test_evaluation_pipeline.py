@@ -272,7 +272,7 @@ def test_every_entry_has_a_layer_and_what_people_look_at_is_tracked():
     assert all(entry["metadata"]["kedro-viz"]["layer"] for entry in entries.values())
     assert entries["metrics"]["metadata"]["mlflow"] == {"as": "metrics"}
     tracked = {name for name, entry in entries.items() if "mlflow" in entry["metadata"]}
-    assert tracked == set(entries) - {"val_scores", "val_margins"}
+    assert tracked == set(entries) - {"val_margins"}
 
 
 def test_names_of_nodes_are_those_of_their_functions():

@@ -1,0 +1,80 @@
+"""Tables of scores by name, from files or from MLflow runs."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+
+_RUN = "run:"
+_ARTIFACT = "scores/val_scores.parquet"
+
+
+class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
+    """Scores of several detectors: name -> table.
+
+    A source is a Parquet or CSV file, or ``run:ID``, the validation scores that an MLflow run left.
+
+    Example catalog entry::
+
+        score_sets:
+          type: face_forgery.datasets.score_sets.ScoreSetsDataset
+          sources: ${params:comparison.scores}
+          tracking_uri: ${params:tracking.tracking_uri}
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: dict[str, str],
+        tracking_uri: str,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._sources = sources
+        self._tracking_uri = tracking_uri
+        self.metadata = metadata
+
+    def load(self) -> dict[str, pd.DataFrame]:
+        """Read every table.
+
+        Raises:
+            DatasetError: If a file is missing or no table, or a run has no scores; names it.
+        """
+        return {name: self._read(name, source) for name, source in self._sources.items()}
+
+    def _read(self, name: str, source: str) -> pd.DataFrame:
+        path = self._fetch(name, source) if source.startswith(_RUN) else Path(source)
+        try:
+            return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise DatasetError(
+                f"comparison.scores.{name}={source}: no Parquet or CSV table can be read there "
+                f"({error})"
+            ) from error
+
+    def _fetch(self, name: str, source: str) -> Path:
+        import mlflow
+
+        try:
+            return Path(
+                mlflow.artifacts.download_artifacts(
+                    run_id=source.removeprefix(_RUN),
+                    artifact_path=_ARTIFACT,
+                    tracking_uri=self._tracking_uri,
+                )
+            )
+        except (mlflow.MlflowException, OSError) as error:
+            raise DatasetError(
+                f"comparison.scores.{name}={source}: no run of that ID in {self._tracking_uri}, or "
+                f"it left no {_ARTIFACT} ({error})"
+            ) from error
+
+    def save(self, data: NoReturn) -> None:
+        """Refuse: scores are written by the pipelines that compute them."""
+        raise DatasetError("score sets can only be read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"sources": self._sources}

@@ -1,0 +1,67 @@
+"""Nodes of the comparison."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from face_forgery.params import EvaluationParams
+
+
+def align_scores(score_sets: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Bring the scores of all detectors together, picture by picture."""
+    from face_forgery.data.score_sets import align_scores
+
+    return align_scores(score_sets)
+
+
+def compare_detectors(
+    aligned_scores: pd.DataFrame, evaluation: EvaluationParams
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Measure each detector and the difference of each two; also as a table for people."""
+    from face_forgery.metrics.comparison import MEASURES, compare_detectors
+
+    comparison = compare_detectors(
+        _scores_by_name(aligned_scores),
+        aligned_scores["target"].to_numpy(dtype=np.int64),
+        aligned_scores["group"].to_numpy(),
+        num_resamples=evaluation.num_resamples,
+        confidence=evaluation.confidence,
+        seed=evaluation.seed,
+    )
+    rows = [
+        {"what": name} | _flatten(measured, MEASURES)
+        for name, measured in comparison["detectors"].items()
+    ]
+    rows += [
+        {"what": f"{pair['first']} less {pair['second']}"}
+        | _flatten(pair, MEASURES)
+        | {"delong_p_value": pair["delong"]["p_value"]}
+        for pair in comparison["pairs"]
+    ]
+    return comparison, pd.DataFrame(rows)
+
+
+def plot_comparison(aligned_scores: pd.DataFrame, comparison: dict[str, Any]) -> Any:
+    """Draw the ROC curves over each other."""
+    from face_forgery.reporting.comparison_figure import draw_comparison
+
+    targets = aligned_scores["target"].to_numpy(dtype=np.int64)
+    return draw_comparison(_scores_by_name(aligned_scores), targets, comparison)
+
+
+def _scores_by_name(aligned: pd.DataFrame) -> dict[str, Any]:
+    prefix = "score of "
+    return {
+        column.removeprefix(prefix): aligned[column].to_numpy(dtype=np.float64)
+        for column in aligned.columns
+        if column.startswith(prefix)
+    }
+
+
+def _flatten(measured: dict[str, Any], measures: tuple[str, ...]) -> dict[str, float]:
+    return {
+        name if part == "value" else f"{name}_{part}": measured[name][part]
+        for name in measures
+        for part in ("value", "low", "high")
+    }
