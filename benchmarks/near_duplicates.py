@@ -1,71 +1,108 @@
-"""How long the search for near-copies takes among 500,000 pictures. Limit: 300 s on 2 cores.
+"""Time the search for near-identical pictures among many hashes, and count what it finds.
 
-Run: python benchmarks/near_duplicates.py [--images 500000] [--planted 1000]
+Two spreads: ``uniform`` hashes, and ``skewed`` ones, half of which lie near few centers, as
+aligned faces of few people do. Pairs of a picture and a copy are planted in both.
 
-Hashes are those of pictures that share their low frequencies, as aligned faces do: each bit of a
-hash repeats that of one of 200 prototypes with probability 0.8. Planted near-copies differ from
-their original in up to six bits and have its thumbnail.
+    python benchmarks/near_duplicates.py --pictures 500000
 """
 
 import argparse
+import os
+import platform
 import resource
+import subprocess
 import time
+from pathlib import Path
 
+import faiss
 import numpy as np
-from place import describe_place
+from numpy.typing import NDArray
 
-from face_forgery.data.duplicates import HashedPictures, near_identical_pairs
+from face_forgery.data.duplicates import HashedPictures, Positions, near_identical_pairs
 
-BITS = 6
+MAX_BITS = 6
+NUM_CENTERS = 2000
+CENTER_BITS = 5  # flipped around a center, at most
+NOISE = 3  # of 255, added to the thumbnail of a copy
 
 
 def main() -> None:
-    """Measure once and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=500_000)
+    """Print the surroundings, then a line for each spread."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=500_000)
     parser.add_argument("--planted", type=int, default=1000)
-    arguments = parser.parse_args()
-    print(describe_place("numpy", "faiss-cpu"))
-    pictures, originals = draw(arguments.images, arguments.planted)
-    start = time.perf_counter()
-    found = set()
-    candidates = 0
-
-    def is_same_row(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        nonlocal candidates
-        candidates += len(left)
-        return left == right
-
-    for left, right in near_identical_pairs(pictures, None, max_bits=BITS, skip=is_same_row):
-        found |= {
-            (min(pair), max(pair)) for pair in zip(left.tolist(), right.tolist(), strict=True)
-        }
-    seconds = time.perf_counter() - start
-    num_rows = arguments.images
-    planted = {(int(o), num_rows - arguments.planted + n) for n, o in enumerate(originals)}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        f"{num_rows:,} pictures, {candidates:,} candidates: {seconds:.0f} s, {peak:.2f} GiB; found "
-        f"{len(planted & found):,} of {len(planted):,} planted pairs and {len(found - planted):,} "
-        "others"
-    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    faiss.omp_set_num_threads(args.threads)
+    describe_surroundings(args)
+    for spread in ("uniform", "skewed"):
+        pictures, planted = draw_pictures(args, skewed=spread == "skewed")
+        start = time.perf_counter()
+        found, others = search(pictures, planted)
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"{spread}: found {found:,} of {args.planted:,} planted pairs, {others:,} other pairs, "
+            f"{seconds:.1f} s, peak memory of the process so far {peak:.2f} GiB",
+            flush=True,
+        )
 
 
-def draw(num_images: int, num_planted: int) -> tuple[HashedPictures, np.ndarray]:
-    """Return hashed pictures, the last of them near-copies of the rows that are returned."""
-    rng = np.random.default_rng(0)
-    num_originals = num_images - num_planted
-    prototypes = rng.integers(0, 2, (200, 64), dtype=np.uint8)
-    bits = prototypes[rng.integers(0, 200, num_originals)]
-    bits ^= (rng.random(bits.shape) < 0.2).astype(np.uint8)
+def draw_pictures(
+    args: argparse.Namespace, *, skewed: bool
+) -> tuple[HashedPictures, NDArray[np.int64]]:
+    """Return pictures, the last of which are copies, and the position of each copy's original."""
+    rng = np.random.default_rng(args.seed)
+    num_originals = args.pictures - args.planted
+    hashes = rng.integers(0, 2**64, num_originals, dtype=np.uint64)
+    if skewed:
+        half = num_originals // 2
+        centers = rng.integers(0, 2**64, NUM_CENTERS, dtype=np.uint64)
+        hashes[:half] = flip(centers[rng.integers(0, NUM_CENTERS, half)], CENTER_BITS, rng)
     thumbnails = rng.integers(0, 256, (num_originals, 256), dtype=np.uint8)
-    originals = rng.choice(num_originals, num_planted, replace=False)
-    copies = bits[originals].copy()
-    for copy in copies:
-        copy[rng.choice(64, rng.integers(0, BITS + 1), replace=False)] ^= 1
-    packed = np.packbits(np.concatenate([bits, copies]), axis=1).view(np.uint64).ravel()
-    same = np.concatenate([thumbnails, thumbnails[originals]])
-    return HashedPictures(np.arange(num_images), packed, same), originals
+    planted = rng.choice(num_originals, args.planted, replace=False)
+    noise = rng.integers(-NOISE, NOISE + 1, (args.planted, 256))
+    copies = np.clip(thumbnails[planted] + noise, 0, 255).astype(np.uint8)
+    all_hashes = np.concatenate([hashes, flip(hashes[planted], MAX_BITS, rng)])
+    positions = np.arange(args.pictures)
+    return HashedPictures(positions, all_hashes, np.concatenate([thumbnails, copies])), planted
+
+
+def flip(hashes: NDArray[np.uint64], at_most: int, rng: np.random.Generator) -> NDArray[np.uint64]:
+    """Flip up to ``at_most`` random bits of each hash."""
+    flipped = hashes.copy()
+    for _ in range(at_most):
+        flipped ^= np.uint64(1) << rng.integers(0, 64, len(hashes), dtype=np.uint64)
+    return flipped
+
+
+def search(pictures: HashedPictures, planted: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the number of planted pairs found and of other pairs found."""
+    first_copy = len(pictures.positions) - len(planted)
+    wanted = {(int(a), first_copy + n) for n, a in enumerate(planted)}
+
+    def is_itself(left: Positions, right: Positions) -> NDArray[np.bool_]:
+        return np.asarray(left == right)
+
+    found: set[tuple[int, int]] = set()
+    blocks = near_identical_pairs(pictures, None, max_bits=MAX_BITS, skip=is_itself)
+    for left, right in blocks:
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        found.update(zip(low.tolist(), high.tolist(), strict=True))
+    return len(found & wanted), len(found - wanted)
+
+
+def describe_surroundings(args: argparse.Namespace) -> None:
+    """Print hardware, load, versions, seed and commit."""
+    here = Path(__file__).parent
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    commit = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs, {args.threads} threads of the search")
+    print(f"load before: {os.getloadavg()}")
+    print(f"Python {platform.python_version()}, numpy {np.__version__}, faiss {faiss.__version__}")
+    print(f"{args.pictures:,} pictures, {MAX_BITS} bits, seed {args.seed}")
+    print(f"commit {commit.stdout.strip() or 'unknown'}", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def test_default_is_the_main_job_and_nothing_else():
     pipelines = register_pipelines()
     parts = [node_names(pipelines[name]) for name in MAIN_JOB]
     assert node_names(pipelines["__default__"]) == set().union(*parts)
-    assert set.intersection(parts[4], parts[5]) == {"write_report"}
+    assert set.intersection(parts[4], parts[5]) == {"write_report", "write_model_card"}
 
 
 @pytest.mark.parametrize("name", ["inference", "demo_data"])

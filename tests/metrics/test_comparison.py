@@ -28,7 +28,7 @@ def test_values_are_those_of_the_metrics(scored):
     found = compare_detectors(scores, targets, None, **SETTINGS)
     for name, one in scores.items():
         measured = found["detectors"][name]
-        assert measured["auc"]["value"] == binary.auc(one, targets)
+        assert measured["auc"]["value"] == pytest.approx(binary.auc(one, targets), abs=1e-12)
         assert measured["tpr_at_fpr_1e-2"]["value"] == binary.tpr_at_fpr(one, targets, 0.01)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -43,7 +43,7 @@ def test_differences_are_paired(scored):
     assert near["high"] - near["low"] < 0.3 * (alone["high"] - alone["low"])
     assert near["low"] < 0 < near["high"]
     assert bad["low"] > 0
-    assert pairs["good", "near"]["delong"]["p_value"] > 0.05 > 1e-3
+    assert pairs["good", "near"]["delong"]["p_value"] > 0.05
     assert pairs["good", "bad"]["delong"]["p_value"] < 1e-3
 
 

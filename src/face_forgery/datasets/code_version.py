@@ -1,8 +1,10 @@
 """Which code runs: the package, its commit, and the libraries that numbers depend on."""
 
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 from importlib import metadata as installed
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,7 +20,7 @@ _TIMEOUT_S = 10.0
 class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
-    It holds ``face_forgery`` (the package's version), ``python``, the installed version of each
+    It holds ``command`` (what was called), ``face_forgery`` (the package's version), ``python``, the installed version of each
     library that numbers depend on, ``git_commit`` and ``git_dirty`` (whether the package's files
     differ from that commit). Both are ``None`` where the code does not lie in a git checkout of
     its own or git is not installed.
@@ -35,6 +37,7 @@ class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
     def load(self) -> dict[str, Any]:
         """Return the version, ready for JSON."""
         return {
+            "command": shlex.join(["kedro", *sys.argv[1:]]),
             "face_forgery": face_forgery.__version__,
             **_describe_checkout(Path(face_forgery.__file__).parent),
             "python": platform.python_version(),

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from face_forgery.reporting.style import MUTED, make_figure, style_axes
 
-_COLORS = colormaps["tab10"].colors
+_COLORS = [colormaps["tab10"](number) for number in range(10)]
 _LINES = ("-", "--", "-.")
 
 

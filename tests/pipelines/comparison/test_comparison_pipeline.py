@@ -63,7 +63,7 @@ def test_scores_of_a_run_are_read(tables, sources, tmp_path):
     client.log_artifact(run.info.run_id, str(tmp_path / "val_scores.parquet"), "scores")
     loaded = read({"r": f"run:{run.info.run_id}", "b": sources["b"]}, tmp_path).load()
     pd.testing.assert_frame_equal(loaded["r"], tables["a"])
-    with pytest.raises(DatasetError, match="comparison.scores.r=run:none"):
+    with pytest.raises(DatasetError, match=r"comparison\.scores\.r=run:none"):
         read({"r": "run:none"}, tmp_path).load()
 
 

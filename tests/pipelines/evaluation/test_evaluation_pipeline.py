@@ -223,6 +223,7 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "metrics.json",
         "mistakes.parquet",
         "mistakes.png",
+        "model_card.md",
         "operating_points.json",
         "report.html",
         "roc.png",

@@ -31,7 +31,7 @@ def write_report(
         breakdown=breakdown,
         mistakes=mistakes,
         data_report=data_report,
-        audit=audit if audit and audit["data_fingerprint"] == detector.data_fingerprint else None,
+        audit=_if_of(detector, audit),
         robustness=_if_about(detector, robustness),
         detector={
             "architecture": detector.architecture,
@@ -44,6 +44,38 @@ def write_report(
     )
 
 
+def write_model_card(
+    *,
+    metrics: dict[str, Any],
+    operating_points: dict[str, Any],
+    breakdown: list[dict[str, Any]],
+    data_report: dict[str, Any],
+    detector: Detector,
+    audit: dict[str, Any] | None,
+    robustness: dict[str, Any] | None,
+) -> str:
+    """Write what the detector is and how far it can be trusted, for whoever is handed it."""
+    from face_forgery.metrics.operating_points import note_limits
+    from face_forgery.reporting.model_card import render_model_card
+
+    return render_model_card(
+        detector,
+        metrics=metrics,
+        operating_points=operating_points,
+        breakdown=breakdown,
+        limits=note_limits(operating_points),
+        data_report=data_report,
+        audit=_if_of(detector, audit),
+        robustness=_if_about(detector, robustness),
+    )
+
+
 def _if_about(detector: Detector, result: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return ``result`` unless it was measured on another detector than this one."""
     return result if result is not None and result["detector"] == detector.identity() else None
+
+
+def _if_of(detector: Detector, audit: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return ``audit`` unless it is about other pictures than the detector was made with."""
+    is_of = audit is not None and audit["data_fingerprint"] == detector.data_fingerprint
+    return audit if is_of else None

@@ -25,6 +25,15 @@ _REPORT_INPUTS = (
     "robustness",
     "robustness_figure",
 )
+_CARD_INPUTS = (
+    "metrics",
+    "operating_points",
+    "breakdown",
+    "data_report",
+    "detector",
+    "audit",
+    "robustness",
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -36,6 +45,12 @@ def create_pipeline() -> Pipeline:
                 inputs={name: name for name in _REPORT_INPUTS},
                 outputs="report",
                 name="write_report",
+            ),
+            Node(
+                nodes.write_model_card,
+                inputs={name: name for name in _CARD_INPUTS},
+                outputs="model_card",
+                name="write_model_card",
             ),
         ]
     )

@@ -1,0 +1,96 @@
+"""The model card: what a detector is, how well it works and where it does not, as Markdown.
+
+The layout is that of Hugging Face's model cards: metadata in YAML, then sections that their page
+and tools know by name.
+"""
+
+import json
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from face_forgery.modeling.detector import Detector
+from face_forgery.reporting.words import (
+    METRIC_WORDS,
+    describe_decisions,
+    describe_reach,
+    describe_robustness,
+    describe_separation,
+    describe_shortcuts,
+    describe_thresholds,
+    format_number,
+    format_percent,
+    list_promises,
+)
+
+_TEMPLATE = "model_card.md.jinja"
+
+
+def render_model_card(
+    detector: Detector,
+    *,
+    metrics: dict[str, Any],
+    operating_points: dict[str, Any],
+    breakdown: list[dict[str, Any]],
+    limits: list[str],
+    data_report: dict[str, Any],
+    audit: dict[str, Any] | None,
+    robustness: dict[str, Any] | None,
+) -> str:
+    """Return the model card.
+
+    Args:
+        detector: Certified.
+        metrics: ``metrics.report.Evaluation.metrics``.
+        operating_points: What ``metrics.operating_points.set_operating_points`` returns.
+        breakdown: What ``metrics.breakdown.break_down`` returns.
+        limits: What ``metrics.operating_points.note_limits`` returns.
+        data_report: What ``data.summary.describe_manifest`` returns.
+        audit: What the pipeline of that name writes; ``None``: not made.
+        robustness: Likewise.
+    """
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)
+    environment.filters |= {
+        "number": format_number,
+        "percent": format_percent,
+        "cell": _escape_cell,
+    }
+    source = resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    preprocessing = detector.preprocessing
+    return environment.from_string(source).render(
+        name=f"face-forgery-{detector.architecture}",
+        architecture=detector.architecture,
+        options=detector.options,
+        image_size=preprocessing.image_size,
+        interpolation=preprocessing.interpolation,
+        mean=list(preprocessing.mean),
+        std=list(preprocessing.std),
+        temperature=detector.temperature,
+        identity=detector.identity(),
+        data_fingerprint=detector.data_fingerprint,
+        code_version=detector.code_version,
+        epoch=detector.epoch,
+        training_parameters=json.dumps(detector.training, indent=2, sort_keys=True),
+        sentences=[describe_separation(metrics), describe_decisions(operating_points)],
+        limitations=[describe_reach(operating_points), *limits],
+        measured=[
+            (key, name, metrics[key])
+            for key, (name, _) in METRIC_WORDS.items()
+            if metrics[key]["value"] is not None
+        ],
+        counts=metrics["counts"],
+        confidence=metrics["bootstrap"]["confidence"],
+        thresholds=describe_thresholds(operating_points),
+        promises=list_promises(operating_points),
+        breakdown=breakdown,
+        subsets=data_report["subsets"],
+        robustness_sentences=[] if robustness is None else describe_robustness(robustness),
+        shortcut_sentences=[] if audit is None else describe_shortcuts(audit),
+    )
+
+
+def _escape_cell(text: str) -> str:
+    """Return a user's name as it can stand in a cell of a Markdown table."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{c}" if c in "\\|`*_[]<>#!" else c for c in flat)
