@@ -48,7 +48,7 @@ def test_sections_and_limits_are_there(make_judged, make_detector):
     ]
     assert "- Too few pictures." in card
     assert "divided by 1.8 (temperature scaling)" in card
-    assert "commit `c0ffee`" in card
+    assert "git commit `c0ffee`" in card
     assert "Not measured for this detector." in card
 
 
