@@ -10,6 +10,7 @@ import pandas as pd
 from face_forgery.data.clusters import Labels, join_groups
 from face_forgery.data.duplicates import Positions
 from face_forgery.data.leaks import describe_leaks, find_leaks, refuse_leaks
+from face_forgery.data.leave_out import leave_out
 from face_forgery.data.manifest import KEY, ManifestError, show_examples, show_rows
 from face_forgery.data.splits import check_both_classes, split_by_cluster
 from face_forgery.data.summary import class_names, count_values
@@ -67,6 +68,13 @@ def divide_manifest(
         partition, remedy = _keep_official(labelled, hashes, in_val, params), _IF_OFFICIAL
     else:
         partition, remedy = _split_off(labelled, hashes, params), _IF_SPLIT
+    if params.leave_out.by is not None:
+        partition = _account(
+            *leave_out(
+                partition.train, partition.val, image_hashes, params.leave_out, seed=params.seed
+            ),
+            partition.report | {"left_out": params.leave_out.model_dump()},
+        )
     check_both_classes(partition.train, "the training set", remedy=remedy)
     check_both_classes(partition.val, "the validation set", remedy=remedy)
     return partition

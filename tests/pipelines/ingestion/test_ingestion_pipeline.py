@@ -10,7 +10,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from face_forgery.data.manifest import MANIFEST_COLUMNS, check_manifest
-from face_forgery.params import DataParams, IngestionParams, SplittingParams
+from face_forgery.params import DataParams, IngestionParams, LeaveOutParams, SplittingParams
 from face_forgery.pipelines import ingestion, splitting
 
 PARQUET = ("label_table", "image_facts", "manifest")
@@ -124,6 +124,7 @@ def test_splitting_follows_ingestion_through_files(make_catalog, is_official):
         seed=0,
         near_duplicate_bits=6,
         leaks="refuse",
+        leave_out=LeaveOutParams(by=None, value=None, num_clusters=2),
     )
     SequentialRunner().run(ingestion.create_pipeline() + splitting.create_pipeline(), catalog)
     train, val = (check_manifest(catalog.load(f"{side}_manifest")) for side in ("train", "val"))
