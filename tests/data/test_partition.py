@@ -233,7 +233,7 @@ def test_a_kind_that_is_left_out_is_all_that_validation_has(make_manifest, make_
 def test_a_part_that_is_not_there_names_those_that_are(make_manifest, make_splitting):
     manifest = with_kinds(make_manifest)
     splitting = make_splitting(leave_out=leave_out("kind", "swaps"))
-    with pytest.raises(ManifestError, match="value=swaps.*there are: lips, swap"):
+    with pytest.raises(ManifestError, match=r"value=swaps.*there are: lips, swap"):
         divide_manifest(manifest, make_hashes(manifest), splitting, has_val_labels=True)
 
 

@@ -75,7 +75,8 @@ def name_parts(
     order = np.argsort(-np.bincount(model.labels_, minlength=count), kind="stable")
     rank = np.empty(count, dtype=np.int64)
     rank[order] = np.arange(count)
-    return rank[model.predict(_look(side, image_hashes))].astype(str).astype(object)
+    names: NDArray[np.object_] = rank[model.predict(_look(side, image_hashes))].astype(str)
+    return names.astype(object)
 
 
 def _look(rows: pd.DataFrame, image_hashes: pd.DataFrame) -> NDArray[np.float32]:
