@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from face_forgery.audits.overlaps import find_overlaps
+from face_forgery.audits.overlaps import describe_removed, find_overlaps
 from face_forgery.data.hashing import hash_table
 
 
@@ -90,3 +90,15 @@ def test_a_picture_under_both_labels_is_found(make_sides, name, group, expected)
 def test_a_copy_within_a_class_is_told_and_not_warned_about(make_sides):
     found = counts(make_sides(("train_same.jpg", 0, "other", 0)))
     assert found["copies within a class"] == (2, False)
+
+
+def test_what_splitting_left_out_is_told():
+    sides = {"train": {"images": 90}, "val": {"images": 10}}
+    rows = [{"train_image": "a.jpg", "val_image": "b.jpg", "train_row": 3, "reason": "picture"}]
+    leaks = {"train_rows": 1, "by_reason": {"group": 0, "content": 0, "picture": 1}, "rows": rows}
+    finding = describe_removed(sides | {"leaks": leaks})
+    assert (finding["count"], finding["of"], finding["is_warning"]) == (1, 100, False)
+    assert "left out (1 by picture)" in finding["sentence"]
+    assert finding["examples"] == [["a.jpg", "b.jpg"]]
+    joined = {"near_identical_pairs_that_joined": 2}
+    assert "2 pairs of near-copies" in describe_removed(sides | {"groups": joined})["sentence"]

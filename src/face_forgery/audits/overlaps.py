@@ -73,6 +73,38 @@ def find_overlaps(
     return findings
 
 
+def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
+    """Say what splitting has already done about leaks, as a finding.
+
+    Args:
+        split_report: What ``data.partition.divide_manifest`` reports.
+
+    Returns:
+        As ``find_overlaps``; told, not warned about, for it was dealt with.
+    """
+    if "leaks" in split_report:
+        leaks = split_report["leaks"]
+        reasons = [f"{count:,} by {name}" for name, count in leaks["by_reason"].items() if count]
+        pairs = [(row["train_image"], row["val_image"]) for row in leaks["rows"]]
+        count = leaks["train_rows"]
+        sentence = f"{count:,} training pictures leaked into validation and were left out"
+        sentence += f" ({', '.join(reasons)})." if reasons else "."
+    else:
+        groups = split_report["groups"]
+        count = groups["near_identical_pairs_that_joined"]
+        pairs = []
+        sentence = f"{count:,} pairs of near-copies were kept on one side together."
+    return {
+        "name": "leaks that splitting dealt with",
+        "count": count,
+        "of": split_report["train"]["images"] + split_report["val"]["images"],
+        "is_warning": False,
+        "sentence": sentence,
+        "remedy": None,
+        "examples": [list(pair) for pair in pairs[:_NUM_EXAMPLES]],
+    }
+
+
 def _find_copies(
     whole: pd.DataFrame, hashes: pd.DataFrame, *, max_bits: int
 ) -> dict[str, Positions]:

@@ -67,10 +67,11 @@ def find_overlaps(
     train_manifest: pd.DataFrame,
     val_manifest: pd.DataFrame,
     image_hashes: pd.DataFrame,
+    split_report: dict[str, Any],
     splitting: SplittingParams,
 ) -> list[dict[str, Any]]:
-    """Look for pictures that are there twice."""
-    from face_forgery.audits.overlaps import find_overlaps
+    """Look for pictures that are there twice, and say what splitting has removed already."""
+    from face_forgery.audits.overlaps import describe_removed, find_overlaps
 
     findings = find_overlaps(
         train_manifest, val_manifest, image_hashes, max_bits=splitting.near_duplicate_bits
@@ -78,7 +79,7 @@ def find_overlaps(
     for finding in findings:
         if finding["is_warning"]:
             logger.warning("audit: %s", finding["sentence"])
-    return findings
+    return [describe_removed(split_report), *findings]
 
 
 def write_audit(

@@ -29,7 +29,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.find_overlaps,
-                inputs=["train_manifest", "val_manifest", "image_hashes", "params:splitting"],
+                inputs=[
+                    "train_manifest",
+                    "val_manifest",
+                    "image_hashes",
+                    "split_report",
+                    "params:splitting",
+                ],
                 outputs="overlaps",
                 name="find_overlaps",
             ),
