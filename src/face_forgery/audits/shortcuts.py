@@ -190,6 +190,7 @@ def _predict_out_of_fold(
     from sklearn.impute import SimpleImputer
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
+    from threadpoolctl import threadpool_limits
 
     scores = np.zeros(len(targets))
     folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
@@ -211,7 +212,8 @@ def _predict_out_of_fold(
         )
         models = (boosting, trees) if values.shape[1] >= _MANY else (boosting,)
         for model in models:
-            model.fit(values[fit], targets[fit])
+            with threadpool_limits(1):  # on so little, threads that share cores cost more
+                model.fit(values[fit], targets[fit])
             scores[check] += model.predict_proba(values[check])[:, 1] / len(models)
     return scores
 
