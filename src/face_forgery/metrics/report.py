@@ -11,7 +11,6 @@ from face_forgery.metrics.binary import Scores, Targets
 from face_forgery.metrics.bootstrap import (
     GroupResampler,
     Interval,
-    Resampled,
     bootstrap_metrics,
     take_interval,
     take_norm_interval,
@@ -73,13 +72,18 @@ def evaluate(
     resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
     num_real = int((targets == 0).sum())
     false_positives = _space_counts(num_real)
+    around = [_expected_counts(rate, num_real) for rate in FALSE_POSITIVE_RATES.values()]
     resampled = bootstrap_metrics(
         ranked,
         resampler,
-        max_fprs=np.append(list(FALSE_POSITIVE_RATES.values()), false_positives / num_real),
+        max_fprs=np.concatenate([*(counts for counts, _ in around), false_positives]) / num_real,
         num_resamples=num_resamples,
     )
-    metrics, notes = _write_metrics(scores, targets, resampled, num_bins, confidence)
+    tpr = {
+        name: resampled.tpr[:, 2 * at : 2 * at + 2] @ weights
+        for at, (name, (_, weights)) in enumerate(zip(FALSE_POSITIVE_RATES, around, strict=True))
+    }
+    metrics, notes = _write_metrics(scores, targets, resampled.metrics | tpr, num_bins, confidence)
     metrics["notes"] = notes
     metrics["counts"] = {
         "num_images": len(targets),
@@ -92,15 +96,18 @@ def evaluate(
         "confidence": confidence,
         "seed": seed,
     }
-    curve_tpr = resampled.tpr[:, len(FALSE_POSITIVE_RATES) :]
+    curve_tpr = resampled.tpr[:, 2 * len(FALSE_POSITIVE_RATES) :]
     return Evaluation(metrics, _trace_curve(ranked, false_positives, curve_tpr, confidence))
 
 
 def _write_metrics(
-    scores: Scores, targets: Targets, resampled: Resampled, num_bins: int, confidence: float
+    scores: Scores,
+    targets: Targets,
+    resamples: dict[str, Floats],
+    num_bins: int,
+    confidence: float,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     num_real = int((targets == 0).sum())
-    resamples = resampled.metrics | dict(zip(FALSE_POSITIVE_RATES, resampled.tpr.T, strict=False))
     metrics: dict[str, Any] = {}
     notes: dict[str, str] = {}
     for name, value in _measure(scores, targets, num_bins).items():
@@ -127,7 +134,21 @@ def _take(name: str, value: float, resamples: dict[str, Floats], confidence: flo
     if name == "ece":
         moved = resamples["ece_moved"]
         return take_norm_interval(value, resamples[name], moved, confidence=confidence)
-    return take_interval(value, resamples[name], confidence=confidence)
+    interval = take_interval(value, resamples[name], confidence=confidence)
+    return Interval(value, min(interval.low, value), max(interval.high, value))
+
+
+def _expected_counts(rate: float, num_real: int) -> tuple[Floats, Floats]:
+    """Numbers of false positives whose threshold has the expected rate ``rate``, and weights.
+
+    A threshold with k false positives among n real images has an expected rate of
+    ``(k + 1) / (n + 1)`` on new ones, not k / n. The TPR at a rate is therefore too high by about
+    one false positive, and so would an interval around it be: it is taken at the k that solves the
+    equation, between the two whole numbers next to it.
+    """
+    wanted = max(rate * (num_real + 1) - 1.0, 0.0)
+    below = np.floor(wanted)
+    return np.array([below, below + 1]), np.array([below + 1 - wanted, wanted - below])
 
 
 def _measure(scores: Scores, targets: Targets, num_bins: int) -> dict[str, float]:
