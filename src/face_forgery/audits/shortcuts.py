@@ -78,7 +78,7 @@ def probe_shortcuts(
         facts: ``(N, ...)``, columns ``target``, ``group``, ``source``, ``format``, ``num_bytes``,
             ``width``, ``height`` and ``jpeg_quality``, which may be missing.
         statistics: ``(N, 30)``, as ``measure_statistics`` returns them.
-        limit: AUC above which a probe is warned about.
+        limit: AUC above which a probe is warned about, unless its interval reaches down to 0.5.
         num_folds: Of the cross-validation; fewer where a class has fewer groups.
         num_resamples: Bootstrap resamples of the intervals, by group.
         confidence: Of the intervals, in (0, 1).

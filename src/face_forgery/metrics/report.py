@@ -23,6 +23,7 @@ FALSE_POSITIVE_RATES = {
     "tpr_at_fpr_1e-3": 1e-3,
 }
 _CURVE_POINTS = 200
+_FEW = 5  # allowed false positives, below which intervals cover too rarely
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,12 @@ def _write_metrics(
             notes[name] = (
                 "Every resample gives the same value, so the interval has no width. That comes "
                 "from the size of the set, not from certainty; judge on more images."
+            )
+        elif max_fpr < 1 and max_fpr * num_real < _FEW:
+            notes[name] = (
+                f"Only {int(max_fpr * num_real)} of {num_real:,} real images may be called fake: "
+                f"so few that the interval is too narrow, by a few percent of coverage. At least "
+                f"{round(_FEW / max_fpr):,} are needed."
             )
     return metrics, notes
 
