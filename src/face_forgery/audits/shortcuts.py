@@ -19,8 +19,8 @@ from face_forgery.data.parallel import map_in_order
 from face_forgery.data.statistics import global_statistics
 from face_forgery.metrics import binary
 from face_forgery.metrics.binary import Targets
-from face_forgery.metrics.bootstrap import GroupResampler, bootstrap_auc, take_interval
-from face_forgery.metrics.weighted import Floats, WeightedScores
+from face_forgery.metrics.bootstrap import measure_auc
+from face_forgery.metrics.weighted import Floats
 
 FILE_FACTS = {
     "file format": ("format",),
@@ -170,12 +170,13 @@ def _probe(
     scores = _predict_out_of_fold(
         values, targets, groups, num_folds=min(num_folds, *groups_of), seed=seed
     )
-    ranked = WeightedScores(scores, targets, num_bins=1)
-    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
-    interval = take_interval(
-        binary.auc(scores, targets),
-        bootstrap_auc(ranked, resampler, num_resamples=num_resamples),
+    interval = measure_auc(
+        scores,
+        targets,
+        groups,
+        num_resamples=num_resamples,
         confidence=confidence,
+        seed=seed,
     )
     return row | {
         "auc": asdict(interval),

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.metrics.binary import Targets
+from face_forgery.metrics.binary import Scores, Targets, auc
 from face_forgery.metrics.weighted import Floats, WeightedScores
 
 _MANY_IMAGES = 200_000
@@ -128,6 +128,22 @@ def bootstrap_auc(
 ) -> Floats:
     """AUC ``(B,)`` alone, on the resamples that ``bootstrap_metrics`` draws."""
     return np.array([ranked.count(resampler.draw(index)).auc() for index in range(num_resamples)])
+
+
+def measure_auc(
+    scores: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic],
+    *,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    """AUC of probabilities ``(N,)`` with its percentile interval; see the module for the rest."""
+    ranked = WeightedScores(scores, targets, num_bins=1)
+    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
+    resampled = bootstrap_auc(ranked, resampler, num_resamples=num_resamples)
+    return take_interval(auc(scores, targets), resampled, confidence=confidence)
 
 
 def take_interval(value: float, resampled: Floats, *, confidence: float) -> Interval:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from face_forgery.metrics import binary
 from face_forgery.metrics.binary import Scores, Targets
-from face_forgery.metrics.bootstrap import GroupResampler, bootstrap_auc, take_interval
-from face_forgery.metrics.weighted import WeightedScores
+from face_forgery.metrics.bootstrap import measure_auc
 
 SMALL_CELL = 20
 """A cell with fewer images of a class is marked: its AUC says little."""
@@ -134,12 +133,13 @@ def _measure_cell(
             "is_small": True,
             "note": f"no {missing} images, nothing to compare with",
         }
-    ranked = WeightedScores(scores, targets, num_bins=1)
-    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
-    interval = take_interval(
-        binary.auc(scores, targets),
-        bootstrap_auc(ranked, resampler, num_resamples=num_resamples),
+    interval = measure_auc(
+        scores,
+        targets,
+        groups,
+        num_resamples=num_resamples,
         confidence=confidence,
+        seed=seed,
     )
     is_small = min(num_real, num_fake) < SMALL_CELL
     note = f"fewer than {SMALL_CELL} images of a class" if is_small else None
