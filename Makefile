@@ -54,7 +54,7 @@ viz: setup ## Open the pipelines in a browser
 	$(BIN)/kedro viz run
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
 
 clean: ## Remove everything a run writes (keeps the demo set)
 	find data -mindepth 2 -path data/01_raw -prune -o -type f ! -name .gitkeep -print0 | xargs -0 rm -f
