@@ -306,6 +306,10 @@ class InferenceParams(Params):
     """Whose pictures are judged."""
 
     images: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    output: str = Field(
+        pattern=r"(?i)\.(csv|parquet|jsonl)$",
+        description="The file of verdicts; its ending says the format: .csv, .parquet or .jsonl.",
+    )
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
 
 

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, ImageFile
 
@@ -50,7 +51,13 @@ def assert_same(decoded: np.ndarray, expected: np.ndarray, tolerance: int) -> No
         ("RGB", "MPO", LOSSY),
         ("CMYK", "JPEG", LOSSY),
         ("CMYK", "TIFF", EXACT),
-        ("YCbCr", "TIFF", 2),
+        pytest.param(
+            *("YCbCr", "TIFF", 2),
+            marks=pytest.mark.skipif(
+                int(PIL.__version__.split(".")[0]) < 13,
+                reason="Pillow 12 does not read the TIFF with YCbCr that it writes",
+            ),
+        ),
         ("LAB", "TIFF", LOSSY),
         ("P", "PNG", EXACT),
         ("P", "GIF", EXACT),

@@ -69,7 +69,7 @@ def stack_readings(readings: list[Reading]) -> ReadBatch:
 
 
 def read_batches(
-    paths: Iterable[Path],
+    paths: Iterable[Path | None],
     transform: PixelTransform,
     *,
     min_size: int,
@@ -78,10 +78,13 @@ def read_batches(
 ) -> DataLoader[Any]:
     """Return a loader of ``ReadBatch`` over ``paths``, in their order.
 
-    What is in a batch does not depend on ``num_workers``; 0 reads in this process.
+    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A path that is
+    ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
     # Bytes: a file name need not be text. Arrow: workers would copy Python strings.
-    names = pa.array([os.fsencode(path) for path in paths], type=pa.large_binary())
+    names = pa.array(
+        [None if path is None else os.fsencode(path) for path in paths], type=pa.large_binary()
+    )
     if len(names) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
     dataset: Any = _PictureFiles(names, transform, min_size)
@@ -107,5 +110,8 @@ class _PictureFiles:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Reading:
-        path = Path(os.fsdecode(self.names[index].as_py()))
+        name = self.names[index].as_py()
+        if name is None:
+            return Reading(None, "unreadable", "")
+        path = Path(os.fsdecode(name))
         return read_picture(partial(read_rgb, path), self.transform, min_size=self.min_size)

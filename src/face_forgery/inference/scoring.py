@@ -3,7 +3,8 @@
 torch is imported when the first picture is scored.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from scipy.special import expit
 from face_forgery.data.images import ImageError, decode_rgb
 from face_forgery.data.pictures import printable
 from face_forgery.inference.verdicts import decide, operating_points_of
-from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoints
 from face_forgery.progress import track
 
 if TYPE_CHECKING:
@@ -58,6 +59,18 @@ class Scored:
         scores: NDArray[np.float64] = expit(self.margins)
         return scores
 
+    @classmethod
+    def join(cls, parts: Iterable["Scored"]) -> "Scored":
+        """Put parts behind one another; none of them gives one of no files."""
+        margins: list[NDArray[np.float64]] = [np.empty(0)]
+        statuses: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
+        details: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
+        for part in parts:
+            margins.append(part.margins)
+            statuses.append(part.statuses)
+            details.append(part.details)
+        return cls(np.concatenate(margins), np.concatenate(statuses), np.concatenate(details))
+
 
 def score_files(
     detector: Detector,
@@ -81,13 +94,34 @@ def score_files(
     Raises:
         DetectorError: If the network gives no number for a picture.
     """
+    parts = score_batches(
+        detector,
+        paths,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        min_size=min_size,
+        description=description,
+    )
+    return Scored.join(parts)
+
+
+def score_batches(
+    detector: Detector,
+    paths: Sequence[Path | None],
+    *,
+    batch_size: int,
+    num_workers: int,
+    min_size: int,
+    description: str,
+) -> Iterator[Scored]:
+    """Yield what ``score_files`` returns, a batch at a time and in order; memory stays flat.
+
+    A path that is ``None`` is ``unreadable`` without a reason. Progress is shown.
+    """
     from face_forgery.data.transforms import eval_transform
     from face_forgery.inference.reading import read_batches
     from face_forgery.modeling.scoring import pick_device
 
-    statuses: list[str] = []
-    details: list[str] = []
-    margins: list[NDArray[np.float64]] = [np.empty(0)]
     preprocessing = detector.preprocessing
     batches = read_batches(
         paths,
@@ -100,13 +134,10 @@ def score_files(
     for batch in track(
         batches, description=description, total=len(paths), count=lambda batch: len(batch.statuses)
     ):
-        statuses += batch.statuses
-        details += batch.details
-        margins.append(margins_of(network, batch.images))
-    are_ok = np.array([status == "ok" for status in statuses], dtype=bool)
-    all_margins = np.full(len(paths), np.nan)
-    all_margins[are_ok] = np.concatenate(margins)
-    return Scored(all_margins, np.array(statuses, dtype=object), np.array(details, dtype=object))
+        statuses = np.array(batch.statuses, dtype=object)
+        margins = np.full(len(statuses), np.nan)
+        margins[statuses == "ok"] = margins_of(network, batch.images)
+        yield Scored(margins, statuses, np.array(batch.details, dtype=object))
 
 
 def score_manifest(
@@ -153,7 +184,24 @@ def judge(
     batch_size: int,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Judge a user's pictures; none of them stops it.
+    """Judge a user's pictures at once; arguments, result and errors as ``judge_in_parts``."""
+    parts = judge_in_parts(
+        detector, pictures, min_size=min_size, batch_size=batch_size, num_workers=num_workers
+    )
+    return pd.concat(parts, ignore_index=True)
+
+
+def judge_in_parts(
+    detector: Detector,
+    pictures: pd.DataFrame,
+    *,
+    min_size: int,
+    batch_size: int,
+    num_workers: int,
+    part_size: int = 1024,
+    part_seconds: float = 10.0,
+) -> Iterator[pd.DataFrame]:
+    """Judge a user's pictures as they come; none of them stops it.
 
     Args:
         detector: Must have operating points.
@@ -161,8 +209,10 @@ def judge(
         min_size: Pixels; a picture with a shorter side is ``too_small``.
         batch_size: As ``score_files``.
         num_workers: As ``score_files``.
+        part_size: Rows after which a part is yielded, give or take a batch.
+        part_seconds: A part is yielded after so long even if it is smaller.
 
-    Returns:
+    Yields:
         ``PREDICTION_COLUMNS``, a row a picture, in their order. ``y_pred`` is NaN and ``verdict``
         missing where ``status`` is not ``ok``; ``detail`` then says why, and is empty else.
 
@@ -170,31 +220,56 @@ def judge(
         DetectorError: If the detector has no operating points.
     """
     points = operating_points_of(detector)
-    readable = pictures["problem"].isna().to_numpy()
-    scored = score_files(
+    problems = pictures["problem"].array
+    batches = score_batches(
         detector,
-        [Path(path) for path in pictures.loc[readable, "path"]],
+        [
+            None if isinstance(problem, str) else Path(path)
+            for path, problem in zip(pictures["path"], problems, strict=True)
+        ],
         min_size=min_size,
         batch_size=batch_size,
         num_workers=num_workers,
         description="judging",
     )
-    scores = np.full(len(pictures), np.nan)
-    scores[readable] = scored.scores
-    statuses = np.full(len(pictures), "unreadable", dtype=object)
-    statuses[readable] = scored.statuses
-    details = pictures["problem"].to_numpy(dtype=object, copy=True)
-    details[readable] = scored.details
-    for row in np.flatnonzero(statuses == "missing"):
+    start = 0
+    for scored in _gather(batches, part_size, part_seconds):
+        end = start + len(scored.statuses)
+        yield _write_predictions(pictures.iloc[start:end], scored, points)
+        start = end
+
+
+def _gather(batches: Iterable[Scored], size: int, seconds: float) -> Iterator[Scored]:
+    """Join batches until they are ``size`` long or ``seconds`` have passed."""
+    waiting: list[Scored] = []
+    num_waiting, since = 0, time.monotonic()
+    for batch in batches:
+        waiting.append(batch)
+        num_waiting += len(batch.statuses)
+        if num_waiting >= size or time.monotonic() - since >= seconds:
+            yield Scored.join(waiting)
+            waiting, num_waiting, since = [], 0, time.monotonic()
+    if waiting:
+        yield Scored.join(waiting)
+
+
+def _write_predictions(
+    pictures: pd.DataFrame, scored: Scored, points: OperatingPoints
+) -> pd.DataFrame:
+    details = scored.details.copy()
+    for row in np.flatnonzero(pictures["problem"].notna()):
+        details[row] = pictures["problem"].iloc[row]
+    for row in np.flatnonzero(scored.statuses == "missing"):
         details[row] += f": {printable(pictures['path'].iloc[row])}"
     verdicts = np.full(len(pictures), None, dtype=object)
-    verdicts[statuses == "ok"] = decide(scores[statuses == "ok"], points)
+    is_ok = scored.statuses == "ok"
+    verdicts[is_ok] = decide(scored.scores[is_ok], points)
     return pd.DataFrame(
         {
             "img_name": pictures["img_name"].array,
-            "y_pred": scores,
+            "y_pred": scored.scores,
             "verdict": pd.array(verdicts, dtype="string"),
-            "status": pd.array(statuses, dtype="string"),
+            "status": pd.array(scored.statuses, dtype="string"),
             "detail": pd.array(details, dtype="string"),
         }
     )

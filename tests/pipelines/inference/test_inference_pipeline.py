@@ -11,9 +11,9 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
-from face_forgery.datasets.csv_file import AtomicCSVDataset
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.pictures import PicturesDataset
+from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.params import InferenceParams, ScoringParams
 from face_forgery.pipelines.inference import create_pipeline
 
@@ -36,14 +36,18 @@ def check_predictions(path: Path, expected: dict[str, str]) -> None:
 def test_a_folder_of_good_and_bad_pictures_gives_a_row_each(
     tmp_path, make_detector, awkward_folder
 ):
+    output = str(tmp_path / "predictions.csv")
     catalog = DataCatalog(
         {
             "detector": DetectorDataset(filepath=str(tmp_path / "detector")),
             "pictures": PicturesDataset(filepath=str(tmp_path / "pictures")),
-            "predictions": AtomicCSVDataset(filepath=str(tmp_path / "predictions.csv")),
+            "predictions": PredictionsDataset(filepath=output),
+            "predictions_begun": BegunPredictionsDataset(filepath=output),
         }
     )
-    catalog["params:inference"] = InferenceParams(images="pictures", min_size=48)
+    catalog["params:inference"] = InferenceParams(
+        images="pictures", output="predictions.csv", min_size=48
+    )
     catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0)
     catalog["detector"].save(make_detector())
 

@@ -11,7 +11,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 judge_pictures,
-                inputs=["detector", "pictures", "params:inference", "params:scoring"],
+                inputs=[
+                    "detector",
+                    "pictures",
+                    "predictions_begun",
+                    "params:inference",
+                    "params:scoring",
+                ],
                 outputs="predictions",
                 name="judge_pictures",
             )

@@ -1,0 +1,104 @@
+"""Verdicts that are written as they come: interrupted, continued, in three formats."""
+
+import json
+import logging
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+
+from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
+from face_forgery.inference.job import Begun, PartOfJob
+
+ROWS = pd.DataFrame(
+    {
+        "img_name": ["a.jpg", "NA", 'comma, "quote".png', "täuschung\n.jpg", "e.jpg"],
+        "y_pred": [0.1, 1 / 3, float("nan"), 1e-12, 0.9999999999999999],
+        "verdict": ["real", "unsure", None, "real", "fake"],
+        "status": ["ok", "ok", "unreadable", "ok", "ok"],
+        "detail": ["", "", "it is empty", "", ""],
+    }
+).astype({"img_name": "string", "verdict": "string", "status": "string", "detail": "string"})
+
+
+def part(start: int, end: int, job: str = "job") -> PartOfJob:
+    return PartOfJob(job, start, len(ROWS), ROWS.iloc[start:end])
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.parquet", "p.jsonl", "P.CSV"])
+def test_parts_become_the_same_table_in_every_format(tmp_path, name):
+    dataset = PredictionsDataset(filepath=str(tmp_path / name))
+    dataset.save(part(0, 2))
+    assert not dataset.exists()
+    dataset.save(part(2, 4))
+    dataset.save(part(4, 5))
+    read = PredictionsDataset(filepath=str(tmp_path / name)).load()
+    assert read["y_pred"].tolist() == pytest.approx(ROWS["y_pred"].tolist(), abs=1e-15, nan_ok=True)
+    for column in ("img_name", "verdict", "status", "detail"):
+        got, wanted = read[column].astype(object), ROWS[column].astype(object)
+        assert got.where(got.notna(), None).tolist() == wanted.where(wanted.notna(), None).tolist()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_csv_has_the_header_of_the_contract_and_every_digit(tmp_path):
+    dataset = PredictionsDataset(filepath=str(tmp_path / "p.csv"))
+    dataset.save(part(0, 5))
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    assert lines[0] == "img_name,y_pred,verdict,status,detail"
+    assert lines[2] == "NA,0.3333333333333333,unsure,ok,"
+    assert lines[-1] == "e.jpg,0.9999999999999999,fake,ok,"
+
+
+def test_a_killed_job_is_continued_behind_what_is_whole(tmp_path):
+    path = str(tmp_path / "p.csv")
+    PredictionsDataset(filepath=path).save(part(0, 2))
+    with (tmp_path / "p.csv.begun.csv").open("a") as torn:
+        torn.write('"a row that the kill has cut')
+    begun = BegunPredictionsDataset(filepath=path)
+    assert begun.load() == Begun("job", 2)
+    PredictionsDataset(filepath=path).save(part(2, 4))
+    assert begun.load() == Begun("job", 4)
+    PredictionsDataset(filepath=path).save(part(4, 5))
+    assert begun.load() is None
+    whole = PredictionsDataset(filepath=path).load()
+    assert whole["img_name"].tolist() == ROWS["img_name"].tolist()
+
+
+def test_an_older_table_stays_until_the_new_one_is_whole(tmp_path):
+    path = str(tmp_path / "p.csv")
+    PredictionsDataset(filepath=path).save(part(0, 5, job="old"))
+    PredictionsDataset(filepath=path).save(part(0, 2, job="new"))
+    assert len(PredictionsDataset(filepath=path).load()) == 5
+
+
+def test_rows_that_do_not_follow_are_refused(tmp_path):
+    path = str(tmp_path / "p.csv")
+    PredictionsDataset(filepath=path).save(part(0, 2))
+    for wrong in (part(3, 5), part(2, 5, job="another")):
+        with pytest.raises(DatasetError, match="does not follow what is written"):
+            PredictionsDataset(filepath=path).save(wrong)
+
+
+def test_another_job_begins_anew_and_says_so(tmp_path, caplog):
+    path = str(tmp_path / "p.csv")
+    PredictionsDataset(filepath=path).save(part(0, 2))
+    with caplog.at_level(logging.WARNING):
+        PredictionsDataset(filepath=path).save(part(0, 5, job="another"))
+    assert "2 verdicts of another job" in caplog.text
+    assert len(PredictionsDataset(filepath=path).load()) == 5
+
+
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"job": "job"})])
+def test_a_damaged_state_names_the_files_to_delete(tmp_path, text):
+    path = str(tmp_path / "p.csv")
+    PredictionsDataset(filepath=path).save(part(0, 2))
+    (tmp_path / "p.csv.begun.json").write_text(text)
+    with pytest.raises(DatasetError, match=r"delete it and p.csv.begun.csv"):
+        BegunPredictionsDataset(filepath=path).load()
+
+
+def test_rows_that_got_lost_begin_anew(tmp_path):
+    path = str(tmp_path / "p.csv")
+    PredictionsDataset(filepath=path).save(part(0, 2))
+    (tmp_path / "p.csv.begun.csv").write_text("")
+    assert BegunPredictionsDataset(filepath=path).load() is None
