@@ -170,3 +170,43 @@ def make_params() -> Callable[..., Any]:
         return check_parameters(values)
 
     return make
+
+
+@pytest.fixture
+def find_red_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every `FaceFinder` take pure red rectangles for faces: no model file is needed.
+
+    What is found follows from the pixels, so cutting, sizes and statuses are tested for real.
+    """
+    from scipy import ndimage
+
+    from face_forgery.data.faces import Face, FaceFinder
+
+    def detect(finder: FaceFinder, pixels: Any) -> list[Face]:
+        is_red = (pixels[..., 0] > 200) & (pixels[..., 1] < 60) & (pixels[..., 2] < 60)
+        boxes = ndimage.find_objects(ndimage.label(ndimage.binary_closing(is_red))[0])
+        faces = []
+        for rows, columns in boxes:
+            top, left = rows.start, columns.start
+            height, width = rows.stop - top, columns.stop - left
+            middle = (left + width / 2, top + height / 2)
+            faces.append(Face(left, top, width, height, 0.9, (middle,) * 5))
+        return sorted(faces, key=lambda face: -face.width * face.height)
+
+    monkeypatch.setattr(FaceFinder, "detect", detect)
+
+
+@pytest.fixture
+def draw_red_faces() -> Callable[..., Image.Image]:
+    """Return a builder of grey pictures with red faces: boxes of left, top, width, height."""
+
+    def draw(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (200, 120)) -> Image.Image:
+        rng = np.random.default_rng(len(boxes))
+        pixels = rng.integers(90, 160, (size[1], size[0], 3)).astype(np.uint8)
+        for left, top, width, height in boxes:
+            face = rng.integers(0, 55, (height, width, 3)).astype(np.uint8)
+            face[..., 0] += 200
+            pixels[top : top + height, left : left + width] = face
+        return Image.fromarray(pixels)
+
+    return draw

@@ -106,6 +106,20 @@ class LeaveOutParams(Params):
         return self
 
 
+class FacesParams(Params):
+    """How pictures are cut to their faces, in training and everywhere else. In the detector."""
+
+    detector: str | None = Field(
+        description="A YuNet face detector in ONNX; null: pictures are taken whole."
+    )
+    min_confidence: Fraction = Field(description="Of the face detector.")
+    margin: float = Field(
+        ge=0.0, le=2.0, description="Around the face, of the longer side of its box."
+    )
+    min_size: int = Field(ge=1, description="Pixels; the shorter side of a face's box.")
+    max_blur: Probability = Field(description="0 sharp, 1 without any detail; data/faces.py.")
+
+
 class SplittingParams(Params):
     """How validation is set apart, and what counts as a leak between the two sides."""
 
@@ -359,6 +373,7 @@ class Parameters(Params):
 
     data: DataParams
     ingestion: IngestionParams
+    faces: FacesParams
     splitting: SplittingParams
     model: ModelParams
     preprocessing: PreprocessingParams

@@ -1,5 +1,6 @@
 """Batches of images whose order and augmentation follow from (seed, epoch, index) alone."""
 
+import hashlib
 import math
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_forgery.data.face_table import squares_of
+from face_forgery.data.faces import Square, cut_square
 from face_forgery.data.fingerprint import fingerprint_rows
 from face_forgery.data.images import ImageError, read_rgb
 from face_forgery.data.transforms import PixelTransform, eval_transform, train_transform
@@ -35,22 +38,38 @@ class ImageRows:
         paths: ``(N,)``, relative to ``root``. An arrow array: Python strings would be copied into
             every worker as their reference counts are touched.
         targets: ``(N,)`` int64, 0 = real, 1 = fake.
-        fingerprint: Of the rows in their order; see `fingerprint_rows`.
+        fingerprint: Of the rows in their order and of what is cut; see `fingerprint_rows`.
+        squares: ``(N, 3)`` int64: left, top and side, in pixels, of what is cut out of each image;
+            ``None``: images are taken whole.
     """
 
     root: str
     paths: pa.Array
     targets: NDArray[np.int64]
     fingerprint: str
+    squares: NDArray[np.int64] | None = None
 
     @classmethod
-    def of(cls, manifest: pd.DataFrame, root: str) -> "ImageRows":
-        """Take the rows of ``manifest``; every one must have a target."""
+    def of(
+        cls, manifest: pd.DataFrame, root: str, face_table: pd.DataFrame | None = None
+    ) -> "ImageRows":
+        """Take the rows of ``manifest``; every one must have a target.
+
+        Raises:
+            ManifestError: If faces are cut (``face_table``, of ``FACE_COLUMNS``, has rows) and an
+                image has none.
+        """
+        squares = None if face_table is None else squares_of(manifest, face_table)
+        fingerprint = fingerprint_rows(manifest)
+        if squares is not None:
+            cut = hashlib.sha256(fingerprint.encode() + squares.tobytes())
+            fingerprint = cut.hexdigest()
         return cls(
             root=root,
             paths=pa.array(manifest["path"].to_numpy(dtype=object), type=pa.string()),
             targets=manifest["target"].to_numpy(dtype=np.int64),
-            fingerprint=fingerprint_rows(manifest),
+            fingerprint=fingerprint,
+            squares=squares,
         )
 
     def __len__(self) -> int:
@@ -63,6 +82,8 @@ class ImageRows:
             ImageError: With the path, if the file cannot be decoded.
         """
         pixels = read_rgb(Path(self.root) / self.paths[index].as_py())
+        if self.squares is not None:
+            pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
 

@@ -28,6 +28,8 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
     read meanwhile; ``NAME.begun.json`` says how much of that is whole. Then the table takes its
     place in one step. What a killed run leaves is continued by the next one.
 
+    Where pictures are cut to their faces, ``NAME_faces.csv`` beside it has a row a judged face.
+
     Args:
         filepath: Its ending says the format: ``.csv``, ``.parquet`` or ``.jsonl``.
         metadata: For Kedro-Viz and tracking.
@@ -73,11 +75,19 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
         return TablePreview(head.where(head.notna(), None).to_dict(orient="split"))
 
     @property
+    def _faces_path(self) -> Path:
+        return self._filepath.with_name(f"{self._filepath.stem}_faces.csv")
+
+    @property
     def _format(self) -> str:
         return self._filepath.suffix.lower()
 
     def _finish(self) -> None:
-        rows = self._journal.rows_file
+        rows, faces = self._journal.rows_file, self._journal.faces_file
+        if faces.exists():
+            faces.replace(self._faces_path)
+        else:
+            self._faces_path.unlink(missing_ok=True)  # of another detector
         if self._format == ".csv":
             rows.replace(self._filepath)
         else:
@@ -124,20 +134,22 @@ class BegunPredictionsDataset(AbstractDataset[NoReturn, Begun | None]):
 
 
 class _Journal:
-    """Rows that are written so far, and how many of their bytes are whole."""
+    """Rows that are written so far, and how many bytes of each file are whole."""
 
     def __init__(self, target: Path) -> None:
         self.rows_file = target.with_name(f"{target.name}.begun.csv")
+        self.faces_file = target.with_name(f"{target.name}.begun_faces.csv")
         self._state_file = target.with_name(f"{target.name}.begun.json")
 
     def read_state(self) -> dict[str, Any] | None:
-        """Return ``job``, ``num_rows`` and ``num_bytes``; ``None`` if there is nothing whole."""
+        """Return ``job``, ``num_rows``, ``num_bytes``; ``None`` if there is nothing whole."""
         try:
             state: dict[str, Any] = json.loads(self._state_file.read_text(encoding="utf-8"))
-            is_whole = self.rows_file.stat().st_size >= state["num_bytes"]
+            sizes = {name: self._file(name).stat().st_size for name in state["num_bytes"]}
+            is_whole = all(sizes[name] >= size for name, size in state["num_bytes"].items())
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DatasetError(
                 f"{self._state_file}: this is not the state of an interrupted job ({error}); "
                 f"delete it and {self.rows_file.name} to begin anew"
@@ -148,13 +160,7 @@ class _Journal:
         """Cut off what is not whole, or begin anew if ``part`` is the first of its job."""
         state = self.read_state()
         if part.start == 0:
-            if state is not None and state["num_rows"]:
-                logger.warning(
-                    "%s: %s verdicts of another job (other pictures, settings or another detector) "
-                    "are dropped; it had been interrupted",
-                    self.rows_file,
-                    f"{state['num_rows']:,}",
-                )
+            self._warn_of_dropping(state)
             self._begin(part)
             return
         if state is None or (state["job"], state["num_rows"]) != (part.job, part.start):
@@ -162,7 +168,8 @@ class _Journal:
                 f"{self.rows_file}: row {part.start} does not follow what is written; is another "
                 "run writing to the same file? Give this one its own inference.output"
             )
-        os.truncate(self.rows_file, state["num_bytes"])
+        for name, size in state["num_bytes"].items():
+            os.truncate(self._file(name), size)
         logger.info(
             "Continuing an interrupted job: %s of %s pictures are judged",
             f"{part.start:,}",
@@ -171,23 +178,36 @@ class _Journal:
 
     def append(self, part: PartOfJob) -> None:
         """Write the rows of ``part`` behind the others, and then that they are whole."""
-        with self.rows_file.open("a", encoding="utf-8", newline="") as file:
-            part.rows.to_csv(file, index=False, header=False, lineterminator="\n")
-            file.flush()
-            os.fsync(file.fileno())
+        for name, table in _tables(part).items():
+            with self._file(name).open("a", encoding="utf-8", newline="") as file:
+                table.to_csv(file, index=False, header=False, lineterminator="\n")
+                file.flush()
+                os.fsync(file.fileno())
         self._write_state(part, num_rows=part.end)
 
     def remove(self) -> None:
-        """Forget the job: its table is whole."""
-        self._state_file.unlink(missing_ok=True)
-        self.rows_file.unlink(missing_ok=True)
+        """Forget the job: its tables are whole."""
+        for file in (self._state_file, self.rows_file, self.faces_file):
+            file.unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return {"rows": self.rows_file, "faces": self.faces_file}[name]
+
+    def _warn_of_dropping(self, state: dict[str, Any] | None) -> None:
+        if state is not None and state["num_rows"]:
+            logger.warning(
+                "%s: %s verdicts of another job (other pictures, settings or another detector) "
+                "are dropped; it had been interrupted",
+                self.rows_file,
+                f"{state['num_rows']:,}",
+            )
 
     def _begin(self, part: PartOfJob) -> None:
         self.rows_file.parent.mkdir(parents=True, exist_ok=True)
-        self._state_file.unlink(missing_ok=True)
-        self.rows_file.write_text(
-            ",".join(part.rows.columns) + "\n", encoding="utf-8", newline="\n"
-        )
+        self.remove()
+        for name, table in _tables(part).items():
+            header = ",".join(table.columns) + "\n"
+            self._file(name).write_text(header, encoding="utf-8", newline="\n")
         self._write_state(part, num_rows=0)
 
     def _write_state(self, part: PartOfJob, *, num_rows: int) -> None:
@@ -195,10 +215,14 @@ class _Journal:
             "job": part.job,
             "num_rows": num_rows,
             "total": part.total,
-            "num_bytes": self.rows_file.stat().st_size,
+            "num_bytes": {name: self._file(name).stat().st_size for name in _tables(part)},
         }
         with replacing(self._state_file) as partial:
             partial.write_text(json.dumps(state), encoding="utf-8")
+
+
+def _tables(part: PartOfJob) -> dict[str, pd.DataFrame]:
+    return {"rows": part.rows} if part.faces is None else {"rows": part.rows, "faces": part.faces}
 
 
 def _read_csv(path: Path) -> Iterator[pd.DataFrame]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from face_forgery.inference.scoring import PREDICTION_COLUMNS, judge_in_parts
+from face_forgery.inference.scoring import FACE_COLUMNS, PREDICTION_COLUMNS, judge_in_parts
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 
@@ -35,12 +35,15 @@ class PartOfJob:
         start: Place of the first of them among the pictures of the job, from 0.
         total: Pictures of the job.
         rows: ``inference.scoring.PREDICTION_COLUMNS``.
+        faces: ``inference.scoring.FACE_COLUMNS``, of the same pictures; ``None`` where pictures
+            are taken whole.
     """
 
     job: str
     start: int
     total: int
     rows: pd.DataFrame
+    faces: pd.DataFrame | None = None
 
     @property
     def end(self) -> int:
@@ -78,7 +81,7 @@ def run_job(
     job = name_job(detector, pictures, min_size=min_size)
     start = begun.num_rows if begun is not None and begun.job == job else 0
     left = pictures.iloc[start:]
-    for rows in judge_in_parts(
+    for part in judge_in_parts(
         detector,
         left,
         min_size=min_size,
@@ -86,11 +89,12 @@ def run_job(
         num_workers=num_workers,
         part_size=part_size,
     ):
-        yield PartOfJob(job, start, len(pictures), rows)
-        start += len(rows)
+        yield PartOfJob(job, start, len(pictures), part.rows, part.faces)
+        start += len(part.rows)
     if left.empty:
         nothing = pd.DataFrame(columns=list(PREDICTION_COLUMNS))
-        yield PartOfJob(job, start, len(pictures), nothing)
+        faces = None if detector.faces is None else pd.DataFrame(columns=list(FACE_COLUMNS))
+        yield PartOfJob(job, start, len(pictures), nothing, faces)
 
 
 def name_job(detector: Detector, pictures: pd.DataFrame, *, min_size: int) -> str:

@@ -14,29 +14,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_forgery.data.faces import Face, FaceFinder, cut_square
 from face_forgery.data.images import ImageError, read_rgb
 from face_forgery.data.loaders import prepare_worker
 from face_forgery.data.transforms import PixelTransform
 
 
 class Reading(NamedTuple):
-    """One picture: an image of the network's size, or none and why."""
+    """One picture: images of the network's size, or none and why."""
 
-    image: Tensor | None  # uint8 (3, S, S)
-    status: str  # ok, missing, unreadable, too_small or too_large
+    images: tuple[Tensor, ...]  # uint8 (3, S, S): one, or one a face; none unless ok
+    faces: tuple[Face, ...]  # as many as images; none where the picture is taken whole
+    status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
     detail: str  # empty for ok
 
 
 class ReadBatch(NamedTuple):
     """Pictures in order; ``images`` holds only those that are ok."""
 
-    images: Tensor  # uint8 (K, 3, S, S), K of the B pictures
+    images: Tensor  # uint8 (K, 3, S, S), those of the first picture first
+    counts: NDArray[np.int64]  # (B,), how many of the images are a picture's
+    faces: tuple[tuple[Face, ...], ...]  # (B,)
     statuses: tuple[str, ...]  # (B,)
     details: tuple[str, ...]  # (B,)
 
 
 def read_picture(
-    decode: Callable[[], NDArray[np.uint8]], transform: PixelTransform, *, min_size: int
+    decode: Callable[[], NDArray[np.uint8]],
+    transform: PixelTransform,
+    *,
+    min_size: int,
+    finder: FaceFinder | None = None,
 ) -> Reading:
     """Decode one picture and bring it to the network's size; a bad one gets a status.
 
@@ -44,25 +52,37 @@ def read_picture(
         decode: Returns ``(H, W, 3)`` or raises ``ImageError``.
         transform: ``uint8 (3, H, W) -> uint8 (3, S, S)``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
+        finder: Cuts the picture to its faces; ``None``: it is taken whole.
     """
     try:
         pixels = decode()
     except ImageError as error:
-        return Reading(None, error.status, error.detail)
+        return Reading((), (), error.status, error.detail)
     height, width = pixels.shape[:2]
     if min(height, width) < min_size:
         detail = (
             f"{width} x {height} pixels; the shorter side needs {min_size} (inference.min_size)"
         )
-        return Reading(None, "too_small", detail)
-    return Reading(transform(torch.from_numpy(pixels).permute(2, 0, 1)), "ok", "")
+        return Reading((), (), "too_small", detail)
+    if finder is None:
+        return Reading((_fit(pixels, transform),), (), "ok", "")
+    found = finder.find(pixels)
+    crops = (cut_square(pixels, finder.square_of(face)) for face in found.faces)
+    images = tuple(_fit(crop, transform) for crop in crops)
+    return Reading(images, found.faces, found.status, found.detail)
+
+
+def _fit(pixels: NDArray[np.uint8], transform: PixelTransform) -> Tensor:
+    return transform(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
 def stack_readings(readings: list[Reading]) -> ReadBatch:
     """Put readings into a batch."""
-    images = [reading.image for reading in readings if reading.image is not None]
+    images = [image for reading in readings for image in reading.images]
     return ReadBatch(
         torch.stack(images) if images else torch.empty((0, 3, 0, 0), dtype=torch.uint8),
+        np.array([len(reading.images) for reading in readings], dtype=np.int64),
+        tuple(reading.faces for reading in readings),
         tuple(reading.status for reading in readings),
         tuple(reading.detail for reading in readings),
     )
@@ -75,6 +95,7 @@ def read_batches(
     min_size: int,
     batch_size: int,
     num_workers: int,
+    finder: FaceFinder | None = None,
 ) -> DataLoader[Any]:
     """Return a loader of ``ReadBatch`` over ``paths``, in their order.
 
@@ -87,7 +108,7 @@ def read_batches(
     )
     if len(names) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
-    dataset: Any = _PictureFiles(names, transform, min_size)
+    dataset: Any = _PictureFiles(names, transform, min_size, finder)
     with_workers: dict[str, Any] = {"prefetch_factor": 2, "worker_init_fn": prepare_worker}
     return DataLoader(
         dataset,
@@ -105,6 +126,7 @@ class _PictureFiles:
     names: pa.Array
     transform: PixelTransform
     min_size: int
+    finder: FaceFinder | None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -112,6 +134,8 @@ class _PictureFiles:
     def __getitem__(self, index: int) -> Reading:
         name = self.names[index].as_py()
         if name is None:
-            return Reading(None, "unreadable", "")
+            return Reading((), (), "unreadable", "")
         path = Path(os.fsdecode(name))
-        return read_picture(partial(read_rgb, path), self.transform, min_size=self.min_size)
+        return read_picture(
+            partial(read_rgb, path), self.transform, min_size=self.min_size, finder=self.finder
+        )

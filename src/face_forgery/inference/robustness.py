@@ -32,8 +32,10 @@ def score_degraded(
 ) -> NDArray[np.float64]:
     """Score pictures as they are and degraded; each is decoded once.
 
-    Degradations see the whole picture in its own size, before it is brought to the network's. What
-    is random in one follows from the picture's pixels and the degradation, not from its place.
+    Degradations see what the network is shown of a picture: the whole of it, or the square around
+    its largest face, which is found in the clean picture. They see it in its own size, before it
+    is brought to the network's. What is random in one follows from its pixels and the degradation,
+    not from its place.
 
     Args:
         detector: What scores.
@@ -51,7 +53,7 @@ def score_degraded(
     """
     from face_forgery.data.transforms import eval_transform
     from face_forgery.inference.reading import read_batches
-    from face_forgery.inference.scoring import margins_of
+    from face_forgery.inference.scoring import finder_of, margins_of
     from face_forgery.modeling.scoring import pick_device
 
     preprocessing = detector.preprocessing
@@ -62,6 +64,7 @@ def score_degraded(
         min_size=1,
         batch_size=1,
         num_workers=num_workers,
+        finder=finder_of(detector),
     )
     network = detector.build_network().to(pick_device())
     scores = np.empty((len(paths), 1 + len(degradations)))

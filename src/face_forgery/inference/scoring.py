@@ -24,19 +24,40 @@ from face_forgery.progress import track
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from face_forgery.data.faces import Face, FaceFinder
+    from face_forgery.inference.reading import ReadBatch
     from face_forgery.modeling.network import DetectorNetwork
 
 PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
 _BYTES_BATCH = 32
 
 
+FACE_COLUMNS = (
+    *("img_name", "face", "left", "top", "width", "height"),
+    *("confidence", "y_pred", "verdict"),
+)
+
+
+class JudgedFace(NamedTuple):
+    """A face and what is said about it; the box in pixels of the upright picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float  # that it is a face, in [0, 1]
+    score: float  # the probability of forgery, in [0, 1]
+    verdict: str  # real, fake or unsure
+
+
 class Judgement(NamedTuple):
     """What is said about one picture; score and verdict are ``None`` unless the status is ok."""
 
-    score: float | None  # the probability of forgery, in [0, 1]
+    score: float | None  # the probability of forgery, in [0, 1]; the highest of the faces
     verdict: str | None  # real, fake or unsure
-    status: str  # ok, missing, unreadable, too_small or too_large
+    status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
     detail: str  # why, unless ok
+    faces: tuple[JudgedFace, ...] = ()  # the largest first; none where it is taken whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +66,16 @@ class Scored:
 
     Attributes:
         margins: ``(N,)``, logit of fake less logit of real; NaN where the status is not ok.
-        statuses: ``(N,)`` of ok, missing, unreadable, too_small, too_large.
+        statuses: ``(N,)`` of ok, missing, unreadable, too_large, too_small, no_face, too_blurry.
         details: ``(N,)``, why; empty for ok.
+        faces: ``(N,)`` of tuples of ``(face, margin)``; empty where pictures are taken whole. The
+            margin of a picture is the highest of its faces.
     """
 
     margins: NDArray[np.float64]
     statuses: NDArray[np.object_]
     details: NDArray[np.object_]
+    faces: NDArray[np.object_]
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -65,11 +89,18 @@ class Scored:
         margins: list[NDArray[np.float64]] = [np.empty(0)]
         statuses: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
         details: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
+        faces: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
         for part in parts:
             margins.append(part.margins)
             statuses.append(part.statuses)
             details.append(part.details)
-        return cls(np.concatenate(margins), np.concatenate(statuses), np.concatenate(details))
+            faces.append(part.faces)
+        return cls(
+            np.concatenate(margins),
+            np.concatenate(statuses),
+            np.concatenate(details),
+            np.concatenate(faces),
+        )
 
 
 def score_files(
@@ -129,15 +160,45 @@ def score_batches(
         min_size=min_size,
         batch_size=batch_size,
         num_workers=num_workers,
+        finder=finder_of(detector),
     )
     network = detector.build_network().to(pick_device())
     for batch in track(
         batches, description=description, total=len(paths), count=lambda batch: len(batch.statuses)
     ):
-        statuses = np.array(batch.statuses, dtype=object)
-        margins = np.full(len(statuses), np.nan)
-        margins[statuses == "ok"] = margins_of(network, batch.images)
-        yield Scored(margins, statuses, np.array(batch.details, dtype=object))
+        yield score_batch(network, batch)
+
+
+def score_batch(network: "DetectorNetwork", batch: "ReadBatch") -> Scored:
+    """Score the pictures of a batch; one with several faces as its most suspicious face.
+
+    Args:
+        network: On any device.
+        batch: What ``inference.reading`` gives.
+
+    Raises:
+        DetectorError: If the network gives no number for a picture.
+    """
+    by_image = margins_of(network, batch.images)
+    ends = np.cumsum(batch.counts)
+    margins = np.full(len(batch.statuses), np.nan)
+    faces = np.empty(len(batch.statuses), dtype=object)
+    for row, (end, count) in enumerate(zip(ends, batch.counts, strict=True)):
+        own = by_image[end - count : end]
+        if count:
+            margins[row] = own.max()
+        faces[row] = tuple(zip(batch.faces[row], own.tolist(), strict=False))
+    statuses = np.array(batch.statuses, dtype=object)
+    return Scored(margins, statuses, np.array(batch.details, dtype=object), faces)
+
+
+def finder_of(detector: Detector) -> "FaceFinder | None":
+    """Return what cuts pictures to their faces; ``None`` where they are taken whole."""
+    from face_forgery.data.faces import FaceFinder
+
+    if detector.faces is None or detector.face_model is None:
+        return None
+    return FaceFinder(detector.face_model, detector.faces)
 
 
 def score_manifest(
@@ -184,11 +245,18 @@ def judge(
     batch_size: int,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Judge a user's pictures at once; arguments, result and errors as ``judge_in_parts``."""
+    """Judge a user's pictures at once: ``rows`` of ``judge_in_parts``, whose arguments it has."""
     parts = judge_in_parts(
         detector, pictures, min_size=min_size, batch_size=batch_size, num_workers=num_workers
     )
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([part.rows for part in parts], ignore_index=True)
+
+
+class JudgedPart(NamedTuple):
+    """What is said about some pictures; see ``judge_in_parts``."""
+
+    rows: pd.DataFrame
+    faces: pd.DataFrame | None
 
 
 def judge_in_parts(
@@ -200,7 +268,7 @@ def judge_in_parts(
     num_workers: int,
     part_size: int = 1024,
     part_seconds: float = 10.0,
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[JudgedPart]:
     """Judge a user's pictures as they come; none of them stops it.
 
     Args:
@@ -213,8 +281,10 @@ def judge_in_parts(
         part_seconds: A part is yielded after so long even if it is smaller.
 
     Yields:
-        ``PREDICTION_COLUMNS``, a row a picture, in their order. ``y_pred`` is NaN and ``verdict``
-        missing where ``status`` is not ``ok``; ``detail`` then says why, and is empty else.
+        ``rows``: ``PREDICTION_COLUMNS``, a row a picture, in their order. ``y_pred`` is NaN and
+        ``verdict`` missing where ``status`` is not ``ok``; ``detail`` then says why.
+        ``faces``: ``FACE_COLUMNS``, a row a judged face, numbered from 1 by size; ``None`` where
+        the detector takes pictures whole.
 
     Raises:
         DetectorError: If the detector has no operating points.
@@ -235,7 +305,9 @@ def judge_in_parts(
     start = 0
     for scored in _gather(batches, part_size, part_seconds):
         end = start + len(scored.statuses)
-        yield _write_predictions(pictures.iloc[start:end], scored, points)
+        rows = pictures.iloc[start:end]
+        faces = None if detector.faces is None else _write_faces(rows, scored, points)
+        yield JudgedPart(_write_predictions(rows, scored, points), faces)
         start = end
 
 
@@ -275,6 +347,25 @@ def _write_predictions(
     )
 
 
+def _write_faces(pictures: pd.DataFrame, scored: Scored, points: OperatingPoints) -> pd.DataFrame:
+    rows = [
+        (name, number, *_judge_face(face, margin, points))
+        for name, faces in zip(pictures["img_name"], scored.faces, strict=True)
+        for number, (face, margin) in enumerate(faces, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(FACE_COLUMNS))
+
+
+def _judge_face(face: "Face", margin: float, points: OperatingPoints) -> JudgedFace:
+    score = float(expit(margin))
+    verdict = str(decide(np.array([score]), points)[0])
+    left, top, width, height = (
+        round(value, 1) for value in (face.left, face.top, face.width, face.height)
+    )
+    confidence = round(face.confidence, 4)
+    return JudgedFace(left, top, width, height, confidence, score, verdict)
+
+
 def judge_bytes(
     detector: Detector,
     pictures: Sequence[bytes],
@@ -303,18 +394,26 @@ def judge_bytes(
     network = detector.build_network() if network is None else network
     preprocessing = detector.preprocessing
     transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    finder = finder_of(detector)
     judgements: list[Judgement] = []
     for start in range(0, len(pictures), _BYTES_BATCH):
         readings = [
-            read_picture(partial(decode_rgb, data), transform, min_size=min_size)
+            read_picture(partial(decode_rgb, data), transform, min_size=min_size, finder=finder)
             for data in pictures[start : start + _BYTES_BATCH]
         ]
-        scores = expit(margins_of(network, stack_readings(readings).images))
-        decided = zip(scores.tolist(), decide(scores, points).tolist(), strict=True)
-        for reading in readings:
-            score, verdict = next(decided) if reading.status == "ok" else (None, None)
-            judgements.append(Judgement(score, verdict, reading.status, reading.detail))
+        scored = score_batch(network, stack_readings(readings))
+        judgements += [_judge_row(scored, row, points) for row in range(len(readings))]
     return judgements
+
+
+def _judge_row(scored: Scored, row: int, points: OperatingPoints) -> Judgement:
+    status, detail = scored.statuses[row], scored.details[row]
+    if status != "ok":
+        return Judgement(None, None, status, detail)
+    score = float(scored.scores[row])
+    verdict = str(decide(np.array([score]), points)[0])
+    faces = tuple(_judge_face(face, margin, points) for face, margin in scored.faces[row])
+    return Judgement(score, verdict, status, detail, faces)
 
 
 def margins_of(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from face_forgery.params import FacesParams
+
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
 
@@ -88,6 +90,8 @@ class Detector:
         temperature: What the logits are divided by, so that scores mean probabilities; 1 before
             evaluation.
         operating_points: ``None`` before evaluation.
+        faces: How pictures are cut to their faces; ``None``: they are taken whole.
+        face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
     """
 
     architecture: str
@@ -101,6 +105,8 @@ class Detector:
     metrics: dict[str, Any] | None = field(default=None, repr=False)
     temperature: float = 1.0
     operating_points: OperatingPoints | None = None
+    faces: FacesParams | None = None
+    face_model: bytes | None = field(default=None, repr=False)
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
@@ -113,6 +119,9 @@ class Detector:
         options = json.dumps(self.options, sort_keys=True, default=str)
         described = f"{self.architecture} {options} {self.preprocessing} {self.temperature!r}"
         digest = hashlib.sha256(described.encode())
+        if self.faces is not None and self.face_model is not None:
+            digest.update(self.faces.model_dump_json(exclude={"detector"}).encode())
+            digest.update(self.face_model)
         for name, value in sorted(self.weights.items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.contiguous().flatten().view(torch.uint8).numpy())

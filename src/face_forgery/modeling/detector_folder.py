@@ -19,11 +19,13 @@ from face_forgery.modeling.detector import (
     OperatingPoints,
     Preprocessing,
 )
+from face_forgery.params import FacesParams
 
 if TYPE_CHECKING:
     from torch import nn
 
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
+FACE_MODEL = "face_detector.onnx"  # only where pictures are cut to their faces
 FORMAT = 2
 _TRAIN_AGAIN = "train again (kedro run --pipelines training,evaluation) or restore a whole copy"
 
@@ -37,6 +39,7 @@ class _Meta(BaseModel):
     architecture: str
     options: dict[str, Any]
     preprocessing: Preprocessing
+    faces: FacesParams | None = None
     epoch: int = Field(ge=0)
     data_fingerprint: str
     code_version: dict[str, Any]
@@ -61,10 +64,14 @@ def write_detector(detector: Detector, folder: Path) -> None:
     weights = {name: value.contiguous().clone() for name, value in backbone.state_dict().items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     _write_json(timm_config(detector, backbone), folder / CONFIG)
+    names = [CONFIG, WEIGHTS]
+    if detector.face_model is not None:
+        (folder / FACE_MODEL).write_bytes(detector.face_model)
+        names.append(FACE_MODEL)
     meta = {
         "format": FORMAT,
         **{name: getattr(detector, name) for name in _Meta.model_fields if hasattr(detector, name)},
-        "sha256": {name: _sha256((folder / name).read_bytes()) for name in (CONFIG, WEIGHTS)},
+        "sha256": {name: _sha256((folder / name).read_bytes()) for name in names},
     }
     _write_json(_Meta.model_validate(meta).model_dump(), folder / META)
 
@@ -116,7 +123,8 @@ def read_detector(folder: Path) -> Detector:
     from safetensors.torch import load
 
     meta = read_meta(folder)
-    contents = {name: _read_file(folder / name) for name in (CONFIG, WEIGHTS)}
+    names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
+    contents = {name: _read_file(folder / name) for name in names}
     for name, content in contents.items():
         if meta.sha256.get(name) != _sha256(content):
             raise DetectorError(
@@ -133,7 +141,7 @@ def read_detector(folder: Path) -> Detector:
         ) from error
     fields = {name: getattr(meta, name) for name in _Meta.model_fields}
     del fields["format"], fields["sha256"]
-    return Detector(weights=weights, **fields)
+    return Detector(weights=weights, face_model=contents.get(FACE_MODEL), **fields)
 
 
 def read_meta(folder: Path) -> _Meta:

@@ -10,10 +10,16 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from face_forgery.data.manifest import MANIFEST_COLUMNS, check_manifest
-from face_forgery.params import DataParams, IngestionParams, LeaveOutParams, SplittingParams
+from face_forgery.params import (
+    DataParams,
+    FacesParams,
+    IngestionParams,
+    LeaveOutParams,
+    SplittingParams,
+)
 from face_forgery.pipelines import ingestion, splitting
 
-PARQUET = ("label_table", "image_facts", "manifest")
+PARQUET = ("label_table", "image_facts", "manifest", "face_table")
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def make_catalog(root, tmp_path):
-    def make(**changes):
+    def make(face_model=None, **changes):
         data = {
             "root": str(root),
             "train_labels": "trainset_label.txt",
@@ -64,13 +70,20 @@ def make_catalog(root, tmp_path):
             "filepath": str(tmp_path / "rejected.csv"),
             "dtype": {"subset": "string", "img_name": "string"},
         }
-        for name in ("data_report", "split_report"):
+        entries["face_model"] = {
+            "type": "face_forgery.datasets.face_model.FaceModelDataset",
+            "filepath": None if face_model is None else str(face_model),
+        }
+        for name in ("data_report", "split_report", "face_finder"):
             entries[name] = {
                 "type": "face_forgery.datasets.json_file.AtomicJSONDataset",
                 "filepath": str(tmp_path / f"{name}.json"),
             }
         catalog = DataCatalog.from_config(entries)
         catalog["params:data"] = DataParams.model_validate(data)
+        catalog["params:faces"] = FacesParams(
+            detector=None, min_confidence=0.7, margin=0.3, min_size=8, max_blur=1.0
+        )
         catalog["params:ingestion"] = IngestionParams.model_validate(
             {
                 "max_rejected": 0.1,

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from face_forgery.data.face_table import FACE_COLUMNS
+from face_forgery.data.faces import finder_values
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.figure import FigureDataset
@@ -22,6 +25,7 @@ from face_forgery.pipelines.training.nodes import (
     train_detector,
 )
 
+NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
 TIMINGS = {"seconds", "images_per_second"}
 
@@ -42,12 +46,15 @@ def train(data, make_params):
         nodes = (
             build_train_batches(
                 train_manifest,
-                params.data,
-                params.preprocessing,
-                params.augmentation,
-                params.training,
+                NO_FACES,
+                data=params.data,
+                preprocessing=params.preprocessing,
+                augmentation=params.augmentation,
+                training=params.training,
             ),
-            build_val_batches(val_manifest, params.data, params.preprocessing, params.scoring),
+            build_val_batches(
+                val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
+            ),
         )
         return train_detector(*nodes, params.model, params.training, resume_from)
 
@@ -147,6 +154,8 @@ def make_catalog(data, make_params, tmp_path):
             "val_manifest": MemoryDataset(val_manifest),
             "train_batches": MemoryDataset(copy_mode="assign"),
             "val_batches": MemoryDataset(copy_mode="assign"),
+            "face_table": MemoryDataset(NO_FACES),
+            "face_finder": MemoryDataset(finder_values(None, params.faces)),
             "code_version": MemoryDataset(CODE_VERSION),
             "data_fingerprint": AtomicJSONDataset(filepath=str(tmp_path / "data.json")),
             "epoch_weights": EpochWeightsDataset(filepath=str(tmp_path / "epochs")),
@@ -246,6 +255,7 @@ def test_selection_goes_by_validation_auc_alone(make_params):
         preprocessing=params.preprocessing,
         augmentation=params.augmentation,
         training=params.training,
+        face_finder=finder_values(None, params.faces),
         data_fingerprint="f" * 64,
         code_version=CODE_VERSION,
     )

@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 
 from face_forgery.data.assembly import assemble_manifest, check_rejected
+from face_forgery.data.face_table import find_faces, mark_faceless
+from face_forgery.data.faces import FaceFinder, finder_values
 from face_forgery.data.inspection import inspect_table, list_unusable
 from face_forgery.data.manifest import SUBSETS
 from face_forgery.data.sources import LabelSource, read_label_source
 from face_forgery.data.summary import describe_manifest
-from face_forgery.params import DataParams, IngestionParams
+from face_forgery.params import DataParams, FacesParams, IngestionParams
 
 
 def read_labels(
@@ -46,14 +48,36 @@ def inspect_images(
     )
 
 
-def list_rejected(image_facts: pd.DataFrame) -> pd.DataFrame:
+def locate_faces(
+    label_table: pd.DataFrame,
+    image_facts: pd.DataFrame,
+    face_model: bytes | None,
+    *,
+    data: DataParams,
+    params: IngestionParams,
+    faces: FacesParams,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the face of every image (``FACE_COLUMNS``), and what it was found with."""
+    values = finder_values(face_model, faces)
+    table = find_faces(
+        label_table,
+        image_facts,
+        FaceFinder.from_values(values),
+        root=Path(data.root),
+        num_workers=params.num_workers,
+    )
+    return table, values
+
+
+def list_rejected(image_facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:
     """Return the images that cannot be used, and why: ``REJECTED_COLUMNS``."""
-    return list_unusable(image_facts)
+    return list_unusable(mark_faceless(image_facts, face_table))
 
 
 def build_manifest(
     label_table: pd.DataFrame,
     image_facts: pd.DataFrame,
+    face_table: pd.DataFrame,
     rejected: pd.DataFrame,
     params: IngestionParams,
 ) -> pd.DataFrame:
@@ -67,7 +91,7 @@ def build_manifest(
         max_rejected=params.max_rejected,
         listed_in="data/08_reporting/rejected.csv",
     )
-    return assemble_manifest(label_table, image_facts)
+    return assemble_manifest(label_table, mark_faceless(image_facts, face_table))
 
 
 def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:

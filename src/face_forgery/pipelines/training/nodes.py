@@ -23,6 +23,8 @@ History = list[dict[str, Any]]  # a row an epoch
 
 def build_train_batches(
     train_manifest: pd.DataFrame,
+    face_table: pd.DataFrame,
+    *,
     data: DataParams,
     preprocessing: PreprocessingParams,
     augmentation: AugmentationParams,
@@ -32,7 +34,7 @@ def build_train_batches(
     from face_forgery.data.loaders import ImageRows, TrainBatches
 
     return TrainBatches(
-        rows=ImageRows.of(train_manifest, data.root),
+        rows=ImageRows.of(train_manifest, data.root, face_table),
         preprocessing=preprocessing,
         augmentation=augmentation,
         batch_size=training.batch_size,
@@ -43,6 +45,7 @@ def build_train_batches(
 
 def build_val_batches(
     val_manifest: pd.DataFrame,
+    face_table: pd.DataFrame,
     data: DataParams,
     preprocessing: PreprocessingParams,
     scoring: ScoringParams,
@@ -51,7 +54,7 @@ def build_val_batches(
     from face_forgery.data.loaders import EvalBatches, ImageRows
 
     return EvalBatches(
-        rows=ImageRows.of(val_manifest, data.root),
+        rows=ImageRows.of(val_manifest, data.root, face_table),
         preprocessing=preprocessing,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
@@ -126,14 +129,17 @@ def select_checkpoint(
     preprocessing: PreprocessingParams,
     augmentation: AugmentationParams,
     training: TrainingParams,
+    face_finder: dict[str, Any],
     data_fingerprint: str,
     code_version: dict[str, Any],
 ) -> Detector:
     """Make a detector of the epoch with the highest validation AUC. No test set is at hand here."""
+    from face_forgery.data.faces import FaceFinder
     from face_forgery.modeling.factory import normalization_of
     from face_forgery.training.selection import best_weights
 
     chosen = best_weights(epoch_weights, training_history)
+    finder = FaceFinder.from_values(face_finder)
     mean, std = normalization_of(model.backbone)
     return Detector(
         architecture=model.backbone,
@@ -145,6 +151,8 @@ def select_checkpoint(
             mean=mean,
             std=std,
         ),
+        faces=None if finder is None else finder.params,
+        face_model=None if finder is None else finder.model,
         epoch=chosen.epoch,
         data_fingerprint=data_fingerprint,
         code_version=code_version,

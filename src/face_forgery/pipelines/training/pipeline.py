@@ -18,19 +18,26 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 build_train_batches,
-                inputs=[
-                    "train_manifest",
-                    "params:data",
-                    "params:preprocessing",
-                    "params:augmentation",
-                    "params:training",
-                ],
+                inputs={
+                    "train_manifest": "train_manifest",
+                    "face_table": "face_table",
+                    "data": "params:data",
+                    "preprocessing": "params:preprocessing",
+                    "augmentation": "params:augmentation",
+                    "training": "params:training",
+                },
                 outputs="train_batches",
                 name="build_train_batches",
             ),
             Node(
                 build_val_batches,
-                inputs=["val_manifest", "params:data", "params:preprocessing", "params:scoring"],
+                inputs=[
+                    "val_manifest",
+                    "face_table",
+                    "params:data",
+                    "params:preprocessing",
+                    "params:scoring",
+                ],
                 outputs="val_batches",
                 name="build_val_batches",
             ),
@@ -67,6 +74,7 @@ def create_pipeline() -> Pipeline:
                     "preprocessing": "params:preprocessing",
                     "augmentation": "params:augmentation",
                     "training": "params:training",
+                    "face_finder": "face_finder",
                     "data_fingerprint": "data_fingerprint",
                     "code_version": "code_version",
                 },

@@ -1,0 +1,226 @@
+"""Faces in a picture, and the squares that are cut around them.
+
+Training, measuring and judging cut by the same lines, so that a network is never asked about a
+crop of another kind than it has learnt.
+"""
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.params import FacesParams
+
+if TYPE_CHECKING:
+    import cv2
+
+_MAX_SIDE = 1024  # pixels; faces are looked for in a reduction of longer pictures
+_NMS_OVERLAP = 0.3  # boxes that share more (intersection over union) are one face
+_MAX_CANDIDATES = 5000
+_BLUR_SIDE = 112  # pixels; faces of every size are compared at this one
+_BLUR_KERNEL = 9
+
+
+class FaceDetectorError(ValueError):
+    """A face detector that cannot be used; the message says why, and the remedy."""
+
+
+class Face(NamedTuple):
+    """A face, in pixels of the upright picture; it may reach beyond the edges.
+
+    ``landmarks`` are five points (x, y): the person's right eye, left eye, tip of the nose, right
+    and left corner of the mouth.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float  # in [0, 1]
+    landmarks: tuple[tuple[float, float], ...]
+
+
+class Square(NamedTuple):
+    """What is cut out, in pixels of the upright picture; it may reach beyond the edges."""
+
+    left: int
+    top: int
+    side: int
+
+
+class FoundFaces(NamedTuple):
+    """The faces of a picture that can be judged, the largest first, or why there is none."""
+
+    faces: tuple[Face, ...]
+    status: str  # ok, no_face, too_small or too_blurry
+    detail: str  # empty for ok
+
+
+@dataclass(frozen=True, eq=False)
+class FaceFinder:
+    """Finds faces with OpenCV's ``FaceDetectorYN``; picklable.
+
+    Source of the detector: Wu et al. 2023, YuNet: A Tiny Millisecond-level Face Detector.
+
+    Args:
+        model: Content of a YuNet file in ONNX.
+        params: What counts as a face that can be judged, and how it is cut.
+    """
+
+    model: bytes
+    params: FacesParams
+
+    def find(self, pixels: NDArray[np.uint8]) -> FoundFaces:
+        """Find the faces of ``pixels``, ``(H, W, 3)`` RGB, that can be judged.
+
+        Raises:
+            FaceDetectorError: If the model cannot be used.
+        """
+        faces = self.detect(pixels)
+        if not faces:
+            return FoundFaces((), "no_face", "no face was found (faces.min_confidence)")
+        large = [face for face in faces if min(face.width, face.height) >= self.params.min_size]
+        if not large:
+            width, height = round(faces[0].width), round(faces[0].height)
+            detail = (
+                f"the largest of {len(faces)} face(s) has {width} x {height} pixels; the shorter "
+                f"side needs {self.params.min_size} (faces.min_size)"
+            )
+            return FoundFaces((), "too_small", detail)
+        blurs = [measure_blur(cut_square(pixels, square_of(face, 0.0))) for face in large]
+        sharp = [f for f, blur in zip(large, blurs, strict=True) if blur <= self.params.max_blur]
+        if not sharp:
+            detail = (
+                f"the sharpest of {len(large)} face(s) has a blur of {min(blurs):.2f}; at most "
+                f"{self.params.max_blur:.2f} can be judged (faces.max_blur)"
+            )
+            return FoundFaces((), "too_blurry", detail)
+        return FoundFaces(tuple(sharp), "ok", "")
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """Return every face of ``pixels``, ``(H, W, 3)`` RGB, the largest first."""
+        import cv2
+
+        height, width = pixels.shape[:2]
+        scale = min(1.0, _MAX_SIDE / max(height, width))
+        if scale < 1.0:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        self._detector.setInputSize((pixels.shape[1], pixels.shape[0]))
+        rows = self._detector.detect(np.ascontiguousarray(pixels[:, :, ::-1]))[1]
+        faces = [] if rows is None else [_to_face(row, scale) for row in np.asarray(rows, float)]
+        return sorted(faces, key=lambda face: (-face.width * face.height, face.left, face.top))
+
+    def square_of(self, face: Face) -> Square:
+        """Return what is cut out for ``face``."""
+        return square_of(face, self.params.margin)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "FaceFinder | None":
+        """Return what ``finder_values`` made plain; ``None`` where pictures are taken whole."""
+        if values["model"] is None:
+            return None
+        return cls(b64decode(values["model"]), FacesParams(**values["params"]))
+
+    @cached_property
+    def _detector(self) -> "cv2.FaceDetectorYN":
+        import cv2
+
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            return cv2.FaceDetectorYN.create(
+                "onnx",
+                np.frombuffer(self.model, np.uint8),
+                np.empty(0, np.uint8),
+                (320, 320),
+                self.params.min_confidence,
+                _NMS_OVERLAP,
+                _MAX_CANDIDATES,
+            )
+        except cv2.error as error:
+            raise FaceDetectorError(
+                f"faces.detector={self.params.detector}: not a YuNet face detector in ONNX "
+                f"({str(error).strip().splitlines()[-1]}). One that fits is "
+                "face_detection_yunet_2023mar.onnx of OpenCV's model zoo"
+            ) from error
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self.model, "params": self.params}
+
+
+def finder_values(model: bytes | None, params: FacesParams) -> dict[str, Any]:
+    """Return a face detector and its settings as values that JSON can hold.
+
+    Args:
+        model: Content of a YuNet file in ONNX; ``None``: pictures are taken whole.
+        params: Where the model lay is not part of the values.
+    """
+    return {
+        "model": None if model is None else b64encode(model).decode(),
+        "params": params.model_dump(mode="json") | {"detector": None},
+    }
+
+
+def square_of(face: Face, margin: float) -> Square:
+    """Return the square around the middle of ``face``.
+
+    Its side is the longer side of the face's box plus ``margin`` of it on either side.
+    """
+    side = max(1, round(max(face.width, face.height) * (1 + 2 * margin)))
+    left = round(face.left + face.width / 2 - side / 2)
+    top = round(face.top + face.height / 2 - side / 2)
+    return Square(left, top, side)
+
+
+def cut_square(pixels: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
+    """Cut ``square`` out of ``pixels``, ``(H, W, 3)``; beyond the edges their pixels are repeated.
+
+    Returns:
+        ``(side, side, 3)``, an array of its own.
+    """
+    height, width = pixels.shape[:2]
+    rows = np.clip(np.arange(square.top, square.top + square.side), 0, height - 1)
+    columns = np.clip(np.arange(square.left, square.left + square.side), 0, width - 1)
+    return pixels[rows[:, None], columns[None, :]]
+
+
+def measure_blur(pixels: NDArray[np.uint8]) -> float:
+    """Return how blurred a face is, from 0 (sharp) to 1; faces of every size are comparable.
+
+    A picture that is blurred once more loses many of its steps between neighbors if it was sharp,
+    and few if it was not. Source: Crete et al. 2007, The blur effect: perception and estimation
+    with a new no-reference perceptual blur metric.
+
+    Args:
+        pixels: ``(H, W, 3)`` RGB.
+    """
+    import cv2
+
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    size = (_BLUR_SIDE, _BLUR_SIDE)
+    grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float64)
+    return max(_blur_along(grey, 0), _blur_along(grey, 1))
+
+
+def _blur_along(grey: NDArray[np.float64], axis: int) -> float:
+    import cv2
+
+    kernel = (1, _BLUR_KERNEL) if axis == 0 else (_BLUR_KERNEL, 1)
+    blurred = np.asarray(cv2.blur(grey, kernel, borderType=cv2.BORDER_REFLECT))
+    steps, left = (np.abs(np.diff(image, axis=axis)) for image in (grey, blurred))
+    total = float(steps.sum())
+    if total == 0.0:
+        return 1.0  # one color: nothing can be seen
+    return 1.0 - float(np.maximum(steps - left, 0).sum()) / total
+
+
+def _to_face(row: NDArray[np.float64], scale: float) -> Face:
+    left, top, width, height, *points = (row[:14] / scale).tolist()
+    landmarks = tuple(zip(points[::2], points[1::2], strict=True))
+    return Face(left, top, width, height, float(row[14]), landmarks)
