@@ -327,6 +327,14 @@ class InferenceParams(Params):
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
 
 
+class ExplanationParams(Params):
+    """How many of the pictures of ``inference.images`` are explained."""
+
+    max_pictures: int = Field(
+        ge=1, description="The first so many; a page and a second or two each."
+    )
+
+
 class DemoDataParams(Params):
     """The drawn set: how many faces, how large, where."""
 
@@ -386,6 +394,7 @@ class Parameters(Params):
     comparison: ComparisonParams
     submission: SubmissionParams
     inference: InferenceParams
+    explanation: ExplanationParams
     demo_data: DemoDataParams
     tracking: TrackingParams
 

@@ -7,6 +7,7 @@ from face_forgery.pipelines import (
     comparison,
     demo_data,
     evaluation,
+    explanation,
     inference,
     ingestion,
     report,
@@ -39,4 +40,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "comparison": comparison.create_pipeline(),
         "demo_data": demo_data.create_pipeline(),
         "inference": inference.create_pipeline(),
+        "explanation": explanation.create_pipeline(),
     }

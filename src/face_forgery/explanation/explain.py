@@ -1,0 +1,168 @@
+"""One picture explained: score, heat map, regions, views."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from face_forgery.data.faces import Face, cut_square
+from face_forgery.data.images import read_rgb
+from face_forgery.data.transforms import eval_transform
+from face_forgery.explanation.attribution import heat_map
+from face_forgery.explanation.regions import (
+    Landmarks,
+    RegionShare,
+    centered_landmarks,
+    label_regions,
+    share_evidence,
+)
+from face_forgery.explanation.views import View, make_views
+from face_forgery.inference.reading import Reading, read_picture
+from face_forgery.inference.scoring import finder_of, margins_of
+from face_forgery.inference.verdicts import decide, operating_points_of
+from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.modeling.scoring import pick_device
+from face_forgery.progress import track
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a picture got its score.
+
+    Attributes:
+        score: The probability of forgery, in [0, 1].
+        verdict: real, fake or unsure.
+        pixels: ``(H, W, 3)``: what was judged: the picture, or its most suspicious face.
+        heat: ``(S, S)``, stretched over ``pixels``; above 0 speaks for forged.
+        has_landmarks: Whether the regions follow the face; else it is taken to be in the middle.
+        shares: Region -> its share of the evidence, the densest first.
+        views: To check by eye.
+    """
+
+    score: float
+    verdict: str
+    pixels: NDArray[np.uint8]
+    heat: NDArray[np.float32]
+    has_landmarks: bool
+    shares: dict[str, RegionShare]
+    views: list[View]
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedPicture:
+    """A picture of a user's, explained, or the reason why not."""
+
+    number: int  # of the picture among those explained, from 1
+    total: int
+    img_name: str
+    status: str
+    detail: str
+    explanation: Explanation | None
+
+
+def explain_pictures(
+    detector: Detector, pictures: pd.DataFrame, *, min_size: int, max_pictures: int
+) -> Iterator[ExplainedPicture]:
+    """Explain the first pictures of a table, one after the other; a bad one stops nothing.
+
+    Args:
+        detector: Must have operating points.
+        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        max_pictures: At most so many are explained.
+
+    Raises:
+        DetectorError: If the detector has no operating points.
+    """
+    operating_points_of(detector)
+    network = detector.build_network().to(pick_device())
+    chosen = pictures.head(max_pictures)
+    rows = zip(chosen["img_name"], chosen["path"], chosen["problem"], strict=True)
+    for number, (name, path, problem) in enumerate(
+        track(rows, description="explaining", total=len(chosen)), start=1
+    ):
+        reading, explanation = Reading((), (), "unreadable", str(problem)), None
+        if not isinstance(problem, str):
+            reading, explanation = explain_file(detector, network, Path(path), min_size=min_size)
+        yield ExplainedPicture(
+            number, len(chosen), name, reading.status, reading.detail, explanation
+        )
+
+
+def explain_file(
+    detector: Detector, network: DetectorNetwork, path: Path, *, min_size: int
+) -> tuple[Reading, Explanation | None]:
+    """Explain the picture in a file; ``None`` where the reading says why it cannot be judged.
+
+    Args:
+        detector: Must have operating points.
+        network: ``detector.build_network()``, on any device.
+        path: The file.
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+    """
+    pixels = np.empty((0, 0, 3), dtype=np.uint8)
+
+    def decode() -> NDArray[np.uint8]:
+        nonlocal pixels
+        pixels = read_rgb(path)
+        return pixels
+
+    preprocessing = detector.preprocessing
+    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    finder = finder_of(detector)
+    reading = read_picture(decode, transform, min_size=min_size, finder=finder)
+    if reading.status != "ok":
+        return reading, None
+    margins = margins_of(network, torch.stack(reading.images))
+    worst = int(margins.argmax())
+    landmarks = None
+    if finder is not None:
+        face = reading.faces[worst]
+        square = finder.square_of(face)
+        pixels = cut_square(pixels, square)
+        landmarks = _move(face, square.left, square.top)
+    points = operating_points_of(detector)
+    score = float(expit(margins[worst]))
+    return reading, _explain(
+        network,
+        reading.images[worst],
+        pixels,
+        landmarks,
+        score=score,
+        verdict=str(decide(np.array([score]), points)[0]),
+    )
+
+
+def _explain(
+    network: DetectorNetwork,
+    image: torch.Tensor,
+    pixels: NDArray[np.uint8],
+    landmarks: Landmarks | None,
+    *,
+    score: float,
+    verdict: str,
+) -> Explanation:
+    height, width = pixels.shape[:2]
+    points = centered_landmarks(height, width) if landmarks is None else landmarks
+    heat = heat_map(network, image)
+    side = len(heat)
+    scaled = tuple((x * side / width, y * side / height) for x, y in points)
+    return Explanation(
+        score=score,
+        verdict=verdict,
+        pixels=pixels,
+        heat=heat,
+        has_landmarks=landmarks is not None,
+        shares=share_evidence(heat, label_regions(side, side, scaled)),
+        views=make_views(pixels, points, label_regions(height, width, points)),
+    )
+
+
+def _move(face: Face, left: int, top: int) -> Landmarks:
+    return tuple((x - left, y - top) for x, y in face.landmarks)

@@ -1,0 +1,99 @@
+"""An explained picture as one page that opens offline."""
+
+import io
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from face_forgery.explanation.explain import ExplainedPicture, Explanation
+from face_forgery.modeling.detector import OperatingPoints
+
+_FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
+_SIDE = 640  # pixels of the longer side of pictures on the page
+_OPAQUE = 0.75
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a set of pages; ``number`` counts from 1 to ``total``."""
+
+    number: int
+    total: int
+    name: str  # of the file, without its ending
+    html: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    title: str
+    uri: str
+    reading: str
+
+
+def write_page(picture: ExplainedPicture, points: OperatingPoints) -> Page:
+    """Write the page of one picture, explained or not.
+
+    Args:
+        picture: What ``explain_pictures`` yields.
+        points: Of the detector.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("face_forgery.explanation", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    content: dict[str, Any] = {"picture": picture, "points": points, "entries": [], "shares": {}}
+    if picture.explanation is not None:
+        content |= _describe(picture.explanation)
+    html = environment.get_template("page.html.jinja").render(content)
+    return Page(picture.number, picture.total, f"{picture.number:04d}", html)
+
+
+def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Lay a heat map over a picture: vermilion speaks for forged, blue for real.
+
+    Args:
+        pixels: ``(H, W, 3)``.
+        heat: ``(S, S)``, stretched over the picture; what is weak stays transparent.
+
+    Returns:
+        ``(H, W, 3)``: the picture in grey below the colors.
+    """
+    height, width = pixels.shape[:2]
+    stretched = cv2.resize(heat.astype(np.float32), (width, height))
+    strength = stretched / max(float(np.abs(stretched).max()), 1e-12)
+    color = np.where(strength[..., None] > 0, np.array(_FAKE), np.array(_REAL))
+    alpha = _OPAQUE * np.abs(strength[..., None])
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
+    return np.asarray(grey * (1 - alpha) + color * alpha, dtype=np.uint8)
+
+
+def _describe(explanation: Explanation) -> dict[str, Any]:
+    entries = [_Entry(view.title, _to_uri(view.image), view.reading) for view in explanation.views]
+    return {
+        "original": _to_uri(explanation.pixels),
+        "heat": _to_uri(overlay(_enlarge(explanation.pixels), explanation.heat)),
+        "entries": entries,
+        "shares": explanation.shares,
+        "top": next(iter(explanation.shares)),
+        "speaks": max((share.share for share in explanation.shares.values()), default=0.0) > 0,
+    }
+
+
+def _enlarge(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    scale = _SIDE / max(pixels.shape[:2])
+    size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
+    mode = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+    return np.array(Image.fromarray(pixels).resize((size[0], size[1]), mode))
+
+
+def _to_uri(pixels: NDArray[np.uint8]) -> str:
+    stored = io.BytesIO()
+    Image.fromarray(_enlarge(pixels)).save(stored, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + b64encode(stored.getvalue()).decode()

@@ -1,0 +1,27 @@
+"""Nodes of the explanation pipeline."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.inference.verdicts import operating_points_of
+from face_forgery.modeling.detector import Detector
+from face_forgery.params import ExplanationParams, InferenceParams
+
+
+def write_explanations(
+    detector: Detector,
+    pictures: pd.DataFrame,
+    inference: InferenceParams,
+    explanation: ExplanationParams,
+) -> Iterator[Any]:
+    """Yield a page for each of the first pictures: heat map, regions, and views to check by eye."""
+    from face_forgery.explanation.explain import explain_pictures
+    from face_forgery.explanation.page import write_page
+
+    points = operating_points_of(detector)
+    for picture in explain_pictures(
+        detector, pictures, min_size=inference.min_size, max_pictures=explanation.max_pictures
+    ):
+        yield write_page(picture, points)

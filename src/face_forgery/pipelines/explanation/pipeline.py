@@ -1,0 +1,19 @@
+"""Detector + anybody's pictures -> a page a picture that says why."""
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import write_explanations
+
+
+def create_pipeline() -> Pipeline:
+    """Build the pipeline."""
+    return Pipeline(
+        [
+            Node(
+                write_explanations,
+                inputs=["detector", "pictures", "params:inference", "params:explanation"],
+                outputs="explanations",
+                name="write_explanations",
+            )
+        ]
+    )
