@@ -35,8 +35,17 @@ def face(left, top, width, height):
 
 
 def test_the_square_has_the_margin_on_every_side():
-    assert square_of(face(10, 20, 40, 60), 0.0) == Square(0, 20, 60)
-    assert square_of(face(10, 20, 40, 60), 0.25) == Square(-15, 5, 90)
+    assert square_of(face(40, 50, 40, 60), 0.0, (300, 200, 3)) == Square(30, 50, 60)
+    assert square_of(face(40, 50, 40, 60), 0.25, (300, 200)) == Square(15, 35, 90)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((300, 200), (0, 35, 90)), ((120, 200), (0, 30, 90)), ((80, 70), (0, 10, 70))],
+)
+def test_a_square_that_would_leave_the_picture_is_moved_and_reduced(shape, expected):
+    assert square_of(face(5, 50, 40, 60), 0.25, shape) == Square(*expected)
+    assert square_of(face(-30, -20, 40, 60), 0.25, shape)[:2] == (0, 0)
 
 
 def test_a_crop_inside_is_the_pixels_themselves():
@@ -44,15 +53,6 @@ def test_a_crop_inside_is_the_pixels_themselves():
     crop = cut_square(pixels, Square(5, 3, 10))
     assert np.array_equal(crop, pixels[3:13, 5:15])
     assert not np.shares_memory(crop, pixels)
-
-
-def test_beyond_the_edges_their_pixels_are_repeated():
-    pixels = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3)
-    crop = cut_square(pixels, Square(-2, -1, 8))
-    assert crop.shape == (8, 8, 3)
-    assert np.array_equal(crop[0, 0], pixels[0, 0])
-    assert np.array_equal(crop[-1, -1], pixels[-1, -1])
-    assert np.array_equal(crop[1:5, 2:6], pixels)
 
 
 def test_blur_grows_with_blurring_and_is_alike_at_every_size():
@@ -133,7 +133,7 @@ def test_images_without_a_face_are_unusable_and_the_others_are_cut(labelled, tmp
     assert marked["status"].tolist() == ["ok", "no_face", "ok"]
     assert "no face was found" in marked["detail"][1]
     manifest = table.drop(index=1).assign(sha256="x")
-    assert squares_of(manifest, faces).tolist() == [[2, -2, 75], [75, 15, 90]]
+    assert squares_of(manifest, faces).tolist() == [[2, 0, 75], [75, 15, 90]]
     rows = ImageRows.of(manifest, str(tmp_path), faces)
     assert rows.read(1).shape == (3, 90, 90)
     assert ImageRows.of(manifest, str(tmp_path)).read(1).shape == (3, 120, 200)

@@ -93,9 +93,10 @@ def _find_one(
     path: Path, *, finder: FaceFinder
 ) -> tuple[int | None, int | None, int | None, str, str]:
     try:
-        found = finder.find(read_rgb(path))
+        pixels = read_rgb(path)
+        found = finder.find(pixels)
     except ImageError as error:
         return None, None, None, error.status, error.detail
     if not found.faces:
         return None, None, None, found.status, found.detail
-    return *finder.square_of(found.faces[0]), found.status, found.detail
+    return *finder.square_of(found.faces[0], pixels.shape), found.status, found.detail

@@ -44,7 +44,7 @@ class Face(NamedTuple):
 
 
 class Square(NamedTuple):
-    """What is cut out, in pixels of the upright picture; it may reach beyond the edges."""
+    """What is cut out, in pixels of the upright picture; it lies within it."""
 
     left: int
     top: int
@@ -90,7 +90,10 @@ class FaceFinder:
                 f"side needs {self.params.min_size} (faces.min_size)"
             )
             return FoundFaces((), "too_small", detail)
-        blurs = [measure_blur(cut_square(pixels, square_of(face, 0.0))) for face in large]
+        blurs = [
+            measure_blur(cut_square(pixels, square_of(face, 0.0, pixels.shape[:2])))
+            for face in large
+        ]
         sharp = [f for f, blur in zip(large, blurs, strict=True) if blur <= self.params.max_blur]
         if not sharp:
             detail = (
@@ -114,9 +117,9 @@ class FaceFinder:
         faces = [] if rows is None else [_to_face(row, scale) for row in np.asarray(rows, float)]
         return sorted(faces, key=lambda face: (-face.width * face.height, face.left, face.top))
 
-    def square_of(self, face: Face) -> Square:
-        """Return what is cut out for ``face``."""
-        return square_of(face, self.params.margin)
+    def square_of(self, face: Face, shape: tuple[int, ...]) -> Square:
+        """Return what is cut out for ``face`` of a picture of ``shape`` (height, width, ...)."""
+        return square_of(face, self.params.margin, shape)
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "FaceFinder | None":
@@ -167,27 +170,33 @@ def finder_values(model: bytes | None, params: FacesParams) -> dict[str, Any]:
     }
 
 
-def square_of(face: Face, margin: float) -> Square:
-    """Return the square around the middle of ``face``.
+def square_of(face: Face, margin: float, shape: tuple[int, ...]) -> Square:
+    """Return the square around the middle of ``face``, moved and reduced to lie in its picture.
 
-    Its side is the longer side of the face's box plus ``margin`` of it on either side.
+    Its side is the longer side of the face's box plus ``margin`` of it on either side, at most the
+    shorter side of the picture: pixels that are not there would have to be invented.
+
+    Args:
+        face: Its box may reach beyond the edges.
+        margin: Of the box's longer side.
+        shape: Height and width of the picture first.
     """
-    side = max(1, round(max(face.width, face.height) * (1 + 2 * margin)))
+    height, width = shape[:2]
+    side = max(1, min(round(max(face.width, face.height) * (1 + 2 * margin)), height, width))
     left = round(face.left + face.width / 2 - side / 2)
     top = round(face.top + face.height / 2 - side / 2)
-    return Square(left, top, side)
+    return Square(min(max(left, 0), width - side), min(max(top, 0), height - side), side)
 
 
 def cut_square(pixels: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
-    """Cut ``square`` out of ``pixels``, ``(H, W, 3)``; beyond the edges their pixels are repeated.
+    """Cut ``square`` out of ``pixels``, ``(H, W, 3)``.
 
     Returns:
         ``(side, side, 3)``, an array of its own.
     """
-    height, width = pixels.shape[:2]
-    rows = np.clip(np.arange(square.top, square.top + square.side), 0, height - 1)
-    columns = np.clip(np.arange(square.left, square.left + square.side), 0, width - 1)
-    return pixels[rows[:, None], columns[None, :]]
+    rows = slice(square.top, square.top + square.side)
+    columns = slice(square.left, square.left + square.side)
+    return pixels[rows, columns].copy()
 
 
 def measure_blur(pixels: NDArray[np.uint8]) -> float:

@@ -124,7 +124,7 @@ def explain_file(
     landmarks = None
     if finder is not None:
         face = reading.faces[worst]
-        square = finder.square_of(face)
+        square = finder.square_of(face, pixels.shape)
         pixels = cut_square(pixels, square)
         landmarks = _move(face, square.left, square.top)
     points = operating_points_of(detector)

@@ -67,7 +67,7 @@ def read_picture(
     if finder is None:
         return Reading((_fit(pixels, transform),), (), "ok", "")
     found = finder.find(pixels)
-    crops = (cut_square(pixels, finder.square_of(face)) for face in found.faces)
+    crops = (cut_square(pixels, finder.square_of(face, pixels.shape)) for face in found.faces)
     images = tuple(_fit(crop, transform) for crop in crops)
     return Reading(images, found.faces, found.status, found.detail)
 
