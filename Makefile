@@ -12,7 +12,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check viz lock clean
+.PHONY: help setup run test test-fast check viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,8 @@ run: setup ## Train, judge and use a detector on the drawn demo set
 	@echo "The metrics:               data/08_reporting/metrics.json"
 	@echo "The detector:              data/06_models/detector/"
 	@echo "The submission:            data/07_model_output/submission.csv"
-	@echo "Your own pictures:         $(BIN)/kedro run --pipeline inference --params inference.images=FOLDER"
+	@echo "Your own pictures:         $(BIN)/kedro run --pipelines inference --params inference.images=FOLDER"
+	@echo "The same as a page:        make app"
 	@echo "Look at the pipelines:     make viz"
 	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"
 
@@ -52,6 +53,9 @@ check: setup ## Format, lint, types, import contracts
 
 viz: setup ## Open the pipelines in a browser
 	$(BIN)/kedro viz run
+
+app: setup ## Open the page that judges pictures dropped on it
+	$(BIN)/python -m face_forgery.app --open
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock

@@ -1,7 +1,8 @@
 """One picture explained: score, heat map, regions, views."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ class Explanation:
         heat: ``(S, S)``, stretched over ``pixels``; above 0 speaks for forged.
         has_landmarks: Whether the regions follow the face; else it is taken to be in the middle.
         shares: Region -> its share of the evidence, the densest first.
-        views: To check by eye.
+        views: To check by eye; empty where none were asked for.
     """
 
     score: float
@@ -89,34 +90,41 @@ def explain_pictures(
     ):
         reading, explanation = Reading((), (), "unreadable", str(problem)), None
         if not isinstance(problem, str):
-            reading, explanation = explain_file(detector, network, Path(path), min_size=min_size)
+            decode = partial(read_rgb, Path(path))
+            reading, explanation = explain_one(detector, network, decode, min_size=min_size)
         yield ExplainedPicture(
             number, len(chosen), name, reading.status, reading.detail, explanation
         )
 
 
-def explain_file(
-    detector: Detector, network: DetectorNetwork, path: Path, *, min_size: int
+def explain_one(
+    detector: Detector,
+    network: DetectorNetwork,
+    decode: Callable[[], NDArray[np.uint8]],
+    *,
+    min_size: int,
+    has_views: bool = True,
 ) -> tuple[Reading, Explanation | None]:
-    """Explain the picture in a file; ``None`` where the reading says why it cannot be judged.
+    """Explain one picture; ``None`` where the reading says why it cannot be judged.
 
     Args:
         detector: Must have operating points.
         network: ``detector.build_network()``, on any device.
-        path: The file.
+        decode: Returns the picture, ``(H, W, 3)``, or raises ``ImageError``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
+        has_views: Whether the views to check by eye are made, too.
     """
     pixels = np.empty((0, 0, 3), dtype=np.uint8)
 
-    def decode() -> NDArray[np.uint8]:
+    def remember() -> NDArray[np.uint8]:
         nonlocal pixels
-        pixels = read_rgb(path)
+        pixels = decode()
         return pixels
 
     preprocessing = detector.preprocessing
     transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
     finder = finder_of(detector)
-    reading = read_picture(decode, transform, min_size=min_size, finder=finder)
+    reading = read_picture(remember, transform, min_size=min_size, finder=finder)
     if reading.status != "ok":
         return reading, None
     margins = margins_of(network, torch.stack(reading.images))
@@ -136,6 +144,7 @@ def explain_file(
         landmarks,
         score=score,
         verdict=str(decide(np.array([score]), points)[0]),
+        has_views=has_views,
     )
 
 
@@ -147,9 +156,11 @@ def _explain(
     *,
     score: float,
     verdict: str,
+    has_views: bool,
 ) -> Explanation:
     height, width = pixels.shape[:2]
     points = centered_landmarks(height, width) if landmarks is None else landmarks
+    labels = label_regions(height, width, points)
     heat = heat_map(network, image)
     side = len(heat)
     scaled = tuple((x * side / width, y * side / height) for x, y in points)
@@ -160,7 +171,7 @@ def _explain(
         heat=heat,
         has_landmarks=landmarks is not None,
         shares=share_evidence(heat, label_regions(side, side, scaled)),
-        views=make_views(pixels, points, label_regions(height, width, points)),
+        views=make_views(pixels, points, labels) if has_views else [],
     )
 
 

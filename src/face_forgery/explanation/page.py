@@ -75,10 +75,10 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np
 
 
 def _describe(explanation: Explanation) -> dict[str, Any]:
-    entries = [_Entry(view.title, _to_uri(view.image), view.reading) for view in explanation.views]
+    entries = [_Entry(view.title, to_uri(view.image), view.reading) for view in explanation.views]
     return {
-        "original": _to_uri(explanation.pixels),
-        "heat": _to_uri(overlay(_enlarge(explanation.pixels), explanation.heat)),
+        "original": to_uri(explanation.pixels),
+        "heat": to_uri(overlay(enlarge(explanation.pixels), explanation.heat)),
         "entries": entries,
         "shares": explanation.shares,
         "top": next(iter(explanation.shares)),
@@ -86,14 +86,16 @@ def _describe(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _enlarge(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def enlarge(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``pixels``, ``(H, W, 3)``, at the size of the page: 640 on the longer side."""
     scale = _SIDE / max(pixels.shape[:2])
     size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
     mode = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
     return np.array(Image.fromarray(pixels).resize((size[0], size[1]), mode))
 
 
-def _to_uri(pixels: NDArray[np.uint8]) -> str:
+def to_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return ``pixels``, ``(H, W, 3)``, as a JPEG within an address, at the size of the page."""
     stored = io.BytesIO()
-    Image.fromarray(_enlarge(pixels)).save(stored, "JPEG", quality=88)
+    Image.fromarray(enlarge(pixels)).save(stored, "JPEG", quality=88)
     return "data:image/jpeg;base64," + b64encode(stored.getvalue()).decode()

@@ -1,0 +1,1 @@
+"""A web page on this machine that judges pictures dropped on it."""

@@ -1,0 +1,83 @@
+"""The page: a place to drop pictures, a button, the verdicts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from face_forgery.app.judging import Judge, render
+from face_forgery.app.words import LANGUAGES, WORDS
+
+_FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
+
+
+def build_page(judge: Judge, *, max_pictures: int) -> Any:
+    """Return the page as ``gradio.Blocks``, not yet served.
+
+    Args:
+        judge: Judges what is dropped.
+        max_pictures: Judged at once.
+    """
+    import gradio as gr
+
+    def show(files: Sequence[str] | None, language: str) -> str:
+        return _judge_files(judge, files, LANGUAGES[language], max_pictures)
+
+    def translate(language: str) -> tuple[Any, ...]:
+        words = WORDS[LANGUAGES[language]]
+        return (
+            gr.update(value=_heading(LANGUAGES[language])),
+            gr.update(label=words["drop"]),
+            gr.update(value=words["judge"]),
+            gr.update(value=words["clear"]),
+            gr.update(label=words["language"]),
+        )
+
+    with gr.Blocks(title="Face Forgery", analytics_enabled=False, delete_cache=(60, 60)) as page:
+        words = WORDS["en"]
+        heading = gr.HTML(_heading("en"))
+        language = gr.Radio(list(LANGUAGES), value="English", label=words["language"])
+        files = gr.File(label=words["drop"], file_count="multiple", type="filepath")
+        with gr.Row():
+            button = gr.Button(words["judge"], variant="primary")
+            clear = gr.Button(words["clear"])
+        cards = gr.HTML("")
+        hidden: dict[str, Any] = {"api_visibility": "private"}
+        button.click(show, [files, language], cards, **hidden)
+        clear.click(lambda: (None, ""), None, [files, cards], **hidden)
+        language.change(translate, language, [heading, files, button, clear, language], **hidden)
+    return page
+
+
+def launch_options() -> dict[str, Any]:
+    """Return how the page is served: system fonts, our colors, no errors with paths in them."""
+    import gradio as gr
+
+    theme = gr.themes.Default(font=list(_FONTS), font_mono=["ui-monospace", "monospace"])
+    css = Path(__file__).with_name("page.css")
+    return {"theme": theme, "css_paths": css, "share": False, "show_error": False, "quiet": True}
+
+
+def _heading(language: str) -> str:
+    return f"<h1>{WORDS[language]['title']}</h1><p>{WORDS[language]['lead']}</p>"
+
+
+def _judge_files(
+    judge: Judge, files: Sequence[str] | None, language: str, max_pictures: int
+) -> str:
+    words = WORDS[language]
+    if not files:
+        return render([], judge, language=language, note=words["nothing"])
+    uploads = [(Path(file).name, _take(Path(file))) for file in files]
+    note = ""
+    if len(uploads) > max_pictures:
+        note = words["too_many"].format(given=len(uploads), limit=max_pictures)
+    cards = list(judge.judge(uploads[:max_pictures]))
+    return render(cards, judge, language=language, note=note)
+
+
+def _take(file: Path) -> bytes:
+    """Read an upload; the toolkit's copy on disk is removed when the next minute is over."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

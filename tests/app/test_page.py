@@ -1,0 +1,105 @@
+"""The page: what is shown of an upload, in two languages, and that it scores like everybody."""
+
+import csv
+import io
+
+import pytest
+
+from face_forgery.app.judging import Judge, render, to_csv
+from face_forgery.app.words import LANGUAGES, WORDS
+from face_forgery.data.pictures import list_pictures
+from face_forgery.inference.scoring import PREDICTION_COLUMNS, judge
+from face_forgery.params import FacesParams
+
+
+@pytest.fixture
+def uploads(awkward_folder, tmp_path):
+    names = [name for name in awkward_folder if name != "empty_folder"]
+    return [(name, (tmp_path / "pictures" / name).read_bytes()) for name in names]
+
+
+@pytest.fixture
+def make_judge(make_detector):
+    def make(**changes):
+        detector = make_detector(**changes)
+        return Judge(detector, detector.build_network(), min_size=48)
+
+    return make
+
+
+def test_an_upload_scores_as_the_folder_does(make_judge, make_detector, uploads, tmp_path):
+    cards = list(make_judge().judge(uploads))
+    pictures = list_pictures(tmp_path / "pictures")
+    rows = judge(make_detector(), pictures, min_size=48, batch_size=4, num_workers=0)
+    rows = rows.set_index("img_name")
+    for card in cards:
+        row = rows.loc[card.name]
+        assert card.judgement.status == row["status"]
+        if row["status"] == "ok":
+            assert card.judgement.score == pytest.approx(row["y_pred"], abs=1e-6)
+            assert card.judgement.verdict == row["verdict"]
+            assert card.heat is not None
+        else:
+            assert card.heat is None
+
+
+def test_the_csv_has_the_columns_of_the_contract(make_judge, uploads):
+    cards = list(make_judge().judge(uploads))
+    rows = list(csv.DictReader(io.StringIO(to_csv(cards).decode())))
+    assert tuple(rows[0]) == PREDICTION_COLUMNS
+    assert [row["img_name"] for row in rows] == [name for name, _ in uploads]
+    for row, card in zip(rows, cards, strict=True):
+        expected = "" if card.judgement.score is None else repr(card.judgement.score)
+        assert row["y_pred"] == expected
+
+
+@pytest.mark.parametrize("language", LANGUAGES.values())
+def test_cards_say_verdict_or_reason_and_are_escaped(make_judge, uploads, language):
+    judging = make_judge()
+    renamed = [("<script>alert(1)</script>.jpg", data) for _, data in uploads]
+    html = render(list(judging.judge(renamed)), judging, language=language, note="<i>")
+    assert "<script>" not in html
+    assert "<i>" not in html
+    assert WORDS[language]["unreadable"] in html
+    assert WORDS[language]["too_small"] in html
+    assert any(WORDS[language][verdict] in html for verdict in ("real", "fake", "unsure"))
+    assert "http" not in html
+
+
+def test_both_languages_have_the_same_words_and_one_for_each_status():
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
+    statuses = {"missing", "unreadable", "too_large", "too_small", "no_face", "too_blurry"}
+    assert statuses <= WORDS["en"].keys()
+
+
+@pytest.mark.usefixtures("find_red_faces")
+def test_every_face_is_listed(make_judge, draw_red_faces, encode):
+    faces = FacesParams(detector=None, min_confidence=0.7, margin=0.1, min_size=8, max_blur=1.0)
+    judging = make_judge(faces=faces, face_model=b"any")
+    picture = draw_red_faces((10, 10, 50, 50), (100, 20, 60, 60))
+    cards = list(judging.judge([("two.png", encode(picture, "PNG"))]))
+    html = render(cards, judging, language="en")
+    for face in cards[0].judgement.faces:
+        assert f"{face.score:.3f}" in html
+    assert "face 2" in html
+
+
+def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_path):
+    pytest.importorskip("gradio")
+    from face_forgery.app.page import build_page
+
+    page = build_page(make_judge(), max_pictures=2)
+    show = next(fn.fn for fn in page.fns.values() if fn.fn.__name__ == "show")
+    files = [str(tmp_path / "pictures" / name) for name, _ in uploads]
+    html = show(files, "English")
+    assert f"{len(files)} pictures are more than the 2" in html
+    assert html.count("<article") == 2
+    assert WORDS["zh"]["nothing"] in show([], "中文")
+    assert WORDS["en"]["unreadable"] in show([str(tmp_path / "gone.jpg")], "English")
+
+
+def test_without_a_detector_the_message_names_the_remedy(tmp_path, capsys):
+    from face_forgery.app.__main__ import main
+
+    with pytest.raises(SystemExit, match=r"there is no detector yet.*kedro run"):
+        main(["--detector", str(tmp_path / "none")])
