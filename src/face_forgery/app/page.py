@@ -32,7 +32,7 @@ def build_page(judge: Judge, *, max_pictures: int) -> Any:
             gr.update(label=words["language"]),
         )
 
-    with gr.Blocks(title="Face Forgery", analytics_enabled=False, delete_cache=(60, 60)) as page:
+    with gr.Blocks(title="Face Forgery", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         words = WORDS["en"]
         heading = gr.HTML(_heading("en"))
         language = gr.Radio(list(LANGUAGES), value="English", label=words["language"])
@@ -54,7 +54,14 @@ def launch_options() -> dict[str, Any]:
 
     theme = gr.themes.Default(font=list(_FONTS), font_mono=["ui-monospace", "monospace"])
     css = Path(__file__).with_name("page.css")
-    return {"theme": theme, "css_paths": css, "share": False, "show_error": False, "quiet": True}
+    return {
+        "theme": theme,
+        "css_paths": css,
+        "share": False,
+        "show_error": False,
+        "quiet": True,
+        "footer_links": [],
+    }
 
 
 def _heading(language: str) -> str:
@@ -76,7 +83,7 @@ def _judge_files(
 
 
 def _take(file: Path) -> bytes:
-    """Read an upload; the toolkit's copy on disk is removed when the next minute is over."""
+    """Read an upload; the toolkit removes its copy after an hour, or when the page is closed."""
     try:
         return file.read_bytes()
     except OSError:

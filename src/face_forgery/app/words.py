@@ -5,7 +5,7 @@ LANGUAGES = {"English": "en", "中文": "zh"}
 WORDS = {
     "en": {
         "title": "Is this picture a forgery?",
-        "lead": "Drop pictures of faces. They stay on this machine and nothing is stored.",
+        "lead": "Drop pictures of faces. They stay on this machine, and nothing is kept.",
         "drop": "Pictures",
         "judge": "Judge",
         "clear": "Clear",
@@ -36,7 +36,7 @@ WORDS = {
     },
     "zh": {
         "title": "这张图片是伪造的吗？",
-        "lead": "把人脸图片拖到这里。图片不会离开本机，也不会被保存。",
+        "lead": "把人脸图片拖到这里。图片不会离开本机，也不会被保留。",
         "drop": "图片",
         "judge": "检测",
         "clear": "清空",
@@ -48,7 +48,8 @@ WORDS = {
         "score": "分数",
         "scale": "0 为真实，1 为伪造",
         "limits": "分数不低于 {fake:.3f} 判为伪造，低于 {real:.3f} 判为真实。在未参与训练的图片上，"
-        "{num_real} 张真实图片中有 {fpr:.1%} 被误判为伪造，{num_fake} 张伪造图片中有 {tpr:.1%} 被发现。",
+        "{num_real} 张真实图片中有 {fpr:.1%} 被误判为伪造，"
+        "{num_fake} 张伪造图片中有 {tpr:.1%} 被发现。",
         "evidence": "这是线索，不是证明：检测器从未见过的伪造方式可能被判为真实。",
         "heat": "橙色支持伪造，蓝色支持真实。",
         "face": "人脸",

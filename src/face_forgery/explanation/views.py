@@ -175,9 +175,8 @@ def _mark_repeated(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return marked
     values = (grey >> 2).astype(np.float64)
     weights = np.random.default_rng(0).integers(1, 2**28, (_BLOCK, _BLOCK)).astype(np.float64)
-    valid = (slice(_BLOCK // 2, _BLOCK // 2 + grey.shape[0] - _BLOCK + 1),) + (
-        slice(_BLOCK // 2, _BLOCK // 2 + grey.shape[1] - _BLOCK + 1),
-    )
+    rows, columns = (slice(_BLOCK // 2, _BLOCK // 2 + side - _BLOCK + 1) for side in grey.shape)
+    valid = (rows, columns)
     sums = np.rint(cv2.filter2D(values, cv2.CV_64F, weights)[valid]).astype(np.int64)
     size = (_BLOCK, _BLOCK)
     mean = cv2.boxFilter(values, cv2.CV_64F, size)[valid]
