@@ -119,3 +119,18 @@ def test_the_interval_of_the_calibration_error_reaches_0_where_only_noise_is_sho
         targets = (rng.uniform(size=500) < scores).astype(int)
         reached += evaluate(scores, targets, None, **SETTINGS).metrics["ece"]["low"] == 0
     assert reached >= 26
+
+
+@pytest.mark.parametrize(("num_real", "is_bounded"), [(735, False), (736, True)])
+def test_an_interval_is_open_below_where_no_real_image_bounds_the_threshold(num_real, is_bounded):
+    # (1 - 0.005)^735 = 0.0251, (1 - 0.005)^736 = 0.0250: half of what 95 % may miss
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1], num_real)
+    scores = 1 / (1 + np.exp(-rng.normal(3.0 * targets)))
+    metrics = evaluate(scores, targets, None, **SETTINGS).metrics
+    interval = metrics["tpr_at_fpr_5e-3"]
+    assert (interval["low"] > 0) == is_bounded
+    assert interval["low"] <= interval["value"] <= interval["high"] < 1
+    assert ("736 real images would bound it" in metrics["notes"].get("tpr_at_fpr_5e-3", "")) != (
+        is_bounded
+    )

@@ -1,5 +1,6 @@
 """The evaluation report: every metric with its interval, and what could not be measured and why."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,7 +24,6 @@ FALSE_POSITIVE_RATES = {
     "tpr_at_fpr_1e-3": 1e-3,
 }
 _CURVE_POINTS = 200
-_FEW = 5  # allowed false positives, below which intervals cover too rarely
 
 
 @dataclass(frozen=True)
@@ -122,17 +122,20 @@ def _write_metrics(
             )
             continue
         interval = _take(name, value, resamples, confidence)
+        bounding = _fewest_that_bound(max_fpr, confidence)
+        if num_real < bounding:
+            interval = Interval(value, 0.0, interval.high)
         metrics[name] = asdict(interval)
         if interval.low == interval.high:
             notes[name] = (
                 "Every resample gives the same value, so the interval has no width. That comes "
                 "from the size of the set, not from certainty; judge on more images."
             )
-        elif max_fpr < 1 and max_fpr * num_real < _FEW:
+        elif num_real < bounding:
             notes[name] = (
-                f"Only {int(max_fpr * num_real)} of {num_real:,} real images may be called fake: "
-                f"so few that the interval is too narrow, by a few percent of coverage. At least "
-                f"{round(_FEW / max_fpr):,} are needed."
+                f"The interval is open below: among {num_real:,} real images even the highest "
+                f"score may lie below the threshold that a false-positive rate of {max_fpr:g} "
+                f"takes, and beyond it nothing was seen. {bounding:,} real images would bound it."
             )
     return metrics, notes
 
@@ -143,6 +146,17 @@ def _take(name: str, value: float, resamples: dict[str, Floats], confidence: flo
         return take_norm_interval(value, resamples[name], moved, confidence=confidence)
     interval = take_interval(value, resamples[name], confidence=confidence)
     return Interval(value, min(interval.low, value), max(interval.high, value))
+
+
+def _fewest_that_bound(max_fpr: float, confidence: float) -> int:
+    """Number of real images from which their highest score lies above the threshold at a rate.
+
+    All of n scores lie below the threshold with the true rate r with probability ``(1 - r)^n``,
+    whatever they look like; above half of what an interval may miss, no lower end can be had.
+    """
+    if max_fpr >= 1.0:
+        return 0
+    return math.ceil(math.log((1.0 - confidence) / 2.0) / math.log1p(-max_fpr))
 
 
 def _expected_counts(rate: float, num_real: int) -> tuple[Floats, Floats]:
