@@ -32,7 +32,9 @@ def test_metrics_have_the_names_of_the_contract_and_values_inside_their_interval
     measured = [metrics[name] for name in CONTRACT]
     assert all(one["low"] <= one["value"] <= one["high"] for one in measured)
     assert set(metrics["notes"]) == {"tpr_at_fpr_1e-3"}
-    assert metrics["notes"]["tpr_at_fpr_1e-3"].startswith("Only 1 of 1,200 real images")
+    assert metrics["notes"]["tpr_at_fpr_1e-3"].startswith(
+        "The interval is open below: among 1,200 real images"
+    )
 
 
 def test_values_are_those_of_the_metrics(make_scores):

@@ -124,7 +124,9 @@ def _write_metrics(
         interval = _take(name, value, resamples, confidence)
         bounding = _fewest_that_bound(max_fpr, confidence)
         if num_real < bounding:
-            interval = Interval(value, 0.0, interval.high)
+            # The lower end cannot miss, so the upper one may miss as often as both together.
+            one_sided = _take(name, value, resamples, 2 * confidence - 1)
+            interval = Interval(value, 0.0, one_sided.high)
         metrics[name] = asdict(interval)
         if interval.low == interval.high:
             notes[name] = (
