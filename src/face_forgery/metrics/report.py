@@ -125,7 +125,7 @@ def _write_metrics(
         bounding = _fewest_that_bound(max_fpr, confidence)
         if num_real < bounding:
             # The lower end cannot miss, so the upper one may miss as often as both together.
-            one_sided = _take(name, value, resamples, 2 * confidence - 1)
+            one_sided = _take(name, value, resamples, max(2 * confidence - 1, 0.0))
             interval = Interval(value, 0.0, one_sided.high)
         metrics[name] = asdict(interval)
         if interval.low == interval.high:
