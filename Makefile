@@ -12,7 +12,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check viz app lock clean
+.PHONY: help setup run test test-fast check bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup ## Measure inference against the course's loop and the limits
+	$(BIN)/python benchmarks/inference_speed.py
 
 viz: setup ## Open the pipelines in a browser
 	$(BIN)/kedro viz run

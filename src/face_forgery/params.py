@@ -253,10 +253,13 @@ class TrainingParams(Params):
 
 
 class ScoringParams(Params):
-    """How images are scored; neither value changes a score."""
+    """How images are scored; the first two do not change a score."""
 
     batch_size: int = Field(ge=1)
     num_workers: int = Field(ge=0)
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="Evaluation makes it part of the detector; later uses follow the detector."
+    )
 
 
 class EvaluationParams(Params):

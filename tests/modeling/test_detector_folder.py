@@ -222,3 +222,19 @@ def test_identity_follows_from_what_scores_follow_from(make_detector):
         replace(detector, options={"drop_rate": 0.1}),
     )
     assert len({detector.identity(), *(other.identity() for other in others)}) == 4
+
+
+def test_precision_comes_back_and_the_weights_stay_exact(tmp_path, make_detector):
+    detector = make_detector(precision="bfloat16")
+    write_detector(detector, tmp_path)
+    found = read_detector(tmp_path)
+    assert found.precision == "bfloat16"
+    assert found.identity() == detector.identity() != make_detector().identity()
+    for name, value in detector.weights.items():
+        assert torch.equal(found.weights[name], value)
+    assert (
+        timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
+        .eval()(torch.zeros(1, 3, 32, 32))
+        .dtype
+        == torch.float32
+    )

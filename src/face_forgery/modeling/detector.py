@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -90,6 +90,8 @@ class Detector:
         temperature: What the logits are divided by, so that scores mean probabilities; 1 before
             evaluation.
         operating_points: ``None`` before evaluation.
+        precision: What scores are computed in; the same wherever it is used, because temperature
+            and operating points were measured so.
         faces: How pictures are cut to their faces; ``None``: they are taken whole.
         face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
     """
@@ -105,19 +107,22 @@ class Detector:
     metrics: dict[str, Any] | None = field(default=None, repr=False)
     temperature: float = 1.0
     operating_points: OperatingPoints | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
     faces: FacesParams | None = None
     face_model: bytes | None = field(default=None, repr=False)
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
 
-        Equal for the same weights, architecture, options, preprocessing and temperature, whatever
-        was measured since: what says whether a result on disk is about this detector.
+        Equal for the same weights, architecture, options, preprocessing, temperature and precision,
+        whatever was measured since: what says whether a result on disk is about this detector.
         """
         import torch
 
         options = json.dumps(self.options, sort_keys=True, default=str)
         described = f"{self.architecture} {options} {self.preprocessing} {self.temperature!r}"
+        if self.precision != "float32":
+            described += f" {self.precision}"
         digest = hashlib.sha256(described.encode())
         if self.faces is not None and self.face_model is not None:
             digest.update(self.faces.model_dump_json(exclude={"detector"}).encode())
@@ -151,4 +156,6 @@ class Detector:
                 f"{self.options}: {error}. Train again: kedro run --pipeline training"
             ) from error
         network.eval()
+        if self.precision == "bfloat16":
+            network.compute_in_bfloat16()
         return network

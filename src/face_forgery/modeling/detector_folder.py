@@ -7,6 +7,7 @@ what timm has no place for, and the checksums of the other two.
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +46,7 @@ class _Meta(BaseModel):
     code_version: dict[str, Any]
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
+    precision: Literal["float32", "bfloat16"] = "float32"
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
@@ -59,7 +61,7 @@ def write_detector(detector: Detector, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    backbone = detector.build_network().backbone
+    backbone = replace(detector, precision="float32").build_network().backbone
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
     weights = {name: value.contiguous().clone() for name, value in backbone.state_dict().items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})

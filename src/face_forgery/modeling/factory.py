@@ -9,7 +9,7 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
-from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork
+from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, heads_of
 from face_forgery.params import ModelParams
 
 logger = logging.getLogger(__name__)
@@ -176,8 +176,7 @@ def _start_head_near_zero(backbone: Any) -> None:
     of them the first logits are about 10 apart, the first loss above 4, and the trained weights
     below are lost before the head has recovered.
     """
-    heads = backbone.get_classifier()
-    for head in heads if isinstance(heads, tuple) else (heads,):
+    for head in heads_of(backbone):
         for layer in head.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 nn.init.normal_(layer.weight, std=_HEAD_STD)

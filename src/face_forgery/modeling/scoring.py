@@ -65,8 +65,8 @@ def measure_margins(
         device: Where the network is.
 
     Returns:
-        ``(B,)``, any number; above 0 fake is likelier. The network runs in float32 whatever the
-        precision of training was.
+        ``(B,)``, any number; above 0 fake is likelier. The network runs in the precision that it
+        was built with, whatever the precision of training was.
     """
     was_training = network.training
     network.eval()

@@ -26,7 +26,7 @@ from face_forgery.pipelines.evaluation import create_pipeline, nodes
 EVALUATION = EvaluationParams(
     seed=0, num_resamples=100, confidence=0.95, ece_bins=15, target_fpr=0.1, target_fnr=0.1
 )
-SCORING = ScoringParams(batch_size=16, num_workers=0)
+SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32")
 NUM_IMAGES = 40
 CATALOG = Path(__file__).parents[3] / "conf" / "base" / "catalog"
 
@@ -186,10 +186,27 @@ def test_mistakes_carry_the_verdicts_of_the_operating_points(val_scores):
     assert len(mistakes) == NUM_IMAGES
 
 
+def test_margins_are_measured_in_the_precision_that_the_detector_gets(
+    detector, val_manifest, data, val_scores
+):
+    scoring = SCORING.model_copy(update={"precision": "bfloat16"})
+    points = nodes.choose_operating_points(val_scores, EVALUATION)
+    certified = nodes.certify_detector(detector, {"temperature": 1.0}, {}, points, scoring)
+    assert certified.precision == "bfloat16"
+    exact, rounded = (
+        nodes.score_validation(detector, val_manifest, data, chosen, EVALUATION)["margin"]
+        for chosen in (SCORING, scoring)
+    )
+    again = score_manifest(certified, val_manifest, data.root, batch_size=5, num_workers=0).margins
+    assert np.abs(rounded - exact).max() > 0
+    np.testing.assert_allclose(rounded, exact, atol=0.1)
+    np.testing.assert_allclose(again, rounded, atol=1e-5)
+
+
 def test_certifying_adds_what_was_measured_and_changes_nothing_else(detector, val_scores):
     metrics, _ = nodes.evaluate_scores(val_scores, EVALUATION)
     points = nodes.choose_operating_points(val_scores, EVALUATION)
-    certified = nodes.certify_detector(detector, {"temperature": 2.0}, metrics, points)
+    certified = nodes.certify_detector(detector, {"temperature": 2.0}, metrics, points, SCORING)
     assert certified.metrics == metrics
     assert asdict(certified.operating_points) == points
     assert certified.temperature == 2.0

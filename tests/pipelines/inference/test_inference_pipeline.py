@@ -48,7 +48,7 @@ def test_a_folder_of_good_and_bad_pictures_gives_a_row_each(
     catalog["params:inference"] = InferenceParams(
         images="pictures", output="predictions.csv", min_size=48
     )
-    catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0)
+    catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
     catalog["detector"].save(make_detector())
 
     SequentialRunner().run(create_pipeline(), catalog)

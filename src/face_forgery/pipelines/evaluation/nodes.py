@@ -33,7 +33,7 @@ def score_validation(
     from face_forgery.metrics.halves import split_halves
 
     scored = score_manifest(
-        replace(trained_detector, temperature=1.0),
+        replace(trained_detector, temperature=1.0, precision=scoring.precision),
         val_manifest,
         data.root,
         batch_size=scoring.batch_size,
@@ -182,6 +182,7 @@ def certify_detector(
     calibration: dict[str, Any],
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
+    scoring: ScoringParams,
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
@@ -189,6 +190,7 @@ def certify_detector(
         temperature=calibration["temperature"],
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),
+        precision=scoring.precision,
     )
 
 

@@ -54,7 +54,13 @@ def create_pipeline() -> Pipeline:
                 ),
                 Node(
                     nodes.certify_detector,
-                    inputs=["trained_detector", "calibration", "metrics", "operating_points"],
+                    inputs=[
+                        "trained_detector",
+                        "calibration",
+                        "metrics",
+                        "operating_points",
+                        "params:scoring",
+                    ],
                     outputs="detector",
                     name="certify_detector",
                 ),
