@@ -24,6 +24,8 @@ class DetectorNetwork(nn.Module):
 
     mean: Tensor
     std: Tensor
+    _scale: Tensor
+    _shift: Tensor
 
     def __init__(
         self,
@@ -38,12 +40,15 @@ class DetectorNetwork(nn.Module):
         # Not part of the weights: they come from the preprocessing, wherever it is stored.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        # (x / 255 - mean) / std in one pass over the pixels
+        self.register_buffer("_scale", 1.0 / (255.0 * self.std), persistent=False)
+        self.register_buffer("_shift", -self.mean / self.std, persistent=False)
         self._body_dtype = torch.float32
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)``."""
         pixels = images.to(self.mean.dtype, memory_format=torch.channels_last)
-        normalized = (pixels / 255.0 - self.mean) / self.std
+        normalized = torch.addcmul(self._shift, pixels, self._scale)
         logits: Tensor = self.backbone(normalized.to(self._body_dtype))
         return logits / self.temperature
 
