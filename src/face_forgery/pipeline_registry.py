@@ -8,6 +8,7 @@ from face_forgery.pipelines import (
     demo_data,
     evaluation,
     explanation,
+    export,
     inference,
     ingestion,
     report,
@@ -41,4 +42,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "demo_data": demo_data.create_pipeline(),
         "inference": inference.create_pipeline(),
         "explanation": explanation.create_pipeline(),
+        "export": export.create_pipeline(),
     }

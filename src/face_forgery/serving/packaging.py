@@ -8,6 +8,7 @@ import mlflow
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Array, Object, Property
 from PIL import Image, ImageDraw
 
 MODEL_NAME = "detector"
@@ -16,15 +17,26 @@ ALIAS = "newest"
 _REQUIREMENTS = (
     "mlflow",
     "numpy",
+    "opencv-python-headless",
     "pandas",
     "pillow",
     "pyarrow",
     "pydantic",
     "rich",
     "safetensors",
+    "scipy",
     "timm",
     "torch",
     "torchvision",
+)
+_FACE = Object(
+    [
+        *(
+            Property(name, DataType.double)
+            for name in ("left", "top", "width", "height", "confidence", "y_pred")
+        ),
+        Property("verdict", DataType.string),
+    ]
 )
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.binary, "image")]),
@@ -34,6 +46,7 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "verdict"),
             ColSpec(DataType.string, "status"),
             ColSpec(DataType.string, "detail"),
+            ColSpec(Array(_FACE), "faces"),
         ]
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from face_forgery.inference.scoring import judge_bytes
+from face_forgery.inference.scoring import JudgedFace, judge_bytes
 from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.scoring import pick_device
 
@@ -46,7 +46,10 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         Returns:
             A row a picture: ``y_pred`` (the probability of forgery; None unless the status is ok),
-            ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why).
+            ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why),
+            ``faces``: a list of ``left``, ``top``, ``width``, ``height`` (pixels of the upright
+            picture), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
+            detector takes pictures whole.
         """
         judgements = judge_bytes(
             self._detector,
@@ -61,8 +64,14 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 "verdict": [j.verdict or "" for j in judgements],
                 "status": [j.status for j in judgements],
                 "detail": [j.detail for j in judgements],
+                "faces": [[_describe(face) for face in j.faces] for j in judgements],
             }
         )
+
+
+def _describe(face: JudgedFace) -> dict[str, Any]:
+    values = face._asdict()
+    return values | {"y_pred": values.pop("score")}
 
 
 mlflow.models.set_model(ServedDetector())
