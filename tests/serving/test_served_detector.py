@@ -1,11 +1,14 @@
 """A logged detector loads where nothing of the project is, and scores as the project does."""
 
+import ast
 import base64
 import io
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +17,10 @@ import pytest
 
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge_bytes
+from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.params import FacesParams
 from face_forgery.serving.packaging import SIGNATURE, example_input, log_detector, requirements
+from face_forgery.serving.pyfunc_model import ServedDetector
 
 GARBAGE = b"this is no picture"
 
@@ -123,3 +129,49 @@ def test_model_loads_in_a_process_that_has_neither_the_project_nor_kedro(logged,
     assert json.loads(rows)[0]["status"] == "ok"
     assert Path(file).is_relative_to(tmp_path)
     assert {"kedro", "kedro_datasets", "faiss"}.isdisjoint(modules.split())
+
+
+@pytest.mark.usefixtures("find_red_faces")
+def test_every_face_is_in_the_answer_with_its_box(detector, tmp_path, draw_red_faces, encode):
+    params = FacesParams(detector=None, min_confidence=0.7, margin=0.3, min_size=20, max_blur=1.0)
+    cutting = replace(detector, faces=params, face_model=b"any")
+    write_detector(cutting, tmp_path)
+    served = ServedDetector()
+    context = SimpleNamespace(artifacts={"detector": tmp_path}, model_config={"min_size": 48})
+    served.load_context(context)
+    boxes = [(20, 30, 40, 50), (120, 30, 30, 30)]
+    picture = encode(draw_red_faces(*boxes), "PNG")
+    (row,) = served.predict(context, pd.DataFrame({"image": [picture]})).to_dict("records")
+    found = [
+        tuple(face[side] for side in ("left", "top", "width", "height")) for face in row["faces"]
+    ]
+    assert found == boxes
+    assert row["y_pred"] == max(face["y_pred"] for face in row["faces"])
+    names = {prop.name for prop in SIGNATURE.outputs.inputs[-1].type.dtype.properties}
+    assert set(row["faces"][0]) == names
+
+
+def imported_by(module: str, root: Path, seen: set[str]) -> set[str]:
+    """Return what ``module`` imports from elsewhere, and what its own imports do."""
+    file = root.joinpath(*module.split(".")).with_suffix(".py")
+    if module in seen or not file.exists():
+        return set()
+    seen.add(module)
+    foreign: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            own = name.partition(".")[0] == "face_forgery"
+            foreign |= imported_by(name, root, seen) if own else {name.partition(".")[0]}
+    return foreign
+
+
+def test_requirements_hold_all_that_the_served_code_imports():
+    root = Path(__file__).parents[2] / "src"
+    foreign = imported_by("face_forgery.serving.pyfunc_model", root, set())
+    distributions = packages_distributions()
+    needed = {distributions[name][0].lower() for name in foreign - set(sys.stdlib_module_names)}
+    assert "scipy" in needed
+    needed = {name.replace("mlflow-tracing", "mlflow") for name in needed}  # one brings the other
+    assert needed <= {line.partition("==")[0] for line in requirements()}

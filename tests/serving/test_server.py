@@ -1,0 +1,172 @@
+"""A detector behind `mlflow models serve`: under load, and under fire."""
+
+import base64
+import io
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from PIL import Image
+
+from face_forgery.hooks.store import import_mlflow
+from face_forgery.inference.scoring import judge_bytes
+from face_forgery.serving.packaging import log_detector
+
+pytestmark = pytest.mark.slow
+START_SECONDS = 120
+NUM_CLIENTS, NUM_REQUESTS = 8, 200
+
+
+@pytest.fixture(scope="module")
+def server(detector_folder, tmp_path_factory):
+    """Yield the address of a server that judges by the detector; stops it at the end."""
+    root = tmp_path_factory.mktemp("served")
+    mlflow = import_mlflow()
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
+    mlflow.create_experiment("served", artifact_location=(root / "mlruns").as_uri())
+    mlflow.set_experiment("served")
+    with mlflow.start_run():
+        uri = log_detector(detector_folder, min_size=48, register_as=None)
+    folder = mlflow.artifacts.download_artifacts(uri, dst_path=str(root / "model"))
+    mlflow.set_tracking_uri(before)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", folder]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    with (root / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=root, stdout=log, stderr=log, start_new_session=True, env=os.environ
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(address, process, root / "server.log")
+            yield address
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, 15)
+            process.wait(20)
+
+
+def wait_for(address, process, log):
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()[-2000:]
+        with suppress(OSError), urllib.request.urlopen(f"{address}/ping", timeout=2):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no answer in {START_SECONDS} s: {log.read_text()[-2000:]}")
+
+
+def post(address, body, content_type="application/json"):
+    """Return the status and the text of the answer."""
+    request = urllib.request.Request(
+        f"{address}/invocations", data=body, headers={"Content-Type": content_type}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def ask(address, *pictures):
+    """Return the rows of an answer that must be 200."""
+    encoded = [[base64.b64encode(picture).decode()] for picture in pictures]
+    body = json.dumps({"dataframe_split": {"columns": ["image"], "data": encoded}}).encode()
+    status, text = post(address, body)
+    assert status == 200, text
+    return json.loads(text)["predictions"]
+
+
+def claim(width, height):
+    """Return a PNG of a few bytes whose header claims a size."""
+
+    def chunk(kind, content):
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+    return b"\x89PNG\r\n\x1a\n" + content + chunk(b"IEND", b"")
+
+
+def test_two_hundred_requests_of_eight_clients_get_the_scores_of_a_direct_call(
+    server, detector, make_picture, encode
+):
+    pictures = [encode(make_picture(seed, height=96, width=80)) for seed in range(20)]
+    direct = judge_bytes(detector, pictures, min_size=48)
+    with ThreadPoolExecutor(NUM_CLIENTS) as clients:
+        numbers = [number % len(pictures) for number in range(NUM_REQUESTS)]
+        answers = list(clients.map(lambda number: ask(server, pictures[number]), numbers))
+    for number, (row,) in zip(numbers, answers, strict=True):
+        assert row["y_pred"] == pytest.approx(direct[number].score, abs=1e-6)
+        assert (row["status"], row["verdict"]) == ("ok", direct[number].verdict)
+        assert row["faces"] == []
+
+
+def test_bombs_and_rubbish_get_a_status_and_the_server_lives(server, make_picture, encode):
+    fifty_megapixels = io.BytesIO()
+    Image.new("RGB", (7100, 7100), (90, 120, 60)).save(fifty_megapixels, "PNG")
+    good = encode(make_picture(0, height=96, width=80))
+    rows = ask(
+        server, good, b"", b"rubbish", claim(26_754, 26_754), good[:300],
+        fifty_megapixels.getvalue(), good,
+    )  # fmt: skip
+    statuses = [row["status"] for row in rows]
+    assert statuses == ["ok", "unreadable", "unreadable", "too_large", "unreadable", "ok", "ok"]
+    assert all(row["detail"] and row["y_pred"] is None for row in rows if row["status"] != "ok")
+    assert rows[0] == rows[-1]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"", "application/json"),
+        (b"\x00\xff rubbish", "application/json"),
+        (b"{}", "application/json"),
+        (b'{"dataframe_split": {"columns": ["picture"], "data": [["QQ=="]]}}', "application/json"),
+        (b'{"dataframe_split": {"columns": ["image"], "data": [[17]]}}', "application/json"),
+        (b'{"dataframe_split": {"columns": ["image"], "data": [[null]]}}', "application/json"),
+        (b"rubbish", "image/jpeg"),
+    ],
+)
+def test_a_request_that_makes_no_sense_gets_4xx_and_the_server_lives(server, body, content_type):
+    status, text = post(server, body, content_type)
+    assert 400 <= status < 500, (status, text[:500])
+    with urllib.request.urlopen(f"{server}/ping", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_headers_of_two_gigabytes_are_refused_or_dropped(server):
+    host, port = server.removeprefix("http://").split(":")
+    for head in (
+        b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 2147483648\r\n\r\n{}",
+        b"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Much: " + b"a" * 2_000_000 + b"\r\n\r\n",
+    ):
+        with (
+            socket.create_connection((host, int(port)), timeout=10) as connection,
+            suppress(OSError),
+        ):
+            connection.sendall(head)
+    with urllib.request.urlopen(f"{server}/ping", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_json_nested_too_deeply_for_its_reader_is_an_error_and_the_server_lives(server):
+    status, _ = post(server, b"[" * 100_000)
+    assert status >= 400
+    with urllib.request.urlopen(f"{server}/ping", timeout=10) as answer:
+        assert answer.status == 200
