@@ -14,6 +14,7 @@ import urllib.request
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -45,9 +46,12 @@ def server(detector_folder, tmp_path_factory):
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", folder]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    # MLflow starts uvicorn by its name, which only an activated environment has on its path.
+    paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    env = os.environ | {"PATH": os.pathsep.join(paths)}
     with (root / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=root, stdout=log, stderr=log, start_new_session=True, env=os.environ
+            command, cwd=root, stdout=log, stderr=log, start_new_session=True, env=env
         )
         address = f"http://127.0.0.1:{port}"
         try:
