@@ -328,13 +328,16 @@ class InferenceParams(Params):
         description="The file of verdicts; its ending says the format: .csv, .parquet or .jsonl.",
     )
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
+    explain: bool = Field(description="Also explain the pictures with the highest scores.")
 
 
 class ExplanationParams(Params):
     """How many of the pictures of ``inference.images`` are explained."""
 
     max_pictures: int = Field(
-        ge=1, description="The first so many; a page and a second or two each."
+        ge=1,
+        description="The first so many, or those with the highest scores where inference explains; "
+        "a page and a second or two each.",
     )
 
 

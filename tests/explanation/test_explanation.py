@@ -139,7 +139,7 @@ def test_good_and_bad_pictures_get_a_page_each(make_detector, awkward_folder, tm
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "0099.html").write_text("of an older set")
     statuses = {}
-    for found in explain_pictures(detector, pictures, min_size=48, max_pictures=100):
+    for found in explain_pictures(detector, pictures, min_size=48):
         statuses[found.img_name] = found.status
         dataset.save(write_page(found, detector.operating_points))
         assert (found.explanation is None) == (found.status != "ok")
@@ -160,7 +160,7 @@ def test_the_most_suspicious_face_is_explained(make_detector, draw_red_faces, tm
     faces = FacesParams(detector=None, min_confidence=0.7, margin=0.0, min_size=8, max_blur=1.0)
     detector = make_detector(faces=faces, face_model=b"any")
     draw_red_faces((10, 10, 40, 40), (80, 20, 60, 60)).save(tmp_path / "<b>.png")
-    (found,) = explain_pictures(detector, list_pictures(tmp_path), min_size=8, max_pictures=5)
+    (found,) = explain_pictures(detector, list_pictures(tmp_path), min_size=8)
     (judged,) = judge_bytes(detector, [(tmp_path / "<b>.png").read_bytes()], min_size=8)
     worst = max(judged.faces, key=lambda face: face.score)
     assert found.explanation.score == pytest.approx(judged.score, abs=1e-6)

@@ -1,0 +1,257 @@
+"""Whether heat maps of trained detectors lie where a picture was forged, and beat random maps.
+
+Run: python benchmarks/explanation_faithfulness.py [--networks resnet18 vit] [--seeds 0 1]
+     [--pictures 100] [--image-size 64] [--train-images 1600] [--epochs 8] [--threads 1]
+
+A network is trained on drawn faces with all kinds of forgery. Then faces that it has never seen
+are forged in one known place: the mouth alone, the eyes alone, the forehead alone, the inner face.
+Of each place the first pictures that are found (score 0.5 or more) are explained. The table of
+planted place against top part of the page would show a map that always says the same. The mouth's
+maps are checked by deletion and insertion curves against random maps of the same pictures.
+"""
+
+import argparse
+import io
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+from place import describe_place
+from torch import Tensor
+
+from face_forgery.data.loaders import ImageRows, TrainBatches
+from face_forgery.explanation.attribution import heat_map
+from face_forgery.explanation.faithfulness import random_map, trace_curves
+from face_forgery.explanation.regions import REGIONS, Landmarks, label_regions, share_evidence
+from face_forgery.metrics.binary import auc
+from face_forgery.modeling.factory import build_network
+from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.modeling.scoring import measure_margins
+from face_forgery.params import (
+    AugmentationParams,
+    ModelParams,
+    PreprocessingParams,
+    TrainingParams,
+)
+from face_forgery.synthetic.demo_set import draw_row, draw_set, forgery_of, plan_row
+from face_forgery.synthetic.forgeries import ForgeryKind
+from face_forgery.training.loop import train_epochs
+from face_forgery.training.optim import build_optimizer, build_scheduler
+from face_forgery.training.reproducible import seed_torch
+from face_forgery.training.state import TrainState
+
+NETWORKS = {
+    "resnet18": ("resnet18", {"channels": (16, 32, 64, 128), "stem_width": 16}),
+    "vit": (
+        "vit_tiny_patch16_224",
+        {"patch_size": 8, "embed_dim": 128, "depth": 4, "num_heads": 4},
+    ),
+}
+PLACES: dict[str, tuple[ForgeryKind, tuple[str, ...]]] = {  # what forges there, and its changes
+    "mouth": ("talking_face", ("talking_face",)),
+    "eyes": ("attribute_edit", ("eye_color", "glasses")),
+    "forehead": ("attribute_edit", ("age_lines",)),
+    "inner face": ("face_swap", ("face_swap",)),
+}
+RANDOM_MAPS = 3  # a picture
+HELD_OUT = 300
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """A picture that was forged in one place."""
+
+    image: Tensor  # uint8 (3, S, S)
+    mask: NDArray[np.bool_]  # (S, S): forged
+    landmarks: Landmarks
+
+
+def main() -> None:
+    """Train and measure network by network, seed by seed."""
+    options = _parse()
+    torch.set_num_threads(options.threads)
+    print(describe_place("torch", "timm", "captum"))
+    print(options, flush=True)
+    for name in options.networks:
+        for seed in options.seeds:
+            start = time.perf_counter()
+            network, separation = train(name, seed, options)
+            seconds = time.perf_counter() - start
+            print(f"{name}, seed {seed}: held-out AUC {separation:.3f} after {seconds:.0f} s")
+            measure(network, seed, options.image_size, options.pictures)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--pictures", type=int, default=100, help="of each place")
+    parser.add_argument("--image-size", type=int, default=64, help="pixels")
+    parser.add_argument("--train-images", type=int, default=1600)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def train(name: str, seed: int, options: argparse.Namespace) -> tuple[DetectorNetwork, float]:
+    """Train on drawn faces as the training pipeline does; return the network and its AUC."""
+    values = yaml.safe_load(Path("conf/base/parameters.yml").read_text())
+    changed = {"seed": seed, "epochs": options.epochs, "num_workers": 0, "precision": "float32"}
+    training = TrainingParams.model_validate(values["training"] | changed)
+    sizes = {"image_size": options.image_size}
+    preprocessing = PreprocessingParams.model_validate(values["preprocessing"] | sizes)
+    augmentation = AugmentationParams.model_validate(values["augmentation"])
+    backbone, how = NETWORKS[name]
+    model = ModelParams.model_validate(values["model"] | {"backbone": backbone, "options": how})
+    seed_torch(seed)
+    network = build_network(model, options.image_size)
+    with TemporaryDirectory() as folder:
+        rows = _draw_training_set(Path(folder), seed, options)
+        batches = TrainBatches(rows, preprocessing, augmentation, training.batch_size, seed, 0)
+        optimizer = build_optimizer(network, training.optimizer)
+        scheduler = build_scheduler(optimizer, training, len(batches.epoch(1)))
+        for _ in train_epochs(
+            TrainState(network, optimizer, scheduler),
+            batches,
+            epochs=training.epochs,
+            device=CPU,
+            precision=torch.float32,
+            grad_clip_norm=training.grad_clip_norm,
+        ):
+            pass
+    network.eval()
+    return network, _held_out_auc(network, seed, options.image_size)
+
+
+def _draw_training_set(folder: Path, seed: int, options: argparse.Namespace) -> ImageRows:
+    sizes = {"train": options.train_images, "val": 0, "test": 0}
+    names, targets = [], []
+    for batch in draw_set(sizes, size=options.image_size, seed=seed, num_workers=0):
+        for row in batch:
+            (folder / row.plan.img_name).write_bytes(row.jpeg)
+            names.append(row.plan.img_name)
+            targets.append(row.plan.target)
+    rows = pd.DataFrame({"path": names, "target": targets})
+    return ImageRows(
+        str(folder),
+        paths=pd.array(rows["path"], dtype="string[pyarrow]").__arrow_array__(),
+        targets=rows["target"].to_numpy(dtype=np.int64),
+        fingerprint="",
+    )
+
+
+def _held_out_auc(network: DetectorNetwork, seed: int, size: int) -> float:
+    plans = [plan_row(seed, "val", row) for row in range(HELD_OUT)]
+    images = torch.stack([_decode(draw_row(plan, size).jpeg) for plan in plans])
+    return auc(measure_margins(network, images, CPU), np.array([plan.target for plan in plans]))
+
+
+def measure(network: DetectorNetwork, seed: int, size: int, wanted: int) -> None:
+    """Explain forgeries of every place and print what their maps say."""
+    print(f"  {'forged':12s}{'found':>8s}{'point in':>10s}{'lift':>6s}  top part, by density | share")
+    for place in PLACES:
+        start = time.perf_counter()
+        tried, found = find_planted(network, place, seed, size, wanted)
+        heats = [heat_map(network, planted.image) for planted in found]
+        pairs = list(zip(found, heats, strict=True))
+        inside = np.mean([planted.mask.flat[heat.argmax()] for planted, heat in pairs])
+        lift = np.mean([_lift(planted, heat) for planted, heat in pairs])
+        density = Counter(top_part(planted, heat) for planted, heat in pairs)
+        share = Counter(top_part(planted, heat, by="share") for planted, heat in pairs)
+        print(
+            f"  {place:12s}{f'{len(found)}/{tried}':>8s}{inside:10.0%}{lift:6.1f}  "
+            f"{_counts(density)} | {_counts(share)}  ({time.perf_counter() - start:.0f} s)",
+            flush=True,
+        )
+        if place == "mouth":
+            print("    " + compare_with_random(network, pairs), flush=True)
+
+
+def find_planted(
+    network: DetectorNetwork, place: str, seed: int, size: int, wanted: int
+) -> tuple[int, list[Planted]]:
+    """Return how many forgeries were looked at, and the first ``wanted`` that are found."""
+    found: list[Planted] = []
+    for tried, planted in enumerate(draw_planted(place, seed, size), start=1):
+        if measure_margins(network, planted.image[None], CPU)[0] >= 0:
+            found.append(planted)
+        if len(found) == wanted or tried == 4 * wanted:
+            return tried, found
+    raise AssertionError("draw_planted never ends")
+
+
+def draw_planted(place: str, seed: int, size: int) -> Iterator[Planted]:
+    """Draw, without end, faces of nobody in the training set that are forged in one place."""
+    kind, changes = PLACES[place]
+    for row in count():
+        plan = replace(plan_row(seed, "test", 2 * row), kind=kind, target=1)
+        forgery = forgery_of(plan, size)
+        if forgery.change in changes:
+            points = forgery.real.landmarks
+            five = (
+                points.left_eye.mean(0), points.right_eye.mean(0), points.nose[1],
+                points.mouth[0], points.mouth[2],
+            )  # fmt: skip
+            landmarks = tuple((float(x), float(y)) for x, y in five)
+            image = _decode(draw_row(plan, size).jpeg)
+            yield Planted(image, forgery.mask > 0.5, landmarks)
+
+
+def top_part(planted: Planted, heat: NDArray[np.floating], by: str = "density") -> str:
+    """Return the part of the face that the page would name first."""
+    shares = share_evidence(heat, label_regions(*heat.shape, planted.landmarks))
+    return max(shares, key=lambda name: getattr(shares[name], by))
+
+
+def compare_with_random(
+    network: DetectorNetwork, pairs: list[tuple[Planted, NDArray[np.float32]]]
+) -> str:
+    """Say by how much insertion less deletion of the maps exceeds that of random maps."""
+    own = np.array([trace_curves(network, planted.image, heat).gap for planted, heat in pairs])
+    chance = np.array(
+        [
+            [
+                trace_curves(network, planted.image, random_map(len(heat), RANDOM_MAPS * row + k)).gap
+                for k in range(RANDOM_MAPS)
+            ]
+            for row, (planted, heat) in enumerate(pairs)
+        ]
+    )
+    better = own - chance.mean(axis=1)
+    half = 1.96 * better.std(ddof=1) / np.sqrt(len(better))
+    return (
+        f"gap {own.mean():.2f}, of random maps {chance.mean():.2f} logits; better by "
+        f"{better.mean():.2f} ({better.mean() - half:.2f} to {better.mean() + half:.2f}); "
+        f"above the random maps in {np.mean(better > 0):.0%} of the pictures"
+    )
+
+
+def _lift(planted: Planted, heat: NDArray[np.floating]) -> float:
+    """How many times its size the forged place holds of what speaks for a forgery."""
+    positive = np.maximum(heat, 0)
+    total = float(positive.sum())
+    return float(positive[planted.mask].sum() / total / planted.mask.mean()) if total else 0.0
+
+
+def _counts(tops: Counter[str]) -> str:
+    total = sum(tops.values())
+    return ", ".join(f"{name} {tops[name] / total:.0%}" for name in REGIONS if tops[name])
+
+
+def _decode(jpeg: bytes) -> Tensor:
+    return torch.from_numpy(np.array(Image.open(io.BytesIO(jpeg)))).permute(2, 0, 1)
+
+
+if __name__ == "__main__":
+    main()
