@@ -114,7 +114,7 @@ def _summarize(picture: ExplainedPicture, page: str) -> _Line:
     if found is None:
         return _Line(f"{page}.html", picture.img_name, None, picture.status, picture.detail, None)
     top, share = next(iter(found.shares.items()))
-    says = f"speaks most for a forgery: {top}" if share.share > 0 else "nothing speaks for a forgery"
+    says = f"speaks most for a forgery: {top}" if share.share > 0 else ""
     thumbnail = to_uri(found.pixels, side=_THUMBNAIL)
     return _Line(f"{page}.html", picture.img_name, found.score, found.verdict, says, thumbnail)
 
