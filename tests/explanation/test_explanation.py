@@ -138,12 +138,16 @@ def test_good_and_bad_pictures_get_a_page_each(make_detector, awkward_folder, tm
     pictures = list_pictures(tmp_path / "pictures")
     dataset = PagesDataset(filepath=str(tmp_path / "pages"))
     (tmp_path / "pages").mkdir()
-    (tmp_path / "pages" / "0099.html").write_text("of an older set")
+    for old in ("0099.html", "index.html"):
+        (tmp_path / "pages" / old).write_text("of an older set")
     explained = list(explain_pictures(detector, pictures, min_size=48))
     assert {found.img_name: found.status for found in explained} == awkward_folder
     assert all((found.explanation is None) == (found.status != "ok") for found in explained)
-    for page in write_pages(explained, detector.operating_points):
+    *set_of_pages, index = write_pages(explained, detector.operating_points)
+    for page in set_of_pages:
         dataset.save(page)
+    assert not (tmp_path / "pages" / "index.html").exists()
+    dataset.save(index)
     pages = dataset.load()
     assert len(pages) == len(pictures)
     text = pages[pictures["img_name"].tolist().index("good.jpg")].read_text()

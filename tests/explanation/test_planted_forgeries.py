@@ -87,6 +87,7 @@ def top_parts(pictures, heats):
     return tops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "region"), [("mouth", MOUTH), ("eyes", EYES)])
 def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(network, place, region):
     pictures, rng = draw(40, seed=1)
