@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -49,22 +50,32 @@ def draw(number, seed):
     return [render(sample_face(rng), SIZE) for _ in range(number)], rng
 
 
-@pytest.fixture(scope="module")
-def network():
+def build_transformer():
+    options = {"patch_size": 8, "embed_dim": 64, "depth": 2, "num_heads": 2, "global_pool": "avg"}
+    return timm.create_model(
+        "vit_tiny_patch16_224", img_size=SIZE, num_classes=2, class_token=False, **options
+    )
+
+
+@pytest.fixture(scope="module", params=["convolutions", "transformer"])
+def network(request):
     """Train on forgeries anywhere in a face, so that no place is known beforehand."""
-    pictures, rng = draw(160, seed=0)
+    is_transformer = request.param == "transformer"
+    number, epochs, rate = (400, 10, 1e-3) if is_transformer else (160, 25, 1e-2)
+    pictures, rng = draw(number, seed=0)
     anywhere = [
         Region((rng.uniform(-1.2, 1.2), rng.uniform(-1.0, 1.4)), (0.9, 0.6)) for _ in pictures
     ]
     real = [plant(picture, None, rng) for picture in pictures]
     forged = [plant(*row, rng) for row in zip(pictures, anywhere, strict=True)]
-    images, targets = torch.stack(real + forged), torch.arange(320) // 160
+    images, targets = torch.stack(real + forged), torch.arange(2 * number) // number
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        trained = DetectorNetwork(TinyBackbone(), (0.5,) * 3, (0.25,) * 3)
-        optimizer = torch.optim.AdamW(trained.parameters(), lr=0.01)
-        for _ in range(40):
-            for batch in torch.randperm(320).split(32):
+        backbone = build_transformer() if is_transformer else TinyBackbone()
+        trained = DetectorNetwork(backbone, (0.5,) * 3, (0.25,) * 3)
+        optimizer = torch.optim.AdamW(trained.parameters(), lr=rate)
+        for _ in range(epochs):
+            for batch in torch.randperm(2 * number).split(16):
                 loss = nn.functional.cross_entropy(trained(images[batch]), targets[batch])
                 optimizer.zero_grad()
                 loss.backward()
