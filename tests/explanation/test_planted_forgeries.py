@@ -19,6 +19,7 @@ from face_forgery.synthetic.regions import EYES, MOUTH, Region, region_mask
 from face_forgery.synthetic.render import render
 
 SIZE = 64  # pixels
+LOWEST = 0.8  # measured: 0.97 to 1; hiding without showing: 0.68 for the eyes and a transformer
 CPU = torch.device("cpu")
 
 
@@ -98,19 +99,14 @@ def top_parts(pictures, heats):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("place", "region", "lowest"),
-    [("mouth", MOUTH, 0.8), ("eyes", EYES, 0.5)],  # measured: 1.0 and 0.7; the nose is between
-)
-def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(
-    network, place, region, lowest
-):
-    pictures, rng = draw(40, seed=1)
+@pytest.mark.parametrize(("place", "region"), [("mouth", MOUTH), ("eyes", EYES)])
+def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(network, place, region):
+    pictures, rng = draw(20, seed=1)
     forged = torch.stack([plant(picture, region, rng) for picture in pictures])
     real = torch.stack([plant(picture, None, rng) for picture in pictures])
     margins = measure_margins(network, torch.cat([real, forged]), CPU)
-    assert auc(margins, np.arange(80) // 40) > 0.95
+    assert auc(margins, np.arange(40) // 20) > 0.95
     heats = [heat_map(network, image) for image in forged]
-    assert top_parts(pictures, heats)[place] >= lowest
+    assert top_parts(pictures, heats)[place] >= LOWEST
     chance = [random_map(SIZE, seed) for seed in range(len(pictures))]
-    assert top_parts(pictures, chance)[place] < 0.4
+    assert top_parts(pictures, chance)[place] < 0.5
