@@ -47,9 +47,9 @@ def main() -> None:
     options = _parse()
     print(describe_place("torch", "torchvision", "timm", "pillow"))
     print(f"seed {SEED}, {torch.get_num_threads()} threads, {options}")
-    detector = _make_detector(options.backbone, options.image_size)
+    detector = make_detector(options.backbone, options.image_size)
     with tempfile.TemporaryDirectory() as folder:
-        _write_pictures(Path(folder), options.pictures, options.side)
+        write_pictures(Path(folder), options.pictures, options.side)
         rates = {
             "the course's loop": _rate(options.pictures, lambda: _course(detector, Path(folder)))
         }
@@ -74,7 +74,8 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _make_detector(backbone: str, image_size: int) -> Detector:
+def make_detector(backbone: str, image_size: int) -> Detector:
+    """Return an untrained detector that gives verdicts."""
     torch.manual_seed(SEED)
     network = timm.create_model(backbone, pretrained=False, num_classes=2)
     preprocessing = Preprocessing(image_size, "bilinear", MEAN, STD)
@@ -90,7 +91,8 @@ def _points() -> OperatingPoints:
     )  # fmt: skip
 
 
-def _write_pictures(folder: Path, count: int, side: int) -> None:
+def write_pictures(folder: Path, count: int, side: int) -> None:
+    """Write JPEGs of ``side`` x ``side`` pixels into ``folder``."""
     rng = np.random.default_rng(SEED)
     drawn = []
     for _ in range(min(count, NUM_DRAWN)):

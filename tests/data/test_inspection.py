@@ -1,6 +1,8 @@
 """Every image file is described once; an unusable one has a reason and stops nothing."""
 
 import hashlib
+import os
+import time
 
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from PIL import ExifTags, Image
 from face_forgery.data.inspection import (
     IMAGE_FACT_COLUMNS,
     REJECTED_COLUMNS,
+    inspect_image,
     inspect_table,
     list_unusable,
 )
@@ -79,6 +82,82 @@ def test_threads_do_not_change_the_facts_or_their_order(image_folder):
         for n in (0, 3)
     ]
     pd.testing.assert_frame_equal(*facts)
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    monkeypatch.setattr("face_forgery.data.inspection._UNSETTLED_NS", 0)
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Return a list that grows by the name of each file that is opened."""
+    names = []
+
+    def inspect_and_note(path):
+        names.append(path.name)
+        return inspect_image(path)
+
+    monkeypatch.setattr("face_forgery.data.inspection.inspect_image", inspect_and_note)
+    return names
+
+
+def again(root, known, *names):
+    folders = {"train": "images"}
+    table = make_table(*names)
+    return inspect_table(table, root=root, image_folders=folders, num_workers=0, known=known)
+
+
+@pytest.mark.usefixtures("settled")
+def test_known_files_are_not_opened_and_rows_may_move(image_folder, opened):
+    known = inspect(image_folder, "000.jpg", "001.jpg")
+    opened.clear()
+    facts = again(image_folder, known, "002.jpg", "001.jpg", "000.jpg")
+    assert opened == ["002.jpg"]
+    expected = inspect(image_folder, "002.jpg", "001.jpg", "000.jpg")
+    pd.testing.assert_frame_equal(facts, expected)
+
+
+@pytest.mark.usefixtures("settled")
+def test_another_content_of_the_same_size_and_date_is_seen(image_folder, opened):
+    path = image_folder / "images" / "000.jpg"
+    known = inspect(image_folder, "000.jpg")
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    time.sleep(0.05)
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    opened.clear()
+    facts = again(image_folder, known, "000.jpg")
+    assert opened == ["000.jpg"]
+    assert facts["sha256"][0] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_file_that_was_unusable_is_tried_again(image_folder, opened):
+    (image_folder / "images" / "text.jpg").write_text("no picture")
+    known = inspect(image_folder, "text.jpg", "gone.jpg")
+    opened.clear()
+    again(image_folder, known, "text.jpg", "gone.jpg")
+    assert opened == ["text.jpg", "gone.jpg"]
+
+
+def test_a_file_that_has_just_changed_is_not_trusted_next_time(image_folder, opened):
+    (image_folder / "images" / "000.jpg").touch()
+    known = inspect(image_folder, "000.jpg")
+    assert known["changed_ns"].isna().all()
+    opened.clear()
+    again(image_folder, known, "000.jpg")
+    assert opened == ["000.jpg"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_facts_of_another_version_are_not_looked_at(image_folder, opened):
+    known = inspect(image_folder, "000.jpg").drop(columns="jpeg_quality")
+    opened.clear()
+    again(image_folder, known, "000.jpg")
+    assert opened == ["000.jpg"]
 
 
 def test_links_within_the_image_folder_are_followed(image_folder):
