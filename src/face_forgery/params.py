@@ -75,6 +75,9 @@ class IngestionParams(Params):
         description="Largest share of unreadable images that a labelled set may have."
     )
     num_workers: int = Field(ge=0, description="Threads that read images; 0: this one.")
+    check: Literal["pixels", "headers"] = Field(
+        description="headers: a JPEG or PNG with header and end is not decoded; faster."
+    )
     columns: ColumnNames
     class_folders: dict[str, Literal[0, 1]] = Field(
         description="Folder name (lower case) -> target, for a folder a class."

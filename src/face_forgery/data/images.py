@@ -31,6 +31,8 @@ MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 
 ImageStatus = Literal["missing", "unreadable", "too_large"]
 
+_JPEG_END = b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -80,6 +82,47 @@ class ReducedImage:
     height: int
     format: str
     jpeg_quality: int | None
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What a picture says of itself; see `ReducedImage`."""
+
+    width: int
+    height: int
+    format: str
+    jpeg_quality: int | None
+
+
+def read_header(data: bytes) -> ImageHeader | None:
+    """Read what a JPEG or PNG says of itself, without decoding it.
+
+    A file that breaks off is noticed by its missing end; damage in its middle is not.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        ``None`` where only decoding can tell: another format, a missing end, a header that cannot
+        be read, or a PNG that may have to be turned.
+    """
+    is_png = data.endswith(_PNG_END)
+    if not (is_png or data.endswith(_JPEG_END)) or (is_png and _may_be_turned(data)):
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG" if is_png else "JPEG",)) as image:
+            _check_size(image)
+            size = image.size
+            if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
+                size = size[::-1]
+            name = "JPEG" if image.format == "MPO" else str(image.format)
+            return ImageHeader(*size, format=name, jpeg_quality=_jpeg_quality(image))
+    except Exception:  # decoding it will say what is wrong
+        return None
+
+
+def _may_be_turned(png: bytes) -> bool:
+    return b"eXIf" in png or b"exif" in png  # a chunk, or a text
 
 
 def read_reduced(path: Path, *, side: int) -> ReducedImage:

@@ -5,13 +5,13 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from face_forgery.data.images import ImageError, read_reduced
+from face_forgery.data.images import ImageError, read_header, read_reduced
 from face_forgery.data.manifest import FACT_COLUMNS, KEY, ManifestError, show_rows
 from face_forgery.data.parallel import map_in_order
 
@@ -22,7 +22,9 @@ STATUS_COLUMNS = {
     "status": "string",  # ok, missing, unreadable or too_large
     "detail": "string",  # the reason; empty for ok
 }
+Check = Literal["pixels", "headers"]
 STAMP_COLUMNS = {
+    "checked": "string",  # pixels or headers: how far the file was looked at
     "path": "string",  # relative to the data root
     "changed_ns": "Int64",  # when content or metadata last changed; missing: do not go by it
 }
@@ -67,13 +69,14 @@ def inspect_table(
     root: Path,
     image_folders: Mapping[str, str],
     num_workers: int,
+    check: Check = "pixels",
     known: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Read every image of a label table once and say what it is.
 
-    Each file is hashed and decoded at the smallest scale its format offers, so that an image that
-    breaks off in the middle is found now and not in the first epoch. One that was usable in an
-    earlier run and has not changed since is not opened again.
+    Each file is hashed and decoded at the smallest scale its format offers, so that a damaged image
+    is found now and not in the first epoch. One that was usable in an earlier run and has not
+    changed since is not opened again.
 
     Args:
         table: The columns of ``LABEL_COLUMNS``.
@@ -81,6 +84,8 @@ def inspect_table(
         image_folders: Subset -> its image folder, relative to ``root``. No image may lie outside,
             not even through a link.
         num_workers: Threads.
+        check: ``headers`` does not decode a JPEG or PNG that has its header and its end, ten times
+            faster: damage between them shows in training.
         known: What an earlier run returned; of other columns, it is not looked at.
 
     Returns:
@@ -90,7 +95,7 @@ def inspect_table(
         ManifestError: If an image folder does not exist, or links lead out of it.
     """
     stamps = _stamp_table(table, root, image_folders, num_workers)
-    reused = _reuse(stamps, known)
+    reused = _reuse(stamps, known, check)
     is_new = reused["status"].isna()
     if not is_new.all():
         logger.info(
@@ -99,14 +104,15 @@ def inspect_table(
             f"{len(table):,}",
         )
     inspected: Iterator[ImageFacts] = map_in_order(
-        inspect_image,
+        partial(inspect_image, check=check),
         [root / path for path in stamps.loc[is_new, "path"]],
         num_workers=num_workers,
         description="inspecting images",
     )
     read = pd.DataFrame(inspected, columns=_READ, index=stamps.index[is_new])
-    facts = pd.concat([_typed(reused[~is_new]), _typed(read)]).sort_index()
+    facts = pd.concat([_typed(reused.loc[~is_new, _READ]), _typed(read)]).sort_index()
     keys = table[[*KEY, "img_name"]].reset_index(drop=True)
+    stamps = stamps.assign(checked=reused["checked"].fillna(check))
     found = pd.concat([keys, facts, stamps[list(STAMP_COLUMNS)]], axis=1)
     return found.astype(IMAGE_FACT_COLUMNS)
 
@@ -136,21 +142,48 @@ def _stamp_table(
     return stamps.drop(columns="is_outside")
 
 
-def _reuse(stamps: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
+def _reuse(stamps: pd.DataFrame, known: pd.DataFrame | None, check: Check) -> pd.DataFrame:
     """Return what is known of each file; all missing where it has to be read."""
+    columns = [*_READ, "checked"]
     if known is None or list(known.columns) != list(IMAGE_FACT_COLUMNS):
-        return pd.DataFrame(index=stamps.index, columns=_READ)
+        return pd.DataFrame(index=stamps.index, columns=columns)
     usable = known[(known["status"] == OK) & known["changed_ns"].notna()]
+    if check == "pixels":
+        usable = usable[usable["checked"] == "pixels"]
     names = ["path", "num_bytes", "changed_ns"]
-    return stamps[names].merge(usable.drop_duplicates(names), on=names, how="left")[_READ]
+    return stamps[names].merge(usable.drop_duplicates(names), on=names, how="left")[columns]
 
 
 def _typed(facts: pd.DataFrame) -> pd.DataFrame:
     return facts.astype(FACT_COLUMNS | STATUS_COLUMNS)
 
 
-def inspect_image(path: Path) -> ImageFacts:
-    """Return the facts of one file; an unusable one has a status and a reason."""
+def inspect_image(path: Path, *, check: Check = "pixels") -> ImageFacts:
+    """Return the facts of one file; an unusable one has a status and a reason.
+
+    Args:
+        path: The file.
+        check: As `inspect_table`.
+    """
+    facts = _inspect_header(path) if check == "headers" else None
+    return _inspect_pixels(path) if facts is None else facts
+
+
+def _inspect_header(path: Path) -> ImageFacts | None:
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError):  # decoding it will say what is wrong
+        return None
+    image = read_header(data)
+    if image is None:
+        return None
+    digest = hashlib.sha256(data).hexdigest()
+    return ImageFacts(
+        image.width, image.height, image.format, len(data), image.jpeg_quality, digest, OK, ""
+    )
+
+
+def _inspect_pixels(path: Path) -> ImageFacts:
     try:
         image = read_reduced(path, side=1)
         with path.open("rb") as file:

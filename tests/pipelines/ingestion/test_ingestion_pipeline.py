@@ -89,6 +89,7 @@ def make_catalog(root, tmp_path):
             {
                 "max_rejected": 0.1,
                 "num_workers": 2,
+                "check": "pixels",
                 "columns": {name: name for name in names},
                 "class_folders": {"real": 0, "fake": 1},
             }

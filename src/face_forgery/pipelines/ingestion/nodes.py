@@ -53,6 +53,7 @@ def inspect_images(
         root=Path(data.root),
         image_folders={subset: getattr(data, f"{subset}_images") for subset in SUBSETS},
         num_workers=params.num_workers,
+        check=params.check,
         known=known_facts,
     )
 
