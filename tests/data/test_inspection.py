@@ -215,10 +215,8 @@ def test_whole_jpegs_and_pngs_are_not_decoded_for_their_headers(image_folder, ev
         for name in every_kind[:-1]
         if read_header((image_folder / "images" / name).read_bytes()) is None
     ]
-    assert decoded == sorted(
-        ["bomb.png", "cut.jpg", "cut.png", "empty.jpg", "ends_well.jpg"]
-        + ["picture.webp", "tail.jpg", "turned.png"]
-    )
+    in_doubt = ["bomb.png", "cut.jpg", "cut.png", "empty.jpg", "ends_well.jpg"]
+    assert decoded == [*in_doubt, "picture.webp", "tail.jpg", "turned.png"]
 
 
 def test_links_within_the_image_folder_are_followed(image_folder):
