@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
                     "predictions_begun",
                     "params:inference",
                     "params:scoring",
+                    "params:cluster",
                 ],
                 outputs="predictions",
                 name="judge_pictures",
