@@ -27,8 +27,9 @@ def import_ray() -> Any:
     Raises:
         ImportError: If the packages of the extra ``cluster`` are missing.
     """
-    # Ray reads it when it is imported; whoever wants to be counted sets it to 1.
+    # Ray reads them when it is imported; whoever wants to be counted, or to see more, sets them.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data  # needs more than ray itself

@@ -6,7 +6,9 @@ machine uses.
 """
 
 import logging
+import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_RETRIES = 3  # of a batch whose worker died; a picture that kills each one must not go on for ever
+_ATTEMPTS = 4  # at a batch whose worker dies; what kills each of them must not go on for ever
 _BATCHES_AT_ONCE = 2  # of a worker: one is read while another is scored
 
 
@@ -124,7 +126,8 @@ def _stream(
 
     ray = import_ray()
     _quiet_ray_data()
-    table = pa.table({"place": encode_places(places)})
+    table = pa.table({"row": range(len(places)), "place": encode_places(places)})
+    attempts = ray.remote(_Attempts).options(num_cpus=0, max_restarts=-1).remote(_ATTEMPTS)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -136,6 +139,7 @@ def _stream(
             _Worker,
             fn_constructor_args=(
                 ray.put(detector),
+                attempts,
                 min_size,
                 num_readers,
                 cluster.gpus_per_worker > 0,
@@ -149,7 +153,6 @@ def _stream(
             ),
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker or None,
-            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
     try:
         for row in batches.iter_rows():
@@ -187,22 +190,37 @@ def _explain(error: Exception) -> Exception:
             return cause
         cause = cause.__cause__
     return ClusterError(
-        f"the cluster gave up ({type(error).__name__}): {str(error).strip().splitlines()[-1]}. A "
-        f"batch is tried {1 + _RETRIES} times where its worker dies, most often of too little "
-        "memory: lower scoring.batch_size or scoring.num_workers. The same command goes on where "
-        "this run stopped"
+        f"Ray gave up with {type(error).__name__}: {str(error).strip().splitlines()[-1]} The same "
+        "command goes on where this run stopped"
     )
+
+
+class _Attempts:
+    """How often each batch was begun, of all workers."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, row: int) -> bool:
+        """Count an attempt at the batch that begins with ``row``; say whether it is one too many."""
+        self._begun[row] += 1
+        return self._begun[row] > self._limit
 
 
 class _Worker:
     """One of the pool: the network in memory, a batch of places in, their scores out."""
 
-    def __init__(self, detector_ref: Any, min_size: int, num_readers: int, on_gpu: bool) -> None:
+    def __init__(
+        self, detector_ref: Any, attempts: Any, min_size: int, num_readers: int, on_gpu: bool
+    ) -> None:
         import torch
 
         from face_forgery.modeling.scoring import pick_device
 
-        detector: Detector = import_ray().get(detector_ref)
+        self._ray = import_ray()
+        self._attempts = attempts
+        detector: Detector = self._ray.get(detector_ref)
         device = pick_device() if on_gpu else torch.device("cpu")
         self._network = detector.build_network().to(device)
         self._scoring = threading.Lock()
@@ -212,7 +230,15 @@ class _Worker:
     def __call__(self, batch: "pa.Table") -> dict[str, NDArray[np.object_]]:
         from face_forgery.inference.reading import stack_readings
 
-        readings = list(self._threads.map(self._read, batch["place"].to_pylist()))
+        places = batch["place"].to_pylist()
+        if self._ray.get(self._attempts.begin.remote(batch["row"][0].as_py())):
+            shown = "None" if places[0] is None else os.fsdecode(places[0])
+            raise ClusterError(
+                f"every worker died that was given the {len(places)} pictures from {shown} on; most "
+                "often they take too much memory: lower scoring.batch_size or scoring.num_workers. "
+                "The same command goes on where this run stopped"
+            )
+        readings = list(self._threads.map(self._read, places))
         with self._scoring:
             scored = score_batch(self._network, stack_readings(readings))
         column = np.empty(1, dtype=object)
