@@ -85,7 +85,9 @@ def count_room(cluster: ClusterParams) -> int:
 def _options(cluster: ClusterParams) -> dict[str, Any]:
     quiet = {"configure_logging": False, "logging_level": logging.WARNING, "log_to_driver": False}
     if cluster.address == _LOCAL:
-        num_workers = cluster.num_workers or max(1, (os.cpu_count() or 1) // cluster.cpus_per_worker)
+        num_workers = cluster.num_workers or max(
+            1, (os.cpu_count() or 1) // cluster.cpus_per_worker
+        )
         return {
             "address": _LOCAL,
             "num_cpus": num_workers * cluster.cpus_per_worker,

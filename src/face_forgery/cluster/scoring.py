@@ -94,8 +94,9 @@ def check_shared(places: Sequence[str | None], scored: Scored) -> None:
     Raises:
         ClusterError: If this machine has a file that the worker's does not have.
     """
-    for row in np.flatnonzero(scored.statuses == "missing"):
-        place = places[row]
+    for place, status in zip(places, scored.statuses, strict=True):
+        if status != "missing":
+            continue
         if place is not None and not is_url(place) and Path(place).exists():
             raise ClusterError(
                 f"{place}: this machine has the file, a machine of the cluster does not. Put the "
@@ -203,7 +204,7 @@ class _Attempts:
         self._begun: Counter[int] = Counter()
 
     def begin(self, row: int) -> bool:
-        """Count an attempt at the batch that begins with ``row``; say whether it is one too many."""
+        """Count an attempt at the batch that begins with ``row``; say if it is one too many."""
         self._begun[row] += 1
         return self._begun[row] > self._limit
 
@@ -234,8 +235,8 @@ class _Worker:
         if self._ray.get(self._attempts.begin.remote(batch["row"][0].as_py())):
             shown = "None" if places[0] is None else os.fsdecode(places[0])
             raise ClusterError(
-                f"every worker died that was given the {len(places)} pictures from {shown} on; most "
-                "often they take too much memory: lower scoring.batch_size or scoring.num_workers. "
+                f"every worker died that was given the {len(places)} pictures from {shown} on, "
+                "most often of too little memory: lower scoring.batch_size or scoring.num_workers. "
                 "The same command goes on where this run stopped"
             )
         readings = list(self._threads.map(self._read, places))

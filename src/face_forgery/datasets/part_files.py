@@ -8,7 +8,7 @@ from typing import NamedTuple
 from face_forgery.data.remote import open_file_system
 from face_forgery.inference.job import Begun
 
-_NAME = re.compile(r"(?P<job>[0-9a-f]{16})-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")
+_NAME = re.compile(r"(?P<job>\w+)-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")
 _FILES_AT_ONCE = 100
 
 
@@ -91,9 +91,7 @@ class PartFiles:
     def _read(self, names: list[str]) -> Iterator[bytes]:
         for start in range(0, len(names), _FILES_AT_ONCE):
             chosen = names[start : start + _FILES_AT_ONCE]
-            contents = self._system.cat(chosen)
-            if isinstance(contents, bytes):  # of a single name
-                contents = {chosen[0]: contents}
+            contents: dict[str, bytes] = self._system.cat(chosen)
             yield from (contents[name] for name in chosen)
 
 

@@ -13,6 +13,7 @@ from face_forgery.params import ClusterParams, InferenceParams, ScoringParams
 
 
 def judge_pictures(
+    *,
     detector: Detector,
     pictures: pd.DataFrame,
     begun: Begun | None,
