@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.cluster.connect import ClusterError, connected, count_room, import_ray
-from face_forgery.data.remote import is_url
+from face_forgery.data.faces import FaceDetectorError
+from face_forgery.data.pictures import printable
+from face_forgery.data.remote import RemoteError, is_url
 from face_forgery.inference.scoring import Scored, finder_of, score_batch
-from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ClusterParams
 from face_forgery.progress import track
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 4  # at a batch whose worker dies; what kills each of them must not go on for ever
+_EXAMPLES_SHOWN = 3
 _BATCHES_AT_ONCE = 2  # of a worker: one is read while another is scored
 
 
@@ -157,6 +160,8 @@ def _stream(
         )
     try:
         for row in batches.iter_rows():
+            if isinstance(row["scored"], Exception):
+                raise row["scored"]
             yield row["scored"]
     except ray.exceptions.RayError as error:
         raise _explain(error) from error
@@ -183,16 +188,12 @@ def _quiet_ray_data() -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-def _explain(error: Exception) -> Exception:
-    """Return the error of ours that was raised in a worker, or one that says what Ray met."""
-    cause: BaseException | None = getattr(error, "cause", None)
-    while cause is not None:
-        if type(cause).__module__.split(".")[0] == "face_forgery" and isinstance(cause, Exception):
-            return cause
-        cause = cause.__cause__
+def _explain(error: Exception) -> ClusterError:
+    """Return an error that says what Ray met, in one line of its many."""
+    own, *_ = str(error).split("\n\nThe above exception was the direct cause")
     return ClusterError(
-        f"Ray gave up with {type(error).__name__}: {str(error).strip().splitlines()[-1]} The same "
-        "command goes on where this run stopped"
+        f"Ray gave up with {type(error).__name__}: {own.strip().splitlines()[-1]}. Its logs say "
+        "more (docs/scaling.md). The same command goes on where this run stopped"
     )
 
 
@@ -229,25 +230,33 @@ class _Worker:
         self._threads = ThreadPoolExecutor(num_readers)
 
     def __call__(self, batch: "pa.Table") -> dict[str, NDArray[np.object_]]:
+        column = np.empty(1, dtype=object)
+        try:
+            column[0] = self._score(batch["row"][0].as_py(), batch["place"].to_pylist())
+        except (ClusterError, DetectorError, FaceDetectorError, RemoteError) as error:
+            column[0] = error  # raised, it would lose its class on the way
+        return {"scored": column}
+
+    def _score(self, row: int, places: list[bytes | None]) -> Scored:
         from face_forgery.inference.reading import stack_readings
 
-        places = batch["place"].to_pylist()
-        if self._ray.get(self._attempts.begin.remote(batch["row"][0].as_py())):
-            shown = "None" if places[0] is None else os.fsdecode(places[0])
+        if self._ray.get(self._attempts.begin.remote(row)):
             raise ClusterError(
-                f"every worker died that was given the {len(places)} pictures from {shown} on, "
-                "most often of too little memory: lower scoring.batch_size or scoring.num_workers. "
-                "The same command goes on where this run stopped"
+                f"every worker died that was given pictures {row:,} to {row + len(places) - 1:,} "
+                f"({_show(places)}), most often of too little memory: lower scoring.batch_size or "
+                "scoring.num_workers. The same command goes on where this run stopped"
             )
         readings = list(self._threads.map(self._read, places))
         with self._scoring:
-            scored = score_batch(self._network, stack_readings(readings))
-        column = np.empty(1, dtype=object)
-        column[0] = scored
-        return {"scored": column}
+            return score_batch(self._network, stack_readings(readings))
 
     def _read(self, place: bytes | None) -> "Reading":
         return self._own.reader.read(place)
+
+
+def _show(places: list[bytes | None]) -> str:
+    known = [printable(os.fsdecode(place)) for place in places if place is not None]
+    return ", ".join(known[:_EXAMPLES_SHOWN]) + (", ..." if len(known) > _EXAMPLES_SHOWN else "")
 
 
 class _OwnReader(threading.local):
