@@ -36,7 +36,8 @@ DEMO = Path(__file__).parents[2] / "data/01_raw/demo/testset"
 
 @pytest.fixture(scope="module")
 def local_ray():
-    os.environ["RAY_worker_niceness"] = "0"  # tests beside these ones must not starve the workers
+    # Tests beside these ones must not starve the workers.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     with connected(TWO_WORKERS):
         yield
 
