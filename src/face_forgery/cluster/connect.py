@@ -63,7 +63,8 @@ def connected(cluster: ClusterParams) -> Iterator[None]:
         raise ClusterError(
             f"there is no Ray cluster to connect to ({_named(cluster)}): {_first_line(error)}. "
             "Start one with `ray start --head` (docs/scaling.md), or name one with --params "
-            "cluster.address=HOST:PORT, or use this machine alone: cluster.address=local"
+            "cluster.address=HOST:PORT, or use this machine alone: cluster.address=local. Where it "
+            "asks for a token, set RAY_AUTH_MODE=token"
         ) from error
     _restore(on_sigterm)
     try:
