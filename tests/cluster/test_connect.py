@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -52,19 +53,43 @@ def put_in_place(monkeypatch):
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def doors():
+    """Three addresses at which somebody answers."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    yield [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
+    for server in servers:
+        server.close()
+
+
 @pytest.mark.parametrize(
-    ("address", "variable", "asked"),
-    [(None, None, "auto"), (None, "h:1", "h:1"), ("h:2", "h:1", "h:2"), ("local", "h:1", "local")],
+    ("given", "asked"),
+    [
+        ((None, None), "auto"),
+        ((None, "{1}"), "{1}"),
+        (("{2}", "{1}"), "{2}"),
+        (("local", "{1}"), "local"),
+    ],
 )
 def test_an_address_is_stronger_than_the_variable_and_that_than_this_machine(
-    put_in_place, monkeypatch, address, variable, asked
+    put_in_place, monkeypatch, doors, given, asked
 ):
     ray = put_in_place()
+    address, variable = given
     if variable is not None:
-        monkeypatch.setenv("RAY_ADDRESS", variable)
+        monkeypatch.setenv("RAY_ADDRESS", variable.format(*doors))
+    address = None if address is None else address.format(*doors)
     with connected(ONE_CPU.model_copy(update={"address": address})):
         assert ray.num_shutdowns == 0
-    assert (ray.asked["address"], ray.num_shutdowns) == (asked, 1)
+    assert (ray.asked["address"], ray.num_shutdowns) == (asked.format(*doors), 1)
+
+
+def test_an_address_where_nobody_answers_is_refused_before_ray_tries(put_in_place):
+    ray = put_in_place()
+    closed = ONE_CPU.model_copy(update={"address": "127.0.0.1:1"})
+    with pytest.raises(ClusterError, match=r"=127.0.0.1:1\): .*refused"), connected(closed):
+        pass
+    assert ray.asked is None
 
 
 def test_workers_of_a_cluster_run_the_source_that_asks_them(put_in_place):

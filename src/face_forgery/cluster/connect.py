@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from face_forgery.params import ClusterParams
 logger = logging.getLogger(__name__)
 
 _LOCAL = "local"
+_TIMEOUT_S = 10.0
 
 
 class ClusterError(RuntimeError):
@@ -58,8 +60,9 @@ def connected(cluster: ClusterParams) -> Iterator[None]:
         return
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
+        _knock(_address_of(cluster))
         ray.init(**_options(cluster))
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
             f"there is no Ray cluster to connect to ({_named(cluster)}): {_first_line(error)}. "
             "Start one with `ray start --head` (docs/scaling.md), or name one with --params "
@@ -97,10 +100,21 @@ def _options(cluster: ClusterParams) -> dict[str, Any]:
         }
     package = str(Path(face_forgery.__file__).parent)
     return {
-        "address": cluster.address or os.environ.get("RAY_ADDRESS") or "auto",
+        "address": _address_of(cluster),
         "runtime_env": {"py_modules": [package]},
         **quiet,
     }
+
+
+def _address_of(cluster: ClusterParams) -> str:
+    return cluster.address or os.environ.get("RAY_ADDRESS") or "auto"
+
+
+def _knock(address: str) -> None:
+    """Raise ``OSError`` where nobody answers at ``HOST:PORT``; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S).close()
 
 
 def _named(cluster: ClusterParams) -> str:
