@@ -325,12 +325,34 @@ class SubmissionParams(Params):
 class InferenceParams(Params):
     """Whose pictures are judged."""
 
-    images: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    images: str = Field(
+        description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
+    )
     output: str = Field(
         pattern=r"(?i)\.(csv|parquet|jsonl)$",
-        description="The file of verdicts; its ending says the format: .csv, .parquet or .jsonl.",
+        description="The file of verdicts, or its URL; its ending says the format: .csv, .parquet "
+        "or .jsonl.",
     )
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
+    engine: Literal["local", "ray"] = Field(
+        description="Where pictures are judged: on this machine, or by a Ray cluster (`cluster`). "
+        "Does not change a score."
+    )
+
+
+class ClusterParams(Params):
+    """Which Ray cluster works, and what one worker takes of it. Nothing here changes a score."""
+
+    address: str | None = Field(
+        min_length=1,
+        description="HOST:PORT; local: a Ray of its own on this machine; null: RAY_ADDRESS, or the "
+        "cluster that this machine belongs to.",
+    )
+    num_workers: int | None = Field(ge=1, description="null: as many as there is room for.")
+    cpus_per_worker: int = Field(ge=1, description="CPUs that a worker takes.")
+    gpus_per_worker: float = Field(
+        ge=0.0, allow_inf_nan=False, description="GPUs that a worker takes; 0.5: two share one."
+    )
 
 
 class ExplanationParams(Params):
@@ -400,6 +422,7 @@ class Parameters(Params):
     comparison: ComparisonParams
     submission: SubmissionParams
     inference: InferenceParams
+    cluster: ClusterParams
     explanation: ExplanationParams
     demo_data: DemoDataParams
     tracking: TrackingParams

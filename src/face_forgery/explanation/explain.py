@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from face_forgery.data.faces import Face, cut_square
-from face_forgery.data.images import read_rgb
+from face_forgery.data.remote import read_rgb_at
 from face_forgery.data.transforms import eval_transform
 from face_forgery.explanation.attribution import heat_map
 from face_forgery.explanation.regions import (
@@ -90,7 +89,7 @@ def explain_pictures(
     ):
         reading, explanation = Reading((), (), "unreadable", str(problem)), None
         if not isinstance(problem, str):
-            decode = partial(read_rgb, Path(path))
+            decode = partial(read_rgb_at, path)
             reading, explanation = explain_one(detector, network, decode, min_size=min_size)
         yield ExplainedPicture(
             number, len(chosen), name, reading.status, reading.detail, explanation

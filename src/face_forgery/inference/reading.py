@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from face_forgery.data.faces import Face, FaceFinder, cut_square
-from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.images import ImageError
 from face_forgery.data.loaders import prepare_worker
+from face_forgery.data.remote import read_rgb_at
 from face_forgery.data.transforms import PixelTransform
 
 
@@ -76,6 +77,35 @@ def _fit(pixels: NDArray[np.uint8], transform: PixelTransform) -> Tensor:
     return transform(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
+@dataclass(frozen=True, eq=False)
+class PictureReader:
+    """Reads pictures by place for one detector; picklable, but not for several threads at once."""
+
+    transform: PixelTransform
+    min_size: int
+    finder: FaceFinder | None
+
+    def read(self, place: bytes | None) -> Reading:
+        """Read the picture at a path or URL, as ``os.fsencode`` gives it, with `read_picture`.
+
+        ``None`` is ``unreadable`` without a reason: the caller knows it.
+        """
+        if place is None:
+            return Reading((), (), "unreadable", "")
+        decode = partial(read_rgb_at, os.fsdecode(place))
+        return read_picture(decode, self.transform, min_size=self.min_size, finder=self.finder)
+
+
+def encode_places(places: Iterable[Path | str | None]) -> pa.Array:
+    """Return paths and URLs as Arrow holds them: processes share them and copy none.
+
+    Bytes, because a file name need not be text.
+    """
+    return pa.array(
+        [None if place is None else os.fsencode(place) for place in places], pa.large_binary()
+    )
+
+
 def stack_readings(readings: list[Reading]) -> ReadBatch:
     """Put readings into a batch."""
     images = [image for reading in readings for image in reading.images]
@@ -89,7 +119,7 @@ def stack_readings(readings: list[Reading]) -> ReadBatch:
 
 
 def read_batches(
-    paths: Iterable[Path | None],
+    places: Iterable[Path | str | None],
     transform: PixelTransform,
     *,
     min_size: int,
@@ -97,18 +127,15 @@ def read_batches(
     num_workers: int,
     finder: FaceFinder | None = None,
 ) -> DataLoader[Any]:
-    """Return a loader of ``ReadBatch`` over ``paths``, in their order.
+    """Return a loader of ``ReadBatch`` over paths and URLs, in their order.
 
-    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A path that is
+    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A place that is
     ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
-    # Bytes: a file name need not be text. Arrow: workers would copy Python strings.
-    names = pa.array(
-        [None if path is None else os.fsencode(path) for path in paths], type=pa.large_binary()
-    )
-    if len(names) <= batch_size:
+    encoded = encode_places(places)
+    if len(encoded) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
-    dataset: Any = _PictureFiles(names, transform, min_size, finder)
+    dataset: Any = _PictureFiles(encoded, PictureReader(transform, min_size, finder))
     with_workers: dict[str, Any] = {"prefetch_factor": 2, "worker_init_fn": prepare_worker}
     return DataLoader(
         dataset,
@@ -123,19 +150,11 @@ def read_batches(
 
 @dataclass(frozen=True, eq=False)
 class _PictureFiles:
-    names: pa.Array
-    transform: PixelTransform
-    min_size: int
-    finder: FaceFinder | None
+    places: pa.Array
+    reader: PictureReader
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.places)
 
     def __getitem__(self, index: int) -> Reading:
-        name = self.names[index].as_py()
-        if name is None:
-            return Reading((), (), "unreadable", "")
-        path = Path(os.fsdecode(name))
-        return read_picture(
-            partial(read_rgb, path), self.transform, min_size=self.min_size, finder=self.finder
-        )
+        return self.reader.read(self.places[index].as_py())

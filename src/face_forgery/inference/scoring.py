@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,22 @@ class Scored:
         )
 
 
+class ScoresBatches(Protocol):
+    """What `score_batches` does, here or elsewhere; scores do not follow from where."""
+
+    def __call__(
+        self,
+        detector: Detector,
+        places: Sequence[Path | str | None],
+        *,
+        batch_size: int,
+        num_workers: int,
+        min_size: int,
+        description: str,
+    ) -> Iterator[Scored]:
+        """Yield scores a batch at a time and in order."""
+
+
 def score_files(
     detector: Detector,
     paths: Sequence[Path],
@@ -138,7 +154,7 @@ def score_files(
 
 def score_batches(
     detector: Detector,
-    paths: Sequence[Path | None],
+    places: Sequence[Path | str | None],
     *,
     batch_size: int,
     num_workers: int,
@@ -147,7 +163,8 @@ def score_batches(
 ) -> Iterator[Scored]:
     """Yield what ``score_files`` returns, a batch at a time and in order; memory stays flat.
 
-    A path that is ``None`` is ``unreadable`` without a reason. Progress is shown.
+    Places are paths and URLs; one that is ``None`` is ``unreadable`` without a reason. Progress is
+    shown.
     """
     from face_forgery.data.transforms import eval_transform
     from face_forgery.inference.reading import read_batches
@@ -155,7 +172,7 @@ def score_batches(
 
     preprocessing = detector.preprocessing
     batches = read_batches(
-        paths,
+        places,
         eval_transform(preprocessing.image_size, preprocessing.interpolation),
         min_size=min_size,
         batch_size=batch_size,
@@ -164,7 +181,7 @@ def score_batches(
     )
     network = detector.build_network().to(pick_device())
     for batch in track(
-        batches, description=description, total=len(paths), count=lambda batch: len(batch.statuses)
+        batches, description=description, total=len(places), count=lambda batch: len(batch.statuses)
     ):
         yield score_batch(network, batch)
 
@@ -268,6 +285,7 @@ def judge_in_parts(
     num_workers: int,
     part_size: int = 1024,
     part_seconds: float = 10.0,
+    score: ScoresBatches = score_batches,
 ) -> Iterator[JudgedPart]:
     """Judge a user's pictures as they come; none of them stops it.
 
@@ -279,6 +297,7 @@ def judge_in_parts(
         num_workers: As ``score_files``.
         part_size: Rows after which a part is yielded, give or take a batch.
         part_seconds: A part is yielded after so long even if it is smaller.
+        score: Where the scores come from.
 
     Yields:
         ``rows``: ``PREDICTION_COLUMNS``, a row a picture, in their order. ``y_pred`` is NaN and
@@ -291,10 +310,10 @@ def judge_in_parts(
     """
     points = operating_points_of(detector)
     problems = pictures["problem"].array
-    batches = score_batches(
+    batches = score(
         detector,
         [
-            None if isinstance(problem, str) else Path(path)
+            None if isinstance(problem, str) else path
             for path, problem in zip(pictures["path"], problems, strict=True)
         ],
         min_size=min_size,
