@@ -26,7 +26,7 @@ class PicturesError(ValueError):
     """Nothing to judge: the message says what was looked for and where."""
 
 
-def list_pictures(location: Path) -> pd.DataFrame:
+def list_pictures(location: Path, *, parameter: str = "inference.images") -> pd.DataFrame:
     """List pictures without opening one.
 
     Args:
@@ -38,6 +38,7 @@ def list_pictures(location: Path) -> pd.DataFrame:
               the table's folder, or absolute; one row each, in its order.
             - a pattern such as ``photos/**/*.jpg``: the files that match, in the order of names.
             - one file.
+        parameter: What the user sets to name it, for messages.
 
     Returns:
         The columns of ``PICTURE_COLUMNS``. Names are relative to the folder, to the part of a
@@ -50,12 +51,12 @@ def list_pictures(location: Path) -> pd.DataFrame:
         rows = sorted(_walk(location))
         if all(name == "." for name, _, _ in rows):
             problem = rows[0][2] if rows else _EMPTY_FOLDER
-            raise PicturesError(f"{location}: {problem} (inference.images)")
+            raise PicturesError(f"{location}: {problem} ({parameter})")
     elif location.is_file():
         is_list = location.suffix.lower() in _LISTS
         rows = _read_list(location) if is_list else [(location.name, str(location), None)]
     else:
-        rows = _match(location)
+        rows = _match(location, parameter)
     columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
     series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
     return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
@@ -116,10 +117,10 @@ def _read_list(table: Path) -> list[_Row]:
     return [(name, str(table.parent / name), None) for name in names]
 
 
-def _match(pattern: Path) -> list[_Row]:
+def _match(pattern: Path, parameter: str) -> list[_Row]:
     if not glob.has_magic(str(pattern)):
         raise PicturesError(
-            f"{pattern}: there is no such file or folder (inference.images; a folder, a table with "
+            f"{pattern}: there is no such file or folder ({parameter}; a folder, a table with "
             f"a column {_NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
         )
     parts = pattern.parts
@@ -130,7 +131,7 @@ def _match(pattern: Path) -> list[_Row]:
     files = [(name, str(start / name), None) for name in found if (start / name).is_file()]
     if not files:
         raise PicturesError(
-            f"{pattern}: no file below {start} matches {Path(*parts[first:])} (inference.images)"
+            f"{pattern}: no file below {start} matches {Path(*parts[first:])} ({parameter})"
         )
     return [(Path(name).as_posix(), path, problem) for name, path, problem in files]
 
