@@ -39,6 +39,11 @@ class Windows:
     seconds: NDArray[np.float64]  # (N,), their middles
     scores: NDArray[np.float64]  # (N,) in [0, 1]
 
+    @property
+    def num_windows(self) -> int:
+        """N."""
+        return len(self.scores)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -105,9 +110,8 @@ class TablePart:
 def video_row(video: JudgedVideo) -> TablePart:
     """Return the row of a video: ``VIDEO_COLUMNS``."""
     found = video.summary
-    scores = pd.Series({frame.seconds: 0.0 for frame in video.frames}, dtype=float)
-    for frame in video.frames:
-        scores[frame.seconds] = max(scores[frame.seconds], frame.score)
+    scores = pd.Series([frame.score for frame in video.frames], dtype=float)
+    by_frame = scores.groupby([frame.seconds for frame in video.frames]).max()
     row: dict[str, object] = {
         "video": video.name,
         "y_pred": None if found is None else found.score,
@@ -121,7 +125,7 @@ def video_row(video: JudgedVideo) -> TablePart:
         "person": None if found is None else found.person,
         "start_s": None if found is None else round(found.start, 3),
         "end_s": None if found is None else round(found.end, 3),
-        "mean_score": float(scores.mean()) if len(scores) else None,
+        "mean_score": float(by_frame.mean()) if len(by_frame) else None,
     }
     rows = pd.DataFrame([row], columns=list(VIDEO_COLUMNS))
     return TablePart(video.number, video.total, rows.astype({"person": "Int64"}))
