@@ -341,9 +341,7 @@ class ExplanationParams(Params):
 class VideoParams(Params):
     """Whose videos are judged, how they are sampled, and how frames are summed up."""
 
-    videos: str = Field(
-        description="A folder, a CSV with a column img_name, a glob or one file."
-    )
+    videos: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
     frames_per_second: float = Field(
         gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
     )

@@ -18,17 +18,15 @@ from face_forgery.reporting.style import (
     make_figure,
     style_axes,
 )
-from face_forgery.video.judgement import JudgedVideo, Windows
+from face_forgery.video.judgement import JudgedVideo, Summary, Windows
 
 VERDICT_COLORS = {"real": REAL_COLOR, "unsure": MUTED, "fake": FAKE_COLOR}
-_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+_STEPS = (0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _MAX_TICKS = 12
 _LETTER_DISTANCE = 0.03  # between two letters, of the width of the axes
 
 
-def draw_scores_over_time(
-    video: JudgedVideo, points: OperatingPoints, *, window_seconds: float
-) -> Figure:
+def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure:
     """Draw each judged face as a dot and each person's windows as a line, over the verdicts.
 
     Hatched: frames that were looked at without a face that can be judged. Letters stand above the
@@ -37,32 +35,24 @@ def draw_scores_over_time(
     Args:
         video: With at least one score.
         points: Of the detector.
-        window_seconds: Length of a window; a line does not lead across a longer gap.
     """
     figure = make_figure(9.6, 3.7)
     axes = figure.subplots()
     style_axes(axes, title="", xlabel="time in the video", ylabel="score: probability of forgery")
     _shade_verdicts(axes, points)
     _hatch_gaps(axes, video)
-    is_short_line = False
     for windows in video.windows:
         decides = video.summary is not None and windows.person == video.summary.person
-        is_short_line |= _draw_windows(axes, windows, window_seconds, decides=decides)
+        _draw_windows(axes, windows, decides=decides)
     _draw_frames(axes, video, points)
     if video.summary is not None:
-        color = VERDICT_COLORS[video.summary.verdict]
-        span = (video.summary.start, video.summary.end)
-        axes.axvspan(*span, color=color, alpha=0.13, linewidth=0)
-        axes.plot(
-            span, (1.012, 1.012), color=color, linewidth=4, solid_capstyle="butt",
-            clip_on=False, zorder=4, label="most suspicious stretch",
-        )
+        _mark_stretch(axes, video.summary)
     end = max(video.duration, float(video.sampled[-1]), 1e-3)
     axes.set_xlim(-0.01 * end, 1.01 * end)
     axes.set_ylim(-0.02, 1.02)
     _label_time(axes, end)
     _place_letters(axes, [scene.seconds for scene in video.scenes])
-    figure.legend(frameon=False, fontsize=9, ncols=5, columnspacing=1.4, loc="outside lower center")
+    figure.legend(frameon=False, fontsize=9, ncols=6, columnspacing=1.2, loc="outside lower center")
     return figure
 
 
@@ -74,7 +64,7 @@ def format_time(seconds: float, *, longest: float) -> str:
         longest: Of the times that it stands beside.
     """
     if longest < 60:
-        return f"{round(seconds, 2):g} s"
+        return f"{round(seconds, 1):g} s"
     minutes, rest = divmod(round(seconds), 60)
     if longest < 3600:
         return f"{minutes}:{rest:02d}"
@@ -122,26 +112,25 @@ def _hatch_gaps(axes: Axes, video: JudgedVideo) -> None:
         axes.axvspan(
             video.sampled[first] - near / 2, video.sampled[behind - 1] + near / 2,
             facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0,
-            label="no face to judge" if number == 0 else None,
+            label="no face" if number == 0 else None,
         )  # fmt: skip
 
 
-def _draw_windows(axes: Axes, windows: Windows, longest: float, *, decides: bool) -> bool:
-    """Draw the line of a person, broken at gaps; say whether a part of it was a single point."""
-    breaks = np.flatnonzero(np.diff(windows.seconds) > longest) + 1
-    parts = zip(np.split(windows.seconds, breaks), np.split(windows.scores, breaks), strict=True)
-    look = (INK, 2.0, 3) if decides else (MUTED, 1.0, 2)
-    label = f"median of {longest:g} s, person {windows.person}" if decides else None
-    has_point = False
-    for seconds, scores in parts:
-        is_point = len(seconds) == 1
-        has_point |= is_point
-        axes.plot(
-            seconds, scores, color=look[0], linewidth=look[1], zorder=look[2], label=label,
-            marker="_" if is_point else None, markersize=9, markeredgewidth=look[1],
-        )  # fmt: skip
+def _draw_windows(axes: Axes, windows: Windows, *, decides: bool) -> None:
+    """Draw the line of a person, broken where windows do not overlap.
+
+    A window that overlaps no other is drawn from its first to its last frame.
+    """
+    breaks = np.flatnonzero(windows.starts[1:] > windows.ends[:-1]) + 1
+    look = {"color": INK, "linewidth": 2.2} if decides else {"color": MUTED, "linewidth": 1.0}
+    label = f"median, person {windows.person}" if decides else None
+    for part in np.split(np.arange(len(windows.scores)), breaks):
+        seconds, scores = windows.middles[part], windows.scores[part]
+        if len(part) == 1:
+            seconds = np.r_[windows.starts[part], windows.ends[part]]
+            scores = scores.repeat(2)
+        axes.plot(seconds, scores, label=label, zorder=3 if decides else 2, **look)
         label = None
-    return has_point
 
 
 def _draw_frames(axes: Axes, video: JudgedVideo, points: OperatingPoints) -> None:
@@ -154,8 +143,17 @@ def _draw_frames(axes: Axes, video: JudgedVideo, points: OperatingPoints) -> Non
         if is_it.any():
             axes.scatter(
                 seconds[is_it], scores[is_it], s=size, color=color, alpha=0.65, linewidths=0,
-                zorder=2.5, label=f"frame alone: {verdict}",
+                zorder=2.5, label=f'frame "{verdict}"',
             )  # fmt: skip
+
+
+def _mark_stretch(axes: Axes, summary: Summary) -> None:
+    color = VERDICT_COLORS[summary.verdict]
+    axes.axvspan(summary.start, summary.end, color=color, alpha=0.13, linewidth=0)
+    axes.plot(
+        (summary.start, summary.end), (1.012, 1.012), color=color, linewidth=4, zorder=4,
+        solid_capstyle="butt", clip_on=False, label="most suspicious stretch",
+    )  # fmt: skip
 
 
 def _label_time(axes: Axes, end: float) -> None:

@@ -24,7 +24,7 @@ from face_forgery.progress import track
 from face_forgery.video.frames import Frame, Video, VideoError, open_video, plan_times
 from face_forgery.video.judgement import FrameScore, JudgedVideo, Summary, Windows
 from face_forgery.video.scenes import Scene, Scenes, scale_box, shrink
-from face_forgery.video.summary import find_stretch, slide_window, window_ends
+from face_forgery.video.summary import cut_windows, find_stretch, rate_windows
 from face_forgery.video.tracks import Tracker
 
 
@@ -164,9 +164,7 @@ class _Judge:
             pixels = frame.decode()
             return pixels
 
-        reading = read_picture(
-            remember, self.transform, min_size=self.min_size, finder=self.finder
-        )
+        reading = read_picture(remember, self.transform, min_size=self.min_size, finder=self.finder)
         if reading.status != "ok":
             return _Item(frame.seconds, reading, np.empty((0, 0, 3), np.uint8), 1.0)
         return _Item(frame.seconds, reading, *shrink(pixels))
@@ -203,20 +201,19 @@ def sum_up_persons(
     by_person: dict[int, list[FrameScore]] = {}
     for frame in frames:
         by_person.setdefault(frame.person, []).append(frame)
-    length = params.window_seconds
-    options = {"window_seconds": length, "min_frames": params.min_frames}
     levels = (points.real_threshold, points.fake_threshold)
     windows, best = [], None
     for person, own in sorted(by_person.items()):
         seconds = np.array([frame.seconds for frame in own])
         scores = np.array([frame.score for frame in own])
-        stretch = find_stretch(seconds, scores, **options, levels=levels)
+        spans = cut_windows(
+            seconds, window_seconds=params.window_seconds, min_frames=params.min_frames
+        )
+        stretch = find_stretch(seconds, scores, spans, levels=levels)
         if stretch is None:
             continue
-        values = slide_window(seconds, scores, **options)
-        middles = (seconds + seconds[window_ends(seconds, length) - 1]) / 2
-        has_value = ~np.isnan(values)
-        windows.append(Windows(person, middles[has_value], values[has_value]))
+        edges = (seconds[spans.starts], seconds[spans.ends - 1])
+        windows.append(Windows(person, *edges, rate_windows(scores, spans)))
         if best is None or stretch.score > best.score:
             verdict = str(decide(np.array([stretch.score]), points)[0])
             best = Summary(stretch.score, verdict, person, stretch.start, stretch.end)

@@ -36,8 +36,14 @@ class Windows:
     """The windows of a person that have enough frames, by time."""
 
     person: int
-    seconds: NDArray[np.float64]  # (N,), their middles
+    starts: NDArray[np.float64]  # (N,), seconds: the first frame of each
+    ends: NDArray[np.float64]  # (N,), seconds: its last frame
     scores: NDArray[np.float64]  # (N,) in [0, 1]
+
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """``(N,)``, seconds."""
+        return (self.starts + self.ends) / 2
 
     @property
     def num_windows(self) -> int:

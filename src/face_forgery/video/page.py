@@ -46,11 +46,9 @@ def write_page(video: JudgedVideo, points: OperatingPoints, params: VideoParams)
     return Page(video.number, video.total, f"{video.number:04d}", html)
 
 
-def _describe(
-    video: JudgedVideo, points: OperatingPoints, params: VideoParams
-) -> dict[str, Any]:
+def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
     stored = io.BytesIO()
-    figure = draw_scores_over_time(video, points, window_seconds=params.window_seconds)
+    figure = draw_scores_over_time(video, points)
     figure.savefig(stored, format="png")
     per_window = frames_per_window(params.frames_per_second, params.window_seconds)
     is_sparse = bool((np.diff(video.sampled) > params.window_seconds).any())
