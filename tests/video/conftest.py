@@ -59,11 +59,26 @@ def make_video_params():
     return make
 
 
-def flat_picture(level, *, size=(96, 64)):
-    """A textured picture, ``(H, W, 3)``, whose channels have a mean of ``level``."""
-    rng = np.random.default_rng(0)
-    noise = rng.integers(-12, 13, (size[1], size[0], 1))
-    return np.clip(level + noise.repeat(3, axis=2), 0, 255).astype(np.uint8)
+@pytest.fixture
+def make_flat():
+    """Return a builder of grey pictures, ``(H, W, 3)``, with a little noise around a level."""
+
+    def make(level, *, size=(96, 64)):
+        noise = np.random.default_rng(0).integers(-12, 13, (size[1], size[0], 1))
+        return np.clip(level + noise.repeat(3, axis=2), 0, 255).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture
+def make_noise():
+    """Return a builder of lists of pictures that do not compress."""
+
+    def make(num_pictures):
+        rng = np.random.default_rng(0)
+        return [rng.integers(0, 256, (64, 96, 3)).astype(np.uint8) for _ in range(num_pictures)]
+
+    return make
 
 
 @pytest.fixture
@@ -80,6 +95,7 @@ def write_clip(tmp_path):
         pix_fmt="yuv420p",
         options=None,
         rotation=None,
+        aspect=None,
         container_options=None,
     ):
         path = tmp_path / name
@@ -90,6 +106,8 @@ def write_clip(tmp_path):
             stream.height, stream.width = pictures[0].shape[:2]
             stream.bit_rate = 4_000_000
             stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
+            if aspect is not None:
+                stream.sample_aspect_ratio = Fraction(*aspect)
             if rotation is not None:
                 stream.set_display_rotation(rotation)
             for index, pixels in enumerate(pictures):

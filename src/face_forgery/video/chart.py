@@ -39,6 +39,9 @@ def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure
     figure = make_figure(9.6, 3.7)
     axes = figure.subplots()
     style_axes(axes, title="", xlabel="time in the video", ylabel="score: probability of forgery")
+    end = max(video.duration, float(video.sampled[-1]), 1e-3)
+    axes.set_xlim(-0.01 * end, 1.01 * end)
+    axes.set_ylim(-0.02, 1.02)
     _shade_verdicts(axes, points)
     _hatch_gaps(axes, video)
     for windows in video.windows:
@@ -47,9 +50,6 @@ def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure
     _draw_frames(axes, video, points)
     if video.summary is not None:
         _mark_stretch(axes, video.summary)
-    end = max(video.duration, float(video.sampled[-1]), 1e-3)
-    axes.set_xlim(-0.01 * end, 1.01 * end)
-    axes.set_ylim(-0.02, 1.02)
     _label_time(axes, end)
     _place_letters(axes, [scene.seconds for scene in video.scenes])
     figure.legend(frameon=False, fontsize=9, ncols=6, columnspacing=1.2, loc="outside lower center")
@@ -112,7 +112,7 @@ def _hatch_gaps(axes: Axes, video: JudgedVideo) -> None:
         axes.axvspan(
             video.sampled[first] - near / 2, video.sampled[behind - 1] + near / 2,
             facecolor="none", edgecolor="#bbbbbb", hatch="////", linewidth=0,
-            label="no face" if number == 0 else None,
+            label="not judged" if number == 0 else None,
         )  # fmt: skip
 
 
@@ -122,15 +122,22 @@ def _draw_windows(axes: Axes, windows: Windows, *, decides: bool) -> None:
     A window that overlaps no other is drawn from its first to its last frame.
     """
     breaks = np.flatnonzero(windows.starts[1:] > windows.ends[:-1]) + 1
-    look = {"color": INK, "linewidth": 2.2} if decides else {"color": MUTED, "linewidth": 1.0}
+    color, width, order = (INK, 2.2, 3) if decides else (MUTED, 1.0, 2)
     label = f"median, person {windows.person}" if decides else None
     for part in np.split(np.arange(len(windows.scores)), breaks):
         seconds, scores = windows.middles[part], windows.scores[part]
         if len(part) == 1:
-            seconds = np.r_[windows.starts[part], windows.ends[part]]
+            seconds = np.array(_widen(windows.starts[part[0]], windows.ends[part[0]], axes))
             scores = scores.repeat(2)
-        axes.plot(seconds, scores, label=label, zorder=3 if decides else 2, **look)
+        axes.plot(seconds, scores, color=color, linewidth=width, zorder=order, label=label)
         label = None
+
+
+def _widen(start: float, end: float, axes: Axes) -> tuple[float, float]:
+    """Return a span that can be seen: at least a hundredth of the width."""
+    left, right = axes.get_xlim()
+    missing = max(0.0, (right - left) / 100 - (end - start)) / 2
+    return start - missing, end + missing
 
 
 def _draw_frames(axes: Axes, video: JudgedVideo, points: OperatingPoints) -> None:
@@ -149,9 +156,10 @@ def _draw_frames(axes: Axes, video: JudgedVideo, points: OperatingPoints) -> Non
 
 def _mark_stretch(axes: Axes, summary: Summary) -> None:
     color = VERDICT_COLORS[summary.verdict]
-    axes.axvspan(summary.start, summary.end, color=color, alpha=0.13, linewidth=0)
+    span = _widen(summary.start, summary.end, axes)
+    axes.axvspan(*span, color=color, alpha=0.13, linewidth=0)
     axes.plot(
-        (summary.start, summary.end), (1.012, 1.012), color=color, linewidth=4, zorder=4,
+        span, (1.012, 1.012), color=color, linewidth=4, zorder=4,
         solid_capstyle="butt", clip_on=False, label="most suspicious stretch",
     )  # fmt: skip
 

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from face_forgery.data.images import MAX_PIXELS, ImageError
 
-SUFFIXES = tuple(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .m2ts .mts .wmv .asf .flv .3gp .3g2 .ogv".split()
+SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
+    *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
 )
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
 _SEEK_AHEAD = 5.0  # seconds; decoding what lies between is faster than seeking below that
@@ -275,10 +276,7 @@ def _picture_stream(container: Any) -> Any:
     stream = tracks[0]
     if stream.codec_context is None:
         raise VideoError("no decoder for its pictures is installed")
-    try:
-        stream.thread_type = "AUTO"
-    except (FFmpegError, RuntimeError):  # a decoder that is open already
-        pass
+    stream.thread_type = "AUTO"
     return stream
 
 

@@ -172,6 +172,7 @@ class _Judge:
     def _sum_up(self, video: Video, place: tuple[int, int, str], seen: _Seen) -> JudgedVideo:
         windows, summary = sum_up_persons(seen.frames, self.params, self.points)
         status, detail = "ok", "; ".join(video.faults)
+        stretch = (0.0, video.duration) if summary is None else (summary.start, summary.end)
         if summary is None:
             status, reason = _why_not(seen, self.params)
             detail = "; ".join([reason, *video.faults])
@@ -184,7 +185,7 @@ class _Judge:
             frames=tuple(seen.frames),
             windows=windows,
             summary=summary,
-            scenes=seen.scenes.choose(),
+            scenes=seen.scenes.choose(*stretch),
         )
 
 

@@ -51,10 +51,12 @@ def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) 
     figure = draw_scores_over_time(video, points)
     figure.savefig(stored, format="png")
     per_window = frames_per_window(params.frames_per_second, params.window_seconds)
-    is_sparse = bool((np.diff(video.sampled) > params.window_seconds).any())
+    steps = np.diff(video.sampled)
+    is_sparse = bool((steps > params.window_seconds).any())
     return {
         "chart": f"data:image/png;base64,{b64encode(stored.getvalue()).decode()}",
         "scenes": [_show(index, scene, points) for index, scene in enumerate(video.scenes)],
+        "rate": 1 / float(np.median(steps)) if len(steps) else params.frames_per_second,
         "num_stretches": len(video.sampled) // per_window if is_sparse else None,
     }
 

@@ -10,7 +10,8 @@ from face_forgery.data.faces import Face
 
 _SIDE = 400  # pixels of the longer side
 _SHOWN = 6
-_PARTS = 24  # of a video; each keeps one frame, so that those shown lie apart
+_PARTS = 96  # of a video; each keeps one frame
+_APART = 1 / 24  # of a video, between two frames that are shown
 
 
 class Scene(NamedTuple):
@@ -31,6 +32,7 @@ class Scenes:
     """
 
     def __init__(self, duration: float) -> None:
+        self._duration = duration
         self._part_seconds = max(duration / _PARTS, 1e-3)
         self._best: dict[int, Scene] = {}
 
@@ -40,10 +42,23 @@ class Scenes:
         if part not in self._best or scene.score > self._best[part].score:
             self._best[part] = scene
 
-    def choose(self) -> tuple[Scene, ...]:
-        """Return the six most suspicious ones, by time."""
-        by_score = sorted(self._best.values(), key=lambda scene: (-scene.score, scene.seconds))
-        return tuple(sorted(by_score[:_SHOWN], key=lambda scene: scene.seconds))
+    def choose(self, start: float, end: float) -> tuple[Scene, ...]:
+        """Return up to six of the most suspicious ones, by time.
+
+        Args:
+            start: Seconds; the most suspicious one of those from here on
+            end: to here is among them.
+        """
+        by_score = sorted(
+            self._best.values(),
+            key=lambda scene: (not start <= scene.seconds <= end, -scene.score, scene.seconds),
+        )
+        chosen = by_score[:1]
+        for scene in sorted(by_score[1:], key=lambda scene: (-scene.score, scene.seconds)):
+            near = min(abs(scene.seconds - other.seconds) for other in chosen)
+            if len(chosen) < _SHOWN and near >= _APART * self._duration:
+                chosen.append(scene)
+        return tuple(sorted(chosen, key=lambda scene: scene.seconds))
 
 
 def shrink(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
