@@ -11,27 +11,26 @@ from torch import nn
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import FacesParams, VideoParams
 
-DARK, BRIGHT = 60, 200  # scores of about 0.06 and 0.95
-
 
 class BrightIsForged(nn.Module):
     """Looks at the blue channel, so that faces can be red."""
 
-    def __init__(self):
+    def __init__(self, pivot):
         super().__init__()
+        self.pivot = pivot
         self.register_buffer("mean", torch.zeros(3))
 
     def forward(self, images):
         blue = images[:, 2].float().mean(dim=(1, 2))
-        return torch.stack([torch.zeros_like(blue), (blue - 128.0) / 25.0], dim=1)
+        return torch.stack([torch.zeros_like(blue), (blue - self.pivot) / 25.0], dim=1)
 
 
 @pytest.fixture
 def bright_is_forged(make_detector, monkeypatch):
     """Return a builder of such detectors; ``finds_faces``: needs ``find_red_faces``."""
-    monkeypatch.setattr(Detector, "build_network", lambda detector: BrightIsForged())
 
-    def make(*, finds_faces=False):
+    def make(*, finds_faces=False, pivot=128.0):
+        monkeypatch.setattr(Detector, "build_network", lambda detector: BrightIsForged(pivot))
         if not finds_faces:
             return make_detector()
         faces = FacesParams(
@@ -100,6 +99,7 @@ def write_clip(tmp_path):
     ):
         path = tmp_path / name
         pictures = list(pictures)
+        path.parent.mkdir(exist_ok=True)
         with av.open(str(path), "w", options=container_options or {}) as container:
             stream = container.add_stream(codec, rate=rate, options=options or {})
             stream.pix_fmt = pix_fmt

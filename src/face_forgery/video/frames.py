@@ -128,17 +128,21 @@ class Video:
         """Yield every frame from here on that is whole."""
         aspect = self._stream.sample_aspect_ratio
         aspect = float(aspect) if aspect and 0.1 <= aspect <= 10 else 1.0
-        num_bad, seconds = 0, 0.0
+        seconds = 0.0
         for pictures in self._decode_packets():
-            num_bad += pictures is None
-            for picture in pictures or ():
+            if pictures is None:
+                self._note_damage(seconds)
+                continue
+            for picture in pictures:
                 seconds = self._time_of(picture, seconds)
                 if picture.is_corrupt:
-                    num_bad += 1
+                    self._note_damage(seconds)
                 else:
                     yield Frame(seconds, picture, aspect)
-            if num_bad == 1 and (pictures is None or any(p.is_corrupt for p in pictures)):
-                self.faults.append(f"damaged near {seconds:.1f} s")
+
+    def _note_damage(self, seconds: float) -> None:
+        if not any(fault.startswith("damaged") for fault in self.faults):
+            self.faults.append(f"damaged near {seconds:.1f} s")
 
     def _decode_packets(self) -> Iterator[list[Any] | None]:
         """Yield the pictures of each packet; ``None`` for one that cannot be decoded."""
@@ -264,7 +268,6 @@ def _open_container(file: IO[bytes]) -> Iterator[Any]:
 
 def _picture_stream(container: Any) -> Any:
     """Return the first picture track that is not the cover of a record."""
-    from av.error import FFmpegError
     from av.stream import Disposition
 
     tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
