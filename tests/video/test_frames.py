@@ -123,6 +123,24 @@ def write_sound(path):
         container.mux(stream.encode())
 
 
+@pytest.fixture
+def no_videos(write_clip, make_flat, make_picture, encode, tmp_path):
+    """A folder of files that are called as videos and are none."""
+    good = write_clip("good.mp4", [make_flat(90)] * 10)
+    write_sound(tmp_path / "sound.mp4")
+    contents = {
+        "empty.mp4": b"",
+        "picture.mp4": encode(make_picture()),
+        "text.mp4": b"this is no video " * 100,
+        "playlist.mp4": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n",
+        "no_index.mp4": good.read_bytes()[:1500],
+    }
+    for file, content in contents.items():
+        (tmp_path / file).write_bytes(content)
+    (tmp_path / "folder.mp4").mkdir()
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
@@ -136,22 +154,8 @@ def write_sound(path):
         ("nowhere.mp4", "missing", "no such file"),
     ],
 )
-def test_what_is_no_video_has_a_status_and_a_reason(
-    write_clip, make_flat, make_picture, encode, tmp_path, name, status, words
-):
-    good = write_clip("good.mp4", [make_flat(90)] * 10)
-    write_sound(tmp_path / "sound.mp4")
-    contents = {
-        "empty.mp4": b"",
-        "picture.mp4": encode(make_picture()),
-        "text.mp4": b"this is no video " * 100,
-        "playlist.mp4": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n",
-        "no_index.mp4": good.read_bytes()[:1500],
-    }
-    for file, content in contents.items():
-        (tmp_path / file).write_bytes(content)
-    (tmp_path / "folder.mp4").mkdir()
-    with pytest.raises(VideoError, match=words) as caught, open_video(tmp_path / name):
+def test_what_is_no_video_has_a_status_and_a_reason(no_videos, name, status, words):
+    with pytest.raises(VideoError, match=words) as caught, open_video(no_videos / name):
         pass
     assert caught.value.status == status
 
@@ -160,7 +164,7 @@ def test_what_is_no_video_has_a_status_and_a_reason(
 def test_inference_says_of_a_video_that_it_is_one(write_clip, make_flat, name):
     codec = "libvpx" if name.endswith("webm") else "mpeg4"
     path = write_clip(name, [make_flat(90)] * 3, codec=codec)
-    with pytest.raises(ImageError, match="a video, not a picture.*--pipelines video") as caught:
+    with pytest.raises(ImageError, match=r"a video, not a picture.*--pipelines video") as caught:
         read_rgb(path)
     assert caught.value.status == "unreadable"
 
@@ -180,9 +184,9 @@ def test_a_long_clip_is_looked_at_in_windows_that_are_spread_over_it(duration):
     times = np.array(plan_times(duration, **PLAN))
     assert len(times) == 66 * 9
     assert times[0] == 0.0
-    assert times[-1] == pytest.approx(duration)
+    assert times[-1] == pytest.approx(duration - 0.5)
     stretches = times.reshape(66, 9)
     assert np.allclose(np.diff(stretches, axis=1), 0.5)
     gaps = stretches[1:, 0] - stretches[:-1, -1]
     assert np.allclose(gaps, gaps[0])
-    assert gaps[0] > 0
+    assert gaps[0] > 0.5

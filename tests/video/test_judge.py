@@ -103,16 +103,20 @@ def test_small_frames_and_few_frames_have_a_status(write_clip, make_flat, bright
     assert "video.min_frames" in video.detail
 
 
-def test_a_bad_video_costs_a_row_and_never_the_run(
-    write_clip, make_flat, make_noise, bright_is_forged, judge, tmp_path
-):
+@pytest.fixture
+def mixed_folder(write_clip, make_flat, make_noise, tmp_path):
+    """A good video, a cut off one, two that are none, and a picture."""
     write_clip("b_good.mp4", [make_flat(DARK)] * 30)
     cut = write_clip("sub/c_cut.mp4", make_noise(60), container_options={"movflags": "faststart"})
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     (tmp_path / "a_empty.mp4").write_bytes(b"")
     (tmp_path / "d_text.avi").write_bytes(b"no video at all")
     Image.new("RGB", (64, 64)).save(tmp_path / "picture.jpg")
-    videos = judge(bright_is_forged(), tmp_path)
+    return tmp_path
+
+
+def test_a_bad_video_costs_a_row_and_never_the_run(bright_is_forged, judge, mixed_folder):
+    videos = judge(bright_is_forged(), mixed_folder)
     rows = pd.concat([video_row(video).rows for video in videos]).set_index("video")
     assert rows["status"].to_dict() == {
         "a_empty.mp4": "unreadable",
@@ -146,9 +150,9 @@ def test_a_detector_without_operating_points_is_refused(
 
 def test_a_folder_of_pictures_is_sent_to_inference(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "picture.jpg")
-    with pytest.raises(PicturesError, match="--pipelines inference --params inference.images="):
+    with pytest.raises(PicturesError, match=r"--pipelines inference --params inference.images="):
         list_videos(tmp_path)
-    with pytest.raises(PicturesError, match="video.videos"):
+    with pytest.raises(PicturesError, match=r"video\.videos"):
         list_videos(tmp_path / "nowhere")
 
 

@@ -217,7 +217,7 @@ def plan_times(
     if num_times <= max_frames:
         return [index / rate for index in range(num_times)]
     num_windows = max(1, max_frames // per_window)
-    last = duration - window_seconds
+    last = duration - window_seconds - 1 / frames_per_second
     starts = np.linspace(0.0, last, num_windows) if num_windows > 1 else np.array([last / 2])
     return [float(start + index / rate) for start in starts for index in range(per_window)]
 

@@ -52,12 +52,12 @@ def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) 
     figure.savefig(stored, format="png")
     per_window = frames_per_window(params.frames_per_second, params.window_seconds)
     steps = np.diff(video.sampled)
-    is_sparse = bool((steps > params.window_seconds).any())
+    is_sparse = video.duration * params.frames_per_second > params.max_frames
     return {
         "chart": f"data:image/png;base64,{b64encode(stored.getvalue()).decode()}",
         "scenes": [_show(index, scene, points) for index, scene in enumerate(video.scenes)],
         "rate": 1 / float(np.median(steps)) if len(steps) else params.frames_per_second,
-        "num_stretches": len(video.sampled) // per_window if is_sparse else None,
+        "num_stretches": max(1, params.max_frames // per_window) if is_sparse else None,
     }
 
 
