@@ -363,6 +363,36 @@ class ExplanationParams(Params):
     )
 
 
+class VideoParams(Params):
+    """Whose videos are judged, how they are sampled, and how frames are summed up."""
+
+    videos: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    frames_per_second: float = Field(
+        gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
+    )
+    max_frames: int = Field(
+        ge=1, description="Of a video; a longer one is looked at in windows spread evenly."
+    )
+    window_seconds: float = Field(
+        gt=0.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description="A video is judged by the most suspicious so many seconds of a person.",
+    )
+    min_frames: int = Field(ge=1, description="Judged frames that such a window needs.")
+
+    @model_validator(mode="after")
+    def _a_window_has_its_frames(self) -> Self:
+        per_window = math.floor(self.window_seconds * self.frames_per_second + 1e-9) + 1
+        if not self.min_frames <= per_window <= self.max_frames:
+            raise ValueError(
+                f"frames_per_second={self.frames_per_second:g} puts {per_window} frame(s) into "
+                f"window_seconds={self.window_seconds:g}; there must be at least "
+                f"min_frames={self.min_frames} and at most max_frames={self.max_frames}"
+            )
+        return self
+
+
 class DemoDataParams(Params):
     """The drawn set: how many faces, how large, where."""
 
@@ -424,6 +454,7 @@ class Parameters(Params):
     inference: InferenceParams
     cluster: ClusterParams
     explanation: ExplanationParams
+    video: VideoParams
     demo_data: DemoDataParams
     tracking: TrackingParams
 

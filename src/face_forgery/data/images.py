@@ -29,6 +29,9 @@ from face_forgery.data.jpeg_quality import estimate_jpeg_quality
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 
+# Of ISO media files; others are pictures (HEIF, AVIF) or sound.
+_MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
+
 ImageStatus = Literal["missing", "unreadable", "too_large"]
 
 _JPEG_END = b"\xff\xd9"
@@ -176,7 +179,7 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
 
 def _read(path: Path, *, side: int | None = None) -> ReducedImage:
     try:
-        _check_regular(path)
+        check_regular(path)
         with path.open("rb") as file:
             return _decode(file, side=side)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -187,13 +190,19 @@ def _read(path: Path, *, side: int | None = None) -> ReducedImage:
         raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
 
 
-def _check_regular(path: Path) -> None:
+def check_regular(path: Path, *, noun: str = "picture") -> None:
+    """See to it that opening ``path`` gives bytes, and at once.
+
+    Raises:
+        ImageError: A folder, a pipe, an empty file, not a file name.
+        OSError: If there is no such file.
+    """
     try:
         facts = path.stat()
     except ValueError as error:  # a NUL in the name
         raise ImageError(f"not a file name: {error}", status="missing") from error
     if stat.S_ISDIR(facts.st_mode):
-        raise ImageError("a folder, not a picture")
+        raise ImageError(f"a folder, not a {noun}")
     if not stat.S_ISREG(facts.st_mode):  # opening a pipe would wait for a writer
         raise ImageError("not a regular file")
     if not facts.st_size:
@@ -218,11 +227,26 @@ def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
+        if _is_video(file):
+            raise ImageError(
+                "a video, not a picture; judge it with: kedro run --pipelines video --params "
+                "video.videos=PATH"
+            ) from error
         raise ImageError(f"not a picture in one of {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(str(error).rstrip("."), status="too_large") from error
     except Exception as error:  # damaged files make decoders raise nearly any type
         raise ImageError(f"damaged: {str(error) or type(error).__name__}") from error
+
+
+def _is_video(file: IO[bytes]) -> bool:
+    """Say whether a file begins as MP4 and QuickTime, Matroska and WebM, or AVI do."""
+    file.seek(0)
+    head = file.read(12)
+    is_mp4 = head[4:8] == b"ftyp" and head[8:].startswith(_MP4_BRANDS)
+    is_quicktime = head[4:8] in (b"moov", b"mdat", b"wide")
+    is_avi = head[:4] == b"RIFF" and head[8:] == b"AVI "
+    return is_mp4 or is_quicktime or is_avi or head.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def _check_size(image: Image.Image) -> None:

@@ -22,7 +22,7 @@ _EMPTY_FOLDER = "a folder with no file in it"
 _Row = tuple[str, str, str | None]
 
 
-def list_pictures(location: Path | str) -> pd.DataFrame:
+def list_pictures(location: Path | str, *, parameter: str = "inference.images") -> pd.DataFrame:
     """List pictures without opening one.
 
     Args:
@@ -36,6 +36,7 @@ def list_pictures(location: Path | str) -> pd.DataFrame:
             - one file.
 
             A string with a scheme (``s3://``, ``gs://``, ...) is one of these behind that URL.
+        parameter: What the user sets to name it, for messages.
 
     Returns:
         The columns of ``PICTURE_COLUMNS``. Names are relative to the folder, to the part of a
@@ -48,24 +49,24 @@ def list_pictures(location: Path | str) -> pd.DataFrame:
     if isinstance(location, str) and is_url(location):
         rows: list[_Row] = [(name, url, None) for name, url in list_remote(location)]
     else:
-        rows = _list_local(Path(location))
+        rows = _list_local(Path(location), parameter)
     columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
     series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
     return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
 
 
-def _list_local(location: Path) -> list[_Row]:
+def _list_local(location: Path, parameter: str) -> list[_Row]:
     if location.is_dir():
         rows = sorted(_walk(location))
         if all(name == "." for name, _, _ in rows):
             problem = rows[0][2] if rows else _EMPTY_FOLDER
-            raise PicturesError(f"{location}: {problem} (inference.images)")
+            raise PicturesError(f"{location}: {problem} ({parameter})")
         return rows
     if location.is_file():
         if is_list(location.name):
             return _read_list(location)
         return [(location.name, str(location), None)]
-    return _match(location)
+    return _match(location, parameter)
 
 
 def _walk(folder: Path) -> Iterator[_Row]:
@@ -102,10 +103,10 @@ def _read_list(table: Path) -> list[_Row]:
     return [(name, name if is_url(name) else str(table.parent / name), None) for name in names]
 
 
-def _match(pattern: Path) -> list[_Row]:
+def _match(pattern: Path, parameter: str) -> list[_Row]:
     if not glob.has_magic(str(pattern)):
         raise PicturesError(
-            f"{pattern}: there is no such file or folder (inference.images; a folder, a table with "
+            f"{pattern}: there is no such file or folder ({parameter}; a folder, a table with "
             f"a column {NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
         )
     parts = pattern.parts
@@ -116,7 +117,7 @@ def _match(pattern: Path) -> list[_Row]:
     files = [(name, str(start / name), None) for name in found if (start / name).is_file()]
     if not files:
         raise PicturesError(
-            f"{pattern}: no file below {start} matches {Path(*parts[first:])} (inference.images)"
+            f"{pattern}: no file below {start} matches {Path(*parts[first:])} ({parameter})"
         )
     return [(Path(name).as_posix(), path, problem) for name, path, problem in files]
 
