@@ -1,3 +1,9 @@
+"""Videos are files."""
+
+import pytest
+
+from face_forgery.data.picture_lists import PicturesError
+from face_forgery.video.listing import list_videos
 
 
 def test_a_url_is_refused_with_the_remedy():

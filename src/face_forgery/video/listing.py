@@ -16,9 +16,9 @@ def list_videos(location: Path | str) -> pd.DataFrame:
     """List videos without opening one.
 
     Args:
-        location: As ``list_pictures``, but for URLs. Of a folder, and of a pattern, only files that are called
-            as videos are (``SUFFIXES``); one file, or the files of a table, whatever they are
-            called.
+        location: As ``list_pictures``, but for URLs. Of a folder, and of a pattern, only files that
+            are called as videos are (``SUFFIXES``); one file, or the files of a table, whatever
+            they are called.
 
     Returns:
         ``data.pictures.PICTURE_COLUMNS``.
