@@ -173,6 +173,10 @@ class PreprocessingParams(Params):
 
     image_size: int = Field(ge=32, le=2048, description="Pixels; the network's square input.")
     interpolation: Literal["bilinear", "bicubic"]
+    scaled_decoding: bool = Field(
+        description="Decode a JPEG at 1/2, 1/4 or 1/8 where that is no smaller than image_size; no "
+        "effect where faces are cut out."
+    )
 
 
 class AugmentationParams(Params):

@@ -21,7 +21,7 @@ from face_forgery.cluster.connect import ClusterError, connected, count_room, im
 from face_forgery.data.faces import FaceDetectorError
 from face_forgery.data.pictures import printable
 from face_forgery.data.remote import RemoteError, is_url
-from face_forgery.inference.scoring import Scored, finder_of, score_batch
+from face_forgery.inference.scoring import Scored, score_batch
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ClusterParams
 from face_forgery.progress import track
@@ -251,7 +251,7 @@ class _Worker:
             return score_batch(self._network, stack_readings(readings))
 
     def _read(self, place: bytes | None) -> "Reading":
-        return self._own.reader.read(place)
+        return self._own.reader.read_at(place)
 
 
 def _show(places: list[bytes | None]) -> str:
@@ -265,9 +265,6 @@ class _OwnReader(threading.local):
     reader: "PictureReader"
 
     def __init__(self, detector: Detector, min_size: int) -> None:
-        from face_forgery.data.transforms import eval_transform
         from face_forgery.inference.reading import PictureReader
 
-        preprocessing = detector.preprocessing
-        transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
-        self.reader = PictureReader(transform, min_size, finder_of(detector))
+        self.reader = PictureReader.of(detector, min_size=min_size)

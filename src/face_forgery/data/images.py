@@ -139,13 +139,18 @@ def read_reduced(path: Path, *, side: int) -> ReducedImage:
         ImageError: As `read_rgb`.
     """
     try:
-        return _read(path, side=side)
+        return _read(path, side=side, has_quality=True)
     except ImageError as error:
         raise error.at(str(path)) from error
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
     """Decode the picture in a file.
+
+    Args:
+        path: The file.
+        side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many
+            pixels; ``None``: in full.
 
     Returns:
         ``(H, W, 3)``, upright, 0 to 255; a writable array of its own.
@@ -155,13 +160,17 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             not permitted (``unreadable``); more than ``MAX_PIXELS`` (``too_large``).
     """
     try:
-        return _read(path).pixels
+        return _read(path, side=side).pixels
     except ImageError as error:
         raise error.at(str(path)) from error
 
 
-def decode_rgb(data: bytes) -> NDArray[np.uint8]:
+def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
     """Decode an encoded picture that is in memory.
+
+    Args:
+        data: The whole file.
+        side: As ``read_rgb``.
 
     Returns:
         As ``read_rgb``.
@@ -172,16 +181,16 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     try:
         if not data:
             raise ImageError("it is empty")
-        return _decode(io.BytesIO(data)).pixels
+        return _decode(io.BytesIO(data), side=side).pixels
     except ImageError as error:
         raise error.at(f"a picture of {len(data):,} bytes") from error
 
 
-def _read(path: Path, *, side: int | None = None) -> ReducedImage:
+def _read(path: Path, *, side: int | None, has_quality: bool = False) -> ReducedImage:
     try:
         check_regular(path)
         with path.open("rb") as file:
-            return _decode(file, side=side)
+            return _decode(file, side=side, has_quality=has_quality)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("no such file", status="missing") from error
     except PermissionError as error:
@@ -209,13 +218,13 @@ def check_regular(path: Path, *, noun: str = "picture") -> None:
         raise ImageError("it is empty")
 
 
-def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
+def _decode(file: IO[bytes], *, side: int | None, has_quality: bool = False) -> ReducedImage:
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
-            size, name, quality = image.size, str(image.format), None
-            if side is not None:  # an inspection, not a training step: there every step counts
-                quality = _jpeg_quality(image)
+            size, name = image.size, str(image.format)
+            quality = _jpeg_quality(image) if has_quality else None
+            if side is not None:
                 image.draft(None, (side, side))
             image.load()
             upright = _UPRIGHT.get(_orientation(image))

@@ -51,8 +51,12 @@ def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
     return system, path
 
 
-def read_rgb_at(place: str) -> NDArray[np.uint8]:
+def read_rgb_at(place: str, *, side: int | None = None) -> NDArray[np.uint8]:
     """Decode the picture at a path or a URL.
+
+    Args:
+        place: The path or URL.
+        side: As ``data.images.read_rgb``.
 
     Returns:
         As ``data.images.read_rgb``.
@@ -62,9 +66,9 @@ def read_rgb_at(place: str) -> NDArray[np.uint8]:
         RemoteError: As ``open_file_system``.
     """
     if not is_url(place):
-        return read_rgb(Path(place))
+        return read_rgb(Path(place), side=side)
     try:
-        return decode_rgb(_fetch(place))
+        return decode_rgb(_fetch(place), side=side)
     except ImageError as error:
         raise error.at(place) from error
 

@@ -24,7 +24,7 @@ from face_forgery.progress import track
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from face_forgery.data.faces import Face, FaceFinder
+    from face_forgery.data.faces import Face
     from face_forgery.inference.reading import ReadBatch
     from face_forgery.modeling.network import DetectorNetwork
 
@@ -166,18 +166,14 @@ def score_batches(
     Places are paths and URLs; one that is ``None`` is ``unreadable`` without a reason. Progress is
     shown.
     """
-    from face_forgery.data.transforms import eval_transform
-    from face_forgery.inference.reading import read_batches
+    from face_forgery.inference.reading import PictureReader, read_batches
     from face_forgery.modeling.scoring import pick_device
 
-    preprocessing = detector.preprocessing
     batches = read_batches(
         places,
-        eval_transform(preprocessing.image_size, preprocessing.interpolation),
-        min_size=min_size,
+        PictureReader.of(detector, min_size=min_size),
         batch_size=batch_size,
         num_workers=num_workers,
-        finder=finder_of(detector),
     )
     network = detector.build_network().to(pick_device())
     for batch in track(
@@ -207,15 +203,6 @@ def score_batch(network: "DetectorNetwork", batch: "ReadBatch") -> Scored:
         faces[row] = tuple(zip(batch.faces[row], own.tolist(), strict=False))
     statuses = np.array(batch.statuses, dtype=object)
     return Scored(margins, statuses, np.array(batch.details, dtype=object), faces)
-
-
-def finder_of(detector: Detector) -> "FaceFinder | None":
-    """Return what cuts pictures to their faces; ``None`` where they are taken whole."""
-    from face_forgery.data.faces import FaceFinder
-
-    if detector.faces is None or detector.face_model is None:
-        return None
-    return FaceFinder(detector.face_model, detector.faces)
 
 
 def score_manifest(
@@ -406,18 +393,15 @@ def judge_bytes(
     Raises:
         DetectorError: If the detector has no operating points.
     """
-    from face_forgery.data.transforms import eval_transform
-    from face_forgery.inference.reading import read_picture, stack_readings
+    from face_forgery.inference.reading import PictureReader, stack_readings
 
     points = operating_points_of(detector)
     network = detector.build_network() if network is None else network
-    preprocessing = detector.preprocessing
-    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
-    finder = finder_of(detector)
+    reader = PictureReader.of(detector, min_size=min_size)
     judgements: list[Judgement] = []
     for start in range(0, len(pictures), _BYTES_BATCH):
         readings = [
-            read_picture(partial(decode_rgb, data), transform, min_size=min_size, finder=finder)
+            reader.read(partial(decode_rgb, data))
             for data in pictures[start : start + _BYTES_BATCH]
         ]
         scored = score_batch(network, stack_readings(readings))

@@ -11,10 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from face_forgery.data.faces import FaceFinder
-from face_forgery.data.transforms import PixelTransform, eval_transform
-from face_forgery.inference.reading import Reading, read_picture, stack_readings
-from face_forgery.inference.scoring import finder_of, score_batch
+from face_forgery.inference.reading import PictureReader, Reading, stack_readings
+from face_forgery.inference.scoring import score_batch
 from face_forgery.inference.verdicts import decide, operating_points_of
 from face_forgery.modeling.detector import Detector, OperatingPoints
 from face_forgery.modeling.network import DetectorNetwork
@@ -107,11 +105,9 @@ class _Judge:
     """What is the same for all videos."""
 
     network: DetectorNetwork
-    transform: PixelTransform
-    finder: FaceFinder | None
+    reader: PictureReader
     points: OperatingPoints
     params: VideoParams
-    min_size: int
     batch_size: int
 
     @classmethod
@@ -119,11 +115,10 @@ class _Judge:
         cls, detector: Detector, params: VideoParams, *, min_size: int, batch_size: int
     ) -> "_Judge":
         """Prepare ``detector``."""
-        points, preprocessing = operating_points_of(detector), detector.preprocessing
-        transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+        points = operating_points_of(detector)
         network = detector.build_network().to(pick_device())
-        finder = finder_of(detector)
-        return cls(network, transform, finder, points, params, min_size, batch_size)
+        reader = PictureReader.of(detector, min_size=min_size)
+        return cls(network, reader, points, params, batch_size)
 
     def judge(self, video: Video, place: tuple[int, int, str]) -> JudgedVideo:
         """Judge one video; ``place`` is its number, how many there are, and its name."""
@@ -159,12 +154,12 @@ class _Judge:
     def _read(self, frame: Frame) -> _Item:
         pixels = np.empty((0, 0, 3), dtype=np.uint8)
 
-        def remember() -> NDArray[np.uint8]:
+        def remember(*, side: int | None) -> NDArray[np.uint8]:
             nonlocal pixels
             pixels = frame.decode()
             return pixels
 
-        reading = read_picture(remember, self.transform, min_size=self.min_size, finder=self.finder)
+        reading = self.reader.read(remember)
         if reading.status != "ok":
             return _Item(frame.seconds, reading, np.empty((0, 0, 3), np.uint8), 1.0)
         return _Item(frame.seconds, reading, *shrink(pixels))
