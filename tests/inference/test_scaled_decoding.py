@@ -88,8 +88,12 @@ def test_no_side_becomes_shorter_than_asked_for(make_picture, encode, size, deco
 
 def test_a_picture_is_not_called_too_small_for_how_it_was_decoded(detector, make_picture, encode):
     data = encode(make_picture(0, height=300, width=300))
-    reading = PictureReader.of(detector, min_size=200).read(partial(decode_rgb, data))
-    assert reading.status == "ok"
+    readings = [
+        PictureReader.of(detector, min_size=size).read(partial(decode_rgb, data))
+        for size in (1, 300)
+    ]
+    assert [reading.status for reading in readings] == ["ok", "ok"]
+    assert torch.equal(readings[0].images[0], readings[1].images[0])
     small = PictureReader.of(detector, min_size=301).read(partial(decode_rgb, data))
     assert "300 x 300 pixels" in small.detail
 

@@ -74,7 +74,7 @@ class PictureReader:
             eval_transform(preprocessing.image_size, preprocessing.interpolation),
             min_size,
             finder,
-            max(preprocessing.image_size, min_size) if is_scaled else None,
+            preprocessing.image_size if is_scaled else None,
         )
 
     def read_at(self, place: bytes | None) -> Reading:
@@ -90,9 +90,11 @@ class PictureReader:
         """Decode one picture and bring it to the network's size; a bad one gets a status."""
         try:
             pixels = decode(side=self.side)
+            height, width = pixels.shape[:2]
+            if self.side is not None and min(height, width) < self.min_size:
+                height, width = decode(side=None).shape[:2]
         except ImageError as error:
             return Reading((), (), error.status, error.detail)
-        height, width = pixels.shape[:2]
         if min(height, width) < self.min_size:
             detail = (
                 f"{width} x {height} pixels; the shorter side needs {self.min_size} "
