@@ -37,7 +37,10 @@ def checkpoint():
     scheduler.step()
     return Checkpoint(
         epoch=3,
+        progress={"num_batches": 2, "num_images": 7, "loss_sum": 0.5, "num_correct": 3},
+        num_steps=20,
         network={"conv": torch.arange(4.0)},
+        average={"conv": torch.ones(4)},
         optimizer=optimizer.state_dict(),
         scheduler=scheduler.state_dict(),
         random={"cpu": torch.get_rng_state(), "cuda": []},

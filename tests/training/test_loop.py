@@ -7,15 +7,12 @@ import torch
 from torch import nn
 
 from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError, train_epochs
+from face_forgery.training.settings import StepSettings
 
 
 def run(state, epochs_of_batches, *, epochs, **changes):
-    settings = {
-        "device": torch.device("cpu"),
-        "precision": torch.float32,
-        "grad_clip_norm": None,
-    } | changes
-    return list(train_epochs(state, epochs_of_batches, epochs=epochs, **settings))
+    settings = StepSettings(torch.device("cpu"), **changes)
+    return list(train_epochs(state, epochs_of_batches, settings, epochs=epochs))
 
 
 def assert_same_weights(some, others):
@@ -70,8 +67,8 @@ def test_snapshots_do_not_change_when_training_goes_on(make_state, make_epochs):
 
 def test_evaluating_between_epochs_does_not_leave_the_network_in_eval_mode(make_state, make_epochs):
     state = make_state()
-    settings = {"device": torch.device("cpu"), "precision": torch.float32, "grad_clip_norm": None}
-    for _ in train_epochs(state, make_epochs(), epochs=2, **settings):
+    settings = StepSettings(torch.device("cpu"))
+    for _ in train_epochs(state, make_epochs(), settings, epochs=2):
         assert state.network.training
         state.network.eval()
 

@@ -16,12 +16,12 @@ def network():
     return DetectorNetwork(backbone, (0.5,) * 3, (0.5,) * 3)
 
 
-def rates(network, params, steps_per_epoch):
+def rates(network, params, batches_per_epoch):
     """The learning rate of every step of the whole training."""
     optimizer = build_optimizer(network, params.optimizer)
-    scheduler = build_scheduler(optimizer, params, steps_per_epoch)
+    scheduler = build_scheduler(optimizer, params, batches_per_epoch)
     used = []
-    for _ in range(params.epochs * steps_per_epoch):
+    for _ in range(params.epochs * batches_per_epoch // params.accumulate):
         used.append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
@@ -58,7 +58,7 @@ def test_weight_decay_leaves_out_norms_biases_and_position_embeddings(network, m
 
 def test_warm_up_climbs_linearly_and_the_cosine_falls_to_zero(network, make_params):
     params = make_params(**{"training.epochs": 5, "training.warmup_epochs": 2}).training
-    used, after = rates(network, params, steps_per_epoch=4)
+    used, after = rates(network, params, batches_per_epoch=4)
     assert used[:8] == pytest.approx([1e-3 * (1 + 7 * k / 8) / 8 for k in range(8)])
     cosine = [1e-3 * (1 + math.cos(math.pi * k / 12)) / 2 for k in range(12)]
     assert used[8:] == pytest.approx(cosine)
@@ -67,7 +67,7 @@ def test_warm_up_climbs_linearly_and_the_cosine_falls_to_zero(network, make_para
 
 def test_without_warm_up_the_first_step_has_the_full_rate(network, make_params):
     params = make_params(**{"training.warmup_epochs": 0}).training
-    assert rates(network, params, steps_per_epoch=4)[0][0] == 1e-3
+    assert rates(network, params, batches_per_epoch=4)[0][0] == 1e-3
 
 
 def test_the_step_schedule_drops_after_its_epochs_not_before(network, make_params):
@@ -78,7 +78,7 @@ def test_the_step_schedule_drops_after_its_epochs_not_before(network, make_param
             "training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85},
         }
     ).training
-    used, _ = rates(network, params, steps_per_epoch=3)
+    used, _ = rates(network, params, batches_per_epoch=3)
     of_epochs = [used[3 * epoch : 3 * epoch + 3] for epoch in range(9)]
     assert all(len(set(epoch)) == 1 for epoch in of_epochs)
     expected = [1e-3] * 4 + [1e-3 * 0.85] * 4 + [1e-3 * 0.85**2]
@@ -88,6 +88,6 @@ def test_the_step_schedule_drops_after_its_epochs_not_before(network, make_param
 def test_the_constant_schedule_stays_after_warm_up(network, make_params):
     schedule = {"name": "constant", "step_epochs": None, "gamma": None}
     params = make_params(**{"training.epochs": 3, "training.schedule": schedule}).training
-    used, _ = rates(network, params, steps_per_epoch=4)
+    used, _ = rates(network, params, batches_per_epoch=4)
     assert used[4:] == pytest.approx([1e-3] * 8)
     assert used[0] < 1e-3

@@ -5,9 +5,11 @@ import logging
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
+from face_forgery.training.settings import StepSettings
 
 
 @pytest.fixture
@@ -29,7 +31,8 @@ def fingerprint(make_params):
             params.training.num_workers,
         )
         val = EvalBatches(rows(val_data), params.preprocessing, 8, 0)
-        return run_fingerprint(train, val, params.model, params.training)
+        settings = StepSettings.of(params.training, torch.device("cpu"), len(train.epoch(1)))
+        return run_fingerprint(train, val, params.model, params.training, settings)
 
     return of
 
