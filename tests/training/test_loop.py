@@ -264,9 +264,8 @@ def test_saves_within_an_epoch_come_after_whole_steps_and_not_at_its_end(make_st
     reports = run(
         make_state(), make_epochs(eight_batches), epochs=2, checkpoint_steps=1, accumulate=2
     )
-    assert [report and report.epoch for report in reports] == [None, None, None, 1] + [
-        None, None, None, 2,
-    ]  # fmt: skip
+    of_an_epoch = [None, None, None]
+    assert [report and report.epoch for report in reports] == [*of_an_epoch, 1, *of_an_epoch, 2]
     reports = run(
         make_state(), make_epochs(eight_batches), epochs=1, checkpoint_steps=3, accumulate=2
     )
@@ -306,8 +305,7 @@ def test_within_an_epoch_there_are_no_weights_to_keep(make_state, make_epochs):
     state = make_state()
     settings = StepSettings(torch.device("cpu"), checkpoint_steps=3)
     kept = [
-        state.weights()
-        for _ in train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
+        state.weights() for _ in train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
     ]
     assert [(type(one), one.epoch) for one in kept] == [
         (NoNewWeights, 0), (NoNewWeights, 0), (EpochWeights, 1),

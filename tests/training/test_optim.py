@@ -91,3 +91,52 @@ def test_the_constant_schedule_stays_after_warm_up(network, make_params):
     used, _ = rates(network, params, batches_per_epoch=4)
     assert used[4:] == pytest.approx([1e-3] * 8)
     assert used[0] < 1e-3
+
+
+def test_with_layer_decay_each_layer_moves_slower_than_the_one_above(network, make_params):
+    params = make_params(**{"training.optimizer.layer_decay": 0.5}).training
+    optimizer = build_optimizer(network, params.optimizer)
+    names = {id(weight): name for name, weight in network.backbone.named_parameters()}
+    rate = {
+        names[id(weight)]: group["lr"]
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+    assert rate.keys() == set(names.values())
+    num_blocks = len(network.backbone.blocks)
+    blocks = [rate[f"blocks.{number}.attn.qkv.weight"] for number in range(num_blocks)]
+    assert rate["head.weight"] == 1e-3
+    assert rate["norm.weight"] == 1e-3 * 0.5
+    assert blocks == pytest.approx([1e-3 * 0.5 ** (num_blocks - k) for k in range(num_blocks)])
+    assert rate["patch_embed.proj.weight"] == pytest.approx(blocks[0] * 0.5)
+    decayed = {
+        names[id(weight)]
+        for group in optimizer.param_groups
+        if group["weight_decay"]
+        for weight in group["params"]
+    }
+    assert "blocks.0.attn.qkv.weight" in decayed
+    assert not {name for name in decayed if name.endswith("bias") or "norm" in name}
+
+
+def test_the_schedule_keeps_the_rates_of_the_layers_in_proportion(network, make_params):
+    params = make_params(**{"training.optimizer.layer_decay": 0.5}).training
+    optimizer = build_optimizer(network, params.optimizer)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    scheduler = build_scheduler(optimizer, params, batches_per_epoch=3)
+    for _ in range(4):
+        ratios = [rate / peak for rate, peak in zip(scheduler.get_last_lr(), peaks, strict=True)]
+        assert ratios == pytest.approx([ratios[0]] * len(ratios))
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_schedule_counts_steps_not_batches(network, make_params):
+    changes = {"training.epochs": 3, "training.warmup_epochs": 0}
+    of_steps, _ = rates(network, make_params(**changes).training, batches_per_epoch=4)
+    accumulating = make_params(**changes | {"training.accumulate": 2}).training
+    of_batches, after = rates(network, accumulating, batches_per_epoch=8)
+    assert of_batches == pytest.approx(of_steps)
+    assert after == pytest.approx(0.0, abs=1e-12)
+    of_seven, _ = rates(network, accumulating, batches_per_epoch=7)  # the last step is half one
+    assert of_seven[:4] == pytest.approx(of_steps[:4])
