@@ -1,0 +1,146 @@
+"""Kill `kedro run --pipelines training` at random moments, resume, and compare the weights.
+
+Run: python benchmarks/kill_and_resume.py [--kills 10] [--epochs 3] [--checkpoint-steps 2]
+
+In a copy of the project with a reduced drawn set. One run is left alone. The other one is ended by
+SIGKILL, process group and all, at a random moment after its start, and started again by the same
+command with another number of loader workers, until it has been killed so often; then it may end.
+Prints what each kill left, and the SHA-256 of the final weights of both.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from place import describe_place
+
+PROJECT = Path(__file__).parents[1]
+SMALL = {
+    "data.root": "data/01_raw/small",
+    "demo_data.root": "data/01_raw/small",
+    "demo_data.train_images": 192,
+    "demo_data.val_images": 32,
+    "demo_data.test_images": 4,
+    "demo_data.image_size": 64,
+    "model.backbone": "test_resnet",
+    "preprocessing.image_size": 64,
+    "training.batch_size": 8,
+    "training.ema_decay": 0.99,
+    "training.mixup_alpha": 0.2,
+    "tracking.enabled": "false",
+}
+ALL_WEIGHTS = "data/06_models/epochs"
+STATE = "data/06_models/training_state.pt"
+
+
+def main() -> None:
+    """Run once without and once with kills."""
+    options = _parse()
+    print(describe_place("torch", "timm", "kedro"))
+    rng = random.Random(options.seed)
+    print(f"seed {options.seed}, {options}")
+    with tempfile.TemporaryDirectory() as folder:
+        whole, broken = _copies(Path(folder))
+        start = time.monotonic()
+        _start(whole, options, num_workers=1).communicate()
+        seconds = time.monotonic() - start
+        print(f"uninterrupted: {seconds:.0f} s, {_digest(whole)}", flush=True)
+        kills = 0
+        while kills < options.kills:
+            process = _start(broken, options, num_workers=kills % 3)
+            kills += _kill(process, rng.uniform(0.3, 0.95) * seconds)
+            print(f"kill {kills}: {_what_is_left(broken)}", flush=True)
+        process = _start(broken, options, num_workers=1)
+        process.communicate()
+        print(f"resumed after {kills} kills: {_digest(broken)}")
+        is_equal = _digest(whole) == _digest(broken)
+        print("equal" if is_equal else "DIFFERENT")
+        sys.exit(0 if is_equal else 1)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--checkpoint-steps", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    return parser.parse_args()
+
+
+def _copies(folder: Path) -> list[Path]:
+    first = folder / "whole"
+    ignored = shutil.ignore_patterns("local", "__pycache__")
+    for name in ("conf", "src"):
+        shutil.copytree(PROJECT / name, first / name, ignore=ignored)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, first / name)
+    (first / "conf/local").mkdir()
+    for pipelines in ("demo_data", "ingestion,splitting"):
+        subprocess.run(_command(pipelines, SMALL), cwd=first, check=True, capture_output=True)
+    shutil.copytree(first, folder / "broken")
+    return [first, folder / "broken"]
+
+
+def _command(pipelines: str, params: dict[str, object]) -> list[str]:
+    given = ",".join(f"{name}={value}" for name, value in params.items())
+    return [sys.executable, "-m", "kedro", "run", "--pipelines", pipelines, "--params", given]
+
+
+def _start(
+    project: Path, options: argparse.Namespace, *, num_workers: int
+) -> "subprocess.Popen[bytes]":
+    params = SMALL | {
+        "training.epochs": options.epochs,
+        "training.checkpoint_steps": options.checkpoint_steps,
+        "training.num_workers": num_workers,
+        "training.resume": "true",
+    }
+    return subprocess.Popen(
+        _command("training", params),
+        cwd=project,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _kill(process: "subprocess.Popen[bytes]", after: float) -> bool:
+    """Say whether the process was still there to be killed."""
+    try:
+        process.wait(timeout=after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    if process.returncode:
+        raise RuntimeError(f"training failed with exit status {process.returncode}")
+    return False
+
+
+def _what_is_left(project: Path) -> str:
+    if not (project / STATE).exists():
+        return "no state yet"
+    state = torch.load(project / STATE, weights_only=True)
+    epochs = len(list((project / ALL_WEIGHTS).glob("*.safetensors")))
+    batches = state["progress"]["num_batches"]
+    return f"{state['epoch']} epochs and {batches} batches, weights of {epochs} epochs"
+
+
+def _digest(project: Path) -> str:
+    sha = hashlib.sha256()
+    for path in sorted((project / ALL_WEIGHTS).glob("*.safetensors")):
+        sha.update(path.name.encode() + path.read_bytes())
+    return sha.hexdigest()
+
+
+if __name__ == "__main__":
+    main()
