@@ -11,28 +11,31 @@ from face_forgery.training.compilation import CompilerError, forward_pass, resol
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.settings import StepSettings
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 LONG = compilation._BATCHES_THAT_PAY
 
 
 @pytest.mark.parametrize(
-    ("wanted", "num_batches", "expected"),
+    ("wanted", "device", "num_batches", "expected"),
     [
-        (True, 1, True),
-        (False, 10 * LONG, False),
-        ("auto", LONG - 1, False),
-        ("auto", LONG, True),
+        (True, CPU, 1, True),
+        (False, GPU, 10 * LONG, False),
+        ("auto", GPU, LONG - 1, False),
+        ("auto", GPU, LONG, True),
+        ("auto", CPU, 10 * LONG, False),
     ],
 )
-def test_auto_compiles_from_the_length_on_that_pays(monkeypatch, wanted, num_batches, expected):
+def test_auto_compiles_where_the_run_is_long_enough_to_pay(
+    monkeypatch, wanted, device, num_batches, expected
+):
     monkeypatch.setattr(compilation, "_missing", lambda device: None)
-    assert resolve_compile(wanted, CPU, num_batches=num_batches) is expected
+    assert resolve_compile(wanted, device, num_batches=num_batches) is expected
 
 
 def test_without_a_compiler_auto_goes_on_and_says_so(monkeypatch, caplog):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with caplog.at_level("INFO"):
-        assert resolve_compile("auto", CPU, num_batches=LONG) is False
+        assert resolve_compile("auto", GPU, num_batches=LONG) is False
     assert "no C++ compiler (no-such-compiler)" in caplog.text
 
 

@@ -17,8 +17,9 @@ class CompilerError(RuntimeError):
     """Compilation was asked for where it cannot be done; the message names what is missing."""
 
 
-# Compiling ResNet-18 took as long as it saves in so many batches, measured; docs/training.md.
-_BATCHES_THAT_PAY = 5000
+# The slowest compilation seen (275 s) over what a batch on a GPU should save at least (15 ms), rounded
+# up; docs/decisions/0006-precision-and-compilation.md.
+_BATCHES_THAT_PAY = 20_000
 
 
 def resolve_compile(
@@ -27,14 +28,16 @@ def resolve_compile(
     """Say whether a run is compiled.
 
     Args:
-        wanted: ``auto``: from 5,000 batches on, if there is a compiler.
+        wanted: ``auto``: on a GPU from 20,000 batches on, if there is a compiler; never on a CPU,
+            where a compiled step is not faster.
         device: Where training takes place.
         num_batches: Of the whole run.
 
     Raises:
         CompilerError: If compilation is asked for and there is no compiler.
     """
-    if wanted is False or (wanted == "auto" and num_batches < _BATCHES_THAT_PAY):
+    pays = device.type == "cuda" and num_batches >= _BATCHES_THAT_PAY
+    if wanted is False or (wanted == "auto" and not pays):
         return False
     missing = _missing(device)
     if not missing:
