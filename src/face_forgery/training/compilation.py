@@ -17,8 +17,8 @@ class CompilerError(RuntimeError):
     """Compilation was asked for where it cannot be done; the message names what is missing."""
 
 
-# The slowest compilation seen (275 s) over what a batch on a GPU should save at least (15 ms), rounded
-# up; docs/decisions/0006-precision-and-compilation.md.
+# The slowest compilation seen (275 s) over what a batch on a GPU should save at least (15 ms),
+# rounded up; docs/decisions/0006-precision-and-compilation.md.
 _BATCHES_THAT_PAY = 20_000
 
 
