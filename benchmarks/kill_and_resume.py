@@ -1,9 +1,9 @@
 """Kill `kedro run --pipelines training` at random moments, resume, and compare the weights.
 
-Run: python benchmarks/kill_and_resume.py [--kills 10] [--epochs 3] [--checkpoint-steps 2]
+Run: python benchmarks/kill_and_resume.py [--kills 10] [--epochs 6] [--checkpoint-steps 2]
 
 In a copy of the project with a reduced drawn set. One run is left alone. The other one is ended by
-SIGKILL, process group and all, at a random moment after its start, and started again by the same
+SIGKILL, process group and all, at a random moment of its training, and started again by the same
 command with another number of loader workers. A run that ends before it is killed so often is
 followed by another one. Prints what each kill left, and the SHA-256 of the weights of all epochs.
 """
@@ -39,6 +39,7 @@ SMALL = {
     "tracking.enabled": "false",
 }
 ALL_WEIGHTS = "data/06_models/epochs"
+LOG = "run.log"
 STATE = "data/06_models/training_state.pt"
 
 
@@ -50,15 +51,14 @@ def main() -> None:
     print(f"seed {options.seed}, {options}")
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = _copies(Path(folder))
-        start = time.monotonic()
-        _start(whole, options, num_workers=1).communicate()
-        seconds = time.monotonic() - start
-        print(f"uninterrupted: {seconds:.0f} s, {_digest(whole)}", flush=True)
+        process = _start(whole, options, num_workers=1)
+        seconds = _seconds_until_the_end(process, whole)
+        print(f"uninterrupted: {seconds:.0f} s of training, {_digest(whole)}", flush=True)
         kills, finished = 0, []
         while kills < options.kills or not finished:
-            is_last = kills == options.kills
+            after = rng.uniform(0.0, 0.4) * seconds if kills < options.kills else None
             process = _start(broken, options, num_workers=kills % 3)
-            if _kill(process, None if is_last else rng.uniform(0.3, 0.95) * seconds):
+            if _kill(process, broken, after):
                 kills += 1
                 print(f"kill {kills}: {_what_is_left(broken)}", flush=True)
                 continue
@@ -74,7 +74,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--checkpoint-steps", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     return parser.parse_args()
@@ -108,26 +108,44 @@ def _start(
         "training.num_workers": num_workers,
         "training.resume": "true",
     }
-    return subprocess.Popen(
-        _command("training", params),
-        cwd=project,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (project / LOG).open("wb") as log:
+        return subprocess.Popen(
+            _command("training", params),
+            cwd=project,
+            start_new_session=True,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
-def _kill(process: "subprocess.Popen[bytes]", after: float | None) -> bool:
-    """Kill ``after`` seconds; say whether the process was still there to be killed."""
+def _wait_until_training(process: "subprocess.Popen[bytes]", project: Path) -> None:
+    """Return when Kedro has said that it begins the node, or has ended."""
+    while process.poll() is None and b"train_detector" not in (project / LOG).read_bytes():
+        time.sleep(0.05)
+
+
+def _seconds_until_the_end(process: "subprocess.Popen[bytes]", project: Path) -> float:
+    _wait_until_training(process, project)
+    start = time.monotonic()
+    _check(process.wait(), project)
+    return time.monotonic() - start
+
+
+def _kill(process: "subprocess.Popen[bytes]", project: Path, after: float | None) -> bool:
+    """Kill ``after`` seconds of training; say whether the process was still there to be killed."""
+    _wait_until_training(process, project)
     try:
-        process.wait(timeout=after)
+        _check(process.wait(timeout=after), project)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return True
-    if process.returncode:
-        raise RuntimeError(f"training failed with exit status {process.returncode}")
     return False
+
+
+def _check(status: int, project: Path) -> None:
+    if status:
+        raise RuntimeError((project / LOG).read_text()[-2000:])
 
 
 def _what_is_left(project: Path) -> str:
