@@ -13,8 +13,9 @@ from face_forgery.training.settings import StepSettings
 
 
 @pytest.fixture
-def fingerprint(make_params):
+def fingerprint(make_params, monkeypatch):
     """Return a function: parameters and data -> fingerprint."""
+    monkeypatch.setattr("face_forgery.training.compilation._missing", lambda device: None)
 
     def of(*, train_data="a", val_data="b", **overrides):
         params = make_params(**overrides)

@@ -125,6 +125,20 @@ EVERYTHING = {
 }
 
 
+def test_batches_are_sampled_as_asked(data, make_params):
+    for sampling in ("shuffled", "balanced"):
+        params = make_params(**{"training.sampling": sampling})
+        batches = build_train_batches(
+            data[1],
+            NO_FACES,
+            data=params.data,
+            preprocessing=params.preprocessing,
+            augmentation=params.augmentation,
+            training=params.training,
+        )
+        assert batches.sampling == sampling
+
+
 @pytest.mark.parametrize("num_yields", [1, 2, 3, 5])
 def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_workers(
     train, tmp_path, num_yields
