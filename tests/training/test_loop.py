@@ -301,6 +301,19 @@ def test_a_run_that_ends_anywhere_is_continued_bit_for_bit(make_state, make_epoc
             assert ours.seconds > 0
 
 
+def test_batches_are_mixed_by_their_place_in_the_run(make_state, make_epochs):
+    asked = []
+
+    def mixing(images, targets, *, epoch, number):
+        asked.append((epoch, number))
+        return Mixing()(images, targets, epoch=epoch, number=number)
+
+    state = make_state()
+    state.progress.num_batches = 6  # of the first epoch
+    run(state, make_epochs(eight_batches), epochs=2, mixing=mixing)
+    assert asked == [(1, 6), (1, 7)] + [(2, number) for number in range(8)]
+
+
 def test_within_an_epoch_there_are_no_weights_to_keep(make_state, make_epochs):
     state = make_state()
     settings = StepSettings(torch.device("cpu"), checkpoint_steps=3)
