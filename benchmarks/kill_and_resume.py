@@ -58,14 +58,14 @@ def main() -> None:
         while kills < options.kills or not finished:
             after = rng.uniform(0.0, 0.4) * seconds if kills < options.kills else None
             process = _start(broken, options, num_workers=kills % 3)
-            if _kill(process, broken, after):
+            was_killed = _kill(process, broken, after)
+            if was_killed and not _has_all_epochs(broken, options.epochs):
                 kills += 1
                 print(f"kill {kills}: {_what_is_left(broken)}", flush=True)
                 continue
             finished.append(_digest(broken))
-            print(f"ended after {kills} kills: {finished[-1]}", flush=True)
-            if kills < options.kills:  # the next one starts anew
-                (broken / STATE).unlink()
+            print(f"all epochs after {kills} kills: {finished[-1]}", flush=True)
+            (broken / STATE).unlink()  # the next one, if there is one, starts anew
         is_equal = set(finished) == {_digest(whole)}
         print("equal" if is_equal else "DIFFERENT")
         sys.exit(0 if is_equal else 1)
@@ -146,6 +146,11 @@ def _kill(process: "subprocess.Popen[bytes]", project: Path, after: float | None
 def _check(status: int, project: Path) -> None:
     if status:
         raise RuntimeError((project / LOG).read_text()[-2000:])
+
+
+def _has_all_epochs(project: Path, epochs: int) -> bool:
+    path = project / STATE
+    return path.exists() and torch.load(path, weights_only=True)["epoch"] == epochs
 
 
 def _what_is_left(project: Path) -> str:
