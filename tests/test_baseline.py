@@ -20,6 +20,7 @@ RECIPE = {
     "model.options": {},
     "preprocessing.image_size": 256,
     "preprocessing.interpolation": "bilinear",
+    "preprocessing.scaled_decoding": False,
     "augmentation.horizontal_flip": 0.5,
     "augmentation.vertical_flip": 0.5,
     "augmentation.crop_scale": 1.0,

@@ -75,6 +75,9 @@ class IngestionParams(Params):
         description="Largest share of unreadable images that a labelled set may have."
     )
     num_workers: int = Field(ge=0, description="Threads that read images; 0: this one.")
+    check: Literal["pixels", "headers"] = Field(
+        description="headers: a JPEG or PNG with header and end is not decoded; faster."
+    )
     columns: ColumnNames
     class_folders: dict[str, Literal[0, 1]] = Field(
         description="Folder name (lower case) -> target, for a folder a class."
@@ -170,6 +173,10 @@ class PreprocessingParams(Params):
 
     image_size: int = Field(ge=32, le=2048, description="Pixels; the network's square input.")
     interpolation: Literal["bilinear", "bicubic"]
+    scaled_decoding: bool = Field(
+        description="Decode a JPEG at 1/2, 1/4 or 1/8 where that is no smaller than image_size; no "
+        "effect where faces are cut out."
+    )
 
 
 class AugmentationParams(Params):
@@ -348,12 +355,34 @@ class SubmissionParams(Params):
 class InferenceParams(Params):
     """Whose pictures are judged."""
 
-    images: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    images: str = Field(
+        description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
+    )
     output: str = Field(
         pattern=r"(?i)\.(csv|parquet|jsonl)$",
-        description="The file of verdicts; its ending says the format: .csv, .parquet or .jsonl.",
+        description="The file of verdicts, or its URL; its ending says the format: .csv, .parquet "
+        "or .jsonl.",
     )
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
+    engine: Literal["local", "ray"] = Field(
+        description="Where pictures are judged: on this machine, or by a Ray cluster (`cluster`). "
+        "Does not change a score."
+    )
+
+
+class ClusterParams(Params):
+    """Which Ray cluster works, and what one worker takes of it. Nothing here changes a score."""
+
+    address: str | None = Field(
+        min_length=1,
+        description="HOST:PORT; local: a Ray of its own on this machine; null: RAY_ADDRESS, or the "
+        "cluster that this machine belongs to.",
+    )
+    num_workers: int | None = Field(ge=1, description="null: as many as there is room for.")
+    cpus_per_worker: int = Field(ge=1, description="CPUs that a worker takes.")
+    gpus_per_worker: float = Field(
+        ge=0.0, allow_inf_nan=False, description="GPUs that a worker takes; 0.5: two share one."
+    )
 
 
 class ExplanationParams(Params):
@@ -362,6 +391,36 @@ class ExplanationParams(Params):
     max_pictures: int = Field(
         ge=1, description="The first so many; a page and a second or two each."
     )
+
+
+class VideoParams(Params):
+    """Whose videos are judged, how they are sampled, and how frames are summed up."""
+
+    videos: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    frames_per_second: float = Field(
+        gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
+    )
+    max_frames: int = Field(
+        ge=1, description="Of a video; a longer one is looked at in windows spread evenly."
+    )
+    window_seconds: float = Field(
+        gt=0.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description="A video is judged by the most suspicious so many seconds of a person.",
+    )
+    min_frames: int = Field(ge=1, description="Judged frames that such a window needs.")
+
+    @model_validator(mode="after")
+    def _a_window_has_its_frames(self) -> Self:
+        per_window = math.floor(self.window_seconds * self.frames_per_second + 1e-9) + 1
+        if not self.min_frames <= per_window <= self.max_frames:
+            raise ValueError(
+                f"frames_per_second={self.frames_per_second:g} puts {per_window} frame(s) into "
+                f"window_seconds={self.window_seconds:g}; there must be at least "
+                f"min_frames={self.min_frames} and at most max_frames={self.max_frames}"
+            )
+        return self
 
 
 class DemoDataParams(Params):
@@ -423,7 +482,9 @@ class Parameters(Params):
     comparison: ComparisonParams
     submission: SubmissionParams
     inference: InferenceParams
+    cluster: ClusterParams
     explanation: ExplanationParams
+    video: VideoParams
     demo_data: DemoDataParams
     tracking: TrackingParams
 

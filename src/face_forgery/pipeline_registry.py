@@ -16,6 +16,7 @@ from face_forgery.pipelines import (
     splitting,
     submission,
     training,
+    video,
 )
 
 
@@ -42,5 +43,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "demo_data": demo_data.create_pipeline(),
         "inference": inference.create_pipeline(),
         "explanation": explanation.create_pipeline(),
+        "video": video.create_pipeline(),
         "export": export.create_pipeline(),
     }

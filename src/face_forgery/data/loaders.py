@@ -77,13 +77,19 @@ class ImageRows:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def read(self, index: int) -> Tensor:
+    def read(self, index: int, *, side: int | None = None) -> Tensor:
         """Return image ``index`` as uint8 ``(3, H, W)``.
+
+        Args:
+            index: From 0.
+            side: As `read_rgb`; an image that is cut is decoded in full.
 
         Raises:
             ImageError: With the path, if the file cannot be decoded.
         """
-        pixels = read_rgb(Path(self.root) / self.paths[index].as_py())
+        is_whole = self.squares is None
+        path = Path(self.root) / self.paths[index].as_py()
+        pixels = read_rgb(path, side=side if is_whole else None)
         if self.squares is not None:
             pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
         return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -165,7 +171,8 @@ class TrainBatches:
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         transform = train_transform(self.preprocessing, self.augmentation)
-        return _make_loader(_Images(self.rows, transform, self.seed), self.num_workers)
+        side = _decoding_side(self.preprocessing, smallest_crop=self.augmentation.crop_scale)
+        return _make_loader(_Images(self.rows, transform, self.seed, side), self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -210,7 +217,8 @@ class EvalBatches:
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         transform = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
-        return _make_loader(_Images(self.rows, transform, seed=None), self.num_workers)
+        side = _decoding_side(self.preprocessing)
+        return _make_loader(_Images(self.rows, transform, None, side), self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -272,6 +280,7 @@ class _Images:
     rows: ImageRows
     transform: PixelTransform
     seed: int | None
+    side: int | None  # what an image is decoded to at least
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -279,7 +288,7 @@ class _Images:
     def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
         index = key[1]
         try:
-            image = self.rows.read(index)
+            image = self.rows.read(index, side=self.side)
         except ImageError as error:
             return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
         target = int(self.rows.targets[index])
@@ -287,6 +296,13 @@ class _Images:
             return self.transform(image), target
         with own_draws(self.seed, *key):
             return self.transform(image), target
+
+
+def _decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
+    """Return the side that an image needs so that no crop of it is enlarged; ``None``: its own."""
+    if not preprocessing.scaled_decoding:
+        return None
+    return math.ceil(preprocessing.image_size / math.sqrt(smallest_crop))
 
 
 def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor] | ImageError:

@@ -14,7 +14,7 @@ from kedro.runner import SequentialRunner
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.pictures import PicturesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
-from face_forgery.params import InferenceParams, ScoringParams
+from face_forgery.params import ClusterParams, InferenceParams, ScoringParams
 from face_forgery.pipelines.inference import create_pipeline
 
 PROJECT = Path(__file__).parents[3]
@@ -46,7 +46,10 @@ def test_a_folder_of_good_and_bad_pictures_gives_a_row_each(
         }
     )
     catalog["params:inference"] = InferenceParams(
-        images="pictures", output="predictions.csv", min_size=48
+        images="pictures", output="predictions.csv", min_size=48, engine="local"
+    )
+    catalog["params:cluster"] = ClusterParams(
+        address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
     )
     catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
     catalog["detector"].save(make_detector())

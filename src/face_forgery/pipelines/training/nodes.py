@@ -149,6 +149,7 @@ def select_checkpoint(
             interpolation=preprocessing.interpolation,
             mean=mean,
             std=std,
+            scaled_decoding=preprocessing.scaled_decoding,
         ),
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
