@@ -51,7 +51,8 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Measure inference against the course's loop and the limits
+bench: setup ## Measure training and inference against the course's loops and the limits
+	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/inference_speed.py
 
 viz: setup ## Open the pipelines in a browser

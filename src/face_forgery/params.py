@@ -214,6 +214,9 @@ class OptimizerParams(Params):
     name: Literal["adamw", "adam", "sgd"]
     learning_rate: Rate = Field(description="Peak rate, reached after warm-up.")
     weight_decay: float = Field(ge=0.0, allow_inf_nan=False)
+    layer_decay: float | None = Field(
+        gt=0.0, le=1.0, description="Factor of the rate from a layer to the one below; null = off."
+    )
 
 
 class ScheduleParams(Params):
@@ -240,14 +243,37 @@ class TrainingParams(Params):
     epochs: int = Field(ge=1)
     warmup_epochs: int = Field(ge=0)
     batch_size: int = Field(ge=1)
+    accumulate: int = Field(ge=1, description="Batches of one optimizer step.")
+    sampling: Literal["shuffled", "balanced"] = Field(
+        description="balanced: as many of each class in every epoch."
+    )
     num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         description="auto: bfloat16 where the device gains from it, else float32."
     )
+    compile: bool | Literal["auto"] = Field(
+        description="torch.compile; auto: where the run is long enough to pay for it."
+    )
+    mixup_alpha: float = Field(
+        ge=0.0, allow_inf_nan=False, description="Of the Beta distribution of shares; 0 = off."
+    )
+    cutmix_alpha: float = Field(
+        ge=0.0, allow_inf_nan=False, description="The same for rectangles; with both, one is drawn."
+    )
+    label_smoothing: float = Field(ge=0.0, lt=1.0, description="Share spread over both classes.")
     grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
+    ema_decay: float | None = Field(
+        gt=0.0, lt=1.0, description="Of the averaged weights, which are then judged; null = off."
+    )
     optimizer: OptimizerParams
     schedule: ScheduleParams
-    resume: bool = Field(description="Continue from the last whole epoch of the same run.")
+    patience: int | None = Field(
+        ge=1, description="Epochs without a better validation AUC before the end; null: all epochs."
+    )
+    checkpoint_steps: int | None = Field(
+        ge=1, description="Optimizer steps between two saves within an epoch; null: whole epochs."
+    )
+    resume: bool = Field(description="Continue the same run from its last saved state.")
 
     @model_validator(mode="after")
     def _warmup_ends_before_training_does(self) -> Self:
