@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from inference_speed import write_pictures
 from place import describe_place
 
 from face_forgery.data.inspection import inspect_table
@@ -34,6 +33,8 @@ COLUMNS = ColumnNames(
 
 def main() -> None:
     """Measure both in one run."""
+    from inference_speed import write_pictures  # torch besides: not in the process of the labels
+
     options = _parse()
     print(describe_place("pandas", "pyarrow", "pillow"))
     print(f"{options}, {WORKERS} threads")
