@@ -1,0 +1,285 @@
+"""Five ways to forge a photograph of a face.
+
+Each makes a donor, the pixels that the forger would like to see, and a mask; the making leaves its
+traces in the donor, and both are blended. Outside of the mask no pixel changes. What is common to a
+forgery and its original, above all the encoder that both are saved by, is not done here: whoever
+uses a forgery has to put its original through the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.forging.blending import BLENDINGS, Blending, blend
+from face_forgery.forging.colors import Values, match_colors, shift_colors
+from face_forgery.forging.expressions import borrow_expression, draw_expression
+from face_forgery.forging.landmarks import Points, face_size
+from face_forgery.forging.masks import Mask, Region, draw_mask
+from face_forgery.forging.traces import draw_traces, leave_traces
+from face_forgery.forging.warping import Pixels, Warped, warp_affine, warp_to, warp_within
+from face_forgery.forging.windows import Window
+
+ForgingKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"]
+FORGING_KINDS: tuple[ForgingKind, ...] = get_args(ForgingKind)
+
+_BLENDING_ODDS = (0.5, 0.25, 0.25)
+_SHARES = (1.0, 1.0, 1.0, 0.85, 0.7)  # of the donor where the mask is whole
+_LEAST_CHANGE = 2.0  # levels on average under the mask; less would be no forgery
+_LEAST_COVERED = 0.6  # of the mask; with less of it in the partner's picture, there is no swap
+
+
+class Portrait(NamedTuple):
+    """A picture of a face.
+
+    ``pixels`` is ``(H, W, 3)`` RGB, ``landmarks`` are ``(68, 2)`` in its pixels.
+    """
+
+    pixels: Pixels
+    landmarks: Points
+
+
+class Forgery(NamedTuple):
+    """A forged picture and what was changed.
+
+    ``pixels`` is ``(H, W, 3)``; ``mask``, ``(H, W)`` float32 in [0, 1], is the share of each pixel
+    that was replaced: where it is 0 the pixel is the original's.
+    """
+
+    pixels: Pixels
+    mask: Mask
+    kind: ForgingKind
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """What a kind proposes, before its making leaves traces."""
+
+    window: Window
+    mask: Mask  # (h, w)
+    donor: Pixels  # (h, w, 3)
+    match: float  # share of the way to the original's colors
+    blendings: tuple[Blending, ...] = BLENDINGS
+
+
+def make_forgery(
+    kind: ForgingKind,
+    own: Portrait,
+    partner: Portrait | None,
+    rng: np.random.Generator,
+    strength: float,
+) -> Forgery:
+    """Forge a picture.
+
+    Args:
+        kind: ``face_swap`` needs a partner; without one, or with one whose face lies outside of
+            its picture, it becomes ``self_blend``.
+        own: The picture that is forged; stays as it is.
+        partner: Another person, of any size.
+        rng: Decides everything else.
+        strength: Of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger.
+    """
+    draft = _FORGERS[kind](own, partner, rng, strength)
+    if draft is None:
+        kind, draft = "self_blend", _blend_self(own, partner, rng, strength)
+    return _finish(kind, own, draft, rng, strength)
+
+
+def _finish(
+    kind: ForgingKind, own: Portrait, draft: _Draft, rng: np.random.Generator, strength: float
+) -> Forgery:
+    original = own.pixels[draft.window.index].astype(np.float32)
+    traces = draw_traces(rng, strength)
+    made = leave_traces(draft.donor, original, draft.mask, traces, rng)
+    made = match_colors(made, original, draft.mask, draft.match)
+    mask = draft.mask * np.float32(rng.choice(_SHARES))
+    odds = np.array([_BLENDING_ODDS[BLENDINGS.index(name)] for name in draft.blendings])
+    method = draft.blendings[int(rng.choice(len(odds), p=odds / odds.sum()))]
+    forged = blend(original, np.clip(made, 0.0, 255.0), mask, method)
+    forged = _make_sure(forged, original, mask, rng)
+    pixels, whole_mask = own.pixels.copy(), np.zeros(own.pixels.shape[:2], np.float32)
+    pixels[draft.window.index] = np.rint(np.clip(forged, 0.0, 255.0)).astype(np.uint8)
+    whole_mask[draft.window.index] = mask
+    return Forgery(pixels, whole_mask, kind)
+
+
+def _make_sure(
+    forged: Values, original: Values, mask: Mask, rng: np.random.Generator
+) -> Values:
+    """Change the colors under the mask where next to nothing has changed."""
+    change = float(np.abs(forged - original).mean(axis=2).sum() / max(float(mask.sum()), 1e-6))
+    if change >= _LEAST_CHANGE:
+        return forged
+    sign = 1.0 if rng.random() < 0.5 else -1.0
+    offset = sign * rng.uniform(3.0, 8.0)
+    shifted = shift_colors(
+        original, gain=1.0, offset=offset, saturation=1.0, tint=(-0.5 * offset, 0.3 * offset)
+    )
+    return forged + (shifted - original) * mask[..., None]
+
+
+def _swap_face(
+    own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
+) -> _Draft | None:
+    """Another person's face, moved onto the landmarks, with colors matched in part."""
+    if partner is None:
+        return None
+    region: Region = "face" if rng.random() < 0.5 else "inner"
+    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
+    wanted = _jittered(own.landmarks, rng, strength)
+    warped = warp_to(
+        partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.5, 1.0)
+    )
+    covered = _covered(mask, warped)
+    if covered is None:
+        return None
+    return _Draft(window, covered, warped.pixels, match=rng.uniform(0.7, 1.0))
+
+
+def _reenact(
+    own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
+) -> _Draft:
+    """The face driven to another expression and pose: the partner's, or one that is drawn."""
+    region: Region = "face" if rng.random() < 0.6 else "inner"
+    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
+    if partner is not None and rng.random() < 0.5:
+        moved = borrow_expression(own.landmarks, partner.landmarks)
+    else:
+        moved = draw_expression(own.landmarks, rng)
+    warped = warp_within(own.pixels, own.landmarks, moved, window)
+    return _Draft(window, mask, warped.pixels, match=0.0)
+
+
+def _replace_mouth(
+    own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
+) -> _Draft:
+    """Mouth and perhaps chin of another expression: the partner's, or one's own moved."""
+    region: Region = "lower" if rng.random() < 0.6 else "mouth"
+    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
+    if partner is not None and rng.random() < 0.6:
+        wanted = _jittered(own.landmarks, rng, strength)
+        warped = warp_to(
+            partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.2, 0.8)
+        )
+        covered = _covered(mask, warped)
+        if covered is not None:
+            return _Draft(window, covered, warped.pixels, match=rng.uniform(0.7, 1.0))
+    moved = draw_expression(own.landmarks, rng, mouth_only=True)
+    warped = warp_within(own.pixels, own.landmarks, moved, window)
+    return _Draft(window, mask, warped.pixels, match=0.0)
+
+
+def _edit_attribute(
+    own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
+) -> _Draft:
+    """One region with another tone, smoothness or size."""
+    region = _EDITED[int(rng.integers(len(_EDITED)))]
+    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
+    edit = int(rng.integers(3))
+    if edit == 0:
+        donor = _another_tone(own.pixels[window.index], rng)
+    elif edit == 1:
+        donor = _another_texture(own.pixels[window.index], face_size(own.landmarks), rng)
+    else:
+        donor = _another_size(own, region, window, mask, rng)
+    return _Draft(window, mask, donor, match=0.0, blendings=("alpha", "two_bands"))
+
+
+def _blend_self(
+    own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
+) -> _Draft:
+    """A face blended with a transformed copy of itself.
+
+    Idea: Shiohara and Yamasaki 2022, Detecting Deepfakes with Self-Blended Images.
+    """
+    region = _BLENDED[int(rng.integers(len(_BLENDED)))]
+    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
+    size = face_size(own.landmarks)
+    turn, scale = rng.normal(0.0, 0.02), np.exp(rng.normal(0.0, 0.03))
+    center = own.landmarks.mean(axis=0)
+    linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shift = center - linear @ center + rng.normal(0.0, 0.06 * size, 2)
+    warped = warp_affine(own.pixels, np.column_stack([linear, shift]), window)
+    return _Draft(window, mask, _another_tone(warped.pixels, rng, 0.6), match=0.0)
+
+
+def _jittered(points: Points, rng: np.random.Generator, strength: float) -> Points:
+    """Move landmarks as a finder's errors do: all together, and each a little."""
+    size = face_size(points)
+    together = rng.normal(0.0, 0.05 * strength * size, 2)
+    return points + together + rng.normal(0.0, 0.02 * strength * size, points.shape)
+
+
+def _covered(mask: Mask, warped: Warped) -> Mask | None:
+    """Return the mask where the donor has pixels; ``None`` if that is too little of it."""
+    if warped.covered is None:
+        return mask
+    covered = mask * warped.covered
+    if float(covered.sum()) < _LEAST_COVERED * float(mask.sum()) or float(covered.max()) < 0.5:
+        return None
+    return covered
+
+
+def _another_tone(pixels: Pixels, rng: np.random.Generator, share: float = 1.0) -> Pixels:
+    shifted = shift_colors(
+        pixels.astype(np.float32),
+        gain=float(np.exp(rng.normal(0.0, 0.15 * share))),
+        offset=float(rng.normal(0.0, 14.0 * share)),
+        saturation=float(np.exp(rng.normal(0.0, 0.3 * share))),
+        tint=(float(rng.normal(0.0, 6.0 * share)), float(rng.normal(0.0, 6.0 * share))),
+    )
+    return np.rint(np.clip(shifted, 0.0, 255.0)).astype(np.uint8)
+
+
+def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> Pixels:
+    """Smooth skin and keep its edges, or bring out its lines."""
+    if rng.random() < 0.5:
+        smooth = cv2.bilateralFilter(pixels, 5, rng.uniform(15.0, 45.0), max(1.5, 0.06 * size))
+        return np.asarray(smooth, np.uint8)
+    values = pixels.astype(np.float32)
+    coarse = cv2.GaussianBlur(values, (0, 0), float(np.clip(0.05 * size, 1.0, 4.0)))
+    lined = values + np.float32(rng.uniform(0.4, 1.2)) * (values - coarse)
+    return np.rint(np.clip(lined, 0.0, 255.0)).astype(np.uint8)
+
+
+def _another_size(
+    own: Portrait, region: Region, window: Window, mask: Mask, rng: np.random.Generator
+) -> Pixels:
+    """Enlarge or shrink what the mask covers around its middle."""
+    height, width = mask.shape
+    total = max(float(mask.sum()), 1e-6)
+    x = float(mask.sum(axis=0) @ np.arange(width)) / total + window.left
+    y = float(mask.sum(axis=1) @ np.arange(height)) / total + window.top
+    largest = 0.12 if region in ("face", "inner", "lower") else 0.25
+    factor = 1.0 + (1.0 if rng.random() < 0.5 else -1.0) * rng.uniform(0.3, 1.0) * largest
+    matrix: NDArray[np.float64] = np.array(
+        [[factor, 0.0, x * (1 - factor)], [0.0, factor, y * (1 - factor)]]
+    )
+    return warp_affine(own.pixels, matrix, window).pixels
+
+
+_EDITED: tuple[Region, ...] = (
+    "inner",
+    "lower",
+    "mouth",
+    "mouth",
+    "eyes",
+    "eyes",
+    "left_eye",
+    "right_eye",
+    "nose",
+)
+_BLENDED: tuple[Region, ...] = ("face", "face", "inner", "inner", "lower", "eyes", "mouth", "nose")
+_FORGERS: dict[
+    ForgingKind,
+    Callable[[Portrait, Portrait | None, np.random.Generator, float], _Draft | None],
+] = {
+    "face_swap": _swap_face,
+    "reenactment": _reenact,
+    "talking_face": _replace_mouth,
+    "attribute_edit": _edit_attribute,
+    "self_blend": _blend_self,
+}

@@ -1,0 +1,130 @@
+"""What making a face leaves in its pixels: resampling, an older JPEG, another grain.
+
+Real forgeries differ from the picture around them in these, by more or by less. So do these: each
+is drawn to either side, and the amount of detail is brought near that of what is replaced, so that
+numbers about the whole picture do not give a forgery away.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.forging.colors import Values, shift_colors
+from face_forgery.forging.masks import Mask
+
+Pixels = NDArray[np.uint8]
+
+_ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
+_ENLARGE_ODDS = (0.45, 0.3, 0.2, 0.05)
+_DETAIL_SIGMA = 1.0  # pixels
+_DETAIL_GAIN = (0.6, 2.2)
+_GRAIN_LIMIT = 6.0  # levels
+
+
+@dataclass(frozen=True)
+class Traces:
+    """How one donor was made."""
+
+    reduction: float | None  # share of the pixels along a side that survive; None: all
+    enlarging: int  # interpolation back to the full size
+    quality: int | None  # of the JPEG that the donor was; None: it was none
+    sharpness: float  # amount of detail beside that of the original; 1: the same
+    follow: float  # how far the amount of detail is matched, 0 to 1
+    color: tuple[float, float, float, float, float]  # gain, offset, saturation, two tints
+
+
+def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
+    """Draw how a donor was made.
+
+    Args:
+        rng: Decides everything.
+        strength: 0: hardly any mark; 1: as real forgeries; more: stronger.
+    """
+    reduced = rng.random() < 0.65
+    reduction = 1.0 - strength * rng.uniform(0.1, 0.65)
+    encoded = rng.random() < 0.5
+    quality = int(rng.integers(45, 96))
+    enlarging = int(rng.choice(len(_ENLARGE), p=_ENLARGE_ODDS))
+    return Traces(
+        reduction=max(0.2, reduction) if reduced else None,
+        enlarging=_ENLARGE[enlarging],
+        quality=quality if encoded else None,
+        sharpness=float(np.exp(rng.normal(0.0, 0.35 * strength))),
+        follow=float(rng.uniform(0.5, 1.0)),
+        color=(
+            float(np.exp(rng.normal(0.0, 0.06 * strength))),
+            float(rng.normal(0.0, 5.0 * strength)),
+            float(np.exp(rng.normal(0.0, 0.12 * strength))),
+            float(rng.normal(0.0, 2.5 * strength)),
+            float(rng.normal(0.0, 2.5 * strength)),
+        ),
+    )
+
+
+def leave_traces(
+    donor: Pixels, original: Values, mask: Mask, traces: Traces, rng: np.random.Generator
+) -> Values:
+    """Return the donor as its making leaves it.
+
+    Args:
+        donor: ``(h, w, 3)``.
+        original: ``(h, w, 3)``, the pixels that it is going to replace.
+        mask: ``(h, w)`` in [0, 1], where it will.
+        traces: What is left.
+        rng: Draws the grain that fills in missing detail.
+    """
+    if traces.quality is not None:
+        donor = _through_jpeg(donor, traces.quality)
+    if traces.reduction is not None:
+        donor = _through_fewer_pixels(donor, traces.reduction, traces.enlarging)
+    made = _match_detail(donor.astype(np.float32), original, mask, traces, rng)
+    gain, offset, saturation, red, yellow = traces.color
+    return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))
+
+
+def _through_jpeg(pixels: Pixels, quality: int) -> Pixels:
+    swapped = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.uint8)
+
+
+def _through_fewer_pixels(pixels: Pixels, share: float, enlarging: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    small = (max(2, round(width * share)), max(2, round(height * share)))
+    reduced = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(reduced, (width, height), interpolation=enlarging), np.uint8)
+
+
+def _match_detail(
+    donor: Values, original: Values, mask: Mask, traces: Traces, rng: np.random.Generator
+) -> Values:
+    """Bring the amount of fine detail near the original's; what cannot be raised becomes grain."""
+    fine = donor - _blurred(donor)
+    have = _amount(fine, mask)
+    wanted = _amount(original - _blurred(original), mask) * traces.sharpness
+    wanted = have + traces.follow * (wanted - have)
+    gain = float(np.clip(wanted / max(have, 1e-3), *_DETAIL_GAIN))
+    made = donor + fine * np.float32(gain - 1.0)
+    missing = wanted**2 - (have * gain) ** 2
+    if missing > 0.25:
+        made += _grain(mask.shape, min(missing**0.5, _GRAIN_LIMIT), rng)
+    return made
+
+
+def _blurred(values: Values) -> Values:
+    return np.asarray(cv2.GaussianBlur(values, (5, 5), _DETAIL_SIGMA), np.float32)
+
+
+def _amount(fine: Values, mask: Mask) -> float:
+    """Return the root mean square of the green detail under the mask."""
+    green = fine[..., 1]
+    return float(np.sqrt(np.vdot(green * green, mask) / max(float(mask.sum()), 1e-6)))
+
+
+def _grain(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Values:
+    """Return gray noise of ``sigma`` levels, ``(h, w, 1)``, nearly Gaussian: a sum of four."""
+    parts = rng.integers(0, 256, (4, *shape), dtype=np.uint8)
+    total = parts.sum(axis=0, dtype=np.uint16).astype(np.float32)
+    return ((total - 510.0) * np.float32(sigma / 147.8))[..., None]
