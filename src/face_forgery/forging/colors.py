@@ -13,7 +13,8 @@ Values = NDArray[np.float32]  # (h, w, 3) RGB, 0 to 255
 # Luma and two color differences that vary nearly independently in photographs.
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]])
 _BACK = np.linalg.inv(_OPPONENT)
-_GAIN = (0.5, 1.8)  # contrasts further apart are left so
+_GAIN = (0.25, 1.8)  # contrasts further apart are left so
+_MIDDLE_GRAY = 118.0
 _STRIDE = 2  # pixels; every second one says enough about colors
 
 
@@ -28,7 +29,7 @@ def match_colors(donor: Values, target: Values, mask: Mask, share: float) -> Val
         mask: ``(h, w)`` in [0, 1]; all zero: the donor is returned.
         share: Of the way to the target's colors, 0 to 1.
     """
-    if float(mask.max()) == 0.0:
+    if not mask.any():
         return donor
     donor_mean, donor_spread = _describe(donor, mask)
     target_mean, target_spread = _describe(target, mask)
@@ -45,14 +46,15 @@ def shift_colors(
     Args:
         values: ``(h, w, 3)``.
         gain: Of the contrast around the mean.
-        offset: Of the brightness, in levels.
+        offset: Of the brightness, in levels at middle gray; in the dark less.
         saturation: Factor of the color differences.
-        tint: Levels of red against green and of yellow against blue.
+        tint: Levels of red against green and of yellow against blue, at middle gray.
     """
     mean = _OPPONENT @ np.asarray(cv2.mean(values)[:3])
     scales = np.array([gain, saturation, saturation])
+    lit = min(mean[0] / _MIDDLE_GRAY, 1.2)
     center = np.array([mean[0] * (1.0 - gain), 0.0, 0.0])
-    return _transform(values, np.diag(scales), center + np.array([offset, *tint]))
+    return _transform(values, np.diag(scales), center + lit * np.array([offset, *tint]))
 
 
 def _describe(values: Values, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -34,7 +34,7 @@ def draw_expression(
     """
     right, down = _axes(points)
     moves = np.zeros_like(points)
-    opened = _clear(rng) * 0.28
+    opened = _clear(rng) * 0.35
     moves[list(_LOWER_LIP)] += opened * down
     moves[list(_UPPER_LIP)] -= 0.25 * opened * down
     moves[_JAW] += 0.8 * opened * down

@@ -27,8 +27,7 @@ ForgingKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edi
 FORGING_KINDS: tuple[ForgingKind, ...] = get_args(ForgingKind)
 
 _BLENDING_ODDS = (0.5, 0.25, 0.25)
-_SHARES = (1.0, 1.0, 1.0, 0.85, 0.7)  # of the donor where the mask is whole
-_LEAST_CHANGE = 2.0  # levels on average under the mask; less would be no forgery
+_LEAST_CHANGE = 2.5  # levels on average under the mask; less would be no forgery
 _LEAST_COVERED = 0.6  # of the mask; with less of it in the partner's picture, there is no swap
 
 
@@ -62,6 +61,7 @@ class _Draft:
     mask: Mask  # (h, w)
     donor: Pixels  # (h, w, 3)
     match: float  # share of the way to the original's colors
+    share: float  # of the donor where the mask is 1
     blendings: tuple[Blending, ...] = BLENDINGS
 
 
@@ -91,11 +91,12 @@ def make_forgery(
 def _finish(
     kind: ForgingKind, own: Portrait, draft: _Draft, rng: np.random.Generator, strength: float
 ) -> Forgery:
-    original = own.pixels[draft.window.index].astype(np.float32)
+    under = np.ascontiguousarray(own.pixels[draft.window.index])
     traces = draw_traces(rng, strength)
-    made = leave_traces(draft.donor, original, draft.mask, traces, rng)
+    made = leave_traces(draft.donor, under, draft.mask, traces, rng)
+    original = under.astype(np.float32)
     made = match_colors(made, original, draft.mask, draft.match)
-    mask = draft.mask * np.float32(rng.choice(_SHARES))
+    mask = draft.mask * np.float32(draft.share)
     odds = np.array([_BLENDING_ODDS[BLENDINGS.index(name)] for name in draft.blendings])
     method = draft.blendings[int(rng.choice(len(odds), p=odds / odds.sum()))]
     forged = blend(original, np.clip(made, 0.0, 255.0), mask, method)
@@ -110,8 +111,8 @@ def _make_sure(
     forged: Values, original: Values, mask: Mask, rng: np.random.Generator
 ) -> Values:
     """Change the colors under the mask where next to nothing has changed."""
-    change = float(np.abs(forged - original).mean(axis=2).sum() / max(float(mask.sum()), 1e-6))
-    if change >= _LEAST_CHANGE:
+    change = cv2.norm(forged, original, cv2.NORM_L1) / 3.0
+    if change >= _LEAST_CHANGE * cv2.sumElems(mask)[0]:
         return forged
     sign = 1.0 if rng.random() < 0.5 else -1.0
     offset = sign * rng.uniform(3.0, 8.0)
@@ -136,7 +137,7 @@ def _swap_face(
     covered = _covered(mask, warped)
     if covered is None:
         return None
-    return _Draft(window, covered, warped.pixels, match=rng.uniform(0.7, 1.0))
+    return _Draft(window, covered, warped.pixels, rng.uniform(0.7, 1.0), _share(rng, 0.9))
 
 
 def _reenact(
@@ -150,7 +151,7 @@ def _reenact(
     else:
         moved = draw_expression(own.landmarks, rng)
     warped = warp_within(own.pixels, own.landmarks, moved, window)
-    return _Draft(window, mask, warped.pixels, match=0.0)
+    return _Draft(window, mask, warped.pixels, 0.0, _share(rng, 0.7))
 
 
 def _replace_mouth(
@@ -166,10 +167,10 @@ def _replace_mouth(
         )
         covered = _covered(mask, warped)
         if covered is not None:
-            return _Draft(window, covered, warped.pixels, match=rng.uniform(0.7, 1.0))
+            return _Draft(window, covered, warped.pixels, rng.uniform(0.7, 1.0), _share(rng, 0.9))
     moved = draw_expression(own.landmarks, rng, mouth_only=True)
     warped = warp_within(own.pixels, own.landmarks, moved, window)
-    return _Draft(window, mask, warped.pixels, match=0.0)
+    return _Draft(window, mask, warped.pixels, 0.0, _share(rng, 0.7))
 
 
 def _edit_attribute(
@@ -185,7 +186,7 @@ def _edit_attribute(
         donor = _another_texture(own.pixels[window.index], face_size(own.landmarks), rng)
     else:
         donor = _another_size(own, region, window, mask, rng)
-    return _Draft(window, mask, donor, match=0.0, blendings=("alpha", "two_bands"))
+    return _Draft(window, mask, donor, 0.0, 1.0, blendings=("alpha", "two_bands"))
 
 
 def _blend_self(
@@ -203,7 +204,13 @@ def _blend_self(
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     shift = center - linear @ center + rng.normal(0.0, 0.06 * size, 2)
     warped = warp_affine(own.pixels, np.column_stack([linear, shift]), window)
-    return _Draft(window, mask, _another_tone(warped.pixels, rng, 0.6), match=0.0)
+    donor = _another_tone(warped.pixels, rng, 0.6)
+    return _Draft(window, mask, donor, 0.0, _share(rng, 0.5))
+
+
+def _share(rng: np.random.Generator, least: float) -> float:
+    """Draw how much of the donor is taken: in two of three forgeries all of it."""
+    return float(rng.uniform(least, 1.0)) if rng.random() < 0.33 else 1.0
 
 
 def _jittered(points: Points, rng: np.random.Generator, strength: float) -> Points:
@@ -227,9 +234,9 @@ def _another_tone(pixels: Pixels, rng: np.random.Generator, share: float = 1.0) 
     shifted = shift_colors(
         pixels.astype(np.float32),
         gain=float(np.exp(rng.normal(0.0, 0.15 * share))),
-        offset=float(rng.normal(0.0, 14.0 * share)),
+        offset=float(rng.normal(0.0, 12.0 * share)),
         saturation=float(np.exp(rng.normal(0.0, 0.3 * share))),
-        tint=(float(rng.normal(0.0, 6.0 * share)), float(rng.normal(0.0, 6.0 * share))),
+        tint=(float(rng.normal(0.0, 3.5 * share)), float(rng.normal(0.0, 3.5 * share))),
     )
     return np.rint(np.clip(shifted, 0.0, 255.0)).astype(np.uint8)
 

@@ -27,6 +27,8 @@ REGIONS: tuple[Region, ...] = get_args(Region)
 
 _SUBPIXEL_BITS = 4
 _KNOTS = 5  # of the noise that bends an outline, along each side of its window
+_SOFTNESS = (0.0, 0.015, 0.035, 0.06, 0.1)  # of the region's shorter side
+_BEND = 0.05  # of the same
 _LEAST = 1.0 / 255.0  # weights below change no pixel
 
 
@@ -46,12 +48,13 @@ def draw_mask(
         0.5.
     """
     size = face_size(points)
-    feather = size * float(rng.choice((0.0, 0.05, 0.12, 0.2, 0.35)))
-    wobble = size * rng.uniform(0.0, 0.12)
     polygon = _outline(points, region, size)
+    extent = float(np.ptp(polygon, axis=0).min())
+    feather = extent * float(rng.choice(_SOFTNESS))
+    wobble = extent * rng.uniform(0.0, _BEND)
     middle = polygon.mean(axis=0)
     polygon = middle + (polygon - middle) * rng.uniform(0.9, 1.1)
-    polygon += rng.normal(0.0, 0.03 * size, polygon.shape)
+    polygon += rng.normal(0.0, 0.015 * extent, polygon.shape)
     bends = rng.standard_normal((2, _KNOTS, _KNOTS), dtype=np.float32) * np.float32(wobble)
     window = window_around(polygon, 2.0 * (feather + wobble) + 2.0, shape)
     if window is not None:

@@ -19,7 +19,9 @@ Pixels = NDArray[np.uint8]
 _ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
 _ENLARGE_ODDS = (0.45, 0.3, 0.2, 0.05)
 _DETAIL_SIGMA = 1.0  # pixels
-_DETAIL_GAIN = (0.6, 2.2)
+_DETAIL_KERNEL = (5, 5)
+_DETAIL_GAIN = (0.4, 2.2)
+_SHARPER = 0.6  # of the donor's detail; where the original has less, pixels are taken away
 _GRAIN_LIMIT = 6.0  # levels
 
 
@@ -30,6 +32,7 @@ class Traces:
     reduction: float | None  # share of the pixels along a side that survive; None: all
     enlarging: int  # interpolation back to the full size
     quality: int | None  # of the JPEG that the donor was; None: it was none
+    encoded_last: bool  # after the change of size, on the grid of the picture, and not before
     sharpness: float  # amount of detail beside that of the original; 1: the same
     follow: float  # how far the amount of detail is matched, 0 to 1
     color: tuple[float, float, float, float, float]  # gain, offset, saturation, two tints
@@ -44,27 +47,28 @@ def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
     """
     reduced = rng.random() < 0.65
     reduction = 1.0 - strength * rng.uniform(0.1, 0.65)
-    encoded = rng.random() < 0.5
+    encoded = rng.random() < 0.6
     quality = int(rng.integers(45, 96))
     enlarging = int(rng.choice(len(_ENLARGE), p=_ENLARGE_ODDS))
     return Traces(
         reduction=max(0.2, reduction) if reduced else None,
         enlarging=_ENLARGE[enlarging],
         quality=quality if encoded else None,
-        sharpness=float(np.exp(rng.normal(0.0, 0.35 * strength))),
+        encoded_last=bool(rng.random() < 0.6),
+        sharpness=float(np.exp(rng.normal(0.06, 0.35 * strength))),
         follow=float(rng.uniform(0.5, 1.0)),
         color=(
             float(np.exp(rng.normal(0.0, 0.06 * strength))),
             float(rng.normal(0.0, 5.0 * strength)),
             float(np.exp(rng.normal(0.0, 0.12 * strength))),
-            float(rng.normal(0.0, 2.5 * strength)),
-            float(rng.normal(0.0, 2.5 * strength)),
+            float(rng.normal(0.0, 2.0 * strength)),
+            float(rng.normal(0.0, 2.0 * strength)),
         ),
     )
 
 
 def leave_traces(
-    donor: Pixels, original: Values, mask: Mask, traces: Traces, rng: np.random.Generator
+    donor: Pixels, original: Pixels, mask: Mask, traces: Traces, rng: np.random.Generator
 ) -> Values:
     """Return the donor as its making leaves it.
 
@@ -75,11 +79,17 @@ def leave_traces(
         traces: What is left.
         rng: Draws the grain that fills in missing detail.
     """
-    if traces.quality is not None:
+    there = _amount(_fine_green(original), mask)
+    if traces.quality is not None and not traces.encoded_last:
         donor = _through_jpeg(donor, traces.quality)
     if traces.reduction is not None:
         donor = _through_fewer_pixels(donor, traces.reduction, traces.enlarging)
-    made = _match_detail(donor.astype(np.float32), original, mask, traces, rng)
+    share = there / max(_amount(_fine_green(donor), mask), 1e-3)
+    if share < _SHARPER:  # more than a change of gain can take away
+        donor = _through_fewer_pixels(donor, max(share, 0.25), cv2.INTER_CUBIC)
+    if traces.quality is not None and traces.encoded_last:
+        donor = _through_jpeg(donor, traces.quality)
+    made = _match_detail(donor, there, mask, traces, rng)
     gain, offset, saturation, red, yellow = traces.color
     return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))
 
@@ -98,29 +108,29 @@ def _through_fewer_pixels(pixels: Pixels, share: float, enlarging: int) -> Pixel
 
 
 def _match_detail(
-    donor: Values, original: Values, mask: Mask, traces: Traces, rng: np.random.Generator
+    donor: Pixels, there: float, mask: Mask, traces: Traces, rng: np.random.Generator
 ) -> Values:
-    """Bring the amount of fine detail near the original's; what cannot be raised becomes grain."""
-    fine = donor - _blurred(donor)
-    have = _amount(fine, mask)
-    wanted = _amount(original - _blurred(original), mask) * traces.sharpness
-    wanted = have + traces.follow * (wanted - have)
+    """Bring the amount of fine detail near ``there``; what cannot be raised becomes grain."""
+    values = donor.astype(np.float32)
+    fine = values - cv2.GaussianBlur(values, _DETAIL_KERNEL, _DETAIL_SIGMA)
+    have = _amount(fine[..., 1], mask)
+    wanted = have + traces.follow * (there * traces.sharpness - have)
     gain = float(np.clip(wanted / max(have, 1e-3), *_DETAIL_GAIN))
-    made = donor + fine * np.float32(gain - 1.0)
+    made: Values = cv2.addWeighted(values, 1.0, fine, gain - 1.0, 0.0)
     missing = wanted**2 - (have * gain) ** 2
     if missing > 0.25:
         made += _grain(mask.shape, min(missing**0.5, _GRAIN_LIMIT), rng)
     return made
 
 
-def _blurred(values: Values) -> Values:
-    return np.asarray(cv2.GaussianBlur(values, (5, 5), _DETAIL_SIGMA), np.float32)
+def _fine_green(pixels: Pixels) -> NDArray[np.float32]:
+    green = pixels[..., 1].astype(np.float32)
+    return np.asarray(green - cv2.GaussianBlur(green, _DETAIL_KERNEL, _DETAIL_SIGMA))
 
 
-def _amount(fine: Values, mask: Mask) -> float:
-    """Return the root mean square of the green detail under the mask."""
-    green = fine[..., 1]
-    return float(np.sqrt(np.vdot(green * green, mask) / max(float(mask.sum()), 1e-6)))
+def _amount(fine: NDArray[np.float32], mask: Mask) -> float:
+    """Return the root mean square of detail ``(h, w)`` under the mask."""
+    return float(np.sqrt(np.vdot(fine * fine, mask) / max(cv2.sumElems(mask)[0], 1e-6)))
 
 
 def _grain(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Values:
