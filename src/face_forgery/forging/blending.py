@@ -70,11 +70,11 @@ def _fill(values: Values, weights: Mask) -> Values:
     """Complete ``values`` (already multiplied by ``weights``) from coarser levels of themselves."""
     height, width = weights.shape
     if max(height, width) <= 2:
-        return values / np.maximum(weights, 1e-6)[..., None]
+        return np.asarray(values / np.maximum(weights, 1e-6)[..., None], np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
     coarse = _fill(
         cv2.resize(values, half, interpolation=cv2.INTER_AREA),
         cv2.resize(weights, half, interpolation=cv2.INTER_AREA),
     )
-    above = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    above: Values = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     return values + above * (1.0 - weights)[..., None]

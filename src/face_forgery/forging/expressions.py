@@ -61,11 +61,12 @@ def borrow_expression(points: Points, driver: Points) -> Points:
     still = list(_STILL)
     moved = apply_affine(affine_between(driver[still], points[still]), driver)
     moves = moved - points
-    moves[CONTOUR] *= np.linspace(-1, 1, 17)[:, None] ** 2 * -0.6 + 0.6  # only the chin
+    moves[CONTOUR] *= 0.6 * (1.0 - np.linspace(-1, 1, 17)[:, None] ** 2)  # chin, not temples
     moves[NOSE] = 0.0
     limit = _LARGEST_MOVE * face_size(points)
     lengths = np.linalg.norm(moves, axis=1, keepdims=True)
-    return points + moves * np.minimum(1.0, limit / np.maximum(lengths, 1e-9))
+    limited: Points = moves * np.minimum(1.0, limit / np.maximum(lengths, 1e-9))
+    return points + limited
 
 
 def _axes(points: Points) -> tuple[Points, Points]:

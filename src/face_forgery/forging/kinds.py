@@ -91,7 +91,7 @@ def make_forgery(
 def _finish(
     kind: ForgingKind, own: Portrait, draft: _Draft, rng: np.random.Generator, strength: float
 ) -> Forgery:
-    under = np.ascontiguousarray(own.pixels[draft.window.index])
+    under = np.ascontiguousarray(own.pixels[draft.window.plane])
     traces = draw_traces(rng, strength)
     made = leave_traces(draft.donor, under, draft.mask, traces, rng)
     original = under.astype(np.float32)
@@ -102,14 +102,12 @@ def _finish(
     forged = blend(original, np.clip(made, 0.0, 255.0), mask, method)
     forged = _make_sure(forged, original, mask, rng)
     pixels, whole_mask = own.pixels.copy(), np.zeros(own.pixels.shape[:2], np.float32)
-    pixels[draft.window.index] = np.rint(np.clip(forged, 0.0, 255.0)).astype(np.uint8)
-    whole_mask[draft.window.index] = mask
+    pixels[draft.window.plane] = _to_bytes(forged)
+    whole_mask[draft.window.plane] = mask
     return Forgery(pixels, whole_mask, kind)
 
 
-def _make_sure(
-    forged: Values, original: Values, mask: Mask, rng: np.random.Generator
-) -> Values:
+def _make_sure(forged: Values, original: Values, mask: Mask, rng: np.random.Generator) -> Values:
     """Change the colors under the mask where next to nothing has changed."""
     change = cv2.norm(forged, original, cv2.NORM_L1) / 3.0
     if change >= _LEAST_CHANGE * cv2.sumElems(mask)[0]:
@@ -131,9 +129,7 @@ def _swap_face(
     region: Region = "face" if rng.random() < 0.5 else "inner"
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     wanted = _jittered(own.landmarks, rng, strength)
-    warped = warp_to(
-        partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.5, 1.0)
-    )
+    warped = warp_to(partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.5, 1.0))
     covered = _covered(mask, warped)
     if covered is None:
         return None
@@ -181,9 +177,9 @@ def _edit_attribute(
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     edit = int(rng.integers(3))
     if edit == 0:
-        donor = _another_tone(own.pixels[window.index], rng)
+        donor = _another_tone(own.pixels[window.plane], rng)
     elif edit == 1:
-        donor = _another_texture(own.pixels[window.index], face_size(own.landmarks), rng)
+        donor = _another_texture(own.pixels[window.plane], face_size(own.landmarks), rng)
     else:
         donor = _another_size(own, region, window, mask, rng)
     return _Draft(window, mask, donor, 0.0, 1.0, blendings=("alpha", "two_bands"))
@@ -235,10 +231,10 @@ def _another_tone(pixels: Pixels, rng: np.random.Generator, share: float = 1.0) 
         pixels.astype(np.float32),
         gain=float(np.exp(rng.normal(0.0, 0.15 * share))),
         offset=float(rng.normal(0.0, 12.0 * share)),
-        saturation=float(np.exp(rng.normal(0.0, 0.3 * share))),
+        saturation=float(np.exp(rng.normal(0.0, 0.2 * share))),
         tint=(float(rng.normal(0.0, 3.5 * share)), float(rng.normal(0.0, 3.5 * share))),
     )
-    return np.rint(np.clip(shifted, 0.0, 255.0)).astype(np.uint8)
+    return _to_bytes(shifted)
 
 
 def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> Pixels:
@@ -249,7 +245,7 @@ def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> P
     values = pixels.astype(np.float32)
     coarse = cv2.GaussianBlur(values, (0, 0), float(np.clip(0.05 * size, 1.0, 4.0)))
     lined = values + np.float32(rng.uniform(0.4, 1.2)) * (values - coarse)
-    return np.rint(np.clip(lined, 0.0, 255.0)).astype(np.uint8)
+    return _to_bytes(lined)
 
 
 def _another_size(
@@ -266,6 +262,11 @@ def _another_size(
         [[factor, 0.0, x * (1 - factor)], [0.0, factor, y * (1 - factor)]]
     )
     return warp_affine(own.pixels, matrix, window).pixels
+
+
+def _to_bytes(values: Values) -> Pixels:
+    rounded: Pixels = np.clip(np.rint(values), 0.0, 255.0).astype(np.uint8)
+    return rounded
 
 
 _EDITED: tuple[Region, ...] = (

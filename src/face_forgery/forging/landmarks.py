@@ -81,7 +81,7 @@ def complete(points: NDArray[Any], shape: tuple[int, ...]) -> Points:
     """
     if points.ndim != 2 or points.shape[1] != 2 or len(points) not in SCHEMES:
         raise LandmarksError(f"expected landmarks of shape (5, 2) or (68, 2), got {points.shape}")
-    found = np.asarray(points, dtype=np.float64)
+    found: Points = np.asarray(points, dtype=np.float64)
     if not np.isfinite(found).all():
         broken = int((~np.isfinite(found)).any(axis=1).sum())
         raise LandmarksError(f"{broken} of {len(found)} landmarks are not finite numbers")
@@ -135,8 +135,8 @@ def affine_between(source: Points, target: Points) -> NDArray[np.float64]:
         target: ``(N, 2)``.
     """
     design = np.column_stack([source, np.ones(len(source))])
-    solution: NDArray[np.float64] = np.linalg.lstsq(design, target, rcond=None)[0].T
-    return solution
+    solution = np.linalg.lstsq(design, target, rcond=None)[0].T
+    return np.asarray(solution, np.float64)
 
 
 def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
@@ -185,7 +185,8 @@ def _make_mean_face() -> Points:
 def _make_nearness() -> NDArray[np.float64]:
     squared = ((_MEAN_FACE[:, None] - _MEAN_FIVE[None]) ** 2).sum(axis=2)
     weights: NDArray[np.float64] = np.exp(-squared)
-    return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+    return weights
 
 
 _MEAN_FACE = _make_mean_face()

@@ -17,7 +17,6 @@ from face_forgery.forging.landmarks import (
     LIPS,
     NOSE,
     Points,
-    face_size,
 )
 from face_forgery.forging.windows import Window, window_around
 
@@ -47,13 +46,11 @@ def draw_mask(
         The window of the picture that it covers, and ``(h, w)`` in [0, 1] for it; somewhere above
         0.5.
     """
-    size = face_size(points)
-    polygon = _outline(points, region, size)
+    polygon = _outline(points, region)
     extent = float(np.ptp(polygon, axis=0).min())
     feather = extent * float(rng.choice(_SOFTNESS))
     wobble = extent * rng.uniform(0.0, _BEND)
-    middle = polygon.mean(axis=0)
-    polygon = middle + (polygon - middle) * rng.uniform(0.9, 1.1)
+    polygon = _grown(polygon, rng.uniform(0.9, 1.1))
     polygon += rng.normal(0.0, 0.015 * extent, polygon.shape)
     bends = rng.standard_normal((2, _KNOTS, _KNOTS), dtype=np.float32) * np.float32(wobble)
     window = window_around(polygon, 2.0 * (feather + wobble) + 2.0, shape)
@@ -67,7 +64,7 @@ def draw_mask(
     return draw_mask(points, "face", shape, rng)
 
 
-def _outline(points: Points, region: Region, size: float) -> Points:
+def _outline(points: Points, region: Region) -> Points:
     """Return points around a region, ``(N, 2)``."""
     if region in ("face", "inner"):
         return _whole_outline(points, region)
@@ -80,23 +77,22 @@ def _outline(points: Points, region: Region, size: float) -> Points:
         return _grown(points[NOSE], 1.25)
     if region == "mouth":
         return _grown(points[LIPS], 1.35)
-    eye = points[36:42] if region == "left_eye" else points[42:48]
-    return eye.mean(axis=0) + (eye - eye.mean(axis=0)) * (1.6, 2.2) + (0.0, 0.02 * size)
+    return _grown(points[36:42] if region == "left_eye" else points[42:48], 1.8)
 
 
 def _whole_outline(points: Points, region: Region) -> Points:
     """Return the contour and the brows raised towards the forehead, both for ``inner`` nearer."""
-    brows, eyes = points[BROWS], points[EYES].mean(axis=0)
-    up = brows.mean(axis=0) - eyes
+    brows = points[BROWS]
+    up: Points = brows.mean(axis=0) - points[EYES].mean(axis=0)
     if region == "face":
         return np.concatenate([points[CONTOUR], brows + 0.6 * up])
-    middle = points[NOSE].mean(axis=0)
+    middle: Points = points[NOSE].mean(axis=0)
     contour = middle + (points[CONTOUR][2:15] - middle) * 0.8
     return np.concatenate([contour, brows + 0.2 * up])
 
 
 def _grown(points: Points, factor: float) -> Points:
-    middle = points.mean(axis=0)
+    middle: Points = points.mean(axis=0)
     return middle + (points - middle) * factor
 
 

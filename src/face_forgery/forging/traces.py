@@ -60,7 +60,7 @@ def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
         color=(
             float(np.exp(rng.normal(0.0, 0.06 * strength))),
             float(rng.normal(0.0, 5.0 * strength)),
-            float(np.exp(rng.normal(0.0, 0.12 * strength))),
+            float(np.exp(rng.normal(0.0, 0.08 * strength))),
             float(rng.normal(0.0, 2.0 * strength)),
             float(rng.normal(0.0, 2.0 * strength)),
         ),
@@ -136,5 +136,7 @@ def _amount(fine: NDArray[np.float32], mask: Mask) -> float:
 def _grain(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Values:
     """Return gray noise of ``sigma`` levels, ``(h, w, 1)``, nearly Gaussian: a sum of four."""
     parts = rng.integers(0, 256, (4, *shape), dtype=np.uint8)
-    total = parts.sum(axis=0, dtype=np.uint16).astype(np.float32)
-    return ((total - 510.0) * np.float32(sigma / 147.8))[..., None]
+    grain: Values = parts.sum(axis=0, dtype=np.uint16).astype(np.float32)[..., None]
+    grain -= 510.0
+    grain *= np.float32(sigma / 147.8)
+    return grain

@@ -20,8 +20,8 @@ class Window(NamedTuple):
     bottom: int
 
     @property
-    def index(self) -> tuple[slice, slice]:
-        """Rows and columns."""
+    def plane(self) -> tuple[slice, slice]:
+        """Index of its rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
@@ -50,8 +50,7 @@ def window_around(points: Points, margin: float, shape: tuple[int, ...]) -> Wind
     """
     height, width = shape[:2]
     left, top = (
-        max(0, math.floor(value / JPEG_BLOCK) * JPEG_BLOCK)
-        for value in points.min(axis=0) - margin
+        max(0, math.floor(value / JPEG_BLOCK) * JPEG_BLOCK) for value in points.min(axis=0) - margin
     )
     right, bottom = (math.ceil(value) + 1 for value in points.max(axis=0) + margin)
     window = Window(left, top, min(right, width), min(bottom, height))
