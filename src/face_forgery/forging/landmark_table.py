@@ -102,8 +102,8 @@ def _look_up(manifest: pd.DataFrame, landmark_file: pd.DataFrame) -> list[_Row]:
     names = landmark_file[_NAME].astype(str)
     if names.duplicated().any():
         raise LandmarksError(
-            f"forging.landmarks: {names.duplicated().sum():,} of {len(names):,} rows name a picture "
-            f"again: {show_examples(names[names.duplicated()])}; keep one row a picture"
+            f"forging.landmarks: {names.duplicated().sum():,} of {len(names):,} rows name a "
+            f"picture again: {show_examples(names[names.duplicated()])}; keep one row a picture"
         )
     try:
         values = landmark_file[columns].to_numpy(dtype=np.float64)

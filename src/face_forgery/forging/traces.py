@@ -20,8 +20,9 @@ _ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEA
 _ENLARGE_ODDS = (0.45, 0.3, 0.2, 0.05)
 _DETAIL_SIGMA = 1.0  # pixels
 _DETAIL_KERNEL = (5, 5)
-_DETAIL_GAIN = (0.4, 2.2)
+_DETAIL_GAIN = (0.4, 2.5)
 _SHARPER = 0.6  # of the donor's detail; where the original has less, pixels are taken away
+_EXTRA_DETAIL = 0.2  # in e-folds: what the next JPEG takes away, as it is the first for the donor
 _GRAIN_LIMIT = 6.0  # levels
 
 
@@ -32,7 +33,6 @@ class Traces:
     reduction: float | None  # share of the pixels along a side that survive; None: all
     enlarging: int  # interpolation back to the full size
     quality: int | None  # of the JPEG that the donor was; None: it was none
-    encoded_last: bool  # after the change of size, on the grid of the picture, and not before
     sharpness: float  # amount of detail beside that of the original; 1: the same
     follow: float  # how far the amount of detail is matched, 0 to 1
     color: tuple[float, float, float, float, float]  # gain, offset, saturation, two tints
@@ -54,8 +54,7 @@ def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
         reduction=max(0.2, reduction) if reduced else None,
         enlarging=_ENLARGE[enlarging],
         quality=quality if encoded else None,
-        encoded_last=bool(rng.random() < 0.6),
-        sharpness=float(np.exp(rng.normal(0.06, 0.35 * strength))),
+        sharpness=float(np.exp(rng.normal(_EXTRA_DETAIL, 0.35 * strength))),
         follow=float(rng.uniform(0.5, 1.0)),
         color=(
             float(np.exp(rng.normal(0.0, 0.06 * strength))),
@@ -80,15 +79,13 @@ def leave_traces(
         rng: Draws the grain that fills in missing detail.
     """
     there = _amount(_fine_green(original), mask)
-    if traces.quality is not None and not traces.encoded_last:
+    if traces.quality is not None:
         donor = _through_jpeg(donor, traces.quality)
     if traces.reduction is not None:
         donor = _through_fewer_pixels(donor, traces.reduction, traces.enlarging)
     share = there / max(_amount(_fine_green(donor), mask), 1e-3)
     if share < _SHARPER:  # more than a change of gain can take away
         donor = _through_fewer_pixels(donor, max(share, 0.25), cv2.INTER_CUBIC)
-    if traces.quality is not None and traces.encoded_last:
-        donor = _through_jpeg(donor, traces.quality)
     made = _match_detail(donor, there, mask, traces, rng)
     gain, offset, saturation, red, yellow = traces.color
     return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from face_forgery.forging.landmarks import Points
 
-JPEG_BLOCK = 8  # pixels
-
 
 class Window(NamedTuple):
     """Pixels ``left <= x < right`` and ``top <= y < bottom``, within the picture."""
@@ -36,9 +34,7 @@ class Window(NamedTuple):
 
 
 def window_around(points: Points, margin: float, shape: tuple[int, ...]) -> Window | None:
-    """Return a window with all points and ``margin`` pixels around them.
-
-    It begins where a block of a JPEG begins, so that a JPEG of the window has the picture's grid.
+    """Return the smallest window with all points and ``margin`` pixels around them.
 
     Args:
         points: ``(N, 2)``.
@@ -49,9 +45,7 @@ def window_around(points: Points, margin: float, shape: tuple[int, ...]) -> Wind
         ``None`` if it has no two rows and columns within the picture.
     """
     height, width = shape[:2]
-    left, top = (
-        max(0, math.floor(value / JPEG_BLOCK) * JPEG_BLOCK) for value in points.min(axis=0) - margin
-    )
+    left, top = (max(0, math.floor(value)) for value in points.min(axis=0) - margin)
     right, bottom = (math.ceil(value) + 1 for value in points.max(axis=0) + margin)
     window = Window(left, top, min(right, width), min(bottom, height))
     return window if min(window.shape) >= 2 else None
