@@ -17,7 +17,7 @@ from face_forgery.data.images import read_rgb
 from face_forgery.forging.draw import Forger, Partners, picture_rng
 from face_forgery.forging.kinds import FORGING_KINDS, Portrait
 from face_forgery.forging.landmark_table import coordinate_columns, points_of
-from face_forgery.forging.landmarks import Points, complete
+from face_forgery.forging.landmarks import Points, complete, face_size
 from face_forgery.forging.warping import Pixels
 from face_forgery.synthetic.camera import expose, sample_camera
 from face_forgery.synthetic.faces import sample_face
@@ -29,7 +29,8 @@ _TITLE_WIDTH = 128  # pixels
 _TITLE_HEIGHT = 24
 _GAP = 4
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
-_DRAWN_SIZE = 224  # pixels
+_DRAWN_SIZE = 320  # pixels
+_CROP = 2.9  # of the face's size, from its middle to every side
 
 
 def contact_sheet(
@@ -76,7 +77,7 @@ def draw_portraits(number: int, *, seed: int) -> list[Portrait]:
         picture = render(sample_face(rng), _DRAWN_SIZE)
         pixels = expose(picture.image, sample_camera(rng), rng)
         points = complete(_five_of(picture.landmarks), pixels.shape)
-        portraits.append(Portrait(pixels, points))
+        portraits.append(_crop(Portrait(pixels, points)))
     return portraits
 
 
@@ -95,6 +96,16 @@ def read_portraits(folder: Path, landmarks: Path, number: int) -> list[Portrait]
         pixels = read_rgb(folder / name)
         portraits.append(Portrait(pixels, complete(points_of(values.tolist()), pixels.shape)))
     return portraits
+
+
+def _crop(portrait: Portrait) -> Portrait:
+    """Cut the square around the face, moved to lie within the picture."""
+    height, width = portrait.pixels.shape[:2]
+    middle = portrait.landmarks.mean(axis=0)
+    side = min(round(2 * _CROP * face_size(portrait.landmarks)), height, width)
+    left, top = np.clip(np.rint(middle - side / 2), 0, (width - side, height - side)).astype(int)
+    pixels = portrait.pixels[top : top + side, left : left + side].copy()
+    return Portrait(pixels, portrait.landmarks - (left, top))
 
 
 def _triple(

@@ -1,7 +1,8 @@
 """A labelled set of real pictures and forgeries made from them.
 
-Each real picture with landmarks is there twice: as it is and forged, both encoded by the same JPEG
-encoder at the same quality. A face swap shows two people. So that neither can come to lie on two
+Each real picture with landmarks is there twice, as it is and forged. Both are reduced by the same
+factor, which breaks the grid of the JPEG that the original was in both, and encoded at the same
+quality. A face swap shows two people. So that neither can come to lie on two
 sides of a split, groups are dealt into circles: faces are exchanged within a circle only, and the
 circle is the group in the labels of the set.
 """
@@ -24,6 +25,7 @@ from face_forgery.data.manifest import FAKE, KEY, REAL, SUBSETS, ManifestError
 from face_forgery.forging.draw import Forger, Partners, picture_rng
 from face_forgery.forging.landmark_table import OK, points_of
 from face_forgery.forging.landmarks import Points, complete
+from face_forgery.forging.warping import Pixels
 from face_forgery.synthetic.camera import encode_jpeg
 
 _ROWS_PER_BATCH = 32
@@ -84,6 +86,7 @@ class _Recipe:
 
     root: str
     forger: Forger
+    common_scale: tuple[float, float]
     jpeg_quality: tuple[int, int]
     seed: int
 
@@ -98,6 +101,7 @@ class _Recipe:
     def _make_pair(self, batch: _Batch, index: int, partners: Partners) -> list[ForgedRow]:
         face = batch.faces[index]
         rng = picture_rng(self.seed, SUBSETS.index(batch.subset), face.row)
+        scale = rng.uniform(*self.common_scale)
         quality = int(rng.integers(self.jpeg_quality[0], self.jpeg_quality[1] + 1))
         pixels = self._read(face)
         lent = partners.draw(index, rng)
@@ -105,12 +109,15 @@ class _Recipe:
         partner = None if other is None else (self._read(other), other.landmarks)
         forgery = self.forger.forge(pixels, face.landmarks, partner, rng)
         pair = [
-            self._row(batch, face, REAL, face.kind, encode_jpeg(pixels, quality)),
-            self._row(batch, face, FAKE, forgery.kind, encode_jpeg(forgery.pixels, quality)),
+            self._row(batch, face, target, kind, encode_jpeg(_reduced(picture, scale), quality))
+            for target, kind, picture in (
+                (REAL, face.kind, pixels),
+                (FAKE, forgery.kind, forgery.pixels),
+            )
         ]
         return sorted(pair, key=lambda row: row.plan.img_name)  # by chance, as far as classes go
 
-    def _read(self, face: _Face) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def _read(self, face: _Face) -> Pixels:
         return read_rgb(Path(self.root) / face.path)
 
     def _row(self, batch: _Batch, face: _Face, target: int, kind: str, jpeg: bytes) -> ForgedRow:
@@ -127,6 +134,7 @@ def forge_set(
     root: Path,
     forger: Forger,
     circle: int,
+    common_scale: tuple[float, float],
     jpeg_quality: tuple[int, int],
     seed: int,
     num_workers: int,
@@ -139,6 +147,8 @@ def forge_set(
         root: What ``path`` of the manifest is relative to.
         forger: Makes one forgery of each picture.
         circle: Groups that exchange faces, at least 2.
+        common_scale: Smallest and largest factor, at most 1, that a picture and its forgery are
+            resized by.
         jpeg_quality: Lowest and highest quality; drawn for each picture and its forgery together.
         seed: Of every draw.
         num_workers: Processes; 0 forges here. Does not change the pictures.
@@ -147,7 +157,7 @@ def forge_set(
         ManifestError: If no real picture has landmarks.
     """
     batches = _list_batches(manifest, landmark_table, circle=circle, seed=seed)
-    recipe = _Recipe(str(root), forger, jpeg_quality, seed)
+    recipe = _Recipe(str(root), forger, common_scale, jpeg_quality, seed)
     if num_workers == 0:
         yield from map(recipe.make, batches)
         return
@@ -231,6 +241,12 @@ def _list_batches(
             for at in range(0, len(faces), _ROWS_PER_BATCH)
         ]
     return batches
+
+
+def _reduced(pixels: Pixels, scale: float) -> Pixels:
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _use_one_thread() -> None:
