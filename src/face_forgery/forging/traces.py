@@ -22,8 +22,9 @@ _DETAIL_SIGMA = 1.0  # pixels
 _DETAIL_KERNEL = (5, 5)
 _DETAIL_GAIN = (0.4, 2.5)
 _SHARPER = 0.6  # of the donor's detail; where the original has less, pixels are taken away
-_EXTRA_DETAIL = 0.2  # in e-folds: what the next JPEG takes away, as it is the first for the donor
-_GRAIN_LIMIT = 6.0  # levels
+_EXTRA_DETAIL = 0.15  # in e-folds: what the next JPEG takes away, as it is the first for the donor
+_GRAIN_LIMIT = 4.0  # levels
+_BLOCK = 8  # pixels
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Traces:
     quality: int | None  # of the JPEG that the donor was; None: it was none
     sharpness: float  # amount of detail beside that of the original; 1: the same
     follow: float  # how far the amount of detail is matched, 0 to 1
+    own_grain: bool  # missing detail is filled with grain of the picture, else with noise
     color: tuple[float, float, float, float, float]  # gain, offset, saturation, two tints
 
 
@@ -56,6 +58,7 @@ def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
         quality=quality if encoded else None,
         sharpness=float(np.exp(rng.normal(_EXTRA_DETAIL, 0.35 * strength))),
         follow=float(rng.uniform(0.5, 1.0)),
+        own_grain=bool(rng.random() < 0.75),
         color=(
             float(np.exp(rng.normal(0.0, 0.06 * strength))),
             float(rng.normal(0.0, 5.0 * strength)),
@@ -86,7 +89,7 @@ def leave_traces(
     share = there / max(_amount(_fine_green(donor), mask), 1e-3)
     if share < _SHARPER:  # more than a change of gain can take away
         donor = _through_fewer_pixels(donor, max(share, 0.25), cv2.INTER_CUBIC)
-    made = _match_detail(donor, there, mask, traces, rng)
+    made = _match_detail(donor, original, mask, traces, rng)
     gain, offset, saturation, red, yellow = traces.color
     return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))
 
@@ -105,19 +108,33 @@ def _through_fewer_pixels(pixels: Pixels, share: float, enlarging: int) -> Pixel
 
 
 def _match_detail(
-    donor: Pixels, there: float, mask: Mask, traces: Traces, rng: np.random.Generator
+    donor: Pixels, original: Pixels, mask: Mask, traces: Traces, rng: np.random.Generator
 ) -> Values:
-    """Bring the amount of fine detail near ``there``; what cannot be raised becomes grain."""
-    values = donor.astype(np.float32)
-    fine = values - cv2.GaussianBlur(values, _DETAIL_KERNEL, _DETAIL_SIGMA)
+    """Bring the amount of fine detail near the original's; what is missing becomes grain."""
+    fine, there = _fine(donor), _amount(_fine_green(original), mask)
     have = _amount(fine[..., 1], mask)
     wanted = have + traces.follow * (there * traces.sharpness - have)
     gain = float(np.clip(wanted / max(have, 1e-3), *_DETAIL_GAIN))
-    made: Values = cv2.addWeighted(values, 1.0, fine, gain - 1.0, 0.0)
-    missing = wanted**2 - (have * gain) ** 2
-    if missing > 0.25:
-        made += _grain(mask.shape, min(missing**0.5, _GRAIN_LIMIT), rng)
+    made: Values = cv2.addWeighted(donor.astype(np.float32), 1.0, fine, gain - 1.0, 0.0)
+    missing = max(wanted**2 - (have * gain) ** 2, 0.0) ** 0.5
+    if missing < 0.5:
+        return made
+    if traces.own_grain:
+        made += _moved(_fine(original), rng) * np.float32(min(missing / max(there, 1e-3), 1.0))
+    else:
+        made += _grain(mask.shape, min(missing, _GRAIN_LIMIT), rng)
     return made
+
+
+def _fine(pixels: Pixels) -> Values:
+    values = pixels.astype(np.float32)
+    return np.asarray(values - cv2.GaussianBlur(values, _DETAIL_KERNEL, _DETAIL_SIGMA))
+
+
+def _moved(fine: Values, rng: np.random.Generator) -> Values:
+    """Move detail by whole blocks of a JPEG: the grain of the picture without its lines."""
+    down, across = (_BLOCK * int(blocks) for blocks in rng.integers(1, 5, 2))
+    return np.roll(fine, (down, across), axis=(0, 1))
 
 
 def _fine_green(pixels: Pixels) -> NDArray[np.float32]:
