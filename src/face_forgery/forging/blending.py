@@ -34,16 +34,23 @@ def blend(target: Values, donor: Values, mask: Mask, method: Blending) -> Values
     if method == "two_bands":
         return _blend_two_bands(target, donor, mask)
     if method == "membrane":
-        donor = donor + _membrane(target - donor, mask)
-    return target + (donor - target) * mask[..., None]
+        donor = cv2.add(donor, _membrane(cv2.subtract(target, donor), mask))
+    return _with_share(target, cv2.subtract(donor, target), mask)
 
 
 def _blend_two_bands(target: Values, donor: Values, mask: Mask) -> Values:
     width = max(3, round(min(mask.shape) * 0.12) // 2 * 2 + 1)
-    coarse = _smooth(donor - target, width)
+    change = cv2.subtract(donor, target)
+    coarse = _smooth(change, width)
     soft = mask * _smooth(mask, width)  # falls off inside the mask, so that nothing leaks out
-    fine = donor - target - coarse
-    return target + coarse * soft[..., None] + fine * mask[..., None]
+    fine = cv2.subtract(change, coarse)
+    return _with_share(_with_share(target, coarse, soft), fine, mask)
+
+
+def _with_share(values: Values, change: Values, share: Mask) -> Values:
+    """Return ``values + share * change``; OpenCV is several times faster here than numpy."""
+    weighted = cv2.multiply(change, cv2.merge([share, share, share]))
+    return np.asarray(cv2.add(values, weighted, dst=weighted), np.float32)
 
 
 def _smooth(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:

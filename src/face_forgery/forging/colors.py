@@ -15,7 +15,7 @@ _OPPONENT = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5
 _BACK = np.linalg.inv(_OPPONENT)
 _GAIN = (0.25, 1.8)  # contrasts further apart are left so
 _MIDDLE_GRAY = 118.0
-_STRIDE = 2  # pixels; every second one says enough about colors
+_SAMPLES = 64  # along each side: so many pixels say enough about colors
 
 
 def match_colors(donor: Values, target: Values, mask: Mask, share: float) -> Values:
@@ -29,7 +29,7 @@ def match_colors(donor: Values, target: Values, mask: Mask, share: float) -> Val
         mask: ``(h, w)`` in [0, 1]; all zero: the donor is returned.
         share: Of the way to the target's colors, 0 to 1.
     """
-    if not mask.any():
+    if share == 0.0 or not mask.any():
         return donor
     donor_mean, donor_spread = _describe(donor, mask)
     target_mean, target_spread = _describe(target, mask)
@@ -59,8 +59,9 @@ def shift_colors(
 
 def _describe(values: Values, mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and spread of the three opponent colors under the mask."""
-    weights = mask[::_STRIDE, ::_STRIDE].ravel()
-    colors = values[::_STRIDE, ::_STRIDE].reshape(-1, 3)
+    step = max(1, min(mask.shape) // _SAMPLES)
+    weights = mask[::step, ::step].ravel()
+    colors = values[::step, ::step].reshape(-1, 3)
     if float(weights.sum()) < 1.0:
         weights, colors = mask.ravel(), values.reshape(-1, 3)
     weights = weights / weights.sum()

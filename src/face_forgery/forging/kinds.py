@@ -99,7 +99,7 @@ def _finish(
     mask = draft.mask * np.float32(draft.share)
     odds = np.array([_BLENDING_ODDS[BLENDINGS.index(name)] for name in draft.blendings])
     method = draft.blendings[int(rng.choice(len(odds), p=odds / odds.sum()))]
-    forged = blend(original, np.clip(made, 0.0, 255.0), mask, method)
+    forged = blend(original, made, mask, method)
     forged = _make_sure(forged, original, mask, rng)
     pixels, whole_mask = own.pixels.copy(), np.zeros(own.pixels.shape[:2], np.float32)
     pixels[draft.window.plane] = _to_bytes(forged)
@@ -265,8 +265,8 @@ def _another_size(
 
 
 def _to_bytes(values: Values) -> Pixels:
-    rounded: Pixels = np.clip(np.rint(values), 0.0, 255.0).astype(np.uint8)
-    return rounded
+    """Round to the nearest level in 0 to 255."""
+    return np.asarray(cv2.add(values, (0.0, 0.0, 0.0, 0.0), dtype=cv2.CV_8U), np.uint8)
 
 
 _EDITED: tuple[Region, ...] = (

@@ -20,9 +20,10 @@ _ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEA
 _ENLARGE_ODDS = (0.45, 0.3, 0.2, 0.05)
 _DETAIL_SIGMA = 1.0  # pixels
 _DETAIL_KERNEL = (5, 5)
-_DETAIL_GAIN = (0.4, 2.5)
+_DETAIL_GAIN = (0.4, 2.0)
 _SHARPER = 0.6  # of the donor's detail; where the original has less, pixels are taken away
 _EXTRA_DETAIL = 0.15  # in e-folds: what the next JPEG takes away, as it is the first for the donor
+_LEAST_GRAIN = 0.5  # levels; less would be rounded away
 _GRAIN_LIMIT = 4.0  # levels
 _BLOCK = 8  # pixels
 
@@ -81,15 +82,24 @@ def leave_traces(
         traces: What is left.
         rng: Draws the grain that fills in missing detail.
     """
-    there = _amount(_fine_green(original), mask)
+    grain = _fine(original[..., 1])
+    there = _amount(grain, mask)
     if traces.quality is not None:
         donor = _through_jpeg(donor, traces.quality)
     if traces.reduction is not None:
         donor = _through_fewer_pixels(donor, traces.reduction, traces.enlarging)
-    share = there / max(_amount(_fine_green(donor), mask), 1e-3)
-    if share < _SHARPER:  # more than a change of gain can take away
-        donor = _through_fewer_pixels(donor, max(share, 0.25), cv2.INTER_CUBIC)
-    made = _match_detail(donor, original, mask, traces, rng)
+    fine = _fine(donor)
+    have = _amount(fine[..., 1], mask)
+    if there < _SHARPER * have:  # more than a change of gain can take away
+        donor = _through_fewer_pixels(donor, max(there / have, 0.25), cv2.INTER_CUBIC)
+        fine = _fine(donor)
+        have = _amount(fine[..., 1], mask)
+    wanted = have + traces.follow * (there * traces.sharpness - have)
+    factor = float(np.clip(wanted / max(have, 1e-3), *_DETAIL_GAIN))
+    made: Values = cv2.addWeighted(donor.astype(np.float32), 1.0, fine, factor - 1.0, 0.0)
+    missing = max(wanted**2 - (have * factor) ** 2, 0.0) ** 0.5
+    if missing >= _LEAST_GRAIN:
+        made += _fill(grain, there, missing, traces, rng)[..., None]
     gain, offset, saturation, red, yellow = traces.color
     return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))
 
@@ -107,39 +117,30 @@ def _through_fewer_pixels(pixels: Pixels, share: float, enlarging: int) -> Pixel
     return np.asarray(cv2.resize(reduced, (width, height), interpolation=enlarging), np.uint8)
 
 
-def _match_detail(
-    donor: Pixels, original: Pixels, mask: Mask, traces: Traces, rng: np.random.Generator
-) -> Values:
-    """Bring the amount of fine detail near the original's; what is missing becomes grain."""
-    fine, there = _fine(donor), _amount(_fine_green(original), mask)
-    have = _amount(fine[..., 1], mask)
-    wanted = have + traces.follow * (there * traces.sharpness - have)
-    gain = float(np.clip(wanted / max(have, 1e-3), *_DETAIL_GAIN))
-    made: Values = cv2.addWeighted(donor.astype(np.float32), 1.0, fine, gain - 1.0, 0.0)
-    missing = max(wanted**2 - (have * gain) ** 2, 0.0) ** 0.5
-    if missing < 0.5:
-        return made
-    if traces.own_grain:
-        made += _moved(_fine(original), rng) * np.float32(min(missing / max(there, 1e-3), 1.0))
-    else:
-        made += _grain(mask.shape, min(missing, _GRAIN_LIMIT), rng)
-    return made
+def _fill(
+    grain: NDArray[np.float32],
+    there: float,
+    missing: float,
+    traces: Traces,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Return ``(h, w)`` detail that amounts to ``missing``."""
+    if not traces.own_grain:
+        return _noise(grain.shape, min(missing, _GRAIN_LIMIT), rng)
+    # The picture's own detail, moved by whole blocks of a JPEG and without its lines.
+    steps = [_BLOCK * int(blocks) for blocks in rng.integers(1, 5, 2)]
+    flat: NDArray[np.float32] = np.clip(
+        np.roll(grain, steps, axis=(0, 1)), -1.5 * there, 1.5 * there
+    )
+    flat *= np.float32(min(missing / max(there, 1e-3), 1.0))
+    return flat
 
 
-def _fine(pixels: Pixels) -> Values:
+def _fine(pixels: Pixels) -> NDArray[np.float32]:
+    """Return what a slight blur takes away; the shape is that of ``pixels``."""
     values = pixels.astype(np.float32)
-    return np.asarray(values - cv2.GaussianBlur(values, _DETAIL_KERNEL, _DETAIL_SIGMA))
-
-
-def _moved(fine: Values, rng: np.random.Generator) -> Values:
-    """Move detail by whole blocks of a JPEG: the grain of the picture without its lines."""
-    down, across = (_BLOCK * int(blocks) for blocks in rng.integers(1, 5, 2))
-    return np.roll(fine, (down, across), axis=(0, 1))
-
-
-def _fine_green(pixels: Pixels) -> NDArray[np.float32]:
-    green = pixels[..., 1].astype(np.float32)
-    return np.asarray(green - cv2.GaussianBlur(green, _DETAIL_KERNEL, _DETAIL_SIGMA))
+    blurred = cv2.GaussianBlur(values, _DETAIL_KERNEL, _DETAIL_SIGMA)
+    return np.asarray(cv2.subtract(values, blurred), np.float32)
 
 
 def _amount(fine: NDArray[np.float32], mask: Mask) -> float:
@@ -147,10 +148,10 @@ def _amount(fine: NDArray[np.float32], mask: Mask) -> float:
     return float(np.sqrt(np.vdot(fine * fine, mask) / max(cv2.sumElems(mask)[0], 1e-6)))
 
 
-def _grain(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Values:
-    """Return gray noise of ``sigma`` levels, ``(h, w, 1)``, nearly Gaussian: a sum of four."""
+def _noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return noise of ``sigma`` levels, nearly Gaussian: a sum of four."""
     parts = rng.integers(0, 256, (4, *shape), dtype=np.uint8)
-    grain: Values = parts.sum(axis=0, dtype=np.uint16).astype(np.float32)[..., None]
-    grain -= 510.0
-    grain *= np.float32(sigma / 147.8)
-    return grain
+    noise: NDArray[np.float32] = parts.sum(axis=0, dtype=np.uint16).astype(np.float32)
+    noise -= 510.0
+    noise *= np.float32(sigma / 147.8)
+    return noise
