@@ -149,6 +149,16 @@ def test_a_swap_with_nobody_is_a_self_blend(portraits):
     assert forgery.kind == "self_blend"
 
 
+def test_a_partner_in_another_pose_lends_no_face(portraits):
+    own, partner = portraits[:2]
+    squeezed = (partner.pixels, partner.landmarks * (0.4, 1.0))
+    for index in range(10):
+        rng = picture_rng(0, 1, index)
+        assert (
+            only("face_swap").forge(own.pixels, own.landmarks, squeezed, rng).kind == "self_blend"
+        )
+
+
 def test_nothing_dark_is_left_where_the_partner_has_no_pixels(portraits):
     own, partner = portraits[:2]
     bright = (np.full_like(own.pixels, 200), own.landmarks)

@@ -12,12 +12,12 @@ from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face_forgery.forging.blending import BLENDINGS, Blending, blend
 from face_forgery.forging.colors import Values, match_colors, shift_colors
+from face_forgery.forging.edits import another_size, another_texture, another_tone, to_bytes
 from face_forgery.forging.expressions import borrow_expression, draw_expression
-from face_forgery.forging.landmarks import Points, face_size
+from face_forgery.forging.landmarks import Points, affine_between, face_size
 from face_forgery.forging.masks import Mask, Region, draw_mask
 from face_forgery.forging.traces import draw_traces, leave_traces
 from face_forgery.forging.warping import Pixels, Warped, warp_affine, warp_to, warp_within
@@ -28,6 +28,7 @@ FORGING_KINDS: tuple[ForgingKind, ...] = get_args(ForgingKind)
 
 _BLENDING_ODDS = (0.5, 0.25, 0.25)
 _LEAST_CHANGE = 2.5  # levels on average under the mask; less would be no forgery
+_LARGEST_STRETCH = 1.6  # of one axis beside the other; a partner in another pose is not used
 _LEAST_COVERED = 0.6  # of the mask; with less of it in the partner's picture, there is no swap
 
 
@@ -75,8 +76,8 @@ def make_forgery(
     """Forge a picture.
 
     Args:
-        kind: ``face_swap`` needs a partner; without one, or with one whose face lies outside of
-            its picture, it becomes ``self_blend``.
+        kind: ``face_swap`` needs a partner; without one, or with one in another pose or with most
+            of the face outside of the picture, it becomes ``self_blend``.
         own: The picture that is forged; stays as it is.
         partner: Another person, of any size.
         rng: Decides everything else.
@@ -102,7 +103,7 @@ def _finish(
     forged = blend(original, made, mask, method)
     forged = _make_sure(forged, original, mask, rng)
     pixels, whole_mask = own.pixels.copy(), np.zeros(own.pixels.shape[:2], np.float32)
-    pixels[draft.window.plane] = _to_bytes(forged)
+    pixels[draft.window.plane] = to_bytes(forged)
     whole_mask[draft.window.plane] = mask
     return Forgery(pixels, whole_mask, kind)
 
@@ -124,7 +125,7 @@ def _swap_face(
     own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
 ) -> _Draft | None:
     """Another person's face, moved onto the landmarks, with colors matched in part."""
-    if partner is None:
+    if partner is None or not _is_near_in_pose(own, partner):
         return None
     region: Region = "face" if rng.random() < 0.5 else "inner"
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
@@ -156,7 +157,8 @@ def _replace_mouth(
     """Mouth and perhaps chin of another expression: the partner's, or one's own moved."""
     region: Region = "lower" if rng.random() < 0.6 else "mouth"
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
-    if partner is not None and rng.random() < 0.6:
+    is_lent = rng.random() < 0.6
+    if partner is not None and is_lent and _is_near_in_pose(own, partner):
         wanted = _jittered(own.landmarks, rng, strength)
         warped = warp_to(
             partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.2, 0.8)
@@ -177,11 +179,12 @@ def _edit_attribute(
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     edit = int(rng.integers(3))
     if edit == 0:
-        donor = _another_tone(own.pixels[window.plane], rng)
+        donor = another_tone(own.pixels[window.plane], rng, 1.0)
     elif edit == 1:
-        donor = _another_texture(own.pixels[window.plane], face_size(own.landmarks), rng)
+        donor = another_texture(own.pixels[window.plane], face_size(own.landmarks), rng)
     else:
-        donor = _another_size(own, region, window, mask, rng)
+        largest = 0.12 if region in ("inner", "lower") else 0.25
+        donor = another_size(own.pixels, largest, window, mask, rng)
     return _Draft(window, mask, donor, 0.0, 1.0, blendings=("alpha", "two_bands"))
 
 
@@ -200,7 +203,7 @@ def _blend_self(
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     shift = center - linear @ center + rng.normal(0.0, 0.06 * size, 2)
     warped = warp_affine(own.pixels, np.column_stack([linear, shift]), window)
-    donor = _another_tone(warped.pixels, rng, 0.6)
+    donor = another_tone(warped.pixels, rng, 0.6)
     return _Draft(window, mask, donor, 0.0, _share(rng, 0.5))
 
 
@@ -216,6 +219,13 @@ def _jittered(points: Points, rng: np.random.Generator, strength: float) -> Poin
     return points + together + rng.normal(0.0, 0.02 * strength * size, points.shape)
 
 
+def _is_near_in_pose(own: Portrait, partner: Portrait) -> bool:
+    """Say whether the partner's face fits without being stretched out of shape."""
+    linear = affine_between(partner.landmarks, own.landmarks)[:, :2]
+    longest, shortest = np.linalg.svd(linear, compute_uv=False)
+    return bool(longest <= _LARGEST_STRETCH * shortest)
+
+
 def _covered(mask: Mask, warped: Warped) -> Mask | None:
     """Return the mask where the donor has pixels; ``None`` if that is too little of it."""
     if warped.covered is None:
@@ -224,49 +234,6 @@ def _covered(mask: Mask, warped: Warped) -> Mask | None:
     if float(covered.sum()) < _LEAST_COVERED * float(mask.sum()) or float(covered.max()) < 0.5:
         return None
     return covered
-
-
-def _another_tone(pixels: Pixels, rng: np.random.Generator, share: float = 1.0) -> Pixels:
-    shifted = shift_colors(
-        pixels.astype(np.float32),
-        gain=float(np.exp(rng.normal(0.0, 0.15 * share))),
-        offset=float(rng.normal(0.0, 12.0 * share)),
-        saturation=float(np.exp(rng.normal(0.0, 0.2 * share))),
-        tint=(float(rng.normal(0.0, 3.5 * share)), float(rng.normal(0.0, 3.5 * share))),
-    )
-    return _to_bytes(shifted)
-
-
-def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> Pixels:
-    """Smooth skin and keep its edges, or bring out its lines."""
-    if rng.random() < 0.5:
-        smooth = cv2.bilateralFilter(pixels, 5, rng.uniform(15.0, 45.0), max(1.5, 0.06 * size))
-        return np.asarray(smooth, np.uint8)
-    values = pixels.astype(np.float32)
-    coarse = cv2.GaussianBlur(values, (0, 0), float(np.clip(0.05 * size, 1.0, 4.0)))
-    lined = values + np.float32(rng.uniform(0.4, 1.2)) * (values - coarse)
-    return _to_bytes(lined)
-
-
-def _another_size(
-    own: Portrait, region: Region, window: Window, mask: Mask, rng: np.random.Generator
-) -> Pixels:
-    """Enlarge or shrink what the mask covers around its middle."""
-    height, width = mask.shape
-    total = max(float(mask.sum()), 1e-6)
-    x = float(mask.sum(axis=0) @ np.arange(width)) / total + window.left
-    y = float(mask.sum(axis=1) @ np.arange(height)) / total + window.top
-    largest = 0.12 if region in ("face", "inner", "lower") else 0.25
-    factor = 1.0 + (1.0 if rng.random() < 0.5 else -1.0) * rng.uniform(0.3, 1.0) * largest
-    matrix: NDArray[np.float64] = np.array(
-        [[factor, 0.0, x * (1 - factor)], [0.0, factor, y * (1 - factor)]]
-    )
-    return warp_affine(own.pixels, matrix, window).pixels
-
-
-def _to_bytes(values: Values) -> Pixels:
-    """Round to the nearest level in 0 to 255."""
-    return np.asarray(cv2.add(values, (0.0, 0.0, 0.0, 0.0), dtype=cv2.CV_8U), np.uint8)
 
 
 _EDITED: tuple[Region, ...] = (
