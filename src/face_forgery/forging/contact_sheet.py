@@ -76,7 +76,7 @@ def draw_portraits(number: int, *, seed: int) -> list[Portrait]:
         rng = stream(seed, index)
         picture = render(sample_face(rng), _DRAWN_SIZE)
         pixels = expose(picture.image, sample_camera(rng), rng)
-        points = complete(_five_of(picture.landmarks), pixels.shape)
+        points = complete(five_of_drawn(picture.landmarks), pixels.shape)
         portraits.append(_crop(Portrait(pixels, points)))
     return portraits
 
@@ -121,7 +121,7 @@ def _triple(
     return {"original": own.pixels, "mask": mask, "forged": forgery.pixels}
 
 
-def _five_of(landmarks: Landmarks) -> Points:
+def five_of_drawn(landmarks: Landmarks) -> Points:
     """Return the five points of a drawn face; there the corner of the picture is at -0.5."""
     points = [
         landmarks.left_eye.mean(axis=0),
