@@ -11,9 +11,16 @@ from face_forgery.forging.colors import match_colors
 from face_forgery.forging.draw import Forger, Partners, picture_rng
 from face_forgery.forging.expressions import borrow_expression, draw_expression
 from face_forgery.forging.kinds import FORGING_KINDS
-from face_forgery.forging.landmarks import LandmarksError, complete, face_size, five_of
+from face_forgery.forging.landmarks import (
+    LandmarksError,
+    affine_between,
+    apply_affine,
+    complete,
+    face_size,
+    five_of,
+)
 from face_forgery.forging.masks import REGIONS, draw_mask
-from face_forgery.forging.warping import warp_to, warp_within
+from face_forgery.forging.warping import warp_affine, warp_to, warp_within
 from face_forgery.forging.windows import Window
 
 EQUAL = Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0)
@@ -159,14 +166,41 @@ def test_a_partner_in_another_pose_lends_no_face(portraits):
         )
 
 
-def test_nothing_dark_is_left_where_the_partner_has_no_pixels(portraits):
+def test_where_the_partner_has_no_pixels_nothing_is_replaced(portraits):
     own, partner = portraits[:2]
     bright = (np.full_like(own.pixels, 200), own.landmarks)
-    chin_cut = int(partner.landmarks[57, 1])
-    lent = (np.full_like(partner.pixels[:chin_cut], 180), partner.landmarks)
+    lip = partner.landmarks[57]
+    lent = (np.full_like(partner.pixels[: int(lip[1])], 180), partner.landmarks)
+    to_own = affine_between(partner.landmarks, own.landmarks)
+    beyond = lip + np.array([0.0, 0.35 * face_size(partner.landmarks)])
+    below = apply_affine(to_own, beyond[None])[0, 1]
+    kinds = set()
     for index in range(20):
         forgery = only("face_swap").forge(*bright, lent, picture_rng(5, 1, index))
+        kinds.add(forgery.kind)
         assert forgery.pixels.min() > 120
+        if forgery.kind == "face_swap":
+            assert forgery.mask[int(below) + 1 :].max() < 0.02
+    assert "face_swap" in kinds
+
+
+def test_a_moved_picture_says_where_it_has_no_pixels():
+    pixels = np.full((40, 40, 3), 200, np.uint8)
+    moved = warp_affine(pixels, np.array([[1.0, 0, 20.0], [0, 1.0, 0]]), Window(0, 0, 40, 40))
+    assert moved.pixels.min() == 200
+    assert moved.covered[:, :20].min() == 1.0
+    assert moved.covered[:, 25:].max() == 0.0
+    inside = warp_affine(pixels, np.array([[0.5, 0, 9.0], [0, 0.5, 9.0]]), Window(0, 0, 40, 40))
+    assert inside.covered is None
+
+
+@pytest.mark.parametrize("kind", ["reenactment", "attribute_edit", "self_blend"])
+def test_a_forgery_without_strength_still_changes_a_picture_of_one_level(portraits, kind):
+    own = portraits[0]
+    flat = np.full_like(own.pixels, 128)
+    for index in range(10):
+        made = only(kind, 0.0).forge(flat, own.landmarks, None, picture_rng(9, 1, index))
+        assert np.abs(made.pixels.astype(int) - 128)[made.mask > 0.5].mean() >= 1.0
 
 
 def test_colors_of_the_donor_become_those_of_the_target():

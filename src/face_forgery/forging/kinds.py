@@ -127,7 +127,7 @@ def _swap_face(
     """Another person's face, moved onto the landmarks, with colors matched in part."""
     if partner is None or not _is_near_in_pose(own, partner):
         return None
-    region: Region = "face" if rng.random() < 0.5 else "inner"
+    region: Region = "face" if rng.random() < 0.35 else "inner"
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     wanted = _jittered(own.landmarks, rng, strength)
     warped = warp_to(partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.5, 1.0))
