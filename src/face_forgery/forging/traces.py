@@ -22,7 +22,7 @@ _DETAIL_SIGMA = 1.0  # pixels
 _DETAIL_KERNEL = (5, 5)
 _DETAIL_GAIN = (0.4, 2.0)
 _SHARPER = 0.6  # of the donor's detail; where the original has less, pixels are taken away
-_EXTRA_DETAIL = 0.15  # in e-folds: the next JPEG takes it away, as it is the first for a donor
+_EXTRA_DETAIL = 0.2  # in e-folds: the next JPEG takes it away, as it is the first for a donor
 _LEAST_GRAIN = 0.5  # levels; less would be rounded away
 _GRAIN_LIMIT = 4.0  # levels
 _BLOCK = 8  # pixels
@@ -35,6 +35,7 @@ class Traces:
     reduction: float | None  # share of the pixels along a side that survive; None: all
     enlarging: int  # interpolation back to the full size
     quality: int | None  # of the JPEG that the donor was; None: it was none
+    grid: tuple[int, int]  # rows and columns by which its blocks are moved
     sharpness: float  # amount of detail beside that of the original; 1: the same
     follow: float  # how far the amount of detail is matched, 0 to 1
     own_grain: bool  # missing detail is filled with grain of the picture, else with noise
@@ -57,6 +58,7 @@ def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
         reduction=max(0.2, reduction) if reduced else None,
         enlarging=_ENLARGE[enlarging],
         quality=quality if encoded else None,
+        grid=(int(rng.integers(1, _BLOCK)), int(rng.integers(1, _BLOCK))),
         sharpness=float(np.exp(rng.normal(_EXTRA_DETAIL, 0.35 * strength))),
         follow=float(rng.uniform(0.5, 1.0)),
         own_grain=bool(rng.random() < 0.75),
@@ -85,7 +87,7 @@ def leave_traces(
     grain = _fine(original[..., 1])
     there = _amount(grain, mask)
     if traces.quality is not None:
-        donor = _through_jpeg(donor, traces.quality)
+        donor = _through_jpeg(donor, traces.quality, traces.grid)
     if traces.reduction is not None:
         donor = _through_fewer_pixels(donor, traces.reduction, traces.enlarging)
     fine = _fine(donor)
@@ -104,10 +106,17 @@ def leave_traces(
     return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))
 
 
-def _through_jpeg(pixels: Pixels, quality: int) -> Pixels:
-    swapped = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+def _through_jpeg(pixels: Pixels, quality: int, grid: tuple[int, int]) -> Pixels:
+    """Encode and decode; blocks begin ``grid`` rows and columns before the first pixel.
+
+    A mask often reaches to the corner of its picture; there the blocks would lie on the picture's.
+    """
+    rows, columns = grid
+    padded = cv2.copyMakeBorder(pixels, rows, 0, columns, 0, cv2.BORDER_REPLICATE)
+    swapped = cv2.cvtColor(padded, cv2.COLOR_RGB2BGR)
     encoded = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.uint8)
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.uint8)
+    return np.ascontiguousarray(decoded[rows:, columns:])
 
 
 def _through_fewer_pixels(pixels: Pixels, share: float, enlarging: int) -> Pixels:
