@@ -435,6 +435,47 @@ class DemoDataParams(Params):
     num_workers: int = Field(ge=0, description="Processes; does not change the images.")
 
 
+class ForgingParams(Params):
+    """A labelled set of forgeries made from the real pictures of the data."""
+
+    root: str = Field(description="The folder to write; it must be empty or a forged set.")
+    landmarks: str | None = Field(
+        description="A CSV img_name,x0,y0,... of 5 or 68 points; null: found by faces.detector."
+    )
+    kinds: dict[
+        Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
+        Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
+    ] = Field(description="Kind of forgery -> its weight among all.")
+    strength: float = Field(
+        ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
+    )
+    circle: int = Field(
+        ge=2, description="Groups that exchange faces and become one group of the set."
+    )
+    common_scale: tuple[float, float] = Field(
+        description="Smallest and largest factor that a picture and its forgery are resized by."
+    )
+    jpeg_quality: tuple[int, int] = Field(
+        description="Lowest and highest quality, drawn for a picture and its forgery together."
+    )
+    seed: int = Field(ge=0)
+    num_workers: int = Field(ge=0, description="Processes; does not change the pictures.")
+
+    @model_validator(mode="after")
+    def _something_is_drawn(self) -> Self:
+        if not sum(self.kinds.values()) > 0:
+            raise ValueError(f"kinds={self.kinds} leaves nothing to make; give a kind a weight")
+        low, high = self.jpeg_quality
+        if not 1 <= low <= high <= 95:
+            raise ValueError(f"jpeg_quality=[{low}, {high}] is not an ascending range in 1 to 95")
+        smallest, largest = self.common_scale
+        if not 0.25 <= smallest <= largest <= 1.0:
+            raise ValueError(
+                f"common_scale=[{smallest}, {largest}] is not an ascending range in 0.25 to 1"
+            )
+        return self
+
+
 class TrackingParams(Params):
     """Where and how a run is recorded. Nothing here changes a result."""
 
@@ -486,6 +527,7 @@ class Parameters(Params):
     explanation: ExplanationParams
     video: VideoParams
     demo_data: DemoDataParams
+    forging: ForgingParams
     tracking: TrackingParams
 
     @model_validator(mode="after")
