@@ -106,7 +106,7 @@ def test_two_workers_one_of_them_killed_on_the_way_give_the_rows_of_one_process(
     assert {"ok", "missing", "unreadable", "too_small"} == set(rows["status"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_batch_that_kills_every_worker_is_given_up_and_named(
     local_ray, make_detector, monkeypatch
 ):
