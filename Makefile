@@ -12,7 +12,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check bench viz app lock clean
+.PHONY: help setup run test test-all test-fast check bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,14 @@ run: setup ## Train, judge and use a detector on the drawn demo set
 	@echo "Look at the pipelines:     make viz"
 	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"
 
-test: setup ## Run all tests (no GPU, no network)
+test: setup ## Run the tests (no GPU, no network)
+	$(BIN)/python -m pytest -n 2 -m "not long"
+
+test-all: setup ## Run the long ones too
 	$(BIN)/python -m pytest -n 2
 
 test-fast: setup ## Run the tests that take under ten seconds each
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not long"
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -51,7 +54,8 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Measure inference against the course's loop and the limits
+bench: setup ## Measure training and inference against the course's loops and the limits
+	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/inference_speed.py
 
 viz: setup ## Open the pipelines in a browser

@@ -37,7 +37,6 @@ from face_forgery.explanation.attribution import heat_map
 from face_forgery.explanation.faithfulness import random_map, trace_curves
 from face_forgery.explanation.regions import REGIONS, Landmarks, label_regions, share_evidence
 from face_forgery.metrics.binary import auc
-from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.modeling.scoring import measure_margins
 from face_forgery.params import (
@@ -59,9 +58,9 @@ from face_forgery.synthetic.regions import (
 )
 from face_forgery.synthetic.render import Picture, render
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.optim import build_optimizer, build_scheduler
 from face_forgery.training.reproducible import seed_torch
-from face_forgery.training.state import TrainState
+from face_forgery.training.settings import StepSettings
+from face_forgery.training.start import build_state
 
 PLACES: dict[str, tuple[Region, ForgeryKind, tuple[str, ...]]] = {  # and what is forged there
     "mouth": (MOUTH, "talking_face", ("talking_face",)),
@@ -196,6 +195,7 @@ def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     """Train on drawn faces as the training pipeline does; return the network and its AUC."""
     values = yaml.safe_load(Path("conf/base/parameters.yml").read_text())
     changed = {"seed": seed, "epochs": recipe.epochs, "batch_size": recipe.batch_size}
+    changed |= {"precision": "float32", "compile": False}
     training = TrainingParams.model_validate(values["training"] | changed)
     size = {"image_size": recipe.forgeries.size}
     preprocessing = PreprocessingParams.model_validate(values["preprocessing"] | size)
@@ -204,22 +204,15 @@ def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     chosen = {"backbone": recipe.backbone, "options": recipe.options}
     model = ModelParams.model_validate(values["model"] | chosen)
     seed_torch(seed)
-    network = build_network(model, recipe.forgeries.size)
     with TemporaryDirectory() as folder:
         rows = _draw_training_set(Path(folder), seed, recipe)
         batches = TrainBatches(rows, preprocessing, augmentation, training.batch_size, seed, 0)
-        optimizer = build_optimizer(network, training.optimizer)
-        scheduler = build_scheduler(optimizer, training, len(batches.epoch(1)))
-        for _ in train_epochs(
-            TrainState(network, optimizer, scheduler),
-            batches,
-            epochs=training.epochs,
-            device=CPU,
-            precision=torch.float32,
-            grad_clip_norm=training.grad_clip_norm,
-        ):
+        length = len(batches.epoch(1))
+        state = build_state(model, training, recipe.forgeries.size, length, CPU)
+        settings = StepSettings.of(training, CPU, length)
+        for _ in train_epochs(state, batches, settings, epochs=training.epochs):
             pass
-    network.eval()
+    network = state.network.eval()
     return network, _held_out_auc(network, seed, recipe)
 
 

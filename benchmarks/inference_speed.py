@@ -28,10 +28,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from face_forgery.data.pictures import list_pictures
-from face_forgery.data.transforms import eval_transform
 from face_forgery.datasets.predictions import PredictionsDataset
 from face_forgery.inference.job import run_job
-from face_forgery.inference.reading import read_batches
+from face_forgery.inference.reading import PictureReader, read_batches
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
 from face_forgery.modeling.scoring import measure_margins, pick_device
 
@@ -47,9 +46,9 @@ def main() -> None:
     options = _parse()
     print(describe_place("torch", "torchvision", "timm", "pillow"))
     print(f"seed {SEED}, {torch.get_num_threads()} threads, {options}")
-    detector = _make_detector(options.backbone, options.image_size)
+    detector = make_detector(options.backbone, options.image_size)
     with tempfile.TemporaryDirectory() as folder:
-        _write_pictures(Path(folder), options.pictures, options.side)
+        write_pictures(Path(folder), options.pictures, options.side)
         rates = {
             "the course's loop": _rate(options.pictures, lambda: _course(detector, Path(folder)))
         }
@@ -74,10 +73,11 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _make_detector(backbone: str, image_size: int) -> Detector:
+def make_detector(backbone: str, image_size: int) -> Detector:
+    """Return an untrained detector that gives verdicts."""
     torch.manual_seed(SEED)
     network = timm.create_model(backbone, pretrained=False, num_classes=2)
-    preprocessing = Preprocessing(image_size, "bilinear", MEAN, STD)
+    preprocessing = Preprocessing(image_size, "bilinear", MEAN, STD, scaled_decoding=True)
     detector = Detector(backbone, {}, network.state_dict(), preprocessing, 1, "", {}, {})
     return replace(detector, operating_points=_points())
 
@@ -90,7 +90,8 @@ def _points() -> OperatingPoints:
     )  # fmt: skip
 
 
-def _write_pictures(folder: Path, count: int, side: int) -> None:
+def write_pictures(folder: Path, count: int, side: int) -> None:
+    """Write JPEGs of ``side`` x ``side`` pixels into ``folder``."""
     rng = np.random.default_rng(SEED)
     drawn = []
     for _ in range(min(count, NUM_DRAWN)):
@@ -171,10 +172,9 @@ def _network_alone(detector: Detector, seconds: float = 20.0) -> float:
 
 
 def _decode(detector: Detector, folder: Path) -> None:
-    preprocessing = detector.preprocessing
-    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    reader = PictureReader.of(detector, min_size=48)
     paths = sorted(folder.glob("*.jpg"))
-    for _ in read_batches(paths, transform, min_size=1, batch_size=BATCH, num_workers=WORKERS):
+    for _ in read_batches(paths, reader, batch_size=BATCH, num_workers=WORKERS):
         pass
 
 

@@ -20,6 +20,7 @@ RECIPE = {
     "model.options": {},
     "preprocessing.image_size": 256,
     "preprocessing.interpolation": "bilinear",
+    "preprocessing.scaled_decoding": False,
     "augmentation.horizontal_flip": 0.5,
     "augmentation.vertical_flip": 0.5,
     "augmentation.crop_scale": 1.0,
@@ -31,15 +32,25 @@ RECIPE = {
     "training.epochs": 2,
     "training.warmup_epochs": 0,
     "training.batch_size": 40,
+    "training.accumulate": 1,
+    "training.sampling": "shuffled",
     "training.num_workers": 4,
     "training.precision": "float32",
+    "training.compile": False,
+    "training.mixup_alpha": 0.0,
+    "training.cutmix_alpha": 0.0,
+    "training.label_smoothing": 0.0,
     "training.grad_clip_norm": None,
+    "training.ema_decay": None,
     "training.optimizer.name": "adam",
     "training.optimizer.learning_rate": 0.005,
     "training.optimizer.weight_decay": 0.0,
+    "training.optimizer.layer_decay": None,
     "training.schedule.name": "step",
     "training.schedule.step_epochs": 4,
     "training.schedule.gamma": 0.85,
+    "training.patience": None,
+    "training.checkpoint_steps": None,
     "training.resume": False,
 }
 
@@ -95,7 +106,7 @@ def test_the_rate_drops_after_the_fourth_epoch_not_before_the_first(baseline):
     from face_forgery.training.optim import build_scheduler
 
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.005)
-    scheduler = build_scheduler(optimizer, baseline.training, steps_per_epoch=10)
+    scheduler = build_scheduler(optimizer, baseline.training, batches_per_epoch=10)
     rates = []
     for _ in range(5):
         rates.append(scheduler.get_last_lr()[0])

@@ -51,6 +51,10 @@ CONTRADICTIONS = [
         {"training__warmup_epochs": 12, "training__epochs": 12},
         r"warmup_epochs=12 leaves no epoch .*\(epochs=12\)",
     ),
+    ({"forging__kinds": {"face_swap": 0.0}}, r"kinds=.* leaves nothing to make"),
+    ({"forging__jpeg_quality": [90, 70]}, r"jpeg_quality=\[90, 70\] is not an ascending range"),
+    ({"forging__jpeg_quality": [70, 100]}, r"jpeg_quality=\[70, 100\] is not .* 1 to 95"),
+    ({"forging__common_scale": [0.8, 1.5]}, r"common_scale=\[0.8, 1.5\] is not"),
     (
         {"tracking__run_id": "abc", "tracking__run_name": "mine"},
         "run_name='mine' has no effect on the existing run 'abc'",
@@ -78,6 +82,9 @@ OUT_OF_RANGE = [
     ({"evaluation__confidence": 1.0}, "evaluation.confidence: .*less than 1"),
     ({"submission__unreadable_score": -0.1}, "submission.unreadable_score: .*equal to 0"),
     ({"demo_data__image_size": 32}, "demo_data.image_size: .*equal to 64"),
+    ({"forging__circle": 1}, "forging.circle: .*equal to 2"),
+    ({"forging__kinds": {"face_swop": 1.0}}, "forging.kinds.face_swop"),
+    ({"forging__kinds": {"face_swap": -1.0}}, "forging.kinds.face_swap: .*equal to 0"),
     ({"tracking__tracking_uri": ""}, "tracking.tracking_uri: .*at least 1 character"),
 ]
 

@@ -75,6 +75,9 @@ class IngestionParams(Params):
         description="Largest share of unreadable images that a labelled set may have."
     )
     num_workers: int = Field(ge=0, description="Threads that read images; 0: this one.")
+    check: Literal["pixels", "headers"] = Field(
+        description="headers: a JPEG or PNG with header and end is not decoded; faster."
+    )
     columns: ColumnNames
     class_folders: dict[str, Literal[0, 1]] = Field(
         description="Folder name (lower case) -> target, for a folder a class."
@@ -170,6 +173,10 @@ class PreprocessingParams(Params):
 
     image_size: int = Field(ge=32, le=2048, description="Pixels; the network's square input.")
     interpolation: Literal["bilinear", "bicubic"]
+    scaled_decoding: bool = Field(
+        description="Decode a JPEG at 1/2, 1/4 or 1/8 where that is no smaller than image_size; no "
+        "effect where faces are cut out."
+    )
 
 
 class AugmentationParams(Params):
@@ -207,6 +214,9 @@ class OptimizerParams(Params):
     name: Literal["adamw", "adam", "sgd"]
     learning_rate: Rate = Field(description="Peak rate, reached after warm-up.")
     weight_decay: float = Field(ge=0.0, allow_inf_nan=False)
+    layer_decay: float | None = Field(
+        gt=0.0, le=1.0, description="Factor of the rate from a layer to the one below; null = off."
+    )
 
 
 class ScheduleParams(Params):
@@ -233,14 +243,37 @@ class TrainingParams(Params):
     epochs: int = Field(ge=1)
     warmup_epochs: int = Field(ge=0)
     batch_size: int = Field(ge=1)
+    accumulate: int = Field(ge=1, description="Batches of one optimizer step.")
+    sampling: Literal["shuffled", "balanced"] = Field(
+        description="balanced: as many of each class in every epoch."
+    )
     num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         description="auto: bfloat16 where the device gains from it, else float32."
     )
+    compile: bool | Literal["auto"] = Field(
+        description="torch.compile; auto: where the run is long enough to pay for it."
+    )
+    mixup_alpha: float = Field(
+        ge=0.0, allow_inf_nan=False, description="Of the Beta distribution of shares; 0 = off."
+    )
+    cutmix_alpha: float = Field(
+        ge=0.0, allow_inf_nan=False, description="The same for rectangles; with both, one is drawn."
+    )
+    label_smoothing: float = Field(ge=0.0, lt=1.0, description="Share spread over both classes.")
     grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
+    ema_decay: float | None = Field(
+        gt=0.0, lt=1.0, description="Of the averaged weights, which are then judged; null = off."
+    )
     optimizer: OptimizerParams
     schedule: ScheduleParams
-    resume: bool = Field(description="Continue from the last whole epoch of the same run.")
+    patience: int | None = Field(
+        ge=1, description="Epochs without a better validation AUC before the end; null: all epochs."
+    )
+    checkpoint_steps: int | None = Field(
+        ge=1, description="Optimizer steps between two saves within an epoch; null: whole epochs."
+    )
+    resume: bool = Field(description="Continue the same run from its last saved state.")
 
     @model_validator(mode="after")
     def _warmup_ends_before_training_does(self) -> Self:
@@ -322,13 +355,35 @@ class SubmissionParams(Params):
 class InferenceParams(Params):
     """Whose pictures are judged."""
 
-    images: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    images: str = Field(
+        description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
+    )
     output: str = Field(
         pattern=r"(?i)\.(csv|parquet|jsonl)$",
-        description="The file of verdicts; its ending says the format: .csv, .parquet or .jsonl.",
+        description="The file of verdicts, or its URL; its ending says the format: .csv, .parquet "
+        "or .jsonl.",
     )
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
+    engine: Literal["local", "ray"] = Field(
+        description="Where pictures are judged: on this machine, or by a Ray cluster (`cluster`). "
+        "Does not change a score."
+    )
     explain: bool = Field(description="Also explain the pictures with the highest scores.")
+
+
+class ClusterParams(Params):
+    """Which Ray cluster works, and what one worker takes of it. Nothing here changes a score."""
+
+    address: str | None = Field(
+        min_length=1,
+        description="HOST:PORT; local: a Ray of its own on this machine; null: RAY_ADDRESS, or the "
+        "cluster that this machine belongs to.",
+    )
+    num_workers: int | None = Field(ge=1, description="null: as many as there is room for.")
+    cpus_per_worker: int = Field(ge=1, description="CPUs that a worker takes.")
+    gpus_per_worker: float = Field(
+        ge=0.0, allow_inf_nan=False, description="GPUs that a worker takes; 0.5: two share one."
+    )
 
 
 class ExplanationParams(Params):
@@ -341,6 +396,36 @@ class ExplanationParams(Params):
     )
 
 
+class VideoParams(Params):
+    """Whose videos are judged, how they are sampled, and how frames are summed up."""
+
+    videos: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    frames_per_second: float = Field(
+        gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
+    )
+    max_frames: int = Field(
+        ge=1, description="Of a video; a longer one is looked at in windows spread evenly."
+    )
+    window_seconds: float = Field(
+        gt=0.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description="A video is judged by the most suspicious so many seconds of a person.",
+    )
+    min_frames: int = Field(ge=1, description="Judged frames that such a window needs.")
+
+    @model_validator(mode="after")
+    def _a_window_has_its_frames(self) -> Self:
+        per_window = math.floor(self.window_seconds * self.frames_per_second + 1e-9) + 1
+        if not self.min_frames <= per_window <= self.max_frames:
+            raise ValueError(
+                f"frames_per_second={self.frames_per_second:g} puts {per_window} frame(s) into "
+                f"window_seconds={self.window_seconds:g}; there must be at least "
+                f"min_frames={self.min_frames} and at most max_frames={self.max_frames}"
+            )
+        return self
+
+
 class DemoDataParams(Params):
     """The drawn set: how many faces, how large, where."""
 
@@ -351,6 +436,47 @@ class DemoDataParams(Params):
     image_size: int = Field(ge=64, le=1024, description="Pixels.")
     seed: int = Field(ge=0)
     num_workers: int = Field(ge=0, description="Processes; does not change the images.")
+
+
+class ForgingParams(Params):
+    """A labelled set of forgeries made from the real pictures of the data."""
+
+    root: str = Field(description="The folder to write; it must be empty or a forged set.")
+    landmarks: str | None = Field(
+        description="A CSV img_name,x0,y0,... of 5 or 68 points; null: found by faces.detector."
+    )
+    kinds: dict[
+        Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
+        Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
+    ] = Field(description="Kind of forgery -> its weight among all.")
+    strength: float = Field(
+        ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
+    )
+    circle: int = Field(
+        ge=2, description="Groups that exchange faces and become one group of the set."
+    )
+    common_scale: tuple[float, float] = Field(
+        description="Smallest and largest factor that a picture and its forgery are resized by."
+    )
+    jpeg_quality: tuple[int, int] = Field(
+        description="Lowest and highest quality, drawn for a picture and its forgery together."
+    )
+    seed: int = Field(ge=0)
+    num_workers: int = Field(ge=0, description="Processes; does not change the pictures.")
+
+    @model_validator(mode="after")
+    def _something_is_drawn(self) -> Self:
+        if not sum(self.kinds.values()) > 0:
+            raise ValueError(f"kinds={self.kinds} leaves nothing to make; give a kind a weight")
+        low, high = self.jpeg_quality
+        if not 1 <= low <= high <= 95:
+            raise ValueError(f"jpeg_quality=[{low}, {high}] is not an ascending range in 1 to 95")
+        smallest, largest = self.common_scale
+        if not 0.25 <= smallest <= largest <= 1.0:
+            raise ValueError(
+                f"common_scale=[{smallest}, {largest}] is not an ascending range in 0.25 to 1"
+            )
+        return self
 
 
 class TrackingParams(Params):
@@ -400,8 +526,11 @@ class Parameters(Params):
     comparison: ComparisonParams
     submission: SubmissionParams
     inference: InferenceParams
+    cluster: ClusterParams
     explanation: ExplanationParams
+    video: VideoParams
     demo_data: DemoDataParams
+    forging: ForgingParams
     tracking: TrackingParams
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from face_forgery.pipelines import (
     evaluation,
     explanation,
     export,
+    forging,
     inference,
     ingestion,
     report,
@@ -16,6 +17,7 @@ from face_forgery.pipelines import (
     splitting,
     submission,
     training,
+    video,
 )
 
 
@@ -40,7 +42,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         "report": page,
         "comparison": comparison.create_pipeline(),
         "demo_data": demo_data.create_pipeline(),
+        "forging": forging.create_pipeline(),
         "inference": inference.create_pipeline(),
         "explanation": explanation.create_pipeline(),
+        "video": video.create_pipeline(),
         "export": export.create_pipeline(),
     }

@@ -15,7 +15,8 @@ from face_forgery.data.manifest import (
 
 def take_apart(manifest):
     table = manifest[list(LABEL_COLUMNS)]
-    facts = manifest.assign(status="ok", detail="")[list(IMAGE_FACT_COLUMNS)]
+    facts = manifest.assign(status="ok", detail="", checked="pixels", changed_ns=1)
+    facts = facts[list(IMAGE_FACT_COLUMNS)]
     return table, facts.astype(IMAGE_FACT_COLUMNS)
 
 

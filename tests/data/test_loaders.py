@@ -3,14 +3,18 @@
 import os
 import pickle
 import signal
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from face_forgery.data.images import ImageError
 from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
 from face_forgery.data.transforms import eval_transform
+
+ORDER_OF_EPOCH_3 = [10, 4, 0, 9, 1, 2, 3, 6, 8, 7, 5]
 
 
 @pytest.fixture
@@ -59,6 +63,72 @@ def test_every_image_comes_once_an_epoch_with_its_own_target(make_batches):
     for images, targets in of_epoch(batches, 3):
         redness = images[:, 0].float().mean(dim=(1, 2)) - images[:, 1].float().mean(dim=(1, 2))
         assert torch.equal((redness > 45).long(), targets)
+
+
+def test_the_order_of_an_epoch_stays_what_it_was_in_earlier_versions(make_batches):
+    assert [index for batch in make_batches()._keys(3) for _, index in batch] == ORDER_OF_EPOCH_3
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_pass_is_continued_without_opening_what_is_behind_it(make_batches, tmp_path, num_workers):
+    batches = make_batches(num_workers=num_workers)
+    whole = of_epoch(batches, 1)
+    for _, index in batches._keys(1)[0]:
+        (tmp_path / f"faces/set/{index:03d}.png").write_bytes(b"no picture")
+    rest = batches.epoch(1).after(1)
+    assert (rest.sizes, rest.num_images, len(rest)) == ([4, 3], 7, 2)
+    assert_same(list(rest), whole[1:])
+
+
+@pytest.fixture
+def make_uneven(make_batches):
+    """Return a builder of batches of a set with two real images and nine forgeries."""
+
+    def make(**changes):
+        batches = make_batches(sampling="balanced", **changes)
+        targets = np.ones(len(batches.rows), dtype=np.int64)
+        targets[[3, 7]] = 0
+        return replace(batches, rows=replace(batches.rows, targets=targets))
+
+    return make
+
+
+def test_balanced_epochs_hold_as_many_of_each_class(make_uneven):
+    batches = make_uneven()
+    keys = [key for batch in batches._keys(1) for key in batch]
+    targets = [int(batches.rows.targets[key[1]]) for key in keys]
+    assert (targets.count(0), targets.count(1)) == (5, 5)
+    counts = Counter(key[1] for key in keys)
+    assert sorted([counts[3], counts[7]]) == [2, 3]
+    assert max(counts[index] for index in counts if index not in {3, 7}) == 1
+    assert len(set(keys)) == len(keys)  # an image that comes again is another key
+    assert targets != sorted(targets)
+
+
+def test_balanced_epochs_go_through_all_of_the_larger_class_in_time(make_uneven):
+    batches = make_uneven()
+    seen = {key[1] for epoch in range(1, 8) for batch in batches._keys(epoch) for key in batch}
+    assert seen == set(range(11))
+
+
+def test_an_image_that_comes_again_is_augmented_in_another_way(make_uneven):
+    images = make_uneven()._loader.dataset
+    assert torch.equal(images[1, 3][0], images[1, 3][0])
+    assert not torch.equal(images[1, 3][0], images[1, 3, 1][0])
+    assert not torch.equal(images[1, 3, 1][0], images[1, 3, 2][0])
+
+
+def test_balanced_epochs_are_the_same_in_any_process(make_uneven):
+    batches = make_uneven()
+    assert_same(of_epoch(replace(batches, num_workers=2), 2), of_epoch(batches, 2))
+    assert batches._keys(1) != [[(1, *key[1:]) for key in batch] for batch in batches._keys(2)]
+
+
+def test_balanced_epochs_of_a_single_class_are_refused(make_uneven):
+    batches = make_uneven()
+    rows = replace(batches.rows, targets=np.ones(11, dtype=np.int64))
+    with pytest.raises(ValueError, match=r"sampling=balanced needs both .* 11 training images"):
+        replace(batches, rows=rows)
 
 
 def test_epochs_and_seeds_differ_in_order_and_augmentation(make_batches):

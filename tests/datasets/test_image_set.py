@@ -74,7 +74,7 @@ def test_drawing_again_replaces_the_older_set(tmp_path):
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
-    with pytest.raises(DatasetError, match=r"no drawing has written: .*Set demo_data\.root"):
+    with pytest.raises(DatasetError, match=r"demo_data has not written: .*Set demo_data\.root"):
         ImageSetDataset(root=str(tmp_path)).save(rows("train", 0, 2))
     assert (tmp_path / name).read_text() == "mine"
     assert not pictures(tmp_path) - {"trainset/me.jpg"}
@@ -91,7 +91,7 @@ def test_a_drawn_set_with_a_photograph_in_it_is_refused(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "root").write_text("mine")
-    with pytest.raises(DatasetError, match="no drawing has written"):
+    with pytest.raises(DatasetError, match="demo_data has not written"):
         ImageSetDataset(root=str(tmp_path / "root")).save(rows("train", 0, 2))
 
 

@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
-from face_forgery.training.records import Checkpoint, EpochWeights
+from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
 
 def weights(epoch):
@@ -37,7 +37,10 @@ def checkpoint():
     scheduler.step()
     return Checkpoint(
         epoch=3,
+        progress={"num_batches": 2, "num_images": 7, "loss_sum": 0.5, "num_correct": 3},
+        num_steps=20,
         network={"conv": torch.arange(4.0)},
+        average={"conv": torch.ones(4)},
         optimizer=optimizer.state_dict(),
         scheduler=scheduler.state_dict(),
         random={"cpu": torch.get_rng_state(), "cuda": []},
@@ -70,6 +73,16 @@ def test_saving_an_epoch_removes_later_ones_of_an_older_run(epochs):
         epochs.save(weights(epoch))
     epochs.save(weights(2))
     assert list(epochs.load()) == [1, 2]
+
+
+def test_within_an_epoch_the_weights_of_the_run_stay_and_those_of_an_older_one_go(epochs):
+    for epoch in (1, 2, 3):
+        epochs.save(weights(epoch))
+    epochs.save(NoNewWeights(2))
+    assert torch.equal(epochs.load()[2]().weights["conv"], weights(2).weights["conv"])
+    assert list(epochs.load()) == [1, 2]
+    epochs.save(NoNewWeights(0))
+    assert not epochs.exists()
 
 
 @pytest.mark.parametrize("interruption", [disk_is_full, killed])

@@ -40,6 +40,7 @@ def test_the_file_says_what_a_caller_must_know(make_detector):
     onnx.checker.check_model(model)
     described = json.loads({p.key: p.value for p in model.metadata_props}["face_forgery"])
     assert described["image_size"] == 32
+    assert described["scaled_decoding"] is False
     assert described["interpolation"] == "bilinear, antialiased"
     assert described["operating_points"]["fake_threshold"] == 0.6
     assert described["faces"]["margin"] == 0.3

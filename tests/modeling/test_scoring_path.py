@@ -74,9 +74,18 @@ def test_without_a_gpu_one_warning_says_what_it_costs(monkeypatch, caplog):
     assert caplog.text.count("20 to 50 times slower") == 1
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_is_bfloat16_only_where_the_processor_gains_from_it(monkeypatch, amx, expected):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+@pytest.mark.parametrize(
+    ("cpu", "expected"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": False, "amx_bf16": False}, torch.float32),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, torch.float32),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
+        ({"architecture": "aarch64"}, torch.float32),
+    ],
+)
+def test_auto_is_bfloat16_only_on_processors_that_gain_from_it(monkeypatch, cpu, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: cpu)
     assert resolve_precision("auto", CPU) == expected
 
 

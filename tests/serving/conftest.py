@@ -22,7 +22,7 @@ def detector(make_detector):
         architecture=BACKBONE,
         options={},
         weights=network.backbone.state_dict(),
-        preprocessing=Preprocessing(SIZE, "bilinear", mean, std),
+        preprocessing=Preprocessing(SIZE, "bilinear", mean, std, scaled_decoding=True),
         epoch=1,
         data_fingerprint="0",
         code_version={},

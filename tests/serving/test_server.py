@@ -16,11 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import onnxruntime
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
+from face_forgery.app.judging import Judge
+from face_forgery.data.pictures import list_pictures
 from face_forgery.hooks.store import import_mlflow
-from face_forgery.inference.scoring import judge_bytes
+from face_forgery.inference.scoring import judge, judge_bytes
+from face_forgery.modeling.onnx_export import export_onnx
 from face_forgery.serving.packaging import log_detector
 
 pytestmark = pytest.mark.slow
@@ -118,6 +123,53 @@ def test_two_hundred_requests_of_eight_clients_get_the_scores_of_a_direct_call(
         assert row["y_pred"] == pytest.approx(direct[number].score, abs=1e-6)
         assert (row["status"], row["verdict"]) == ("ok", direct[number].verdict)
         assert row["faces"] == []
+
+
+@pytest.fixture
+def pictures(tmp_path, make_picture, encode):
+    """Write pictures of several sizes and formats; return name -> content."""
+    contents = {
+        "large.jpg": encode(make_picture(0, height=300, width=200)),
+        "small.png": encode(make_picture(1, height=70, width=50), "PNG"),
+        "cmyk.jpg": encode(make_picture(2).convert("CMYK")),
+        "web.webp": encode(make_picture(3, height=96, width=96), "WEBP"),
+    }
+    (tmp_path / "pictures").mkdir()
+    for name, content in contents.items():
+        (tmp_path / "pictures" / name).write_bytes(content)
+    return contents
+
+
+def by_onnx(detector, contents):
+    """Return scores as `docs/serving.md` tells to get them from the ONNX file."""
+    session = onnxruntime.InferenceSession(export_onnx(detector))
+    about = json.loads(session.get_modelmeta().custom_metadata_map["face_forgery"])
+    size = [about["image_size"]] * 2
+    scores = []
+    for content in contents:
+        picture = Image.open(io.BytesIO(content))
+        if about["scaled_decoding"]:
+            picture.draft(None, size)
+        picture = ImageOps.exif_transpose(picture)
+        image = resize(pil_to_tensor(picture.convert("RGB")), size, antialias=True)
+        scores.append(session.run(["y_pred"], {"images": image[None].numpy()})[0][0])
+    return scores
+
+
+def test_a_picture_has_one_score_by_folder_server_page_and_onnx(
+    server, detector, pictures, tmp_path
+):
+    listed = list_pictures(tmp_path / "pictures")
+    how = {"min_size": 48, "batch_size": 3, "num_workers": 0}
+    scores = judge(detector, listed, **how).set_index("img_name")["y_pred"].to_dict()
+    assert len(set(scores.values())) == len(pictures)
+    expected = [scores[name] for name in pictures]
+    served = [row["y_pred"] for row in ask(server, *pictures.values())]
+    page = Judge(detector, detector.build_network(), min_size=48)
+    cards = list(page.judge(list(pictures.items())))
+    assert served == pytest.approx(expected, abs=1e-6)
+    assert [card.judgement.score for card in cards] == pytest.approx(expected, abs=1e-6)
+    assert by_onnx(detector, pictures.values()) == pytest.approx(expected, abs=1e-4)
 
 
 def test_bombs_and_rubbish_get_a_status_and_the_server_lives(server, make_picture, encode):

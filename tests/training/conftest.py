@@ -33,8 +33,15 @@ class Epochs:
 
 class Epoch(list):
     @property
+    def sizes(self):
+        return [len(targets) for _, targets in self]
+
+    @property
     def num_images(self):
-        return sum(len(targets) for _, targets in self)
+        return sum(self.sizes)
+
+    def after(self, num_batches):
+        return Epoch(self[num_batches:])
 
 
 @pytest.fixture

@@ -4,18 +4,18 @@ import copy
 
 import pytest
 import torch
+from timm.utils import ModelEmaV3
 from torch import nn
 
 from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError, train_epochs
+from face_forgery.training.mixing import Mixing
+from face_forgery.training.records import EpochWeights, NoNewWeights
+from face_forgery.training.settings import StepSettings
 
 
 def run(state, epochs_of_batches, *, epochs, **changes):
-    settings = {
-        "device": torch.device("cpu"),
-        "precision": torch.float32,
-        "grad_clip_norm": None,
-    } | changes
-    return list(train_epochs(state, epochs_of_batches, epochs=epochs, **settings))
+    settings = StepSettings(torch.device("cpu"), **changes)
+    return list(train_epochs(state, epochs_of_batches, settings, epochs=epochs))
 
 
 def assert_same_weights(some, others):
@@ -70,8 +70,8 @@ def test_snapshots_do_not_change_when_training_goes_on(make_state, make_epochs):
 
 def test_evaluating_between_epochs_does_not_leave_the_network_in_eval_mode(make_state, make_epochs):
     state = make_state()
-    settings = {"device": torch.device("cpu"), "precision": torch.float32, "grad_clip_norm": None}
-    for _ in train_epochs(state, make_epochs(), epochs=2, **settings):
+    settings = StepSettings(torch.device("cpu"))
+    for _ in train_epochs(state, make_epochs(), settings, epochs=2):
         assert state.network.training
         state.network.eval()
 
@@ -148,3 +148,179 @@ def test_other_errors_pass_unchanged(make_state, make_epochs):
     wrong = [(torch.zeros(2, 4, 8, 8, dtype=torch.uint8), torch.zeros(2).long())]
     with pytest.raises(RuntimeError, match="must match the size"):
         run(state, make_epochs(lambda number: wrong), epochs=1)
+
+
+def plain_loop(state, batches, *, epochs):
+    """The eight steps as a course writes them: the slow reference of the loop."""
+    for epoch in range(1, epochs + 1):
+        state.network.train()
+        for images, targets in batches.epoch(epoch):
+            loss = torch.nn.functional.cross_entropy(state.network(images), targets)
+            state.optimizer.zero_grad()
+            loss.backward()
+            state.optimizer.step()
+            state.scheduler.step()
+
+
+def test_the_neutral_step_is_the_plain_one_bit_for_bit(make_state, make_epochs):
+    ours, plain = make_state(), make_state()
+    torch.manual_seed(1)
+    run(ours, make_epochs(), epochs=3)
+    torch.manual_seed(1)
+    plain_loop(plain, make_epochs(), epochs=3)
+    assert_same_weights(ours.network.state_dict(), plain.network.state_dict())
+
+
+def test_label_smoothing_moves_its_share_to_both_classes(make_state, make_epochs):
+    state, logits = make_state(), torch.tensor([[2.0, -1.0]])
+    weight = nn.Parameter(torch.zeros(1))
+    state.network.forward = lambda images: logits.expand(len(images), 2) + 0.0 * weight
+    real = [(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.long))]
+    (report,) = run(state, make_epochs(lambda number: real), epochs=1, label_smoothing=0.2)
+    of_real, of_fake = -torch.log_softmax(logits[0], dim=0)
+    assert report.train_loss == pytest.approx((0.9 * of_real + 0.1 * of_fake).item())
+    assert report.train_accuracy == 1.0
+
+
+@pytest.fixture
+def make_plain_state(make_state):
+    """Return a builder of states whose network treats every image by itself."""
+
+    def make(**changes):
+        state = make_state(**changes)
+        state.network.backbone.norm = nn.Identity()
+        state.network.backbone.drop = nn.Identity()
+        state.optimizer = torch.optim.SGD(state.network.parameters(), lr=0.1)
+        state.scheduler = torch.optim.lr_scheduler.StepLR(state.optimizer, 2, 0.5)
+        return state
+
+    return make
+
+
+def cut(batches, size):
+    """The same images in batches of ``size``."""
+    images, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return list(zip(images.split(size), targets.split(size), strict=True))
+
+
+@pytest.mark.parametrize("clip", [None, 0.05])
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_accumulated_batches_make_the_step_of_one_large_batch(
+    make_plain_state, make_epochs, part, clip
+):
+    """Eight images in steps of six: the last step, and batches of it, are smaller."""
+    of = make_epochs().batches_of
+    large, small = make_plain_state(), make_plain_state()
+    large_epochs = make_epochs(lambda number: cut(of(number), 6))
+    small_epochs = make_epochs(lambda number: cut(of(number), part))
+    whole = run(large, large_epochs, epochs=2, grad_clip_norm=clip)
+    parts = run(small, small_epochs, epochs=2, grad_clip_norm=clip, accumulate=6 // part)
+    for name, value in large.network.state_dict().items():
+        torch.testing.assert_close(small.network.state_dict()[name], value, msg=name)
+    assert small.num_steps == large.num_steps == 4
+    assert [r.learning_rate for r in parts] == [r.learning_rate for r in whole] == [0.1, 0.05]
+    assert [r.train_loss for r in parts] == pytest.approx([r.train_loss for r in whole])
+
+
+def test_averaged_weights_are_those_of_the_slow_formula(make_state, make_epochs):
+    state = make_state()
+    state.average = ModelEmaV3(state.network, decay=0.6, use_warmup=True)
+    seen = []
+    state.optimizer.register_step_post_hook(
+        lambda *call: seen.append(copy.deepcopy(state.network.state_dict()))
+    )
+    run(state, make_epochs(), epochs=3)
+    expected = dict(seen[0])
+    for number, weights in enumerate(seen[1:], start=2):
+        decay = min(1 - number ** (-2 / 3), 0.6)
+        for name, value in weights.items():
+            is_count = not value.is_floating_point()
+            expected[name] = value if is_count else decay * expected[name] + (1 - decay) * value
+    for name, value in state.average.module.state_dict().items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+    assert state.judged_network is state.average.module
+    kept = state.weights().weights
+    assert torch.equal(kept["head.weight"], state.average.module.backbone.head.weight)
+    assert not torch.equal(kept["head.weight"], state.network.backbone.head.weight)
+
+
+def eight_batches(number):
+    """Batches of 2, 2, 2, 2, 2, 2, 2 and 1 images."""
+    generator = torch.Generator().manual_seed(number)
+    images = torch.randint(0, 256, (15, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    targets = torch.randint(0, 2, (15,), generator=generator)
+    return list(zip(images.split(2), targets.split(2), strict=True))
+
+
+ALL_AT_ONCE = {
+    "mixing": Mixing(mixup_alpha=0.5, cutmix_alpha=0.5, seed=3),
+    "label_smoothing": 0.1,
+    "accumulate": 2,
+    "grad_clip_norm": 1.0,
+}
+
+
+def test_saves_within_an_epoch_come_after_whole_steps_and_not_at_its_end(make_state, make_epochs):
+    reports = run(
+        make_state(), make_epochs(eight_batches), epochs=2, checkpoint_steps=1, accumulate=2
+    )
+    of_an_epoch = [None, None, None]
+    assert [report and report.epoch for report in reports] == [*of_an_epoch, 1, *of_an_epoch, 2]
+    reports = run(
+        make_state(), make_epochs(eight_batches), epochs=1, checkpoint_steps=3, accumulate=2
+    )
+    assert [report and report.epoch for report in reports] == [None, 1]
+
+
+@pytest.mark.parametrize("num_yields", range(1, 8))
+def test_a_run_that_ends_anywhere_is_continued_bit_for_bit(make_state, make_epochs, num_yields):
+    def start(seed):
+        state = make_state()
+        state.average = ModelEmaV3(state.network, decay=0.9, use_warmup=True)
+        torch.manual_seed(seed)  # of dropout
+        settings = StepSettings(torch.device("cpu"), checkpoint_steps=1, **ALL_AT_ONCE)
+        return state, train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
+
+    whole, whole_run = start(seed=0)
+    whole_reports = list(whole_run)
+    first, first_run = start(seed=0)
+    for _ in range(num_yields):
+        next(first_run)
+    saved = first.snapshot([], {})
+    second, second_run = start(seed=99)  # another process has drawn other numbers
+    second.restore(saved)
+    rest = list(second_run)
+    assert_same_weights(second.network.state_dict(), whole.network.state_dict())
+    assert_same_weights(second.average.module.state_dict(), whole.average.module.state_dict())
+    for ours, theirs in zip(rest, whole_reports[num_yields:], strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            assert (ours.epoch, ours.train_loss, ours.train_accuracy, ours.learning_rate) == (
+                theirs.epoch, theirs.train_loss, theirs.train_accuracy, theirs.learning_rate,
+            )  # fmt: skip
+            assert ours.seconds > 0
+
+
+def test_batches_are_mixed_by_their_place_in_the_run(make_state, make_epochs):
+    asked = []
+
+    def mixing(images, targets, *, epoch, number):
+        asked.append((epoch, number))
+        return Mixing()(images, targets, epoch=epoch, number=number)
+
+    state = make_state()
+    state.progress.num_batches = 6  # of the first epoch
+    run(state, make_epochs(eight_batches), epochs=2, mixing=mixing)
+    assert asked == [(1, 6), (1, 7)] + [(2, number) for number in range(8)]
+
+
+def test_within_an_epoch_there_are_no_weights_to_keep(make_state, make_epochs):
+    state = make_state()
+    settings = StepSettings(torch.device("cpu"), checkpoint_steps=3)
+    kept = [
+        state.weights() for _ in train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
+    ]
+    assert [(type(one), one.epoch) for one in kept] == [
+        (NoNewWeights, 0), (NoNewWeights, 0), (EpochWeights, 1),
+        (NoNewWeights, 1), (NoNewWeights, 1), (EpochWeights, 2),
+    ]  # fmt: skip

@@ -5,20 +5,23 @@ import logging
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
+from face_forgery.training.settings import StepSettings
 
 
 @pytest.fixture
-def fingerprint(make_params):
+def fingerprint(make_params, monkeypatch):
     """Return a function: parameters and data -> fingerprint."""
+    monkeypatch.setattr("face_forgery.training.compilation._missing", lambda device: None)
 
     def of(*, train_data="a", val_data="b", **overrides):
         params = make_params(**overrides)
 
         def rows(content):
-            return ImageRows("", pa.array(["x"] * 8), np.zeros(8, dtype=np.int64), content)
+            return ImageRows("", pa.array(["x"] * 8), np.arange(8) % 2, content)
 
         train = TrainBatches(
             rows(train_data),
@@ -27,9 +30,11 @@ def fingerprint(make_params):
             params.training.batch_size,
             params.training.seed,
             params.training.num_workers,
+            params.training.sampling,
         )
         val = EvalBatches(rows(val_data), params.preprocessing, 8, 0)
-        return run_fingerprint(train, val, params.model, params.training)
+        settings = StepSettings.of(params.training, torch.device("cpu"), len(train.epoch(1)))
+        return run_fingerprint(train, val, params.model, params.training, settings)
 
     return of
 
@@ -50,6 +55,15 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.batch_size": 5},
         {"training.optimizer.learning_rate": 1e-4},
         {"training.epochs": 9},
+        {"training.accumulate": 2},
+        {"training.sampling": "balanced"},
+        {"training.precision": "bfloat16"},
+        {"training.compile": True},
+        {"training.mixup_alpha": 0.2},
+        {"training.cutmix_alpha": 0.2},
+        {"training.label_smoothing": 0.1},
+        {"training.ema_decay": 0.99},
+        {"training.optimizer.layer_decay": 0.7},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -62,6 +76,9 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
     [
         {"training.resume": True},
         {"training.num_workers": 2},
+        {"training.checkpoint_steps": 5},
+        {"training.patience": 3},
+        {"training.compile": False},
         STEP | {"training.epochs": 9},
     ],
     ids=lambda change: list(change)[-1],
@@ -107,3 +124,32 @@ def test_fewer_epochs_than_the_state_has_is_an_error(make_state, fingerprint):
     first.epoch = 3
     with pytest.raises(ResumeError, match=r"has 3 epochs, training\.epochs=2"):
         resume(make_state(), first.snapshot([], fingerprint()), fingerprint(), epochs=2)
+
+
+def test_precision_counts_as_what_it_was_resolved_to(fingerprint, monkeypatch):
+    automatic = {"training.precision": "auto"}
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        monkeypatch.setattr(
+            "face_forgery.training.settings.resolve_precision", lambda *_, dtype=dtype: dtype
+        )
+        assert fingerprint(**automatic)["training.precision"] == name
+
+
+def test_a_run_begun_within_an_epoch_is_not_over_with_the_epoch_before(make_state, fingerprint):
+    first = make_state()
+    first.epoch = 3
+    first.progress.add(0.5, num_correct=1, num_images=2)
+    saved = first.snapshot([], fingerprint())
+    with pytest.raises(ResumeError, match=r"3 epochs and 1 batches, training\.epochs=3 asks"):
+        resume(make_state(), saved, fingerprint(), epochs=3)
+
+
+def test_a_run_within_an_epoch_says_where_it_goes_on(make_state, fingerprint, caplog):
+    first = make_state()
+    first.epoch = 3
+    first.progress.add(0.5, num_correct=1, num_images=2)
+    state = make_state()
+    with caplog.at_level(logging.INFO):
+        resume(state, first.snapshot([], fingerprint()), fingerprint(), epochs=5)
+    assert "after epoch 3 and 1 batches of the next of 5" in caplog.text
+    assert state.progress == first.progress

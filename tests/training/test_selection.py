@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from face_forgery.training.records import EpochWeights
-from face_forgery.training.selection import SelectionError, best_epoch, best_weights
+from face_forgery.training.selection import SelectionError, best_epoch, best_weights, is_stalled
 
 
 def history(*aucs):
@@ -32,3 +32,19 @@ def test_no_history_and_a_history_of_another_run_are_errors():
         best_epoch([])
     with pytest.raises(SelectionError, match=r"epoch 2 .* epochs \[1\] are stored"):
         best_weights({1: partial(EpochWeights, 1, {})}, history(0.6, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("aucs", "patience", "expected"),
+    [
+        ([], 1, False),
+        ([0.5, 0.4], None, False),
+        ([0.5], 1, False),
+        ([0.5, 0.6, 0.6], 2, False),
+        ([0.5, 0.6, 0.6, 0.59], 2, True),
+        ([0.5, 0.6, 0.6, 0.61], 2, False),
+    ],
+)
+def test_a_run_is_stalled_when_patience_brought_nothing_better(aucs, patience, expected):
+    history = [{"epoch": epoch, "val_auc": auc} for epoch, auc in enumerate(aucs, start=1)]
+    assert is_stalled(history, patience) is expected

@@ -4,6 +4,7 @@ import pandas as pd
 
 from face_forgery.data.inspection import OK
 from face_forgery.data.manifest import (
+    FACT_COLUMNS,
     KEY,
     MANIFEST_COLUMNS,
     ManifestError,
@@ -31,7 +32,7 @@ def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
             f"label_table has {len(table):,} rows and image_facts {len(facts):,}: they come from "
             "different runs; run the pipeline ingestion again"
         )
-    usable = facts[facts["status"] == OK].drop(columns="img_name")
+    usable = facts.loc[facts["status"] == OK, [*KEY, *FACT_COLUMNS]]
     manifest = table.merge(usable, on=KEY, how="inner", validate="one_to_one")
     manifest = manifest[list(MANIFEST_COLUMNS)].astype(MANIFEST_COLUMNS)
     check_contradictions(manifest)

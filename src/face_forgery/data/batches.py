@@ -12,8 +12,15 @@ class Batches(Protocol):
     """
 
     @property
+    def sizes(self) -> list[int]:
+        """How many images each batch holds."""
+
+    @property
     def num_images(self) -> int:
         """How many images the pass yields in all."""
+
+    def after(self, num_batches: int) -> "Batches":
+        """Return the pass without its first batches, of which no image is opened."""
 
     def __len__(self) -> int:
         """How many batches the pass yields."""

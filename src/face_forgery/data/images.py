@@ -29,8 +29,13 @@ from face_forgery.data.jpeg_quality import estimate_jpeg_quality
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 
+# Of ISO media files; others are pictures (HEIF, AVIF) or sound.
+_MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
+
 ImageStatus = Literal["missing", "unreadable", "too_large"]
 
+_JPEG_END = b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -82,6 +87,47 @@ class ReducedImage:
     jpeg_quality: int | None
 
 
+@dataclass(frozen=True)
+class ImageHeader:
+    """What a picture says of itself; see `ReducedImage`."""
+
+    width: int
+    height: int
+    format: str
+    jpeg_quality: int | None
+
+
+def read_header(data: bytes) -> ImageHeader | None:
+    """Read what a JPEG or PNG says of itself, without decoding it.
+
+    A file that breaks off is noticed by its missing end; damage in its middle is not.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        ``None`` where only decoding can tell: another format, a missing end, a header that cannot
+        be read, or a PNG that may have to be turned.
+    """
+    is_png = data.endswith(_PNG_END)
+    if not (is_png or data.endswith(_JPEG_END)) or (is_png and _may_be_turned(data)):
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG" if is_png else "JPEG",)) as image:
+            _check_size(image)
+            size = image.size
+            if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
+                size = size[::-1]
+            name = "JPEG" if image.format == "MPO" else str(image.format)
+            return ImageHeader(*size, format=name, jpeg_quality=_jpeg_quality(image))
+    except Exception:  # decoding it will say what is wrong
+        return None
+
+
+def _may_be_turned(png: bytes) -> bool:
+    return b"eXIf" in png or b"exif" in png  # a chunk, or a text
+
+
 def read_reduced(path: Path, *, side: int) -> ReducedImage:
     """Decode all of a picture at a scale that costs less, where its format has one.
 
@@ -93,13 +139,18 @@ def read_reduced(path: Path, *, side: int) -> ReducedImage:
         ImageError: As `read_rgb`.
     """
     try:
-        return _read(path, side=side)
+        return _read(path, side=side, has_quality=True)
     except ImageError as error:
         raise error.at(str(path)) from error
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
     """Decode the picture in a file.
+
+    Args:
+        path: The file.
+        side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many
+            pixels; ``None``: in full.
 
     Returns:
         ``(H, W, 3)``, upright, 0 to 255; a writable array of its own.
@@ -109,13 +160,17 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             not permitted (``unreadable``); more than ``MAX_PIXELS`` (``too_large``).
     """
     try:
-        return _read(path).pixels
+        return _read(path, side=side).pixels
     except ImageError as error:
         raise error.at(str(path)) from error
 
 
-def decode_rgb(data: bytes) -> NDArray[np.uint8]:
+def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
     """Decode an encoded picture that is in memory.
+
+    Args:
+        data: The whole file.
+        side: As ``read_rgb``.
 
     Returns:
         As ``read_rgb``.
@@ -126,16 +181,16 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     try:
         if not data:
             raise ImageError("it is empty")
-        return _decode(io.BytesIO(data)).pixels
+        return _decode(io.BytesIO(data), side=side).pixels
     except ImageError as error:
         raise error.at(f"a picture of {len(data):,} bytes") from error
 
 
-def _read(path: Path, *, side: int | None = None) -> ReducedImage:
+def _read(path: Path, *, side: int | None, has_quality: bool = False) -> ReducedImage:
     try:
-        _check_regular(path)
+        check_regular(path)
         with path.open("rb") as file:
-            return _decode(file, side=side)
+            return _decode(file, side=side, has_quality=has_quality)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("no such file", status="missing") from error
     except PermissionError as error:
@@ -144,26 +199,32 @@ def _read(path: Path, *, side: int | None = None) -> ReducedImage:
         raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
 
 
-def _check_regular(path: Path) -> None:
+def check_regular(path: Path, *, noun: str = "picture") -> None:
+    """See to it that opening ``path`` gives bytes, and at once.
+
+    Raises:
+        ImageError: A folder, a pipe, an empty file, not a file name.
+        OSError: If there is no such file.
+    """
     try:
         facts = path.stat()
     except ValueError as error:  # a NUL in the name
         raise ImageError(f"not a file name: {error}", status="missing") from error
     if stat.S_ISDIR(facts.st_mode):
-        raise ImageError("a folder, not a picture")
+        raise ImageError(f"a folder, not a {noun}")
     if not stat.S_ISREG(facts.st_mode):  # opening a pipe would wait for a writer
         raise ImageError("not a regular file")
     if not facts.st_size:
         raise ImageError("it is empty")
 
 
-def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
+def _decode(file: IO[bytes], *, side: int | None, has_quality: bool = False) -> ReducedImage:
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
-            size, name, quality = image.size, str(image.format), None
-            if side is not None:  # an inspection, not a training step: there every step counts
-                quality = _jpeg_quality(image)
+            size, name = image.size, str(image.format)
+            quality = _jpeg_quality(image) if has_quality else None
+            if side is not None:
                 image.draft(None, (side, side))
             image.load()
             upright = _UPRIGHT.get(_orientation(image))
@@ -175,11 +236,26 @@ def _decode(file: IO[bytes], *, side: int | None = None) -> ReducedImage:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
+        if _is_video(file):
+            raise ImageError(
+                "a video, not a picture; judge it with: kedro run --pipelines video --params "
+                "video.videos=PATH"
+            ) from error
         raise ImageError(f"not a picture in one of {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(str(error).rstrip("."), status="too_large") from error
     except Exception as error:  # damaged files make decoders raise nearly any type
         raise ImageError(f"damaged: {str(error) or type(error).__name__}") from error
+
+
+def _is_video(file: IO[bytes]) -> bool:
+    """Say whether a file begins as MP4 and QuickTime, Matroska and WebM, or AVI do."""
+    file.seek(0)
+    head = file.read(12)
+    is_mp4 = head[4:8] == b"ftyp" and head[8:].startswith(_MP4_BRANDS)
+    is_quicktime = head[4:8] in (b"moov", b"mdat", b"wide")
+    is_avi = head[:4] == b"RIFF" and head[8:] == b"AVI "
+    return is_mp4 or is_quicktime or is_avi or head.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def _check_size(image: Image.Image) -> None:

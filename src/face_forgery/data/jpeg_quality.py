@@ -1,7 +1,7 @@
 """How strongly a JPEG was compressed, read off its header."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,14 @@ def estimate_jpeg_quality(luminance: Sequence[int]) -> int:
         >>> estimate_jpeg_quality(_tables()[75 - 1])
         75
     """
-    steps = np.asarray(luminance, dtype=np.int64)
-    if steps.shape != (64,):
-        raise ValueError(f"a quantization table has 64 steps, this one {steps.size}")
+    if len(luminance) != 64:
+        raise ValueError(f"a quantization table has 64 steps, this one {len(luminance)}")
+    return _nearest(tuple(luminance))
+
+
+@lru_cache(maxsize=1024)  # the images of a set share a few tables
+def _nearest(luminance: tuple[int, ...]) -> int:
+    steps = np.array(luminance, dtype=np.int64)
     return int(np.abs(_tables() - steps).sum(axis=1).argmin()) + 1
 
 

@@ -4,11 +4,10 @@ import hashlib
 import math
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_forgery.data.draws import mix, own_draws
 from face_forgery.data.face_table import squares_of
 from face_forgery.data.faces import Square, cut_square
 from face_forgery.data.fingerprint import fingerprint_rows
@@ -26,7 +26,9 @@ from face_forgery.data.transforms import PixelTransform, eval_transform, train_t
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 _PREFETCHED_BATCHES = 4  # of each worker; hides uneven decoding times
-_Key = tuple[int, int]  # (epoch, position in the manifest); epoch 0: nothing is random
+# (epoch, position in the manifest) and, of an image that comes again within the epoch, how often it
+# came before; epoch 0: nothing is random
+_Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +77,19 @@ class ImageRows:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def read(self, index: int) -> Tensor:
+    def read(self, index: int, *, side: int | None = None) -> Tensor:
         """Return image ``index`` as uint8 ``(3, H, W)``.
+
+        Args:
+            index: From 0.
+            side: As `read_rgb`; an image that is cut is decoded in full.
 
         Raises:
             ImageError: With the path, if the file cannot be decoded.
         """
-        pixels = read_rgb(Path(self.root) / self.paths[index].as_py())
+        is_whole = self.squares is None
+        path = Path(self.root) / self.paths[index].as_py()
+        pixels = read_rgb(path, side=side if is_whole else None)
         if self.squares is not None:
             pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
         return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -95,6 +103,11 @@ class TrainBatches:
     is kept, as in the course; only one of a single image is left out (of that epoch: the order
     changes), because batch normalization cannot normalize over one.
 
+    ``balanced`` epochs are as long as shuffled ones, less one image if that number is odd, and hold
+    as many images of each class. Images of the rarer class come several times, each time changed
+    in another way and all of them equally often up to one; of the other class every epoch has
+    another part.
+
     Args:
         rows: What to read.
         preprocessing: The size that images are brought to.
@@ -102,6 +115,7 @@ class TrainBatches:
         batch_size: Images of a batch; at most ``len(rows)``.
         seed: Of order and augmentation.
         num_workers: Processes that decode; 0: this one.
+        sampling: Whether an epoch is the whole set or as many images of each class.
     """
 
     rows: ImageRows
@@ -110,12 +124,18 @@ class TrainBatches:
     batch_size: int
     seed: int
     num_workers: int
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
 
     def __post_init__(self) -> None:
         if self.batch_size > len(self.rows):
             raise ValueError(
                 f"training.batch_size={self.batch_size} is larger than the training set "
                 f"({len(self.rows)} images); lower it to {len(self.rows)} or less"
+            )
+        if self.sampling == "balanced" and len(np.unique(self.rows.targets)) < 2:
+            raise ValueError(
+                f"training.sampling=balanced needs both classes, but all {len(self.rows)} training "
+                "images are of one; set training.sampling=shuffled"
             )
 
     def epoch(self, number: int) -> "EpochOfBatches":
@@ -126,20 +146,33 @@ class TrainBatches:
         return EpochOfBatches(self._loader, keys=self._keys(number))
 
     def _keys(self, epoch: int) -> list[list[_Key]]:
-        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         order = torch.randperm(len(self.rows), generator=generator).tolist()
+        keys: list[_Key] = [(epoch, index) for index in order]
+        if self.sampling == "balanced":
+            keys = self._balance(keys, generator)
         batches = [
-            [(epoch, index) for index in order[start : start + self.batch_size]]
-            for start in range(0, len(order), self.batch_size)
+            keys[start : start + self.batch_size] for start in range(0, len(keys), self.batch_size)
         ]
         if len(batches[-1]) == 1 and self.batch_size > 1:
             batches.pop()
         return batches
 
+    def _balance(self, keys: list[_Key], generator: torch.Generator) -> list[_Key]:
+        """Draw as many of each class from ``keys``, whose order is random, in a new order."""
+        drawn: list[_Key] = []
+        for target in (0, 1):
+            own = [key for key in keys if self.rows.targets[key[1]] == target]
+            for position in range(len(keys) // 2):
+                num_before, place = divmod(position, len(own))
+                drawn.append((*own[place], num_before) if num_before else own[place])
+        return [drawn[i] for i in torch.randperm(len(drawn), generator=generator).tolist()]
+
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         transform = train_transform(self.preprocessing, self.augmentation)
-        return _make_loader(_Images(self.rows, transform, self.seed), self.num_workers)
+        side = _decoding_side(self.preprocessing, smallest_crop=self.augmentation.crop_scale)
+        return _make_loader(_Images(self.rows, transform, self.seed, side), self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -175,7 +208,7 @@ class EvalBatches:
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        keys = [
+        keys: list[list[_Key]] = [
             [(0, index) for index in range(start, min(start + self.batch_size, len(self.rows)))]
             for start in range(0, len(self.rows), self.batch_size)
         ]
@@ -184,7 +217,8 @@ class EvalBatches:
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         transform = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
-        return _make_loader(_Images(self.rows, transform, seed=None), self.num_workers)
+        side = _decoding_side(self.preprocessing)
+        return _make_loader(_Images(self.rows, transform, None, side), self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -201,9 +235,18 @@ class EpochOfBatches:
     keys: list[list[_Key]] = field(repr=False)
 
     @property
+    def sizes(self) -> list[int]:
+        """How many images each batch holds."""
+        return [len(batch) for batch in self.keys]
+
+    @property
     def num_images(self) -> int:
         """How many images the pass yields in all."""
-        return sum(len(batch) for batch in self.keys)
+        return sum(self.sizes)
+
+    def after(self, num_batches: int) -> "EpochOfBatches":
+        """Return the pass without its first batches, of which no image is opened."""
+        return EpochOfBatches(self.loader, self.keys[num_batches:])
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -237,21 +280,29 @@ class _Images:
     rows: ImageRows
     transform: PixelTransform
     seed: int | None
+    side: int | None  # what an image is decoded to at least
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
-        epoch, index = key
+        index = key[1]
         try:
-            image = self.rows.read(index)
+            image = self.rows.read(index, side=self.side)
         except ImageError as error:
             return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
         target = int(self.rows.targets[index])
         if self.seed is None:
             return self.transform(image), target
-        with _own_draws(_mix(self.seed, epoch, index)):
+        with own_draws(self.seed, *key):
             return self.transform(image), target
+
+
+def _decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
+    """Return the side that an image needs so that no crop of it is enlarged; ``None``: its own."""
+    if not preprocessing.scaled_decoding:
+        return None
+    return math.ceil(preprocessing.image_size / math.sqrt(smallest_crop))
 
 
 def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor] | ImageError:
@@ -262,25 +313,6 @@ def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor
         images.append(item[0])
         targets.append(item[1])
     return torch.stack(images), torch.tensor(targets)
-
-
-@contextmanager
-def _own_draws(seed: int) -> Iterator[None]:
-    """Seed torch's CPU generator inside, and leave it outside as it was.
-
-    ``torch.manual_seed`` would also queue a seed for every GPU, image by image: slow.
-    """
-    before = torch.get_rng_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before)
-
-
-def _mix(*numbers: int) -> int:
-    """Return 63 bits in which any change of ``numbers`` changes about half."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _make_loader(images: _Images, num_workers: int) -> DataLoader[Any]:

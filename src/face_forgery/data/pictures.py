@@ -1,6 +1,5 @@
 """The pictures that a user wants judged: a folder, a list, a pattern or one file to a table."""
 
-import csv
 import glob
 import os
 import re
@@ -9,24 +8,21 @@ from pathlib import Path
 
 import pandas as pd
 
+from face_forgery.data.picture_lists import NAME_COLUMN, PicturesError, is_list, read_names
+from face_forgery.data.remote import is_url
+from face_forgery.data.remote_pictures import list_remote
+
 PICTURE_COLUMNS = {
     "img_name": "string",  # as the user would recognize it
     "path": "object",  # where it lies; a file name may hold bytes that no text type takes
     "problem": "string",  # known before reading; missing where there is none
 }
-_LISTS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
-_NAME_COLUMN = "img_name"
 _EMPTY_FOLDER = "a folder with no file in it"
-_EXAMPLES_SHOWN = 3
 
 _Row = tuple[str, str, str | None]
 
 
-class PicturesError(ValueError):
-    """Nothing to judge: the message says what was looked for and where."""
-
-
-def list_pictures(location: Path) -> pd.DataFrame:
+def list_pictures(location: Path | str, *, parameter: str = "inference.images") -> pd.DataFrame:
     """List pictures without opening one.
 
     Args:
@@ -39,26 +35,38 @@ def list_pictures(location: Path) -> pd.DataFrame:
             - a pattern such as ``photos/**/*.jpg``: the files that match, in the order of names.
             - one file.
 
+            A string with a scheme (``s3://``, ``gs://``, ...) is one of these behind that URL.
+        parameter: What the user sets to name it, for messages.
+
     Returns:
         The columns of ``PICTURE_COLUMNS``. Names are relative to the folder, to the part of a
         pattern before its first wildcard, or as the table spells them.
 
     Raises:
         PicturesError: If nothing is there, a table lacks the column or names no file.
+        RemoteError: If the place of a URL cannot be reached.
     """
+    if isinstance(location, str) and is_url(location):
+        rows: list[_Row] = [(name, url, None) for name, url in list_remote(location)]
+    else:
+        rows = _list_local(Path(location), parameter)
+    columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
+    series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
+    return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
+
+
+def _list_local(location: Path, parameter: str) -> list[_Row]:
     if location.is_dir():
         rows = sorted(_walk(location))
         if all(name == "." for name, _, _ in rows):
             problem = rows[0][2] if rows else _EMPTY_FOLDER
-            raise PicturesError(f"{location}: {problem} (inference.images)")
-    elif location.is_file():
-        is_list = location.suffix.lower() in _LISTS
-        rows = _read_list(location) if is_list else [(location.name, str(location), None)]
-    else:
-        rows = _match(location)
-    columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
-    series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
-    return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
+            raise PicturesError(f"{location}: {problem} ({parameter})")
+        return rows
+    if location.is_file():
+        if is_list(location.name):
+            return _read_list(location)
+        return [(location.name, str(location), None)]
+    return _match(location, parameter)
 
 
 def _walk(folder: Path) -> Iterator[_Row]:
@@ -90,37 +98,16 @@ def _is_new(folder: Path, seen: set[Path]) -> bool:
 
 
 def _read_list(table: Path) -> list[_Row]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=_LISTS[table.suffix.lower()], strict=True)
-            lines = [(reader.line_num, values) for values in reader if values]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise PicturesError(f"{table}: not a table in UTF-8: {error}") from error
-    _, header = lines[0] if lines else (0, [])
-    if _NAME_COLUMN not in header:
-        raise PicturesError(
-            f"{table}: no column {_NAME_COLUMN!r}; the first line reads {header}. It must name the "
-            "columns"
-        )
-    if not lines[1:]:
-        raise PicturesError(f"{table}: a header and no row")
-    column = header.index(_NAME_COLUMN)
-    bad = [n for n, values in lines[1:] if len(values) != len(header) or not values[column].strip()]
-    if bad:
-        raise PicturesError(
-            f"{table}: {len(bad)} of {len(lines) - 1} rows have no {_NAME_COLUMN} or not "
-            f"{len(header)} value(s); first: line {', '.join(map(str, bad[:_EXAMPLES_SHOWN]))}. "
-            "A name with a comma goes in double quotes"
-        )
-    names = [values[column].strip() for _, values in lines[1:]]
-    return [(name, str(table.parent / name), None) for name in names]
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        names = read_names(file, str(table))
+    return [(name, name if is_url(name) else str(table.parent / name), None) for name in names]
 
 
-def _match(pattern: Path) -> list[_Row]:
+def _match(pattern: Path, parameter: str) -> list[_Row]:
     if not glob.has_magic(str(pattern)):
         raise PicturesError(
-            f"{pattern}: there is no such file or folder (inference.images; a folder, a table with "
-            f"a column {_NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
+            f"{pattern}: there is no such file or folder ({parameter}; a folder, a table with "
+            f"a column {NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
         )
     parts = pattern.parts
     first = next(i for i, part in enumerate(parts) if re.search(r"[*?[]", part))
@@ -130,7 +117,7 @@ def _match(pattern: Path) -> list[_Row]:
     files = [(name, str(start / name), None) for name in found if (start / name).is_file()]
     if not files:
         raise PicturesError(
-            f"{pattern}: no file below {start} matches {Path(*parts[first:])} (inference.images)"
+            f"{pattern}: no file below {start} matches {Path(*parts[first:])} ({parameter})"
         )
     return [(Path(name).as_posix(), path, problem) for name, path, problem in files]
 

@@ -1,14 +1,13 @@
-"""A drawn set on disk: pictures in folders and the label files that name them."""
+"""A made set on disk: pictures in folders and the label files that name them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
-
-from face_forgery.synthetic.demo_set import DrawnRow
 
 LABEL_FILES = {
     "train": "trainset_label.txt",
@@ -19,20 +18,47 @@ _FOLDERS = {"train": "trainset", "val": "valset", "test": "testset"}
 _LABEL_COLUMNS = ("img_name", "target", "group", "kind", "source")
 _COLUMNS = {"train": _LABEL_COLUMNS, "val": _LABEL_COLUMNS, "test": ("img_name",)}
 _MARKER = "ABOUT.txt"
+_WHAT = {
+    "demo_data": "Drawn faces and forgeries made from them: no photograph, no person.",
+    "forging": "Pictures of faces and forgeries made from them.",
+}
 _ABOUT = (
-    "Drawn faces and forgeries made from them: no photograph, no person. The folder belongs to\n"
-    "`kedro run --pipeline demo_data`, which replaces everything in it. See docs/demo_data.md.\n"
+    "{what} The folder belongs to\n"
+    "`kedro run --pipeline {pipeline}`, which replaces everything in it. See docs/{pipeline}.md.\n"
 )
-_DRAWN_NAME = re.compile(r"[0-9a-f]{32}\.jpg")
+_MADE_NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 _EXAMPLES_SHOWN = 3
 
 
-class ImageSetDataset(AbstractDataset[list[DrawnRow], pd.DataFrame]):
-    """A folder of drawn pictures in the challenge's layout, written batch by batch.
+class _Plan(Protocol):
+    """What the label file says of a picture: at least the columns of ``_LABEL_COLUMNS``."""
+
+    @property
+    def subset(self) -> str: ...
+    @property
+    def img_name(self) -> str: ...
+
+
+class _MadeRow(Protocol):
+    """A row of the set with its picture."""
+
+    @property
+    def plan(self) -> _Plan: ...
+    @property
+    def jpeg(self) -> bytes: ...
+
+
+class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
+    """A folder of made pictures in the challenge's layout, written batch by batch.
 
     The first batch replaces the set that was there; each further one is added to it. Pictures are
     written before the rows that name them, so that a killed run leaves a smaller set that is
-    whole. A folder that holds anything else is refused.
+    whole. A folder that holds anything else is refused, the set of another pipeline too.
+
+    Args:
+        root: The folder.
+        pipeline: Whose set it is: ``demo_data`` or ``forging``.
+        metadata: For Kedro-Viz.
 
     Example catalog entry::
 
@@ -41,24 +67,28 @@ class ImageSetDataset(AbstractDataset[list[DrawnRow], pd.DataFrame]):
           root: ${params:demo_data.root}
     """
 
-    def __init__(self, *, root: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, root: str, pipeline: str = "demo_data", metadata: dict[str, Any] | None = None
+    ) -> None:
         self._root = Path(root)
+        self._pipeline = pipeline
+        self._about = _ABOUT.format(what=_WHAT[pipeline], pipeline=pipeline)
         self._begun = False
         self.metadata = metadata
 
-    def save(self, data: list[DrawnRow]) -> None:
-        """Add a batch of drawn rows.
+    def save(self, data: Sequence[_MadeRow]) -> None:
+        """Add a batch of rows.
 
         Raises:
-            DatasetError: If the folder holds files that no drawing has written.
+            DatasetError: If the folder holds files that the pipeline has not written.
         """
         if not self._begun:
             self._clear()
             self._begun = True
-        for drawn in data:
-            (self._root / _FOLDERS[drawn.plan.subset] / drawn.plan.img_name).write_bytes(drawn.jpeg)
+        for made in data:
+            (self._root / _FOLDERS[made.plan.subset] / made.plan.img_name).write_bytes(made.jpeg)
         for subset in LABEL_FILES:
-            rows = [drawn for drawn in data if drawn.plan.subset == subset]
+            rows = [made for made in data if made.plan.subset == subset]
             if rows:
                 self._append(subset, rows)
 
@@ -67,8 +97,8 @@ class ImageSetDataset(AbstractDataset[list[DrawnRow], pd.DataFrame]):
         tables = [self._read(subset) for subset in LABEL_FILES if self._label_file(subset).exists()]
         if not tables:
             raise DatasetError(
-                f"{self._root} holds no label file of a drawn set; "
-                "draw one: kedro run --pipeline demo_data"
+                f"{self._root} holds no label file of a set; "
+                f"make one: kedro run --pipeline {self._pipeline}"
             )
         return pd.concat(tables, ignore_index=True)
 
@@ -85,9 +115,9 @@ class ImageSetDataset(AbstractDataset[list[DrawnRow], pd.DataFrame]):
         table.insert(0, "subset", subset)
         return table
 
-    def _append(self, subset: str, rows: list[DrawnRow]) -> None:
+    def _append(self, subset: str, rows: Sequence[_MadeRow]) -> None:
         columns = _COLUMNS[subset]
-        lines = [",".join(str(getattr(drawn.plan, name)) for name in columns) for drawn in rows]
+        lines = [",".join(str(getattr(made.plan, name)) for name in columns) for made in rows]
         file = self._label_file(subset)
         if not file.exists():
             lines.insert(0, ",".join(columns))
@@ -102,11 +132,12 @@ class ImageSetDataset(AbstractDataset[list[DrawnRow], pd.DataFrame]):
                 ", ..." if aliens[_EXAMPLES_SHOWN:] else ""
             )
             raise DatasetError(
-                f"{self._root}: {len(aliens)} file(s) that no drawing has written: {shown}. "
-                "Set demo_data.root to a new folder, or to one that holds a drawn set only."
+                f"{self._root}: {len(aliens)} file(s) that {self._pipeline} has not written: "
+                f"{shown}. Set {self._pipeline}.root to a new folder, or to one that holds nothing "
+                "but such a set."
             )
         self._root.mkdir(parents=True, exist_ok=True)
-        (self._root / _MARKER).write_text(_ABOUT, encoding="utf-8", newline="\n")
+        (self._root / _MARKER).write_text(self._about, encoding="utf-8", newline="\n")
         for subset, folder in _FOLDERS.items():
             self._label_file(subset).unlink(missing_ok=True)
             (self._root / folder).mkdir(exist_ok=True)
@@ -118,13 +149,14 @@ class ImageSetDataset(AbstractDataset[list[DrawnRow], pd.DataFrame]):
             return []
         if not self._root.is_dir():
             return [str(self._root)]
-        marked = (self._root / _MARKER).is_file()
+        marker = self._root / _MARKER
+        marked = marker.is_file() and marker.read_text("utf-8") == self._about
         ours = {_MARKER, *LABEL_FILES.values(), *_FOLDERS.values()} if marked else set()
         aliens = [entry.name for entry in self._root.iterdir() if entry.name not in ours]
         for folder in _FOLDERS.values():
             if folder in ours and (self._root / folder).is_dir():
                 names = (entry.name for entry in (self._root / folder).iterdir())
-                aliens += [f"{folder}/{name}" for name in names if not _DRAWN_NAME.fullmatch(name)]
+                aliens += [f"{folder}/{name}" for name in names if not _MADE_NAME.fullmatch(name)]
         return sorted(aliens)
 
     def _exists(self) -> bool:

@@ -11,8 +11,14 @@ from kedro_datasets._typing import TablePreview
 from face_forgery.datasets.atomic import replacing
 
 
-class AtomicParquetDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class AtomicParquetDataset(AbstractDataset[pd.DataFrame, pd.DataFrame | None]):
     """One Parquet file without an index, replaced in one step; column types come back.
+
+    Args:
+        filepath: The file.
+        may_be_missing: Whether ``load`` returns ``None`` where there is no file, in place of an
+            error.
+        metadata: For Kedro-Viz and tracking.
 
     Example catalog entry::
 
@@ -22,12 +28,21 @@ class AtomicParquetDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
           metadata: {kedro-viz: {layer: model_output, preview_args: {nrows: 10}}}
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        may_be_missing: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         self._filepath = Path(filepath)
+        self._may_be_missing = may_be_missing
         self.metadata = metadata
 
-    def load(self) -> pd.DataFrame:
+    def load(self) -> pd.DataFrame | None:
         """Return the table."""
+        if self._may_be_missing and not self._filepath.exists():
+            return None
         return pd.read_parquet(self._filepath)
 
     def save(self, data: pd.DataFrame) -> None:
@@ -44,7 +59,7 @@ class AtomicParquetDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         return TablePreview(rows.where(rows.notna(), None).to_dict(orient="split"))
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        return self._may_be_missing or self._filepath.exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -8,12 +8,14 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.pictures import list_pictures
+from face_forgery.data.remote import is_url, open_file_system
 
 
 class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
     """The table of a user's pictures; see ``face_forgery.data.pictures.list_pictures``.
 
-    Kedro puts the project's folder before a relative ``filepath``; ``~`` is the user's home.
+    Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
+    the user's home.
 
     Example catalog entry::
 
@@ -23,7 +25,7 @@ class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = _expand_home(Path(filepath))
+        self._filepath = filepath if is_url(filepath) else _expand_home(Path(filepath))
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -40,7 +42,10 @@ class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
         return TablePreview(names.to_dict(orient="split"))
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
+        if isinstance(self._filepath, Path):
+            return self._filepath.exists()
+        system, path = open_file_system(self._filepath)
+        return bool(system.exists(path))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

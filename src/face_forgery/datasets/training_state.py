@@ -9,11 +9,11 @@ from kedro.io import AbstractDataset
 from face_forgery.datasets.atomic import replacing
 from face_forgery.training.records import Checkpoint
 
-_FORMAT = 1  # raised when the fields of Checkpoint change their meaning
+_FORMAT = 2  # raised when the fields of Checkpoint change their meaning
 
 
 class TrainingStateDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
-    """One file, replaced in one step: a killed run leaves the state after its last whole epoch.
+    """One file, replaced in one step: a killed run leaves the last state that it saved.
 
     Two catalog entries share the file, because a node may not read what it writes. The one that
     is read says with ``enabled`` whether the state is wanted at all: a run that starts anew does

@@ -1,9 +1,8 @@
 """One picture explained: score, heat map, regions, views."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from face_forgery.data.faces import Face, cut_square
-from face_forgery.data.images import read_rgb
-from face_forgery.data.transforms import eval_transform
+from face_forgery.data.remote import read_rgb_at
 from face_forgery.explanation.attribution import heat_map
 from face_forgery.explanation.regions import (
     Landmarks,
@@ -23,8 +21,8 @@ from face_forgery.explanation.regions import (
     share_evidence,
 )
 from face_forgery.explanation.views import View, make_views
-from face_forgery.inference.reading import Reading, read_picture
-from face_forgery.inference.scoring import finder_of, margins_of
+from face_forgery.inference.reading import Decode, PictureReader, Reading
+from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide, operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.network import DetectorNetwork
@@ -89,7 +87,7 @@ def explain_pictures(
     ):
         reading, explanation = Reading((), (), "unreadable", str(problem)), None
         if not isinstance(problem, str):
-            decode = partial(read_rgb, Path(path))
+            decode = partial(read_rgb_at, path)
             reading, explanation = explain_one(detector, network, decode, min_size=min_size)
         yield ExplainedPicture(number, total, name, reading.status, reading.detail, explanation)
 
@@ -121,7 +119,7 @@ def pick_suspects(pictures: pd.DataFrame, predictions: pd.DataFrame, most: int) 
 def explain_one(
     detector: Detector,
     network: DetectorNetwork,
-    decode: Callable[[], NDArray[np.uint8]],
+    decode: Decode,
     *,
     min_size: int,
     has_views: bool = True,
@@ -131,29 +129,29 @@ def explain_one(
     Args:
         detector: Must have operating points.
         network: ``detector.build_network()``, on any device.
-        decode: Returns the picture, ``(H, W, 3)``, or raises ``ImageError``.
+        decode: Returns the picture.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
         has_views: Whether the views to check by eye are made, too.
     """
     pixels = np.empty((0, 0, 3), dtype=np.uint8)
 
-    def remember() -> NDArray[np.uint8]:
+    def remember(*, side: int | None) -> NDArray[np.uint8]:
         nonlocal pixels
-        pixels = decode()
+        pixels = decode(side=side)
         return pixels
 
-    preprocessing = detector.preprocessing
-    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
-    finder = finder_of(detector)
-    reading = read_picture(remember, transform, min_size=min_size, finder=finder)
+    reader = PictureReader.of(detector, min_size=min_size)
+    reading = reader.read(remember)
     if reading.status != "ok":
         return reading, None
+    if reader.side is not None:
+        pixels = decode(side=None)  # people are shown all of it
     margins = margins_of(network, torch.stack(reading.images))
     worst = int(margins.argmax())
     landmarks = None
-    if finder is not None:
+    if reader.finder is not None:
         face = reading.faces[worst]
-        square = finder.square_of(face, pixels.shape)
+        square = reader.finder.square_of(face, pixels.shape)
         pixels = cut_square(pixels, square)
         landmarks = _move(face, square.left, square.top)
     points = operating_points_of(detector)

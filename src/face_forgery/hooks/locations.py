@@ -9,7 +9,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
 # Those that nodes open themselves; Kedro does the same for the ``filepath`` of a catalog entry.
-_LOCATIONS = (("data", "root"), ("demo_data", "root"), ("model", "weights"))
+_LOCATIONS = (("data", "root"), ("demo_data", "root"), ("forging", "root"), ("model", "weights"))
 
 
 class LocationHooks:

@@ -8,7 +8,13 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from face_forgery.inference.scoring import FACE_COLUMNS, PREDICTION_COLUMNS, judge_in_parts
+from face_forgery.inference.scoring import (
+    FACE_COLUMNS,
+    PREDICTION_COLUMNS,
+    ScoresBatches,
+    judge_in_parts,
+    score_batches,
+)
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 
@@ -60,6 +66,7 @@ def run_job(
     batch_size: int,
     num_workers: int,
     part_size: int = 1024,
+    score: ScoresBatches = score_batches,
 ) -> Iterator[PartOfJob]:
     """Judge pictures part by part, from where the same job was interrupted.
 
@@ -71,6 +78,7 @@ def run_job(
         batch_size: As ``judge_in_parts``.
         num_workers: As ``judge_in_parts``.
         part_size: As ``judge_in_parts``.
+        score: As ``judge_in_parts``.
 
     Yields:
         Parts in order; the last one ends the job, and is empty if nothing was left to do.
@@ -88,6 +96,7 @@ def run_job(
         batch_size=batch_size,
         num_workers=num_workers,
         part_size=part_size,
+        score=score,
     ):
         yield PartOfJob(job, start, len(pictures), part.rows, part.faces)
         start += len(part.rows)

@@ -1,11 +1,11 @@
 """Pictures as the network takes them, or the reason why there is none; a batch at a time."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from face_forgery.data.faces import Face, FaceFinder, cut_square
-from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.images import ImageError
 from face_forgery.data.loaders import prepare_worker
-from face_forgery.data.transforms import PixelTransform
+from face_forgery.data.remote import read_rgb_at
+from face_forgery.data.transforms import PixelTransform, eval_transform
+from face_forgery.modeling.detector import Detector
+
+
+class Decode(Protocol):
+    """Returns a picture, ``(H, W, 3)`` uint8, or raises ``ImageError``."""
+
+    def __call__(self, *, side: int | None) -> NDArray[np.uint8]:
+        """Decode in full, or at a smaller scale that keeps ``side`` pixels on both sides."""
 
 
 class Reading(NamedTuple):
@@ -39,41 +48,85 @@ class ReadBatch(NamedTuple):
     details: tuple[str, ...]  # (B,)
 
 
-def read_picture(
-    decode: Callable[[], NDArray[np.uint8]],
-    transform: PixelTransform,
-    *,
-    min_size: int,
-    finder: FaceFinder | None = None,
-) -> Reading:
-    """Decode one picture and bring it to the network's size; a bad one gets a status.
+@dataclass(frozen=True, eq=False)
+class PictureReader:
+    """Reads pictures for one detector; picklable, but not for several threads at once.
 
     Args:
-        decode: Returns ``(H, W, 3)`` or raises ``ImageError``.
         transform: ``uint8 (3, H, W) -> uint8 (3, S, S)``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
-        finder: Cuts the picture to its faces; ``None``: it is taken whole.
+        finder: Cuts pictures to their faces; ``None``: they are taken whole.
+        side: A JPEG is decoded at a smaller scale that keeps so many pixels on both sides;
+            ``None``: in full.
     """
-    try:
-        pixels = decode()
-    except ImageError as error:
-        return Reading((), (), error.status, error.detail)
-    height, width = pixels.shape[:2]
-    if min(height, width) < min_size:
-        detail = (
-            f"{width} x {height} pixels; the shorter side needs {min_size} (inference.min_size)"
+
+    transform: PixelTransform
+    min_size: int
+    finder: FaceFinder | None = None
+    side: int | None = None
+
+    @classmethod
+    def of(cls, detector: Detector, *, min_size: int) -> "PictureReader":
+        """Return what reads pictures as ``detector`` has learnt them."""
+        preprocessing, finder = detector.preprocessing, finder_of(detector)
+        is_scaled = preprocessing.scaled_decoding and finder is None
+        return cls(
+            eval_transform(preprocessing.image_size, preprocessing.interpolation),
+            min_size,
+            finder,
+            preprocessing.image_size if is_scaled else None,
         )
-        return Reading((), (), "too_small", detail)
-    if finder is None:
-        return Reading((_fit(pixels, transform),), (), "ok", "")
-    found = finder.find(pixels)
-    crops = (cut_square(pixels, finder.square_of(face, pixels.shape)) for face in found.faces)
-    images = tuple(_fit(crop, transform) for crop in crops)
-    return Reading(images, found.faces, found.status, found.detail)
+
+    def read_at(self, place: bytes | None) -> Reading:
+        """Read the picture at a path or URL, as ``os.fsencode`` gives it.
+
+        ``None`` is ``unreadable`` without a reason: the caller knows it.
+        """
+        if place is None:
+            return Reading((), (), "unreadable", "")
+        return self.read(partial(read_rgb_at, os.fsdecode(place)))
+
+    def read(self, decode: Decode) -> Reading:
+        """Decode one picture and bring it to the network's size; a bad one gets a status."""
+        try:
+            pixels = decode(side=self.side)
+            height, width = pixels.shape[:2]
+            if self.side is not None and min(height, width) < self.min_size:
+                height, width = decode(side=None).shape[:2]
+        except ImageError as error:
+            return Reading((), (), error.status, error.detail)
+        if min(height, width) < self.min_size:
+            detail = (
+                f"{width} x {height} pixels; the shorter side needs {self.min_size} "
+                "(inference.min_size)"
+            )
+            return Reading((), (), "too_small", detail)
+        if self.finder is None:
+            return Reading((self._fit(pixels),), (), "ok", "")
+        found = self.finder.find(pixels)
+        squares = (self.finder.square_of(face, pixels.shape) for face in found.faces)
+        images = tuple(self._fit(cut_square(pixels, square)) for square in squares)
+        return Reading(images, found.faces, found.status, found.detail)
+
+    def _fit(self, pixels: NDArray[np.uint8]) -> Tensor:
+        return self.transform(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
-def _fit(pixels: NDArray[np.uint8], transform: PixelTransform) -> Tensor:
-    return transform(torch.from_numpy(pixels).permute(2, 0, 1))
+def finder_of(detector: Detector) -> FaceFinder | None:
+    """Return what cuts pictures to their faces; ``None`` where they are taken whole."""
+    if detector.faces is None or detector.face_model is None:
+        return None
+    return FaceFinder(detector.face_model, detector.faces)
+
+
+def encode_places(places: Iterable[Path | str | None]) -> pa.Array:
+    """Return paths and URLs as Arrow holds them: processes share them and copy none.
+
+    Bytes, because a file name need not be text.
+    """
+    return pa.array(
+        [None if place is None else os.fsencode(place) for place in places], pa.large_binary()
+    )
 
 
 def stack_readings(readings: list[Reading]) -> ReadBatch:
@@ -89,26 +142,21 @@ def stack_readings(readings: list[Reading]) -> ReadBatch:
 
 
 def read_batches(
-    paths: Iterable[Path | None],
-    transform: PixelTransform,
+    places: Iterable[Path | str | None],
+    reader: PictureReader,
     *,
-    min_size: int,
     batch_size: int,
     num_workers: int,
-    finder: FaceFinder | None = None,
 ) -> DataLoader[Any]:
-    """Return a loader of ``ReadBatch`` over ``paths``, in their order.
+    """Return a loader of ``ReadBatch`` over paths and URLs, in their order.
 
-    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A path that is
+    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A place that is
     ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
-    # Bytes: a file name need not be text. Arrow: workers would copy Python strings.
-    names = pa.array(
-        [None if path is None else os.fsencode(path) for path in paths], type=pa.large_binary()
-    )
-    if len(names) <= batch_size:
+    encoded = encode_places(places)
+    if len(encoded) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
-    dataset: Any = _PictureFiles(names, transform, min_size, finder)
+    dataset: Any = _PictureFiles(encoded, reader)
     with_workers: dict[str, Any] = {"prefetch_factor": 2, "worker_init_fn": prepare_worker}
     return DataLoader(
         dataset,
@@ -123,19 +171,11 @@ def read_batches(
 
 @dataclass(frozen=True, eq=False)
 class _PictureFiles:
-    names: pa.Array
-    transform: PixelTransform
-    min_size: int
-    finder: FaceFinder | None
+    places: pa.Array
+    reader: PictureReader
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.places)
 
     def __getitem__(self, index: int) -> Reading:
-        name = self.names[index].as_py()
-        if name is None:
-            return Reading((), (), "unreadable", "")
-        path = Path(os.fsdecode(name))
-        return read_picture(
-            partial(read_rgb, path), self.transform, min_size=self.min_size, finder=self.finder
-        )
+        return self.reader.read_at(self.places[index].as_py())

@@ -34,8 +34,8 @@ def score_degraded(
 
     Degradations see what the network is shown of a picture: the whole of it, or the square around
     its largest face, which is found in the clean picture. They see it in its own size, before it
-    is brought to the network's. What is random in one follows from its pixels and the degradation,
-    not from its place.
+    is brought to the network's, so that nothing is decoded at a smaller scale here. What is random
+    in one follows from its pixels and the degradation, not from its place.
 
     Args:
         detector: What scores.
@@ -52,19 +52,19 @@ def score_degraded(
         DetectorError: If the network gives no number for a picture.
     """
     from face_forgery.data.transforms import eval_transform
-    from face_forgery.inference.reading import read_batches
-    from face_forgery.inference.scoring import finder_of, margins_of
+    from face_forgery.inference.reading import PictureReader, finder_of, read_batches
+    from face_forgery.inference.scoring import margins_of
     from face_forgery.modeling.scoring import pick_device
 
     preprocessing = detector.preprocessing
     transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
     batches = read_batches(
         paths,
-        _DegradeAndFit(tuple(degradations), transform, max_side),
-        min_size=1,
+        PictureReader(
+            _DegradeAndFit(tuple(degradations), transform, max_side), 1, finder_of(detector)
+        ),
         batch_size=1,
         num_workers=num_workers,
-        finder=finder_of(detector),
     )
     network = detector.build_network().to(pick_device())
     scores = np.empty((len(paths), 1 + len(degradations)))

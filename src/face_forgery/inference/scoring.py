@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from face_forgery.progress import track
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from face_forgery.data.faces import Face, FaceFinder
+    from face_forgery.data.faces import Face
     from face_forgery.inference.reading import ReadBatch
     from face_forgery.modeling.network import DetectorNetwork
 
@@ -103,6 +103,22 @@ class Scored:
         )
 
 
+class ScoresBatches(Protocol):
+    """What `score_batches` does, here or elsewhere; scores do not follow from where."""
+
+    def __call__(
+        self,
+        detector: Detector,
+        places: Sequence[Path | str | None],
+        *,
+        batch_size: int,
+        num_workers: int,
+        min_size: int,
+        description: str,
+    ) -> Iterator[Scored]:
+        """Yield scores a batch at a time and in order."""
+
+
 def score_files(
     detector: Detector,
     paths: Sequence[Path],
@@ -138,7 +154,7 @@ def score_files(
 
 def score_batches(
     detector: Detector,
-    paths: Sequence[Path | None],
+    places: Sequence[Path | str | None],
     *,
     batch_size: int,
     num_workers: int,
@@ -147,24 +163,21 @@ def score_batches(
 ) -> Iterator[Scored]:
     """Yield what ``score_files`` returns, a batch at a time and in order; memory stays flat.
 
-    A path that is ``None`` is ``unreadable`` without a reason. Progress is shown.
+    Places are paths and URLs; one that is ``None`` is ``unreadable`` without a reason. Progress is
+    shown.
     """
-    from face_forgery.data.transforms import eval_transform
-    from face_forgery.inference.reading import read_batches
+    from face_forgery.inference.reading import PictureReader, read_batches
     from face_forgery.modeling.scoring import pick_device
 
-    preprocessing = detector.preprocessing
     batches = read_batches(
-        paths,
-        eval_transform(preprocessing.image_size, preprocessing.interpolation),
-        min_size=min_size,
+        places,
+        PictureReader.of(detector, min_size=min_size),
         batch_size=batch_size,
         num_workers=num_workers,
-        finder=finder_of(detector),
     )
     network = detector.build_network().to(pick_device())
     for batch in track(
-        batches, description=description, total=len(paths), count=lambda batch: len(batch.statuses)
+        batches, description=description, total=len(places), count=lambda batch: len(batch.statuses)
     ):
         yield score_batch(network, batch)
 
@@ -190,15 +203,6 @@ def score_batch(network: "DetectorNetwork", batch: "ReadBatch") -> Scored:
         faces[row] = tuple(zip(batch.faces[row], own.tolist(), strict=False))
     statuses = np.array(batch.statuses, dtype=object)
     return Scored(margins, statuses, np.array(batch.details, dtype=object), faces)
-
-
-def finder_of(detector: Detector) -> "FaceFinder | None":
-    """Return what cuts pictures to their faces; ``None`` where they are taken whole."""
-    from face_forgery.data.faces import FaceFinder
-
-    if detector.faces is None or detector.face_model is None:
-        return None
-    return FaceFinder(detector.face_model, detector.faces)
 
 
 def score_manifest(
@@ -268,6 +272,7 @@ def judge_in_parts(
     num_workers: int,
     part_size: int = 1024,
     part_seconds: float = 10.0,
+    score: ScoresBatches = score_batches,
 ) -> Iterator[JudgedPart]:
     """Judge a user's pictures as they come; none of them stops it.
 
@@ -279,6 +284,7 @@ def judge_in_parts(
         num_workers: As ``score_files``.
         part_size: Rows after which a part is yielded, give or take a batch.
         part_seconds: A part is yielded after so long even if it is smaller.
+        score: Where the scores come from.
 
     Yields:
         ``rows``: ``PREDICTION_COLUMNS``, a row a picture, in their order. ``y_pred`` is NaN and
@@ -291,10 +297,10 @@ def judge_in_parts(
     """
     points = operating_points_of(detector)
     problems = pictures["problem"].array
-    batches = score_batches(
+    batches = score(
         detector,
         [
-            None if isinstance(problem, str) else Path(path)
+            None if isinstance(problem, str) else path
             for path, problem in zip(pictures["path"], problems, strict=True)
         ],
         min_size=min_size,
@@ -387,18 +393,15 @@ def judge_bytes(
     Raises:
         DetectorError: If the detector has no operating points.
     """
-    from face_forgery.data.transforms import eval_transform
-    from face_forgery.inference.reading import read_picture, stack_readings
+    from face_forgery.inference.reading import PictureReader, stack_readings
 
     points = operating_points_of(detector)
     network = detector.build_network() if network is None else network
-    preprocessing = detector.preprocessing
-    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
-    finder = finder_of(detector)
+    reader = PictureReader.of(detector, min_size=min_size)
     judgements: list[Judgement] = []
     for start in range(0, len(pictures), _BYTES_BATCH):
         readings = [
-            read_picture(partial(decode_rgb, data), transform, min_size=min_size, finder=finder)
+            reader.read(partial(decode_rgb, data))
             for data in pictures[start : start + _BYTES_BATCH]
         ]
         scored = score_batch(network, stack_readings(readings))

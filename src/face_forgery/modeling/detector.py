@@ -27,6 +27,8 @@ class Preprocessing:
     interpolation: str  # bilinear or bicubic
     mean: tuple[float, ...]  # of the channels red, green, blue, in [0, 1]
     std: tuple[float, ...]
+    # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is no smaller than image_size.
+    scaled_decoding: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class Detector:
         described = f"{self.architecture} {options} {self.preprocessing} {self.temperature!r}"
         if self.precision != "float32":
             described += f" {self.precision}"
+        if self.preprocessing.scaled_decoding:
+            described += " scaled_decoding"
         digest = hashlib.sha256(described.encode())
         if self.faces is not None and self.face_model is not None:
             digest.update(self.faces.model_dump_json(exclude={"detector"}).encode())

@@ -71,6 +71,7 @@ def describe(detector: Detector) -> dict[str, Any]:
         "identity": detector.identity(),
         "data_fingerprint": detector.data_fingerprint,
         "image_size": detector.preprocessing.image_size,
+        "scaled_decoding": detector.preprocessing.scaled_decoding,
         "interpolation": f"{detector.preprocessing.interpolation}, antialiased",
         "faces": None if faces is None else faces.model_dump(mode="json", exclude={"detector"}),
         "operating_points": None if points is None else asdict(points),

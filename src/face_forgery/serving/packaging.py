@@ -15,6 +15,7 @@ MODEL_NAME = "detector"
 ALIAS = "newest"
 # What serving imports, and nothing of what training needs besides.
 _REQUIREMENTS = (
+    "fsspec",
     "mlflow",
     "numpy",
     "opencv-python-headless",

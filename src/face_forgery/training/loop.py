@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from face_forgery.data.batches import Batches, BatchesByEpoch
 from face_forgery.progress import track
+from face_forgery.training.compilation import forward_pass
 from face_forgery.training.records import EpochReport
+from face_forgery.training.settings import StepSettings
 from face_forgery.training.state import TrainState
 
 
@@ -23,66 +25,76 @@ class BatchTooLargeError(RuntimeError):
 
 
 def train_epochs(
-    state: TrainState,
-    batches: BatchesByEpoch,
-    *,
-    epochs: int,
-    device: torch.device,
-    precision: torch.dtype,
-    grad_clip_norm: float | None,
-) -> Iterator[EpochReport]:
-    """Train ``state`` in place up to ``epochs``, yielding after each one.
+    state: TrainState, batches: BatchesByEpoch, settings: StepSettings, *, epochs: int
+) -> Iterator[EpochReport | None]:
+    """Train ``state`` in place up to ``epochs``, yielding a report after each one.
 
     Args:
-        state: A network on ``device``, its optimizer, and a schedule that is stepped once per
-            optimizer step. Training continues after ``state.epoch``.
+        state: A network on the device of ``settings``, its optimizer, and a schedule that is
+            stepped once per optimizer step. Training continues where ``state`` is, be it within
+            an epoch.
         batches: What an epoch holds follows from its number, so a resumed run sees the batches
             that an uninterrupted one would have seen.
+        settings: How batches become steps of the optimizer.
         epochs: The number of the last epoch.
-        device: Where the network is.
-        precision: Of the forward pass, under autocast; ``torch.float32`` switches autocast off.
-            Weights, loss and optimizer are float32 always.
-        grad_clip_norm: Largest global gradient norm; ``None`` does not clip.
+
+    Yields:
+        A report after every epoch. Within an epoch, ``None`` after every ``checkpoint_steps``
+        steps: ``state`` may be saved then, and must not be changed.
 
     Raises:
         NonFiniteLossError: Before the optimizer step that would have spoiled the weights.
         BatchTooLargeError: If a batch does not fit into memory.
     """
-    autocast = torch.autocast(device.type, precision, enabled=precision != torch.float32)
+    device = settings.device
+    autocast = torch.autocast(
+        device.type, settings.precision, enabled=settings.precision != torch.float32
+    )
+    forward = forward_pass(
+        state.network, is_compiled=settings.is_compiled, batch_size=batches.epoch(1).sizes[0]
+    )
     for epoch in range(state.epoch + 1, epochs + 1):
-        start = time.perf_counter()
-        loss_sum, num_correct = torch.zeros(2, dtype=torch.float64, device=device)
-        epoch_batches = batches.epoch(epoch)
+        epoch_batches, progress = batches.epoch(epoch), state.progress
+        places = settings.places(epoch_batches.sizes)[progress.num_batches :]
+        rest = _tracked(epoch_batches.after(progress.num_batches), epoch, epochs)
+        start = time.perf_counter() - progress.seconds
 
         state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
-        for step, (images, targets) in enumerate(_tracked(epoch_batches, epoch, epochs)):  # 2. loop
+        for place, (images, targets) in zip(places, rest, strict=True):  # 2. loop
             with _naming_a_batch_size(len(images)):
                 images = images.to(device, non_blocking=True)  # 3. move to the device
                 targets = targets.to(device, non_blocking=True)
+                images, shares = settings.mixing(images, targets, epoch=epoch, number=place.number)
                 with autocast:
-                    logits = state.network(images)  # 4. forward
-                loss = F.cross_entropy(logits.float(), targets)  # 5. loss
-                _stop_unless_finite(loss, epoch, step)
-                state.optimizer.zero_grad()  # 6. zero the gradients
-                loss.backward()  # type: ignore[no-untyped-call]  # 7. backward
-                if grad_clip_norm is not None:
-                    nn.utils.clip_grad_norm_(state.network.parameters(), grad_clip_norm)
-                learning_rate = state.scheduler.get_last_lr()[0]
-                state.optimizer.step()  # 8. step
-                state.scheduler.step()
+                    logits = forward(images)  # 4. forward
+                loss = F.cross_entropy(  # 5. loss
+                    logits.float(), shares, label_smoothing=settings.label_smoothing
+                )
+                _stop_unless_finite(loss, epoch, place.number)
+                if place.begins_step:
+                    state.optimizer.zero_grad()  # 6. zero the gradients
+                (loss * place.share).backward()  # type: ignore[no-untyped-call]  # 7. backward
+                if place.ends_step:
+                    _clip_gradients(state.network, settings.grad_clip_norm)
+                    learning_rate = max(state.scheduler.get_last_lr())
+                    state.optimizer.step()  # 8. step
+                    state.scheduler.step()
+                    state.count_step()
 
-            loss_sum += loss.detach() * len(images)
-            num_correct += (logits.detach().argmax(dim=1) == targets).sum()
+            is_right = logits.detach().argmax(dim=1) == shares.argmax(dim=1)
+            progress.add(loss.item(), int(is_right.sum()), len(images))
+            progress.seconds = time.perf_counter() - start
+            if place.is_save_due:
+                yield None
 
-        state.epoch = epoch
-        num_images, seconds = epoch_batches.num_images, time.perf_counter() - start
+        state.end_epoch()
         yield EpochReport(
             epoch=epoch,
-            train_loss=loss_sum.item() / num_images,
-            train_accuracy=num_correct.item() / num_images,
+            train_loss=progress.loss_sum / progress.num_images,
+            train_accuracy=progress.num_correct / progress.num_images,
             learning_rate=float(learning_rate),
-            images_per_second=num_images / seconds,
-            seconds=seconds,
+            images_per_second=progress.num_images / progress.seconds,
+            seconds=progress.seconds,
         )
 
 
@@ -103,6 +115,11 @@ def _stop_unless_finite(loss: Tensor, epoch: int, step: int) -> None:
             "epoch before are kept. Lower training.optimizer.learning_rate, set "
             "training.grad_clip_norm, or train in float32 (training.precision)"
         )
+
+
+def _clip_gradients(network: nn.Module, max_norm: float | None) -> None:
+    if max_norm is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), max_norm)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Optimizer and schedule from their parameters; both are torch's own."""
 
-from timm.optim import param_groups_weight_decay
+from math import ceil
+from typing import Any
+
+from timm.optim import param_groups_layer_decay, param_groups_weight_decay
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import (
     ConstantLR,
@@ -21,12 +24,11 @@ def build_optimizer(network: DetectorNetwork, params: OptimizerParams) -> Optimi
     """Return the optimizer of all weights of ``network``.
 
     Weight decay leaves out biases, norms and what the backbone itself excludes, such as position
-    embeddings. SGD has a momentum of 0.9. The step is fused: one pass over the weights.
+    embeddings. With a layer decay of ``d`` the rate of a layer is ``d`` times that of the layer
+    above; the head has the full rate. SGD has a momentum of 0.9. The step is fused: one pass over
+    the weights.
     """
-    excluded: set[str] = getattr(network.backbone, "no_weight_decay", set)()
-    groups = param_groups_weight_decay(
-        network.backbone, weight_decay=params.weight_decay, no_weight_decay_list=excluded
-    )
+    groups = _groups(network.backbone, params)
     if params.name == "sgd":
         return SGD(groups, lr=params.learning_rate, momentum=_SGD_MOMENTUM, fused=True)
     kind = AdamW if params.name == "adamw" else Adam
@@ -34,8 +36,25 @@ def build_optimizer(network: DetectorNetwork, params: OptimizerParams) -> Optimi
     return optimizer
 
 
+def _groups(backbone: Any, params: OptimizerParams) -> list[dict[str, Any]]:
+    excluded: set[str] = getattr(backbone, "no_weight_decay", set)()
+    decay = {"weight_decay": params.weight_decay, "no_weight_decay_list": excluded}
+    if params.layer_decay is None:
+        groups: list[dict[str, Any]] = param_groups_weight_decay(backbone, **decay)
+        return groups
+    scaled = param_groups_layer_decay(backbone, layer_decay=params.layer_decay, **decay)
+    return [
+        {
+            "params": group["params"],
+            "weight_decay": group["weight_decay"],
+            "lr": params.learning_rate * group["lr_scale"],
+        }
+        for group in scaled
+    ]
+
+
 def build_scheduler(
-    optimizer: Optimizer, params: TrainingParams, steps_per_epoch: int
+    optimizer: Optimizer, params: TrainingParams, batches_per_epoch: int
 ) -> LRScheduler:
     """Return the schedule, to be stepped once after every optimizer step.
 
@@ -46,10 +65,11 @@ def build_scheduler(
     - ``constant``: stays.
 
     Args:
-        optimizer: Its present rate is the peak.
-        params: ``epochs``, ``warmup_epochs`` and ``schedule`` are used.
-        steps_per_epoch: Batches of an epoch; the same for every epoch.
+        optimizer: Its present rates are the peaks.
+        params: ``epochs``, ``warmup_epochs``, ``accumulate`` and ``schedule`` are used.
+        batches_per_epoch: The same for every epoch; ``accumulate`` of them make a step.
     """
+    steps_per_epoch = ceil(batches_per_epoch / params.accumulate)
     warmup_steps = params.warmup_epochs * steps_per_epoch
     after = _after_warmup(optimizer, params, steps_per_epoch)
     if not warmup_steps:

@@ -1,4 +1,4 @@
-"""What training hands over after every epoch. Free of torch, so that nodes can name it."""
+"""What training hands over as it goes on. Free of torch, so that nodes can name it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +9,10 @@ class EpochReport:
     """What the training images said about one epoch."""
 
     epoch: int  # from 1: the number of whole epochs
-    train_loss: float  # cross-entropy in nats; mean over images, not over batches
+    train_loss: float  # what was minimized, in nats; mean over images, not over batches
     train_accuracy: float  # share of images on the right side of 0.5, while weights were moving
-    learning_rate: float  # of the last step of the epoch
-    images_per_second: float  # loading included, validation not
+    learning_rate: float  # of the last step of the epoch; of several rates the highest
+    images_per_second: float  # loading and saves within the epoch included, validation not
     seconds: float  # likewise
 
 
@@ -24,12 +24,40 @@ class EpochWeights:
     weights: dict[str, Any] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class NoNewWeights:
+    """In the place of weights within an epoch: those of whole epochs stay what they are."""
+
+    epoch: int  # whole epochs so far
+
+
+@dataclass
+class EpochProgress:
+    """What the batches of the epoch that is on have come to."""
+
+    num_batches: int = 0
+    num_images: int = 0
+    loss_sum: float = 0.0
+    num_correct: int = 0
+    seconds: float = 0.0
+
+    def add(self, loss: float, num_correct: int, num_images: int) -> None:
+        """Count a batch with a mean loss of ``loss``."""
+        self.num_batches += 1
+        self.num_images += num_images
+        self.loss_sum += loss * num_images
+        self.num_correct += num_correct
+
+
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """All that a resumed run needs: CPU tensors and plain values only, safe to read."""
 
     epoch: int  # whole epochs behind it
+    progress: dict[str, Any] = field(repr=False)  # fields of EpochProgress, of the epoch after
+    num_steps: int  # optimizer steps behind it
     network: dict[str, Any] = field(repr=False)
+    average: dict[str, Any] | None = field(repr=False)  # averaged weights, as of the network
     optimizer: dict[str, Any] = field(repr=False)
     scheduler: dict[str, Any] = field(repr=False)
     random: dict[str, Any] = field(repr=False)  # states of torch's generators: dropout draws

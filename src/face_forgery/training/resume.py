@@ -6,11 +6,12 @@ from typing import Any
 from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.records import Checkpoint
+from face_forgery.training.settings import StepSettings
 from face_forgery.training.state import TrainState
 
 logger = logging.getLogger(__name__)
 
-_FREE = {"resume", "num_workers"}  # neither changes the result
+_FREE = {"resume", "num_workers", "checkpoint_steps", "patience"}  # none changes a weight
 _EXAMPLES_SHOWN = 3
 
 
@@ -23,11 +24,14 @@ def run_fingerprint(
     val_batches: EvalBatches,
     model: ModelParams,
     training: TrainingParams,
+    settings: StepSettings,
 ) -> dict[str, Any]:
     """Return what must not change between the parts of one run, by dotted name.
 
     The data, the network, the preprocessing and augmentation, and all of ``training`` that changes
-    the result. ``epochs`` counts only if the schedule depends on it (cosine).
+    the weights. Precision and compilation count as what they were resolved to: on a machine where
+    ``auto`` means something else the run is refused, not continued in another way. ``epochs``
+    counts only if the schedule depends on it (cosine).
     """
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
@@ -38,7 +42,11 @@ def run_fingerprint(
         "model": model.model_dump(mode="json"),
         "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
         "augmentation": train_batches.augmentation.model_dump(mode="json"),
-        "training": training.model_dump(mode="json", exclude=free),
+        "training": training.model_dump(mode="json", exclude=free)
+        | {
+            "precision": str(settings.precision).removeprefix("torch."),
+            "compile": settings.is_compiled,
+        },
     }
     return _flat(sections)
 
@@ -59,16 +67,19 @@ def resume(
         logger.info("training.resume=true, but no epoch has been saved yet: starting at epoch 1.")
         return []
     _check_same_run(checkpoint, fingerprint)
-    if checkpoint.epoch > epochs:
+    num_batches = checkpoint.progress["num_batches"]
+    if checkpoint.epoch + (num_batches > 0) > epochs:
+        begun = f" and {num_batches} batches" if num_batches else ""
         raise ResumeError(
-            f"the saved run has {checkpoint.epoch} epochs, training.epochs={epochs} asks for "
-            "fewer; raise training.epochs, or start anew with training.resume=false"
+            f"the saved run has {checkpoint.epoch} epochs{begun}, training.epochs={epochs} asks "
+            "for fewer; raise training.epochs, or start anew with training.resume=false"
         )
     state.restore(checkpoint)
     if checkpoint.epoch == epochs:
         logger.info("The saved run has all of its %d epochs: nothing is left to train.", epochs)
     else:
-        logger.info("Continuing after epoch %d of %d.", checkpoint.epoch, epochs)
+        within = f" and {num_batches} batches of the next" if num_batches else ""
+        logger.info("Continuing after epoch %d%s of %d.", checkpoint.epoch, within, epochs)
     return checkpoint.history
 
 

@@ -31,6 +31,22 @@ def best_epoch(history: Sequence[dict[str, Any]]) -> int:
     return int(best["epoch"])
 
 
+def is_stalled(history: Sequence[dict[str, Any]], patience: int | None) -> bool:
+    """Say whether the last ``patience`` epochs brought no better validation AUC.
+
+    Args:
+        history: As for `best_epoch`; it may be empty.
+        patience: At least 1; ``None`` never gives up.
+
+    Example:
+        >>> is_stalled([{"epoch": 1, "val_auc": 0.8}, {"epoch": 2, "val_auc": 0.8}], patience=1)
+        True
+    """
+    if patience is None or not history:
+        return False
+    return int(history[-1]["epoch"]) - best_epoch(history) >= patience
+
+
 def best_weights(
     weights: Mapping[int, Callable[[], EpochWeights]], history: Sequence[dict[str, Any]]
 ) -> EpochWeights:

@@ -1,14 +1,15 @@
 """The mutable part of a run, kept together so that it is saved and restored together."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
+from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from face_forgery.modeling.network import DetectorNetwork
-from face_forgery.training.records import Checkpoint, EpochWeights
+from face_forgery.training.records import Checkpoint, EpochProgress, EpochWeights, NoNewWeights
 
 
 @dataclass
@@ -18,13 +19,40 @@ class TrainState:
     network: DetectorNetwork
     optimizer: Optimizer
     scheduler: LRScheduler
+    average: ModelEmaV3 | None = None  # of the weights; moved by `count_step`
     epoch: int = 0  # whole epochs behind it
+    progress: EpochProgress = field(default_factory=EpochProgress)  # of the epoch after
+    num_steps: int = 0  # optimizer steps behind it
 
-    def weights(self) -> EpochWeights:
-        """Copy the weights of the backbone to the CPU; later steps do not change the copy."""
+    def count_step(self) -> None:
+        """Count a step of the optimizer, and bring the average of the weights up to it."""
+        self.num_steps += 1
+        if self.average is not None:
+            self.average.update(self.network, step=self.num_steps)
+
+    def end_epoch(self) -> None:
+        """Count the epoch that was on as a whole one."""
+        self.epoch += 1
+        self.progress = EpochProgress()
+
+    @property
+    def judged_network(self) -> DetectorNetwork:
+        """The network to validate and keep: with averaged weights, where they are averaged."""
+        if self.average is None:
+            return self.network
+        averaged: DetectorNetwork = self.average.module
+        return averaged
+
+    def weights(self) -> EpochWeights | NoNewWeights:
+        """Copy the weights to keep to the CPU; later steps do not change the copy.
+
+        Within an epoch there are none to keep.
+        """
+        if self.progress.num_batches:
+            return NoNewWeights(self.epoch)
         weights = {
             name: value.detach().to("cpu", copy=True).contiguous()
-            for name, value in self.network.backbone.state_dict().items()
+            for name, value in self.judged_network.backbone.state_dict().items()
         }
         return EpochWeights(self.epoch, weights)
 
@@ -37,7 +65,10 @@ class TrainState:
         """
         return Checkpoint(
             epoch=self.epoch,
+            progress=asdict(self.progress),
+            num_steps=self.num_steps,
             network=_to_cpu(self.network.state_dict()),
+            average=None if self.average is None else _to_cpu(self.average.module.state_dict()),
             optimizer=_to_cpu(self.optimizer.state_dict()),
             scheduler=_to_cpu(self.scheduler.state_dict()),
             random={"cpu": torch.get_rng_state(), "cuda": _cuda_random_states()},
@@ -53,7 +84,11 @@ class TrainState:
         self.network.load_state_dict(checkpoint.network, strict=True)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.scheduler.load_state_dict(checkpoint.scheduler)
+        if self.average is not None:
+            self.average.module.load_state_dict(checkpoint.average, strict=True)
         self.epoch = checkpoint.epoch
+        self.progress = EpochProgress(**checkpoint.progress)
+        self.num_steps = checkpoint.num_steps
         torch.set_rng_state(checkpoint.random["cpu"])
         if len(checkpoint.random["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(checkpoint.random["cuda"])

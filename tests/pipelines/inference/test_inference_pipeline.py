@@ -15,7 +15,12 @@ from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.pages import PagesDataset
 from face_forgery.datasets.pictures import PicturesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
-from face_forgery.params import ExplanationParams, InferenceParams, ScoringParams
+from face_forgery.params import (
+    ClusterParams,
+    ExplanationParams,
+    InferenceParams,
+    ScoringParams,
+)
 from face_forgery.pipelines.inference import create_pipeline
 
 PROJECT = Path(__file__).parents[3]
@@ -50,7 +55,14 @@ def run_inference(tmp_path, make_detector, awkward_folder):
             }
         )
         catalog["params:inference"] = InferenceParams(
-            images="pictures", output="predictions.csv", min_size=48, explain=explain
+            images="pictures",
+            output="predictions.csv",
+            min_size=48,
+            engine="local",
+            explain=explain,
+        )
+        catalog["params:cluster"] = ClusterParams(
+            address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
         )
         catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
         catalog["params:explanation"] = ExplanationParams(max_pictures=max_pictures)

@@ -65,6 +65,7 @@ def make_catalog(root, tmp_path):
                 "type": "face_forgery.datasets.parquet_file.AtomicParquetDataset",
                 "filepath": str(tmp_path / f"{name}.parquet"),
             }
+        entries["known_facts"] = entries["image_facts"] | {"may_be_missing": True}
         entries["rejected"] = {
             "type": "face_forgery.datasets.csv_file.AtomicCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),
@@ -88,6 +89,7 @@ def make_catalog(root, tmp_path):
             {
                 "max_rejected": 0.1,
                 "num_workers": 2,
+                "check": "pixels",
                 "columns": {name: name for name in names},
                 "class_folders": {"real": 0, "fake": 1},
             }
@@ -124,6 +126,21 @@ def test_a_rejected_test_image_is_left_out_and_listed_and_no_error(make_catalog,
     manifest = catalog.load("manifest")
     assert list(manifest.loc[manifest["subset"] == "test", "row"]) == [0, 2]
     assert list(pd.read_csv(tmp_path / "rejected.csv")["subset"]) == ["test"]
+
+
+def test_a_second_run_opens_only_what_has_changed(make_catalog, root, monkeypatch, caplog):
+    monkeypatch.setattr("face_forgery.data.inspection._UNSETTLED_NS", 0)
+    caplog.set_level("INFO")
+    first = make_catalog()
+    SequentialRunner().run(ingestion.create_pipeline(), first)
+    facts = first.load("image_facts")
+    Image.new("RGB", (96, 64)).save(root / "trainset" / "0.jpg")
+    second = make_catalog()
+    SequentialRunner().run(ingestion.create_pipeline(), second)
+    assert "20 of 21 images have not changed" in caplog.text
+    again = second.load("image_facts")
+    pd.testing.assert_frame_equal(again.iloc[1:], facts.iloc[1:])
+    assert again["width"][0] == 96
 
 
 @pytest.mark.parametrize("is_official", [True, False])

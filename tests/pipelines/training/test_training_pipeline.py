@@ -1,6 +1,10 @@
 """Training as a pipeline: what it leaves on disk, repeats, resumes and selects."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -104,6 +108,97 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(train, tmp_path, 
         assert_same_weights(resumed[0].weights, uninterrupted[0].weights)
         assert without_timings(resumed[1]) == without_timings(uninterrupted[1])
         assert torch.equal(resumed[2].random["cpu"], uninterrupted[2].random["cpu"])
+
+
+EVERYTHING = {
+    "model.options": {"drop_rate": 0.3},
+    "augmentation.noise": 0.5,
+    "training.batch_size": 2,
+    "training.accumulate": 2,
+    "training.sampling": "balanced",
+    "training.mixup_alpha": 0.4,
+    "training.cutmix_alpha": 0.4,
+    "training.label_smoothing": 0.1,
+    "training.ema_decay": 0.9,
+    "training.optimizer.layer_decay": 0.7,
+    "training.checkpoint_steps": 1,
+}
+
+
+def test_batches_are_sampled_as_asked(data, make_params):
+    for sampling in ("shuffled", "balanced"):
+        params = make_params(**{"training.sampling": sampling})
+        batches = build_train_batches(
+            data[1],
+            NO_FACES,
+            data=params.data,
+            preprocessing=params.preprocessing,
+            augmentation=params.augmentation,
+            training=params.training,
+        )
+        assert batches.sampling == sampling
+
+
+@pytest.mark.parametrize("num_yields", [1, 2, 3, 5])
+def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_workers(
+    train, tmp_path, num_yields
+):
+    whole = list(train(**EVERYTHING))
+    file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
+    file.save(whole[num_yields - 1][2])
+    torch.manual_seed(99)  # another process
+    changes = {"training.resume": True, "training.num_workers": num_yields % 2}
+    rest = list(train(file.load(), **EVERYTHING | changes))
+    assert len(whole) == 6  # three steps an epoch
+    assert [one[0].epoch for one in rest] == [one[0].epoch for one in whole[num_yields:]]
+    assert_same_weights(rest[-1][0].weights, whole[-1][0].weights)
+    assert_same_weights(rest[-1][2].network, whole[-1][2].network)
+    assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
+
+
+def test_averaged_weights_are_the_ones_that_are_judged_and_kept(train, monkeypatch):
+    judged = []
+
+    def seen(network, *args):
+        judged.append({k: v.clone() for k, v in network.backbone.state_dict().items()})
+        return validate(network, *args)
+
+    from face_forgery.training.validation import validate
+
+    monkeypatch.setattr("face_forgery.training.validation.validate", seen)
+    *_, (weights, _, state) = train(**{"training.ema_decay": 0.9})
+    assert_same_weights(judged[-1], weights.weights)
+    name = "conv1.0.weight" if "conv1.0.weight" in weights.weights else next(iter(weights.weights))
+    assert torch.equal(state.average[f"backbone.{name}"], weights.weights[name])
+    assert not torch.equal(state.network[f"backbone.{name}"], weights.weights[name])
+
+
+@pytest.fixture
+def falling_auc(monkeypatch):
+    """Have the first epoch validate best, whatever is trained."""
+    aucs = iter([0.9, 0.8, 0.7, 0.6, 0.5])
+
+    def validate(network, batches, device):
+        return {"val_auc": next(aucs), "val_loss": 0.5, "val_accuracy": 0.5}
+
+    monkeypatch.setattr("face_forgery.training.validation.validate", validate)
+
+
+@pytest.mark.usefixtures("falling_auc")
+def test_training_ends_when_patience_does_and_is_not_resumed_after_it(make_catalog):
+    changes = {"training.epochs": 5, "training.patience": 2}
+    catalog = make_catalog(**changes)
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3]
+    assert catalog.load("trained_detector").epoch == 1
+    before = catalog.load("epoch_weights")[3]().weights
+    catalog = make_catalog(**changes | {"training.resume": True})
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3]
+    assert_same_weights(catalog.load("epoch_weights")[3]().weights, before)
+    more = make_catalog(**changes | {"training.resume": True, "training.patience": 3})
+    SequentialRunner().run(create_pipeline(), more)
+    assert [row["epoch"] for row in more.load("training_history")] == [1, 2, 3, 4]
 
 
 def test_a_run_may_be_lengthened_where_the_schedule_does_not_mind(train):
@@ -215,6 +310,51 @@ def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
     SequentialRunner().run(create_pipeline(), catalog)
     assert_same_weights(catalog.load("epoch_weights")[4]().weights, expected)
     assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3, 4]
+
+
+def test_a_run_killed_within_an_epoch_leaves_whole_epochs_and_is_continued(
+    make_catalog, monkeypatch
+):
+    changes = EVERYTHING | {"training.resume": True}
+    whole = make_catalog(**changes)
+    SequentialRunner().run(create_pipeline(), whole)
+    expected = whole.load("epoch_weights")[2]().weights
+    whole.get("training_state")._filepath.unlink()
+
+    def killed_after_a_step_of_epoch_2(*args, **kwargs) -> Iterator[Any]:
+        for number, report in enumerate(train_epochs(*args, **kwargs), start=1):
+            yield report
+            if number == 4:
+                raise KeyboardInterrupt
+
+    from face_forgery.training.loop import train_epochs
+
+    catalog = make_catalog(**changes)
+    with monkeypatch.context() as patch:
+        patch.setattr("face_forgery.training.loop.train_epochs", killed_after_a_step_of_epoch_2)
+        with pytest.raises(KeyboardInterrupt):
+            SequentialRunner().run(create_pipeline(), catalog)
+    assert list(catalog.load("epoch_weights")) == [1]  # that of the older run is gone
+    saved = catalog.load("training_state")
+    assert (saved.epoch, saved.progress["num_batches"], saved.num_steps) == (1, 2, 4)
+    catalog = make_catalog(**changes)
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert_same_weights(catalog.load("epoch_weights")[2]().weights, expected)
+    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
+
+
+@pytest.mark.slow
+def test_final_weights_are_the_same_after_kills_at_random_moments(tmp_path):
+    script = Path(__file__).with_name("run_and_kill.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["num_kills"] >= 3, report
+    assert report["num_kills_within_an_epoch"] >= 1, report
+    assert report["resumed"] == report["uninterrupted"]
 
 
 def test_a_finished_run_that_is_resumed_still_feeds_the_nodes_after_it(make_catalog, tmp_path):

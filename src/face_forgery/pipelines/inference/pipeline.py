@@ -11,13 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 judge_pictures,
-                inputs=[
-                    "detector",
-                    "pictures",
-                    "predictions_begun",
-                    "params:inference",
-                    "params:scoring",
-                ],
+                inputs={
+                    "detector": "detector",
+                    "pictures": "pictures",
+                    "begun": "predictions_begun",
+                    "inference": "params:inference",
+                    "scoring": "params:scoring",
+                    "cluster": "params:cluster",
+                },
                 outputs="predictions",
                 name="judge_pictures",
             ),

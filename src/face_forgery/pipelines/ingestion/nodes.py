@@ -39,12 +39,22 @@ def read_labels(
 
 
 def inspect_images(
-    label_table: pd.DataFrame, data: DataParams, params: IngestionParams
+    label_table: pd.DataFrame,
+    known_facts: pd.DataFrame | None,
+    data: DataParams,
+    params: IngestionParams,
 ) -> pd.DataFrame:
-    """Return what each image file is, or why it cannot be used: ``IMAGE_FACT_COLUMNS``."""
-    folders = {subset: getattr(data, f"{subset}_images") for subset in SUBSETS}
+    """Return what each image file is, or why it cannot be used: ``IMAGE_FACT_COLUMNS``.
+
+    Files that have not changed since the last run are not opened again.
+    """
     return inspect_table(
-        label_table, root=Path(data.root), image_folders=folders, num_workers=params.num_workers
+        label_table,
+        root=Path(data.root),
+        image_folders={subset: getattr(data, f"{subset}_images") for subset in SUBSETS},
+        num_workers=params.num_workers,
+        check=params.check,
+        known=known_facts,
     )
 
 

@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 inspect_images,
-                inputs=["label_table", "params:data", "params:ingestion"],
+                inputs=["label_table", "known_facts", "params:data", "params:ingestion"],
                 outputs="image_facts",
                 name="inspect_images",
             ),

@@ -16,7 +16,7 @@ from face_forgery.params import (
     ScoringParams,
     TrainingParams,
 )
-from face_forgery.training.records import Checkpoint, EpochWeights
+from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
 History = list[dict[str, Any]]  # a row an epoch
 
@@ -40,6 +40,7 @@ def build_train_batches(
         batch_size=training.batch_size,
         seed=training.seed,
         num_workers=training.num_workers,
+        sampling=training.sampling,
     )
 
 
@@ -67,44 +68,42 @@ def train_detector(
     model: ModelParams,
     training: TrainingParams,
     resume_from: Checkpoint | None,
-) -> Iterator[tuple[EpochWeights, History, Checkpoint]]:
+) -> Iterator[tuple[EpochWeights | NoNewWeights, History, Checkpoint]]:
     """Train a detector; after every epoch yield its weights, the history so far, and the state.
 
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
-    leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by. Choosing
-    among the epochs is another node's job.
+    leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by; with
+    ``checkpoint_steps`` it is yielded within an epoch, too. Choosing among the epochs is another
+    node's job.
     """
-    from face_forgery.modeling.factory import build_network
-    from face_forgery.modeling.scoring import pick_device, resolve_precision
+    from face_forgery.modeling.scoring import pick_device
     from face_forgery.training.loop import train_epochs
-    from face_forgery.training.optim import build_optimizer, build_scheduler
     from face_forgery.training.reproducible import seed_torch
     from face_forgery.training.resume import resume, run_fingerprint
-    from face_forgery.training.state import TrainState
+    from face_forgery.training.selection import is_stalled
+    from face_forgery.training.settings import StepSettings
+    from face_forgery.training.start import build_state
     from face_forgery.training.validation import validate
 
     seed_torch(training.seed)
-    device = pick_device()
-    network = build_network(model, train_batches.preprocessing.image_size).to(device)
-    optimizer = build_optimizer(network, training.optimizer)
-    scheduler = build_scheduler(optimizer, training, len(train_batches.epoch(1)))
-    state = TrainState(network, optimizer, scheduler)
-    fingerprint = run_fingerprint(train_batches, val_batches, model, training)
+    device, batches_per_epoch = pick_device(), len(train_batches.epoch(1))
+    image_size = train_batches.preprocessing.image_size
+    state = build_state(model, training, image_size, batches_per_epoch, device)
+    settings = StepSettings.of(training, device, batches_per_epoch)
+    fingerprint = run_fingerprint(train_batches, val_batches, model, training, settings)
     history: History = []
     if training.resume:
         history = resume(state, resume_from, fingerprint, training.epochs)
-    if state.epoch == training.epochs:  # Kedro wants an output: what is on disk, once more
+    if state.epoch == training.epochs or is_stalled(history, training.patience):
+        yield state.weights(), history, state.snapshot(history, fingerprint)  # what is on disk
+        return  # Kedro wants an output of every node
+    for report in train_epochs(state, train_batches, settings, epochs=training.epochs):
+        if report is not None:
+            numbers = validate(state.judged_network, val_batches, device)
+            history = [*history, asdict(report) | numbers]
         yield state.weights(), history, state.snapshot(history, fingerprint)
-    for report in train_epochs(
-        state,
-        train_batches,
-        epochs=training.epochs,
-        device=device,
-        precision=resolve_precision(training.precision, device),
-        grad_clip_norm=training.grad_clip_norm,
-    ):
-        history = [*history, asdict(report) | validate(network, val_batches, device)]
-        yield state.weights(), history, state.snapshot(history, fingerprint)
+        if report is not None and is_stalled(history, training.patience):
+            return
 
 
 def plot_training(training_history: History) -> Any:
@@ -150,6 +149,7 @@ def select_checkpoint(
             interpolation=preprocessing.interpolation,
             mean=mean,
             std=std,
+            scaled_decoding=preprocessing.scaled_decoding,
         ),
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,

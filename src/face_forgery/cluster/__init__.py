@@ -1,0 +1,1 @@
+"""Work for more than one machine, done by Ray."""

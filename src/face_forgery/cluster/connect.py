@@ -1,0 +1,136 @@
+"""A connection to a Ray cluster, or a Ray of one's own."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import face_forgery
+from face_forgery.params import ClusterParams
+
+logger = logging.getLogger(__name__)
+
+_LOCAL = "local"
+_TIMEOUT_S = 10.0
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot do the work; the message says why and the remedy."""
+
+
+def import_ray() -> Any:
+    """Return the module ``ray``.
+
+    Raises:
+        ImportError: If the packages of the extra ``cluster`` are missing.
+    """
+    # Ray reads them when it is imported; whoever wants to be counted, or to see more, sets them.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        import ray
+        import ray.data  # needs more than ray itself
+    except ImportError as error:
+        raise ImportError(
+            f"work on a cluster needs ray[data] ({error}): make setup, or "
+            "pip install 'face-forgery[cluster]'; in the environment of every machine"
+        ) from error
+    return ray
+
+
+@contextmanager
+def connected(cluster: ClusterParams) -> Iterator[None]:
+    """Be connected to a Ray cluster; a connection that is there already is used and left open.
+
+    The source of this package travels to the workers, so that they run the code that asks them;
+    what it imports has to be installed on every machine.
+
+    Raises:
+        ClusterError: If there is no cluster.
+        ImportError: As `import_ray`.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        yield
+        return
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        _knock(_address_of(cluster))
+        ray.init(**_options(cluster))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"there is no Ray cluster to connect to ({_named(cluster)}): {_first_line(error)}. "
+            "Start one with `ray start --head` (docs/scaling.md), or name one with --params "
+            "cluster.address=HOST:PORT, or use this machine alone: cluster.address=local. Where it "
+            "asks for a token, set RAY_AUTH_MODE=token"
+        ) from error
+    _restore(on_sigterm)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def count_room(cluster: ClusterParams) -> int:
+    """Return how many workers the machines of the connected cluster have room for."""
+    needs = {"CPU": cluster.cpus_per_worker, "GPU": cluster.gpus_per_worker}
+    return sum(
+        int(min(node["Resources"].get(kind, 0) / need for kind, need in needs.items() if need))
+        for node in import_ray().nodes()
+        if node["Alive"]
+    )
+
+
+def _options(cluster: ClusterParams) -> dict[str, Any]:
+    quiet = {"configure_logging": False, "logging_level": logging.WARNING, "log_to_driver": False}
+    if cluster.address == _LOCAL:
+        num_workers = cluster.num_workers or max(
+            1, (os.cpu_count() or 1) // cluster.cpus_per_worker
+        )
+        return {
+            "address": _LOCAL,
+            "num_cpus": num_workers * cluster.cpus_per_worker,
+            "include_dashboard": False,
+            **quiet,
+        }
+    package = str(Path(face_forgery.__file__).parent)
+    return {
+        "address": _address_of(cluster),
+        "runtime_env": {"py_modules": [package]},
+        **quiet,
+    }
+
+
+def _address_of(cluster: ClusterParams) -> str:
+    return cluster.address or os.environ.get("RAY_ADDRESS") or "auto"
+
+
+def _knock(address: str) -> None:
+    """Raise ``OSError`` where nobody answers at ``HOST:PORT``; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT_S).close()
+
+
+def _named(cluster: ClusterParams) -> str:
+    if cluster.address is not None:
+        return f"cluster.address={cluster.address}"
+    if "RAY_ADDRESS" in os.environ:
+        return f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}"
+    return "cluster.address=null, and RAY_ADDRESS is not set"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", maxsplit=1)[0].rstrip(".")
+
+
+def _restore(on_sigterm: Any) -> None:
+    """Take SIGTERM back from Ray if somebody had asked for it: tracking does."""
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if is_main_thread and callable(on_sigterm):
+        signal.signal(signal.SIGTERM, on_sigterm)

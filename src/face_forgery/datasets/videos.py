@@ -1,0 +1,21 @@
+"""The videos that a user wants judged, as an input of the catalog."""
+
+import pandas as pd
+
+from face_forgery.datasets.pictures import PicturesDataset
+from face_forgery.video.listing import list_videos
+
+
+class VideosDataset(PicturesDataset):
+    """The table of a user's videos; see ``face_forgery.video.listing.list_videos``.
+
+    Example catalog entry::
+
+        videos:
+          type: face_forgery.datasets.videos.VideosDataset
+          filepath: ${params:video.videos}
+    """
+
+    def load(self) -> pd.DataFrame:
+        """List the videos; none is opened."""
+        return list_videos(self._filepath)

@@ -1,0 +1,194 @@
+"""Landmarks of a face: five points or 68, and what follows from them.
+
+Two schemes are taken. Five points, as face detectors give them: the eye on the left of the picture,
+the other eye, the tip of the nose, the left and the right corner of the mouth. 68 points, as
+iBUG 300-W numbers them (Sagonas et al. 2013): 0 to 16 contour, 17 to 26 brows, 27 to 35 nose,
+36 to 47 eyes, 48 to 67 mouth. Everything else works on 68; five are completed by a mean face.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixels; the corner pixel is at 0
+
+SCHEMES = (5, 68)
+LEAST_SIZE = 6.0  # pixels between eyes and mouth
+CONTOUR, BROWS, NOSE, EYES, MOUTH, LIPS = (
+    slice(0, 17),
+    slice(17, 27),
+    slice(27, 36),
+    slice(36, 48),
+    slice(48, 68),
+    slice(48, 60),
+)
+_TIP, _LEFT_CORNER, _RIGHT_CORNER = 30, 48, 54
+_MIRRORED = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *range(54, 47, -1),
+    *range(59, 54, -1),
+    *range(64, 59, -1),
+    *range(67, 64, -1),
+)
+# A plain face seen from the front, its left half and middle. The eyes are at (-1, 0) and (1, 0).
+_LEFT_HALF = {
+    **dict(enumerate([(-2.25, 0.1), (-2.2, 0.75), (-2.1, 1.35), (-1.97, 1.9), (-1.75, 2.4)])),
+    **dict(enumerate([(-1.45, 2.85), (-1.05, 3.2), (-0.55, 3.45), (0.0, 3.55)], start=5)),
+    **dict(
+        enumerate(
+            [(-1.75, -0.5), (-1.45, -0.7), (-1.1, -0.78), (-0.75, -0.74), (-0.45, -0.62)], start=17
+        )
+    ),
+    **dict(enumerate([(0.0, 0.0), (0.0, 0.37), (0.0, 0.74), (0.0, 1.1)], start=27)),
+    **dict(enumerate([(-0.38, 1.34), (-0.2, 1.4), (0.0, 1.44)], start=31)),
+    **dict(
+        enumerate(
+            [(-1.45, 0.0), (-1.15, -0.14), (-0.83, -0.13), (-0.55, 0.03), (-0.84, 0.12)], start=36
+        )
+    ),
+    41: (-1.15, 0.12),
+    **dict(enumerate([(-0.8, 2.15), (-0.5, 1.98), (-0.18, 1.9), (0.0, 1.93)], start=48)),
+    57: (0.0, 2.52),
+    58: (-0.2, 2.5),
+    59: (-0.52, 2.4),
+    60: (-0.7, 2.15),
+    61: (-0.2, 2.1),
+    62: (0.0, 2.11),
+    66: (0.0, 2.22),
+    67: (-0.2, 2.21),
+}
+
+
+class LandmarksError(ValueError):
+    """Points that cannot be a face of the picture; the message says why."""
+
+
+def complete(points: NDArray[Any], shape: tuple[int, ...]) -> Points:
+    """Return the 68 points of a face.
+
+    Args:
+        points: ``(5, 2)`` or ``(68, 2)``; some may lie outside of the picture.
+        shape: Height and width of the picture first.
+
+    Raises:
+        LandmarksError: If the points are of another shape, not finite, mirrored or upside down in
+            themselves, closer than ``LEAST_SIZE`` pixels, or for the most part outside.
+    """
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) not in SCHEMES:
+        raise LandmarksError(f"expected landmarks of shape (5, 2) or (68, 2), got {points.shape}")
+    found: Points = np.asarray(points, dtype=np.float64)
+    if not np.isfinite(found).all():
+        broken = int((~np.isfinite(found)).any(axis=1).sum())
+        raise LandmarksError(f"{broken} of {len(found)} landmarks are not finite numbers")
+    five = found if len(found) == 5 else five_of(found)
+    _check_face(five, shape)
+    return found if len(found) == 68 else _fit_mean_face(five)
+
+
+def five_of(points: Points) -> Points:
+    """Return eyes, tip of the nose and corners of the mouth, ``(5, 2)``, of 68 points."""
+    return np.stack(
+        [
+            points[36:42].mean(axis=0),
+            points[42:48].mean(axis=0),
+            points[_TIP],
+            points[_LEFT_CORNER],
+            points[_RIGHT_CORNER],
+        ]
+    )
+
+
+def face_size(points: Points) -> float:
+    """Return about half the distance of the eyes in pixels, also of a face seen from the side.
+
+    Args:
+        points: ``(68, 2)``.
+    """
+    five = five_of(points)
+    across = np.linalg.norm(five[1] - five[0]) / 2.0
+    down = np.linalg.norm((five[0] + five[1] - five[3] - five[4]) / 2.0) / 2.15
+    return float(max(across, down))
+
+
+def mirror_points(points: Points, width: int) -> Points:
+    """Return the 68 points of the picture flipped left to right.
+
+    Args:
+        points: ``(68, 2)``.
+        width: Of the picture, in pixels.
+    """
+    flipped = points[list(_MIRRORED)].copy()
+    flipped[:, 0] = width - 1 - flipped[:, 0]
+    return flipped
+
+
+def affine_between(source: Points, target: Points) -> NDArray[np.float64]:
+    """Return the affine map ``(2, 3)`` that takes source to target with least squared error.
+
+    Args:
+        source: ``(N, 2)``, N at least 3, not on one line.
+        target: ``(N, 2)``.
+    """
+    design = np.column_stack([source, np.ones(len(source))])
+    solution = np.linalg.lstsq(design, target, rcond=None)[0].T
+    return np.asarray(solution, np.float64)
+
+
+def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
+    """Return ``points``, ``(N, 2)``, moved by a map of ``affine_between``."""
+    moved: Points = points @ matrix[:, :2].T + matrix[:, 2]
+    return moved
+
+
+def _check_face(five: Points, shape: tuple[int, ...]) -> None:
+    eyes, mouth = five[:2].mean(axis=0), five[3:].mean(axis=0)
+    down = mouth - eyes
+    length = float(np.hypot(*down))
+    if length < LEAST_SIZE:
+        raise LandmarksError(
+            f"eyes and mouth are {length:.1f} pixels apart; a face needs {LEAST_SIZE:.0f}"
+        )
+    across = five[1] - five[0]
+    if across[0] * down[1] - across[1] * down[0] <= 0.05 * length**2:
+        raise LandmarksError(
+            "the landmarks are not a face: seen from above the mouth, the first eye must lie left "
+            "of the second; are they in the order eyes, nose, corners of the mouth?"
+        )
+    height, width = shape[:2]
+    inside = ((five >= 0) & (five <= (width - 1, height - 1))).all(axis=1)
+    if inside.sum() < 3:
+        raise LandmarksError(
+            f"{5 - inside.sum()} of the 5 points of eyes, nose and mouth lie outside of the "
+            f"picture of {width} x {height} pixels; are they in pixels of this picture?"
+        )
+
+
+def _fit_mean_face(five: Points) -> Points:
+    """Move the mean face to five points: an affine map, and what is left by the nearest points."""
+    matrix = affine_between(_MEAN_FIVE, five)
+    left = five - apply_affine(matrix, _MEAN_FIVE)
+    return apply_affine(matrix, _MEAN_FACE) + _NEARNESS @ left
+
+
+def _make_mean_face() -> Points:
+    face = np.full((68, 2), np.nan)
+    face[list(_LEFT_HALF)] = list(_LEFT_HALF.values())
+    other = face[list(_MIRRORED)] * (-1.0, 1.0)
+    return np.where(np.isnan(face), other, face)
+
+
+def _make_nearness() -> NDArray[np.float64]:
+    squared = ((_MEAN_FACE[:, None] - _MEAN_FIVE[None]) ** 2).sum(axis=2)
+    weights: NDArray[np.float64] = np.exp(-squared)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+    return weights
+
+
+_MEAN_FACE = _make_mean_face()
+_MEAN_FIVE = five_of(_MEAN_FACE)
+_NEARNESS = _make_nearness()

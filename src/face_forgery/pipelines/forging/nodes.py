@@ -1,0 +1,68 @@
+"""Nodes of the forging pipeline."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.params import DataParams, FacesParams, ForgingParams, IngestionParams
+from face_forgery.progress import track
+
+logger = logging.getLogger(__name__)
+
+
+def find_landmarks(
+    manifest: pd.DataFrame,
+    landmark_file: pd.DataFrame | None,
+    face_model: bytes | None,
+    *,
+    data: DataParams,
+    ingestion: IngestionParams,
+    faces: FacesParams,
+) -> pd.DataFrame:
+    """Return the landmarks of every real picture: ``LANDMARK_COLUMNS``."""
+    from face_forgery.data.faces import FaceFinder
+    from face_forgery.data.manifest import REAL
+    from face_forgery.forging import landmark_table
+
+    finder = None if face_model is None else FaceFinder(face_model, faces)
+    reals = manifest[(manifest["target"] == REAL).fillna(False)].reset_index(drop=True)
+    table = landmark_table.find_landmarks(
+        reals, landmark_file, finder, root=Path(data.root), num_workers=ingestion.num_workers
+    )
+    if left_out := int((table["status"] != landmark_table.OK).sum()):
+        logger.warning(
+            "%s of %s real pictures have no usable landmarks and are left out: %s",
+            f"{left_out:,}",
+            f"{len(table):,}",
+            table["status"].value_counts().drop(landmark_table.OK).to_dict(),
+        )
+    return table
+
+
+def forge_pictures(
+    manifest: pd.DataFrame, landmark_table: pd.DataFrame, data: DataParams, forging: ForgingParams
+) -> Iterator[Any]:
+    """Forge every real picture that has landmarks, yielding a batch of ``ForgedRow`` at a time.
+
+    A generator node: the catalog writes each batch as it comes, so that memory does not grow with
+    the number of pictures.
+    """
+    from face_forgery.forging.draw import Forger
+    from face_forgery.forging.forged_set import count_forgeable, forge_set
+
+    batches = forge_set(
+        manifest,
+        landmark_table,
+        root=Path(data.root),
+        forger=Forger(forging.kinds, forging.strength),
+        circle=forging.circle,
+        common_scale=forging.common_scale,
+        jpeg_quality=forging.jpeg_quality,
+        seed=forging.seed,
+        num_workers=forging.num_workers,
+    )
+    total = 2 * count_forgeable(manifest, landmark_table)
+    yield from track(batches, description="Forging pictures", total=total, count=len)

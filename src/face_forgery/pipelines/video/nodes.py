@@ -1,0 +1,32 @@
+"""Nodes of the video pipeline."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.inference.verdicts import operating_points_of
+from face_forgery.modeling.detector import Detector
+from face_forgery.params import InferenceParams, ScoringParams, VideoParams
+
+
+def judge_videos(
+    detector: Detector,
+    videos: pd.DataFrame,
+    video: VideoParams,
+    inference: InferenceParams,
+    scoring: ScoringParams,
+) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield, for each video, its row, the rows of its frames, and its page.
+
+    A generator node: the catalog saves each video as it comes, so that memory stays flat.
+    """
+    from face_forgery.video import judge
+    from face_forgery.video.judgement import frame_rows, video_row
+    from face_forgery.video.page import write_page
+
+    points = operating_points_of(detector)
+    for judged in judge.judge_videos(
+        detector, videos, video, min_size=inference.min_size, batch_size=scoring.batch_size
+    ):
+        yield video_row(judged), frame_rows(judged, points), write_page(judged, points, video)

@@ -1,0 +1,25 @@
+"""Detector + anybody's videos -> verdicts, scores over time, a page a video."""
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import judge_videos
+
+
+def create_pipeline() -> Pipeline:
+    """Build the pipeline."""
+    return Pipeline(
+        [
+            Node(
+                judge_videos,
+                inputs=[
+                    "detector",
+                    "videos",
+                    "params:video",
+                    "params:inference",
+                    "params:scoring",
+                ],
+                outputs=["video_predictions", "video_frames", "video_pages"],
+                name="judge_videos",
+            )
+        ]
+    )

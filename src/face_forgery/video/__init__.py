@@ -1,0 +1,1 @@
+"""From videos to frames, persons, a summary and a page a video."""

@@ -1,0 +1,141 @@
+"""JPEGs decoded at a smaller scale: the same wherever they are read, and close to the whole."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from face_forgery.data.images import decode_rgb
+from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.pictures import list_pictures
+from face_forgery.explanation.explain import explain_one
+from face_forgery.inference.reading import PictureReader
+from face_forgery.inference.scoring import judge, judge_bytes
+from face_forgery.modeling.scoring import score_images
+
+SIDE = 32
+
+
+@pytest.fixture
+def detector(make_detector):
+    made = make_detector(image_size=SIDE)
+    return replace(made, preprocessing=replace(made.preprocessing, scaled_decoding=True))
+
+
+@pytest.fixture
+def manifest(tmp_path, make_picture):
+    import pandas as pd
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, size in enumerate([(200, 130), (64, 64), (33, 400), (40, 40)]):
+        picture = make_picture(number, height=size[0], width=size[1])
+        picture.save(folder / f"{number}.jpg", quality=95)
+    names = [f"pictures/{number}.jpg" for number in range(4)]
+    table = {"path": names, "target": [0, 1, 0, 1], "sha256": names}
+    return pd.DataFrame(table).astype({"path": "string", "target": "Int8", "sha256": "string"})
+
+
+def eval_images(manifest, root, params):
+    rows = ImageRows.of(manifest, str(root))
+    ((images, _),) = EvalBatches(rows, params.preprocessing, batch_size=4, num_workers=0)
+    return images
+
+
+def test_training_measuring_judging_and_explaining_see_the_same_pixels(
+    detector, manifest, tmp_path, make_params
+):
+    params = make_params(**{"preprocessing.scaled_decoding": True})
+    images = eval_images(manifest, tmp_path, params)
+    network = detector.build_network()
+    expected = score_images(network, images, torch.device("cpu"))
+    how = {"min_size": 8, "batch_size": 3, "num_workers": 0}
+    rows = judge(detector, list_pictures(tmp_path / "pictures"), **how)
+    encoded = [(tmp_path / path).read_bytes() for path in manifest["path"]]
+    in_memory = [judged.score for judged in judge_bytes(detector, encoded, min_size=8)]
+    explained = [
+        explain_one(detector, network, partial(decode_rgb, data), min_size=8, has_views=False)[1]
+        for data in encoded
+    ]
+    assert rows["y_pred"].to_numpy() == pytest.approx(expected, abs=1e-6)
+    assert in_memory == pytest.approx(expected, abs=1e-6)
+    assert [found.score for found in explained] == pytest.approx(expected, abs=1e-6)
+    assert explained[0].pixels.shape == (200, 130, 3)
+
+
+def test_pixels_are_those_of_the_whole_picture_but_for_rounding(manifest, tmp_path, make_params):
+    whole, scaled = (
+        eval_images(
+            manifest, tmp_path, make_params(**{"preprocessing.scaled_decoding": on})
+        ).float()
+        for on in (False, True)
+    )
+    difference = (whole - scaled).abs()
+    assert difference[0].mean() > 0.01  # it is decoded at another scale
+    assert difference.mean() < 2.0
+    assert torch.equal(whole[3], scaled[3])  # nothing smaller is large enough
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"), [(1025, 129), (512, 64), (511, 128), (127, 127), (64, 64), (63, 63)]
+)
+def test_no_side_becomes_shorter_than_asked_for(make_picture, encode, size, decoded):
+    data = encode(make_picture(0, height=size, width=2 * size))
+    assert decode_rgb(data, side=64).shape[0] == decoded
+
+
+def test_a_picture_is_not_called_too_small_for_how_it_was_decoded(detector, make_picture, encode):
+    data = encode(make_picture(0, height=300, width=300))
+    readings = [
+        PictureReader.of(detector, min_size=size).read(partial(decode_rgb, data))
+        for size in (1, 300)
+    ]
+    assert [reading.status for reading in readings] == ["ok", "ok"]
+    assert torch.equal(readings[0].images[0], readings[1].images[0])
+    small = PictureReader.of(detector, min_size=301).read(partial(decode_rgb, data))
+    assert "300 x 300 pixels" in small.detail
+
+
+def test_random_crops_are_not_enlarged(manifest, tmp_path, make_params, monkeypatch):
+    asked = []
+    read = ImageRows.read
+
+    def note(rows, index, *, side):
+        asked.append(side)
+        return read(rows, index, side=side)
+
+    monkeypatch.setattr(ImageRows, "read", note)
+    params = make_params(**{"augmentation.crop_scale": 0.25})
+    batches = TrainBatches(
+        ImageRows.of(manifest, str(tmp_path)),
+        params.preprocessing,
+        params.augmentation,
+        batch_size=4,
+        seed=0,
+        num_workers=0,
+    )
+    ((images, _),) = batches.epoch(1)
+    assert images.shape == (4, 3, SIDE, SIDE)
+    assert asked == [2 * SIDE] * 4
+
+
+def test_what_faces_are_looked_for_in_is_decoded_whole(detector, make_params):
+    faces = make_params().faces
+    reader = PictureReader.of(replace(detector, faces=faces, face_model=b"any"), min_size=8)
+    assert reader.side is None
+
+
+def test_scale_is_part_of_what_scores_follow_from(detector):
+    whole = replace(detector.preprocessing, scaled_decoding=False)
+    assert replace(detector, preprocessing=whole).identity() != detector.identity()
+    assert "scaled" not in repr(whole)  # identities of older detectors stay what they were
+
+
+def test_a_smaller_scale_is_close_to_an_average_of_pixels(make_picture, encode):
+    picture = make_picture(0, height=256, width=256)
+    data = encode(picture, quality=95)
+    halved = decode_rgb(data, side=128).astype(float)
+    averaged = decode_rgb(data).reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
+    assert np.abs(halved - averaged).mean() < 2.0

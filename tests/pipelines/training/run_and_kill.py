@@ -1,0 +1,150 @@
+"""Train a tiny detector once without a break, and once with SIGKILL at random moments.
+
+Run: python run_and_kill.py EMPTY_FOLDER. The last line is a report in JSON. Each part of the broken
+run is a process of its own, forked from this one before it computes anything, and trains through
+the catalog's own data sets; the number of loader workers changes from part to part.
+"""
+
+import hashlib
+import importlib
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from PIL import Image
+
+from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.params import check_parameters
+from face_forgery.pipelines.training.nodes import train_detector
+
+PRELOADED = ("loop", "resume", "start", "validation")  # before the forks, so that parts start fast
+
+NUM_PARTS_KILLED = 6
+EPOCHS = 3
+CHANGES = {
+    "batch_size": 4,
+    "accumulate": 2,
+    "epochs": EPOCHS,
+    "precision": "float32",
+    "mixup_alpha": 0.3,
+    "ema_decay": 0.9,
+    "checkpoint_steps": 1,
+}
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    for name in PRELOADED:
+        importlib.import_module(f"face_forgery.training.{name}")
+    logging.disable(logging.INFO)
+    manifest = draw_pictures(folder / "pictures")
+    seconds, status = in_a_process(folder, folder / "whole", manifest, num_workers=0)
+    assert status == 0
+    report = {"uninterrupted": digest(folder / "whole"), "num_kills": 0}
+    report["num_kills_within_an_epoch"] = 0
+    rng = random.Random(time.time_ns())
+    for part in range(100):
+        is_last = part >= NUM_PARTS_KILLED
+        _, status = in_a_process(
+            folder,
+            folder / "parts",
+            manifest,
+            num_workers=part % 3,
+            kill_after=None if is_last else rng.uniform(0.1, 0.4) * seconds,
+        )
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL, status
+        report["num_kills"] += 1
+        state = TrainingStateDataset(filepath=str(folder / "parts/state.pt")).load()
+        if state is not None and state.progress["num_batches"]:
+            report["num_kills_within_an_epoch"] += 1
+    report["resumed"] = digest(folder / "parts")
+    sys.stdout.write(json.dumps(report) + "\n")
+
+
+def draw_pictures(folder: Path) -> pd.DataFrame:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    names = [f"{index:03d}.png" for index in range(96)]
+    for index, name in enumerate(names):
+        pixels = rng.integers(0, 160, (48, 48, 3))
+        pixels[..., 0] += 90 * (index % 2)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+    return pd.DataFrame({"path": names, "target": np.arange(96) % 2, "sha256": names})
+
+
+def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
+    """Train or go on with training; return how long it took and how it ended."""
+    start = time.monotonic()
+    child = os.fork()
+    if not child:
+        os.setpgid(0, 0)
+        try:
+            train(folder, out, manifest, num_workers)
+        except BaseException as error:
+            sys.stderr.write(f"{error!r}\n")
+            os._exit(1)
+        os._exit(0)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)  # the process alone: its workers notice by themselves
+    _, status = os.waitpid(child, 0)
+    return time.monotonic() - start, os.waitstatus_to_exitcode(status)
+
+
+def train(folder, out, manifest, num_workers):
+    values = yaml.safe_load((Path(__file__).parents[3] / "conf/base/parameters.yml").read_text())
+    values["training"] |= CHANGES | {"num_workers": num_workers, "resume": True}
+    values["model"]["backbone"] = "test_resnet"
+    values["preprocessing"]["image_size"] = 32
+    params = check_parameters(values)
+    rows = ImageRows.of(manifest, str(folder / "pictures"))
+    training = params.training
+    train_batches = TrainBatches(
+        rows, params.preprocessing, params.augmentation, training.batch_size, training.seed,
+        num_workers,
+    )  # fmt: skip
+    state = TrainingStateDataset(filepath=str(out / "state.pt"))
+    datasets = (
+        EpochWeightsDataset(filepath=str(out / "epochs")),
+        AtomicJSONDataset(filepath=str(out / "history.json")),
+        state,
+    )
+    val_batches = EvalBatches(rows, params.preprocessing, 32, 0)
+    for values in train_detector(train_batches, val_batches, params.model, training, state.load()):
+        for dataset, value in zip(datasets, values, strict=True):  # as Kedro saves each yield
+            dataset.save(value)
+
+
+def digest(out: Path) -> str:
+    """Of all that later work goes by: weights of every epoch, the state, the history."""
+    sha = hashlib.sha256()
+    for path in sorted((out / "epochs").glob("*.safetensors")):
+        sha.update(path.name.encode() + path.read_bytes())
+    state = torch.load(out / "state.pt", weights_only=True)
+    for part in ("network", "average"):
+        for name, value in sorted(state[part].items()):
+            sha.update(name.encode() + value.contiguous().numpy().tobytes())
+    for row in json.loads((out / "history.json").read_text()):
+        kept = {name: row[name] for name in sorted(row) if "second" not in name}
+        sha.update(json.dumps(kept).encode())
+    return sha.hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Anybody's videos become two tables and a page each."""
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from face_forgery.datasets.growing_table import GrowingTableDataset
+from face_forgery.datasets.pages import PagesDataset
+from face_forgery.datasets.videos import VideosDataset
+from face_forgery.params import ScoringParams
+from face_forgery.pipelines.video import create_pipeline
+from face_forgery.video.judgement import TablePart
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A clip that can be judged, and one that cannot."""
+    import av
+    import numpy as np
+
+    place = tmp_path / "videos"
+    place.mkdir()
+    with av.open(str(place / "good.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for level in range(30):
+            pixels = np.full((64, 96, 3), 60 + level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    (place / "bad.mp4").write_bytes(b"")
+    return place
+
+
+def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detector, make_params):
+    tables = {name: tmp_path / f"{name}.csv" for name in ("video_predictions", "video_frames")}
+    catalog = DataCatalog(
+        {
+            "detector": MemoryDataset(make_detector(), copy_mode="assign"),
+            "videos": VideosDataset(filepath=str(folder)),
+            "video_pages": PagesDataset(filepath=str(tmp_path / "pages")),
+            **{name: GrowingTableDataset(filepath=str(path)) for name, path in tables.items()},
+        }
+    )
+    params = make_params()
+    catalog["params:video"] = params.video
+    catalog["params:inference"] = params.inference
+    catalog["params:scoring"] = ScoringParams(batch_size=4, num_workers=0, precision="float32")
+
+    SequentialRunner().run(create_pipeline(), catalog)
+
+    predictions = catalog["video_predictions"].load()
+    assert predictions["video"].tolist() == ["bad.mp4", "good.mp4"]
+    assert predictions["status"].tolist() == ["unreadable", "ok"]
+    assert predictions.loc[1, "verdict"] in ("real", "unsure", "fake")
+    frames = catalog["video_frames"].load()
+    assert frames["video"].unique().tolist() == ["good.mp4"]
+    assert len(frames) == predictions.loc[1, "frames_judged"]
+    assert frames["y_pred"].between(0, 1).all()
+    assert [page.name for page in catalog["video_pages"].load()] == ["0001.html", "0002.html"]
+    assert not list(tmp_path.glob("*.begun.csv"))
+
+
+def test_a_growing_table_takes_its_place_when_it_is_whole(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old\n1\n")
+    table = GrowingTableDataset(filepath=str(path))
+    table.save(TablePart(1, 2, pd.DataFrame({"name": ["NA"], "score": [0.5]})))
+    assert path.read_text() == "old\n1\n"
+    assert (tmp_path / "table.csv.begun.csv").read_text() == "name,score\nNA,0.5\n"
+    table.save(TablePart(2, 2, pd.DataFrame({"name": ["b"], "score": [None]})))
+    loaded = table.load()
+    assert loaded["name"].tolist() == ["NA", "b"]
+    assert loaded["score"].isna().tolist() == [False, True]
+    table.save(TablePart(1, 1, pd.DataFrame({"name": ["c"], "score": [1.0]})))
+    assert table.load()["name"].tolist() == ["c"]
