@@ -368,6 +368,7 @@ class InferenceParams(Params):
         description="Where pictures are judged: on this machine, or by a Ray cluster (`cluster`). "
         "Does not change a score."
     )
+    explain: bool = Field(description="Also explain the pictures with the highest scores.")
 
 
 class ClusterParams(Params):
@@ -389,7 +390,9 @@ class ExplanationParams(Params):
     """How many of the pictures of ``inference.images`` are explained."""
 
     max_pictures: int = Field(
-        ge=1, description="The first so many; a page and a second or two each."
+        ge=1,
+        description="The first so many, or those with the highest scores where inference explains; "
+        "a page and a second or two each.",
     )
 
 

@@ -1,6 +1,7 @@
 """Explanations: maps find what decides, regions lie where they should, pages open offline."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -8,9 +9,9 @@ from torch import nn
 from face_forgery.data.pictures import list_pictures
 from face_forgery.datasets.pages import PagesDataset
 from face_forgery.explanation.attribution import heat_map
-from face_forgery.explanation.explain import explain_pictures
+from face_forgery.explanation.explain import explain_pictures, pick_suspects
 from face_forgery.explanation.faithfulness import random_map, trace_curves
-from face_forgery.explanation.page import overlay, write_page
+from face_forgery.explanation.page import overlay, write_page, write_pages
 from face_forgery.explanation.regions import (
     REGIONS,
     centered_landmarks,
@@ -137,13 +138,16 @@ def test_good_and_bad_pictures_get_a_page_each(make_detector, awkward_folder, tm
     pictures = list_pictures(tmp_path / "pictures")
     dataset = PagesDataset(filepath=str(tmp_path / "pages"))
     (tmp_path / "pages").mkdir()
-    (tmp_path / "pages" / "0099.html").write_text("of an older set")
-    statuses = {}
-    for found in explain_pictures(detector, pictures, min_size=48, max_pictures=100):
-        statuses[found.img_name] = found.status
-        dataset.save(write_page(found, detector.operating_points))
-        assert (found.explanation is None) == (found.status != "ok")
-    assert statuses == awkward_folder
+    for old in ("0099.html", "index.html"):
+        (tmp_path / "pages" / old).write_text("of an older set")
+    explained = list(explain_pictures(detector, pictures, min_size=48))
+    assert {found.img_name: found.status for found in explained} == awkward_folder
+    assert all((found.explanation is None) == (found.status != "ok") for found in explained)
+    *set_of_pages, index = write_pages(explained, detector.operating_points)
+    for page in set_of_pages:
+        dataset.save(page)
+    assert not (tmp_path / "pages" / "index.html").exists()
+    dataset.save(index)
     pages = dataset.load()
     assert len(pages) == len(pictures)
     text = pages[pictures["img_name"].tolist().index("good.jpg")].read_text()
@@ -153,6 +157,41 @@ def test_good_and_bad_pictures_get_a_page_each(make_detector, awkward_folder, tm
     assert "cannot be judged" in pages[pictures["img_name"].tolist().index("text.jpg")].read_text()
 
 
+def test_the_index_lists_the_highest_score_first_and_links_every_page(
+    make_detector, awkward_folder, tmp_path
+):
+    detector = make_detector()
+    explained = list(explain_pictures(detector, list_pictures(tmp_path / "pictures"), min_size=48))
+    *pages, index = write_pages(explained, detector.operating_points)
+    assert index.name == "index"
+    scored = [found for found in explained if found.explanation is not None]
+    scored.sort(key=lambda found: -found.explanation.score)
+    unscored = [found for found in explained if found.explanation is None]
+    places = [index.html.index(f">{found.img_name}</a>") for found in [*scored, *unscored]]
+    assert places == sorted(places)
+    assert all(f'href="{page.name}.html"' in index.html for page in pages)
+    assert "not proof" in index.html
+
+
+def test_an_index_of_nothing_replaces_the_pages_of_an_older_set(make_detector, tmp_path):
+    dataset = PagesDataset(filepath=str(tmp_path))
+    (tmp_path / "0001.html").write_text("of an older set")
+    for page in write_pages([], make_detector().operating_points):
+        dataset.save(page)
+    assert dataset.load() == []
+    assert "nothing to explain" in (tmp_path / "index.html").read_text()
+
+
+def test_suspects_are_the_highest_scores_and_the_unjudged_are_left_out():
+    names = ["a", "b", "c", "d"]
+    pictures = pd.DataFrame({"img_name": names, "path": names, "problem": None})
+    predictions = pd.DataFrame({"img_name": names, "y_pred": [0.2, None, 0.9, 0.5]})
+    assert pick_suspects(pictures, predictions, 2)["img_name"].tolist() == ["c", "d"]
+    assert pick_suspects(pictures, predictions, 9)["img_name"].tolist() == ["c", "d", "a"]
+    with pytest.raises(ValueError, match="3 predictions are not of these 4 pictures"):
+        pick_suspects(pictures, predictions.head(3), 2)
+
+
 @pytest.mark.usefixtures("find_red_faces")
 def test_the_most_suspicious_face_is_explained(make_detector, draw_red_faces, tmp_path):
     from face_forgery.inference.scoring import judge_bytes
@@ -160,7 +199,7 @@ def test_the_most_suspicious_face_is_explained(make_detector, draw_red_faces, tm
     faces = FacesParams(detector=None, min_confidence=0.7, margin=0.0, min_size=8, max_blur=1.0)
     detector = make_detector(faces=faces, face_model=b"any")
     draw_red_faces((10, 10, 40, 40), (80, 20, 60, 60)).save(tmp_path / "<b>.png")
-    (found,) = explain_pictures(detector, list_pictures(tmp_path), min_size=8, max_pictures=5)
+    (found,) = explain_pictures(detector, list_pictures(tmp_path), min_size=8)
     (judged,) = judge_bytes(detector, [(tmp_path / "<b>.png").read_bytes()], min_size=8)
     worst = max(judged.faces, key=lambda face: face.score)
     assert found.explanation.score == pytest.approx(judged.score, abs=1e-6)

@@ -12,6 +12,8 @@ from face_forgery.explanation.page import Page
 class PagesDataset(AbstractDataset[Page, list[Path]]):
     """A folder of HTML files; the first page of a set removes those of an older one.
 
+    The last page of a set is its index, ``index.html``.
+
     Example catalog entry::
 
         explanations:
@@ -24,14 +26,14 @@ class PagesDataset(AbstractDataset[Page, list[Path]]):
         self.metadata = metadata
 
     def load(self) -> list[Path]:
-        """Return the files in their order."""
+        """Return the files in their order, without the index."""
         return sorted(self._filepath.glob("[0-9]*.html"))
 
     def save(self, data: Page) -> None:
         """Write one page."""
         if data.number == 1:
-            for old in self.load():
-                old.unlink()
+            for old in [self._filepath / "index.html", *self.load()]:
+                old.unlink(missing_ok=True)
         with replacing(self._filepath / f"{data.name}.html") as partial:
             partial.write_text(data.html, encoding="utf-8", newline="\n")
 

@@ -66,33 +66,54 @@ class ExplainedPicture:
 
 
 def explain_pictures(
-    detector: Detector, pictures: pd.DataFrame, *, min_size: int, max_pictures: int
+    detector: Detector, pictures: pd.DataFrame, *, min_size: int
 ) -> Iterator[ExplainedPicture]:
-    """Explain the first pictures of a table, one after the other; a bad one stops nothing.
+    """Explain the pictures of a table, one after the other; a bad one stops nothing.
 
     Args:
         detector: Must have operating points.
         pictures: ``data.pictures.PICTURE_COLUMNS``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
-        max_pictures: At most so many are explained.
 
     Raises:
         DetectorError: If the detector has no operating points.
     """
     operating_points_of(detector)
     network = detector.build_network().to(pick_device())
-    chosen = pictures.head(max_pictures)
-    rows = zip(chosen["img_name"], chosen["path"], chosen["problem"], strict=True)
+    total = len(pictures)
+    rows = zip(pictures["img_name"], pictures["path"], pictures["problem"], strict=True)
     for number, (name, path, problem) in enumerate(
-        track(rows, description="explaining", total=len(chosen)), start=1
+        track(rows, description="explaining", total=total), start=1
     ):
         reading, explanation = Reading((), (), "unreadable", str(problem)), None
         if not isinstance(problem, str):
             decode = partial(read_rgb_at, path)
             reading, explanation = explain_one(detector, network, decode, min_size=min_size)
-        yield ExplainedPicture(
-            number, len(chosen), name, reading.status, reading.detail, explanation
+        yield ExplainedPicture(number, total, name, reading.status, reading.detail, explanation)
+
+
+def pick_suspects(pictures: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the rows of ``pictures`` with the highest scores, the highest first.
+
+    Pictures without a score are left out: their row of ``predictions`` says all there is to say.
+
+    Args:
+        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        predictions: ``inference.scoring.PREDICTION_COLUMNS``, of the same pictures in their order.
+        most: At most so many rows.
+
+    Raises:
+        ValueError: If the predictions are of other pictures.
+    """
+    names, judged = pictures["img_name"].astype("string"), predictions["img_name"].astype("string")
+    if len(names) != len(judged) or (names.to_numpy() != judged.to_numpy()).any():
+        raise ValueError(
+            f"the {len(judged)} predictions are not of these {len(names)} pictures in their order; "
+            "judge them again: kedro run --pipelines inference"
         )
+    scores = predictions["y_pred"].reset_index(drop=True)
+    order = scores.sort_values(ascending=False, kind="stable").dropna().index
+    return pictures.iloc[order[:most]]
 
 
 def explain_one(

@@ -2,6 +2,7 @@
 
 import io
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from face_forgery.modeling.detector import OperatingPoints
 _FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
 _SIDE = 640  # pixels of the longer side of pictures on the page
 _OPAQUE = 0.75
+_THUMBNAIL = 160  # pixels of the longer side in the index
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,35 @@ class _Entry:
     reading: str
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A picture in the index."""
+
+    page: str
+    img_name: str
+    score: float | None
+    verdict: str  # or the status, where there is no score
+    says: str
+    thumbnail: str | None
+
+
+def write_pages(pictures: Iterable[ExplainedPicture], points: OperatingPoints) -> Iterator[Page]:
+    """Write a page a picture and, as the last one, the index of them, the highest score first.
+
+    Args:
+        pictures: What ``explain_pictures`` yields.
+        points: Of the detector.
+    """
+    lines: list[_Line] = []
+    for picture in pictures:
+        page = write_page(picture, points)
+        lines.append(_summarize(picture, page.name))
+        yield page
+    lines.sort(key=lambda line: -1.0 if line.score is None else line.score, reverse=True)
+    html = _load_template("index.html.jinja").render(lines=lines, points=points)
+    yield Page(len(lines) + 1, len(lines) + 1, "index", html)
+
+
 def write_page(picture: ExplainedPicture, points: OperatingPoints) -> Page:
     """Write the page of one picture, explained or not.
 
@@ -43,16 +74,11 @@ def write_page(picture: ExplainedPicture, points: OperatingPoints) -> Page:
         picture: What ``explain_pictures`` yields.
         points: Of the detector.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("face_forgery.explanation", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
     content: dict[str, Any] = {"picture": picture, "points": points, "entries": [], "shares": {}}
     if picture.explanation is not None:
         content |= _describe(picture.explanation)
-    html = environment.get_template("page.html.jinja").render(content)
-    return Page(picture.number, picture.total, f"{picture.number:04d}", html)
+    html = _load_template("page.html.jinja").render(content)
+    return Page(picture.number, picture.total + 1, f"{picture.number:04d}", html)
 
 
 def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -74,6 +100,25 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np
     return np.asarray(grey * (1 - alpha) + color * alpha, dtype=np.uint8)
 
 
+def _load_template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("face_forgery.explanation", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(name)
+
+
+def _summarize(picture: ExplainedPicture, page: str) -> _Line:
+    found = picture.explanation
+    if found is None:
+        return _Line(f"{page}.html", picture.img_name, None, picture.status, picture.detail, None)
+    top, share = next(iter(found.shares.items()))
+    says = f"speaks most for a forgery: {top}" if share.share > 0 else ""
+    thumbnail = to_uri(found.pixels, side=_THUMBNAIL)
+    return _Line(f"{page}.html", picture.img_name, found.score, found.verdict, says, thumbnail)
+
+
 def _describe(explanation: Explanation) -> dict[str, Any]:
     entries = [_Entry(view.title, to_uri(view.image), view.reading) for view in explanation.views]
     return {
@@ -86,16 +131,16 @@ def _describe(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def enlarge(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``pixels``, ``(H, W, 3)``, at the size of the page: 640 on the longer side."""
-    scale = _SIDE / max(pixels.shape[:2])
+def enlarge(pixels: NDArray[np.uint8], side: int = _SIDE) -> NDArray[np.uint8]:
+    """Return ``pixels``, ``(H, W, 3)``, with ``side`` pixels on the longer side."""
+    scale = side / max(pixels.shape[:2])
     size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
     mode = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
     return np.array(Image.fromarray(pixels).resize((size[0], size[1]), mode))
 
 
-def to_uri(pixels: NDArray[np.uint8]) -> str:
-    """Return ``pixels``, ``(H, W, 3)``, as a JPEG within an address, at the size of the page."""
+def to_uri(pixels: NDArray[np.uint8], side: int = _SIDE) -> str:
+    """Return ``pixels``, ``(H, W, 3)``, as a JPEG within an address; ``side`` as ``enlarge``."""
     stored = io.BytesIO()
-    Image.fromarray(enlarge(pixels)).save(stored, "JPEG", quality=88)
+    Image.fromarray(enlarge(pixels, side)).save(stored, "JPEG", quality=88)
     return "data:image/jpeg;base64," + b64encode(stored.getvalue()).decode()

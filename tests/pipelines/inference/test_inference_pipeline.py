@@ -12,9 +12,15 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.datasets.pages import PagesDataset
 from face_forgery.datasets.pictures import PicturesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
-from face_forgery.params import ClusterParams, InferenceParams, ScoringParams
+from face_forgery.params import (
+    ClusterParams,
+    ExplanationParams,
+    InferenceParams,
+    ScoringParams,
+)
 from face_forgery.pipelines.inference import create_pipeline
 
 PROJECT = Path(__file__).parents[3]
@@ -33,30 +39,58 @@ def check_predictions(path: Path, expected: dict[str, str]) -> None:
     assert predictions.loc[~ok, "detail"].notna().all()
 
 
+@pytest.fixture
+def run_inference(tmp_path, make_detector, awkward_folder):
+    """Return a function that runs the pipeline on the awkward folder."""
+
+    def run(*, explain, max_pictures=2):
+        output = str(tmp_path / "predictions.csv")
+        catalog = DataCatalog(
+            {
+                "detector": DetectorDataset(filepath=str(tmp_path / "detector")),
+                "pictures": PicturesDataset(filepath=str(tmp_path / "pictures")),
+                "predictions": PredictionsDataset(filepath=output),
+                "predictions_begun": BegunPredictionsDataset(filepath=output),
+                "explanations_of_judged": PagesDataset(filepath=str(tmp_path / "pages")),
+            }
+        )
+        catalog["params:inference"] = InferenceParams(
+            images="pictures",
+            output="predictions.csv",
+            min_size=48,
+            engine="local",
+            explain=explain,
+        )
+        catalog["params:cluster"] = ClusterParams(
+            address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
+        )
+        catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
+        catalog["params:explanation"] = ExplanationParams(max_pictures=max_pictures)
+        catalog["detector"].save(make_detector())
+        SequentialRunner().run(create_pipeline(), catalog)
+
+    return run
+
+
 def test_a_folder_of_good_and_bad_pictures_gives_a_row_each(
-    tmp_path, make_detector, awkward_folder
+    tmp_path, run_inference, awkward_folder
 ):
-    output = str(tmp_path / "predictions.csv")
-    catalog = DataCatalog(
-        {
-            "detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-            "pictures": PicturesDataset(filepath=str(tmp_path / "pictures")),
-            "predictions": PredictionsDataset(filepath=output),
-            "predictions_begun": BegunPredictionsDataset(filepath=output),
-        }
-    )
-    catalog["params:inference"] = InferenceParams(
-        images="pictures", output="predictions.csv", min_size=48, engine="local"
-    )
-    catalog["params:cluster"] = ClusterParams(
-        address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
-    )
-    catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
-    catalog["detector"].save(make_detector())
-
-    SequentialRunner().run(create_pipeline(), catalog)
-
+    run_inference(explain=False)
     check_predictions(tmp_path / "predictions.csv", awkward_folder)
+    assert not (tmp_path / "pages").exists()
+
+
+def test_the_pictures_with_the_highest_scores_are_explained_where_asked_for(
+    tmp_path, run_inference
+):
+    run_inference(explain=True)
+    judged = pd.read_csv(tmp_path / "predictions.csv").dropna(subset="y_pred")
+    highest = judged.sort_values("y_pred", ascending=False)["img_name"].tolist()
+    pages = sorted(file.name for file in (tmp_path / "pages").iterdir())
+    assert pages == ["0001.html", "0002.html", "index.html"]
+    for page, name in zip(pages[:2], highest[:2], strict=True):
+        assert f"<h1>{name}</h1>" in (tmp_path / "pages" / page).read_text()
+    assert highest[0] != judged["img_name"].iloc[0]
 
 
 @pytest.fixture
@@ -82,11 +116,16 @@ def run_kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
-def test_kedro_run_judges_a_folder_and_ends_well(project, make_detector, awkward_folder):
+def test_kedro_run_judges_and_explains_a_folder_and_ends_well(
+    project, make_detector, awkward_folder
+):
     DetectorDataset(filepath=str(project / "data/06_models/detector")).save(make_detector())
-    done = run_kedro(project, "--pipeline", "inference", "--params", "inference.images=../pictures")
+    changed = "inference.images=../pictures,inference.explain=true"
+    done = run_kedro(project, "--pipeline", "inference", "--params", changed)
     assert done.returncode == 0, done.stdout + done.stderr
     check_predictions(project / "data/07_model_output/predictions.csv", awkward_folder)
+    index = (project / "data/08_reporting/explanations/index.html").read_text()
+    assert all((f">{name}</a>" in index) == (s == "ok") for name, s in awkward_folder.items())
 
 
 @pytest.mark.slow

@@ -16,12 +16,13 @@ def write_explanations(
     inference: InferenceParams,
     explanation: ExplanationParams,
 ) -> Iterator[Any]:
-    """Yield a page for each of the first pictures: heat map, regions, and views to check by eye."""
-    from face_forgery.explanation.explain import explain_pictures
-    from face_forgery.explanation.page import write_page
+    """Yield a page for each of the first pictures: heat map, regions, and views to check by eye.
 
-    points = operating_points_of(detector)
-    for picture in explain_pictures(
-        detector, pictures, min_size=inference.min_size, max_pictures=explanation.max_pictures
-    ):
-        yield write_page(picture, points)
+    The last page is the index of the others.
+    """
+    from face_forgery.explanation.explain import explain_pictures
+    from face_forgery.explanation.page import write_pages
+
+    first = pictures.head(explanation.max_pictures)
+    explained = explain_pictures(detector, first, min_size=inference.min_size)
+    yield from write_pages(explained, operating_points_of(detector))

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
 from face_forgery.cluster.scoring import score_on_cluster
 from face_forgery.inference.job import Begun, PartOfJob, run_job
 from face_forgery.inference.scoring import ScoresBatches, score_batches
+from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.params import ClusterParams, InferenceParams, ScoringParams
+from face_forgery.params import ClusterParams, ExplanationParams, InferenceParams, ScoringParams
 
 
 def judge_pictures(
@@ -38,3 +40,25 @@ def judge_pictures(
         num_workers=scoring.num_workers,
         score=score,
     )
+
+
+def explain_judged(
+    detector: Detector,
+    pictures: pd.DataFrame,
+    predictions: pd.DataFrame,
+    inference: InferenceParams,
+    explanation: ExplanationParams,
+) -> Iterator[Any]:
+    """Yield a page for each of the pictures with the highest scores, and an index at the end.
+
+    A generator node that yields nothing saves nothing: so it is while ``inference.explain`` is
+    off.
+    """
+    if not inference.explain:
+        return
+    from face_forgery.explanation.explain import explain_pictures, pick_suspects
+    from face_forgery.explanation.page import write_pages
+
+    suspects = pick_suspects(pictures, predictions, explanation.max_pictures)
+    explained = explain_pictures(detector, suspects, min_size=inference.min_size)
+    yield from write_pages(explained, operating_points_of(detector))

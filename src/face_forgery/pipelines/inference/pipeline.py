@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import judge_pictures
+from .nodes import explain_judged, judge_pictures
 
 
 def create_pipeline() -> Pipeline:
@@ -21,6 +21,18 @@ def create_pipeline() -> Pipeline:
                 },
                 outputs="predictions",
                 name="judge_pictures",
-            )
+            ),
+            Node(
+                explain_judged,
+                inputs=[
+                    "detector",
+                    "pictures",
+                    "predictions",
+                    "params:inference",
+                    "params:explanation",
+                ],
+                outputs="explanations_of_judged",
+                name="explain_judged",
+            ),
         ]
     )
