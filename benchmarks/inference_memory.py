@@ -1,11 +1,11 @@
 """Peak memory of `kedro run --pipelines inference`, for few pictures and for many.
 
-Run: python benchmarks/inference_memory.py [--few 1000] [--many 100000] [--backbone resnet18]
-     [--image-size 64]
+Run: python benchmarks/inference_memory.py [--few 1000] [--many 100000] [--image-size 64]
+     [--backbone test_resnet.r160_in1k]
 
 The real command in a project of its own, with an untrained detector, on JPEGs of 96 x 96 pixels:
 64 of them are drawn, the others are copies under names of their own. Memory is the proportional set
-size of the command and all its workers, read ten times a second; what processes share counts once.
+size of the command and all its workers, read twice a second; what processes share counts once.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from face_forgery.modeling.detector_folder import write_detector
 
 PROJECT = Path(__file__).parents[1]
 SIDE = 96  # pixels
-EVERY_S = 0.1
+EVERY_S = 0.5
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--few", type=int, default=1000)
     parser.add_argument("--many", type=int, default=100_000)
-    parser.add_argument("--backbone", default="resnet18")
+    parser.add_argument("--backbone", default="test_resnet.r160_in1k")
     parser.add_argument("--image-size", type=int, default=64, help="pixels of the input")
     return parser.parse_args()
 
