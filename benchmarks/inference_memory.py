@@ -4,8 +4,9 @@ Run: python benchmarks/inference_memory.py [--few 1000] [--many 100000] [--image
      [--backbone test_resnet.r160_in1k]
 
 The real command in a project of its own, with an untrained detector, on JPEGs of 96 x 96 pixels:
-64 of them are drawn, the others are copies under names of their own. Memory is the proportional set
-size of the command and all its workers, read twice a second; what processes share counts once.
+64 of them are drawn, the others are copies under names of their own. Memory is what the command and
+all its workers have allocated, read twice a second; what they share counts once. Libraries, which
+other programs may share, are left out.
 """
 
 import argparse
@@ -61,7 +62,8 @@ def _make_project(folder: Path, options: argparse.Namespace) -> Path:
     folder.mkdir()
     for name in ("conf", "src"):
         shutil.copytree(PROJECT / name, folder / name)
-    shutil.copy(PROJECT / "pyproject.toml", folder)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, folder)
     detector = folder / "data/06_models/detector"
     detector.mkdir(parents=True)
     made = make_detector(options.backbone, options.image_size)
@@ -78,7 +80,7 @@ def _peak_of_run(project: Path, pictures: Path, count: int) -> float:
         run = subprocess.Popen(command, cwd=project, stdout=log, stderr=log, env=os.environ)
         peak = 0
         while run.poll() is None:
-            peak = max(peak, sum(_proportional_size(pid) for pid in _family(run.pid)))
+            peak = max(peak, sum(_allocated(pid) for pid in _family(run.pid)))
             time.sleep(EVERY_S)
     if run.returncode:
         raise RuntimeError((project / "log.txt").read_text()[-3000:])
@@ -98,12 +100,12 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _proportional_size(pid: int) -> int:
+def _allocated(pid: int) -> int:
     """Return KiB; 0 for a process that has ended meanwhile."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        counted = [line for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
+        return sum(int(line.split()[1]) for line in counted)
     return 0
 
 
