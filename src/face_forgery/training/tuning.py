@@ -103,4 +103,4 @@ def _train_norms(backbone: nn.Module, model: ModelParams) -> None:
             "weights; set another model.tuning"
         )
     for weight in weights:
-        weight.requires_grad_(requires_grad=True)
+        weight.requires_grad_(True)
