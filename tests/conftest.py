@@ -47,9 +47,10 @@ def make_detector() -> Callable[..., Detector]:
     def make(architecture: str = "test_resnet", image_size: int = 32, **changes: Any) -> Detector:
         options = changes.pop("options", {})
         size = {"img_size": image_size} if "vit" in architecture else {}
+        channels = {} if changes.get("input", "rgb") == "rgb" else {"in_chans": 6}
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            backbone = timm.create_model(architecture, num_classes=2, **size, **options)
+            backbone = timm.create_model(architecture, num_classes=2, **size, **channels, **options)
             # Untrained heads score every picture alike; spread the scores over [0, 1].
             torch.nn.init.normal_(backbone.get_classifier().weight, std=2.0)
         detector = Detector(

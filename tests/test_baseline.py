@@ -18,6 +18,8 @@ RECIPE = {
     "model.pretrained": True,
     "model.weights": None,
     "model.options": {},
+    "model.input": "rgb",
+    "model.tuning": "full",
     "preprocessing.image_size": 256,
     "preprocessing.interpolation": "bilinear",
     "preprocessing.scaled_decoding": False,
@@ -40,6 +42,9 @@ RECIPE = {
     "training.mixup_alpha": 0.0,
     "training.cutmix_alpha": 0.0,
     "training.label_smoothing": 0.0,
+    "training.loss.name": "cross_entropy",
+    "training.loss.contrastive": 0.0,
+    "training.loss.consistency": 0.0,
     "training.grad_clip_norm": None,
     "training.ema_decay": None,
     "training.optimizer.name": "adam",
@@ -71,13 +76,19 @@ def test_each_value_is_the_one_of_the_course(baseline, name):
 
 def test_nothing_of_the_recipe_is_left_to_base(baseline):
     held = {name.rsplit(".", 1)[0] for name in RECIPE}
-    loose = {"jpeg_quality", "blur_sigma", "noise_sigma"}  # without effect here
+    loose = {  # without effect here
+        *(f"augmentation.{name}" for name in ("jpeg_quality", "blur_sigma", "noise_sigma")),
+        "model.rank",
+        "training.loss.gamma",
+        "training.loss.temperature",
+    }
     for section in held:
         model = baseline
         for part in section.split("."):
             model = getattr(model, part)
-        names = set(type(model).model_fields) - loose - {"optimizer", "schedule"}
-        assert names == {n.rsplit(".", 1)[1] for n in RECIPE if n.rsplit(".", 1)[0] == section}
+        names = set(type(model).model_fields) - {"optimizer", "schedule", "loss"}
+        of_recipe = {name for name in RECIPE if name.rsplit(".", 1)[0] == section}
+        assert {f"{section}.{name}" for name in names} - loose == of_recipe
 
 
 def test_normalization_is_that_of_imagenet(baseline):

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
+TuningName = Literal["full", "linear", "norm", "low_rank"]
+LossName = Literal["cross_entropy", "bce", "focal"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -154,6 +157,15 @@ class ModelParams(Params):
     pretrained: bool = Field(description="true: the model hub's weights.")
     weights: str | None = Field(description="A local .safetensors or .pth in place of the hub.")
     options: dict[str, Any] = Field(description="Handed to timm.create_model.")
+    input: InputName = Field(
+        description="What the backbone is shown; rgb_srm and rgb_frequency add three channels of "
+        "fixed filters. Stored in the detector."
+    )
+    tuning: TuningName = Field(
+        description="What is trained besides the head: everything, nothing, the normalization "
+        "layers, or a change of low rank of every other layer."
+    )
+    rank: int = Field(ge=1, description="low_rank only: of the change of a layer.")
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> Self:
@@ -236,6 +248,28 @@ class ScheduleParams(Params):
         return self
 
 
+class LossParams(Params):
+    """What is minimized: a loss of the classes, and two terms that can be added."""
+
+    name: LossName
+    gamma: float = Field(
+        ge=0.0,
+        le=10.0,
+        description="focal only: how little a picture counts that is right already.",
+    )
+    contrastive: float = Field(
+        ge=0.0,
+        allow_inf_nan=False,
+        description="Weight of the supervised-contrastive term; 0: off.",
+    )
+    temperature: Rate = Field(description="Of the contrastive term.")
+    consistency: float = Field(
+        ge=0.0,
+        allow_inf_nan=False,
+        description="Weight of saying the same of a picture and its degraded copy; 0: off.",
+    )
+
+
 class TrainingParams(Params):
     """Everything else that changes the trained weights."""
 
@@ -261,6 +295,7 @@ class TrainingParams(Params):
         ge=0.0, allow_inf_nan=False, description="The same for rectangles; with both, one is drawn."
     )
     label_smoothing: float = Field(ge=0.0, lt=1.0, description="Share spread over both classes.")
+    loss: LossParams
     grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
     ema_decay: float | None = Field(
         gt=0.0, lt=1.0, description="Of the averaged weights, which are then judged; null = off."
@@ -281,6 +316,28 @@ class TrainingParams(Params):
             raise ValueError(
                 f"warmup_epochs={self.warmup_epochs} leaves no epoch at full rate "
                 f"(epochs={self.epochs}); lower warmup_epochs or raise epochs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_contrastive_term_has_what_it_compares(self) -> Self:
+        if not self.loss.contrastive:
+            return self
+        if self.batch_size == 1:
+            raise ValueError(
+                f"loss.contrastive={self.loss.contrastive:g} compares the pictures of a batch, and "
+                "batch_size=1; raise batch_size or set loss.contrastive=0"
+            )
+        if self.mixup_alpha or self.cutmix_alpha:
+            raise ValueError(
+                f"loss.contrastive={self.loss.contrastive:g} needs one class for each picture, and "
+                "mixed pictures have two; set mixup_alpha=0 and cutmix_alpha=0, or "
+                "loss.contrastive=0"
+            )
+        if self.compile is True:
+            raise ValueError(
+                f"compile=true does not go with loss.contrastive={self.loss.contrastive:g}, which "
+                "looks into the network; set compile=auto or compile=false"
             )
         return self
 
@@ -540,6 +597,17 @@ class Parameters(Params):
                 f"splitting.num_folds={self.splitting.num_folds} has no effect while "
                 f"data.val_labels={self.data.val_labels} sets validation apart; set one of them to "
                 "null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contrasted_features_can_change(self) -> Self:
+        contrastive = self.training.loss.contrastive
+        if contrastive and self.model.tuning == "linear" and self.model.input == "rgb":
+            raise ValueError(
+                f"training.loss.contrastive={contrastive:g} has no effect while "
+                "model.tuning=linear leaves the features as they are; set another model.tuning or "
+                "training.loss.contrastive=0"
             )
         return self
 

@@ -238,3 +238,43 @@ def test_precision_comes_back_and_the_weights_stay_exact(tmp_path, make_detector
         .dtype
         == torch.float32
     )
+
+
+def test_a_detector_written_before_there_were_other_inputs_sees_the_colors(folder, make_detector):
+    meta = json.loads((folder / "meta.json").read_text())
+    assert meta.pop("input") == "rgb"
+    (folder / "meta.json").write_text(json.dumps(meta))
+    again = read_detector(folder)
+    assert again.input == "rgb"
+    assert again.identity() == make_detector().identity()
+
+
+@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
+    tmp_path, make_detector, architecture, channels
+):
+    detector = make_detector(architecture, image_size=48, input=channels)
+    write_detector(detector, tmp_path)
+    again = read_detector(tmp_path)
+    assert again.input == channels
+    assert again.identity() == detector.identity()
+
+    backbone = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+
+    config = backbone.pretrained_cfg
+    mean, std = (torch.tensor(config[name]).view(1, 6, 1, 1) for name in ("mean", "std"))
+    images = torch.randint(0, 256, (3, 3, 48, 48), dtype=torch.uint8)
+    network = again.build_network()
+    with torch.inference_mode():
+        colors_and_more = torch.cat([images / 255, network.extra(images.float())], dim=1)
+        theirs = backbone((colors_and_more - mean) / std)
+        ours = network(images)
+    assert list(config["input_size"]) == [6, 48, 48]
+    assert torch.allclose(theirs, ours, atol=1e-5)
+    assert theirs.std() > 0.01
+
+
+def test_identity_knows_what_the_backbone_is_shown(make_detector):
+    residuals = make_detector(input="rgb_srm")
+    assert residuals.identity() != replace(residuals, input="rgb_frequency").identity()

@@ -13,6 +13,7 @@ from face_forgery.modeling.factory import (
     build_blank_network,
     build_network,
     check_backbone,
+    first_layers_of,
     normalization_of,
 )
 from face_forgery.params import ModelParams
@@ -20,9 +21,16 @@ from face_forgery.params import ModelParams
 IMAGES = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
 
 
-def model(backbone="test_resnet", *, pretrained=False, weights=None, **options):
-    weights = None if weights is None else str(weights)
-    return ModelParams(backbone=backbone, pretrained=pretrained, weights=weights, options=options)
+def model(backbone="test_resnet", *, pretrained=False, weights=None, channels="rgb", **options):
+    return ModelParams(
+        backbone=backbone,
+        pretrained=pretrained,
+        weights=None if weights is None else str(weights),
+        options=options,
+        input=channels,
+        tuning="full",
+        rank=8,
+    )
 
 
 @pytest.fixture
@@ -188,3 +196,45 @@ def test_a_blank_network_has_the_given_normalization(trained):
     network = build_blank_network("test_vit", {}, 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert network(IMAGES).shape == (2, 2)
     torch.testing.assert_close(network.std.flatten(), torch.tensor([0.4, 0.5, 0.6]))
+
+
+@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize(
+    ("backbone", "first"), [("test_resnet", "conv1.0"), ("test_vit", "patch_embed.proj")]
+)
+def test_a_trained_first_layer_is_spread_over_the_further_channels(
+    tmp_path, backbone, first, channels
+):
+    size = {"img_size": 64} if backbone == "test_vit" else {}
+    state = timm.create_model(backbone, num_classes=10, **size).state_dict()
+    save_file(state, tmp_path / "weights.safetensors")
+    loaded = build_network(
+        model(backbone, weights=tmp_path / "weights.safetensors", channels=channels), 64
+    )
+    theirs, ours = state[f"{first}.weight"], loaded.backbone.state_dict()[f"{first}.weight"]
+    torch.testing.assert_close(ours, torch.cat([theirs, theirs], dim=1) / 2)
+    assert loaded.eval()(IMAGES).shape == (2, 2)
+    assert first_layers_of(loaded.backbone) == (loaded.backbone.get_submodule(first),)
+
+
+def test_weights_of_a_network_with_further_channels_are_taken_as_they_are(tmp_path):
+    torch.manual_seed(1)
+    tuned = timm.create_model("test_resnet", num_classes=2, in_chans=6).state_dict()
+    save_file(tuned, tmp_path / "tuned.safetensors")
+    path = tmp_path / "tuned.safetensors"
+    loaded = build_network(model(weights=path, channels="rgb_srm"), 64).backbone.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in tuned.items())
+
+
+def test_without_further_channels_timm_is_told_nothing_about_them(monkeypatch):
+    asked = []
+    create = timm.create_model
+
+    def spy(name, **arguments):
+        asked.append(arguments)
+        return create(name, **arguments)
+
+    monkeypatch.setattr(timm, "create_model", spy)
+    build_network(model(), 64)
+    build_network(model(channels="rgb_srm"), 64)
+    assert [arguments.get("in_chans") for arguments in asked] == [None, 6]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from face_forgery.modeling.inputs import extra_channels
 from face_forgery.modeling.network import DetectorNetwork, heads_of
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
@@ -24,14 +25,83 @@ def test_bytes_are_normalized_by_channel():
     assert network.backbone.seen.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_mean_and_std_are_no_weights():
-    network = DetectorNetwork(nn.Linear(1, 1), MEAN, STD)
+@pytest.mark.parametrize("channels", ["rgb", "rgb_srm", "rgb_frequency"])
+def test_mean_std_and_filters_are_no_weights(channels):
+    network = DetectorNetwork(nn.Linear(1, 1), MEAN, STD, extra=extra_channels(channels))
     assert set(network.state_dict()) == {"backbone.weight", "backbone.bias"}
+    assert len(list(network.parameters())) == 2
 
 
-@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit", "test_efficientnet"])
-def test_in_bfloat16_logits_stay_near_and_keep_the_digits_of_float32(make_detector, architecture):
-    detector = make_detector(architecture)
+@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+def test_further_channels_come_after_the_colors_and_follow_from_the_bytes(channels):
+    extra = extra_channels(channels)
+    network = DetectorNetwork(Means(), MEAN, STD, extra=extra)
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    network(images)
+    seen = network.backbone.seen
+    assert seen.is_contiguous(memory_format=torch.channels_last)
+    expected = (images / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    torch.testing.assert_close(seen[:, :3], expected)
+    torch.testing.assert_close(seen[:, 3:], extra(images.float()))
+
+
+@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+def test_a_picture_scores_alike_whatever_else_is_judged(make_detector, channels):
+    network = make_detector(input=channels).build_network()
+    images = torch.randint(0, 256, (24, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        together = network(images)
+        alone = torch.cat([network(image[None]) for image in images])
+    torch.testing.assert_close(alone, together, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    ["test_resnet", "test_vit", "test_convnext", "test_efficientnet", "mobilenetv3_small_050"],
+)
+def test_features_are_what_the_head_makes_the_logits_of(make_detector, architecture):
+    network = make_detector(architecture).build_network()
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        logits, features = network.logits_and_features(images)
+        (head,) = heads_of(network.backbone)
+        assert torch.equal(logits, network(images))
+        torch.testing.assert_close(head(features), logits)
+    assert features.ndim == 2
+    assert not head._forward_pre_hooks
+
+
+def test_batch_statistics_move_in_training_unless_they_are_kept(make_detector):
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    network = make_detector().build_network().train()
+    norm = network.backbone.bn1
+    before = norm.running_mean.clone()
+    network(images)
+    moved = norm.running_mean.clone()
+    assert not torch.equal(moved, before)
+    network.keep_statistics()
+    network.eval()
+    network.train()
+    network(images)
+    assert torch.equal(norm.running_mean, moved)
+    assert network.training
+    assert network.backbone.training
+
+
+@pytest.mark.parametrize(
+    ("architecture", "channels"),
+    [
+        ("test_resnet", "rgb"),
+        ("test_vit", "rgb"),
+        ("test_efficientnet", "rgb"),
+        ("test_resnet", "rgb_srm"),
+        ("test_vit", "rgb_frequency"),
+    ],
+)
+def test_in_bfloat16_logits_stay_near_and_keep_the_digits_of_float32(
+    make_detector, architecture, channels
+):
+    detector = make_detector(architecture, input=channels)
     images = torch.randint(0, 256, (24, 3, 32, 32), dtype=torch.uint8)
     network = detector.build_network()
     with torch.inference_mode():

@@ -19,7 +19,8 @@ def render(make_judged, make_detector, **changes):
     }
     versions = {"face_forgery": "0.1.0", "git_commit": "c0ffee", "git_dirty": False}
     versions |= dict.fromkeys(("python", "torch", "torchvision", "timm"), "9.9")
-    detector = make_detector(code_version=versions, temperature=1.8)
+    channels = changes.pop("input", "rgb")
+    detector = make_detector(code_version=versions, temperature=1.8, input=channels)
     return judged, render_model_card(detector, **values | changes)
 
 
@@ -55,3 +56,11 @@ def test_sections_and_limits_are_there(make_judged, make_detector):
 def test_names_of_users_do_not_break_the_table(make_judged, make_detector):
     _, card = render(make_judged, make_detector)
     assert "| source: a\\|b \\<i\\> | 75 | 75 |" in card
+
+
+def test_further_channels_are_named_where_there_are_any(make_judged, make_detector):
+    _, plain = render(make_judged, make_detector)
+    _, card = render(make_judged, make_detector, input="rgb_srm")
+    assert "channels" not in plain
+    assert "three channels of fixed filters (`rgb_srm`)" in card
+    assert "# It reads six channels;" in card

@@ -16,6 +16,9 @@ class TinyBackbone(nn.Module):
         self.drop = nn.Dropout(0.2)
         self.head = nn.Linear(8, 2)
 
+    def get_classifier(self):
+        return self.head
+
     def forward(self, pixels):
         features = torch.relu(self.norm(self.conv(pixels))).mean(dim=(2, 3))
         return self.head(self.drop(features))

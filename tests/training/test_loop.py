@@ -8,6 +8,7 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError, train_epochs
+from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
 from face_forgery.training.records import EpochWeights, NoNewWeights
 from face_forgery.training.settings import StepSettings
@@ -171,12 +172,47 @@ def test_the_neutral_step_is_the_plain_one_bit_for_bit(make_state, make_epochs):
     assert_same_weights(ours.network.state_dict(), plain.network.state_dict())
 
 
+def test_every_term_reaches_the_weights_and_the_reported_loss(make_state, make_epochs):
+    def weights_and_loss(**changes):
+        state = make_state()
+        torch.manual_seed(1)
+        (report,) = run(state, make_epochs(), epochs=1, loss=Loss(**changes))
+        return state.network.state_dict()["backbone.head.weight"], report.train_loss
+
+    plain, loss = weights_and_loss()
+    for changes in (
+        {"name": "bce"},
+        {"name": "focal"},
+        {"contrastive": 0.5},
+        {"consistency": 0.5},
+    ):
+        others, other_loss = weights_and_loss(**changes)
+        assert not torch.equal(others, plain), changes
+        assert other_loss != loss, changes
+
+
+def test_copies_are_drawn_by_their_place_in_the_run(make_state, make_epochs, monkeypatch):
+    asked = []
+
+    def copies_of(images, degrade, *, seed, epoch, number):
+        asked.append((seed, epoch, number))
+        return images
+
+    monkeypatch.setattr("face_forgery.training.losses.copies_of", copies_of)
+    state = make_state()
+    state.progress.num_batches = 6  # of the first epoch
+    run(state, make_epochs(eight_batches), epochs=2, loss=Loss(consistency=1.0, seed=5))
+    assert asked == [(5, 1, 6), (5, 1, 7)] + [(5, 2, number) for number in range(8)]
+
+
 def test_label_smoothing_moves_its_share_to_both_classes(make_state, make_epochs):
     state, logits = make_state(), torch.tensor([[2.0, -1.0]])
     weight = nn.Parameter(torch.zeros(1))
     state.network.forward = lambda images: logits.expand(len(images), 2) + 0.0 * weight
     real = [(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.long))]
-    (report,) = run(state, make_epochs(lambda number: real), epochs=1, label_smoothing=0.2)
+    (report,) = run(
+        state, make_epochs(lambda number: real), epochs=1, loss=Loss(label_smoothing=0.2)
+    )
     of_real, of_fake = -torch.log_softmax(logits[0], dim=0)
     assert report.train_loss == pytest.approx((0.9 * of_real + 0.1 * of_fake).item())
     assert report.train_accuracy == 1.0
@@ -254,7 +290,7 @@ def eight_batches(number):
 
 ALL_AT_ONCE = {
     "mixing": Mixing(mixup_alpha=0.5, cutmix_alpha=0.5, seed=3),
-    "label_smoothing": 0.1,
+    "loss": Loss(name="focal", label_smoothing=0.1, consistency=0.5, seed=3),
     "accumulate": 2,
     "grad_clip_norm": 1.0,
 }

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
 from face_forgery.training.settings import StepSettings
 
@@ -22,6 +23,13 @@ def test_every_parameter_of_the_step_reaches_it(make_params):
             "training.mixup_alpha": 0.1,
             "training.cutmix_alpha": 0.2,
             "training.label_smoothing": 0.3,
+            "training.loss": {
+                "name": "focal",
+                "gamma": 1.5,
+                "contrastive": 0.0,
+                "temperature": 0.2,
+                "consistency": 0.6,
+            },
             "training.accumulate": 5,
             "training.grad_clip_norm": 6.0,
             "training.checkpoint_steps": 7,
@@ -32,7 +40,7 @@ def test_every_parameter_of_the_step_reaches_it(make_params):
         precision=torch.bfloat16,
         is_compiled=False,
         mixing=Mixing(mixup_alpha=0.1, cutmix_alpha=0.2, seed=4),
-        label_smoothing=0.3,
+        loss=Loss("focal", 1.5, 0.3, temperature=0.2, consistency=0.6, seed=4),
         accumulate=5,
         grad_clip_norm=6.0,
         checkpoint_steps=7,
@@ -47,6 +55,19 @@ def test_the_length_of_the_run_is_that_of_all_epochs(make_params, monkeypatch):
     )
     StepSettings.of(make_params(**{"training.epochs": 4}).training, CPU, batches_per_epoch=25)
     assert asked == [100]
+
+
+def test_with_the_contrastive_term_nothing_is_compiled(make_params, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "face_forgery.training.settings.resolve_compile",
+        lambda wanted, device, *, num_batches: asked.append(wanted),
+    )
+    for weight in (0.0, 0.5):
+        params = make_params(**{"training.loss.contrastive": weight}).training
+        settings = StepSettings.of(params, CPU, batches_per_epoch=3)
+        assert settings.loss.contrastive == weight
+    assert asked == ["auto", False]
 
 
 def test_the_shipped_step_is_a_plain_one(make_params):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
-from face_forgery.params import FacesParams
+from face_forgery.params import FacesParams, InputName
 
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
@@ -94,6 +94,8 @@ class Detector:
         operating_points: ``None`` before evaluation.
         precision: What scores are computed in; the same wherever it is used, because temperature
             and operating points were measured so.
+        input: What the backbone is shown: the colors alone, or further channels as well, which the
+            network computes itself (`modeling/inputs.py`).
         faces: How pictures are cut to their faces; ``None``: they are taken whole.
         face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
     """
@@ -110,14 +112,16 @@ class Detector:
     temperature: float = 1.0
     operating_points: OperatingPoints | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
+    input: InputName = "rgb"
     faces: FacesParams | None = None
     face_model: bytes | None = field(default=None, repr=False)
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
 
-        Equal for the same weights, architecture, options, preprocessing, temperature and precision,
-        whatever was measured since: what says whether a result on disk is about this detector.
+        Equal for the same weights, architecture, options, input, preprocessing, temperature and
+        precision, whatever was measured since: what says whether a result on disk is about this
+        detector.
         """
         import torch
 
@@ -125,6 +129,8 @@ class Detector:
         described = f"{self.architecture} {options} {self.preprocessing} {self.temperature!r}"
         if self.precision != "float32":
             described += f" {self.precision}"
+        if self.input != "rgb":
+            described += f" {self.input}"
         if self.preprocessing.scaled_decoding:
             described += " scaled_decoding"
         digest = hashlib.sha256(described.encode())
@@ -150,6 +156,7 @@ class Detector:
             self.preprocessing.image_size,
             self.preprocessing.mean,
             self.preprocessing.std,
+            channels=self.input,
             temperature=self.temperature,
         )
         try:

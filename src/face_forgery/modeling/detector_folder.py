@@ -20,10 +20,10 @@ from face_forgery.modeling.detector import (
     OperatingPoints,
     Preprocessing,
 )
-from face_forgery.params import FacesParams
+from face_forgery.params import FacesParams, InputName
 
 if TYPE_CHECKING:
-    from torch import nn
+    from face_forgery.modeling.network import DetectorNetwork
 
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 FACE_MODEL = "face_detector.onnx"  # only where pictures are cut to their faces
@@ -47,6 +47,7 @@ class _Meta(BaseModel):
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
     precision: Literal["float32", "bfloat16"] = "float32"
+    input: InputName = "rgb"
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
@@ -61,11 +62,12 @@ def write_detector(detector: Detector, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    backbone = replace(detector, precision="float32").build_network().backbone
+    network = replace(detector, precision="float32").build_network()
+    state = network.backbone.state_dict()
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
-    weights = {name: value.contiguous().clone() for name, value in backbone.state_dict().items()}
+    weights = {name: value.contiguous().clone() for name, value in state.items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    _write_json(timm_config(detector, backbone), folder / CONFIG)
+    _write_json(timm_config(detector, network), folder / CONFIG)
     names = [CONFIG, WEIGHTS]
     if detector.face_model is not None:
         (folder / FACE_MODEL).write_bytes(detector.face_model)
@@ -78,31 +80,33 @@ def write_detector(detector: Detector, folder: Path) -> None:
     _write_json(_Meta.model_validate(meta).model_dump(), folder / META)
 
 
-def timm_config(detector: Detector, backbone: "nn.Module") -> dict[str, Any]:
+def timm_config(detector: Detector, network: "DetectorNetwork") -> dict[str, Any]:
     """Return the content of timm's ``config.json``: what ``timm.create_model`` must be told.
 
-    ``backbone`` is the timm model with ``detector``'s architecture and options. The picture is
-    resized to a square as a whole, which timm calls the crop mode ``squash`` with ``crop_pct`` 1.
+    ``network`` is that of ``detector``. The picture is resized to a square as a whole, which timm
+    calls the crop mode ``squash`` with ``crop_pct`` 1. Channels after the colors go to the backbone
+    as they are: mean 0, standard deviation 1.
     """
-    size = detector.preprocessing.image_size
+    size, backbone = detector.preprocessing.image_size, network.backbone
+    num_extra = 0 if network.extra is None else network.extra.num_channels
     own: dict[str, Any] = dict(getattr(backbone, "pretrained_cfg", {}))
     config = {
         "architecture": detector.architecture.partition(".")[0],
         "num_classes": len(CLASS_NAMES),
         "num_features": int(getattr(backbone, "num_features", 0)),
         "label_names": list(CLASS_NAMES),
-        "model_args": dict(detector.options),
+        "model_args": dict(detector.options) | ({"in_chans": 3 + num_extra} if num_extra else {}),
         "pretrained_cfg": {
             "tag": "face_forgery",
             "custom_load": False,
-            "input_size": [3, size, size],
+            "input_size": [3 + num_extra, size, size],
             # Such a backbone is built for input_size; timm sees to that.
             "fixed_input_size": bool(own.get("fixed_input_size")),
             "interpolation": detector.preprocessing.interpolation,
             "crop_pct": 1.0,
             "crop_mode": "squash",
-            "mean": list(detector.preprocessing.mean),
-            "std": list(detector.preprocessing.std),
+            "mean": [*detector.preprocessing.mean, *[0.0] * num_extra],
+            "std": [*detector.preprocessing.std, *[1.0] * num_extra],
             "num_classes": len(CLASS_NAMES),
             "pool_size": None,
             "first_conv": own.get("first_conv"),

@@ -9,8 +9,9 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
+from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, heads_of
-from face_forgery.params import ModelParams
+from face_forgery.params import InputName, ModelParams
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
 
     Args:
         model: Which backbone, and whether it starts from the hub's weights (``pretrained``), from
-            a file (``weights``) or at random (neither), drawn from torch's global generator.
+            a file (``weights``) or at random (neither), drawn from torch's global generator. Where
+            ``input`` has further channels, timm spreads a trained first layer over all of them.
         image_size: Side of the input in pixels, for backbones that are built for one size.
 
     Raises:
@@ -79,9 +81,11 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
     elif model.weights is not None:
         backbone = _from_file(model, image_size, Path(model.weights))
     else:
-        backbone = _create(model.backbone, model.options, image_size)
+        backbone = _create(model.backbone, model.options, image_size, **_channels(model.input))
         _start_head_near_zero(backbone)
-    return DetectorNetwork(backbone, *normalization_of(model.backbone))
+    return DetectorNetwork(
+        backbone, *normalization_of(model.backbone), extra=extra_channels(model.input)
+    )
 
 
 def build_blank_network(
@@ -91,6 +95,7 @@ def build_blank_network(
     mean: Sequence[float],
     std: Sequence[float],
     *,
+    channels: InputName = "rgb",
     temperature: float = 1.0,
 ) -> DetectorNetwork:
     """Return a network whose weights are still to be loaded.
@@ -101,14 +106,28 @@ def build_blank_network(
         image_size: Side of the input in pixels.
         mean: Of each channel, on the scale 0 to 1.
         std: Of each channel, on the scale 0 to 1.
+        channels: What the backbone is shown: `ModelParams.input`.
         temperature: What the logits are divided by.
 
     Raises:
         BackboneError: An unknown backbone, or options or a size that it does not take.
     """
     check_backbone(architecture)
-    backbone = _create(architecture, options, image_size)
-    return DetectorNetwork(backbone, mean, std, temperature)
+    backbone = _create(architecture, options, image_size, **_channels(channels))
+    return DetectorNetwork(backbone, mean, std, temperature, extra_channels(channels))
+
+
+def first_layers_of(backbone: Any) -> tuple[nn.Module, ...]:
+    """Return the layers of a timm backbone that read its channels; none where timm names none."""
+    names = dict(getattr(backbone, "pretrained_cfg", {})).get("first_conv") or ()
+    names = (names,) if isinstance(names, str) else names
+    return tuple(backbone.get_submodule(name) for name in names)
+
+
+def _channels(name: InputName) -> dict[str, int]:
+    """Return what timm is told of channels: nothing where there are only colors."""
+    extra = extra_channels(name)
+    return {} if extra is None else {"in_chans": NUM_COLORS + extra.num_channels}
 
 
 def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:
@@ -136,7 +155,9 @@ def _size_option(name: str, options: Mapping[str, Any], image_size: int) -> dict
 
 def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
     try:
-        backbone = _create(model.backbone, model.options, image_size, pretrained=True)
+        backbone = _create(
+            model.backbone, model.options, image_size, pretrained=True, **_channels(model.input)
+        )
     except BackboneError:
         raise
     except Exception as error:  # the hub client, urllib, ssl and timm each raise their own
@@ -153,14 +174,15 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
 
 def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
     weights = _read_weights(path)
-    blank = _create(model.backbone, model.options, image_size)
+    channels = _channels(model.input)
+    blank = _create(model.backbone, model.options, image_size, **channels)
     _start_head_near_zero(blank)
     _replace_other_head(weights, model.backbone, blank)
     loading = {"state_dict": weights, "num_classes": NUM_CLASSES, "label_offset": 0}
     try:
         return _create(
             model.backbone, model.options, image_size,
-            pretrained=True, pretrained_cfg_overlay=loading,
+            pretrained=True, pretrained_cfg_overlay=loading, **channels,
         )  # fmt: skip
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(

@@ -1,10 +1,13 @@
 """The network: a timm backbone behind the normalization of its pixels."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from face_forgery.modeling.inputs import FixedFilters
 
 NUM_CLASSES = 2  # logit 0: real, logit 1: fake
 
@@ -16,10 +19,12 @@ class DetectorNetwork(nn.Module):
     is laid out channels-last, which convolutions prefer on CPUs and GPUs alike.
 
     Args:
-        backbone: ``float (B, 3, S, S) -> (B, 2)``.
+        backbone: ``float (B, C, S, S) -> (B, 2)``, where C is 3 and as many as ``extra`` gives.
         mean: Of each channel, on the scale 0 to 1.
         std: Of each channel, on the scale 0 to 1.
         temperature: What the logits are divided by; 1 in training.
+        extra: Gives the channels after the colors, from pixels ``(B, 3, S, S)`` on the scale 0 to
+            255 (`modeling/inputs.py`); ``None``: there are none.
     """
 
     mean: Tensor
@@ -33,9 +38,11 @@ class DetectorNetwork(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         temperature: float = 1.0,
+        extra: FixedFilters | None = None,
     ) -> None:
         super().__init__()
         self.temperature = temperature
+        self.extra = extra
         self.backbone = backbone.to(memory_format=torch.channels_last)
         # Not part of the weights: they come from the preprocessing, wherever it is stored.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -44,13 +51,45 @@ class DetectorNetwork(nn.Module):
         self.register_buffer("_scale", 1.0 / (255.0 * self.std), persistent=False)
         self.register_buffer("_shift", -self.mean / self.std, persistent=False)
         self._body_dtype = torch.float32
+        self._keeps_statistics = False
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)``."""
         pixels = images.to(self.mean.dtype, memory_format=torch.channels_last)
-        normalized = torch.addcmul(self._shift, pixels, self._scale)
-        logits: Tensor = self.backbone(normalized.to(self._body_dtype))
+        seen = torch.addcmul(self._shift, pixels, self._scale)
+        if self.extra is not None:
+            seen = torch.cat([seen, self.extra(pixels)], dim=1)
+            seen = seen.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.backbone(seen.to(self._body_dtype))
         return logits / self.temperature
+
+    def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits ``(B, 2)``, and what the head makes them of: features ``(B, F)``.
+
+        Both come from one forward pass. ``images`` are those of `forward`.
+        """
+        seen: list[Tensor] = []
+        head = heads_of(self.backbone)[0]
+        hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            logits: Tensor = self(images)
+        finally:
+            hook.remove()
+        return logits, seen[0].flatten(1)
+
+    def keep_statistics(self) -> None:
+        """From now on leave the statistics of batch normalization as they are, in training, too."""
+        self._keeps_statistics = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of every layer, but for those that keep their statistics."""
+        super().train(mode)
+        if self._keeps_statistics:
+            for layer in self.backbone.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
+        return self
 
     def compute_in_bfloat16(self) -> None:
         """Compute all but the head in bfloat16 from now on; for scoring, not for training.

@@ -62,6 +62,7 @@ def render_model_card(
         name=f"face-forgery-{detector.architecture}",
         architecture=detector.architecture,
         options=detector.options,
+        input=detector.input,
         image_size=preprocessing.image_size,
         interpolation=preprocessing.interpolation,
         mean=list(preprocessing.mean),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face_forgery.data.batches import Batches, BatchesByEpoch
@@ -66,10 +65,10 @@ def train_epochs(
                 targets = targets.to(device, non_blocking=True)
                 images, shares = settings.mixing(images, targets, epoch=epoch, number=place.number)
                 with autocast:
-                    logits = forward(images)  # 4. forward
-                loss = F.cross_entropy(  # 5. loss
-                    logits.float(), shares, label_smoothing=settings.label_smoothing
-                )
+                    outputs = settings.loss.outputs(  # 4. forward
+                        forward, images, epoch=epoch, number=place.number
+                    )
+                loss = settings.loss(outputs, shares)  # 5. loss
                 _stop_unless_finite(loss, epoch, place.number)
                 if place.begins_step:
                     state.optimizer.zero_grad()  # 6. zero the gradients
@@ -81,7 +80,7 @@ def train_epochs(
                     state.scheduler.step()
                     state.count_step()
 
-            is_right = logits.detach().argmax(dim=1) == shares.argmax(dim=1)
+            is_right = outputs.logits.detach().argmax(dim=1) == shares.argmax(dim=1)
             progress.add(loss.item(), int(is_right.sum()), len(images))
             progress.seconds = time.perf_counter() - start
             if place.is_save_due:

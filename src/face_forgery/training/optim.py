@@ -21,7 +21,7 @@ _SGD_MOMENTUM = 0.9
 
 
 def build_optimizer(network: DetectorNetwork, params: OptimizerParams) -> Optimizer:
-    """Return the optimizer of all weights of ``network``.
+    """Return the optimizer of all weights of ``network`` that are trained.
 
     Weight decay leaves out biases, norms and what the backbone itself excludes, such as position
     embeddings. With a layer decay of ``d`` the rate of a layer is ``d`` times that of the layer

@@ -8,6 +8,7 @@ import torch
 from face_forgery.modeling.scoring import resolve_precision
 from face_forgery.params import TrainingParams
 from face_forgery.training.compilation import resolve_compile
+from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
 
 
@@ -21,7 +22,7 @@ class StepSettings:
             Weights, loss and optimizer are float32 always.
         is_compiled: Whether whole batches go through ``torch.compile``.
         mixing: What is done to pictures and targets of a batch.
-        label_smoothing: Share of a target that is spread over both classes.
+        loss: What is minimized.
         accumulate: Batches of one optimizer step.
         grad_clip_norm: Largest global gradient norm of a step; ``None`` does not clip.
         checkpoint_steps: Optimizer steps between two saves within an epoch; ``None``: no saves.
@@ -31,7 +32,7 @@ class StepSettings:
     precision: torch.dtype = torch.float32
     is_compiled: bool = False
     mixing: Mixing = field(default_factory=Mixing)
-    label_smoothing: float = 0.0
+    loss: Loss = field(default_factory=Loss)
     accumulate: int = 1
     grad_clip_norm: float | None = None
     checkpoint_steps: int | None = None
@@ -40,16 +41,20 @@ class StepSettings:
     def of(
         cls, params: TrainingParams, device: torch.device, batches_per_epoch: int
     ) -> "StepSettings":
-        """Resolve what is left to the device (``precision``) and to the length (``compile``)."""
+        """Resolve what is left to the device (``precision``) and to the length (``compile``).
+
+        With the contrastive term, which looks into the network, nothing is compiled.
+        """
         precision = resolve_precision(params.precision, device)
+        wanted = False if params.loss.contrastive else params.compile
         return cls(
             device=device,
             precision=precision,
             is_compiled=resolve_compile(
-                params.compile, device, num_batches=params.epochs * batches_per_epoch
+                wanted, device, num_batches=params.epochs * batches_per_epoch
             ),
             mixing=Mixing(params.mixup_alpha, params.cutmix_alpha, params.seed),
-            label_smoothing=params.label_smoothing,
+            loss=Loss.of(params),
             accumulate=params.accumulate,
             grad_clip_norm=params.grad_clip_norm,
             checkpoint_steps=params.checkpoint_steps,

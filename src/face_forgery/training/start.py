@@ -7,6 +7,7 @@ from face_forgery.modeling.factory import build_network
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.optim import build_optimizer, build_scheduler
 from face_forgery.training.state import TrainState
+from face_forgery.training.tuning import freeze
 
 
 def build_state(
@@ -21,7 +22,9 @@ def build_state(
     The decay of the average climbs to ``ema_decay`` as steps are made, with ``1 - n ** (-2 / 3)``
     at step ``n``: the average of a short run is not full of its random start.
     """
-    network = build_network(model, image_size).to(device)
+    network = build_network(model, image_size)
+    freeze(network, model)
+    network.to(device)
     optimizer = build_optimizer(network, training.optimizer)
     average = None
     if training.ema_decay is not None:

@@ -8,6 +8,7 @@ from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from face_forgery.modeling.low_rank import plain_weights
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.training.records import Checkpoint, EpochProgress, EpochWeights, NoNewWeights
 
@@ -46,13 +47,14 @@ class TrainState:
     def weights(self) -> EpochWeights | NoNewWeights:
         """Copy the weights to keep to the CPU; later steps do not change the copy.
 
-        Within an epoch there are none to keep.
+        Within an epoch there are none to keep. Changes of low rank are part of the weights that
+        they change: the copy fits the backbone that training began with.
         """
         if self.progress.num_batches:
             return NoNewWeights(self.epoch)
         weights = {
             name: value.detach().to("cpu", copy=True).contiguous()
-            for name, value in self.judged_network.backbone.state_dict().items()
+            for name, value in plain_weights(self.judged_network.backbone).items()
         }
         return EpochWeights(self.epoch, weights)
 

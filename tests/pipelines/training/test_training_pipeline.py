@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import timm
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
@@ -156,6 +157,44 @@ def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_worke
     assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
 
 
+RECIPES = {
+    "linear": {"model.tuning": "linear"},
+    "norm": {"model.tuning": "norm", "model.input": "rgb_srm"},
+    "low_rank": {
+        "model.tuning": "low_rank",
+        "model.rank": 2,
+        "model.input": "rgb_frequency",
+        "training.ema_decay": 0.9,
+        "training.optimizer.layer_decay": 0.7,
+    },
+    "terms": {
+        "training.loss.name": "focal",
+        "training.loss.contrastive": 0.5,
+        "training.loss.consistency": 0.5,
+        "training.label_smoothing": 0.1,
+    },
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_every_recipe_is_continued_bit_for_bit(train, tmp_path, recipe, backbone):
+    changes = RECIPES[recipe] | {
+        "model.backbone": backbone,
+        "model.options": {"drop_rate": 0.3},
+        "training.checkpoint_steps": 1,
+    }
+    whole = list(train(**changes))
+    for num_yields in (2, 3):
+        file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
+        file.save(whole[num_yields - 1][2])
+        torch.manual_seed(99)  # another process
+        rest = list(train(file.load(), **changes | {"training.resume": True}))
+        assert_same_weights(rest[-1][0].weights, whole[-1][0].weights)
+        assert_same_weights(rest[-1][2].network, whole[-1][2].network)
+        assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
+
+
 def test_averaged_weights_are_the_ones_that_are_judged_and_kept(train, monkeypatch):
     judged = []
 
@@ -280,6 +319,20 @@ def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data):
     assert catalog.load("training_state").epoch == 2
     assert catalog.load("training_figure").startswith(b"\x89PNG")
     assert detector.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_the_detector_of_every_recipe_is_a_plain_timm_model(
+    make_catalog, tmp_path, recipe, backbone
+):
+    changes = RECIPES[recipe] | {"model.backbone": backbone}
+    catalog = make_catalog(**changes)
+    SequentialRunner().run(create_pipeline(), catalog)
+    detector = catalog.load("trained_detector")
+    assert detector.input == changes.get("model.input", "rgb")
+    opened = timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True).eval()
+    assert_same_weights(dict(opened.state_dict()), detector.weights)
 
 
 def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(

@@ -151,6 +151,7 @@ def select_checkpoint(
             std=std,
             scaled_decoding=preprocessing.scaled_decoding,
         ),
+        input=model.input,
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
         epoch=chosen.epoch,
