@@ -264,14 +264,15 @@ def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
 
     config = backbone.pretrained_cfg
     mean, std = (torch.tensor(config[name]).view(1, 6, 1, 1) for name in ("mean", "std"))
-    images = torch.randint(0, 256, (3, 3, 48, 48), dtype=torch.uint8)
+    seeded = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 48, 48), generator=seeded, dtype=torch.uint8)
     network = again.build_network()
     with torch.inference_mode():
         colors_and_more = torch.cat([images / 255, network.extra(images.float())], dim=1)
         theirs = backbone((colors_and_more - mean) / std)
         ours = network(images)
     assert list(config["input_size"]) == [6, 48, 48]
-    assert torch.allclose(theirs, ours, atol=1e-5)
+    torch.testing.assert_close(theirs, ours, atol=1e-4, rtol=1e-4)
     assert theirs.std() > 0.01
 
 

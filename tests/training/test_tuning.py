@@ -10,7 +10,8 @@ from face_forgery.modeling.factory import BackboneError
 from face_forgery.modeling.low_rank import plain_weights
 from face_forgery.training.start import build_state
 
-IMAGES = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+SEEDED = torch.Generator().manual_seed(0)
+IMAGES = torch.randint(0, 256, (8, 3, 32, 32), generator=SEEDED, dtype=torch.uint8)
 TARGETS = torch.arange(8) % 2
 HEADS = {
     "test_resnet": "fc.",
@@ -110,7 +111,7 @@ def test_low_rank_moves_every_layer_but_no_norm_bias_or_statistic(start, backbon
     after = plain_weights(backbone_of)
     for name in layers - head:
         change = (after[name] - before[name]).flatten(1)
-        assert torch.linalg.matrix_rank(change, rtol=1e-4) <= 2
+        assert torch.linalg.matrix_rank(change, atol=1e-5) <= 2  # the rest is rounding
 
 
 @pytest.mark.parametrize("tuning", ["linear", "norm", "low_rank"])
