@@ -25,6 +25,8 @@ RECIPE = {
     "augmentation.vertical_flip": 0.5,
     "augmentation.crop_scale": 1.0,
     "augmentation.color_jitter": 0.0,
+    "augmentation.forgeries.share": 0.0,
+    "augmentation.degradation": 0.0,
     "augmentation.jpeg": 0.0,
     "augmentation.blur": 0.0,
     "augmentation.noise": 0.0,
@@ -71,12 +73,13 @@ def test_each_value_is_the_one_of_the_course(baseline, name):
 
 def test_nothing_of_the_recipe_is_left_to_base(baseline):
     held = {name.rsplit(".", 1)[0] for name in RECIPE}
-    loose = {"jpeg_quality", "blur_sigma", "noise_sigma"}  # without effect here
+    # without effect here
+    loose = {"jpeg_quality", "blur_sigma", "noise_sigma", "kinds", "strength"}
     for section in held:
         model = baseline
         for part in section.split("."):
             model = getattr(model, part)
-        names = set(type(model).model_fields) - loose - {"optimizer", "schedule"}
+        names = set(type(model).model_fields) - loose - {"optimizer", "schedule", "forgeries"}
         assert names == {n.rsplit(".", 1)[1] for n in RECIPE if n.rsplit(".", 1)[0] == section}
 
 
