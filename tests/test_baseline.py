@@ -27,6 +27,8 @@ RECIPE = {
     "augmentation.vertical_flip": 0.5,
     "augmentation.crop_scale": 1.0,
     "augmentation.color_jitter": 0.0,
+    "augmentation.forgeries.share": 0.0,
+    "augmentation.degradation": 0.0,
     "augmentation.jpeg": 0.0,
     "augmentation.blur": 0.0,
     "augmentation.noise": 0.0,
@@ -78,6 +80,8 @@ def test_nothing_of_the_recipe_is_left_to_base(baseline):
     held = {name.rsplit(".", 1)[0] for name in RECIPE}
     loose = {  # without effect here
         *(f"augmentation.{name}" for name in ("jpeg_quality", "blur_sigma", "noise_sigma")),
+        "augmentation.forgeries.kinds",
+        "augmentation.forgeries.strength",
         "model.rank",
         "training.loss.gamma",
         "training.loss.temperature",
@@ -86,7 +90,7 @@ def test_nothing_of_the_recipe_is_left_to_base(baseline):
         model = baseline
         for part in section.split("."):
             model = getattr(model, part)
-        names = set(type(model).model_fields) - {"optimizer", "schedule", "loss"}
+        names = set(type(model).model_fields) - {"optimizer", "schedule", "loss", "forgeries"}
         of_recipe = {name for name in RECIPE if name.rsplit(".", 1)[0] == section}
         assert {f"{section}.{name}" for name in names} - loose == of_recipe
 

@@ -15,6 +15,10 @@ InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
 TuningName = Literal["full", "linear", "norm", "low_rank"]
 LossName = Literal["cross_entropy", "bce", "focal"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+KindWeights = dict[
+    Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
+    Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
+]
 
 
 # Set by the project, or ways around its checks of weights and of the network's shape.
@@ -191,9 +195,32 @@ class PreprocessingParams(Params):
     )
 
 
-class AugmentationParams(Params):
-    """Random changes of training images: pixels only, the same for both classes."""
+class ForgeriesParams(Params):
+    """Forgeries made of real training pictures while they are read, new ones in every epoch."""
 
+    share: Probability = Field(
+        description="Forged copies that an epoch has beside its pictures, of the real ones with "
+        "landmarks; 0 = off."
+    )
+    kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
+    strength: float = Field(
+        ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
+    )
+
+    @model_validator(mode="after")
+    def _something_is_drawn(self) -> Self:
+        if not sum(self.kinds.values()) > 0:
+            raise ValueError(f"kinds={self.kinds} leaves nothing to make; give a kind a weight")
+        return self
+
+
+class AugmentationParams(Params):
+    """Random changes of training images: pixels only, the same for both classes.
+
+    Forgeries are additional pictures; they go through the same changes as all others.
+    """
+
+    forgeries: ForgeriesParams
     horizontal_flip: Probability
     vertical_flip: Probability
     crop_scale: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
@@ -201,6 +228,10 @@ class AugmentationParams(Params):
     )
     color_jitter: float = Field(
         ge=0.0, le=1.0, description="Largest relative change of brightness, contrast, saturation."
+    )
+    degradation: Probability = Field(
+        description="How strong random chains of JPEG, WebP, blur, noise, resampling, color, "
+        "contrast and occlusion are; 0 = off."
     )
     jpeg: Probability
     jpeg_quality: tuple[int, int] = Field(description="Lowest and highest quality drawn.")
@@ -496,16 +527,16 @@ class DemoDataParams(Params):
 
 
 class ForgingParams(Params):
-    """A labelled set of forgeries made from the real pictures of the data."""
+    """A labelled set of forgeries made from the real pictures of the data.
+
+    ``landmarks`` is also where training has them from (``augmentation.forgeries``).
+    """
 
     root: str = Field(description="The folder to write; it must be empty or a forged set.")
     landmarks: str | None = Field(
         description="A CSV img_name,x0,y0,... of 5 or 68 points; null: found by faces.detector."
     )
-    kinds: dict[
-        Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
-        Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
-    ] = Field(description="Kind of forgery -> its weight among all.")
+    kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
     strength: float = Field(
         ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
     )

@@ -50,6 +50,39 @@ def test_an_official_validation_set_is_kept_as_it_is(make_manifest, make_splitti
     assert parts.report["leaks"]["train_rows"] == 0
 
 
+@pytest.mark.parametrize("missing", ["fake", "real"])
+def test_training_on_one_class_needs_forgeries_of_real_pictures(
+    make_manifest, make_splitting, missing
+):
+    train = [0 if missing == "fake" else 1] * 20
+    targets = train + [row % 2 for row in range(10)] + [pd.NA] * 4
+    manifest = make_official(make_manifest, target=targets)
+    arguments = (manifest, make_hashes(manifest), make_splitting())
+    with pytest.raises(ManifestError, match=rf"the training set has .*0 {missing}.*share above 0"):
+        divide_manifest(*arguments, has_val_labels=True)
+    if missing == "fake":
+        parts = divide_manifest(*arguments, has_val_labels=True, makes_fakes=True)
+        assert parts.report["train"]["classes"] == {"real": 20}
+        return
+    with pytest.raises(ManifestError, match="training set has 0 real and 20 fake images"):
+        divide_manifest(*arguments, has_val_labels=True, makes_fakes=True)
+
+
+def test_validation_needs_both_classes_even_where_training_makes_forgeries(
+    make_manifest, make_splitting
+):
+    targets = [row % 2 for row in range(20)] + [0] * 10 + [pd.NA] * 4
+    manifest = make_official(make_manifest, target=targets)
+    with pytest.raises(ManifestError, match="validation set has 10 real and 0 fake images"):
+        divide_manifest(
+            manifest,
+            make_hashes(manifest),
+            make_splitting(),
+            has_val_labels=True,
+            makes_fakes=True,
+        )
+
+
 def test_no_row_is_lost_or_doubled_by_a_split(make_manifest, make_splitting):
     manifest = make_manifest(80)
     parts = divide_manifest(manifest, make_hashes(manifest), make_splitting(), has_val_labels=False)

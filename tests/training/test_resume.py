@@ -1,6 +1,7 @@
 """A saved state is continued by the same run only."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +18,14 @@ def fingerprint(make_params, monkeypatch):
     """Return a function: parameters and data -> fingerprint."""
     monkeypatch.setattr("face_forgery.training.compilation._missing", lambda device: None)
 
-    def of(*, train_data="a", val_data="b", **overrides):
+    def of(*, train_data="a", val_data="b", landmarks=None, **overrides):
         params = make_params(**overrides)
 
         def rows(content):
             return ImageRows("", pa.array(["x"] * 8), np.arange(8) % 2, content)
+
+        def forgeries(content):
+            return SimpleNamespace(rows=np.arange(2), num_per_epoch=1, fingerprint=content)
 
         train = TrainBatches(
             rows(train_data),
@@ -31,6 +35,7 @@ def fingerprint(make_params, monkeypatch):
             params.training.seed,
             params.training.num_workers,
             params.training.sampling,
+            None if landmarks is None else forgeries(landmarks),
         )
         val = EvalBatches(rows(val_data), params.preprocessing, 8, 0)
         settings = StepSettings.of(params.training, torch.device("cpu"), len(train.epoch(1)))
@@ -51,6 +56,8 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"model.options": {"drop_rate": 0.1}},
         {"preprocessing.image_size": 64},
         {"augmentation.jpeg": 0.5},
+        {"augmentation.degradation": 0.5},
+        {"landmarks": "c"},
         {"training.seed": 1},
         {"training.batch_size": 5},
         {"training.optimizer.learning_rate": 1e-4},

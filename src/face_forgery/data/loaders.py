@@ -2,12 +2,14 @@
 
 import hashlib
 import math
+import multiprocessing
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,12 +24,13 @@ from face_forgery.data.face_table import squares_of
 from face_forgery.data.faces import Square, cut_square
 from face_forgery.data.fingerprint import fingerprint_rows
 from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.manifest import FAKE, REAL
 from face_forgery.data.transforms import PixelTransform, eval_transform, train_transform
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 _PREFETCHED_BATCHES = 4  # of each worker; hides uneven decoding times
 # (epoch, position in the manifest) and, of an image that comes again within the epoch, how often it
-# came before; epoch 0: nothing is random
+# came before; epoch 0: nothing is random. Positions from the number of rows on are forged copies.
 _Key = tuple[int, ...]
 
 
@@ -95,6 +98,36 @@ class ImageRows:
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+class Forgeries(Protocol):
+    """Makes forgeries of real images that are read; ``forging.in_training`` has them."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """``(M,)``: positions of the images that can be forged, ascending; all of them real."""
+
+    @property
+    def num_per_epoch(self) -> int:
+        """How many forged copies every epoch has, at most ``M``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that a forgery follows from and no parameter says."""
+
+    def make(
+        self,
+        row: int,
+        read: Callable[[int], NDArray[np.uint8]],
+        *,
+        seed: int,
+        epoch: int,
+        again: int,
+    ) -> NDArray[np.uint8]:
+        """Return a forgery ``(H, W, 3)`` of the image at ``row``.
+
+        ``read`` opens the image at a position; ``again`` counts forgeries of ``row`` in an epoch.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class TrainBatches:
     """Shuffled, augmented batches of every epoch; picklable, and the same in any process.
@@ -108,14 +141,19 @@ class TrainBatches:
     in another way and all of them equally often up to one; of the other class every epoch has
     another part.
 
+    With ``forgeries`` an epoch also has forged copies of some of its real images, other ones in
+    every epoch and as many in each. A copy is an image of its own with target 1, which goes through
+    the same transform as all others and is augmented in its own way.
+
     Args:
         rows: What to read.
         preprocessing: The size that images are brought to.
         augmentation: What is changed at random.
-        batch_size: Images of a batch; at most ``len(rows)``.
-        seed: Of order and augmentation.
+        batch_size: Images of a batch; at most those of an epoch.
+        seed: Of order, augmentation and forgeries.
         num_workers: Processes that decode; 0: this one.
         sampling: Whether an epoch is the whole set or as many images of each class.
+        forgeries: ``None``: none are made.
     """
 
     rows: ImageRows
@@ -125,14 +163,18 @@ class TrainBatches:
     seed: int
     num_workers: int
     sampling: Literal["shuffled", "balanced"] = "shuffled"
+    forgeries: Forgeries | None = None
 
     def __post_init__(self) -> None:
-        if self.batch_size > len(self.rows):
+        num_forged = 0 if self.forgeries is None else self.forgeries.num_per_epoch
+        num_images = len(self.rows) + num_forged
+        if self.batch_size > num_images:
             raise ValueError(
                 f"training.batch_size={self.batch_size} is larger than the training set "
-                f"({len(self.rows)} images); lower it to {len(self.rows)} or less"
+                f"({num_images} images); lower it to {num_images} or less"
             )
-        if self.sampling == "balanced" and len(np.unique(self.rows.targets)) < 2:
+        classes = {*np.unique(self.rows.targets).tolist(), *([FAKE] if num_forged else [])}
+        if self.sampling == "balanced" and len(classes) < 2:
             raise ValueError(
                 f"training.sampling=balanced needs both classes, but all {len(self.rows)} training "
                 "images are of one; set training.sampling=shuffled"
@@ -147,8 +189,9 @@ class TrainBatches:
 
     def _keys(self, epoch: int) -> list[list[_Key]]:
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
-        order = torch.randperm(len(self.rows), generator=generator).tolist()
-        keys: list[_Key] = [(epoch, index) for index in order]
+        images = [*range(len(self.rows)), *self._choose_forged(generator)]
+        order = torch.randperm(len(images), generator=generator).tolist()
+        keys: list[_Key] = [(epoch, images[place]) for place in order]
         if self.sampling == "balanced":
             keys = self._balance(keys, generator)
         batches = [
@@ -158,11 +201,23 @@ class TrainBatches:
             batches.pop()
         return batches
 
+    def _choose_forged(self, generator: torch.Generator) -> list[int]:
+        """Draw whose forged copies an epoch has; their positions follow those of the rows."""
+        if self.forgeries is None:
+            return []
+        rows = torch.from_numpy(self.forgeries.rows)
+        chosen = torch.randperm(len(rows), generator=generator)[: self.forgeries.num_per_epoch]
+        forged: list[int] = (len(self.rows) + rows[chosen]).tolist()
+        return forged
+
+    def _target(self, index: int) -> int:
+        return int(self.rows.targets[index]) if index < len(self.rows) else FAKE
+
     def _balance(self, keys: list[_Key], generator: torch.Generator) -> list[_Key]:
         """Draw as many of each class from ``keys``, whose order is random, in a new order."""
         drawn: list[_Key] = []
-        for target in (0, 1):
-            own = [key for key in keys if self.rows.targets[key[1]] == target]
+        for target in (REAL, FAKE):
+            own = [key for key in keys if self._target(key[1]) == target]
             for position in range(len(keys) // 2):
                 num_before, place = divmod(position, len(own))
                 drawn.append((*own[place], num_before) if num_before else own[place])
@@ -171,8 +226,11 @@ class TrainBatches:
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         transform = train_transform(self.preprocessing, self.augmentation)
-        side = _decoding_side(self.preprocessing, smallest_crop=self.augmentation.crop_scale)
-        return _make_loader(_Images(self.rows, transform, self.seed, side), self.num_workers)
+        side = decoding_side(self.preprocessing, smallest_crop=self.augmentation.crop_scale)
+        images = _Images(self.rows, transform, self.seed, side, self.forgeries)
+        if self.forgeries is not None:
+            _stop_threads_of_opencv()
+        return _make_loader(images, self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -217,7 +275,7 @@ class EvalBatches:
     @cached_property
     def _loader(self) -> DataLoader[Any]:
         transform = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
-        side = _decoding_side(self.preprocessing)
+        side = decoding_side(self.preprocessing)
         return _make_loader(_Images(self.rows, transform, None, side), self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -281,24 +339,38 @@ class _Images:
     transform: PixelTransform
     seed: int | None
     side: int | None  # what an image is decoded to at least
+    forgeries: Forgeries | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
-        index = key[1]
         try:
-            image = self.rows.read(index, side=self.side)
+            image, target = self._read(*key)
         except ImageError as error:
             return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
-        target = int(self.rows.targets[index])
         if self.seed is None:
             return self.transform(image), target
         with own_draws(self.seed, *key):
             return self.transform(image), target
 
+    def _read(self, epoch: int, index: int, again: int = 0) -> tuple[Tensor, int]:
+        row = index - len(self.rows)
+        if row < 0:
+            return self.rows.read(index, side=self.side), int(self.rows.targets[index])
+        assert self.forgeries is not None
+        assert self.seed is not None
+        forged = self.forgeries.make(
+            row, self._read_pixels, seed=self.seed, epoch=epoch, again=again
+        )
+        return torch.from_numpy(forged).permute(2, 0, 1), FAKE
 
-def _decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
+    def _read_pixels(self, index: int) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = self.rows.read(index, side=self.side).permute(1, 2, 0).numpy()
+        return pixels
+
+
+def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
     """Return the side that an image needs so that no crop of it is enlarged; ``None``: its own."""
     if not preprocessing.scaled_decoding:
         return None
@@ -338,3 +410,15 @@ def prepare_worker(worker: int) -> None:
     """Leave signals to the main process, which stops its workers, and take one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    if multiprocessing.get_start_method() != "fork":  # a fork has it from its parent
+        _stop_threads_of_opencv()
+
+
+def _stop_threads_of_opencv() -> None:
+    """Have OpenCV, if it was imported, work in one thread.
+
+    Its threads do not follow into a forked process, where stopping them waits for ever: so that
+    has to be done before.
+    """
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 _WORTH_A_WARNING = 0.02  # of the images: how far the validation share may miss its mark in silence
 
 _IF_OFFICIAL = "Check the targets of the label files (0 = real, 1 = fake), and what was left out."
+_IF_MADE = "Real images alone are enough with augmentation.forgeries.share above 0."
 _IF_SPLIT = (
     "The groups are too few or too large for this share: raise splitting.val_fraction, or set "
     "splitting.num_folds."
@@ -42,6 +43,7 @@ def divide_manifest(
     params: SplittingParams,
     *,
     has_val_labels: bool,
+    makes_fakes: bool = False,
 ) -> Partition:
     """Set validation apart: the official one where there is one, else whole clusters of training.
 
@@ -50,6 +52,7 @@ def divide_manifest(
         image_hashes: The columns of ``IMAGE_HASH_COLUMNS`` for its labelled rows.
         params: How to split, and what to do about leaks.
         has_val_labels: Whether there is an official validation set.
+        makes_fakes: Whether training makes forgeries of its real images, and needs no others.
 
     Raises:
         ManifestError: If the inputs do not belong together, a class is missing on a side or has
@@ -75,7 +78,12 @@ def divide_manifest(
             ),
             partition.report | {"left_out": params.leave_out.model_dump()},
         )
-    check_both_classes(partition.train, "the training set", remedy=remedy)
+    check_both_classes(
+        partition.train,
+        "the training set",
+        remedy=f"{remedy} {_IF_MADE}",
+        makes_fakes=makes_fakes,
+    )
     check_both_classes(partition.val, "the validation set", remedy=remedy)
     return partition
 

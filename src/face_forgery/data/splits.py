@@ -48,19 +48,22 @@ def split_by_cluster(
     return sides[clusters]
 
 
-def check_both_classes(side: pd.DataFrame, name: str, *, remedy: str) -> None:
+def check_both_classes(
+    side: pd.DataFrame, name: str, *, remedy: str, makes_fakes: bool = False
+) -> None:
     """Refuse a side of a split on which a class is missing.
 
     Args:
         side: The columns of ``MANIFEST_COLUMNS``.
         name: What messages call it.
         remedy: What the user can do.
+        makes_fakes: Whether forgeries are made of the real images, so that these are enough.
 
     Raises:
         ManifestError: With the counts.
     """
     num_real, num_fake = (int((side["target"] == target).sum()) for target in (REAL, FAKE))
-    if not num_real or not num_fake:
+    if not num_real or not (num_fake or makes_fakes):
         raise ManifestError(
             f"{name} has {num_real:,} real and {num_fake:,} fake images; both classes are needed. "
             f"{remedy}"

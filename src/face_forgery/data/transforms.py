@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode, v2
 
+from face_forgery.data.degradations import RandomDegradations, add_noise, kernel_size
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 PixelTransform = Callable[[Tensor], Tensor]
@@ -34,9 +35,10 @@ def train_transform(
 ) -> PixelTransform:
     """Return the transform of training images: ``uint8 (3, H, W) -> uint8 (3, S, S)``.
 
-    Size first, then geometry, color, and last what a camera or a web site adds: blur, noise and
-    JPEG, at the scale the network sees. All draws come from torch's global generator. A change
-    with probability or strength 0 is left out, so that it draws nothing either.
+    Size first, then geometry, color, and last what a camera or a web site adds: chains of
+    degradations, blur, noise and JPEG, at the scale the network sees. All draws come from torch's
+    global generator. A change with probability or strength 0 is left out, so that it draws nothing
+    either.
     """
     size, mode = preprocessing.image_size, preprocessing.interpolation
     steps: list[nn.Module] = [_random_crop(size, mode, augmentation.crop_scale)]
@@ -47,9 +49,11 @@ def train_transform(
     if augmentation.color_jitter:
         strength = augmentation.color_jitter
         steps.append(v2.ColorJitter(strength, strength, strength))
+    if augmentation.degradation:
+        steps.append(RandomDegradations(augmentation.degradation))
     if augmentation.blur:
         low, high = augmentation.blur_sigma
-        blur = v2.GaussianBlur(_kernel_size(high), (max(low, 1e-3), max(high, 1e-3)))
+        blur = v2.GaussianBlur(kernel_size(high), (max(low, 1e-3), max(high, 1e-3)))
         steps.append(v2.RandomApply([blur], augmentation.blur))
     if augmentation.noise:
         steps.append(v2.RandomApply([RandomNoise(augmentation.noise_sigma)], augmentation.noise))
@@ -62,8 +66,7 @@ def train_transform(
 class RandomNoise(nn.Module):
     """Gaussian noise whose strength is drawn anew for each image.
 
-    torchvision's ``GaussianNoise`` has one fixed strength, and on bytes it cuts the noise towards
-    zero, which weakens it; here it is added to floats and rounded.
+    torchvision's ``GaussianNoise`` has one fixed strength.
 
     Args:
         sigma: Lowest and highest standard deviation, on the scale 0 to 255.
@@ -76,11 +79,7 @@ class RandomNoise(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return ``image``, uint8 ``(3, H, W)``, with noise, clipped to 0 to 255."""
         low, high = self.sigma
-        sigma = low + (high - low) * torch.rand(()).item()
-        pixels = v2.functional.to_dtype(image, torch.float32, scale=True)
-        noisy = v2.functional.gaussian_noise(pixels, mean=0.0, sigma=sigma / 255.0)
-        rounded: Tensor = v2.functional.to_dtype(noisy, torch.uint8, scale=True)
-        return rounded
+        return add_noise(image, low + (high - low) * torch.rand(()).item())
 
 
 def _resize(image_size: int, interpolation: str) -> nn.Module:
@@ -100,8 +99,3 @@ def _random_crop(image_size: int, interpolation: str, smallest_scale: float) -> 
         antialias=True,
     )
     return crop
-
-
-def _kernel_size(sigma: float) -> int:
-    """Three standard deviations on either side, as an odd number of pixels."""
-    return 2 * max(1, round(3 * sigma)) + 1

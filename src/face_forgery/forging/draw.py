@@ -20,9 +20,12 @@ _STREAM = 0x666F7267  # keeps these draws apart from others that follow from the
 _CANDIDATES = 12  # of which the partner with the nearest pose is taken
 
 
-def picture_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the random stream of one picture in one epoch; no other picture or epoch shares it."""
-    return np.random.default_rng(np.random.SeedSequence((_STREAM, seed, epoch, index)))
+def picture_rng(seed: int, epoch: int, index: int, *again: int) -> np.random.Generator:
+    """Return the random stream of one picture in one epoch; no other picture or epoch shares it.
+
+    ``again`` is given for a picture that comes again in its epoch: how often it came before.
+    """
+    return np.random.default_rng(np.random.SeedSequence((_STREAM, seed, epoch, index, *again)))
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,13 @@ class Forger:
         other = None
         if partner is not None:
             other = Portrait(partner[0], complete(partner[1], partner[0].shape))
+        return make_forgery(self.draw_kind(rng), own, other, rng, self.strength)
+
+    def draw_kind(self, rng: np.random.Generator) -> ForgingKind:
+        """Draw a kind by the weights."""
         names = list(self.kinds)
         weights = np.array([self.kinds[name] for name in names])
-        kind = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-        return make_forgery(kind, own, other, rng, self.strength)
+        return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from face_forgery.forging.windows import Window
 
 ForgingKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"]
 FORGING_KINDS: tuple[ForgingKind, ...] = get_args(ForgingKind)
+BORROWING_KINDS: tuple[ForgingKind, ...] = ("face_swap", "reenactment", "talking_face")
 
 _BLENDING_ODDS = (0.5, 0.25, 0.25)
 _LEAST_CHANGE = 2.5  # levels on average under the mask; less would be no forgery

@@ -1,5 +1,6 @@
 """The landmarks of a manifest's pictures: read from a file, or found by a face detector."""
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from face_forgery.data.faces import FaceFinder
 from face_forgery.data.images import ImageError, read_rgb
-from face_forgery.data.manifest import KEY, show_examples
+from face_forgery.data.manifest import KEY, REAL, show_examples
 from face_forgery.data.parallel import map_in_order
 from face_forgery.forging.landmarks import SCHEMES, LandmarksError, Points, complete
 
@@ -23,6 +24,8 @@ OK = "ok"
 _NAME = "img_name"
 
 _Row = tuple[list[float] | None, str, str]
+
+logger = logging.getLogger(__name__)
 
 
 def find_landmarks(
@@ -73,6 +76,35 @@ def find_landmarks(
     whole = pd.concat([manifest[KEY], table], axis=1).astype(LANDMARK_COLUMNS)
     _check_any(whole, manifest)
     return whole
+
+
+def find_landmarks_of_reals(
+    manifest: pd.DataFrame,
+    landmark_file: pd.DataFrame | None,
+    finder: FaceFinder | None,
+    *,
+    root: Path,
+    num_workers: int,
+) -> pd.DataFrame:
+    """Return the landmarks of the real pictures alone; a log line says how many have none.
+
+    Arguments, result and errors are those of `find_landmarks`.
+    """
+    reals = manifest[(manifest["target"] == REAL).fillna(False)].reset_index(drop=True)
+    table = find_landmarks(reals, landmark_file, finder, root=root, num_workers=num_workers)
+    if left_out := int((table["status"] != OK).sum()):
+        logger.warning(
+            "%s of %s real pictures have no usable landmarks and are left out: %s",
+            f"{left_out:,}",
+            f"{len(table):,}",
+            table["status"].value_counts().drop(OK).to_dict(),
+        )
+    return table
+
+
+def empty_table() -> pd.DataFrame:
+    """Return ``LANDMARK_COLUMNS`` without a row."""
+    return pd.DataFrame(columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)
 
 
 def points_of(values: list[float]) -> Points:

@@ -68,7 +68,7 @@ class LandmarksError(ValueError):
     """Points that cannot be a face of the picture; the message says why."""
 
 
-def complete(points: NDArray[Any], shape: tuple[int, ...]) -> Points:
+def complete(points: NDArray[Any], shape: tuple[float, ...]) -> Points:
     """Return the 68 points of a face.
 
     Args:
@@ -127,6 +127,18 @@ def mirror_points(points: Points, width: int) -> Points:
     return flipped
 
 
+def scale_points(points: Points, across: float, down: float) -> Points:
+    """Return the points of a picture that is resized.
+
+    Args:
+        points: ``(N, 2)``.
+        across: Factor of the width.
+        down: Factor of the height.
+    """
+    scaled: Points = (points + 0.5) * (across, down) - 0.5  # edges of pixels lie at halves
+    return scaled
+
+
 def affine_between(source: Points, target: Points) -> NDArray[np.float64]:
     """Return the affine map ``(2, 3)`` that takes source to target with least squared error.
 
@@ -145,7 +157,7 @@ def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
     return moved
 
 
-def _check_face(five: Points, shape: tuple[int, ...]) -> None:
+def _check_face(five: Points, shape: tuple[float, ...]) -> None:
     eyes, mouth = five[:2].mean(axis=0), five[3:].mean(axis=0)
     down = mouth - eyes
     length = float(np.hypot(*down))
@@ -164,7 +176,7 @@ def _check_face(five: Points, shape: tuple[int, ...]) -> None:
     if inside.sum() < 3:
         raise LandmarksError(
             f"{5 - inside.sum()} of the 5 points of eyes, nose and mouth lie outside of the "
-            f"picture of {width} x {height} pixels; are they in pixels of this picture?"
+            f"picture of {width:g} x {height:g} pixels; are they in pixels of this picture?"
         )
 
 

@@ -28,17 +28,19 @@ def run_fingerprint(
 ) -> dict[str, Any]:
     """Return what must not change between the parts of one run, by dotted name.
 
-    The data, the network, the preprocessing and augmentation, and all of ``training`` that changes
-    the weights. Precision and compilation count as what they were resolved to: on a machine where
-    ``auto`` means something else the run is refused, not continued in another way. ``epochs``
-    counts only if the schedule depends on it (cosine).
+    The data, landmarks where forgeries are made, the network, the preprocessing and augmentation,
+    and all of ``training`` that changes the weights. Precision and compilation count as what they
+    were resolved to: on a machine where ``auto`` means something else the run is refused, not
+    continued in another way. ``epochs`` counts only if the schedule depends on it (cosine).
     """
+    forgeries = train_batches.forgeries
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
         "data": {
             "train_images": train_batches.rows.fingerprint,
             "val_images": val_batches.rows.fingerprint,
-        },
+        }
+        | ({} if forgeries is None else {"landmarks": forgeries.fingerprint}),
         "model": model.model_dump(mode="json"),
         "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
         "augmentation": train_batches.augmentation.model_dump(mode="json"),

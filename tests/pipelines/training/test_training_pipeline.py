@@ -1,6 +1,7 @@
 """Training as a pipeline: what it leaves on disk, repeats, resumes and selects."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,18 +14,26 @@ import timm
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from PIL import Image
 
 from face_forgery.data.face_table import FACE_COLUMNS
 from face_forgery.data.faces import finder_values
+from face_forgery.data.manifest import MANIFEST_COLUMNS, ManifestError
+from face_forgery.data.transforms import eval_transform
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.figure import FigureDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.datasets.parquet_file import AtomicParquetDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.forging.contact_sheet import draw_portraits
+from face_forgery.forging.landmark_table import empty_table
+from face_forgery.forging.landmarks import LandmarksError
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
     build_train_batches,
     build_val_batches,
+    find_train_landmarks,
     fingerprint_data,
     select_checkpoint,
     train_detector,
@@ -52,6 +61,7 @@ def train(data, make_params):
             build_train_batches(
                 train_manifest,
                 NO_FACES,
+                empty_table(),
                 data=params.data,
                 preprocessing=params.preprocessing,
                 augmentation=params.augmentation,
@@ -132,6 +142,7 @@ def test_batches_are_sampled_as_asked(data, make_params):
         batches = build_train_batches(
             data[1],
             NO_FACES,
+            empty_table(),
             data=params.data,
             preprocessing=params.preprocessing,
             augmentation=params.augmentation,
@@ -280,7 +291,7 @@ def test_it_learns(train):
 def make_catalog(data, make_params, tmp_path):
     root, train_manifest, val_manifest = data
 
-    def make(**overrides):
+    def make(landmark_file=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
         state = str(tmp_path / "state.pt")
         entries = {
@@ -289,6 +300,9 @@ def make_catalog(data, make_params, tmp_path):
             "train_batches": MemoryDataset(copy_mode="assign"),
             "val_batches": MemoryDataset(copy_mode="assign"),
             "face_table": MemoryDataset(NO_FACES),
+            "face_model": MemoryDataset(None),
+            "landmark_file": MemoryDataset(landmark_file),
+            "train_landmarks": AtomicParquetDataset(filepath=str(tmp_path / "landmarks.parquet")),
             "face_finder": MemoryDataset(finder_values(None, params.faces)),
             "code_version": MemoryDataset(CODE_VERSION),
             "data_fingerprint": AtomicJSONDataset(filepath=str(tmp_path / "data.json")),
@@ -417,6 +431,120 @@ def test_a_finished_run_that_is_resumed_still_feeds_the_nodes_after_it(make_cata
     SequentialRunner().run(create_pipeline(), catalog)
     assert (tmp_path / "training.png").exists()
     assert catalog.load("trained_detector").epoch in {1, 2}
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Four drawn people on disk, all real, in a folder of their own: manifest and landmarks."""
+    rows, points = [], []
+    (tmp_path / "faces/photos").mkdir(parents=True)
+    for index, portrait in enumerate(draw_portraits(4, seed=1)):
+        path = f"photos/{index}.png"
+        Image.fromarray(portrait.pixels).save(tmp_path / "faces" / path)
+        height, width = portrait.pixels.shape[:2]
+        values = ("train", index, f"{index}.png", path, 0, f"g{index}", "real")
+        facts = ("mine", width, height, "PNG", 1, None, str(index))
+        rows.append(dict(zip(MANIFEST_COLUMNS, values + facts, strict=True)))
+        xy = {f"{a}{i}": p[k] for i, p in enumerate(portrait.landmarks) for k, a in enumerate("xy")}
+        points.append({"img_name": f"{index}.png", **xy})
+    return pd.DataFrame(rows).astype(MANIFEST_COLUMNS), pd.DataFrame(points)
+
+
+FORGING = {
+    "augmentation.forgeries": {
+        "share": 1.0,
+        "strength": 1.0,
+        "kinds": {"face_swap": 1.0, "self_blend": 1.0},
+    },
+    "augmentation.degradation": 0.5,
+    "preprocessing.image_size": 64,
+    "training.checkpoint_steps": 1,
+}
+
+
+def test_real_pictures_alone_are_trained_on_with_forgeries_of_them(
+    make_catalog, photographs, caplog
+):
+    catalog = make_catalog(photographs[1], **FORGING)
+    catalog["train_manifest"] = MemoryDataset(photographs[0])
+    with caplog.at_level(logging.INFO):
+        SequentialRunner().run(create_pipeline(), catalog)
+    assert "Every epoch has 4 forged copies, of 4 real pictures" in caplog.text
+    assert catalog.load("train_landmarks")["status"].tolist() == ["ok"] * 4
+    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
+    assert catalog.load("trained_detector").training["augmentation"]["forgeries"]["share"] == 1.0
+
+
+def test_real_pictures_alone_are_refused_without_forgeries(make_catalog, photographs):
+    catalog = make_catalog(photographs[1])
+    catalog["train_manifest"] = MemoryDataset(photographs[0])
+    with pytest.raises(ManifestError, match="training set has 4 real and 0 fake images"):
+        SequentialRunner().run(create_pipeline(), catalog)
+
+
+def test_forgeries_need_landmarks_from_somewhere(make_catalog, photographs):
+    catalog = make_catalog(None, **FORGING)
+    catalog["train_manifest"] = MemoryDataset(photographs[0])
+    with pytest.raises(LandmarksError, match=r"forging\.landmarks\) or a face detector"):
+        SequentialRunner().run(create_pipeline(), catalog)
+
+
+def test_without_forgeries_no_landmarks_are_looked_for(photographs, make_params):
+    params = make_params()
+    table = find_train_landmarks(
+        *photographs,
+        None,
+        data=params.data,
+        ingestion=params.ingestion,
+        faces=params.faces,
+        augmentation=params.augmentation,
+    )
+    pd.testing.assert_frame_equal(table, empty_table())
+
+
+@pytest.mark.parametrize("num_yields", [1, 3])
+def test_a_run_with_forgeries_resumes_bit_for_bit(
+    photographs, data, make_params, tmp_path, num_yields
+):
+    def run(resume_from=None, **overrides):
+        params = make_params(**{"data.root": data[0]} | FORGING | overrides)
+        shared = {"data": params.data, "augmentation": params.augmentation}
+        landmarks = find_train_landmarks(
+            *photographs, None, ingestion=params.ingestion, faces=params.faces, **shared
+        )
+        batches = build_train_batches(
+            photographs[0],
+            NO_FACES,
+            landmarks,
+            preprocessing=params.preprocessing,
+            training=params.training,
+            **shared,
+        )
+        val = build_val_batches(
+            data[2], NO_FACES, params.data, params.preprocessing, params.scoring
+        )
+        return list(train_detector(batches, val, params.model, params.training, resume_from))
+
+    whole = run()
+    file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
+    file.save(whole[num_yields - 1][2])
+    torch.manual_seed(99)  # another process
+    rest = run(file.load(), **{"training.resume": True, "training.num_workers": num_yields % 2})
+    assert len(rest) == len(whole) - num_yields
+    assert_same_weights(rest[-1][0].weights, whole[-1][0].weights)
+    assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
+
+
+def test_validation_is_never_forged(make_params, photographs, data):
+    params = make_params(**{"data.root": data[0]} | FORGING)
+    batches = build_val_batches(
+        photographs[0], NO_FACES, params.data, params.preprocessing, params.scoring
+    )
+    images = torch.cat([images for images, _ in batches])
+    assert torch.cat([targets for _, targets in batches]).tolist() == [0] * 4
+    resize = eval_transform(64, "bilinear")
+    expected = [resize(batches.rows.read(row)) for row in range(4)]
+    assert torch.equal(images, torch.stack(expected))
 
 
 def test_selection_sees_no_test_set():

@@ -1,6 +1,5 @@
 """Nodes of the forging pipeline."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ import pandas as pd
 
 from face_forgery.params import DataParams, FacesParams, ForgingParams, IngestionParams
 from face_forgery.progress import track
-
-logger = logging.getLogger(__name__)
 
 
 def find_landmarks(
@@ -24,22 +21,15 @@ def find_landmarks(
 ) -> pd.DataFrame:
     """Return the landmarks of every real picture: ``LANDMARK_COLUMNS``."""
     from face_forgery.data.faces import FaceFinder
-    from face_forgery.data.manifest import REAL
-    from face_forgery.forging import landmark_table
+    from face_forgery.forging.landmark_table import find_landmarks_of_reals
 
-    finder = None if face_model is None else FaceFinder(face_model, faces)
-    reals = manifest[(manifest["target"] == REAL).fillna(False)].reset_index(drop=True)
-    table = landmark_table.find_landmarks(
-        reals, landmark_file, finder, root=Path(data.root), num_workers=ingestion.num_workers
+    return find_landmarks_of_reals(
+        manifest,
+        landmark_file,
+        None if face_model is None else FaceFinder(face_model, faces),
+        root=Path(data.root),
+        num_workers=ingestion.num_workers,
     )
-    if left_out := int((table["status"] != landmark_table.OK).sum()):
-        logger.warning(
-            "%s of %s real pictures have no usable landmarks and are left out: %s",
-            f"{left_out:,}",
-            f"{len(table):,}",
-            table["status"].value_counts().drop(landmark_table.OK).to_dict(),
-        )
-    return table
 
 
 def forge_pictures(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from face_forgery.data.hashing import hash_table
 from face_forgery.data.partition import divide_manifest
-from face_forgery.params import DataParams, IngestionParams, SplittingParams
+from face_forgery.params import AugmentationParams, DataParams, IngestionParams, SplittingParams
 
 
 def hash_images(manifest: pd.DataFrame, data: DataParams, params: IngestionParams) -> pd.DataFrame:
@@ -21,9 +21,14 @@ def split_manifest(
     image_hashes: pd.DataFrame,
     data: DataParams,
     params: SplittingParams,
+    augmentation: AugmentationParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return training rows, validation rows and a report; nothing is on both sides."""
     partition = divide_manifest(
-        manifest, image_hashes, params, has_val_labels=data.val_labels is not None
+        manifest,
+        image_hashes,
+        params,
+        has_val_labels=data.val_labels is not None,
+        makes_fakes=augmentation.forgeries.share > 0,
     )
     return partition.train, partition.val, partition.report

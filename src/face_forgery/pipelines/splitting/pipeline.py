@@ -17,7 +17,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 split_manifest,
-                inputs=["manifest", "image_hashes", "params:data", "params:splitting"],
+                inputs=[
+                    "manifest",
+                    "image_hashes",
+                    "params:data",
+                    "params:splitting",
+                    "params:augmentation",
+                ],
                 outputs=["train_manifest", "val_manifest", "split_report"],
                 name="split_manifest",
             ),

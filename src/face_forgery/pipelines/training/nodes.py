@@ -1,7 +1,9 @@
 """Nodes of the training pipeline."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,8 @@ from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import (
     AugmentationParams,
     DataParams,
+    FacesParams,
+    IngestionParams,
     ModelParams,
     PreprocessingParams,
     ScoringParams,
@@ -20,10 +24,41 @@ from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
 History = list[dict[str, Any]]  # a row an epoch
 
+logger = logging.getLogger(__name__)
+
+
+def find_train_landmarks(
+    train_manifest: pd.DataFrame,
+    landmark_file: pd.DataFrame | None,
+    face_model: bytes | None,
+    *,
+    data: DataParams,
+    ingestion: IngestionParams,
+    faces: FacesParams,
+    augmentation: AugmentationParams,
+) -> pd.DataFrame:
+    """Return the landmarks of every real training picture, without a row if none is forged.
+
+    The columns are ``LANDMARK_COLUMNS``.
+    """
+    from face_forgery.data.faces import FaceFinder
+    from face_forgery.forging.landmark_table import empty_table, find_landmarks_of_reals
+
+    if augmentation.forgeries.share == 0.0:
+        return empty_table()
+    return find_landmarks_of_reals(
+        train_manifest,
+        landmark_file,
+        None if face_model is None else FaceFinder(face_model, faces),
+        root=Path(data.root),
+        num_workers=ingestion.num_workers,
+    )
+
 
 def build_train_batches(
     train_manifest: pd.DataFrame,
     face_table: pd.DataFrame,
+    train_landmarks: pd.DataFrame,
     *,
     data: DataParams,
     preprocessing: PreprocessingParams,
@@ -33,15 +68,53 @@ def build_train_batches(
     """Return the shuffled, augmented batches of every epoch; no image is opened yet."""
     from face_forgery.data.loaders import ImageRows, TrainBatches
 
+    rows = ImageRows.of(train_manifest, data.root, face_table)
     return TrainBatches(
-        rows=ImageRows.of(train_manifest, data.root, face_table),
+        rows=rows,
         preprocessing=preprocessing,
         augmentation=augmentation,
         batch_size=training.batch_size,
         seed=training.seed,
         num_workers=training.num_workers,
         sampling=training.sampling,
+        forgeries=_plan_forgeries(
+            train_manifest, train_landmarks, rows.squares, preprocessing, augmentation
+        ),
     )
+
+
+def _plan_forgeries(
+    train_manifest: pd.DataFrame,
+    train_landmarks: pd.DataFrame,
+    squares: Any,
+    preprocessing: PreprocessingParams,
+    augmentation: AugmentationParams,
+) -> Any:
+    """Say whose forgeries are made in training; without any, both classes must be there."""
+    from face_forgery.data.loaders import decoding_side
+    from face_forgery.data.splits import check_both_classes
+    from face_forgery.forging.draw import Forger
+    from face_forgery.forging.in_training import TrainForgeries
+
+    params = augmentation.forgeries
+    if params.share == 0.0:
+        remedy = "Run the pipeline splitting again, with the same parameters."
+        check_both_classes(train_manifest, "the training set", remedy=remedy)
+        return None
+    forgeries = TrainForgeries.of(
+        train_manifest,
+        train_landmarks,
+        Forger(params.kinds, params.strength),
+        share=params.share,
+        squares=squares,
+        side=decoding_side(preprocessing, augmentation.crop_scale),
+    )
+    logger.info(
+        "Every epoch has %s forged copies, of %s real pictures that can be forged.",
+        f"{forgeries.num_per_epoch:,}",
+        f"{len(forgeries.rows):,}",
+    )
+    return forgeries
 
 
 def build_val_batches(

@@ -5,6 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from .nodes import (
     build_train_batches,
     build_val_batches,
+    find_train_landmarks,
     fingerprint_data,
     plot_training,
     select_checkpoint,
@@ -17,10 +18,25 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                find_train_landmarks,
+                inputs={
+                    "train_manifest": "train_manifest",
+                    "landmark_file": "landmark_file",
+                    "face_model": "face_model",
+                    "data": "params:data",
+                    "ingestion": "params:ingestion",
+                    "faces": "params:faces",
+                    "augmentation": "params:augmentation",
+                },
+                outputs="train_landmarks",
+                name="find_train_landmarks",
+            ),
+            Node(
                 build_train_batches,
                 inputs={
                     "train_manifest": "train_manifest",
                     "face_table": "face_table",
+                    "train_landmarks": "train_landmarks",
                     "data": "params:data",
                     "preprocessing": "params:preprocessing",
                     "augmentation": "params:augmentation",
