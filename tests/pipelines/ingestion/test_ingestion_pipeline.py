@@ -144,9 +144,10 @@ def test_a_second_run_opens_only_what_has_changed(make_catalog, root, monkeypatc
 
 
 @pytest.mark.parametrize("is_official", [True, False])
-def test_splitting_follows_ingestion_through_files(make_catalog, is_official):
+def test_splitting_follows_ingestion_through_files(make_catalog, make_params, is_official):
     changes = {} if is_official else {"val_labels": None, "test_labels": None}
     catalog = make_catalog(**changes)
+    catalog["params:augmentation"] = make_params().augmentation
     catalog["params:splitting"] = SplittingParams(
         val_fraction=0.25,
         num_folds=None,
