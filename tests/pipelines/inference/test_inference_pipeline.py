@@ -49,7 +49,12 @@ def test_a_folder_of_good_and_bad_pictures_gives_a_row_each(
         images="pictures", output="predictions.csv", min_size=48, engine="local"
     )
     catalog["params:cluster"] = ClusterParams(
-        address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
+        address=None,
+        num_workers=None,
+        cpus_per_worker=1,
+        gpus_per_worker=0,
+        storage=None,
+        max_failures=0,
     )
     catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
     catalog["detector"].save(make_detector())
