@@ -3,7 +3,6 @@
 import logging
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
@@ -21,7 +20,7 @@ def fingerprint(make_params, monkeypatch):
         params = make_params(**overrides)
 
         def rows(content):
-            return ImageRows("", pa.array(["x"] * 8), np.arange(8) % 2, content)
+            return ImageRows("", np.array(["x"] * 8), np.arange(8) % 2, content)
 
         train = TrainBatches(
             rows(train_data),
@@ -76,6 +75,7 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
     [
         {"training.resume": True},
         {"training.num_workers": 2},
+        {"training.cache": "folder"},
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
         {"training.compile": False},

@@ -5,13 +5,12 @@ import math
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -22,13 +21,20 @@ from face_forgery.data.face_table import squares_of
 from face_forgery.data.faces import Square, cut_square
 from face_forgery.data.fingerprint import fingerprint_rows
 from face_forgery.data.images import ImageError, read_rgb
-from face_forgery.data.transforms import PixelTransform, eval_transform, train_transform
+from face_forgery.data.picture_cache import CacheError, KeptPictures, PictureCache
+from face_forgery.data.transforms import (
+    PixelTransform,
+    eval_transform,
+    split_train_transform,
+)
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 _PREFETCHED_BATCHES = 4  # of each worker; hides uneven decoding times
 # (epoch, position in the manifest) and, of an image that comes again within the epoch, how often it
 # came before; epoch 0: nothing is random
 _Key = tuple[int, ...]
+_ReadingError = ImageError | CacheError
+_READING_ERRORS = (ImageError, CacheError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,45 +43,65 @@ class ImageRows:
 
     Args:
         root: The folder that paths start from.
-        paths: ``(N,)``, relative to ``root``. An arrow array: Python strings would be copied into
+        paths: ``(N,)``, relative to ``root``. NumPy's own strings: Python's would be copied into
             every worker as their reference counts are touched.
         targets: ``(N,)`` int64, 0 = real, 1 = fake.
         fingerprint: Of the rows in their order and of what is cut; see `fingerprint_rows`.
         squares: ``(N, 3)`` int64: left, top and side, in pixels, of what is cut out of each image;
             ``None``: images are taken whole.
+        cache: Where decoded images are kept; ``None``: nowhere.
     """
 
     root: str
-    paths: pa.Array
+    paths: NDArray[Any]
     targets: NDArray[np.int64]
     fingerprint: str
     squares: NDArray[np.int64] | None = None
+    cache: PictureCache | None = None
 
     @classmethod
     def of(
-        cls, manifest: pd.DataFrame, root: str, face_table: pd.DataFrame | None = None
+        cls,
+        manifest: pd.DataFrame,
+        root: str,
+        face_table: pd.DataFrame | None = None,
+        cache_folder: Path | None = None,
     ) -> "ImageRows":
         """Take the rows of ``manifest``; every one must have a target.
+
+        Args:
+            manifest: What there is to read.
+            root: The folder that paths start from.
+            face_table: What is cut out; without rows: nothing is.
+            cache_folder: Where decoded images are kept; ``None``: nowhere.
 
         Raises:
             ManifestError: If faces are cut (``face_table``, of ``FACE_COLUMNS``, has rows) and an
                 image has none.
         """
         squares = None if face_table is None else squares_of(manifest, face_table)
+        cache = None
+        if cache_folder is not None:
+            cache = PictureCache.of(cache_folder, manifest, squares)
         fingerprint = fingerprint_rows(manifest)
         if squares is not None:
             cut = hashlib.sha256(fingerprint.encode() + squares.tobytes())
             fingerprint = cut.hexdigest()
         return cls(
             root=root,
-            paths=pa.array(manifest["path"].to_numpy(dtype=object), type=pa.string()),
+            paths=manifest["path"].to_numpy(dtype=object).astype(np.dtypes.StringDType()),
             targets=manifest["target"].to_numpy(dtype=np.int64),
             fingerprint=fingerprint,
             squares=squares,
+            cache=cache,
         )
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def path_of(self, index: int) -> Path:
+        """Return where image ``index`` lies."""
+        return Path(self.root) / str(self.paths[index])
 
     def read(self, index: int, *, side: int | None = None) -> Tensor:
         """Return image ``index`` as uint8 ``(3, H, W)``.
@@ -88,8 +114,7 @@ class ImageRows:
             ImageError: With the path, if the file cannot be decoded.
         """
         is_whole = self.squares is None
-        path = Path(self.root) / self.paths[index].as_py()
-        pixels = read_rgb(path, side=side if is_whole else None)
+        pixels = read_rgb(self.path_of(index), side=side if is_whole else None)
         if self.squares is not None:
             pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
         return torch.from_numpy(pixels).permute(2, 0, 1)
@@ -125,6 +150,7 @@ class TrainBatches:
     seed: int
     num_workers: int
     sampling: Literal["shuffled", "balanced"] = "shuffled"
+    _kept: KeptPictures | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.batch_size > len(self.rows):
@@ -137,6 +163,8 @@ class TrainBatches:
                 f"training.sampling=balanced needs both classes, but all {len(self.rows)} training "
                 "images are of one; set training.sampling=shuffled"
             )
+        kept = _keep("train", self.rows, self.preprocessing, self.augmentation.crop_scale)
+        object.__setattr__(self, "_kept", kept)
 
     def epoch(self, number: int) -> "EpochOfBatches":
         """Return the batches of epoch ``number``, counted from 1.
@@ -170,9 +198,10 @@ class TrainBatches:
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        transform = train_transform(self.preprocessing, self.augmentation)
-        side = _decoding_side(self.preprocessing, smallest_crop=self.augmentation.crop_scale)
-        return _make_loader(_Images(self.rows, transform, self.seed, side), self.num_workers)
+        resize, change = split_train_transform(self.preprocessing, self.augmentation)
+        side = _decoding_side(self.preprocessing, self.augmentation.crop_scale)
+        images = _Images(self.rows, side, resize, self._kept, change, self.seed)
+        return _make_loader(images, self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -193,6 +222,10 @@ class EvalBatches:
     preprocessing: PreprocessingParams
     batch_size: int
     num_workers: int
+    _kept: KeptPictures | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kept", _keep("val", self.rows, self.preprocessing))
 
     @property
     def num_images(self) -> int:
@@ -216,9 +249,9 @@ class EvalBatches:
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        transform = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
-        side = _decoding_side(self.preprocessing)
-        return _make_loader(_Images(self.rows, transform, None, side), self.num_workers)
+        resize = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
+        images = _Images(self.rows, _decoding_side(self.preprocessing), resize, self._kept)
+        return _make_loader(images, self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -228,7 +261,8 @@ class EvalBatches:
 class EpochOfBatches:
     """One pass over ``keys`` with the workers of ``loader``.
 
-    Raises ImageError, with the path, at an image that cannot be decoded.
+    Raises ImageError, with the path, at an image that cannot be decoded, and CacheError where it
+    cannot be kept.
     """
 
     loader: DataLoader[Any]
@@ -255,7 +289,7 @@ class EpochOfBatches:
         assert isinstance(self.loader.batch_sampler, _KeySampler)
         self.loader.batch_sampler.keys = self.keys
         for batch in self.loader:
-            if isinstance(batch, ImageError):
+            if isinstance(batch, _READING_ERRORS):
                 raise batch
             yield batch
 
@@ -275,27 +309,57 @@ class _KeySampler:
 
 @dataclass(frozen=True, eq=False)
 class _Images:
-    """A map from keys to ``(image, target)``; ``seed=None``: the transform draws nothing."""
+    """A map from keys to ``(image, target)``.
+
+    Args:
+        rows: What to read.
+        side: What an image is decoded to at least; ``None``: in full.
+        resize: What is the same in every epoch; ``None``: nothing is.
+        kept: Where images are found, and put, as they are then.
+        change: What is drawn for each key.
+        seed: Of the draws.
+    """
 
     rows: ImageRows
-    transform: PixelTransform
-    seed: int | None
-    side: int | None  # what an image is decoded to at least
+    side: int | None
+    resize: PixelTransform | None
+    kept: KeptPictures | None
+    change: PixelTransform | None = None
+    seed: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
+    def __getitem__(self, key: _Key) -> tuple[Tensor, int] | _ReadingError:
         index = key[1]
         try:
-            image = self.rows.read(index, side=self.side)
-        except ImageError as error:
+            image = self._read(index)
+        except _READING_ERRORS as error:
             return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
         target = int(self.rows.targets[index])
-        if self.seed is None:
-            return self.transform(image), target
+        if self.change is None:
+            return image, target
         with own_draws(self.seed, *key):
-            return self.transform(image), target
+            return self.change(image), target
+
+    def _read(self, index: int) -> Tensor:
+        if self.kept is None:
+            return self._prepare(index)
+        return self.kept.read(index, self.rows.path_of(index), partial(self._prepare, index))
+
+    def _prepare(self, index: int) -> Tensor:
+        image = self.rows.read(index, side=self.side)
+        return image if self.resize is None else self.resize(image)
+
+
+def _keep(
+    name: str, rows: ImageRows, preprocessing: PreprocessingParams, smallest_crop: float = 1.0
+) -> KeptPictures | None:
+    """Return where the images of ``rows`` are kept: resized, unless crops are drawn from them."""
+    if rows.cache is None:
+        return None
+    side = _decoding_side(preprocessing, smallest_crop)
+    return rows.cache.keep(name, preprocessing, side=side, is_resized=smallest_crop == 1.0)
 
 
 def _decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
@@ -305,10 +369,12 @@ def _decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.
     return math.ceil(preprocessing.image_size / math.sqrt(smallest_crop))
 
 
-def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor] | ImageError:
+def _stack(
+    items: list[tuple[Tensor, int] | _ReadingError],
+) -> tuple[Tensor, Tensor] | _ReadingError:
     images, targets = [], []
     for item in items:
-        if isinstance(item, ImageError):
+        if isinstance(item, _READING_ERRORS):
             return item
         images.append(item[0])
         targets.append(item[1])

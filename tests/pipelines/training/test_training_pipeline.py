@@ -1,5 +1,6 @@
 """Training as a pipeline: what it leaves on disk, repeats, resumes and selects."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.figure import FigureDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.datasets.picture_cache import PictureCacheDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
@@ -250,6 +252,7 @@ def make_catalog(data, make_params, tmp_path):
             "train_batches": MemoryDataset(copy_mode="assign"),
             "val_batches": MemoryDataset(copy_mode="assign"),
             "face_table": MemoryDataset(NO_FACES),
+            "picture_cache": PictureCacheDataset(filepath=params.training.cache),
             "face_finder": MemoryDataset(finder_values(None, params.faces)),
             "code_version": MemoryDataset(CODE_VERSION),
             "data_fingerprint": AtomicJSONDataset(filepath=str(tmp_path / "data.json")),
@@ -280,6 +283,24 @@ def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data):
     assert catalog.load("training_state").epoch == 2
     assert catalog.load("training_figure").startswith(b"\x89PNG")
     assert detector.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
+
+
+def test_kept_pictures_change_no_weight_and_no_number(make_catalog, data, tmp_path):
+    root, *manifests = data
+    facts = {"width": 40, "height": 40, "format": "PNG"}
+    results = []
+    for cache in (None, str(tmp_path / "kept")):
+        catalog = make_catalog(**{"training.cache": cache, "augmentation.noise": 0.5})
+        for name, manifest in zip(("train", "val"), manifests, strict=True):
+            contents = [(Path(root) / path).read_bytes() for path in manifest["path"]]
+            digests = [hashlib.sha256(content).hexdigest() for content in contents]
+            catalog[f"{name}_manifest"] = MemoryDataset(manifest.assign(**facts, sha256=digests))
+        SequentialRunner().run(create_pipeline(), catalog)
+        history = without_timings(catalog.load("training_history"))
+        results.append((catalog.load("epoch_weights")[2]().weights, history))
+    assert_same_weights(results[0][0], results[1][0])
+    assert results[0][1] == results[1][1]
+    assert {path.name.split("-")[0] for path in (tmp_path / "kept").iterdir()} == {"train", "val"}
 
 
 def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(

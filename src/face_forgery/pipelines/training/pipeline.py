@@ -21,6 +21,7 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "train_manifest": "train_manifest",
                     "face_table": "face_table",
+                    "picture_cache": "picture_cache",
                     "data": "params:data",
                     "preprocessing": "params:preprocessing",
                     "augmentation": "params:augmentation",
@@ -31,13 +32,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 build_val_batches,
-                inputs=[
-                    "val_manifest",
-                    "face_table",
-                    "params:data",
-                    "params:preprocessing",
-                    "params:scoring",
-                ],
+                inputs={
+                    "val_manifest": "val_manifest",
+                    "face_table": "face_table",
+                    "data": "params:data",
+                    "preprocessing": "params:preprocessing",
+                    "scoring": "params:scoring",
+                    "picture_cache": "picture_cache",
+                },
                 outputs="val_batches",
                 name="build_val_batches",
             ),
