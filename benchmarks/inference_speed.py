@@ -90,8 +90,8 @@ def _points() -> OperatingPoints:
     )  # fmt: skip
 
 
-def write_pictures(folder: Path, count: int, side: int) -> None:
-    """Write JPEGs of ``side`` x ``side`` pixels into ``folder``."""
+def write_pictures(folder: Path, count: int, side: int) -> list[str]:
+    """Write JPEGs of ``side`` x ``side`` pixels into ``folder``; return their names."""
     rng = np.random.default_rng(SEED)
     drawn = []
     for _ in range(min(count, NUM_DRAWN)):
@@ -102,8 +102,10 @@ def write_pictures(folder: Path, count: int, side: int) -> None:
         Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=90)
         drawn.append(path.read_bytes())
         path.unlink()
-    for number in range(count):
-        (folder / f"{number:06d}.jpg").write_bytes(drawn[number % len(drawn)])
+    names = [f"{number:06d}.jpg" for number in range(count)]
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(drawn[number % len(drawn)])
+    return names
 
 
 class _CoursePictures(Dataset[Any]):

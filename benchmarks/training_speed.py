@@ -24,6 +24,7 @@ import pandas as pd
 import timm
 import torch
 import yaml
+from inference_speed import write_pictures
 from PIL import Image
 from place import describe_place
 from torch.utils.data import DataLoader, Dataset
@@ -38,7 +39,6 @@ from face_forgery.training.start import build_state
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COURSE_BATCH, COURSE_WORKERS = 40, 4
-NUM_DRAWN = 64  # different pictures; the others are copies under names of their own
 SEED = 0
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     print(f"seed {SEED}, {torch.get_num_threads()} threads, {options}")
     params = _parameters(options)
     with tempfile.TemporaryDirectory() as folder:
-        names = _write_pictures(Path(folder), options.pictures, options.side)
+        names = write_pictures(Path(folder), options.pictures, options.side)
         rows = ImageRows.of(
             pd.DataFrame({"path": names, "target": np.arange(len(names)) % 2, "sha256": names}),
             folder,
@@ -92,23 +92,6 @@ def _parameters(options: argparse.Namespace) -> Parameters:
         "compile": False,
     }
     return check_parameters(values)
-
-
-def _write_pictures(folder: Path, count: int, side: int) -> list[str]:
-    rng = np.random.default_rng(SEED)
-    drawn = []
-    for _ in range(min(count, NUM_DRAWN)):
-        coarse = rng.integers(0, 256, (14, 14, 3), dtype=np.uint8)
-        smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
-        noisy = np.asarray(smooth) + rng.normal(0, 6, (side, side, 3))
-        path = folder / "drawn.jpg"
-        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=90)
-        drawn.append(path.read_bytes())
-        path.unlink()
-    names = [f"{number:06d}.jpg" for number in range(count)]
-    for number, name in enumerate(names):
-        (folder / name).write_bytes(drawn[number % len(drawn)])
-    return names
 
 
 class _CoursePictures(Dataset[Any]):
