@@ -39,6 +39,7 @@ RECIPE = {
     "training.accumulate": 1,
     "training.sampling": "shuffled",
     "training.num_workers": 4,
+    "training.cache": None,
     "training.precision": "float32",
     "training.compile": False,
     "training.mixup_alpha": 0.0,

@@ -110,6 +110,7 @@ OUT_OF_RANGE = [
     ({"model__rank": 0}, "model.rank: .*greater than or equal to 1"),
     ({"training__grad_clip_norm": 0.0}, "training.grad_clip_norm: .*greater than 0"),
     ({"training__precision": "float16"}, "'float32', 'bfloat16' or 'auto'"),
+    ({"training__cache": ""}, "training.cache: .*at least 1 character"),
     ({"evaluation__num_resamples": 10}, "evaluation.num_resamples: .*equal to 100"),
     ({"evaluation__confidence": 1.0}, "evaluation.confidence: .*less than 1"),
     ({"submission__unreadable_score": -0.1}, "submission.unreadable_score: .*equal to 0"),

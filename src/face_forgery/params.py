@@ -313,6 +313,11 @@ class TrainingParams(Params):
         description="balanced: as many of each class in every epoch."
     )
     num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
+    cache: str | None = Field(
+        min_length=1,
+        description="A folder for decoded pictures, read from the second epoch on; null: none. "
+        "Does not change the result.",
+    )
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         description="auto: bfloat16 where the device gains from it, else float32."
     )

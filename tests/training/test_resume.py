@@ -4,7 +4,6 @@ import logging
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
@@ -22,7 +21,7 @@ def fingerprint(make_params, monkeypatch):
         params = make_params(**overrides)
 
         def rows(content):
-            return ImageRows("", pa.array(["x"] * 8), np.arange(8) % 2, content)
+            return ImageRows("", np.array(["x"] * 8), np.arange(8) % 2, content)
 
         def forgeries(content):
             return SimpleNamespace(rows=np.arange(2), num_per_epoch=1, fingerprint=content)
@@ -89,6 +88,7 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
     [
         {"training.resume": True},
         {"training.num_workers": 2},
+        {"training.cache": "folder"},
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
         {"training.compile": False},

@@ -11,7 +11,7 @@ from face_forgery.training.state import TrainState
 
 logger = logging.getLogger(__name__)
 
-_FREE = {"resume", "num_workers", "checkpoint_steps", "patience"}  # none changes a weight
+_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "patience"}  # none changes a weight
 _EXAMPLES_SHOWN = 3
 
 

@@ -59,16 +59,20 @@ def build_train_batches(
     train_manifest: pd.DataFrame,
     face_table: pd.DataFrame,
     train_landmarks: pd.DataFrame,
+    picture_cache: Path | None = None,
     *,
     data: DataParams,
     preprocessing: PreprocessingParams,
     augmentation: AugmentationParams,
     training: TrainingParams,
 ) -> BatchesByEpoch:
-    """Return the shuffled, augmented batches of every epoch; no image is opened yet."""
+    """Return the shuffled, augmented batches of every epoch; no image is opened yet.
+
+    With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
+    """
     from face_forgery.data.loaders import ImageRows, TrainBatches
 
-    rows = ImageRows.of(train_manifest, data.root, face_table)
+    rows = ImageRows.of(train_manifest, data.root, face_table, picture_cache)
     return TrainBatches(
         rows=rows,
         preprocessing=preprocessing,
@@ -123,12 +127,17 @@ def build_val_batches(
     data: DataParams,
     preprocessing: PreprocessingParams,
     scoring: ScoringParams,
+    *,
+    picture_cache: Path | None = None,
 ) -> Any:
-    """Return the validation images in the order of their manifest; none is opened yet."""
+    """Return the validation images in the order of their manifest; none is opened yet.
+
+    With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
+    """
     from face_forgery.data.loaders import EvalBatches, ImageRows
 
     return EvalBatches(
-        rows=ImageRows.of(val_manifest, data.root, face_table),
+        rows=ImageRows.of(val_manifest, data.root, face_table, picture_cache),
         preprocessing=preprocessing,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
