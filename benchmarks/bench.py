@@ -6,7 +6,9 @@ Run: python benchmarks/bench.py [--device cpu] [--quick] [--rounds 3] [--seconds
 The same JPEGs (smooth noise), the same untrained network and an input of 256 pixels everywhere:
 neither content nor weights change what a picture costs. What is compared takes turns, so that
 another load on the machine meets all of it; a ratio is taken within a round, and the median round
-counts. A run that is stopped leaves what it has measured in the page. It needs torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
+counts. A run that is stopped leaves what it has measured in the page.
+
+It needs torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
 docs/benchmarks.md says what the columns mean.
 """
 
