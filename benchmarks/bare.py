@@ -4,6 +4,7 @@ The package need not be installed, and where rich is missing there are no progre
 no part of what is measured.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
@@ -18,6 +19,10 @@ def _track(items: Iterable[Any], **_: Any) -> Iterator[Any]:
 
 if find_spec("face_forgery") is None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+if find_spec("joblib") is None:
+    joblib: Any = ModuleType("joblib")
+    joblib.cpu_count = os.cpu_count
+    sys.modules["joblib"] = joblib
 if find_spec("rich") is None:
     progress: Any = ModuleType("face_forgery.progress")
     progress.track = _track
