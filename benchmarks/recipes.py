@@ -15,12 +15,12 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
     arms:
       plain: {augmentation.jpeg: 0.0}
 
-A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on
-(the column ``held`` of queries): of these groups is validation, and a test has no picture of a group
-that is trained on. Each run is
-`kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch and
-the last one are judged. What is measured is added to results.jsonl in the work folder, and what is
-there is not run again: a plan that was stopped goes on.
+A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
+these groups is validation (in queries: the column ``held``), and a test has no picture of a group
+that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
+the project; the chosen epoch and the last one are judged. What is measured is added to
+results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
+on.
 """
 
 import argparse
