@@ -40,7 +40,8 @@ import pandas as pd
 import yaml
 from place import describe_place
 
-from face_forgery.data.loaders import EvalBatches, ImageRows
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.metrics.bootstrap import measure_auc

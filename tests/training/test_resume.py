@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
 from face_forgery.training.settings import StepSettings
 

@@ -70,7 +70,8 @@ def build_train_batches(
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
     """
-    from face_forgery.data.loaders import ImageRows, TrainBatches
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import TrainBatches
 
     rows = ImageRows.of(train_manifest, data.root, face_table, picture_cache)
     return TrainBatches(
@@ -134,7 +135,8 @@ def build_val_batches(
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
     """
-    from face_forgery.data.loaders import EvalBatches, ImageRows
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import EvalBatches
 
     return EvalBatches(
         rows=ImageRows.of(val_manifest, data.root, face_table, picture_cache),
