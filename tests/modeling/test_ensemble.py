@@ -174,6 +174,7 @@ def test_members_keep_precision_and_views_with_a_warning(members, caplog):
     assert "1 of 3 members keep the precision and the views" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_one_way_of_reading_is_exported_with_its_views(members, images):
     viewed = replace(members["a"], temperature=6.0, views=("whole", "closer_flipped"))
     joined = join_detectors({"a": members["a"], "b": viewed}, **HOW)

@@ -126,7 +126,7 @@ class PictureReader:
         return sorted({fit.side for fit in self.fits}, key=lambda s: -np.inf if s is None else -s)
 
     def _decode(self, decode: Decode) -> dict[int | None, NDArray[np.uint8]]:
-        """Decode for each side, but no scale twice.
+        """Decode for each side, but no scale twice up to the smallest that there is, 1/8.
 
         Each scale is half of the one before. Where half of what was decoded for a larger side would
         be too small for this one, the decoder would choose the same scale again.
