@@ -69,6 +69,7 @@ def render_model_card(
         options=detector.options,
         input=detector.input,
         views=detector.views,
+        sizes=sorted({given.image_size for given in detector.inputs}),
         image_size=preprocessing.image_size,
         interpolation=preprocessing.interpolation,
         mean=list(preprocessing.mean),
