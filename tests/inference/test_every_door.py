@@ -166,9 +166,11 @@ def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, enc
     assert judged.score == max(face.score for face in judged.faces)
 
 
-@pytest.mark.parametrize(("side", "decoded"), [(190, [48, 32]), (100, [48]), (60, [48])])
+@pytest.mark.parametrize(
+    ("side", "decoded"), [(190, [48, 32]), (128, [48, 32]), (100, [48]), (60, [48])]
+)
 def test_no_scale_is_decoded_twice(make_detector, make_picture, encode, side, decoded):
-    """For 48 and for 32 pixels: 190 are halved and quartered, 100 halved, 60 taken in full."""
+    """For 48 and for 32 pixels: 190 and 128 are halved and quartered, 100 halved, 60 taken in full."""
     members = {"a": scaled(make_detector()), "b": scaled(make_detector(image_size=48))}
     joined = join_detectors(members, **JOINED)
     data, asked = encode(make_picture(0, height=side, width=side)), []

@@ -1,6 +1,5 @@
 """The networks of several detectors as one."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -11,7 +10,7 @@ from face_forgery.modeling.packing import unpack
 
 
 class EnsembleNetwork(nn.Module):
-    """Maps pixels to the logarithms of the mean probabilities of several networks.
+    """Maps pixels to the logarithms of the summed probabilities of several networks.
 
     Their softmax is the mean of the members' probabilities. In float64, and by logarithms
     throughout, so that very certain scores stay apart. Weights that members have in common are
@@ -39,7 +38,7 @@ class EnsembleNetwork(nn.Module):
         self.temperature = temperature
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return log-probabilities ``(B, 2)`` by the temperature, float64.
+        """Return logits ``(B, 2)``, float64.
 
         ``images`` are uint8, a batch of what `packing.pack` gives.
         """
@@ -51,8 +50,7 @@ class EnsembleNetwork(nn.Module):
             F.log_softmax(member(images[place]).double(), dim=1)
             for member, place in zip(self.members, self.input_of, strict=True)
         ]
-        mean = torch.logsumexp(torch.stack(votes), dim=0) - math.log(len(votes))
-        return mean / self.temperature
+        return torch.logsumexp(torch.stack(votes), dim=0) / self.temperature
 
 
 class _FromLargest(nn.Module):

@@ -102,6 +102,17 @@ def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, 
     assert described["input"] == "32, 48 pixels"
 
 
+def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
+    monkeypatch.setattr("face_forgery.reporting.report.render_report", lambda **given: given)
+    rest = dict.fromkeys(
+        ("metrics", "operating_points", "calibration", "breakdown", "mistakes", "data_report")
+    )
+    rest |= dict.fromkeys(("code_version", "audit", "robustness"))
+    shown = report.write_report(detector=run(), training_figure=b"old", roc_figure=b"new", **rest)
+    assert shown["figures"] == {"training_figure": None, "roc_figure": b"new"}
+    assert "chosen epoch" not in shown["detector"]
+
+
 def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, members, tmp_path):
     count = sum(count_parameters_of(one) for one in members.values())
     run(**{"model.max_parameters": count})
