@@ -170,7 +170,7 @@ def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, enc
     ("side", "decoded"), [(190, [48, 32]), (128, [48, 32]), (100, [48]), (60, [48])]
 )
 def test_no_scale_is_decoded_twice(make_detector, make_picture, encode, side, decoded):
-    """For 48 and for 32 pixels: 190 and 128 are halved and quartered, 100 halved, 60 taken in full."""
+    """For 48 and for 32 pixels: 190 and 128 by 2 and 4, 100 by 2, 60 in full."""
     members = {"a": scaled(make_detector()), "b": scaled(make_detector(image_size=48))}
     joined = join_detectors(members, **JOINED)
     data, asked = encode(make_picture(0, height=side, width=side)), []
