@@ -116,6 +116,14 @@ def test_a_damaged_member_is_named(members, tmp_path, name, content):
         read_detector(tmp_path)
 
 
+def test_a_member_that_was_changed_since_is_named(members, tmp_path):
+    write_detector(join_detectors(members, **HOW), tmp_path)
+    path = sorted((tmp_path / "members").iterdir())[1] / "meta.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"temperature": 7.0}))
+    with pytest.raises(DetectorError, match=r"members/2_.*meta\.json: the content is not what"):
+        read_detector(tmp_path)
+
+
 @pytest.mark.parametrize("folder", ["members/../../elsewhere", "/etc", "members/a/b", "members/.."])
 def test_a_member_outside_of_the_folder_is_not_opened(members, tmp_path, folder):
     write_detector(join_detectors(members, **HOW), tmp_path)
