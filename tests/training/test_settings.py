@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
 from face_forgery.training.settings import StepSettings
+from face_forgery.training.team import Team
 
 CPU = torch.device("cpu")
 
@@ -96,3 +97,21 @@ def test_places_cover_the_epoch_in_whole_steps(sizes, accumulate, every):
         )
     saves = [place.number for place in places if place.is_save_due]
     assert saves == [end for step, end in enumerate(ends[:-1], start=1) if step % every == 0]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12),
+    accumulate=st.integers(1, 4),
+    num_ranks=st.integers(2, 5),
+)
+def test_the_mean_over_ranks_weighs_every_image_alike(sizes, accumulate, num_ranks):
+    alone = StepSettings(CPU, accumulate=accumulate).places(sizes)
+    teams = [Team(rank, num_ranks) for rank in range(num_ranks)]
+    by_rank = [StepSettings(CPU, accumulate=accumulate, team=team).places(sizes) for team in teams]
+    for whole, *parts in zip(alone, *by_rank, strict=True):
+        assert sum(part.num_own for part in parts) == whole.num_own == whole.num_images
+        assert math.isclose(sum(part.share for part in parts) / num_ranks, whole.share)
+        of_images = [part.share / part.num_own for part in parts if part.num_own]
+        assert of_images == pytest.approx(
+            [num_ranks * whole.share / whole.num_images] * len(of_images)
+        )

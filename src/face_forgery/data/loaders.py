@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_forgery.data.batches import share_of
 from face_forgery.data.draws import mix, own_draws
 from face_forgery.data.face_table import squares_of
 from face_forgery.data.faces import Square, cut_square
@@ -266,11 +267,21 @@ class EvalBatches:
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        keys: list[list[_Key]] = [
+        return iter(EpochOfBatches(self._loader, self._keys))
+
+    def share(self, rank: int, num_ranks: int) -> "EpochOfBatches":
+        """Return the batches that fall to one of several processes, whole ones in their order."""
+        keys = self._keys
+        return EpochOfBatches(
+            self._loader, [keys[place] for place in share_of(len(keys), rank, num_ranks)]
+        )
+
+    @property
+    def _keys(self) -> list[list[_Key]]:
+        return [
             [(0, index) for index in range(start, min(start + self.batch_size, len(self.rows)))]
             for start in range(0, len(self.rows), self.batch_size)
         ]
-        return iter(EpochOfBatches(self._loader, keys))
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
@@ -305,6 +316,17 @@ class EpochOfBatches:
     def after(self, num_batches: int) -> "EpochOfBatches":
         """Return the pass without its first batches, of which no image is opened."""
         return EpochOfBatches(self.loader, self.keys[num_batches:])
+
+    def share(self, rank: int, num_ranks: int) -> "EpochOfBatches":
+        """Return the pass with the part of each batch that falls to one of several processes.
+
+        Where a batch has fewer images than there are ranks, some get its first one, which must
+        count for nothing there: a rank that has nothing to do would hold up the others.
+        """
+        parts = [[batch[i] for i in share_of(len(batch), rank, num_ranks)] for batch in self.keys]
+        return EpochOfBatches(
+            self.loader, [part or batch[:1] for part, batch in zip(parts, self.keys, strict=True)]
+        )
 
     def __len__(self) -> int:
         return len(self.keys)

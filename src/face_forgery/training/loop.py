@@ -1,5 +1,6 @@
 """The training loop. It yields; the caller decides what to keep, log or stop on."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from face_forgery.data.batches import Batches, BatchesByEpoch
 from face_forgery.progress import track
 from face_forgery.training.compilation import forward_pass
 from face_forgery.training.records import EpochReport
-from face_forgery.training.settings import StepSettings
+from face_forgery.training.settings import BatchPlace, StepSettings
 from face_forgery.training.state import TrainState
+from face_forgery.training.team import Team
 
 
 class NonFiniteLossError(RuntimeError):
@@ -34,7 +36,8 @@ def train_epochs(
             an epoch.
         batches: What an epoch holds follows from its number, so a resumed run sees the batches
             that an uninterrupted one would have seen.
-        settings: How batches become steps of the optimizer.
+        settings: How batches become steps of the optimizer, and who else takes part: each rank of
+            a team calls this with the same batches, and takes its share of each.
         epochs: The number of the last epoch.
 
     Yields:
@@ -45,22 +48,27 @@ def train_epochs(
         NonFiniteLossError: Before the optimizer step that would have spoiled the weights.
         BatchTooLargeError: If a batch does not fit into memory.
     """
-    device = settings.device
+    device, team = settings.device, settings.team
     autocast = torch.autocast(
         device.type, settings.precision, enabled=settings.precision != torch.float32
     )
+    network = team.join_gradients(state.network)
     forward = forward_pass(
-        state.network, is_compiled=settings.is_compiled, batch_size=batches.epoch(1).sizes[0]
+        network,
+        is_compiled=settings.is_compiled,
+        batch_size=team.share(batches.epoch(1)).sizes[0],
     )
     for epoch in range(state.epoch + 1, epochs + 1):
         epoch_batches, progress = batches.epoch(epoch), state.progress
         places = settings.places(epoch_batches.sizes)[progress.num_batches :]
-        rest = _tracked(epoch_batches.after(progress.num_batches), epoch, epochs)
+        own_rest = team.share(epoch_batches.after(progress.num_batches))
+        rest = _tracked(own_rest, epoch, epochs)
         start = time.perf_counter() - progress.seconds
 
         state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
         for place, (images, targets) in zip(places, rest, strict=True):  # 2. loop
-            with _naming_a_batch_size(len(images)):
+            is_due = place.ends_step
+            with _naming_a_batch_size(len(images)), team.exchanging(network, is_due=is_due):
                 images = images.to(device, non_blocking=True)  # 3. move to the device
                 targets = targets.to(device, non_blocking=True)
                 images, shares = settings.mixing(images, targets, epoch=epoch, number=place.number)
@@ -69,7 +77,9 @@ def train_epochs(
                         forward, images, epoch=epoch, number=place.number
                     )
                 loss = settings.loss(outputs, shares)  # 5. loss
-                _stop_unless_finite(loss, epoch, place.number)
+                is_right = outputs.logits.detach().argmax(dim=1) == shares.argmax(dim=1)
+                mean_loss, num_correct = _over_ranks(loss, is_right, place, team)
+                _stop_unless_finite(mean_loss, epoch, place.number)
                 if place.begins_step:
                     state.optimizer.zero_grad()  # 6. zero the gradients
                 (loss * place.share).backward()  # type: ignore[no-untyped-call]  # 7. backward
@@ -80,8 +90,7 @@ def train_epochs(
                     state.scheduler.step()
                     state.count_step()
 
-            is_right = outputs.logits.detach().argmax(dim=1) == shares.argmax(dim=1)
-            progress.add(loss.item(), int(is_right.sum()), len(images))
+            progress.add(mean_loss, num_correct, place.num_images)
             progress.seconds = time.perf_counter() - start
             if place.is_save_due:
                 yield None
@@ -106,11 +115,25 @@ def _tracked(batches: Batches, epoch: int, epochs: int) -> Iterator[tuple[Tensor
     )
 
 
-def _stop_unless_finite(loss: Tensor, epoch: int, step: int) -> None:
-    """Wait for the GPU once a step: the price of never stepping on a loss that is no number."""
-    if not torch.isfinite(loss):
+def _over_ranks(loss: Tensor, is_right: Tensor, place: BatchPlace, team: Team) -> tuple[float, int]:
+    """Return the mean loss of the whole batch, and on how many of its images it was right.
+
+    Waits for the GPU once a step: the price of never stepping on a loss that is no number.
+    """
+    own_loss, own_correct = loss.item(), int(is_right.sum())
+    if team.size == 1:
+        return own_loss, own_correct
+    is_counted = place.num_own > 0
+    loss_sum, num_correct = team.add_up(
+        [own_loss * place.num_own, own_correct * is_counted], loss.device
+    )
+    return loss_sum / place.num_images, int(num_correct)
+
+
+def _stop_unless_finite(loss: float, epoch: int, step: int) -> None:
+    if not math.isfinite(loss):
         raise NonFiniteLossError(
-            f"the loss is {loss.item()} at epoch {epoch}, step {step + 1}; the weights of the "
+            f"the loss is {loss} at epoch {epoch}, step {step + 1}; the weights of the "
             "epoch before are kept. Lower training.optimizer.learning_rate, set "
             "training.grad_clip_norm, or train in float32 (training.precision)"
         )
