@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--backbones", nargs="+", default=["resnet18", "convnext_base"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(describe_place())
+    print(describe_place("torch", "torchvision", "timm"))
     with tempfile.TemporaryDirectory() as folder:
         _measure_loader(Path(folder), arguments)
     _measure_rows(arguments.rows)
