@@ -87,6 +87,18 @@ def test_the_shares_of_all_ranks_are_the_epoch_in_its_order(make_batches, num_ra
         assert joined == keys
 
 
+@pytest.mark.parametrize("num_ranks", [2, 3, 5])
+def test_a_share_is_led_by_the_image_before_it_in_a_ring(make_batches, num_ranks):
+    epoch = make_batches().epoch(2)
+    for rank in range(num_ranks):
+        led = epoch.share(rank, num_ranks, num_before=1).keys
+        for batch, (first, *rest), own in zip(
+            epoch.keys, led, epoch.share(rank, num_ranks).keys, strict=True
+        ):
+            assert rest == own
+            assert first == batch[batch.index(own[0]) - 1]
+
+
 def test_a_share_goes_on_where_the_epoch_does(make_batches):
     epoch = make_batches().epoch(2)
     assert epoch.after(1).share(1, 2).keys == epoch.share(1, 2).after(1).keys

@@ -195,7 +195,7 @@ def test_every_term_reaches_the_weights_and_the_reported_loss(make_state, make_e
 def test_copies_are_drawn_by_their_place_in_the_run(make_state, make_epochs, monkeypatch):
     asked = []
 
-    def copies_of(images, degrade, *, seed, epoch, number):
+    def copies_of(images, degrade, *, seed, epoch, number, part):
         asked.append((seed, epoch, number))
         return images
 

@@ -109,9 +109,22 @@ def test_the_mean_over_ranks_weighs_every_image_alike(sizes, accumulate, num_ran
     teams = [Team(rank, num_ranks) for rank in range(num_ranks)]
     by_rank = [StepSettings(CPU, accumulate=accumulate, team=team).places(sizes) for team in teams]
     for whole, *parts in zip(alone, *by_rank, strict=True):
-        assert sum(part.num_own for part in parts) == whole.num_own == whole.num_images
-        assert math.isclose(sum(part.share for part in parts) / num_ranks, whole.share)
-        of_images = [part.share / part.num_own for part in parts if part.num_own]
+        counted = [place.part.num_counted for place in parts]
+        assert sum(counted) == whole.part.num_counted == whole.part.num_images
+        assert math.isclose(sum(place.share for place in parts) / num_ranks, whole.share)
+        of_images = [
+            place.share / place.part.num_counted for place in parts if place.part.num_counted
+        ]
         assert of_images == pytest.approx(
-            [num_ranks * whole.share / whole.num_images] * len(of_images)
+            [num_ranks * whole.share / whole.part.num_images] * len(of_images)
         )
+
+
+def test_a_picture_before_the_part_is_asked_for_where_several_ranks_mix():
+    def num_before(team, **alphas):
+        return StepSettings(CPU, mixing=Mixing(**alphas), team=team).num_before
+
+    assert num_before(Team(), mixup_alpha=0.5) == 0
+    assert num_before(Team(1, 2)) == 0
+    assert num_before(Team(0, 2), mixup_alpha=0.5) == 1
+    assert num_before(Team(1, 2), cutmix_alpha=0.5) == 1

@@ -22,8 +22,11 @@ class Batches(Protocol):
     def after(self, num_batches: int) -> "Batches":
         """Return the pass without its first batches, of which no image is opened."""
 
-    def share(self, rank: int, num_ranks: int) -> "Batches":
-        """Return what falls to one of several processes; see `share_of`."""
+    def share(self, rank: int, num_ranks: int, *, num_before: int = 0) -> "Batches":
+        """Return what of each batch falls to one of several processes; see `share_of`.
+
+        ``num_before`` images go before each part, those before it in the batch.
+        """
 
     def __len__(self) -> int:
         """How many batches the pass yields."""

@@ -317,16 +317,23 @@ class EpochOfBatches:
         """Return the pass without its first batches, of which no image is opened."""
         return EpochOfBatches(self.loader, self.keys[num_batches:])
 
-    def share(self, rank: int, num_ranks: int) -> "EpochOfBatches":
+    def share(self, rank: int, num_ranks: int, *, num_before: int = 0) -> "EpochOfBatches":
         """Return the pass with the part of each batch that falls to one of several processes.
 
         Where a batch has fewer images than there are ranks, some get its first one, which must
         count for nothing there: a rank that has nothing to do would hold up the others.
+
+        Args:
+            rank: From 0.
+            num_ranks: How many take part.
+            num_before: Images that go before each part: those before it in the batch, whose last
+                image is before its first one.
         """
-        parts = [[batch[i] for i in share_of(len(batch), rank, num_ranks)] for batch in self.keys]
-        return EpochOfBatches(
-            self.loader, [part or batch[:1] for part, batch in zip(parts, self.keys, strict=True)]
-        )
+        parts = []
+        for batch in self.keys:
+            own = share_of(len(batch), rank, num_ranks) or range(1)
+            parts.append([batch[i] for i in range(own.start - num_before, own.stop)])
+        return EpochOfBatches(self.loader, parts)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -10,7 +10,7 @@ from face_forgery.params import TrainingParams
 from face_forgery.training.compilation import resolve_compile
 from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
-from face_forgery.training.team import ALONE, Team
+from face_forgery.training.team import ALONE, Part, Team
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class StepSettings:
             team=team,
         )
 
+    @property
+    def num_before(self) -> int:
+        """How many images this rank is shown before its part of a batch, for mixing alone."""
+        return self.mixing.num_before if self.team.size > 1 else 0
+
     def places(self, sizes: Sequence[int]) -> list["BatchPlace"]:
         """Return the place of every batch of an epoch.
 
@@ -81,13 +86,12 @@ class StepSettings:
             of_step = sizes[first : first + self.accumulate]
             step, last = number // self.accumulate + 1, first + len(of_step) - 1
             is_save = self.checkpoint_steps is not None and step % self.checkpoint_steps == 0
-            num_own = self.team.count_own(size)
+            part = self.team.part_of(size)
             places.append(
                 BatchPlace(
                     number=number,
-                    num_images=size,
-                    num_own=num_own,
-                    share=self.team.size * num_own / sum(of_step),
+                    part=part,
+                    share=self.team.size * part.num_counted / sum(of_step),
                     begins_step=number == first,
                     ends_step=number == last,
                     is_save_due=is_save and number == last and last + 1 < len(sizes),
@@ -101,8 +105,7 @@ class BatchPlace:
     """Where a batch stands in its epoch and in its step of the optimizer."""
 
     number: int  # in the epoch, from 0
-    num_images: int  # of all ranks
-    num_own: int  # of them this rank's
+    part: Part  # that this rank is shown
     share: float  # of this rank in the images of its step, times the number of ranks: their mean
     begins_step: bool
     ends_step: bool
