@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +21,10 @@ from face_forgery.cluster.connect import ClusterError
 from face_forgery.cluster.training import _letter_of, _take_saves, train_on_cluster
 from face_forgery.data.images import ImageError
 from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.forging.contact_sheet import draw_portraits
+from face_forgery.forging.draw import Forger, Partners
+from face_forgery.forging.in_training import TrainForgeries
+from face_forgery.forging.kinds import FORGING_KINDS
 from face_forgery.params import ClusterParams
 from face_forgery.training.loop import NonFiniteLossError
 from face_forgery.training.run import Run, train
@@ -43,15 +48,17 @@ SHUFFLED = {
     "augmentation.noise": 0.5,
 }
 TIMINGS = {"seconds", "images_per_second"}
+SIDE = 64
 
 
 @pytest.fixture
 def make_run(make_faces, make_params, tmp_path):
     """Return a builder of runs: 18 images, thus batches of 5, 5, 5 and 3."""
     root = str(tmp_path / "faces")
-    manifests = make_faces(18, name="train"), make_faces(11, seed=1, name="val")
+    train_manifest = make_faces(18, name="train", size=SIDE)
+    manifests = train_manifest, make_faces(11, seed=1, name="val")
 
-    def make(change_rows=lambda rows: rows, **changes):
+    def make(change_rows=lambda rows: rows, *, forgeries=None, num_workers=0, **changes):
         params = make_params(**SHUFFLED | changes)
         training = params.training
         train_rows, val_rows = (ImageRows.of(manifest, root) for manifest in manifests)
@@ -61,12 +68,29 @@ def make_run(make_faces, make_params, tmp_path):
             params.augmentation,
             training.batch_size,
             training.seed,
-            num_workers=0,
+            num_workers,
+            forgeries=forgeries,
         )
         val_batches = EvalBatches(val_rows, params.preprocessing, batch_size=4, num_workers=0)
         return Run(train_batches, val_batches, params.model, training, resume_from=None)
 
     return make
+
+
+@pytest.fixture
+def forgeries():
+    """Forged copies of half of the nine real pictures, who all hold their heads alike."""
+    (portrait,) = draw_portraits(1, seed=3)
+    rows = np.arange(0, 18, 2)
+    faces = np.stack([portrait.landmarks * SIDE / portrait.pixels.shape[0]] * len(rows))
+    return TrainForgeries(
+        rows=rows,
+        faces=faces.astype(np.float32),
+        sizes=np.full((len(rows), 2), float(SIDE)),
+        partners=Partners.of(list(faces), np.arange(len(rows))),
+        forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
+        share=0.5,
+    )
 
 
 def train_alone(run):
@@ -88,19 +112,25 @@ def assert_close(states, expected):
 
 
 @pytest.mark.slow
-def test_two_workers_have_the_curve_and_the_weights_of_one_process(local_ray, make_run, tmp_path):
+def test_two_workers_have_the_curve_and_the_weights_of_one_process(
+    local_ray, make_run, forgeries, tmp_path
+):
     changes = {
         "training.accumulate": 2,
-        "training.checkpoint_steps": 1,
+        "training.checkpoint_steps": 2,
         "training.ema_decay": 0.9,
         "training.label_smoothing": 0.1,
+        "training.loss.name": "focal",
+        "training.loss.contrastive": 0.5,
+        "training.loss.consistency": 0.5,
     }
-    run = make_run(**changes)
-    expected = train_alone(run)
+    run = make_run(forgeries=forgeries, num_workers=1, **changes)
+    assert run.train_batches.epoch(1).sizes == [5, 5, 5, 5, 2]
+    expected = train_alone(make_run(forgeries=forgeries, **changes))
     storage = (tmp_path / "saves").as_uri()
     states = list(train_on_cluster(run, local_ray.model_copy(update={"storage": storage})))
     places = [(state.epoch, state.progress["num_batches"]) for state in states]
-    assert places == [(0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
+    assert places == [(0, 4), (1, 0), (1, 4), (2, 0), (2, 4), (3, 0)]
     assert_close(states, expected)
     assert states[-1].fingerprint == expected[-1].fingerprint
     for name, value in expected[-1].weights().weights.items():  # averaged ones
@@ -108,7 +138,7 @@ def test_two_workers_have_the_curve_and_the_weights_of_one_process(local_ray, ma
     assert list((tmp_path / "saves").iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_whose_worker_is_killed_goes_on_and_repeats_the_epoch_alone(
     local_ray, make_run, tmp_path, caplog
 ):
@@ -141,7 +171,7 @@ def test_a_run_whose_worker_is_killed_goes_on_and_repeats_the_epoch_alone(
     assert "A worker failed" in caplog.text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_a_worker_would_meet_again_ends_the_run_at_once_and_as_itself(
     local_ray, make_run, tmp_path, caplog
 ):
