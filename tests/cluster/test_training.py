@@ -266,6 +266,17 @@ def test_a_cluster_that_does_not_fit_the_run_is_refused(monkeypatch, make_run, c
         on_cluster._check(make_run().training, cluster, cluster.num_workers)
 
 
+def test_idle_gpus_are_a_reason_to_warn(monkeypatch, make_run, caplog):
+    node = {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 8.0}}
+    monkeypatch.setattr(on_cluster, "import_ray", lambda: SimpleNamespace(nodes=lambda: [node]))
+    monkeypatch.setattr(on_cluster, "count_room", lambda cluster: 2)
+    training = make_run().training
+    on_cluster._check(training, ON_TWO_CPUS.model_copy(update={"gpus_per_worker": 1}), 2)
+    assert not caplog.text
+    on_cluster._check(training, ON_TWO_CPUS, 2)
+    assert "while 8 GPU(s) of the cluster stand idle" in caplog.text
+
+
 def test_saves_lie_where_they_are_wanted_and_are_removed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for place in (None, "saves", (tmp_path / "saves").as_uri()):

@@ -109,12 +109,19 @@ def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -
             f"training.batch_size={training.batch_size} is dealt out to {num_workers} workers, "
             "which leaves some without an image; raise it, or lower cluster.num_workers"
         )
-    num_machines = sum(bool(node["Alive"]) for node in import_ray().nodes())
-    if cluster.storage is None and num_machines > 1:
+    machines = [node["Resources"] for node in import_ray().nodes() if node["Alive"]]
+    if cluster.storage is None and len(machines) > 1:
         raise ClusterError(
-            f"the cluster has {num_machines} machines, and no place where they can save: set "
+            f"the cluster has {len(machines)} machines, and no place where they can save: set "
             "cluster.storage to a folder that all of them mount under the same name, or to a "
             "bucket: --params cluster.storage=s3://BUCKET/FOLDER (docs/scaling.md)"
+        )
+    num_gpus = sum(machine.get("GPU", 0) for machine in machines)
+    if num_gpus and not cluster.gpus_per_worker:
+        logger.warning(
+            "Training on CPUs, while %d GPU(s) of the cluster stand idle: set "
+            "cluster.gpus_per_worker=1",
+            num_gpus,
         )
     room = count_room(cluster)
     if num_workers > room:

@@ -31,7 +31,7 @@ from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
 
-PRELOADED = ("loop", "resume", "start", "validation")  # before the forks, so that parts start fast
+PRELOADED = ("run",)  # before the forks, so that parts start fast
 
 NUM_PARTS_KILLED = 6
 EPOCHS = 3
