@@ -206,7 +206,7 @@ class TrainBatches:
         """Draw whose forged copies an epoch has; their positions follow those of the rows."""
         if self.forgeries is None:
             return []
-        rows = torch.from_numpy(self.forgeries.rows)
+        rows = torch.tensor(self.forgeries.rows)  # a copy: on a cluster it is read-only
         chosen = torch.randperm(len(rows), generator=generator)[: self.forgeries.num_per_epoch]
         forged: list[int] = (len(self.rows) + rows[chosen]).tolist()
         return forged
