@@ -11,7 +11,9 @@ from face_forgery.training.state import TrainState
 
 logger = logging.getLogger(__name__)
 
-_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "patience"}  # none changes a weight
+# None changes a weight; `engine` and the number of its workers only by how sums are rounded, where
+# docs/training.md does not say otherwise.
+_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "patience", "engine"}
 _EXAMPLES_SHOWN = 3
 
 

@@ -59,8 +59,8 @@ def train(data, make_params):
 
     def run(resume_from=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
-        nodes = (
-            build_train_batches(
+        return train_detector(
+            train_batches=build_train_batches(
                 train_manifest,
                 NO_FACES,
                 empty_table(),
@@ -69,11 +69,14 @@ def train(data, make_params):
                 augmentation=params.augmentation,
                 training=params.training,
             ),
-            build_val_batches(
+            val_batches=build_val_batches(
                 val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
             ),
+            model=params.model,
+            training=params.training,
+            cluster=params.cluster,
+            resume_from=resume_from,
         )
-        return train_detector(*nodes, params.model, params.training, resume_from)
 
     return run
 
@@ -217,7 +220,7 @@ def test_averaged_weights_are_the_ones_that_are_judged_and_kept(train, monkeypat
 
     from face_forgery.training.validation import validate
 
-    monkeypatch.setattr("face_forgery.training.validation.validate", seen)
+    monkeypatch.setattr("face_forgery.training.run.validate", seen)
     *_, (weights, _, state) = train(**{"training.ema_decay": 0.9})
     assert_same_weights(judged[-1], weights.weights)
     name = "conv1.0.weight" if "conv1.0.weight" in weights.weights else next(iter(weights.weights))
@@ -230,10 +233,10 @@ def falling_auc(monkeypatch):
     """Have the first epoch validate best, whatever is trained."""
     aucs = iter([0.9, 0.8, 0.7, 0.6, 0.5])
 
-    def validate(network, batches, device):
+    def validate(network, batches, device, team):
         return {"val_auc": next(aucs), "val_loss": 0.5, "val_accuracy": 0.5}
 
-    monkeypatch.setattr("face_forgery.training.validation.validate", validate)
+    monkeypatch.setattr("face_forgery.training.run.validate", validate)
 
 
 @pytest.mark.usefixtures("falling_auc")
@@ -389,7 +392,7 @@ def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
     whole.get("training_state")._filepath.unlink()
     catalog = make_catalog(**changes)
     with monkeypatch.context() as patch:
-        patch.setattr("face_forgery.training.loop.train_epochs", killed_in_epoch_3)
+        patch.setattr("face_forgery.training.run.train_epochs", killed_in_epoch_3)
         with pytest.raises(KeyboardInterrupt):
             SequentialRunner().run(create_pipeline(), catalog)
     assert list(catalog.load("epoch_weights")) == [1, 2]
@@ -419,7 +422,7 @@ def test_a_run_killed_within_an_epoch_leaves_whole_epochs_and_is_continued(
 
     catalog = make_catalog(**changes)
     with monkeypatch.context() as patch:
-        patch.setattr("face_forgery.training.loop.train_epochs", killed_after_a_step_of_epoch_2)
+        patch.setattr("face_forgery.training.run.train_epochs", killed_after_a_step_of_epoch_2)
         with pytest.raises(KeyboardInterrupt):
             SequentialRunner().run(create_pipeline(), catalog)
     assert list(catalog.load("epoch_weights")) == [1]  # that of the older run is gone

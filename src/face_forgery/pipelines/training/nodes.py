@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from face_forgery.cluster.training import train_on_cluster
 from face_forgery.data.batches import BatchesByEpoch
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import (
     AugmentationParams,
+    ClusterParams,
     DataParams,
     FacesParams,
     IngestionParams,
@@ -147,10 +148,12 @@ def build_val_batches(
 
 
 def train_detector(
+    *,
     train_batches: Any,
     val_batches: Any,
     model: ModelParams,
     training: TrainingParams,
+    cluster: ClusterParams,
     resume_from: Checkpoint | None,
 ) -> Iterator[tuple[EpochWeights | NoNewWeights, History, Checkpoint]]:
     """Train a detector; after every epoch yield its weights, the history so far, and the state.
@@ -158,36 +161,23 @@ def train_detector(
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
     leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by; with
     ``checkpoint_steps`` it is yielded within an epoch, too. Choosing among the epochs is another
-    node's job.
+    node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
+    every node.
     """
-    from face_forgery.modeling.scoring import pick_device
-    from face_forgery.training.loop import train_epochs
-    from face_forgery.training.reproducible import seed_torch
-    from face_forgery.training.resume import resume, run_fingerprint
-    from face_forgery.training.selection import is_stalled
-    from face_forgery.training.settings import StepSettings
-    from face_forgery.training.start import build_state
-    from face_forgery.training.validation import validate
+    from face_forgery.training.run import Run
 
-    seed_torch(training.seed)
-    device, batches_per_epoch = pick_device(), len(train_batches.epoch(1))
-    image_size = train_batches.preprocessing.image_size
-    state = build_state(model, training, image_size, batches_per_epoch, device)
-    settings = StepSettings.of(training, device, batches_per_epoch)
-    fingerprint = run_fingerprint(train_batches, val_batches, model, training, settings)
-    history: History = []
-    if training.resume:
-        history = resume(state, resume_from, fingerprint, training.epochs)
-    if state.epoch == training.epochs or is_stalled(history, training.patience):
-        yield state.weights(), history, state.snapshot(history, fingerprint)  # what is on disk
-        return  # Kedro wants an output of every node
-    for report in train_epochs(state, train_batches, settings, epochs=training.epochs):
-        if report is not None:
-            numbers = validate(state.judged_network, val_batches, device)
-            history = [*history, asdict(report) | numbers]
-        yield state.weights(), history, state.snapshot(history, fingerprint)
-        if report is not None and is_stalled(history, training.patience):
-            return
+    run = Run(train_batches, val_batches, model, training, resume_from)
+    states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
+    for state in states:
+        yield state.weights(), state.history, state
+
+
+def _train_here(run: Any) -> Iterator[Checkpoint]:
+    from face_forgery.modeling.scoring import pick_device
+    from face_forgery.training.run import train
+
+    for copy_state in train(run, pick_device()):
+        yield copy_state()
 
 
 def plot_training(training_history: History) -> Any:
