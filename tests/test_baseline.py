@@ -59,6 +59,7 @@ RECIPE = {
     "training.schedule.step_epochs": 4,
     "training.schedule.gamma": 0.85,
     "training.patience": None,
+    "training.engine": "local",
     "training.checkpoint_steps": None,
     "training.resume": False,
 }
