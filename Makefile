@@ -1,5 +1,6 @@
 # The commands people use. They need only git, make and Python 3.11 or newer.
 PYTHON ?= python3
+DEVICE ?= cpu
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -54,9 +55,8 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Measure training and inference against the course's loops and the limits
-	$(BIN)/python benchmarks/training_speed.py
-	$(BIN)/python benchmarks/inference_speed.py
+bench: setup ## Measure against the course's loops and the limits (DEVICE=cuda: on a GPU)
+	$(BIN)/python benchmarks/bench.py --device $(DEVICE) --page docs/benchmarks.md
 
 viz: setup ## Open the pipelines in a browser
 	$(BIN)/kedro viz run

@@ -20,7 +20,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from inference_speed import make_detector, write_pictures
+from drawn import write_pictures
+from ours import make_detector
 from place import describe_place
 
 from face_forgery.modeling.detector_folder import write_detector

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+from drawn import write_pictures
 from place import describe_place
 
 from face_forgery.data.inspection import inspect_table
@@ -33,8 +34,6 @@ COLUMNS = ColumnNames(
 
 def main() -> None:
     """Measure both in one run."""
-    from inference_speed import write_pictures  # torch besides: not in the process of the labels
-
     options = _parse()
     print(describe_place("pandas", "pyarrow", "pillow"))
     print(f"{options}, {WORKERS} threads")

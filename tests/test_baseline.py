@@ -39,6 +39,7 @@ RECIPE = {
     "training.accumulate": 1,
     "training.sampling": "shuffled",
     "training.num_workers": 4,
+    "training.cache": None,
     "training.precision": "float32",
     "training.compile": False,
     "training.mixup_alpha": 0.0,
@@ -105,7 +106,8 @@ def test_normalization_is_that_of_imagenet(baseline):
 
 
 def test_all_images_are_trained_on_not_the_first_thousand(baseline):
-    from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import EvalBatches, TrainBatches
 
     num = 2500
     manifest = pd.DataFrame(

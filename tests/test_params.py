@@ -110,6 +110,7 @@ OUT_OF_RANGE = [
     ({"model__rank": 0}, "model.rank: .*greater than or equal to 1"),
     ({"training__grad_clip_norm": 0.0}, "training.grad_clip_norm: .*greater than 0"),
     ({"training__precision": "float16"}, "'float32', 'bfloat16' or 'auto'"),
+    ({"training__cache": ""}, "training.cache: .*at least 1 character"),
     ({"evaluation__num_resamples": 10}, "evaluation.num_resamples: .*equal to 100"),
     ({"evaluation__confidence": 1.0}, "evaluation.confidence: .*less than 1"),
     ({"submission__unreadable_score": -0.1}, "submission.unreadable_score: .*equal to 0"),
@@ -176,3 +177,19 @@ def test_parameters_do_not_change_after_loading():
     parameters = check_parameters(base_with())
     with pytest.raises(ValueError, match="frozen"):
         parameters.training.epochs = 3
+
+
+@pytest.mark.parametrize(("num_cores", "expected"), [(1, 1), (2, 2), (64, 16)])
+def test_auto_is_a_worker_for_each_core_up_to_a_limit(monkeypatch, num_cores, expected):
+    monkeypatch.setattr("joblib.cpu_count", lambda: num_cores)
+    params = check_parameters(base_with())
+    sections = (params.ingestion, params.training, params.scoring, params.demo_data, params.forging)
+    assert {section.num_workers for section in sections} == {expected}
+    given = check_parameters(base_with(training__num_workers=0, scoring__num_workers=40))
+    assert (given.training.num_workers, given.scoring.num_workers) == (0, 40)
+
+
+@pytest.mark.parametrize("value", [-1, "many", None, 1.5])
+def test_a_number_of_workers_is_auto_or_a_count(value):
+    with pytest.raises(ParameterError, match=r"training\.num_workers"):
+        check_parameters(base_with(training__num_workers=value))

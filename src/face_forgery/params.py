@@ -7,7 +7,26 @@ import math
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+_MOST_WORKERS = 16  # each holds decoded batches in memory
+
+
+def _count_workers(value: Any) -> Any:
+    """Return for ``auto`` the cores that this process may use; other values as they are."""
+    if value != "auto":
+        return value
+    from joblib import cpu_count
+
+    return min(cpu_count(), _MOST_WORKERS)
+
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -15,6 +34,8 @@ InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
 TuningName = Literal["full", "linear", "norm", "low_rank"]
 LossName = Literal["cross_entropy", "bce", "focal"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+# Of this machine: the limits of a container count, too.
+NumWorkers = Annotated[int, Field(ge=0), BeforeValidator(_count_workers)]
 KindWeights = dict[
     Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
     Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
@@ -81,7 +102,9 @@ class IngestionParams(Params):
     max_rejected: Probability = Field(
         description="Largest share of unreadable images that a labelled set may have."
     )
-    num_workers: int = Field(ge=0, description="Threads that read images; 0: this one.")
+    num_workers: NumWorkers = Field(
+        description="Threads that read images; 0: this one; auto: one a core."
+    )
     check: Literal["pixels", "headers"] = Field(
         description="headers: a JPEG or PNG with header and end is not decoded; faster."
     )
@@ -312,7 +335,14 @@ class TrainingParams(Params):
     sampling: Literal["shuffled", "balanced"] = Field(
         description="balanced: as many of each class in every epoch."
     )
-    num_workers: int = Field(ge=0, description="Loader processes; does not change the result.")
+    num_workers: NumWorkers = Field(
+        description="Loader processes; auto: one a core. Does not change the result."
+    )
+    cache: str | None = Field(
+        min_length=1,
+        description="A folder for decoded pictures, read from the second epoch on; null: none. "
+        "Does not change the result.",
+    )
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         description="auto: bfloat16 where the device gains from it, else float32."
     )
@@ -380,7 +410,7 @@ class ScoringParams(Params):
     """How images are scored; the first two do not change a score."""
 
     batch_size: int = Field(ge=1)
-    num_workers: int = Field(ge=0)
+    num_workers: NumWorkers = Field(description="Processes; auto: one a core.")
     precision: Literal["float32", "bfloat16"] = Field(
         description="Evaluation makes it part of the detector; later uses follow the detector."
     )
@@ -538,7 +568,9 @@ class DemoDataParams(Params):
     test_images: int = Field(ge=0)
     image_size: int = Field(ge=64, le=1024, description="Pixels.")
     seed: int = Field(ge=0)
-    num_workers: int = Field(ge=0, description="Processes; does not change the images.")
+    num_workers: NumWorkers = Field(
+        description="Processes; auto: one a core. Does not change the images."
+    )
 
 
 class ForgingParams(Params):
@@ -565,7 +597,9 @@ class ForgingParams(Params):
         description="Lowest and highest quality, drawn for a picture and its forgery together."
     )
     seed: int = Field(ge=0)
-    num_workers: int = Field(ge=0, description="Processes; does not change the pictures.")
+    num_workers: NumWorkers = Field(
+        description="Processes; auto: one a core. Does not change the pictures."
+    )
 
     @model_validator(mode="after")
     def _something_is_drawn(self) -> Self:

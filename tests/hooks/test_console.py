@@ -37,7 +37,7 @@ def test_a_users_fault_ends_with_its_message_whole_and_no_traceback():
         "ParameterError: 2 fault(s) in the parameters (conf/*/parameters*.yml or --params):",
         "  data.rot: unknown parameter; did you mean data.root, demo_data.root, data?",
         "  training.epoch: unknown parameter; "
-        "did you mean training.epochs, training.warmup_epochs, training.seed?",
+        "did you mean training.epochs, training.cache, training.warmup_epochs?",
         "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)",
     ]
 

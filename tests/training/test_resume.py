@@ -4,11 +4,11 @@ import logging
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
 from face_forgery.training.settings import StepSettings
 
@@ -22,7 +22,7 @@ def fingerprint(make_params, monkeypatch):
         params = make_params(**overrides)
 
         def rows(content):
-            return ImageRows("", pa.array(["x"] * 8), np.arange(8) % 2, content)
+            return ImageRows("", np.array(["x"] * 8), np.arange(8) % 2, content)
 
         def forgeries(content):
             return SimpleNamespace(rows=np.arange(2), num_per_epoch=1, fingerprint=content)
@@ -89,6 +89,7 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
     [
         {"training.resume": True},
         {"training.num_workers": 2},
+        {"training.cache": "folder"},
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
         {"training.compile": False},

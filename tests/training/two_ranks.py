@@ -21,7 +21,8 @@ import torch.distributed as dist
 import yaml
 from PIL import Image
 
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.data.manifest import MANIFEST_COLUMNS
 from face_forgery.forging.contact_sheet import draw_portraits
 from face_forgery.forging.draw import Forger

@@ -48,7 +48,7 @@ def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]
     Args:
         run: As for ``train``. Every machine must have the images under the same name;
             ``batch_size`` is that of all workers together, ``num_workers`` the loader processes of
-            each.
+            each, at most one for each of its CPUs.
         cluster: Which cluster, how many workers, and where they save.
 
     Raises:
@@ -64,7 +64,7 @@ def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]
         logger.info("%d worker(s) of a Ray cluster train together", num_workers)
         ray = import_ray()
         mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
-        fit = _begin(_make_job(run), mailbox, storage, num_workers, cluster)
+        fit = _begin(_make_job(run, cluster), mailbox, storage, num_workers, cluster)
         try:
             yield from track(
                 _take_saves(mailbox, fit, cluster),
@@ -85,17 +85,35 @@ class _Job:
     folder: str  # that relative paths start from
 
 
-def _make_job(run: "Run") -> _Job:
-    """Return ``run`` with roots of images that do not depend on the folder of the process."""
-    rooted = replace(
-        run, train_batches=_rooted(run.train_batches), val_batches=_rooted(run.val_batches)
+def _make_job(run: "Run", cluster: ClusterParams) -> _Job:
+    """Return ``run`` as it fits a worker.
+
+    Roots of images do not depend on the folder of the process, and there are no more loader
+    processes than CPUs of a worker: ``auto`` is one for each CPU of this machine.
+    """
+    most = cluster.cpus_per_worker
+    fitting = replace(
+        run,
+        train_batches=_fitting(run.train_batches, most),
+        val_batches=_fitting(run.val_batches, most),
     )
-    return _Job(rooted, str(Path.cwd()))
+    return _Job(fitting, str(Path.cwd()))
 
 
-def _rooted(batches: Any) -> Any:
-    root = str(Path(batches.rows.root).absolute())
-    return replace(batches, rows=replace(batches.rows, root=root))
+def _fitting(batches: Any, most_processes: int) -> Any:
+    rows = replace(batches.rows, root=str(Path(batches.rows.root).absolute()))
+    if rows.cache is not None:
+        rows = replace(rows, cache=replace(rows.cache, folder=rows.cache.folder.absolute()))
+    return replace(batches, rows=rows, num_workers=min(batches.num_workers, most_processes))
+
+
+def _on_this_machine(run: "Run") -> "Run":
+    """Return ``run`` with files for the pictures that are kept, if any are, on this machine."""
+    if run.train_batches.rows.cache is None:
+        return run
+    return replace(
+        run, train_batches=replace(run.train_batches), val_batches=replace(run.val_batches)
+    )
 
 
 def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -> None:
@@ -299,10 +317,11 @@ def _make_courier(mailbox: Any) -> Any:
 
 def _letter_of(exceptions: dict[int, Exception]) -> Exception | str:
     """Return what another attempt would meet again, or else a line about what was met."""
+    from face_forgery.data.picture_cache import CacheError
     from face_forgery.training.compilation import CompilerError
     from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
 
-    lasting = (ValueError, BatchTooLargeError, CompilerError, NonFiniteLossError)
+    lasting = (ValueError, BatchTooLargeError, CacheError, CompilerError, NonFiniteLossError)
     for error in exceptions.values():
         if isinstance(error, lasting):
             return error
@@ -322,7 +341,7 @@ def _work(config: dict[str, Any]) -> None:
     job: _Job = ray.get(config["job"])
     if Path(job.folder).is_dir():  # then relative paths mean what they mean to the asker
         os.chdir(job.folder)
-    run, saved = job.run, ray.train.get_checkpoint()
+    run, saved = _on_this_machine(job.run), ray.train.get_checkpoint()
     if saved is not None:  # a worker has died
         going_on = run.training.model_copy(update={"resume": True})
         run = replace(run, training=going_on, resume_from=_read(saved))

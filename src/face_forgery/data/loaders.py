@@ -1,19 +1,15 @@
 """Batches of images whose order and augmentation follow from (seed, epoch, index) alone."""
 
-import hashlib
 import math
 import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,82 +17,23 @@ from torch.utils.data import DataLoader
 
 from face_forgery.data.batches import share_of
 from face_forgery.data.draws import mix, own_draws
-from face_forgery.data.face_table import squares_of
-from face_forgery.data.faces import Square, cut_square
-from face_forgery.data.fingerprint import fingerprint_rows
-from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.images import ImageError
 from face_forgery.data.manifest import FAKE, REAL
-from face_forgery.data.transforms import PixelTransform, eval_transform, train_transform
+from face_forgery.data.picture_cache import CacheError, KeptPictures
+from face_forgery.data.transforms import (
+    PixelTransform,
+    eval_transform,
+    split_train_transform,
+)
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 _PREFETCHED_BATCHES = 4  # of each worker; hides uneven decoding times
 # (epoch, position in the manifest) and, of an image that comes again within the epoch, how often it
 # came before; epoch 0: nothing is random. Positions from the number of rows on are forged copies.
 _Key = tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ImageRows:
-    """The part of a manifest that a loader needs, small and cheap to share with workers.
-
-    Args:
-        root: The folder that paths start from.
-        paths: ``(N,)``, relative to ``root``. An arrow array: Python strings would be copied into
-            every worker as their reference counts are touched.
-        targets: ``(N,)`` int64, 0 = real, 1 = fake.
-        fingerprint: Of the rows in their order and of what is cut; see `fingerprint_rows`.
-        squares: ``(N, 3)`` int64: left, top and side, in pixels, of what is cut out of each image;
-            ``None``: images are taken whole.
-    """
-
-    root: str
-    paths: pa.Array
-    targets: NDArray[np.int64]
-    fingerprint: str
-    squares: NDArray[np.int64] | None = None
-
-    @classmethod
-    def of(
-        cls, manifest: pd.DataFrame, root: str, face_table: pd.DataFrame | None = None
-    ) -> "ImageRows":
-        """Take the rows of ``manifest``; every one must have a target.
-
-        Raises:
-            ManifestError: If faces are cut (``face_table``, of ``FACE_COLUMNS``, has rows) and an
-                image has none.
-        """
-        squares = None if face_table is None else squares_of(manifest, face_table)
-        fingerprint = fingerprint_rows(manifest)
-        if squares is not None:
-            cut = hashlib.sha256(fingerprint.encode() + squares.tobytes())
-            fingerprint = cut.hexdigest()
-        return cls(
-            root=root,
-            paths=pa.array(manifest["path"].to_numpy(dtype=object), type=pa.string()),
-            targets=manifest["target"].to_numpy(dtype=np.int64),
-            fingerprint=fingerprint,
-            squares=squares,
-        )
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def read(self, index: int, *, side: int | None = None) -> Tensor:
-        """Return image ``index`` as uint8 ``(3, H, W)``.
-
-        Args:
-            index: From 0.
-            side: As `read_rgb`; an image that is cut is decoded in full.
-
-        Raises:
-            ImageError: With the path, if the file cannot be decoded.
-        """
-        is_whole = self.squares is None
-        path = Path(self.root) / self.paths[index].as_py()
-        pixels = read_rgb(path, side=side if is_whole else None)
-        if self.squares is not None:
-            pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
-        return torch.from_numpy(pixels).permute(2, 0, 1)
+_ReadingError = ImageError | CacheError
+_READING_ERRORS = (ImageError, CacheError)
 
 
 class Forgeries(Protocol):
@@ -165,6 +102,7 @@ class TrainBatches:
     num_workers: int
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     forgeries: Forgeries | None = None
+    _kept: KeptPictures | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         num_forged = 0 if self.forgeries is None else self.forgeries.num_per_epoch
@@ -180,6 +118,8 @@ class TrainBatches:
                 f"training.sampling=balanced needs both classes, but all {len(self.rows)} training "
                 "images are of one; set training.sampling=shuffled"
             )
+        kept = _keep("train", self.rows, self.preprocessing, self.augmentation.crop_scale)
+        object.__setattr__(self, "_kept", kept)
 
     def epoch(self, number: int) -> "EpochOfBatches":
         """Return the batches of epoch ``number``, counted from 1.
@@ -226,9 +166,9 @@ class TrainBatches:
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        transform = train_transform(self.preprocessing, self.augmentation)
+        resize, change = split_train_transform(self.preprocessing, self.augmentation)
         side = decoding_side(self.preprocessing, smallest_crop=self.augmentation.crop_scale)
-        images = _Images(self.rows, transform, self.seed, side, self.forgeries)
+        images = _Images(self.rows, side, resize, self._kept, change, self.seed, self.forgeries)
         if self.forgeries is not None:
             _stop_threads_of_opencv()
         return _make_loader(images, self.num_workers)
@@ -252,6 +192,10 @@ class EvalBatches:
     preprocessing: PreprocessingParams
     batch_size: int
     num_workers: int
+    _kept: KeptPictures | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kept", _keep("val", self.rows, self.preprocessing))
 
     @property
     def num_images(self) -> int:
@@ -285,9 +229,9 @@ class EvalBatches:
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        transform = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
-        side = decoding_side(self.preprocessing)
-        return _make_loader(_Images(self.rows, transform, None, side), self.num_workers)
+        resize = eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
+        images = _Images(self.rows, decoding_side(self.preprocessing), resize, self._kept)
+        return _make_loader(images, self.num_workers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loader"}
@@ -297,7 +241,8 @@ class EvalBatches:
 class EpochOfBatches:
     """One pass over ``keys`` with the workers of ``loader``.
 
-    Raises ImageError, with the path, at an image that cannot be decoded.
+    Raises ImageError, with the path, at an image that cannot be decoded, and CacheError where it
+    cannot be kept.
     """
 
     loader: DataLoader[Any]
@@ -342,7 +287,7 @@ class EpochOfBatches:
         assert isinstance(self.loader.batch_sampler, _KeySampler)
         self.loader.batch_sampler.keys = self.keys
         for batch in self.loader:
-            if isinstance(batch, ImageError):
+            if isinstance(batch, _READING_ERRORS):
                 raise batch
             yield batch
 
@@ -362,41 +307,76 @@ class _KeySampler:
 
 @dataclass(frozen=True, eq=False)
 class _Images:
-    """A map from keys to ``(image, target)``; ``seed=None``: the transform draws nothing."""
+    """A map from keys to ``(image, target)``.
+
+    Args:
+        rows: What to read.
+        side: What an image is decoded to at least; ``None``: in full.
+        resize: What is the same in every epoch; ``None``: nothing is.
+        kept: Where images are found, and put, as they are then.
+        change: What is drawn for each key.
+        seed: Of the draws, and of forgeries.
+        forgeries: Makes the images at positions that follow those of the rows.
+    """
 
     rows: ImageRows
-    transform: PixelTransform
-    seed: int | None
-    side: int | None  # what an image is decoded to at least
+    side: int | None
+    resize: PixelTransform | None
+    kept: KeptPictures | None
+    change: PixelTransform | None = None
+    seed: int = 0
     forgeries: Forgeries | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key: _Key) -> tuple[Tensor, int] | ImageError:
+    def __getitem__(self, key: _Key) -> tuple[Tensor, int] | _ReadingError:
         try:
             image, target = self._read(*key)
-        except ImageError as error:
+        except _READING_ERRORS as error:
             return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
-        if self.seed is None:
-            return self.transform(image), target
+        if self.change is None:
+            return image, target
         with own_draws(self.seed, *key):
-            return self.transform(image), target
+            return self.change(image), target
 
     def _read(self, epoch: int, index: int, again: int = 0) -> tuple[Tensor, int]:
         row = index - len(self.rows)
         if row < 0:
-            return self.rows.read(index, side=self.side), int(self.rows.targets[index])
+            return self._find(index), int(self.rows.targets[index])
         assert self.forgeries is not None
-        assert self.seed is not None
         forged = self.forgeries.make(
             row, self._read_pixels, seed=self.seed, epoch=epoch, again=again
         )
-        return torch.from_numpy(forged).permute(2, 0, 1), FAKE
+        return self._resize(torch.from_numpy(forged).permute(2, 0, 1)), FAKE
 
     def _read_pixels(self, index: int) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = self.rows.read(index, side=self.side).permute(1, 2, 0).numpy()
+        """Return what a forgery is made of: the image before it is resized."""
+        is_kept = self.resize is None
+        image = self._find(index) if is_kept else self.rows.read(index, side=self.side)
+        pixels: NDArray[np.uint8] = image.permute(1, 2, 0).numpy()
         return pixels
+
+    def _find(self, index: int) -> Tensor:
+        if self.kept is None:
+            return self._prepare(index)
+        return self.kept.read(index, self.rows.path_of(index), partial(self._prepare, index))
+
+    def _prepare(self, index: int) -> Tensor:
+        return self._resize(self.rows.read(index, side=self.side))
+
+    def _resize(self, image: Tensor) -> Tensor:
+        return image if self.resize is None else self.resize(image)
+
+
+def _keep(
+    name: str, rows: ImageRows, preprocessing: PreprocessingParams, smallest_crop: float = 1.0
+) -> KeptPictures | None:
+    """Return where the images of ``rows`` are kept: resized, unless crops are drawn from them."""
+    if rows.cache is None:
+        return None
+    side = decoding_side(preprocessing, smallest_crop)
+    return rows.cache.keep(name, preprocessing, side=side, is_resized=smallest_crop == 1.0)
 
 
 def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
@@ -406,10 +386,12 @@ def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0
     return math.ceil(preprocessing.image_size / math.sqrt(smallest_crop))
 
 
-def _stack(items: list[tuple[Tensor, int] | ImageError]) -> tuple[Tensor, Tensor] | ImageError:
+def _stack(
+    items: list[tuple[Tensor, int] | _ReadingError],
+) -> tuple[Tensor, Tensor] | _ReadingError:
     images, targets = [], []
     for item in items:
-        if isinstance(item, ImageError):
+        if isinstance(item, _READING_ERRORS):
             return item
         images.append(item[0])
         targets.append(item[1])

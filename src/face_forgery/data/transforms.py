@@ -41,7 +41,26 @@ def train_transform(
     either.
     """
     size, mode = preprocessing.image_size, preprocessing.interpolation
-    steps: list[nn.Module] = [_random_crop(size, mode, augmentation.crop_scale)]
+    return _chain([_random_crop(size, mode, augmentation.crop_scale), *_changes(augmentation)])
+
+
+def split_train_transform(
+    preprocessing: PreprocessingParams, augmentation: AugmentationParams
+) -> tuple[PixelTransform | None, PixelTransform]:
+    """Return `train_transform` in two parts: what is the same in every epoch, and the rest.
+
+    The first is the resizing, ``uint8 (3, H, W) -> uint8 (3, S, S)``, and draws nothing; ``None``
+    where crops are drawn, which come first.
+    """
+    if augmentation.crop_scale < 1.0:
+        return None, train_transform(preprocessing, augmentation)
+    resize = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    return resize, _chain(_changes(augmentation))
+
+
+def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
+    """Return what is drawn after an image has its size."""
+    steps: list[nn.Module] = []
     if augmentation.horizontal_flip:
         steps.append(v2.RandomHorizontalFlip(augmentation.horizontal_flip))
     if augmentation.vertical_flip:
@@ -59,7 +78,11 @@ def train_transform(
         steps.append(v2.RandomApply([RandomNoise(augmentation.noise_sigma)], augmentation.noise))
     if augmentation.jpeg:
         steps.append(v2.RandomApply([v2.JPEG(augmentation.jpeg_quality)], augmentation.jpeg))
-    transform: PixelTransform = v2.Compose(steps) if len(steps) > 1 else steps[0]
+    return steps
+
+
+def _chain(steps: list[nn.Module]) -> PixelTransform:
+    transform: PixelTransform = v2.Compose(steps) if steps else nn.Identity()
     return transform
 
 

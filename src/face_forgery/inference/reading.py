@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,6 +19,9 @@ from face_forgery.data.loaders import prepare_worker
 from face_forgery.data.remote import read_rgb_at
 from face_forgery.data.transforms import PixelTransform, eval_transform
 from face_forgery.modeling.detector import Detector
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Decode(Protocol):
@@ -119,11 +121,10 @@ def finder_of(detector: Detector) -> FaceFinder | None:
     return FaceFinder(detector.face_model, detector.faces)
 
 
-def encode_places(places: Iterable[Path | str | None]) -> pa.Array:
-    """Return paths and URLs as Arrow holds them: processes share them and copy none.
+def encode_places(places: Iterable[Path | str | None]) -> "pa.Array":
+    """Return paths and URLs as Arrow holds them: as bytes, because a file name need not be text."""
+    import pyarrow as pa
 
-    Bytes, because a file name need not be text.
-    """
     return pa.array(
         [None if place is None else os.fsencode(place) for place in places], pa.large_binary()
     )
@@ -153,10 +154,10 @@ def read_batches(
     What is in a batch does not depend on ``num_workers``; 0 reads in this process. A place that is
     ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
-    encoded = encode_places(places)
-    if len(encoded) <= batch_size:
+    packed = _pack_places(places)
+    if len(packed) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
-    dataset: Any = _PictureFiles(encoded, reader)
+    dataset: Any = _PictureFiles(packed, reader)
     with_workers: dict[str, Any] = {"prefetch_factor": 2, "worker_init_fn": prepare_worker}
     return DataLoader(
         dataset,
@@ -169,13 +170,23 @@ def read_batches(
     )
 
 
+def _pack_places(places: Iterable[Path | str | None]) -> NDArray[Any]:
+    """Return paths and URLs as NumPy holds them: processes share them and copy none.
+
+    A file name need not be text: its bytes are kept as Latin-1, which has a letter for each.
+    """
+    names = [None if place is None else os.fsencode(place).decode("latin-1") for place in places]
+    return np.array(names, dtype=np.dtypes.StringDType(na_object=None))
+
+
 @dataclass(frozen=True, eq=False)
 class _PictureFiles:
-    places: pa.Array
+    places: NDArray[Any]
     reader: PictureReader
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __getitem__(self, index: int) -> Reading:
-        return self.reader.read_at(self.places[index].as_py())
+        place = self.places[index]
+        return self.reader.read_at(None if place is None else place.encode("latin-1"))

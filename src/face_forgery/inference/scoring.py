@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from face_forgery.data.images import ImageError, decode_rgb
 from face_forgery.data.pictures import printable
@@ -80,6 +79,8 @@ class Scored:
     @property
     def scores(self) -> NDArray[np.float64]:
         """``(N,)`` in [0, 1], the probability of forgery; NaN where the status is not ok."""
+        from scipy.special import expit
+
         scores: NDArray[np.float64] = expit(self.margins)
         return scores
 
@@ -363,6 +364,8 @@ def _write_faces(pictures: pd.DataFrame, scored: Scored, points: OperatingPoints
 
 
 def _judge_face(face: "Face", margin: float, points: OperatingPoints) -> JudgedFace:
+    from scipy.special import expit
+
     score = float(expit(margin))
     verdict = str(decide(np.array([score]), points)[0])
     left, top, width, height = (

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 # None changes a weight; `engine` and the number of its workers only by how sums are rounded, where
 # docs/training.md does not say otherwise.
-_FREE = {"resume", "num_workers", "checkpoint_steps", "patience", "engine"}
+_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "patience", "engine"}
 _EXAMPLES_SHOWN = 3
 
 

@@ -1,5 +1,6 @@
 """Training as a pipeline: what it leaves on disk, repeats, resumes and selects."""
 
+import hashlib
 import json
 import logging
 import subprocess
@@ -25,6 +26,7 @@ from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.figure import FigureDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
 from face_forgery.datasets.parquet_file import AtomicParquetDataset
+from face_forgery.datasets.picture_cache import PictureCacheDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.forging.contact_sheet import draw_portraits
 from face_forgery.forging.landmark_table import empty_table
@@ -306,6 +308,7 @@ def make_catalog(data, make_params, tmp_path):
             "face_model": MemoryDataset(None),
             "landmark_file": MemoryDataset(landmark_file),
             "train_landmarks": AtomicParquetDataset(filepath=str(tmp_path / "landmarks.parquet")),
+            "picture_cache": PictureCacheDataset(filepath=params.training.cache),
             "face_finder": MemoryDataset(finder_values(None, params.faces)),
             "code_version": MemoryDataset(CODE_VERSION),
             "data_fingerprint": AtomicJSONDataset(filepath=str(tmp_path / "data.json")),
@@ -350,6 +353,24 @@ def test_the_detector_of_every_recipe_is_a_plain_timm_model(
     assert detector.input == changes.get("model.input", "rgb")
     opened = timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True).eval()
     assert_same_weights(dict(opened.state_dict()), detector.weights)
+
+
+def test_kept_pictures_change_no_weight_and_no_number(make_catalog, data, tmp_path):
+    root, *manifests = data
+    facts = {"width": 40, "height": 40, "format": "PNG"}
+    results = []
+    for cache in (None, str(tmp_path / "kept")):
+        catalog = make_catalog(**{"training.cache": cache, "augmentation.noise": 0.5})
+        for name, manifest in zip(("train", "val"), manifests, strict=True):
+            contents = [(Path(root) / path).read_bytes() for path in manifest["path"]]
+            digests = [hashlib.sha256(content).hexdigest() for content in contents]
+            catalog[f"{name}_manifest"] = MemoryDataset(manifest.assign(**facts, sha256=digests))
+        SequentialRunner().run(create_pipeline(), catalog)
+        history = without_timings(catalog.load("training_history"))
+        results.append((catalog.load("epoch_weights")[2]().weights, history))
+    assert_same_weights(results[0][0], results[1][0])
+    assert results[0][1] == results[1][1]
+    assert {path.name.split("-")[0] for path in (tmp_path / "kept").iterdir()} == {"train", "val"}
 
 
 def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
@@ -526,7 +547,16 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
         val = build_val_batches(
             data[2], NO_FACES, params.data, params.preprocessing, params.scoring
         )
-        return list(train_detector(batches, val, params.model, params.training, resume_from))
+        return list(
+            train_detector(
+                train_batches=batches,
+                val_batches=val,
+                model=params.model,
+                training=params.training,
+                cluster=params.cluster,
+                resume_from=resume_from,
+            )
+        )
 
     whole = run()
     file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))

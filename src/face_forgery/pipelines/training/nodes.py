@@ -60,16 +60,21 @@ def build_train_batches(
     train_manifest: pd.DataFrame,
     face_table: pd.DataFrame,
     train_landmarks: pd.DataFrame,
+    picture_cache: Path | None = None,
     *,
     data: DataParams,
     preprocessing: PreprocessingParams,
     augmentation: AugmentationParams,
     training: TrainingParams,
 ) -> BatchesByEpoch:
-    """Return the shuffled, augmented batches of every epoch; no image is opened yet."""
-    from face_forgery.data.loaders import ImageRows, TrainBatches
+    """Return the shuffled, augmented batches of every epoch; no image is opened yet.
 
-    rows = ImageRows.of(train_manifest, data.root, face_table)
+    With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
+    """
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import TrainBatches
+
+    rows = ImageRows.of(train_manifest, data.root, face_table, picture_cache)
     return TrainBatches(
         rows=rows,
         preprocessing=preprocessing,
@@ -124,12 +129,18 @@ def build_val_batches(
     data: DataParams,
     preprocessing: PreprocessingParams,
     scoring: ScoringParams,
+    *,
+    picture_cache: Path | None = None,
 ) -> Any:
-    """Return the validation images in the order of their manifest; none is opened yet."""
-    from face_forgery.data.loaders import EvalBatches, ImageRows
+    """Return the validation images in the order of their manifest; none is opened yet.
+
+    With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
+    """
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import EvalBatches
 
     return EvalBatches(
-        rows=ImageRows.of(val_manifest, data.root, face_table),
+        rows=ImageRows.of(val_manifest, data.root, face_table, picture_cache),
         preprocessing=preprocessing,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,

@@ -1,0 +1,254 @@
+"""Pictures a second: the course's loops, this project's, and the limits of both, in one table.
+
+Run: python benchmarks/bench.py [--device cpu] [--quick] [--rounds 3] [--seconds 8]
+     [--backbones NAME ...] [--sides 256 512] [--workers N] [--page FILE]
+
+The same JPEGs (smooth noise), the same untrained network and an input of 256 pixels everywhere:
+neither content nor weights change what a picture costs. What is compared takes turns, so that
+another load on the machine meets all of it; a ratio is taken within a round, and the median round
+counts. A run that is stopped leaves what it has measured in the page.
+
+It needs torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
+docs/benchmarks.md says what the columns mean.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+
+import course
+import ours
+import torch
+from drawn import NUM_DRAWN, write_pictures
+from place import describe_place
+
+IMAGE_SIZE = 256
+BACKBONES = {
+    "cpu": ["resnet18", "convnext_atto", "efficientnet_b0"],
+    "cuda": ["resnet18", "convnext_tiny", "efficientnet_b0"],
+}
+BUSY = 3.0  # load from which a number is worth a second look
+FEWEST, MOST = 40, 20_000  # pictures of one measurement
+COURSE, OURS, BFLOAT16 = "course", "ours", "bfloat16"
+MEMORY, MEMORY_BFLOAT16, DECODING = "memory", "memory bfloat16", "decoding"
+KEPT = "kept"
+
+Work = Callable[[], None]
+Arms = dict[str, Callable[[Sequence[Path]], Work]]  # what is compared; built for so many pictures
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Pictures a second of what was compared, round by round."""
+
+    what: str
+    network: str
+    side: int
+    rates: dict[str, list[float]]
+
+    def rate(self, name: str) -> str:
+        """Return the median."""
+        return f"{median(self.rates[name]):,.1f}" if name in self.rates else ""
+
+    def ratio(self, name: str, to: str = COURSE) -> str:
+        """Return the median of the ratios and, in brackets, the smallest and the largest."""
+        if name not in self.rates:
+            return ""
+        ratios = [a / b for a, b in zip(self.rates[name], self.rates[to], strict=True)]
+        return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def main() -> None:
+    """Measure everything in one run."""
+    options = _parse()
+    device = _choose(options.device)
+    place = [describe_place("torch", "torchvision", "timm", "pillow"), _describe(device)]
+    print(*place, sep="\n", flush=True)
+    results: list[Measured] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for measured in _measure(options, device, Path(folder)):
+            _print_rounds(measured)
+            results.append(measured)
+            text = _section(results, place, options)
+            if options.page is not None:
+                _put(options.page, device.type, text)
+    print(f"\n{text}")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--quick", action="store_true", help="a minute or two: ResNet-18 alone")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of one measurement")
+    parser.add_argument("--backbones", nargs="+", help="names of timm")
+    parser.add_argument("--sides", nargs="+", type=int, default=[256, 512], help="pixels")
+    parser.add_argument("--workers", type=int, help="ours; by default those of conf/base")
+    parser.add_argument("--page", type=Path, help="a page to put the tables into")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 2, 2.0
+        options.backbones, options.sides = ["resnet18"], [512]
+    if options.backbones is None:
+        options.backbones = BACKBONES[options.device]
+    return options
+
+
+def _choose(name: str) -> torch.device:
+    if name == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the measured code takes a GPU where it sees one
+    elif not torch.cuda.is_available():
+        sys.exit("--device cuda: torch finds no GPU here; measure with --device cpu")
+    return torch.device(name)
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}; seed {ours.SEED}"
+    return f"No GPU; {torch.get_num_threads()} threads; seed {ours.SEED}"
+
+
+def _measure(options: argparse.Namespace, device: torch.device, folder: Path) -> Iterator[Measured]:
+    for side in options.sides:
+        (folder / str(side)).mkdir()
+        drawn = write_pictures(folder / str(side), NUM_DRAWN, side)
+        params = ours.base_parameters("resnet18", IMAGE_SIZE, options.workers)
+        arms = _preparing_arms(params, side, folder / "kept")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield Measured("preparing", "", side, _take_turns(arms, drawn, options))
+        torch.set_num_threads(threads)
+        for backbone in options.backbones:
+            params = ours.base_parameters(backbone, IMAGE_SIZE, options.workers)
+            for what, make_arms in (("training", _training_arms), ("inference", _scoring_arms)):
+                rates = _take_turns(make_arms(backbone, params, device), drawn, options)
+                yield Measured(what, backbone, side, rates)
+
+
+def _preparing_arms(params: ours.Parameters, side: int, folder: Path) -> Arms:
+    detector = ours.make_detector("resnet18", IMAGE_SIZE)
+    return {
+        COURSE: lambda paths: course.preparing(paths, IMAGE_SIZE),
+        OURS: lambda paths: ours.preparing(detector, paths),
+        KEPT: lambda paths: ours.preparing_from_cache(params, paths, side, folder),
+    }
+
+
+def _training_arms(backbone: str, params: ours.Parameters, device: torch.device) -> Arms:
+    batches = partial(ours.train_batches, params)
+    return {
+        COURSE: lambda paths: course.training(backbone, paths, IMAGE_SIZE, device),
+        OURS: lambda paths: ours.training(params, batches(paths), device),
+        MEMORY: lambda paths: ours.training(params, ours.FromMemory(batches(paths)), device),
+        DECODING: lambda paths: ours.decoding_for_training(batches(paths)),
+    }
+
+
+def _scoring_arms(backbone: str, params: ours.Parameters, device: torch.device) -> Arms:
+    plain = ours.make_detector(backbone, IMAGE_SIZE)
+    fast = replace(plain, precision="bfloat16")
+    return {
+        COURSE: lambda paths: course.predicting(backbone, paths, IMAGE_SIZE, device),
+        OURS: lambda paths: ours.scoring(plain, paths, params, device),
+        BFLOAT16: lambda paths: ours.scoring(fast, paths, params, device),
+        MEMORY: lambda paths: ours.scoring_from_memory(plain, len(paths), params, device),
+        MEMORY_BFLOAT16: lambda paths: ours.scoring_from_memory(fast, len(paths), params, device),
+        DECODING: lambda paths: ours.decoding_for_scoring(plain, paths, params),
+    }
+
+
+def _take_turns(
+    arms: Arms, drawn: Sequence[Path], options: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Measure round by round, each arm with as many pictures as it prepares in the given time."""
+    works: dict[str, tuple[Work, int]] = {}
+    for name, make in arms.items():
+        first = _rate(make(_repeat(drawn, FEWEST)), FEWEST)  # libraries set up on the way
+        again = _rate(make(_repeat(drawn, FEWEST)), FEWEST) if first > FEWEST else first
+        count = FEWEST * round(again * options.seconds / FEWEST)
+        count = min(max(count, FEWEST), MOST)
+        works[name] = (make(_repeat(drawn, count)), count)
+    rates: dict[str, list[float]] = {name: [] for name in arms}
+    for _ in range(options.rounds):
+        for name, (work, count) in works.items():
+            rates[name].append(_rate(work, count))
+    return rates
+
+
+def _repeat(drawn: Sequence[Path], count: int) -> list[Path]:
+    return list(islice(cycle(drawn), count))
+
+
+def _rate(work: Work, count: int) -> float:
+    _wait()
+    start = time.perf_counter()
+    work()
+    _wait()
+    return count / (time.perf_counter() - start)
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _print_rounds(measured: Measured) -> None:
+    print(f"{measured.what} {measured.network} {measured.side}")
+    for name, rates in measured.rates.items():
+        print(f"  {name:16s}" + " ".join(f"{rate:10.1f}" for rate in rates), flush=True)
+
+
+def _section(results: list[Measured], place: list[str], options: argparse.Namespace) -> str:
+    """Return what was measured, in Markdown."""
+    loads = [os.getloadavg()[0], float(place[0].split(" cores, load ")[1].split()[0])]
+    lines = [f"    python {shlex.join(sys.argv)}", ""]
+    lines += [f"{place[0]}; load {loads[0]:.1f} at the end. {place[1]}."]
+    if max(loads) > BUSY:
+        lines += [
+            "",
+            "**The machine was busy with other work: to be measured again on a quiet one.**",
+        ]
+    lines += ["", "| preparing, one core | course | ours | x course | kept on disk | x course |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for one in results:
+        if one.what == "preparing":
+            cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS), one.rate(KEPT)]
+            lines.append(_row(f"{one.side} pixels", *cells, one.ratio(KEPT)))
+    heads = ["", "network", "pictures", "course", "ours", "x course", "of memory"]
+    heads += ["ours, bfloat16", "x course", "of memory", "decoding alone"]
+    lines += ["", _row(*heads), "|" + "---|" * len(heads)]
+    for one in results:
+        if one.what != "preparing":
+            cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS), one.ratio(OURS, MEMORY)]
+            cells += [one.rate(BFLOAT16), one.ratio(BFLOAT16)]
+            cells += [one.ratio(BFLOAT16, MEMORY_BFLOAT16), one.rate(DECODING)]
+            lines.append(_row(one.what, one.network, f"{one.side} pixels", *cells))
+    return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _put(page: Path, device: str, text: str) -> None:
+    """Put ``text`` between the two marks of ``device`` in ``page``."""
+    content = page.read_text(encoding="utf-8")
+    begin, end = f"<!-- {device} -->\n", f"<!-- /{device} -->"
+    before, _, rest = content.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        sys.exit(f"{page}: the marks {begin.strip()} and {end} are missing; nothing was written")
+    page.write_text(f"{before}{begin}\n{text}\n\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

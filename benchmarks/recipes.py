@@ -1,0 +1,250 @@
+"""Train by several settings with several seeds, and judge each on parts it may never have seen.
+
+Run: python benchmarks/recipes.py PLAN --root FOLDER [--labels labels.csv] [--landmarks CSV]
+     [--weights FILE] [--work FOLDER] [--scenarios NAME ...] [--arms NAME ...] [--seeds 0 1 2]
+
+``FOLDER`` has a label CSV with the columns img_name, target, source, kind and group. A plan, in
+YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
+
+    params: {model.backbone: mobilenetv1_100}
+    scenarios:
+      across:
+        train: source == 'DFDC'              # a query over the columns
+        val: source == 'DFDC'                # like train where it is left out
+        tests: {other: "source != 'DFDC'"}
+    arms:
+      plain: {augmentation.jpeg: 0.0}
+
+A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
+these groups is validation (in queries: the column ``held``), and a test has no picture of a group
+that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
+the project; the chosen epoch and the last one are judged. What is measured is added to
+results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
+on.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from place import describe_place
+
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches
+from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.metrics.bootstrap import measure_auc
+from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.scoring import pick_device, score_batches
+from face_forgery.params import PreprocessingParams
+
+PROJECT = Path(__file__).parents[1]
+HELD_OUT = 5  # a fifth of the groups
+NUM_RESAMPLES = 1000
+CHOSEN, LAST = "chosen", "last"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a plan."""
+
+    scenario: str
+    arm: str
+    seed: int
+    params: dict[str, Any]
+    train: pd.DataFrame
+    val: pd.DataFrame
+    tests: dict[str, pd.DataFrame]
+
+    @property
+    def name(self) -> str:
+        """Return what the run is called in the results."""
+        return f"{self.scenario}/{self.arm}/{self.seed}"
+
+
+def main() -> None:
+    """Run what is missing, and print the table."""
+    options = _parse()
+    work, results = options.work, options.work / "results.jsonl"
+    work.mkdir(parents=True, exist_ok=True)
+    place = describe_place("torch", "torchvision", "timm")
+    print(place, flush=True)
+    trials = list(_trials(options))
+    done = {row["trial"] for row in _read(results)}
+    for trial in trials:
+        if trial.name not in done:
+            row = _run(trial, options, work / "project") | {"place": place}
+            with results.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(trial.name, json.dumps(row["tests"]), f"{row['seconds']:.0f} s", flush=True)
+    names = {trial.name for trial in trials}
+    _print_table([row for row in _read(results) if row["trial"] in names])
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--labels", default="labels.csv", help="in the root")
+    parser.add_argument("--landmarks", type=Path, help="of real pictures; docs/forging.md")
+    parser.add_argument("--weights", type=Path, help="of the backbone, before training")
+    parser.add_argument("--work", type=Path, default=Path("data/recipes"))
+    parser.add_argument("--scenarios", nargs="+")
+    parser.add_argument("--arms", nargs="+")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    return parser.parse_args()
+
+
+def _trials(options: argparse.Namespace) -> Iterator[Trial]:
+    plan = yaml.safe_load(options.plan.read_text())
+    rows = pd.read_csv(options.root / options.labels, dtype={"group": str})
+    digests = [hashlib.sha256(group.encode()).hexdigest()[:8] for group in rows["group"]]
+    held = pd.Series([int(digest, 16) % HELD_OUT == 0 for digest in digests], rows.index)
+    rows["held"] = held
+    common = dict(plan.get("params", {}))
+    if options.weights is not None:
+        common["model.weights"] = str(options.weights.resolve())
+    if options.landmarks is not None:
+        common["forging.landmarks"] = str(options.landmarks.resolve())
+    for seed in options.seeds:
+        for scenario in options.scenarios or plan["scenarios"]:
+            what = plan["scenarios"][scenario]
+            train = rows[~held].query(what["train"])
+            val = rows[held].query(what.get("val", what["train"]))
+            may_test = rows[~rows["group"].isin(train["group"])]
+            tests = {name: may_test.query(query) for name, query in what["tests"].items()}
+            for arm in options.arms or plan["arms"]:
+                params = common | what.get("params", {}) | plan["arms"][arm]
+                yield Trial(scenario, arm, seed, params, train, val, tests)
+
+
+def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, Any]:
+    _copy(project)
+    for part, rows in (("train", trial.train), ("val", trial.val)):
+        rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
+    start = time.monotonic()
+    log = project.parent / f"{trial.name.replace('/', '-')}.log"
+    with log.open("w") as file:
+        run = subprocess.run(
+            _command(trial, options.root, project),
+            cwd=project,
+            stdout=file,
+            stderr=file,
+            check=False,
+        )
+    if run.returncode:
+        raise RuntimeError(f"{trial.name} failed; the end of {log}:\n{log.read_text()[-2000:]}")
+    seconds = time.monotonic() - start
+    history = json.loads((project / "data/08_reporting/training_history.json").read_text())
+    return {
+        "trial": trial.name,
+        "scenario": trial.scenario,
+        "arm": trial.arm,
+        "seed": trial.seed,
+        "params": trial.params,
+        "num_train": len(trial.train),
+        "seconds": seconds,
+        "history": history,
+        "tests": _judge(trial, options.root, project),
+    }
+
+
+def _copy(project: Path) -> None:
+    shutil.rmtree(project, ignore_errors=True)
+    ignored = shutil.ignore_patterns("local", "__pycache__")
+    for name in ("conf", "src"):
+        shutil.copytree(PROJECT / name, project / name, ignore=ignored)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, project / name)
+    (project / "conf/local").mkdir()
+
+
+def _command(trial: Trial, root: Path, project: Path) -> list[str]:
+    params = trial.params | {
+        "data.root": str(root.resolve()),
+        "data.train_labels": str((project / "train.csv").resolve()),
+        "data.train_images": ".",
+        "data.val_labels": str((project / "val.csv").resolve()),
+        "data.val_images": ".",
+        "data.test_labels": "null",
+        "splitting.leaks": "drop_from_train",
+        "training.seed": trial.seed,
+        "tracking.enabled": "false",
+    }
+    given = ",".join(f"{name}={_spell(value)}" for name, value in params.items())
+    pipelines = "ingestion,splitting,training"
+    return [sys.executable, "-m", "kedro", "run", "--pipelines", pipelines, "--params", given]
+
+
+def _spell(value: Any) -> str:
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+
+
+def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
+    """Return the AUC with its interval of each test, of the chosen and of the last epoch."""
+    detector: Detector = DetectorDataset(filepath=str(project / "data/06_models/detector")).load()
+    epochs = EpochWeightsDataset(filepath=str(project / "data/06_models/epochs")).load()
+    last = replace(detector, weights=epochs[max(epochs)]().weights)
+    return {
+        name: {
+            CHOSEN: _measure(detector, rows, root),
+            LAST: _measure(last, rows, root),
+            "num_real": int((rows["target"] == 0).sum()),
+            "num_fake": int((rows["target"] == 1).sum()),
+        }
+        for name, rows in trial.tests.items()
+    }
+
+
+def _measure(detector: Detector, rows: pd.DataFrame, root: Path) -> list[float]:
+    manifest = rows.assign(path=rows["img_name"], sha256=rows["img_name"])
+    preprocessing = PreprocessingParams(
+        image_size=detector.preprocessing.image_size,
+        interpolation=detector.preprocessing.interpolation,
+        scaled_decoding=detector.preprocessing.scaled_decoding,
+    )
+    batches = EvalBatches(ImageRows.of(manifest, str(root)), preprocessing, 64, 1)
+    device = pick_device()
+    scores = score_batches(detector.build_network().to(device), batches, device)
+    groups, targets = rows["group"].to_numpy(), rows["target"].to_numpy()
+    measured = measure_auc(
+        scores, targets, groups, num_resamples=NUM_RESAMPLES, confidence=0.95, seed=0
+    )
+    return [round(float(value), 4) for value in (measured.value, measured.low, measured.high)]
+
+
+def _read(results: Path) -> list[dict[str, Any]]:
+    if not results.exists():
+        return []
+    return [json.loads(line) for line in results.read_text().splitlines()]
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Print a line for each test and arm: every seed, their mean and their spread."""
+    print("\n| scenario | test | arm | epoch | AUC by seed | mean | minutes |")
+    print("|---|---|---|---|---|---|---|")
+    keys = {(row["scenario"], test, row["arm"]): None for row in rows for test in row["tests"]}
+    for scenario, test, arm in keys:
+        own = [row for row in rows if (row["scenario"], row["arm"]) == (scenario, arm)]
+        minutes = np.mean([row["seconds"] for row in own]) / 60
+        for epoch in (CHOSEN, LAST):
+            measured = [row["tests"][test][epoch] for row in own]
+            seeds = "; ".join(f"{v:.3f} ({low:.3f} to {high:.3f})" for v, low, high in measured)
+            mean = np.mean([value for value, _, _ in measured])
+            cells = [scenario, test, arm, epoch, seeds, f"{mean:.3f}", f"{minutes:.1f}"]
+            print(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
