@@ -20,6 +20,7 @@ RECIPE = {
     "model.options": {},
     "model.input": "rgb",
     "model.tuning": "full",
+    "model.max_parameters": None,
     "preprocessing.image_size": 256,
     "preprocessing.interpolation": "bilinear",
     "preprocessing.scaled_decoding": False,

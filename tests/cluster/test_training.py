@@ -299,18 +299,9 @@ def test_roots_do_not_depend_on_the_folder_of_the_worker(make_run, monkeypatch, 
     run = make_run()
     batches = run.train_batches
     relative = replace(batches, rows=replace(batches.rows, root="faces"))
-    job = on_cluster._make_job(replace(run, train_batches=relative), ON_TWO_CPUS)
+    job = on_cluster._make_job(replace(run, train_batches=relative))
     assert job.run.train_batches.rows.root == str(tmp_path / "faces")
     assert job.folder == str(tmp_path)
-
-
-def test_a_worker_has_no_more_loader_processes_than_cpus(make_run):
-    run = make_run(num_workers=9)
-    for cpus, expected in ((4, 4), (12, 9)):
-        cluster = ON_TWO_CPUS.model_copy(update={"cpus_per_worker": cpus})
-        job = on_cluster._make_job(run, cluster)
-        assert job.run.train_batches.num_workers == expected
-        assert job.run.val_batches.num_workers == 0
 
 
 def test_a_worker_keeps_pictures_on_the_machine_it_is_on(make_run, monkeypatch, tmp_path):
@@ -320,7 +311,7 @@ def test_a_worker_keeps_pictures_on_the_machine_it_is_on(make_run, monkeypatch, 
     sizes = pd.DataFrame({"sha256": ["00" * 32] * 18, "width": SIDE, "height": SIDE})
     cache = PictureCache.of(Path("kept"), sizes.assign(format="PNG"), None)
     train_batches = replace(run.train_batches, rows=replace(run.train_batches.rows, cache=cache))
-    job = on_cluster._make_job(replace(run, train_batches=train_batches), ON_TWO_CPUS)
+    job = on_cluster._make_job(replace(run, train_batches=train_batches))
     sent = pickle.loads(pickle.dumps(job.run))
     shutil.rmtree(tmp_path / "kept")  # as on a machine that the driver is not on
     monkeypatch.chdir("/")

@@ -93,6 +93,7 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
         {"training.compile": False},
+        {"model.max_parameters": 10**9},
         STEP | {"training.epochs": 9},
     ],
     ids=lambda change: list(change)[-1],

@@ -48,7 +48,7 @@ def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]
     Args:
         run: As for ``train``. Every machine must have the images under the same name;
             ``batch_size`` is that of all workers together, ``num_workers`` the loader processes of
-            each, at most one for each of its CPUs.
+            each.
         cluster: Which cluster, how many workers, and where they save.
 
     Raises:
@@ -64,7 +64,7 @@ def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]
         logger.info("%d worker(s) of a Ray cluster train together", num_workers)
         ray = import_ray()
         mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
-        fit = _begin(_make_job(run, cluster), mailbox, storage, num_workers, cluster)
+        fit = _begin(_make_job(run), mailbox, storage, num_workers, cluster)
         try:
             yield from track(
                 _take_saves(mailbox, fit, cluster),
@@ -85,26 +85,19 @@ class _Job:
     folder: str  # that relative paths start from
 
 
-def _make_job(run: "Run", cluster: ClusterParams) -> _Job:
-    """Return ``run`` as it fits a worker.
-
-    Roots of images do not depend on the folder of the process, and there are no more loader
-    processes than CPUs of a worker: ``auto`` is one for each CPU of this machine.
-    """
-    most = cluster.cpus_per_worker
-    fitting = replace(
-        run,
-        train_batches=_fitting(run.train_batches, most),
-        val_batches=_fitting(run.val_batches, most),
+def _make_job(run: "Run") -> _Job:
+    """Return ``run`` with roots of images that do not depend on the folder of the process."""
+    rooted = replace(
+        run, train_batches=_rooted(run.train_batches), val_batches=_rooted(run.val_batches)
     )
-    return _Job(fitting, str(Path.cwd()))
+    return _Job(rooted, str(Path.cwd()))
 
 
-def _fitting(batches: Any, most_processes: int) -> Any:
+def _rooted(batches: Any) -> Any:
     rows = replace(batches.rows, root=str(Path(batches.rows.root).absolute()))
     if rows.cache is not None:
         rows = replace(rows, cache=replace(rows.cache, folder=rows.cache.folder.absolute()))
-    return replace(batches, rows=rows, num_workers=min(batches.num_workers, most_processes))
+    return replace(batches, rows=rows)
 
 
 def _on_this_machine(run: "Run") -> "Run":

@@ -69,7 +69,9 @@ def run_inference(tmp_path, make_detector, awkward_folder):
             storage=None,
             max_failures=0,
         )
-        catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
+        catalog["params:scoring"] = ScoringParams(
+            batch_size=3, num_workers=0, precision="float32", views="whole"
+        )
         catalog["params:explanation"] = ExplanationParams(max_pictures=max_pictures)
         catalog["detector"].save(make_detector())
         SequentialRunner().run(create_pipeline(), catalog)
