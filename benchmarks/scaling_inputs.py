@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import timm
 import torch
 import yaml
@@ -90,10 +89,12 @@ def _batches(rows: ImageRows, image_size: int) -> TrainBatches:
 
 
 def _measure_rows(num_rows: int) -> None:
-    paths = pa.array([f"trainset/{i:032x}.jpg" for i in range(num_rows)], type=pa.string())
+    names = [f"trainset/{i:032x}.jpg" for i in range(num_rows)]
+    paths = np.array(names, np.dtypes.StringDType())
     targets = np.zeros(num_rows, dtype=np.int64)
     rows = ImageRows("", paths, targets, "")
-    print(f"rows: {(paths.nbytes + targets.nbytes) / num_rows:.0f} bytes each")
+    num_bytes = paths.nbytes + sum(map(len, names)) + targets.nbytes  # letters lie outside of paths
+    print(f"rows: {num_bytes / num_rows:.0f} bytes each")
     batches = _batches(rows, 256)
     start = time.process_time()
     batches.epoch(1)

@@ -6,6 +6,8 @@ travels to the workers with its code.
 
 import logging
 import os
+import pickle
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -13,15 +15,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from face_forgery.cluster import training as on_cluster
 from face_forgery.cluster.connect import ClusterError
 from face_forgery.cluster.training import _letter_of, _take_saves, train_on_cluster
-from face_forgery.data.images import ImageError
 from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.images import ImageError
 from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.data.picture_cache import PictureCache
 from face_forgery.forging.contact_sheet import draw_portraits
 from face_forgery.forging.draw import Forger, Partners
 from face_forgery.forging.in_training import TrainForgeries
@@ -298,3 +302,19 @@ def test_roots_do_not_depend_on_the_folder_of_the_worker(make_run, monkeypatch, 
     job = on_cluster._make_job(replace(run, train_batches=relative))
     assert job.run.train_batches.rows.root == str(tmp_path / "faces")
     assert job.folder == str(tmp_path)
+
+
+def test_a_worker_keeps_pictures_on_the_machine_it_is_on(make_run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = make_run()
+    assert on_cluster._on_this_machine(run) is run
+    sizes = pd.DataFrame({"sha256": ["00" * 32] * 18, "width": SIDE, "height": SIDE})
+    cache = PictureCache.of(Path("kept"), sizes.assign(format="PNG"), None)
+    train_batches = replace(run.train_batches, rows=replace(run.train_batches.rows, cache=cache))
+    job = on_cluster._make_job(replace(run, train_batches=train_batches))
+    sent = pickle.loads(pickle.dumps(job.run))
+    shutil.rmtree(tmp_path / "kept")  # as on a machine that the driver is not on
+    monkeypatch.chdir("/")
+    own = on_cluster._on_this_machine(sent)
+    assert [file.parent for file in tmp_path.glob("kept/train-*.pictures")] == [tmp_path / "kept"]
+    assert own.train_batches.epoch(1).sizes == run.train_batches.epoch(1).sizes

@@ -94,8 +94,19 @@ def _make_job(run: "Run") -> _Job:
 
 
 def _rooted(batches: Any) -> Any:
-    root = str(Path(batches.rows.root).absolute())
-    return replace(batches, rows=replace(batches.rows, root=root))
+    rows = replace(batches.rows, root=str(Path(batches.rows.root).absolute()))
+    if rows.cache is not None:
+        rows = replace(rows, cache=replace(rows.cache, folder=rows.cache.folder.absolute()))
+    return replace(batches, rows=rows)
+
+
+def _on_this_machine(run: "Run") -> "Run":
+    """Return ``run`` with files for the pictures that are kept, if any are, on this machine."""
+    if run.train_batches.rows.cache is None:
+        return run
+    return replace(
+        run, train_batches=replace(run.train_batches), val_batches=replace(run.val_batches)
+    )
 
 
 def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -> None:
@@ -299,10 +310,11 @@ def _make_courier(mailbox: Any) -> Any:
 
 def _letter_of(exceptions: dict[int, Exception]) -> Exception | str:
     """Return what another attempt would meet again, or else a line about what was met."""
+    from face_forgery.data.picture_cache import CacheError
     from face_forgery.training.compilation import CompilerError
     from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
 
-    lasting = (ValueError, BatchTooLargeError, CompilerError, NonFiniteLossError)
+    lasting = (ValueError, BatchTooLargeError, CacheError, CompilerError, NonFiniteLossError)
     for error in exceptions.values():
         if isinstance(error, lasting):
             return error
@@ -322,7 +334,7 @@ def _work(config: dict[str, Any]) -> None:
     job: _Job = ray.get(config["job"])
     if Path(job.folder).is_dir():  # then relative paths mean what they mean to the asker
         os.chdir(job.folder)
-    run, saved = job.run, ray.train.get_checkpoint()
+    run, saved = _on_this_machine(job.run), ray.train.get_checkpoint()
     if saved is not None:  # a worker has died
         going_on = run.training.model_copy(update={"resume": True})
         run = replace(run, training=going_on, resume_from=_read(saved))

@@ -547,7 +547,16 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
         val = build_val_batches(
             data[2], NO_FACES, params.data, params.preprocessing, params.scoring
         )
-        return list(train_detector(batches, val, params.model, params.training, resume_from))
+        return list(
+            train_detector(
+                train_batches=batches,
+                val_batches=val,
+                model=params.model,
+                training=params.training,
+                cluster=params.cluster,
+                resume_from=resume_from,
+            )
+        )
 
     whole = run()
     file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
