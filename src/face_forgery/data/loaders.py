@@ -22,6 +22,7 @@ from face_forgery.data.draws import mix, own_draws
 from face_forgery.data.face_table import squares_of
 from face_forgery.data.faces import Square, cut_square
 from face_forgery.data.fingerprint import fingerprint_rows
+from face_forgery.data.held_out import HeldOutFolds
 from face_forgery.data.images import ImageError, read_rgb
 from face_forgery.data.manifest import FAKE, REAL
 from face_forgery.data.picture_cache import CacheError, KeptPictures, PictureCache
@@ -273,12 +274,14 @@ class EvalBatches:
         preprocessing: The size that images are brought to.
         batch_size: Images of a batch; does not change a score.
         num_workers: Processes that decode; 0: this one.
+        held_out: The part that training has nothing of; ``None``: there is none.
     """
 
     rows: ImageRows
     preprocessing: PreprocessingParams
     batch_size: int
     num_workers: int
+    held_out: HeldOutFolds | None = None
     _kept: KeptPictures | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,8 @@ from face_forgery.training.state import TrainState
 
 logger = logging.getLogger(__name__)
 
-_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "patience"}  # none changes a weight
+# None of them changes a weight.
+_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "select_by", "patience"}
 _EXAMPLES_SHOWN = 3
 
 
@@ -33,14 +34,15 @@ def run_fingerprint(
     were resolved to: on a machine where ``auto`` means something else the run is refused, not
     continued in another way. ``epochs`` counts only if the schedule depends on it (cosine).
     """
-    forgeries = train_batches.forgeries
+    forgeries, held_out = train_batches.forgeries, val_batches.held_out
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
         "data": {
             "train_images": train_batches.rows.fingerprint,
             "val_images": val_batches.rows.fingerprint,
         }
-        | ({} if forgeries is None else {"landmarks": forgeries.fingerprint}),
+        | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
+        | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
         "model": model.model_dump(mode="json"),
         "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
         "augmentation": train_batches.augmentation.model_dump(mode="json"),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import timm
@@ -40,8 +41,10 @@ from face_forgery.pipelines.training.nodes import (
     select_checkpoint,
     train_detector,
 )
+from face_forgery.training.selection import SelectionError, best_epoch
 
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+NO_FOLDS = pd.DataFrame({"fold": [], "is_held_out": []})
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
 TIMINGS = {"seconds", "images_per_second"}
 
@@ -217,7 +220,7 @@ def test_averaged_weights_are_the_ones_that_are_judged_and_kept(train, monkeypat
 
     from face_forgery.training.validation import validate
 
-    monkeypatch.setattr("face_forgery.training.validation.validate", seen)
+    monkeypatch.setattr("face_forgery.training.run.validate", seen)
     *_, (weights, _, state) = train(**{"training.ema_decay": 0.9})
     assert_same_weights(judged[-1], weights.weights)
     name = "conv1.0.weight" if "conv1.0.weight" in weights.weights else next(iter(weights.weights))
@@ -233,7 +236,7 @@ def falling_auc(monkeypatch):
     def validate(network, batches, device):
         return {"val_auc": next(aucs), "val_loss": 0.5, "val_accuracy": 0.5}
 
-    monkeypatch.setattr("face_forgery.training.validation.validate", validate)
+    monkeypatch.setattr("face_forgery.training.run.validate", validate)
 
 
 @pytest.mark.usefixtures("falling_auc")
@@ -282,6 +285,55 @@ def test_every_epoch_is_reported_with_its_validation(train):
     }
 
 
+@pytest.fixture
+def held_out(data):
+    """Half of the forgeries of validation belong to a fold that training has nothing of."""
+    targets = data[2]["target"].to_numpy(dtype=int)
+    fakes = np.flatnonzero(targets)
+    folds = np.full(len(targets), "", dtype=object)
+    folds[fakes[::2]], folds[fakes[1::2]] = "swap (new)", "lips"
+    return pd.DataFrame({"fold": folds, "is_held_out": folds == "swap (new)"})
+
+
+@pytest.mark.parametrize("select_by", ["overall", "held_out_worst"])
+def test_held_out_folds_are_reported_and_may_choose_the_epoch(
+    make_catalog, held_out, select_by, caplog
+):
+    catalog = make_catalog(
+        **{
+            "training.epochs": 4,
+            "training.select_by": select_by,
+            "splitting.folds.by": "kind",
+            "splitting.folds.hold_out": 1,
+        }
+    )
+    catalog["val_folds"] = MemoryDataset(held_out)
+    with caplog.at_level(logging.INFO):
+        SequentialRunner().run(create_pipeline(), catalog)
+    history = catalog.load("training_history")
+    assert set(history[0]["val_auc_held_out"]) == {"swap (new)"}
+    column = {"overall": "val_auc", "held_out_worst": "val_auc_held_out_worst"}[select_by]
+    assert catalog.load("trained_detector").epoch == best_epoch(history, select_by)
+    assert catalog.load("training_state").history == history
+    auc = history[0]["val_auc_held_out"]["swap (new)"]
+    assert f"held out swap (new) {auc:.4f}" in caplog.text
+    assert (
+        max(row[column] for row in history) == history[best_epoch(history, select_by) - 1][column]
+    )
+
+
+def test_folds_to_select_by_must_be_in_validation(make_catalog):
+    catalog = make_catalog(
+        **{
+            "training.select_by": "held_out_mean",
+            "splitting.folds.by": "kind",
+            "splitting.folds.hold_out": 1,
+        }
+    )
+    with pytest.raises(SelectionError, match="no fold is held out in val_folds; split again"):
+        SequentialRunner().run(create_pipeline(), catalog)
+
+
 def test_it_learns(train):
     changes = {"training.epochs": 12, "training.optimizer.learning_rate": 3e-3}
     *_, (_, history, _) = train(**changes)
@@ -299,6 +351,7 @@ def make_catalog(data, make_params, tmp_path):
         entries = {
             "train_manifest": MemoryDataset(train_manifest),
             "val_manifest": MemoryDataset(val_manifest),
+            "val_folds": MemoryDataset(NO_FOLDS),
             "train_batches": MemoryDataset(copy_mode="assign"),
             "val_batches": MemoryDataset(copy_mode="assign"),
             "face_table": MemoryDataset(NO_FACES),
@@ -389,7 +442,7 @@ def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
     whole.get("training_state")._filepath.unlink()
     catalog = make_catalog(**changes)
     with monkeypatch.context() as patch:
-        patch.setattr("face_forgery.training.loop.train_epochs", killed_in_epoch_3)
+        patch.setattr("face_forgery.training.run.train_epochs", killed_in_epoch_3)
         with pytest.raises(KeyboardInterrupt):
             SequentialRunner().run(create_pipeline(), catalog)
     assert list(catalog.load("epoch_weights")) == [1, 2]
@@ -419,7 +472,7 @@ def test_a_run_killed_within_an_epoch_leaves_whole_epochs_and_is_continued(
 
     catalog = make_catalog(**changes)
     with monkeypatch.context() as patch:
-        patch.setattr("face_forgery.training.loop.train_epochs", killed_after_a_step_of_epoch_2)
+        patch.setattr("face_forgery.training.run.train_epochs", killed_after_a_step_of_epoch_2)
         with pytest.raises(KeyboardInterrupt):
             SequentialRunner().run(create_pipeline(), catalog)
     assert list(catalog.load("epoch_weights")) == [1]  # that of the older run is gone

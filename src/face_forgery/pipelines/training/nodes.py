@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -129,18 +128,23 @@ def build_val_batches(
     scoring: ScoringParams,
     *,
     picture_cache: Path | None = None,
+    val_folds: pd.DataFrame | None = None,
 ) -> Any:
     """Return the validation images in the order of their manifest; none is opened yet.
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
+    ``val_folds`` says which images belong to folds that training has nothing of.
     """
+    from face_forgery.data.held_out import HeldOutFolds
     from face_forgery.data.loaders import EvalBatches, ImageRows
 
+    rows = ImageRows.of(val_manifest, data.root, face_table, picture_cache)
     return EvalBatches(
-        rows=ImageRows.of(val_manifest, data.root, face_table, picture_cache),
+        rows=rows,
         preprocessing=preprocessing,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
+        held_out=None if val_folds is None else HeldOutFolds.of(rows.targets, val_folds),
     )
 
 
@@ -156,43 +160,23 @@ def train_detector(
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
     leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by; with
     ``checkpoint_steps`` it is yielded within an epoch, too. Choosing among the epochs is another
-    node's job.
+    node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
+    every node.
     """
     from face_forgery.modeling.scoring import pick_device
-    from face_forgery.training.loop import train_epochs
-    from face_forgery.training.reproducible import seed_torch
-    from face_forgery.training.resume import resume, run_fingerprint
-    from face_forgery.training.selection import is_stalled
-    from face_forgery.training.settings import StepSettings
-    from face_forgery.training.start import build_state
-    from face_forgery.training.validation import validate
+    from face_forgery.training.run import Run, train
 
-    seed_torch(training.seed)
-    device, batches_per_epoch = pick_device(), len(train_batches.epoch(1))
-    image_size = train_batches.preprocessing.image_size
-    state = build_state(model, training, image_size, batches_per_epoch, device)
-    settings = StepSettings.of(training, device, batches_per_epoch)
-    fingerprint = run_fingerprint(train_batches, val_batches, model, training, settings)
-    history: History = []
-    if training.resume:
-        history = resume(state, resume_from, fingerprint, training.epochs)
-    if state.epoch == training.epochs or is_stalled(history, training.patience):
-        yield state.weights(), history, state.snapshot(history, fingerprint)  # what is on disk
-        return  # Kedro wants an output of every node
-    for report in train_epochs(state, train_batches, settings, epochs=training.epochs):
-        if report is not None:
-            numbers = validate(state.judged_network, val_batches, device)
-            history = [*history, asdict(report) | numbers]
-        yield state.weights(), history, state.snapshot(history, fingerprint)
-        if report is not None and is_stalled(history, training.patience):
-            return
+    run = Run(train_batches, val_batches, model, training, resume_from)
+    for weights, state in train(run, pick_device()):
+        yield weights, state.history, state
 
 
-def plot_training(training_history: History) -> Any:
+def plot_training(training_history: History, training: TrainingParams) -> Any:
     """Draw loss and validation AUC by epoch."""
     from face_forgery.reporting.training_figures import draw_training
+    from face_forgery.training.selection import best_epoch
 
-    return draw_training(training_history)
+    return draw_training(training_history, best_epoch(training_history, training.select_by))
 
 
 def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
@@ -214,12 +198,15 @@ def select_checkpoint(
     data_fingerprint: str,
     code_version: dict[str, Any],
 ) -> Detector:
-    """Make a detector of the epoch with the highest validation AUC. No test set is at hand here."""
+    """Make a detector of the epoch with the highest AUC (``training.select_by``) of validation.
+
+    No test set is at hand here.
+    """
     from face_forgery.data.faces import FaceFinder
     from face_forgery.modeling.factory import normalization_of
     from face_forgery.training.selection import best_weights
 
-    chosen = best_weights(epoch_weights, training_history)
+    chosen = best_weights(epoch_weights, training_history, training.select_by)
     finder = FaceFinder.from_values(face_finder)
     mean, std = normalization_of(model.backbone)
     return Detector(
