@@ -78,7 +78,7 @@ def measure_features(
     )
     found = known.drop_duplicates(_SOURCE).set_index(_SOURCE)["features"].to_dict()
     source = pd.MultiIndex.from_frame(table[_SOURCE])
-    is_new = ~source.isin(list(found)) & ~source.duplicated()
+    is_new = np.array([key not in found for key in source]) & ~source.duplicated()
     if is_new.any():
         rows = ImageRows.of(manifest[is_new], root, face_table)
         batches = EvalBatches(rows, preprocessing, scoring.batch_size, scoring.num_workers)
