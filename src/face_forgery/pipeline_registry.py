@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline
 from face_forgery.pipelines import (
     audit,
     comparison,
+    cross_validation,
     demo_data,
     evaluation,
     explanation,
@@ -41,6 +42,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **main_job,
         "report": page,
         "comparison": comparison.create_pipeline(),
+        "cross_validation": cross_validation.create_pipeline(),
         "demo_data": demo_data.create_pipeline(),
         "forging": forging.create_pipeline(),
         "inference": inference.create_pipeline(),

@@ -98,8 +98,14 @@ def fold_manifest(
 ) -> FoldedSplit:
     """Set validation apart as `divide_manifest` does, with every fold still on both sides.
 
-    Arguments and errors are those of `divide_manifest`; ``params.folds.by`` must be set.
+    Arguments and errors are those of `divide_manifest`; without ``params.folds.by`` there are no
+    folds, which is an error.
     """
+    if params.folds.by is None:
+        raise ManifestError(
+            "there are no folds: say what they are, --params splitting.folds.by=kind, source or "
+            "cluster"
+        )
     partition, _ = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
     return _fold(partition, image_hashes, features, params)
 

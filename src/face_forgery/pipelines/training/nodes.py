@@ -1,6 +1,5 @@
 """Nodes of the training pipeline."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from face_forgery.params import (
 from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
 History = list[dict[str, Any]]  # a row an epoch
-
-logger = logging.getLogger(__name__)
 
 
 def find_train_landmarks(
@@ -69,55 +66,18 @@ def build_train_batches(
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
     """
-    from face_forgery.data.loaders import ImageRows, TrainBatches
+    from face_forgery.training.batches import build_train_batches
 
-    rows = ImageRows.of(train_manifest, data.root, face_table, picture_cache)
-    return TrainBatches(
-        rows=rows,
+    return build_train_batches(
+        train_manifest,
+        face_table,
+        train_landmarks,
+        root=data.root,
         preprocessing=preprocessing,
         augmentation=augmentation,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        num_workers=training.num_workers,
-        sampling=training.sampling,
-        forgeries=_plan_forgeries(
-            train_manifest, train_landmarks, rows.squares, preprocessing, augmentation
-        ),
+        training=training,
+        picture_cache=picture_cache,
     )
-
-
-def _plan_forgeries(
-    train_manifest: pd.DataFrame,
-    train_landmarks: pd.DataFrame,
-    squares: Any,
-    preprocessing: PreprocessingParams,
-    augmentation: AugmentationParams,
-) -> Any:
-    """Say whose forgeries are made in training; without any, both classes must be there."""
-    from face_forgery.data.loaders import decoding_side
-    from face_forgery.data.splits import check_both_classes
-    from face_forgery.forging.draw import Forger
-    from face_forgery.forging.in_training import TrainForgeries
-
-    params = augmentation.forgeries
-    if params.share == 0.0:
-        remedy = "Run the pipeline splitting again, with the same parameters."
-        check_both_classes(train_manifest, "the training set", remedy=remedy)
-        return None
-    forgeries = TrainForgeries.of(
-        train_manifest,
-        train_landmarks,
-        Forger(params.kinds, params.strength),
-        share=params.share,
-        squares=squares,
-        side=decoding_side(preprocessing, augmentation.crop_scale),
-    )
-    logger.info(
-        "Every epoch has %s forged copies, of %s real pictures that can be forged.",
-        f"{forgeries.num_per_epoch:,}",
-        f"{len(forgeries.rows):,}",
-    )
-    return forgeries
 
 
 def build_val_batches(
