@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from face_forgery.metrics.binary import auc
-from face_forgery.metrics.folds import judge_folds
+from face_forgery.metrics.folds import judge_folds, judge_held_out
 
 SETTINGS = {"num_resamples": 200, "confidence": 0.95, "seed": 0}
 
@@ -60,3 +60,15 @@ def test_a_resample_without_a_class_is_left_out():
     rows.loc[rows["is_unseen"] & (rows["target"] == 1), "group"] = "one video"
     interval = judge_folds({"swap": rows}, **SETTINGS)["folds"][0]["unseen"]
     assert 0.0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1.0
+
+
+def test_the_folds_of_one_detector_are_measured_against_what_it_has_seen():
+    rows = make_fold(gap=1.0)
+    (expected,) = judge_folds({"swap": rows}, **SETTINGS)["folds"]
+    seen, fold = (np.flatnonzero(rows[name]) for name in ("is_within", "is_unseen"))
+    (judged,) = judge_held_out(rows, {"swap": fold}, seen, **SETTINGS)["folds"]
+    assert judged == expected
+    alone = judge_held_out(rows, {"swap": fold}, seen[:60], **SETTINGS)  # real pictures only
+    assert alone["folds"][0]["within"] == {"value": None, "low": None, "high": None}
+    assert alone["folds"][0]["unseen"] == expected["unseen"]
+    assert alone["drop_mean"]["value"] is None

@@ -36,7 +36,8 @@ def judge_folds(
         ``folds``: a row for each, in their order: ``name``, ``num_real``, ``num_fake`` (of the
         fold), and ``within``, ``unseen`` and ``drop`` (within less unseen) as ``{"value", "low",
         "high"}``. ``within_mean``, ``unseen_mean``, ``drop_mean`` over folds. ``unseen_worst``:
-        that of the fold with the lowest AUC, ``worst_fold``.
+        that of the fold with the lowest AUC, ``worst_fold``. Numbers within are None where there
+        is nothing within to compare.
 
     Raises:
         ValueError: As ``metrics.binary.check_probabilities``.
@@ -52,6 +53,8 @@ def judge_folds(
 
     def interval(value: float, resampled: Floats) -> dict[str, Any]:
         known = resampled[np.isfinite(resampled)]
+        if np.isnan(value):
+            return {"value": None, "low": None, "high": None}
         if not len(known):
             return asdict(Interval(float(value), 0.0, 1.0))
         return asdict(take_interval(value, known, confidence=confidence))
@@ -83,6 +86,43 @@ def judge_folds(
     }
 
 
+def judge_held_out(
+    scores: pd.DataFrame,
+    held_out: Mapping[str, NDArray[np.int64]],
+    seen: NDArray[np.int64],
+    *,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Measure the held-out folds of one detector: what `judge_folds` returns.
+
+    Args:
+        scores: ``(N, ...)`` with ``target``, ``group`` and ``y_pred``.
+        held_out: Fold -> positions that it is measured on.
+        seen: Positions of what is like the pictures of training.
+        num_resamples: Bootstrap resamples.
+        confidence: Of the intervals, in (0, 1).
+        seed: Of the resamples.
+    """
+    columns = scores[["target", "group", "y_pred"]]
+    return judge_folds(
+        {
+            name: columns.assign(is_within=_mask(seen, scores), is_unseen=_mask(rows, scores))
+            for name, rows in held_out.items()
+        },
+        num_resamples=num_resamples,
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def _mask(positions: NDArray[np.int64], scores: pd.DataFrame) -> NDArray[np.bool_]:
+    mask = np.zeros(len(scores), dtype=bool)
+    mask[positions] = True
+    return mask
+
+
 def _measure(
     table: pd.DataFrame, parts: list[NDArray[np.int64]], *, num_resamples: int, seed: int
 ) -> tuple[Floats, Floats]:
@@ -94,16 +134,19 @@ def _measure(
     scores = table["y_pred"].to_numpy(dtype=np.float64)
     order = np.arange(len(table))
     resampler = GroupResampler(table["group"].to_numpy(), targets, seed=seed, order=order)
-    ranked = [WeightedScores(scores[part], targets[part], num_bins=1) for part in parts]
-    rows = [part[one.order] for part, one in zip(parts, ranked, strict=True)]
-    values = np.array([auc(scores[part], targets[part]) for part in parts])
-    drawn = np.empty((num_resamples, len(parts)))
+    values, drawn = np.full(len(parts), np.nan), np.full((num_resamples, len(parts)), np.nan)
+    measurable = {at: part for at, part in enumerate(parts) if len(np.unique(targets[part])) == 2}
+    ranked = {
+        at: WeightedScores(scores[part], targets[part], num_bins=1)
+        for at, part in measurable.items()
+    }
+    for at, part in measurable.items():
+        values[at] = auc(scores[part], targets[part])
     with np.errstate(divide="ignore", invalid="ignore"):
         for index in range(num_resamples):
             weights = resampler.draw(index)
-            drawn[index] = [
-                one.count(weights[own]).auc() for one, own in zip(ranked, rows, strict=True)
-            ]
+            for at, one in ranked.items():
+                drawn[index, at] = one.count(weights[measurable[at][one.order]]).auc()
     return _with_drop(values.reshape(-1, 2)), _with_drop(drawn.reshape(num_resamples, -1, 2))
 
 

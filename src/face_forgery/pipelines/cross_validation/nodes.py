@@ -21,6 +21,7 @@ from face_forgery.params import (
 from face_forgery.training.fold_records import FoldProgress, FoldsBegun
 
 _MEASURES = ("within", "unseen", "drop")
+_NO_RECIPE = {"resume", "num_workers", "cache", "checkpoint_steps"}  # none changes a score
 
 
 def find_fold_landmarks(
@@ -98,12 +99,18 @@ def train_folds(
 
 
 def judge_folds(
+    *,
     fold_runs: FoldsBegun,
+    manifest: pd.DataFrame,
     splitting: SplittingParams,
+    model: ModelParams,
+    preprocessing: PreprocessingParams,
+    augmentation: AugmentationParams,
     training: TrainingParams,
     evaluation: EvaluationParams,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure within, on the fold and the drop, fold by fold; also as a table for people."""
+    from face_forgery.data.fingerprint import fingerprint_sets
     from face_forgery.metrics.folds import judge_folds
 
     results = list(fold_runs.results.values())
@@ -115,7 +122,16 @@ def judge_folds(
     )
     for fold, result in zip(judged["folds"], results, strict=True):
         fold |= {name: result.summary[name] for name in ("epoch", "seed", "num_trained_on")}
-    judged |= {"by": splitting.folds.by, "select_by": training.select_by}
+    judged |= {
+        "by": splitting.folds.by,
+        "image_size": preprocessing.image_size,
+        "recipe": {
+            "model": model.model_dump(mode="json"),
+            "augmentation": augmentation.model_dump(mode="json"),
+            "training": training.model_dump(mode="json", exclude=_NO_RECIPE),
+        },
+        "data_fingerprint": fingerprint_sets(labelled=manifest[manifest["subset"] != "test"]),
+    }
     rows = [
         {name: value for name, value in fold.items() if name not in _MEASURES}
         | _flatten({measure: fold[measure] for measure in _MEASURES})

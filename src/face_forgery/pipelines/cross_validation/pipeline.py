@@ -45,7 +45,16 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.judge_folds,
-                inputs=["fold_runs", "params:splitting", "params:training", "params:evaluation"],
+                inputs={
+                    "fold_runs": "fold_runs",
+                    "manifest": "manifest",
+                    "splitting": "params:splitting",
+                    "model": "params:model",
+                    "preprocessing": "params:preprocessing",
+                    "augmentation": "params:augmentation",
+                    "training": "params:training",
+                    "evaluation": "params:evaluation",
+                },
                 outputs=["cross_validation", "cross_validation_table"],
                 name="judge_folds",
             ),
