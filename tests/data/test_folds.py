@@ -104,6 +104,15 @@ def test_folds_that_are_too_small_are_joined_with_a_warning_and_their_counts(div
     assert parts.val_folds["is_held_out"].sum() == 5
 
 
+def test_small_folds_that_are_too_small_together_take_the_smallest_of_the_others(divide):
+    rows = [*range(60), *range(36)]
+    kinds = ["real" if row % 2 == 0 else ("swap" if row > 12 else "lips") for row in rows]
+    kinds[1] = "rare"
+    parts = divide(columns={"kind": kinds})
+    names = [fold["name"] for fold in parts.report["folds"]["folds"]]
+    assert names == ["swap", "rare+lips"]
+
+
 def test_folds_that_are_too_small_are_an_error_on_request(divide):
     kinds = ["real" if row % 2 == 0 else ("rare" if row == 1 else "swap") for row in range(96)]
     with pytest.raises(ManifestError, match=r"1 of 2 folds are too small.*rare: 18 real, 1 forged"):

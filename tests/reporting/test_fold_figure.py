@@ -26,7 +26,11 @@ RESULT = {
 def test_each_fold_and_the_mean_have_a_row_with_both_numbers():
     (axes,) = draw_folds(RESULT).axes
     labels = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
-    assert labels == ["mean 0.945 to 0.700", "swap 0.940 to 0.600", "lips 0.950 to 0.800"]
+    assert labels == [
+        "mean within 0.945, unseen 0.700",
+        "swap within 0.940, unseen 0.600",
+        "lips within 0.950, unseen 0.800",
+    ]
     drawn = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 1]
     assert [float(x[0]) for x in drawn] == [0.945, 0.7, 0.94, 0.6, 0.95, 0.8]
     buffer = io.BytesIO()

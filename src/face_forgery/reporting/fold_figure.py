@@ -44,7 +44,8 @@ def draw_folds(cross_validation: dict[str, Any]) -> Figure:
 
 
 def _label(row: dict[str, Any]) -> str:
-    return f"{row['name']}\n{row['within']['value']:.3f} to {row['unseen']['value']:.3f}"
+    within, unseen = row["within"]["value"], row["unseen"]["value"]
+    return f"{row['name']}\nwithin {within:.3f}, unseen {unseen:.3f}"
 
 
 def _draw_interval(axes: Axes, place: float, auc: dict[str, float], color: str) -> None:

@@ -157,6 +157,7 @@ def test_nothing_of_a_fold_trains_or_chooses_and_no_picture_is_used_twice(
         assert set(within["kind"]) == set(KINDS) - {fold} - held_out
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_fold_it_was_in(make_catalog, monkeypatch, caplog):
     changes = {"training.resume": True, "training.epochs": 3}
     expected = run(make_catalog("whole", **changes))
@@ -195,8 +196,9 @@ def test_a_finished_fold_of_another_run_is_not_taken_for_ones_own(make_catalog):
 
 
 def test_without_resume_folds_are_trained_anew(make_catalog):
-    run(make_catalog())
-    catalog = make_catalog(**{"training.seed": 1})
+    short = {"training.epochs": 1, "training.warmup_epochs": 0}
+    run(make_catalog(**short))
+    catalog = make_catalog(**short | {"training.seed": 1})
     seeds = {fold["name"]: fold["seed"] for fold in run(catalog)["folds"]}
     assert seeds == {kind: seed_of(1, kind) for kind in KINDS}
     assert len({seed_of(seed, kind) for seed in (0, 1) for kind in KINDS}) == 6

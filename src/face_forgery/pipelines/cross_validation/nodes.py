@@ -21,6 +21,7 @@ from face_forgery.params import (
 from face_forgery.training.fold_records import FoldProgress, FoldsBegun
 
 _MEASURES = ("within", "unseen", "drop")
+_WHOLE = ("num_real", "num_fake", "epoch", "seed", "num_trained_on")  # the mean has none
 _NO_RECIPE = {"resume", "num_workers", "cache", "checkpoint_steps"}  # none changes a score
 
 
@@ -138,7 +139,8 @@ def judge_folds(
         for fold in judged["folds"]
     ]
     mean = {measure: judged[f"{measure}_mean"] for measure in _MEASURES}
-    return judged, pd.DataFrame([*rows, {"name": "mean"} | _flatten(mean)])
+    table = pd.DataFrame([*rows, {"name": "mean"} | _flatten(mean)])
+    return judged, table.astype(dict.fromkeys(_WHOLE, "Int64"))
 
 
 def plot_folds(cross_validation: dict[str, Any]) -> Any:
