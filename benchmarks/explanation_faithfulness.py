@@ -32,7 +32,8 @@ from PIL import Image
 from place import describe_place
 from torch import Tensor
 
-from face_forgery.data.loaders import ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import TrainBatches
 from face_forgery.explanation.attribution import heat_map
 from face_forgery.explanation.faithfulness import random_map, trace_curves
 from face_forgery.explanation.regions import REGIONS, Landmarks, label_regions, share_evidence

@@ -20,7 +20,8 @@ import yaml
 from course import BATCH as COURSE_BATCH
 from course import MEAN, STD
 
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.inference.reading import PictureReader, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share

@@ -16,10 +16,11 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
       plain: {augmentation.jpeg: 0.0}
 
 A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
-these groups is validation, and a test has no picture of a group that is trained on. Each run is
-`kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch and
-the last one are judged. What is measured is added to results.jsonl in the work folder, and what is
-there is not run again: a plan that was stopped goes on.
+these groups is validation (in queries: the column ``held``), and a test has no picture of a group
+that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
+the project; the chosen epoch and the last one are judged. What is measured is added to
+results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
+on.
 """
 
 import argparse
@@ -39,7 +40,8 @@ import pandas as pd
 import yaml
 from place import describe_place
 
-from face_forgery.data.loaders import EvalBatches, ImageRows
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.metrics.bootstrap import measure_auc
@@ -109,6 +111,7 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
     rows = pd.read_csv(options.root / options.labels, dtype={"group": str})
     digests = [hashlib.sha256(group.encode()).hexdigest()[:8] for group in rows["group"]]
     held = pd.Series([int(digest, 16) % HELD_OUT == 0 for digest in digests], rows.index)
+    rows["held"] = held
     common = dict(plan.get("params", {}))
     if options.weights is not None:
         common["model.weights"] = str(options.weights.resolve())
@@ -129,7 +132,7 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
 def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, Any]:
     _copy(project)
     for part, rows in (("train", trial.train), ("val", trial.val)):
-        rows.to_csv(project / f"{part}.csv", index=False)
+        rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
     start = time.monotonic()
     log = project.parent / f"{trial.name.replace('/', '-')}.log"
     with log.open("w") as file:

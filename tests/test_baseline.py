@@ -20,6 +20,7 @@ RECIPE = {
     "model.options": {},
     "model.input": "rgb",
     "model.tuning": "full",
+    "model.max_parameters": None,
     "preprocessing.image_size": 256,
     "preprocessing.interpolation": "bilinear",
     "preprocessing.scaled_decoding": False,
@@ -107,7 +108,8 @@ def test_normalization_is_that_of_imagenet(baseline):
 
 
 def test_all_images_are_trained_on_not_the_first_thousand(baseline):
-    from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import EvalBatches, TrainBatches
 
     num = 2500
     manifest = pd.DataFrame(

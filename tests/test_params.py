@@ -95,6 +95,7 @@ CONTRADICTIONS = [
     ({"forging__jpeg_quality": [90, 70]}, r"jpeg_quality=\[90, 70\] is not an ascending range"),
     ({"forging__jpeg_quality": [70, 100]}, r"jpeg_quality=\[70, 100\] is not .* 1 to 95"),
     ({"forging__common_scale": [0.8, 1.5]}, r"common_scale=\[0.8, 1.5\] is not"),
+    ({"scoring__views": "whole+whole"}, r"views=\['whole', 'whole'\] names one twice"),
     (
         {"tracking__run_id": "abc", "tracking__run_name": "mine"},
         "run_name='mine' has no effect on the existing run 'abc'",
@@ -123,6 +124,10 @@ OUT_OF_RANGE = [
     ({"training__loss__consistency": -1.0}, "training.loss.consistency: .*equal to 0"),
     ({"model__input": "srm"}, "'rgb', 'rgb_srm' or 'rgb_frequency'"),
     ({"model__tuning": "lora"}, "'full', 'linear', 'norm' or 'low_rank'"),
+    ({"model__max_parameters": 0}, "model.max_parameters: .*greater than or equal to 1"),
+    ({"ensemble__other_data": "ignore"}, "ensemble.other_data: .*'refuse' or 'allow'"),
+    ({"scoring__views": "whole+mirrored"}, "scoring.views.1: .*'whole', 'flipped', 'closer'"),
+    ({"scoring__views": []}, "scoring.views: .*at least 1 item"),
     ({"model__rank": 0}, "model.rank: .*greater than or equal to 1"),
     ({"training__grad_clip_norm": 0.0}, "training.grad_clip_norm: .*greater than 0"),
     ({"training__precision": "float16"}, "'float32', 'bfloat16' or 'auto'"),

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -34,6 +35,7 @@ InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
 TuningName = Literal["full", "linear", "norm", "low_rank"]
 LossName = Literal["cross_entropy", "bce", "focal"]
 SelectBy = Literal["overall", "held_out_mean", "held_out_worst"]
+ViewName = Literal["whole", "flipped", "closer", "closer_flipped"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 # Of this machine: the limits of a container count, too.
 NumWorkers = Annotated[int, Field(ge=0), BeforeValidator(_count_workers)]
@@ -240,6 +242,9 @@ class ModelParams(Params):
         "layers, or a change of low rank of every other layer."
     )
     rank: int = Field(ge=1, description="low_rank only: of the change of a layer.")
+    max_parameters: int | None = Field(
+        ge=1, description="A detector with more weights is refused; null: no limit."
+    )
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> Self:
@@ -454,6 +459,18 @@ class TrainingParams(Params):
         return self
 
 
+class EnsembleParams(Params):
+    """Which detectors become one."""
+
+    members: tuple[str, ...] = Field(
+        description="Folders of evaluated detectors; a name with * stands for all it matches."
+    )
+    other_data: Literal["refuse", "allow"] = Field(
+        description="Of members that were trained on another split than the present one: they may "
+        "have seen its validation images."
+    )
+
+
 class ScoringParams(Params):
     """How images are scored; the first two do not change a score."""
 
@@ -462,6 +479,24 @@ class ScoringParams(Params):
     precision: Literal["float32", "bfloat16"] = Field(
         description="Evaluation makes it part of the detector; later uses follow the detector."
     )
+    views: tuple[ViewName, ...] = Field(
+        min_length=1,
+        description="A score is the mean over these views, each a forward pass. A list, or names "
+        "joined by +. Evaluation makes them part of the detector.",
+    )
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _names_may_be_joined(cls, value: Any) -> Any:
+        return value.split("+") if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _no_view_twice(self) -> Self:
+        if len(set(self.views)) < len(self.views):
+            raise ValueError(
+                f"views={list(self.views)} names one twice: it would count and cost double"
+            )
+        return self
 
 
 class EvaluationParams(Params):
@@ -692,6 +727,7 @@ class Parameters(Params):
     preprocessing: PreprocessingParams
     augmentation: AugmentationParams
     training: TrainingParams
+    ensemble: EnsembleParams
     scoring: ScoringParams
     evaluation: EvaluationParams
     audit: AuditParams

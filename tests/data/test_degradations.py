@@ -15,7 +15,8 @@ from face_forgery.data.degradations import (
     degrade,
 )
 from face_forgery.data.draws import own_draws
-from face_forgery.data.loaders import ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import TrainBatches
 from face_forgery.data.transforms import train_transform
 
 

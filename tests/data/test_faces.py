@@ -20,7 +20,7 @@ from face_forgery.data.faces import (
     measure_blur,
     square_of,
 )
-from face_forgery.data.loaders import ImageRows
+from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.manifest import ManifestError
 from face_forgery.params import FacesParams
 

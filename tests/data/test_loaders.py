@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.images import ImageError
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.data.transforms import eval_transform
 
 ORDER_OF_EPOCH_3 = [10, 4, 0, 9, 1, 2, 3, 6, 8, 7, 5]

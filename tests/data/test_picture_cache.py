@@ -15,8 +15,9 @@ import torch
 
 from face_forgery.data import picture_cache
 from face_forgery.data.face_table import FACE_COLUMNS
+from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.images import ImageError
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.data.picture_cache import CacheError
 from face_forgery.data.transforms import split_train_transform, train_transform
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.images import decode_rgb
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.data.pictures import list_pictures
 from face_forgery.explanation.explain import explain_one
 from face_forgery.inference.reading import PictureReader

@@ -21,7 +21,15 @@ from face_forgery.params import ModelParams
 IMAGES = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
 
 
-def model(backbone="test_resnet", *, pretrained=False, weights=None, channels="rgb", **options):
+def model(
+    backbone="test_resnet",
+    *,
+    pretrained=False,
+    weights=None,
+    channels="rgb",
+    max_parameters=None,
+    **options,
+):
     return ModelParams(
         backbone=backbone,
         pretrained=pretrained,
@@ -30,6 +38,7 @@ def model(backbone="test_resnet", *, pretrained=False, weights=None, channels="r
         input=channels,
         tuning="full",
         rank=8,
+        max_parameters=max_parameters,
     )
 
 

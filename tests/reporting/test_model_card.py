@@ -2,6 +2,8 @@
 
 import yaml
 
+from face_forgery.modeling.budget import count_parameters_of
+from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.reporting.model_card import render_model_card
 
 
@@ -19,8 +21,10 @@ def render(make_judged, make_detector, **changes):
     }
     versions = {"face_forgery": "0.1.0", "git_commit": "c0ffee", "git_dirty": False}
     versions |= dict.fromkeys(("python", "torch", "torchvision", "timm"), "9.9")
-    channels = changes.pop("input", "rgb")
-    detector = make_detector(code_version=versions, temperature=1.8, input=channels)
+    own = {name: changes.pop(name) for name in ("input", "views") if name in changes}
+    detector = changes.pop("detector", None) or make_detector(
+        code_version=versions, temperature=1.8, **own
+    )
     return judged, render_model_card(detector, **values | changes)
 
 
@@ -56,6 +60,30 @@ def test_sections_and_limits_are_there(make_judged, make_detector):
 def test_names_of_users_do_not_break_the_table(make_judged, make_detector):
     _, card = render(make_judged, make_detector)
     assert "| source: a\\|b \\<i\\> | 75 | 75 |" in card
+
+
+def test_weights_and_passes_are_counted(make_judged, make_detector):
+    count = f"{count_parameters_of(make_detector()):,}"
+    _, card = render(make_judged, make_detector)
+    assert f"- **Parameters:** {count}; a picture takes 1 forward pass\n" in card
+    _, card = render(make_judged, make_detector, views=("whole", "flipped"))
+    assert f"{count}; a picture takes 2 forward passes, the mean of the logits of the vi" in card
+
+
+def test_an_ensemble_is_described_by_its_members(make_judged, make_detector):
+    versions = {"face_forgery": "0.1.0"}
+    members = {"a": make_detector(), "b": make_detector("test_vit", image_size=48)}
+    joined = join_detectors(
+        members, data_fingerprint="f" * 64, code_version=versions, other_data="refuse"
+    )
+    _, card = render(make_judged, make_detector, detector=joined)
+    assert "test_resnet + test_vit on 32 x 32 and 48 x 48 pixels" in card
+    assert "an ensemble of 2 detectors" in card
+    for number, member in enumerate(joined.members, start=1):
+        line = f"  - `members/{number}_{member.architecture}`: `{member.architecture}`, "
+        assert line in card
+    assert f"local-dir:data/06_models/detector/members/1_{joined.members[0].architecture}" in card
+    assert "each member by itself, its epoch chosen by validation AUC" in card
 
 
 def test_further_channels_are_named_where_there_are_any(make_judged, make_detector):

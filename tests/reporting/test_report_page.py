@@ -340,6 +340,7 @@ def make_folds(**changes):
         ("overall", "on all of validation, these folds included"),
         ("held_out_mean", "by the mean of these very folds"),
         ("held_out_worst", "by the worst of these very folds"),
+        ("members", "for each member of the ensemble by itself"),
     ],
 )
 def test_held_out_folds_are_shown_and_called_optimistic(make_report, select_by, said):

@@ -7,7 +7,8 @@ import torch
 
 from face_forgery.data.face_table import FACE_COLUMNS
 from face_forgery.data.feature_table import FEATURE_COLUMNS
-from face_forgery.data.loaders import EvalBatches, ImageRows
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches
 from face_forgery.modeling.factory import build_network
 from face_forgery.training import features
 from face_forgery.training.reproducible import seed_torch

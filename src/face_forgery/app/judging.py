@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import nn
 
 from face_forgery.app.words import WORDS
 from face_forgery.data.images import ImageError, decode_rgb
@@ -19,7 +20,6 @@ from face_forgery.explanation.page import enlarge, overlay, to_uri
 from face_forgery.inference.scoring import PREDICTION_COLUMNS, Judgement, judge_bytes
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.network import DetectorNetwork
 
 _PREVIEW_SIDE = 1024  # pixels; boxes are drawn on a reduction
 _COLORS = {"fake": (213, 94, 0), "real": (0, 114, 178), "unsure": (110, 110, 110)}
@@ -44,7 +44,7 @@ class Judge:
         min_size: Pixels; a picture with a shorter side is ``too_small``.
     """
 
-    def __init__(self, detector: Detector, network: DetectorNetwork, *, min_size: int) -> None:
+    def __init__(self, detector: Detector, network: nn.Module, *, min_size: int) -> None:
         self.points = operating_points_of(detector)
         self._detector, self._network, self._min_size = detector, network, min_size
 

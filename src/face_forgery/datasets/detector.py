@@ -97,7 +97,7 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
 
 
 def _flush_to_disk(folder: Path) -> None:
-    for path in [*folder.iterdir(), folder]:
+    for path in [*folder.rglob("*"), folder]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
+from torch import nn
 
 from face_forgery.data.faces import Face, cut_square
 from face_forgery.data.remote import read_rgb_at
@@ -25,7 +26,7 @@ from face_forgery.inference.reading import Decode, PictureReader, Reading
 from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide, operating_points_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.modeling.ensemble_network import with_one_input
 from face_forgery.modeling.scoring import pick_device
 from face_forgery.progress import track
 
@@ -118,7 +119,7 @@ def pick_suspects(pictures: pd.DataFrame, predictions: pd.DataFrame, most: int) 
 
 def explain_one(
     detector: Detector,
-    network: DetectorNetwork,
+    network: nn.Module,
     decode: Decode,
     *,
     min_size: int,
@@ -168,7 +169,7 @@ def explain_one(
 
 
 def _explain(
-    network: DetectorNetwork,
+    network: nn.Module,
     image: torch.Tensor,
     pixels: NDArray[np.uint8],
     landmarks: Landmarks | None,
@@ -180,7 +181,7 @@ def _explain(
     height, width = pixels.shape[:2]
     points = centered_landmarks(height, width) if landmarks is None else landmarks
     labels = label_regions(height, width, points)
-    heat = heat_map(network, image)
+    heat = heat_map(*with_one_input(network, image))
     side = len(heat)
     scaled = tuple((x * side / width, y * side / height) for x, y in points)
     return Explanation(

@@ -1,7 +1,7 @@
 """Pictures as the network takes them, or the reason why there is none; a batch at a time."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from face_forgery.data.loaders import prepare_worker
 from face_forgery.data.remote import read_rgb_at
 from face_forgery.data.transforms import PixelTransform, eval_transform
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.packing import pack
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +35,7 @@ class Decode(Protocol):
 class Reading(NamedTuple):
     """One picture: images of the network's size, or none and why."""
 
-    images: tuple[Tensor, ...]  # uint8 (3, S, S): one, or one a face; none unless ok
+    images: tuple[Tensor, ...]  # uint8, as `pack` gives them: one, or one a face; none unless ok
     faces: tuple[Face, ...]  # as many as images; none where the picture is taken whole
     status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
     detail: str  # empty for ok
@@ -43,11 +44,18 @@ class Reading(NamedTuple):
 class ReadBatch(NamedTuple):
     """Pictures in order; ``images`` holds only those that are ok."""
 
-    images: Tensor  # uint8 (K, 3, S, S), those of the first picture first
+    images: Tensor  # uint8 (K, 3, S, S) or (K, 3, P), those of the first picture first
     counts: NDArray[np.int64]  # (B,), how many of the images are a picture's
     faces: tuple[tuple[Face, ...], ...]  # (B,)
     statuses: tuple[str, ...]  # (B,)
     details: tuple[str, ...]  # (B,)
+
+
+class Fit(NamedTuple):
+    """One way of bringing pictures to a network's size."""
+
+    transform: PixelTransform  # uint8 (3, H, W) -> uint8 (3, S, S)
+    side: int | None  # a JPEG is decoded smaller, with so many pixels on both sides; None: in full
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,29 +63,33 @@ class PictureReader:
     """Reads pictures for one detector; picklable, but not for several threads at once.
 
     Args:
-        transform: ``uint8 (3, H, W) -> uint8 (3, S, S)``.
+        fits: The ways in which the detector reads pictures.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
-        finder: Cuts pictures to their faces; ``None``: they are taken whole.
-        side: A JPEG is decoded at a smaller scale that keeps so many pixels on both sides;
-            ``None``: in full.
+        finder: Cuts pictures to their faces, which needs all of their pixels; ``None``: they are
+            taken whole.
     """
 
-    transform: PixelTransform
+    fits: tuple[Fit, ...]
     min_size: int
     finder: FaceFinder | None = None
-    side: int | None = None
 
     @classmethod
     def of(cls, detector: Detector, *, min_size: int) -> "PictureReader":
         """Return what reads pictures as ``detector`` has learnt them."""
-        preprocessing, finder = detector.preprocessing, finder_of(detector)
-        is_scaled = preprocessing.scaled_decoding and finder is None
-        return cls(
-            eval_transform(preprocessing.image_size, preprocessing.interpolation),
-            min_size,
-            finder,
-            preprocessing.image_size if is_scaled else None,
+        finder = finder_of(detector)
+        fits = (
+            Fit(
+                eval_transform(given.image_size, given.interpolation),
+                given.image_size if given.scaled_decoding and finder is None else None,
+            )
+            for given in detector.inputs
         )
+        return cls(tuple(fits), min_size, finder)
+
+    @property
+    def side(self) -> int | None:
+        """The largest side that a picture is decoded for; ``None``: it is decoded in full."""
+        return self._sides()[0]
 
     def read_at(self, place: bytes | None) -> Reading:
         """Read the picture at a path or URL, as ``os.fsencode`` gives it.
@@ -91,7 +103,8 @@ class PictureReader:
     def read(self, decode: Decode) -> Reading:
         """Decode one picture and bring it to the network's size; a bad one gets a status."""
         try:
-            pixels = decode(side=self.side)
+            scales = self._decode(decode)
+            pixels = scales[self.side]
             height, width = pixels.shape[:2]
             if self.side is not None and min(height, width) < self.min_size:
                 height, width = decode(side=None).shape[:2]
@@ -104,14 +117,37 @@ class PictureReader:
             )
             return Reading((), (), "too_small", detail)
         if self.finder is None:
-            return Reading((self._fit(pixels),), (), "ok", "")
+            return Reading((self._fit(scales),), (), "ok", "")
         found = self.finder.find(pixels)
         squares = (self.finder.square_of(face, pixels.shape) for face in found.faces)
-        images = tuple(self._fit(cut_square(pixels, square)) for square in squares)
+        images = tuple(self._fit({None: cut_square(pixels, square)}) for square in squares)
         return Reading(images, found.faces, found.status, found.detail)
 
-    def _fit(self, pixels: NDArray[np.uint8]) -> Tensor:
-        return self.transform(torch.from_numpy(pixels).permute(2, 0, 1))
+    def _sides(self) -> list[int | None]:
+        """Return each side once, the largest first; in full is larger than any."""
+        return sorted({fit.side for fit in self.fits}, key=lambda s: -np.inf if s is None else -s)
+
+    def _decode(self, decode: Decode) -> dict[int | None, NDArray[np.uint8]]:
+        """Decode for each side, but no scale twice up to the smallest that there is, 1/8.
+
+        Each scale is half of the one before. Where half of what was decoded for a larger side would
+        be too small for this one, the decoder would choose the same scale again.
+        """
+        scales: dict[int | None, NDArray[np.uint8]] = {}
+        pixels = None
+        for side in self._sides():
+            if pixels is None or (side is not None and min(pixels.shape[:2]) >= 2 * side):
+                pixels = decode(side=side)
+            scales[side] = pixels
+        return scales
+
+    def _fit(self, scales: Mapping[int | None, NDArray[np.uint8]]) -> Tensor:
+        return pack(
+            [
+                fit.transform(torch.from_numpy(scales[fit.side]).permute(2, 0, 1))
+                for fit in self.fits
+            ]
+        )
 
 
 def finder_of(detector: Detector) -> FaceFinder | None:

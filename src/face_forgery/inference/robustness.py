@@ -52,16 +52,19 @@ def score_degraded(
         DetectorError: If the network gives no number for a picture.
     """
     from face_forgery.data.transforms import eval_transform
-    from face_forgery.inference.reading import PictureReader, finder_of, read_batches
+    from face_forgery.inference.reading import Fit, PictureReader, finder_of, read_batches
     from face_forgery.inference.scoring import margins_of
     from face_forgery.modeling.scoring import pick_device
 
-    preprocessing = detector.preprocessing
-    transform = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    transforms = tuple(
+        eval_transform(given.image_size, given.interpolation) for given in detector.inputs
+    )
     batches = read_batches(
         paths,
         PictureReader(
-            _DegradeAndFit(tuple(degradations), transform, max_side), 1, finder_of(detector)
+            (Fit(_DegradeAndFit(tuple(degradations), transforms, max_side), None),),
+            1,
+            finder_of(detector),
         ),
         batch_size=1,
         num_workers=num_workers,
@@ -83,21 +86,24 @@ def score_degraded(
 
 @dataclass(frozen=True)
 class _DegradeAndFit:
-    """``uint8 (3, H, W) -> uint8 (1 + D, 3, S, S)``."""
+    """``uint8 (3, H, W)`` to 1 + D of what `modeling.packing.pack` gives."""
 
     degradations: tuple[Degradation, ...]
-    transform: "PixelTransform"
+    transforms: tuple["PixelTransform", ...]
     max_side: int
 
     def __call__(self, image: "Tensor") -> "Tensor":
         import torch
 
+        from face_forgery.modeling.packing import pack
+
         pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
         states = [pixels]
         for degradation in self.degradations:
             states.append(apply(degradation, pixels, make_rng(pixels, degradation)))
+        images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
         return torch.stack(
-            [self.transform(torch.from_numpy(state).permute(2, 0, 1)) for state in states]
+            [pack([transform(image) for transform in self.transforms]) for image in images]
         )
 
 

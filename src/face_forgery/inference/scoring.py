@@ -21,11 +21,10 @@ from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoi
 from face_forgery.progress import track
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from face_forgery.data.faces import Face
     from face_forgery.inference.reading import ReadBatch
-    from face_forgery.modeling.network import DetectorNetwork
 
 PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
 _BYTES_BATCH = 32
@@ -183,7 +182,7 @@ def score_batches(
         yield score_batch(network, batch)
 
 
-def score_batch(network: "DetectorNetwork", batch: "ReadBatch") -> Scored:
+def score_batch(network: "nn.Module", batch: "ReadBatch") -> Scored:
     """Score the pictures of a batch; one with several faces as its most suspicious face.
 
     Args:
@@ -380,7 +379,7 @@ def judge_bytes(
     pictures: Sequence[bytes],
     *,
     min_size: int,
-    network: "DetectorNetwork | None" = None,
+    network: "nn.Module | None" = None,
 ) -> list[Judgement]:
     """Judge encoded pictures that are in memory; none of them stops it.
 
@@ -422,12 +421,13 @@ def _judge_row(scored: Scored, row: int, points: OperatingPoints) -> Judgement:
     return Judgement(score, verdict, status, detail, faces)
 
 
-def margins_of(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float64]:
+def margins_of(network: "nn.Module", images: "Tensor") -> NDArray[np.float64]:
     """Return the margins of images, and see to it that they are numbers.
 
     Args:
         network: On any device.
-        images: uint8 ``(B, 3, S, S)``; B may be 0.
+        images: uint8, a batch of what `modeling.packing.pack` gives: ``(B, 3, S, S)`` unless the
+            detector reads pictures in several ways; B may be 0.
 
     Returns:
         ``(B,)``, logit of fake less logit of real.
@@ -435,11 +435,11 @@ def margins_of(network: "DetectorNetwork", images: "Tensor") -> NDArray[np.float
     Raises:
         DetectorError: If a margin is not finite.
     """
-    from face_forgery.modeling.scoring import measure_margins
+    from face_forgery.modeling.scoring import device_of, measure_margins
 
     if not len(images):
         return np.empty(0)
-    margins = measure_margins(network, images, network.mean.device)
+    margins = measure_margins(network, images, device_of(network))
     if not np.isfinite(margins).all():
         raise DetectorError(
             f"the network gives no number for {int((~np.isfinite(margins)).sum())} of "

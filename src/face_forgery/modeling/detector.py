@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
-from face_forgery.params import FacesParams, InputName
+from face_forgery.params import FacesParams, InputName, ViewName
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from face_forgery.modeling.network import DetectorNetwork
 
 CLASS_NAMES = ("real", "fake")  # by logit: target 0, target 1
@@ -96,6 +98,7 @@ class Detector:
             and operating points were measured so.
         input: What the backbone is shown: the colors alone, or further channels as well, which the
             network computes itself (`modeling/inputs.py`).
+        views: What a score is the mean over; the network makes them itself (`modeling/views.py`).
         faces: How pictures are cut to their faces; ``None``: they are taken whole.
         face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
     """
@@ -113,14 +116,15 @@ class Detector:
     operating_points: OperatingPoints | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     input: InputName = "rgb"
+    views: tuple[ViewName, ...] = ("whole",)
     faces: FacesParams | None = None
     face_model: bytes | None = field(default=None, repr=False)
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
 
-        Equal for the same weights, architecture, options, input, preprocessing, temperature and
-        precision, whatever was measured since: what says whether a result on disk is about this
+        Equal for the same weights, architecture, options, input, preprocessing, views, temperature
+        and precision, whatever was measured since: what says whether a result on disk is about this
         detector.
         """
         import torch
@@ -131,6 +135,8 @@ class Detector:
             described += f" {self.precision}"
         if self.input != "rgb":
             described += f" {self.input}"
+        if self.views != ("whole",):
+            described += f" {sorted(self.views)}"
         if self.preprocessing.scaled_decoding:
             described += " scaled_decoding"
         digest = hashlib.sha256(described.encode())
@@ -142,8 +148,41 @@ class Detector:
             digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()[:16]
 
-    def build_network(self) -> "DetectorNetwork":
-        """Return the network with these weights, in evaluation mode, on the CPU.
+    @property
+    def inputs(self) -> tuple[Preprocessing, ...]:
+        """The ways in which a picture is read for this detector: one, or several of an ensemble."""
+        return (self.preprocessing,)
+
+    @property
+    def num_passes(self) -> int:
+        """How many forward passes the score of a picture takes."""
+        return len(self.views)
+
+    def scored_by(
+        self, precision: Literal["float32", "bfloat16"], views: tuple[ViewName, ...]
+    ) -> "Detector":
+        """Return the detector with scores that are computed so from now on."""
+        return replace(self, precision=precision, views=views)
+
+    def build_network(self) -> "nn.Module":
+        """Return what scores: pixels, uint8 ``(B, 3, S, S)``, to logits ``(B, 2)``.
+
+        In evaluation mode, on the CPU.
+
+        Raises:
+            DetectorError: If the weights do not fit the architecture.
+        """
+        network = self.build_plain_network()
+        if self.views == ("whole",):
+            return network
+        from face_forgery.modeling.views import ViewedNetwork
+
+        return ViewedNetwork(network, self.views).eval()
+
+    def build_plain_network(self) -> "DetectorNetwork":
+        """Return the network with these weights that is shown a picture once.
+
+        In evaluation mode, on the CPU.
 
         Raises:
             DetectorError: If the weights do not fit the architecture.

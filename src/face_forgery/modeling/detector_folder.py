@@ -2,7 +2,8 @@
 
 ``config.json`` and ``model.safetensors`` are timm's own hub layout: with nothing but timm,
 ``timm.create_model("local-dir:FOLDER", pretrained=True)`` gives the backbone. ``meta.json`` holds
-what timm has no place for, and the checksums of the other two.
+what timm has no place for, and the checksums of the other two. An ensemble is a ``meta.json``
+beside a folder ``members`` with such a folder for each.
 """
 
 import hashlib
@@ -20,12 +21,14 @@ from face_forgery.modeling.detector import (
     OperatingPoints,
     Preprocessing,
 )
-from face_forgery.params import FacesParams, InputName
+from face_forgery.modeling.ensemble import Ensemble
+from face_forgery.params import FacesParams, InputName, ViewName
 
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
 
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
+MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where pictures are cut to their faces
 FORMAT = 2
 _TRAIN_AGAIN = "train again (kedro run --pipelines training,evaluation) or restore a whole copy"
@@ -48,9 +51,39 @@ class _Meta(BaseModel):
     operating_points: OperatingPoints | None
     precision: Literal["float32", "bfloat16"] = "float32"
     input: InputName = "rgb"
+    views: tuple[ViewName, ...] = Field(default=("whole",), min_length=1)
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
+
+
+class _Member(BaseModel):
+    """A detector of an ensemble, for who reads ``meta.json``; its own folder says the rest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: str = Field(pattern=r"^members/[A-Za-z0-9._-]*[A-Za-z0-9_-]$")
+    architecture: str
+    identity: str
+
+
+class _EnsembleMeta(BaseModel):
+    """What ``meta.json`` of an ensemble holds; the order is that of the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[2]
+    score: Literal["mean of the probabilities of the members"]
+    ensemble: list[_Member] = Field(min_length=1)
+    data_fingerprint: str
+    code_version: dict[str, Any]
+    temperature: float = Field(gt=0, allow_inf_nan=False)
+    operating_points: OperatingPoints | None
+    metrics: dict[str, Any] | None
+    training: dict[str, Any]
+    architecture: str
+    preprocessing: Preprocessing  # of the largest input
+    sha256: dict[str, str]  # of each member's meta.json, which has those of its files
 
 
 def write_detector(detector: Detector, folder: Path) -> None:
@@ -60,9 +93,12 @@ def write_detector(detector: Detector, folder: Path) -> None:
         DetectorError: If the weights do not fit the architecture.
         ValueError: If a metric is NaN or infinite, or an option cannot be written as JSON.
     """
+    if isinstance(detector, Ensemble):
+        _write_ensemble(detector, folder)
+        return
     from safetensors.torch import save_file
 
-    network = replace(detector, precision="float32").build_network()
+    network = replace(detector, precision="float32").build_plain_network()
     state = network.backbone.state_dict()
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
     weights = {name: value.contiguous().clone() for name, value in state.items()}
@@ -78,6 +114,26 @@ def write_detector(detector: Detector, folder: Path) -> None:
         "sha256": {name: _sha256((folder / name).read_bytes()) for name in names},
     }
     _write_json(_Meta.model_validate(meta).model_dump(), folder / META)
+
+
+def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
+    members = []
+    for number, member in enumerate(ensemble.members, start=1):
+        name = f"{MEMBERS}/{number}_{member.architecture}"
+        (folder / name).mkdir(parents=True)
+        write_detector(member, folder / name)
+        described = {"architecture": member.architecture, "identity": member.identity()}
+        members.append({"folder": name, **described})
+    files = [f"{member['folder']}/{META}" for member in members]
+    own = _EnsembleMeta.model_fields
+    meta = {
+        "format": FORMAT,
+        "score": "mean of the probabilities of the members",
+        "ensemble": members,
+        **{name: getattr(ensemble, name) for name in own if hasattr(ensemble, name)},
+        "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
+    }
+    _write_json(_EnsembleMeta.model_validate(meta).model_dump(), folder / META)
 
 
 def timm_config(detector: Detector, network: "DetectorNetwork") -> dict[str, Any]:
@@ -129,15 +185,10 @@ def read_detector(folder: Path) -> Detector:
     from safetensors.torch import load
 
     meta = read_meta(folder)
+    if isinstance(meta, _EnsembleMeta):
+        return _read_ensemble(meta, folder)
     names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
-    contents = {name: _read_file(folder / name) for name in names}
-    for name, content in contents.items():
-        if meta.sha256.get(name) != _sha256(content):
-            raise DetectorError(
-                f"{folder / name}: the content is not what {META} says (sha256 "
-                f"{_sha256(content)[:12]}..., expected {meta.sha256.get(name, 'none')[:12]}...): "
-                f"damaged, or from another detector; {_TRAIN_AGAIN}"
-            )
+    contents = {name: _read_checked(folder, name, meta.sha256) for name in names}
     try:
         weights = load(contents[WEIGHTS])
     except SafetensorError as error:
@@ -150,7 +201,26 @@ def read_detector(folder: Path) -> Detector:
     return Detector(weights=weights, face_model=contents.get(FACE_MODEL), **fields)
 
 
-def read_meta(folder: Path) -> _Meta:
+def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
+    for member in meta.ensemble:
+        _read_checked(folder, f"{member.folder}/{META}", meta.sha256)
+    members = tuple(read_detector(folder / member.folder) for member in meta.ensemble)
+    fields = {name: getattr(meta, name) for name in _EnsembleMeta.model_fields}
+    for name in ("format", "score", "ensemble", "sha256"):
+        del fields[name]
+    first = members[0]  # faces are the same of all
+    return Ensemble(
+        options={},
+        weights={},
+        epoch=0,
+        faces=first.faces,
+        face_model=first.face_model,
+        members=members,
+        **fields,
+    )
+
+
+def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
     """Read ``meta.json`` alone: everything but the weights.
 
     Raises:
@@ -175,7 +245,8 @@ def read_meta(folder: Path) -> _Meta:
             f"{values.get('code_version')}), or {_TRAIN_AGAIN}"
         )
     try:
-        return _Meta.model_validate(values)
+        model = _EnsembleMeta if "ensemble" in values else _Meta
+        return model.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3]
@@ -183,6 +254,17 @@ def read_meta(folder: Path) -> _Meta:
         raise DetectorError(
             f"{path}: {error.error_count()} fault(s): {faults}; {_TRAIN_AGAIN}"
         ) from error
+
+
+def _read_checked(folder: Path, name: str, sha256: dict[str, str]) -> bytes:
+    content = _read_file(folder / name)
+    if sha256.get(name) != _sha256(content):
+        raise DetectorError(
+            f"{folder / name}: the content is not what {META} says (sha256 "
+            f"{_sha256(content)[:12]}..., expected {sha256.get(name, 'none')[:12]}...): "
+            f"damaged, or from another detector; {_TRAIN_AGAIN}"
+        )
+    return content
 
 
 def _read_file(path: Path) -> bytes:

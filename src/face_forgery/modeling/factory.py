@@ -9,6 +9,7 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
+from face_forgery.modeling.budget import check_budget, count_parameters
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, heads_of
 from face_forgery.params import InputName, ModelParams
@@ -74,6 +75,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
     Raises:
         BackboneError: An unknown backbone, or options or a size that it does not take.
         WeightsError: The hub or the file does not give the weights.
+        BudgetError: More weights than ``max_parameters``.
     """
     check_backbone(model.backbone)
     if model.pretrained:
@@ -83,6 +85,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
     else:
         backbone = _create(model.backbone, model.options, image_size, **_channels(model.input))
         _start_head_near_zero(backbone)
+    check_budget(count_parameters(backbone), model.max_parameters, what=model.backbone)
     return DetectorNetwork(
         backbone, *normalization_of(model.backbone), extra=extra_channels(model.input)
     )

@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from face_forgery import __version__
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.scoring import score_images
 
 logger = logging.getLogger(__name__)
@@ -25,13 +25,13 @@ _CHECKED_BATCHES = (1, 3)
 
 
 class _Probability(nn.Module):
-    def __init__(self, network: DetectorNetwork) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
         real, fake = self.network(images).unbind(dim=1)
-        return torch.sigmoid(fake - real)
+        return torch.sigmoid(fake - real).float()
 
 
 def export_onnx(detector: Detector) -> bytes:
@@ -44,16 +44,18 @@ def export_onnx(detector: Detector) -> bytes:
     computed in float32.
 
     Raises:
-        DetectorError: If the network cannot be exported, or the exported one scores otherwise.
+        DetectorError: If the network cannot be exported, the exported one scores otherwise, or
+            the members of an ensemble read pictures in different ways.
         ImportError: If the packages of the extra ``export`` are missing.
     """
-    if detector.precision != "float32":
+    _check_one_input(detector)
+    exact = in_float32(detector)
+    if exact.identity() != detector.identity():
         logger.warning(
-            "The detector is certified in %s; the ONNX file computes in float32, so its scores "
-            "differ by a few thousandths",
-            detector.precision,
+            "The detector is certified in bfloat16; the ONNX file computes in float32, so its "
+            "scores differ by a few thousandths"
         )
-    detector = replace(detector, precision="float32")
+    detector = exact
     network = detector.build_network()
     size = detector.preprocessing.image_size
     content = _to_onnx(network, size, describe(detector))
@@ -78,7 +80,23 @@ def describe(detector: Detector) -> dict[str, Any]:
     }
 
 
-def _to_onnx(network: DetectorNetwork, size: int, description: dict[str, Any]) -> bytes:
+def _check_one_input(detector: Detector) -> None:
+    if len(detector.inputs) == 1:
+        return
+    ways = ", ".join(
+        f"{given.image_size} pixels {given.interpolation}"
+        + (" with scaled decoding" if given.scaled_decoding else "")
+        for given in detector.inputs
+    )
+    raise DetectorError(
+        f"the members of this ensemble read pictures in {len(detector.inputs)} ways ({ways}), and "
+        "one ONNX file has one input. Export each member, which is a detector in the ensemble's "
+        "folder members/, and average their scores (docs/ensembles.md), or train members with the "
+        "same parameters of preprocessing"
+    )
+
+
+def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> bytes:
     _require("onnx", "onnxscript", "onnxruntime")
     # Two pictures: the exporter would take a batch of one for a constant.
     example = torch.zeros((2, 3, size, size), dtype=torch.uint8)
@@ -111,7 +129,7 @@ def _to_onnx(network: DetectorNetwork, size: int, description: dict[str, Any]) -
     return content
 
 
-def _check_scores(content: bytes, network: DetectorNetwork, size: int) -> None:
+def _check_scores(content: bytes, network: nn.Module, size: int) -> None:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,11 @@ def pick_device() -> torch.device:
         return torch.device("cuda")
     _warn_of_cpu()
     return torch.device("cpu")
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Return where the weights and buffers of ``network`` are."""
+    return next(chain(network.parameters(), network.buffers())).device
 
 
 @cache

@@ -10,7 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from face_forgery.modeling.budget import count_parameters_of
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.ensemble import Ensemble
 from face_forgery.reporting.words import (
     METRIC_WORDS,
     describe_decisions,
@@ -59,10 +61,15 @@ def render_model_card(
     source = resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
     preprocessing = detector.preprocessing
     return environment.from_string(source).render(
-        name=f"face-forgery-{detector.architecture}",
+        name=f"face-forgery-{detector.architecture.replace(' ', '')}",
         architecture=detector.architecture,
+        members=_describe_members(detector),
+        num_parameters=count_parameters_of(detector),
+        num_passes=detector.num_passes,
         options=detector.options,
         input=detector.input,
+        views=detector.views,
+        sizes=sorted({given.image_size for given in detector.inputs}),
         image_size=preprocessing.image_size,
         interpolation=preprocessing.interpolation,
         mean=list(preprocessing.mean),
@@ -89,6 +96,24 @@ def render_model_card(
         robustness_sentences=[] if robustness is None else describe_robustness(robustness),
         shortcut_sentences=[] if audit is None else describe_shortcuts(audit),
     )
+
+
+def _describe_members(detector: Detector) -> list[dict[str, Any]]:
+    """Return what the card says of each member of an ensemble; of another detector nothing."""
+    if not isinstance(detector, Ensemble):
+        return []
+    return [
+        {
+            "folder": f"members/{number}_{member.architecture}",
+            "architecture": member.architecture,
+            "identity": member.identity(),
+            "image_size": member.preprocessing.image_size,
+            "input": member.input,
+            "views": "+".join(member.views),
+            "epoch": member.epoch,
+        }
+        for number, member in enumerate(detector.members, start=1)
+    ]
 
 
 def _escape_cell(text: str) -> str:

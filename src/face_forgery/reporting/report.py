@@ -45,10 +45,10 @@ FIGURES = {
     "mistakes_figure": (
         "The worst scores, with verdict and source or kind; a wrong verdict is framed."
     ),
-    "training_figure": "Loss and validation AUC by epoch, and the epoch that was chosen.",
     "data_figure": "The pictures that the detector was made with.",
 }
 OPTIONAL_FIGURES = {
+    "training_figure": "Loss and validation AUC by epoch, and the epoch that was chosen.",
     "audit_figure": (
         "AUC of models that see only the facts of a file, or statistics of all pixels, never the "
         "face. What they reach, a detector may have learned in place of forgery."

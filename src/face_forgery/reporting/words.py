@@ -176,6 +176,8 @@ def describe_held_out(folds: dict[str, Any]) -> list[str]:
         "that suits them best, and too high",
         "held_out_worst": "by the worst of these very folds: their numbers are those of the epoch "
         "that suits them best, and too high",
+        "members": "for each member of the ensemble by itself, where these folds may have had a "
+        "say",
     }
     return [
         f"Training had nothing of {_count(len(names), 'fold')}: {', '.join(names)}. {seen}on "

@@ -12,10 +12,12 @@ import pandas as pd
 
 from face_forgery.data.folds import NO_FOLD, FoldedSplit, HeldOutSplit, choose_folds
 from face_forgery.data.held_out import HeldOutFolds
-from face_forgery.data.loaders import EvalBatches, ImageRows
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches
 from face_forgery.data.manifest import FAKE, REAL, ManifestError
 from face_forgery.metrics.halves import split_halves
-from face_forgery.modeling.factory import build_blank_network, normalization_of
+from face_forgery.modeling.detector import Detector, Preprocessing
+from face_forgery.modeling.factory import normalization_of
 from face_forgery.modeling.scoring import pick_device, score_batches
 from face_forgery.params import (
     AugmentationParams,
@@ -274,22 +276,30 @@ def _fingerprint(run: Run, data: FoldData, recipe: Recipe) -> dict[str, Any]:
         "training.select_by": run.training.select_by,
         "training.patience": run.training.patience,
         "scoring.precision": recipe.scoring.precision,
+        "scoring.views": list(recipe.scoring.views),
     }
 
 
 def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> pd.DataFrame:
     """Score what the fold is measured on: ``FOLD_SCORE_COLUMNS``."""
     batches = _eval_batches(data.measured, recipe)
-    network = build_blank_network(
-        recipe.model.backbone,
-        recipe.model.options,
-        recipe.preprocessing.image_size,
-        *normalization_of(recipe.model.backbone),
-        channels=recipe.model.input,
+    mean, std = normalization_of(recipe.model.backbone)
+    detector = Detector(
+        architecture=recipe.model.backbone,
+        options=recipe.model.options,
+        weights=chosen.weights,
+        preprocessing=Preprocessing(
+            recipe.preprocessing.image_size, recipe.preprocessing.interpolation, mean, std
+        ),
+        epoch=chosen.epoch,
+        data_fingerprint="",
+        code_version={},
+        training={},
+        input=recipe.model.input,
+        precision=recipe.scoring.precision,
+        views=recipe.scoring.views,
     )
-    network.backbone.load_state_dict(chosen.weights, strict=True)
-    if recipe.scoring.precision == "bfloat16":
-        network.compute_in_bfloat16()
+    network = detector.build_network()
     device = pick_device()
     tracked = track(
         batches,

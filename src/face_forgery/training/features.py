@@ -13,7 +13,8 @@ from torch import Tensor
 
 from face_forgery.data.face_table import squares_of
 from face_forgery.data.feature_table import FEATURE_COLUMNS
-from face_forgery.data.loaders import EvalBatches, ImageRows
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches
 from face_forgery.data.manifest import KEY
 from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.network import DetectorNetwork

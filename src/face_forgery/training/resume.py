@@ -43,7 +43,7 @@ def run_fingerprint(
         }
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
         | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
-        "model": model.model_dump(mode="json"),
+        "model": model.model_dump(mode="json", exclude={"max_parameters"}),
         "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
         "augmentation": train_batches.augmentation.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude=free)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
+from torch import nn
 
 from face_forgery.inference.reading import PictureReader, Reading, stack_readings
 from face_forgery.inference.scoring import score_batch
 from face_forgery.inference.verdicts import decide, operating_points_of
 from face_forgery.modeling.detector import Detector, OperatingPoints
-from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.modeling.scoring import pick_device
 from face_forgery.params import VideoParams
 from face_forgery.progress import track
@@ -104,7 +104,7 @@ class _Seen:
 class _Judge:
     """What is the same for all videos."""
 
-    network: DetectorNetwork
+    network: nn.Module
     reader: PictureReader
     points: OperatingPoints
     params: VideoParams
@@ -156,7 +156,8 @@ class _Judge:
 
         def remember(*, side: int | None) -> NDArray[np.uint8]:
             nonlocal pixels
-            pixels = frame.decode()
+            if not pixels.size:  # a frame has one scale
+                pixels = frame.decode()
             return pixels
 
         reading = self.reader.read(remember)

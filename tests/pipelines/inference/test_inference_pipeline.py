@@ -64,7 +64,9 @@ def run_inference(tmp_path, make_detector, awkward_folder):
         catalog["params:cluster"] = ClusterParams(
             address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
         )
-        catalog["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
+        catalog["params:scoring"] = ScoringParams(
+            batch_size=3, num_workers=0, precision="float32", views="whole"
+        )
         catalog["params:explanation"] = ExplanationParams(max_pictures=max_pictures)
         catalog["detector"].save(make_detector())
         SequentialRunner().run(create_pipeline(), catalog)

@@ -49,7 +49,9 @@ def catalog(tmp_path, make_detector, label_table):
         test_labels=None,
         test_images=None,
     )
-    filled["params:scoring"] = ScoringParams(batch_size=3, num_workers=0, precision="float32")
+    filled["params:scoring"] = ScoringParams(
+        batch_size=3, num_workers=0, precision="float32", views="whole"
+    )
     filled["params:submission"] = SubmissionParams(unreadable_score=None)
     return filled
 

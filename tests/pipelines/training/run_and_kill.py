@@ -24,7 +24,8 @@ import torch
 import yaml
 from PIL import Image
 
-from face_forgery.data.loaders import EvalBatches, ImageRows, TrainBatches
+from face_forgery.data.image_rows import ImageRows
+from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
 from face_forgery.datasets.training_state import TrainingStateDataset

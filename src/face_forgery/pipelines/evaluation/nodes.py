@@ -32,8 +32,11 @@ def score_validation(
     """
     from face_forgery.metrics.halves import split_halves
 
+    detector = trained_detector.scored_by(scoring.precision, scoring.views)
+    if detector.num_passes > 1:
+        logger.info("Each picture takes %d forward passes", detector.num_passes)
     scored = score_manifest(
-        replace(trained_detector, temperature=1.0, precision=scoring.precision),
+        replace(detector, temperature=1.0),
         val_manifest,
         data.root,
         batch_size=scoring.batch_size,
@@ -127,7 +130,8 @@ def measure_held_out_folds(
         confidence=evaluation.confidence,
         seed=evaluation.seed,
     )
-    return judged | {"select_by": trained_detector.training["training"]["select_by"]}
+    own = trained_detector.training.get("training", {})  # an ensemble has none
+    return judged | {"select_by": own.get("select_by", "members")}
 
 
 def choose_operating_points(
@@ -210,11 +214,10 @@ def certify_detector(
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
-        trained_detector,
+        trained_detector.scored_by(scoring.precision, scoring.views),
         temperature=calibration["temperature"],
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),
-        precision=scoring.precision,
     )
 
 

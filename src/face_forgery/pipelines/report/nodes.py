@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.ensemble import Ensemble
 
 
 def write_report(
@@ -27,6 +28,8 @@ def write_report(
     """Write everything that was measured into one page for people."""
     from face_forgery.reporting.report import render_report
 
+    if isinstance(detector, Ensemble):
+        figures["training_figure"] = None  # it is of whatever was trained last
     return render_report(
         metrics=metrics,
         operating_points=operating_points,
@@ -38,12 +41,7 @@ def write_report(
         robustness=_if_about(detector, robustness),
         held_out_folds=held_out_folds,
         cross_validation=_if_of_recipe(detector, manifest, cross_validation),
-        detector={
-            "architecture": detector.architecture,
-            "input": f"{detector.preprocessing.image_size} pixels",
-            "chosen epoch": detector.epoch,
-            "data fingerprint": detector.data_fingerprint,
-        },
+        detector=_describe(detector),
         code_version=code_version,
         figures=figures,
     )
@@ -73,6 +71,21 @@ def write_model_card(
         audit=_if_of(detector, audit),
         robustness=_if_about(detector, robustness),
     )
+
+
+def _describe(detector: Detector) -> dict[str, Any]:
+    from face_forgery.modeling.budget import count_parameters_of
+
+    sizes = sorted({given.image_size for given in detector.inputs})
+    is_trained = not isinstance(detector, Ensemble)
+    return {
+        "architecture": detector.architecture,
+        "parameters": f"{count_parameters_of(detector):,}",
+        "input": f"{', '.join(map(str, sizes))} pixels",
+        "forward passes a picture": detector.num_passes,
+        **({"chosen epoch": detector.epoch} if is_trained else {}),
+        "data fingerprint": detector.data_fingerprint,
+    }
 
 
 def _if_about(detector: Detector, result: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -96,7 +96,8 @@ def build_val_batches(
     ``val_folds`` says which images belong to folds that training has nothing of.
     """
     from face_forgery.data.held_out import HeldOutFolds
-    from face_forgery.data.loaders import EvalBatches, ImageRows
+    from face_forgery.data.image_rows import ImageRows
+    from face_forgery.data.loaders import EvalBatches
 
     rows = ImageRows.of(val_manifest, data.root, face_table, picture_cache)
     return EvalBatches(

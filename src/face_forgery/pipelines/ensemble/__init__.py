@@ -1,0 +1,5 @@
+"""Detector -> one ONNX file."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,42 @@
+"""Nodes of the ensemble pipeline."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.modeling.detector import Detector
+from face_forgery.params import EnsembleParams, ModelParams
+
+logger = logging.getLogger(__name__)
+
+
+def join_detectors(
+    *,
+    member_detectors: dict[str, Detector],
+    train_manifest: pd.DataFrame,
+    val_manifest: pd.DataFrame,
+    code_version: dict[str, Any],
+    ensemble: EnsembleParams,
+    model: ModelParams,
+) -> Detector:
+    """Make one detector of several; evaluation then calibrates and certifies it as any other."""
+    from face_forgery.data.fingerprint import fingerprint_sets
+    from face_forgery.modeling.budget import check_budget, count_parameters_of
+    from face_forgery.modeling.ensemble import join_detectors
+
+    joined = join_detectors(
+        member_detectors,
+        data_fingerprint=fingerprint_sets(train=train_manifest, val=val_manifest),
+        code_version=code_version,
+        other_data=ensemble.other_data,
+    )
+    count = count_parameters_of(joined)
+    check_budget(count, model.max_parameters, what=f"an ensemble of {joined.architecture}")
+    logger.info(
+        "An ensemble of %s: %s parameters, %d forward passes a picture",
+        joined.architecture,
+        f"{count:,}",
+        joined.num_passes,
+    )
+    return joined

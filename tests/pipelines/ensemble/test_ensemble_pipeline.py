@@ -1,0 +1,156 @@
+"""Folders of detectors become one detector, which evaluation certifies as any other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.runner import SequentialRunner
+from scipy.special import expit
+
+from face_forgery.data.fingerprint import fingerprint_sets
+from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.datasets.member_detectors import MemberDetectorsDataset
+from face_forgery.inference.scoring import score_manifest
+from face_forgery.modeling.budget import BudgetError, count_parameters_of
+from face_forgery.pipelines.ensemble import create_pipeline
+from face_forgery.pipelines.evaluation import nodes as evaluation
+from face_forgery.pipelines.report import nodes as report
+
+READING = {"batch_size": 8, "num_workers": 0}
+
+
+@pytest.fixture
+def manifests(make_faces):
+    val = make_faces(24, name="val").assign(
+        img_name="x", group=[f"g{n}" for n in range(24)], kind="real", source="drawn"
+    )
+    return make_faces(6, name="train"), val.assign(
+        width=40, height=40, format="PNG", jpeg_quality=None
+    )
+
+
+@pytest.fixture
+def members(make_detector, manifests, tmp_path):
+    """Two detectors on disk, evaluated on the present split."""
+    train, val = manifests
+    data = {"data_fingerprint": fingerprint_sets(train=train, val=val)}
+    made = {
+        "one": make_detector(temperature=20.0, **data),
+        "two": make_detector("test_vit", image_size=48, temperature=10.0, **data),
+    }
+    for name, detector in made.items():
+        DetectorDataset(filepath=str(tmp_path / "members" / name)).save(detector)
+    return made
+
+
+@pytest.fixture
+def run(members, manifests, tmp_path, make_params):
+    def run_pipeline(folders=None, **changes):
+        params = make_params(**changes)
+        names = [str(tmp_path / "members" / "*")] if folders is None else folders
+        catalog = DataCatalog(
+            {
+                "member_detectors": MemberDetectorsDataset(folders=names),
+                "train_manifest": MemoryDataset(manifests[0]),
+                "val_manifest": MemoryDataset(manifests[1]),
+                "code_version": MemoryDataset({"face_forgery": "0.1.0"}),
+                "params:ensemble": MemoryDataset(params.ensemble),
+                "params:model": MemoryDataset(params.model),
+                "trained_detector": DetectorDataset(filepath=str(tmp_path / "detector")),
+            }
+        )
+        SequentialRunner().run(create_pipeline(), catalog)
+        return catalog["trained_detector"].load()
+
+    return run_pipeline
+
+
+def test_the_folder_holds_the_members_and_scores_their_mean(run, members, manifests, tmp_path):
+    joined = run()
+    by_hand = [
+        score_manifest(one, manifests[1], tmp_path / "faces", **READING).scores
+        for one in members.values()
+    ]
+    scores = score_manifest(joined, manifests[1], tmp_path / "faces", **READING).scores
+    np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
+    assert joined.operating_points is None
+    for folder in (tmp_path / "detector" / "members").iterdir():
+        assert DetectorDataset(filepath=str(folder)).load().identity() in {
+            one.identity() for one in members.values()
+        }
+
+
+def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, make_params):
+    params = make_params(**{"data.root": str(tmp_path / "faces")})
+    joined, how = run(), (params.data, params.scoring, params.evaluation)
+    margins = evaluation.score_validation(joined, manifests[1], *how)
+    points = evaluation.choose_operating_points(
+        evaluation.apply_temperature(margins, {"temperature": 1.7}), params.evaluation
+    )
+    certified = evaluation.certify_detector(
+        joined, {"temperature": 1.7}, {}, points, params.scoring
+    )
+    again = evaluation.score_validation(certified, manifests[1], *how)
+    pd.testing.assert_frame_equal(again, margins)
+    scores = score_manifest(certified, manifests[1], tmp_path / "faces", **READING).scores
+    np.testing.assert_allclose(scores, expit(margins["margin"] / 1.7), atol=1e-6)
+    described = report._describe(certified)
+    assert described["parameters"] == f"{count_parameters_of(joined):,}"
+    assert described["forward passes a picture"] == 2
+    assert described["input"] == "32, 48 pixels"
+
+
+def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
+    monkeypatch.setattr("face_forgery.reporting.report.render_report", lambda **given: given)
+    rest = dict.fromkeys(
+        ("metrics", "operating_points", "calibration", "breakdown", "mistakes", "data_report")
+    )
+    rest |= dict.fromkeys(("code_version", "audit", "robustness"))
+    shown = report.write_report(detector=run(), training_figure=b"old", roc_figure=b"new", **rest)
+    assert shown["figures"] == {"training_figure": None, "roc_figure": b"new"}
+    assert "chosen epoch" not in shown["detector"]
+
+
+def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, members, tmp_path):
+    count = sum(count_parameters_of(one) for one in members.values())
+    run(**{"model.max_parameters": count})
+    (tmp_path / "detector").rename(tmp_path / "written")
+    with pytest.raises(BudgetError, match=rf"an ensemble of .* has {count:,} parameters, 1 more"):
+        run(**{"model.max_parameters": count - 1})
+    assert not (tmp_path / "detector").exists()
+
+
+def test_a_damaged_or_missing_member_is_named(run, tmp_path):
+    (tmp_path / "members" / "two" / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(DatasetError, match=r"members/two/model\.safetensors: the content is not"):
+        run()
+    with pytest.raises(DatasetError, match=r"no folder matches .*nothing\*"):
+        run([str(tmp_path / "nothing*")])
+    with pytest.raises(DatasetError, match="there is no detector yet"):
+        run([str(tmp_path / "gone")])
+
+
+def test_views_of_a_single_detector_become_part_of_it(members, manifests, tmp_path, make_params):
+    params = make_params(**{"data.root": str(tmp_path / "faces"), "scoring.views": "whole+flipped"})
+    plain = replace(members["one"], temperature=1.0)
+    how = (params.data, params.scoring, params.evaluation)
+    margins = evaluation.score_validation(plain, manifests[1], *how)["margin"]
+    points = evaluation.choose_operating_points(
+        pd.DataFrame(
+            {
+                "y_pred": expit(margins / 9),
+                "target": manifests[1]["target"].to_numpy(),
+                "group": manifests[1]["group"].to_numpy(),
+                "half": ["fit", "check"] * 12,
+            }
+        ),
+        params.evaluation,
+    )
+    certified = evaluation.certify_detector(plain, {"temperature": 9.0}, {}, points, params.scoring)
+    assert certified.views == ("whole", "flipped")
+    DetectorDataset(filepath=str(tmp_path / "viewed")).save(certified)
+    stored = DetectorDataset(filepath=str(tmp_path / "viewed")).load()
+    scores = score_manifest(stored, manifests[1], tmp_path / "faces", **READING).scores
+    np.testing.assert_allclose(scores, expit(margins / 9), atol=1e-6)
