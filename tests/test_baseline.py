@@ -60,6 +60,7 @@ RECIPE = {
     "training.schedule.gamma": 0.85,
     "training.select_by": "overall",
     "training.patience": None,
+    "training.engine": "local",
     "training.checkpoint_steps": None,
     "training.resume": False,
 }

@@ -426,6 +426,9 @@ class TrainingParams(Params):
         ge=1, description="Optimizer steps between two saves within an epoch; null: whole epochs."
     )
     resume: bool = Field(description="Continue the same run from its last saved state.")
+    engine: Literal["local", "ray"] = Field(
+        description="ray: on the workers of `cluster`, each with its share of every batch."
+    )
 
     @model_validator(mode="after")
     def _warmup_ends_before_training_does(self) -> Self:
@@ -576,7 +579,11 @@ class InferenceParams(Params):
 
 
 class ClusterParams(Params):
-    """Which Ray cluster works, and what one worker takes of it. Nothing here changes a score."""
+    """Which Ray cluster works, and what one worker takes of it.
+
+    Nothing here changes a score of a detector. Of training it changes how sums are rounded, and
+    what `docs/training.md` says.
+    """
 
     address: str | None = Field(
         min_length=1,
@@ -587,6 +594,14 @@ class ClusterParams(Params):
     cpus_per_worker: int = Field(ge=1, description="CPUs that a worker takes.")
     gpus_per_worker: float = Field(
         ge=0.0, allow_inf_nan=False, description="GPUs that a worker takes; 0.5: two share one."
+    )
+    storage: str | None = Field(
+        min_length=1,
+        description="Where workers in training save: a folder that all machines share, or a URL; "
+        "null: a folder of this machine, if it is the only one.",
+    )
+    max_failures: int = Field(
+        ge=0, description="How often training starts anew from its last save after a worker died."
     )
 
 

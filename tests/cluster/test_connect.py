@@ -12,7 +12,14 @@ from face_forgery.cluster import connect
 from face_forgery.cluster.connect import ClusterError, connected, count_room, import_ray
 from face_forgery.params import ClusterParams
 
-ONE_CPU = ClusterParams(address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0)
+ONE_CPU = ClusterParams(
+    address=None,
+    num_workers=None,
+    cpus_per_worker=1,
+    gpus_per_worker=0,
+    storage=None,
+    max_failures=0,
+)
 
 
 class FakeRay:

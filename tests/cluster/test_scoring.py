@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from face_forgery.cluster import scoring
-from face_forgery.cluster.connect import ClusterError, connected
+from face_forgery.cluster.connect import ClusterError
 from face_forgery.cluster.scoring import _Attempts, _Worker, check_shared, score_on_cluster
 from face_forgery.data.pictures import list_pictures
 from face_forgery.data.remote import RemoteError
@@ -28,18 +28,17 @@ from face_forgery.inference.scoring import Scored, judge, judge_in_parts
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ClusterParams
 
-TWO_WORKERS = ClusterParams(address="local", num_workers=2, cpus_per_worker=1, gpus_per_worker=0)
+TWO_WORKERS = ClusterParams(
+    address="local",
+    num_workers=2,
+    cpus_per_worker=1,
+    gpus_per_worker=0,
+    storage=None,
+    max_failures=0,
+)
 HOW = {"min_size": 48, "batch_size": 4, "num_workers": 2}
 ON_CLUSTER = {"score": partial(score_on_cluster, cluster=TWO_WORKERS)}
 DEMO = Path(__file__).parents[2] / "data/01_raw/demo/testset"
-
-
-@pytest.fixture(scope="module")
-def local_ray():
-    # Tests beside these ones must not starve the workers.
-    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
-    with connected(TWO_WORKERS):
-        yield
 
 
 def worker_pids() -> list[int]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from face_forgery.data.batches import share_of
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.images import ImageError
 from face_forgery.data.loaders import EvalBatches, TrainBatches
@@ -68,6 +69,53 @@ def test_every_image_comes_once_an_epoch_with_its_own_target(make_batches):
 
 def test_the_order_of_an_epoch_stays_what_it_was_in_earlier_versions(make_batches):
     assert [index for batch in make_batches()._keys(3) for _, index in batch] == ORDER_OF_EPOCH_3
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2, 3, 5])
+def test_the_shares_of_all_ranks_are_the_epoch_in_its_order(make_batches, num_ranks):
+    batches = make_batches()
+    shares = [batches.epoch(2).share(rank, num_ranks) for rank in range(num_ranks)]
+    for number, (keys, (images, _)) in enumerate(
+        zip(batches._keys(2), of_epoch(batches, 2), strict=True)
+    ):
+        joined = []
+        for rank, share in enumerate(shares):
+            own = share_of(len(keys), rank, num_ranks)
+            assert len(share.keys[number]) == max(len(own), 1)  # one that counts for nothing
+            joined += share.keys[number][: len(own)]
+            if own:
+                assert torch.equal(list(share)[number][0], images[own.start : own.stop])
+        assert joined == keys
+
+
+@pytest.mark.parametrize("num_ranks", [2, 3, 5])
+def test_a_share_is_led_by_the_image_before_it_in_a_ring(make_batches, num_ranks):
+    epoch = make_batches().epoch(2)
+    for rank in range(num_ranks):
+        led = epoch.share(rank, num_ranks, num_before=1).keys
+        for batch, (first, *rest), own in zip(
+            epoch.keys, led, epoch.share(rank, num_ranks).keys, strict=True
+        ):
+            assert rest == own
+            assert first == batch[batch.index(own[0]) - 1]
+
+
+def test_a_share_goes_on_where_the_epoch_does(make_batches):
+    epoch = make_batches().epoch(2)
+    assert epoch.after(1).share(1, 2).keys == epoch.share(1, 2).after(1).keys
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2, 3, 7])
+def test_the_shares_of_validation_are_whole_batches_in_the_order_of_the_manifest(
+    make_batches, num_ranks
+):
+    train = make_batches()
+    batches = EvalBatches(train.rows, train.preprocessing, batch_size=2, num_workers=0)
+    shares = [batches.share(rank, num_ranks) for rank in range(num_ranks)]
+    assert [size for share in shares for size in share.sizes] == [2, 2, 2, 2, 2, 1]
+    joined = [index for share in shares for batch in share.keys for _, index in batch]
+    assert joined == list(range(11))
+    assert_same([batch for share in shares for batch in share], list(batches))
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

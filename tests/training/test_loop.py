@@ -60,7 +60,8 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(make_state, m
 def test_snapshots_do_not_change_when_training_goes_on(make_state, make_epochs):
     state = make_state()
     run(state, make_epochs(), epochs=1)
-    checkpoint, weights = state.snapshot([], {}), state.weights()
+    checkpoint = state.snapshot([], {})
+    weights = checkpoint.weights()
     before = copy.deepcopy((checkpoint.network, checkpoint.optimizer, weights.weights))
     run(state, make_epochs(), epochs=2)
     assert_same_weights(checkpoint.network, before[0])
@@ -194,7 +195,7 @@ def test_every_term_reaches_the_weights_and_the_reported_loss(make_state, make_e
 def test_copies_are_drawn_by_their_place_in_the_run(make_state, make_epochs, monkeypatch):
     asked = []
 
-    def copies_of(images, degrade, *, seed, epoch, number):
+    def copies_of(images, degrade, *, seed, epoch, number, part):
         asked.append((seed, epoch, number))
         return images
 
@@ -275,7 +276,7 @@ def test_averaged_weights_are_those_of_the_slow_formula(make_state, make_epochs)
     for name, value in state.average.module.state_dict().items():
         torch.testing.assert_close(value, expected[name], msg=name)
     assert state.judged_network is state.average.module
-    kept = state.weights().weights
+    kept = state.snapshot([], {}).weights().weights
     assert torch.equal(kept["head.weight"], state.average.module.backbone.head.weight)
     assert not torch.equal(kept["head.weight"], state.network.backbone.head.weight)
 
@@ -353,9 +354,8 @@ def test_batches_are_mixed_by_their_place_in_the_run(make_state, make_epochs):
 def test_within_an_epoch_there_are_no_weights_to_keep(make_state, make_epochs):
     state = make_state()
     settings = StepSettings(torch.device("cpu"), checkpoint_steps=3)
-    kept = [
-        state.weights() for _ in train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
-    ]
+    reports = train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
+    kept = [state.snapshot([], {}).weights() for _ in reports]
     assert [(type(one), one.epoch) for one in kept] == [
         (NoNewWeights, 0), (NoNewWeights, 0), (EpochWeights, 1),
         (NoNewWeights, 1), (NoNewWeights, 1), (EpochWeights, 2),

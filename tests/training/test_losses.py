@@ -14,6 +14,7 @@ from face_forgery.training.losses import (
     inconsistency,
     supervised_contrastive,
 )
+from face_forgery.training.team import Part
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.3, 0.1], [-4.0, 5.0], [0.0, 0.0], [30.0, -30.0]])
 HARD = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
@@ -167,6 +168,20 @@ def test_terms_are_added_with_their_weights():
     torch.testing.assert_close(loss(Outputs(LOGITS, features, of_copies), HARD), expected)
 
 
+def test_a_part_is_compared_with_what_it_is_joined_to_and_averaged_over_its_own_pictures():
+    features = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    own, loss = slice(1, 3), Loss(contrastive=0.5, consistency=2.0)
+    whole = {(2, 3): features, (2,): HARD.argmax(dim=1)}
+    part = Outputs(LOGITS[own], features[own], LOGITS.flip(0)[own])
+    expected = (
+        torch.nn.functional.cross_entropy(LOGITS[own], HARD[own])
+        + 0.5 * supervised_contrastive(features, HARD.argmax(dim=1), 0.1)
+        + 2.0 * inconsistency(LOGITS[own], LOGITS.flip(0)[own])
+    )
+    found = loss(part, HARD[own], lambda rows: whole[tuple(rows.shape)])
+    torch.testing.assert_close(found, expected)
+
+
 def test_losses_are_computed_in_float32_whatever_the_network_was():
     for name in ("cross_entropy", "bce", "focal"):
         rounded = Outputs(LOGITS.bfloat16(), LOGITS.bfloat16(), LOGITS.flip(0).bfloat16())
@@ -202,15 +217,20 @@ def network():
 IMAGES = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8)
 
 
+def outputs_of(loss, network, images, *, epoch=1, number=0):
+    passes = loss.passes(network)
+    return loss.outputs(passes, images, epoch=epoch, number=number, part=Part.whole(len(images)))
+
+
 def test_the_plain_loss_asks_for_one_forward_pass(network):
-    outputs = Loss().outputs(network, IMAGES, epoch=1, number=0)
+    outputs = outputs_of(Loss(), network, IMAGES)
     assert len(network.backbone.shown) == 1
     assert outputs.features is None
     assert outputs.logits_of_copies is None
 
 
 def test_the_contrastive_term_gets_the_pooled_features_of_the_same_pass(network):
-    outputs = Loss(contrastive=1.0).outputs(network, IMAGES, epoch=1, number=0)
+    outputs = outputs_of(Loss(contrastive=1.0), network, IMAGES)
     (shown,) = network.backbone.shown
     assert torch.equal(outputs.features, shown.mean(dim=(2, 3)))
     assert torch.equal(outputs.logits, network(IMAGES))
@@ -220,14 +240,14 @@ def test_the_contrastive_term_gets_the_pooled_features_of_the_same_pass(network)
 def test_copies_follow_from_the_place_in_the_run_and_keep_the_type(network, dtype):
     asked = []
 
-    def degrade(images, generator):
-        asked.append((images.dtype, int(torch.randint(1 << 30, (), generator=generator))))
+    def degrade(images, draws):
+        asked.append((images.dtype, draws.draw_one()))
         return 255 - images
 
     images = IMAGES.to(dtype) + (0.4 if dtype == torch.float32 else 0)
     for seed, epoch, number in ((0, 1, 0), (0, 1, 0), (1, 1, 0), (0, 2, 0), (0, 1, 1)):
         loss = Loss(consistency=1.0, degrade=degrade, seed=seed)
-        outputs = loss.outputs(network, images, epoch=epoch, number=number)
+        outputs = outputs_of(loss, network, images, epoch=epoch, number=number)
     assert {kind for kind, _ in asked} == {torch.uint8}
     draws = [draw for _, draw in asked]
     assert draws[0] == draws[1]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
 from face_forgery.training.settings import StepSettings
+from face_forgery.training.team import Team
 
 CPU = torch.device("cpu")
 
@@ -96,3 +97,34 @@ def test_places_cover_the_epoch_in_whole_steps(sizes, accumulate, every):
         )
     saves = [place.number for place in places if place.is_save_due]
     assert saves == [end for step, end in enumerate(ends[:-1], start=1) if step % every == 0]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12),
+    accumulate=st.integers(1, 4),
+    num_ranks=st.integers(2, 5),
+)
+def test_the_mean_over_ranks_weighs_every_image_alike(sizes, accumulate, num_ranks):
+    alone = StepSettings(CPU, accumulate=accumulate).places(sizes)
+    teams = [Team(rank, num_ranks) for rank in range(num_ranks)]
+    by_rank = [StepSettings(CPU, accumulate=accumulate, team=team).places(sizes) for team in teams]
+    for whole, *parts in zip(alone, *by_rank, strict=True):
+        counted = [place.part.num_counted for place in parts]
+        assert sum(counted) == whole.part.num_counted == whole.part.num_images
+        assert math.isclose(sum(place.share for place in parts) / num_ranks, whole.share)
+        of_images = [
+            place.share / place.part.num_counted for place in parts if place.part.num_counted
+        ]
+        assert of_images == pytest.approx(
+            [num_ranks * whole.share / whole.part.num_images] * len(of_images)
+        )
+
+
+def test_a_picture_before_the_part_is_asked_for_where_several_ranks_mix():
+    def num_before(team, **alphas):
+        return StepSettings(CPU, mixing=Mixing(**alphas), team=team).num_before
+
+    assert num_before(Team(), mixup_alpha=0.5) == 0
+    assert num_before(Team(1, 2)) == 0
+    assert num_before(Team(0, 2), mixup_alpha=0.5) == 1
+    assert num_before(Team(1, 2), cutmix_alpha=0.5) == 1

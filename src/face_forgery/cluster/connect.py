@@ -37,7 +37,7 @@ def import_ray() -> Any:
         import ray.data  # needs more than ray itself
     except ImportError as error:
         raise ImportError(
-            f"work on a cluster needs ray[data] ({error}): make setup, or "
+            f"work on a cluster needs ray[data,train] ({error}): make setup, or "
             "pip install 'face-forgery[cluster]'; in the environment of every machine"
         ) from error
     return ray
@@ -84,6 +84,26 @@ def count_room(cluster: ClusterParams) -> int:
         for node in import_ray().nodes()
         if node["Alive"]
     )
+
+
+def choose_num_workers(cluster: ClusterParams) -> int:
+    """Return how many workers are asked for, or else how many there is room for.
+
+    Raises:
+        ClusterError: If there is room for none and no number to wait for.
+    """
+    room = count_room(cluster)
+    if room:
+        return cluster.num_workers or room
+    needs = f"{cluster.cpus_per_worker} CPU(s) and {cluster.gpus_per_worker:g} GPU(s)"
+    if cluster.num_workers is None:
+        raise ClusterError(
+            f"no machine of the cluster has room for a worker, which takes {needs} "
+            "(cluster.cpus_per_worker, cluster.gpus_per_worker). Take less; where machines "
+            "join on demand, say how many workers to wait for: cluster.num_workers"
+        )
+    logger.warning("No machine of the cluster has %s yet; waiting for one that has", needs)
+    return cluster.num_workers
 
 
 def _options(cluster: ClusterParams) -> dict[str, Any]:

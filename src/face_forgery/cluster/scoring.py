@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.cluster.connect import ClusterError, connected, count_room, import_ray
+from face_forgery.cluster.connect import ClusterError, choose_num_workers, connected, import_ray
 from face_forgery.data.faces import FaceDetectorError
 from face_forgery.data.pictures import printable
 from face_forgery.data.remote import RemoteError, is_url
@@ -168,17 +168,7 @@ def _stream(
 
 
 def _choose_size(cluster: ClusterParams, *, num_batches: int) -> int:
-    room = count_room(cluster)
-    if not room:
-        needs = f"{cluster.cpus_per_worker} CPU(s) and {cluster.gpus_per_worker:g} GPU(s)"
-        if cluster.num_workers is None:
-            raise ClusterError(
-                f"no machine of the cluster has room for a worker, which takes {needs} "
-                "(cluster.cpus_per_worker, cluster.gpus_per_worker). Take less; where machines "
-                "join on demand, say how many workers to wait for: cluster.num_workers"
-            )
-        logger.warning("No machine of the cluster has %s yet; waiting for one that has", needs)
-    size = min(cluster.num_workers or room, num_batches)
+    size = min(choose_num_workers(cluster), num_batches)
     logger.info("Up to %d workers of a Ray cluster", size)
     return size
 

@@ -22,6 +22,12 @@ class Batches(Protocol):
     def after(self, num_batches: int) -> "Batches":
         """Return the pass without its first batches, of which no image is opened."""
 
+    def share(self, rank: int, num_ranks: int, *, num_before: int = 0) -> "Batches":
+        """Return what of each batch falls to one of several processes; see `share_of`.
+
+        ``num_before`` images go before each part, those before it in the batch.
+        """
+
     def __len__(self) -> int:
         """How many batches the pass yields."""
 
@@ -33,3 +39,20 @@ class BatchesByEpoch(Protocol):
 
     def epoch(self, number: int) -> Batches:
         """Return the batches of epoch ``number``, counted from 1."""
+
+
+def share_of(num_items: int, rank: int, num_ranks: int) -> range:
+    """Return the places that fall to one of several processes: neighbors, in their order.
+
+    The shares of all ranks, one after the other, are the whole; they differ by one at most.
+
+    Args:
+        num_items: How many there are to deal out, be it fewer than ranks.
+        rank: From 0.
+        num_ranks: How many take part.
+
+    Example:
+        >>> [list(share_of(5, rank, 2)) for rank in range(2)]
+        [[0, 1], [2, 3, 4]]
+    """
+    return range(num_items * rank // num_ranks, num_items * (rank + 1) // num_ranks)

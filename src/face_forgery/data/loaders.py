@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from face_forgery.data.batches import share_of
 from face_forgery.data.draws import mix, own_draws
 from face_forgery.data.held_out import HeldOutFolds
 from face_forgery.data.image_rows import ImageRows
@@ -146,7 +147,7 @@ class TrainBatches:
         """Draw whose forged copies an epoch has; their positions follow those of the rows."""
         if self.forgeries is None:
             return []
-        rows = torch.from_numpy(self.forgeries.rows)
+        rows = torch.tensor(self.forgeries.rows)  # a copy: on a cluster it is read-only
         chosen = torch.randperm(len(rows), generator=generator)[: self.forgeries.num_per_epoch]
         forged: list[int] = (len(self.rows) + rows[chosen]).tolist()
         return forged
@@ -213,11 +214,21 @@ class EvalBatches:
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        keys: list[list[_Key]] = [
+        return iter(EpochOfBatches(self._loader, self._keys))
+
+    def share(self, rank: int, num_ranks: int) -> "EpochOfBatches":
+        """Return the batches that fall to one of several processes, whole ones in their order."""
+        keys = self._keys
+        return EpochOfBatches(
+            self._loader, [keys[place] for place in share_of(len(keys), rank, num_ranks)]
+        )
+
+    @property
+    def _keys(self) -> list[list[_Key]]:
+        return [
             [(0, index) for index in range(start, min(start + self.batch_size, len(self.rows)))]
             for start in range(0, len(self.rows), self.batch_size)
         ]
-        return iter(EpochOfBatches(self._loader, keys))
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
@@ -253,6 +264,24 @@ class EpochOfBatches:
     def after(self, num_batches: int) -> "EpochOfBatches":
         """Return the pass without its first batches, of which no image is opened."""
         return EpochOfBatches(self.loader, self.keys[num_batches:])
+
+    def share(self, rank: int, num_ranks: int, *, num_before: int = 0) -> "EpochOfBatches":
+        """Return the pass with the part of each batch that falls to one of several processes.
+
+        Where a batch has fewer images than there are ranks, some get its first one, which must
+        count for nothing there: a rank that has nothing to do would hold up the others.
+
+        Args:
+            rank: From 0.
+            num_ranks: How many take part.
+            num_before: Images that go before each part: those before it in the batch, whose last
+                image is before its first one.
+        """
+        parts = []
+        for batch in self.keys:
+            own = share_of(len(batch), rank, num_ranks) or range(1)
+            parts.append([batch[i] for i in range(own.start - num_before, own.stop)])
+        return EpochOfBatches(self.loader, parts)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -1,6 +1,5 @@
 """The state from which a run can be continued."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,7 @@ from kedro.io import AbstractDataset
 
 from face_forgery.datasets.atomic import replacing
 from face_forgery.training.records import Checkpoint
-
-_FORMAT = 2  # raised when the fields of Checkpoint change their meaning
+from face_forgery.training.state_file import read_state, write_state
 
 
 class TrainingStateDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
@@ -48,36 +46,12 @@ class TrainingStateDataset(AbstractDataset[Checkpoint, Checkpoint | None]):
         """
         if not self._enabled or not self._filepath.exists():
             return None
-        values = self._read()
-        names = {field.name for field in fields(Checkpoint)}
-        if values.get("format") != _FORMAT or set(values) != names | {"format"}:
-            raise ValueError(
-                f"{self._filepath}: not a training state of format {_FORMAT} "
-                f"(found format {values.get('format')!r}). {self._remedy()}"
-            )
-        return Checkpoint(**{name: values[name] for name in names})
-
-    def _read(self) -> dict[str, Any]:
-        import torch
-
-        try:
-            values = torch.load(self._filepath, map_location="cpu", weights_only=True)
-        except Exception as error:  # zipfile, pickle and torch each raise their own
-            raise ValueError(
-                f"{self._filepath}: cannot be read as a training state ({type(error).__name__}); "
-                f"nothing in it was executed. {self._remedy()}"
-            ) from error
-        return values if isinstance(values, dict) else {}
-
-    def _remedy(self) -> str:
-        return "Start anew with --params training.resume=false, which replaces it"
+        return read_state(self._filepath)
 
     def save(self, data: Checkpoint) -> None:
         """Replace the file."""
-        import torch
-
         with replacing(self._filepath) as partial:
-            torch.save({"format": _FORMAT, **vars(data)}, partial)
+            write_state(data, partial)
 
     def _exists(self) -> bool:
         return self._filepath.exists()

@@ -1,10 +1,12 @@
 """Changes of low rank on top of frozen weights, and the plain weights that they amount to."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+_ADDED = ".parametrizations.weight."  # in the names that torch gives to what is added to a weight
 
 
 class LowRank(nn.Module):
@@ -42,12 +44,12 @@ def add_low_rank(layers: Iterable[nn.Linear | nn.Conv2d], rank: int) -> None:
         parametrize.register_parametrization(layer, "weight", LowRank(layer.weight.detach(), rank))
 
 
-def plain_weights(backbone: nn.Module) -> dict[str, Tensor]:
-    """Return the state of ``backbone`` as if nothing had been added to its layers."""
-    weights = dict(backbone.state_dict())
-    for name, layer in backbone.named_modules():
-        if parametrize.is_parametrized(layer, "weight"):
-            parts = f"{name}.parametrizations.weight."
-            weights = {key: value for key, value in weights.items() if not key.startswith(parts)}
-            weights[f"{name}.weight"] = layer.weight.detach()
+def plain_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the ``state`` of a network as if nothing had been added to its layers."""
+    weights = {name: value for name, value in state.items() if _ADDED not in name}
+    for name, weight in state.items():
+        layer, added, part = name.partition(_ADDED)
+        if added and part == "original":
+            up, down = (state[f"{layer}{_ADDED}0.{factor}"] for factor in ("up", "down"))
+            weights[f"{layer}.weight"] = weight + (up @ down).view(weight.shape)
     return weights

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -61,15 +61,18 @@ def _missing(device: torch.device) -> str | None:
     return None
 
 
-def forward_pass(
-    network: nn.Module, *, is_compiled: bool, batch_size: int
-) -> Callable[[Tensor], Tensor]:
+def forward_pass(network: nn.Module, *, is_compiled: bool, batch_size: int) -> Callable[..., Any]:
     """Return the forward pass of training: of ``network`` itself, or compiled.
 
     Compiled is what sees batches of ``batch_size``. The smaller last batch of an epoch is not: a
-    second compilation would cost more than it saves. ``network`` stays as it is for scoring.
+    second compilation would cost more than it saves. ``network``, which takes images first, stays
+    as it is for scoring.
     """
     if not is_compiled:
         return network
     compiled = torch.compile(network, dynamic=False)
-    return lambda images: (compiled if len(images) == batch_size else network)(images)
+
+    def forward(images: Tensor, *more: Any) -> Any:
+        return (compiled if len(images) == batch_size else network)(images, *more)
+
+    return forward

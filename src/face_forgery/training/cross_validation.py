@@ -208,8 +208,9 @@ def _validate_fold(
     if is_resumed:
         weights |= begun.weights(number)
     history: list[dict[str, Any]] = []
-    for new, state in train(run, pick_device()):
-        history = state.history
+    for copy_state in train(run, pick_device()):
+        state = copy_state()
+        new, history = state.weights(), state.history
         yield FoldProgress(number, weights=new, state=state)
         if isinstance(new, EpochWeights) and new.epoch not in weights:
             weights[new.epoch] = partial(_itself, new)

@@ -6,18 +6,19 @@ pictures are mixed or labels smoothed), ``p`` the softmax of its logits.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork
 from face_forgery.params import LossName, TrainingParams
 from face_forgery.training.copies import Degrade, copies_of, soften_and_add_noise
+from face_forgery.training.team import Part
 
 
-@dataclass(frozen=True)
-class Outputs:
+class Outputs(NamedTuple):
     """What the forward passes of a batch gave, in the precision of training."""
 
     logits: Tensor  # (B, 2)
@@ -56,40 +57,55 @@ class Loss:
             **params.loss.model_dump(), label_smoothing=params.label_smoothing, seed=params.seed
         )
 
+    def passes(self, network: DetectorNetwork) -> "Passes":
+        """Return the module that makes the forward passes of a step."""
+        return Passes(network, gives_features=bool(self.contrastive))
+
     def outputs(
-        self, forward: Callable[[Tensor], Tensor], images: Tensor, *, epoch: int, number: int
+        self,
+        forward: Callable[[Tensor, Tensor | None], Outputs],
+        images: Tensor,
+        *,
+        epoch: int,
+        number: int,
+        part: Part,
     ) -> Outputs:
         """Return what the loss is computed from: one forward pass, or two with copies.
 
         Args:
-            forward: The network, compiled or not; with the contrastive term it is not.
+            forward: What `passes` returned, compiled or not.
             images: ``(B, 3, S, S)`` on the scale 0 to 255.
             epoch: From 1.
             number: Of the batch within the epoch, from 0.
+            part: Which pictures of the batch they are.
         """
-        features = logits_of_copies = None
-        if self.contrastive:
-            assert isinstance(forward, DetectorNetwork)
-            logits, features = forward.logits_and_features(images)
-        else:
-            logits = forward(images)
+        copies = None
         if self.consistency:
-            place = {"seed": self.seed, "epoch": epoch, "number": number}
-            logits_of_copies = forward(copies_of(images, self.degrade, **place))
-        return Outputs(logits, features, logits_of_copies)
+            copies = copies_of(
+                images, self.degrade, seed=self.seed, epoch=epoch, number=number, part=part
+            )
+        return forward(images, copies)
 
-    def __call__(self, outputs: Outputs, shares: Tensor) -> Tensor:
+    def __call__(
+        self,
+        outputs: Outputs,
+        shares: Tensor,
+        join: Callable[[Tensor], Tensor] = lambda rows: rows,
+    ) -> Tensor:
         """Return the loss, a mean over the batch, computed in float32.
 
         Args:
-            outputs: Of the batch.
+            outputs: Of the batch, or of a part of it.
             shares: float32 ``(B, 2)``, how much of each picture is real and how much forged.
+            join: Of a part: puts its rows together with those of all others, gradients as well.
+                The contrastive term compares every picture of the batch with every other; all
+                other terms are means over the pictures of the part.
         """
         logits = outputs.logits.float()
         loss = self._of_classes(logits, shares)
         if outputs.features is not None:
-            targets = shares.argmax(dim=1)
-            term = supervised_contrastive(outputs.features.float(), targets, self.temperature)
+            features, targets = join(outputs.features.float()), join(shares.argmax(dim=1))
+            term = supervised_contrastive(features, targets, self.temperature)
             loss = loss + self.contrastive * term
         if outputs.logits_of_copies is not None:
             term = inconsistency(logits, outputs.logits_of_copies.float())
@@ -103,6 +119,31 @@ class Loss:
         if self.name == "focal":
             return focal(logits, shares, self.gamma)
         return F.binary_cross_entropy_with_logits(logits, shares)
+
+
+class Passes(nn.Module):
+    """The forward passes of a step, as one: gradients of several processes are joined by module.
+
+    Args:
+        network: What makes them; its weights and its mode are those of this module.
+        gives_features: Whether the features are asked for.
+    """
+
+    def __init__(self, network: DetectorNetwork, *, gives_features: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.gives_features = gives_features
+
+    def forward(self, images: Tensor, copies: Tensor | None) -> Outputs:
+        """Return what the network says of ``images`` and, if there are any, of their copies."""
+        logits_of_copies = features = None
+        if self.gives_features:
+            logits, features = self.network.logits_and_features(images)
+        else:
+            logits = self.network(images)
+        if copies is not None:
+            logits_of_copies = self.network(copies)
+        return Outputs(logits, features, logits_of_copies)
 
 
 def focal(logits: Tensor, shares: Tensor, gamma: float) -> Tensor:

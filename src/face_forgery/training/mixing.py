@@ -29,6 +29,11 @@ class Mixing:
     cutmix_alpha: float = 0.0
     seed: int = 0
 
+    @property
+    def num_before(self) -> int:
+        """How many of the pictures before it a picture is mixed with."""
+        return 1 if self.mixup_alpha or self.cutmix_alpha else 0
+
     def __call__(
         self, images: Tensor, targets: Tensor, *, epoch: int, number: int
     ) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+_BACKBONE = "backbone."  # of DetectorNetwork
+
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -63,3 +65,23 @@ class Checkpoint:
     random: dict[str, Any] = field(repr=False)  # states of torch's generators: dropout draws
     history: list[dict[str, Any]] = field(repr=False)  # a row an epoch, as in training_history
     fingerprint: dict[str, Any] = field(repr=False)  # what must not change; see training.resume
+
+    def weights(self) -> EpochWeights | NoNewWeights:
+        """Return the weights to keep, averaged where they are averaged.
+
+        Within an epoch there are none to keep. Changes of low rank are part of the weights that
+        they change: what is kept fits the backbone that training began with.
+        """
+        from face_forgery.modeling.low_rank import plain_weights
+
+        if self.progress["num_batches"]:
+            return NoNewWeights(self.epoch)
+        network = self.network if self.average is None else self.average
+        return EpochWeights(
+            self.epoch,
+            {
+                name.removeprefix(_BACKBONE): value.contiguous()
+                for name, value in plain_weights(network).items()
+                if name.startswith(_BACKBONE)
+            },
+        )

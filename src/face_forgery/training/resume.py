@@ -11,8 +11,12 @@ from face_forgery.training.state import TrainState
 
 logger = logging.getLogger(__name__)
 
-# None of them changes a weight.
-_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "select_by", "patience"}
+# None changes a weight; `engine` and the number of its workers only by how sums are rounded, where
+# docs/training.md does not say otherwise.
+_FREE = {
+    *("resume", "num_workers", "cache", "checkpoint_steps"),
+    *("select_by", "patience", "engine"),
+}
 _EXAMPLES_SHOWN = 3
 
 

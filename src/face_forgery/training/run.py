@@ -1,8 +1,9 @@
-"""One run of training, from its first state to its last epoch."""
+"""One run of training, from its first state to its last epoch: alone, or as one rank of many."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,12 +11,13 @@ import torch
 from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
+from face_forgery.training.records import Checkpoint
 from face_forgery.training.reproducible import seed_torch
 from face_forgery.training.resume import resume, run_fingerprint
 from face_forgery.training.selection import check_folds_to_select_by, is_stalled
 from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
+from face_forgery.training.team import ALONE, Team
 from face_forgery.training.validation import validate
 
 logger = logging.getLogger(__name__)
@@ -40,18 +42,18 @@ class Run:
     resume_from: Checkpoint | None
 
 
-def train(
-    run: Run, device: torch.device
-) -> Iterator[tuple[EpochWeights | NoNewWeights, Checkpoint]]:
+def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callable[[], Checkpoint]]:
     """Train a network up to the last epoch, or until patience ends.
 
     Args:
-        run: What it follows from.
-        device: Where to train.
+        run: The same for all ranks.
+        device: Where this rank trains.
+        team: Who takes part.
 
     Yields:
-        Weights and state, with the history so far: after every epoch, and within one after every
-        ``checkpoint_steps`` steps. Where nothing is left to train it is what was resumed from.
+        A function that copies the state as it is, with the history so far: after every epoch, and
+        within one after every ``checkpoint_steps`` steps. It has to be called, if at all, before
+        the next item is asked for. Where nothing is left to train it is what was resumed from.
 
     Raises:
         ResumeError: If the saved state belongs to another run.
@@ -62,24 +64,24 @@ def train(
     check_folds_to_select_by(training.select_by, run.val_batches.held_out)
     seed_torch(training.seed)
     image_size = run.train_batches.preprocessing.image_size
-    state = build_state(run.model, training, image_size, batches_per_epoch, device)
-    settings = StepSettings.of(training, device, batches_per_epoch)
+    state = build_state(run.model, training, image_size, batches_per_epoch, device, team=team)
+    settings = StepSettings.of(training, device, batches_per_epoch, team)
     fingerprint = run_fingerprint(run.train_batches, run.val_batches, run.model, training, settings)
     history: list[dict[str, Any]] = []
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)
-    is_over = is_stalled(history, training.patience, training.select_by)
-    if state.epoch == training.epochs or is_over:
-        yield state.weights(), state.snapshot(history, fingerprint)
+    if state.epoch == training.epochs or is_stalled(history, training.patience, training.select_by):
+        yield partial(state.snapshot, history, fingerprint)
         return
+    team.draw_apart(training.seed, state.epoch, state.progress.num_batches)
     for report in train_epochs(state, run.train_batches, settings, epochs=training.epochs):
         if report is not None:
-            numbers = validate(state.judged_network, run.val_batches, device)
+            numbers = validate(state.judged_network, run.val_batches, device, team)
             history = [*history, asdict(report) | numbers]
-            log_epoch(history[-1])
-        yield state.weights(), state.snapshot(history, fingerprint)
-        is_over = is_stalled(history, training.patience, training.select_by)
-        if report is not None and is_over:
+            if team.rank == 0:
+                log_epoch(history[-1])
+        yield partial(state.snapshot, history, fingerprint)
+        if report is not None and is_stalled(history, training.patience, training.select_by):
             return
 
 

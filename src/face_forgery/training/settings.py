@@ -10,6 +10,7 @@ from face_forgery.params import TrainingParams
 from face_forgery.training.compilation import resolve_compile
 from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
+from face_forgery.training.team import ALONE, Part, Team
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class StepSettings:
         accumulate: Batches of one optimizer step.
         grad_clip_norm: Largest global gradient norm of a step; ``None`` does not clip.
         checkpoint_steps: Optimizer steps between two saves within an epoch; ``None``: no saves.
+        team: The processes that train together.
     """
 
     device: torch.device
@@ -36,10 +38,15 @@ class StepSettings:
     accumulate: int = 1
     grad_clip_norm: float | None = None
     checkpoint_steps: int | None = None
+    team: Team = ALONE
 
     @classmethod
     def of(
-        cls, params: TrainingParams, device: torch.device, batches_per_epoch: int
+        cls,
+        params: TrainingParams,
+        device: torch.device,
+        batches_per_epoch: int,
+        team: Team = ALONE,
     ) -> "StepSettings":
         """Resolve what is left to the device (``precision``) and to the length (``compile``).
 
@@ -58,13 +65,20 @@ class StepSettings:
             accumulate=params.accumulate,
             grad_clip_norm=params.grad_clip_norm,
             checkpoint_steps=params.checkpoint_steps,
+            team=team,
         )
+
+    @property
+    def num_before(self) -> int:
+        """How many images this rank is shown before its part of a batch, for mixing alone."""
+        return self.mixing.num_before if self.team.size > 1 else 0
 
     def places(self, sizes: Sequence[int]) -> list["BatchPlace"]:
         """Return the place of every batch of an epoch.
 
         Args:
-            sizes: Images of each batch. The last step of an epoch may have fewer batches.
+            sizes: Images of each batch, all ranks together. The last step of an epoch may have
+                fewer batches.
         """
         places = []
         for number, size in enumerate(sizes):
@@ -72,10 +86,12 @@ class StepSettings:
             of_step = sizes[first : first + self.accumulate]
             step, last = number // self.accumulate + 1, first + len(of_step) - 1
             is_save = self.checkpoint_steps is not None and step % self.checkpoint_steps == 0
+            part = self.team.part_of(size)
             places.append(
                 BatchPlace(
                     number=number,
-                    share=size / sum(of_step),
+                    part=part,
+                    share=self.team.size * part.num_counted / sum(of_step),
                     begins_step=number == first,
                     ends_step=number == last,
                     is_save_due=is_save and number == last and last + 1 < len(sizes),
@@ -89,7 +105,8 @@ class BatchPlace:
     """Where a batch stands in its epoch and in its step of the optimizer."""
 
     number: int  # in the epoch, from 0
-    share: float  # of the images of its step
+    part: Part  # that this rank is shown
+    share: float  # of this rank in the images of its step, times the number of ranks: their mean
     begins_step: bool
     ends_step: bool
     is_save_due: bool  # after it; never at the end of an epoch, which is saved anyway

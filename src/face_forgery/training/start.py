@@ -7,6 +7,7 @@ from face_forgery.modeling.factory import build_network
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.optim import build_optimizer, build_scheduler
 from face_forgery.training.state import TrainState
+from face_forgery.training.team import ALONE, Team
 from face_forgery.training.tuning import freeze
 
 
@@ -16,15 +17,19 @@ def build_state(
     image_size: int,
     batches_per_epoch: int,
     device: torch.device,
+    *,
+    team: Team = ALONE,
 ) -> TrainState:
     """Return network, optimizer, schedule and, if asked for, averaged weights, on ``device``.
+
+    With the same seed all ranks of ``team`` begin alike.
 
     The decay of the average climbs to ``ema_decay`` as steps are made, with ``1 - n ** (-2 / 3)``
     at step ``n``: the average of a short run is not full of its random start.
     """
     network = build_network(model, image_size)
     freeze(network, model)
-    network.to(device)
+    network = team.prepare(network.to(device))
     optimizer = build_optimizer(network, training.optimizer)
     average = None
     if training.ema_decay is not None:

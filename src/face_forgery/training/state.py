@@ -8,9 +8,8 @@ from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from face_forgery.modeling.low_rank import plain_weights
 from face_forgery.modeling.network import DetectorNetwork
-from face_forgery.training.records import Checkpoint, EpochProgress, EpochWeights, NoNewWeights
+from face_forgery.training.records import Checkpoint, EpochProgress
 
 
 @dataclass
@@ -44,20 +43,6 @@ class TrainState:
         averaged: DetectorNetwork = self.average.module
         return averaged
 
-    def weights(self) -> EpochWeights | NoNewWeights:
-        """Copy the weights to keep to the CPU; later steps do not change the copy.
-
-        Within an epoch there are none to keep. Changes of low rank are part of the weights that
-        they change: the copy fits the backbone that training began with.
-        """
-        if self.progress.num_batches:
-            return NoNewWeights(self.epoch)
-        weights = {
-            name: value.detach().to("cpu", copy=True).contiguous()
-            for name, value in plain_weights(self.judged_network.backbone).items()
-        }
-        return EpochWeights(self.epoch, weights)
-
     def snapshot(self, history: list[dict[str, Any]], fingerprint: dict[str, Any]) -> Checkpoint:
         """Copy the state to the CPU; later steps do not change the copy.
 
@@ -73,7 +58,7 @@ class TrainState:
             average=None if self.average is None else _to_cpu(self.average.module.state_dict()),
             optimizer=_to_cpu(self.optimizer.state_dict()),
             scheduler=_to_cpu(self.scheduler.state_dict()),
-            random={"cpu": torch.get_rng_state(), "cuda": _cuda_random_states()},
+            random={"cpu": torch.get_rng_state(), "cuda": self._cuda_random_states()},
             history=_to_cpu(history),
             fingerprint=_to_cpu(fingerprint),
         )
@@ -92,12 +77,17 @@ class TrainState:
         self.progress = EpochProgress(**checkpoint.progress)
         self.num_steps = checkpoint.num_steps
         torch.set_rng_state(checkpoint.random["cpu"])
-        if len(checkpoint.random["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(checkpoint.random["cuda"])
+        if checkpoint.random["cuda"] and self._device.type == "cuda":
+            torch.cuda.set_rng_state(checkpoint.random["cuda"][0], self._device)
 
+    def _cuda_random_states(self) -> list[torch.Tensor]:
+        """Return that of the network's GPU: asking another one would take memory of it."""
+        is_on_gpu = self._device.type == "cuda"
+        return [torch.cuda.get_rng_state(self._device)] if is_on_gpu else []
 
-def _cuda_random_states() -> list[torch.Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    @property
+    def _device(self) -> torch.device:
+        return self.network.mean.device
 
 
 def _to_cpu(value: Any) -> Any:

@@ -62,7 +62,12 @@ def run_inference(tmp_path, make_detector, awkward_folder):
             explain=explain,
         )
         catalog["params:cluster"] = ClusterParams(
-            address=None, num_workers=None, cpus_per_worker=1, gpus_per_worker=0
+            address=None,
+            num_workers=None,
+            cpus_per_worker=1,
+            gpus_per_worker=0,
+            storage=None,
+            max_failures=0,
         )
         catalog["params:scoring"] = ScoringParams(
             batch_size=3, num_workers=0, precision="float32", views="whole"

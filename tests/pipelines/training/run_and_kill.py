@@ -32,7 +32,7 @@ from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
 
-PRELOADED = ("loop", "resume", "start", "validation")  # before the forks, so that parts start fast
+PRELOADED = ("run",)  # before the forks, so that parts start fast
 
 NUM_PARTS_KILLED = 6
 EPOCHS = 3
@@ -126,8 +126,14 @@ def train(folder, out, manifest, num_workers):
         AtomicJSONDataset(filepath=str(out / "history.json")),
         state,
     )
-    val_batches = EvalBatches(rows, params.preprocessing, 32, 0)
-    for values in train_detector(train_batches, val_batches, params.model, training, state.load()):
+    for values in train_detector(
+        train_batches=train_batches,
+        val_batches=EvalBatches(rows, params.preprocessing, 32, 0),
+        model=params.model,
+        training=training,
+        cluster=params.cluster,
+        resume_from=state.load(),
+    ):
         for dataset, value in zip(datasets, values, strict=True):  # as Kedro saves each yield
             dataset.save(value)
 

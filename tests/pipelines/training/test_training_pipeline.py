@@ -62,8 +62,8 @@ def train(data, make_params):
 
     def run(resume_from=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
-        nodes = (
-            build_train_batches(
+        return train_detector(
+            train_batches=build_train_batches(
                 train_manifest,
                 NO_FACES,
                 empty_table(),
@@ -72,11 +72,14 @@ def train(data, make_params):
                 augmentation=params.augmentation,
                 training=params.training,
             ),
-            build_val_batches(
+            val_batches=build_val_batches(
                 val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
             ),
+            model=params.model,
+            training=params.training,
+            cluster=params.cluster,
+            resume_from=resume_from,
         )
-        return train_detector(*nodes, params.model, params.training, resume_from)
 
     return run
 
@@ -233,7 +236,7 @@ def falling_auc(monkeypatch):
     """Have the first epoch validate best, whatever is trained."""
     aucs = iter([0.9, 0.8, 0.7, 0.6, 0.5])
 
-    def validate(network, batches, device):
+    def validate(network, batches, device, team):
         return {"val_auc": next(aucs), "val_loss": 0.5, "val_accuracy": 0.5}
 
     monkeypatch.setattr("face_forgery.training.run.validate", validate)

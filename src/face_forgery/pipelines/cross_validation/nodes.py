@@ -22,7 +22,13 @@ from face_forgery.training.fold_records import FoldProgress, FoldsBegun
 
 _MEASURES = ("within", "unseen", "drop")
 _WHOLE = ("num_real", "num_fake", "epoch", "seed", "num_trained_on")  # the mean has none
-_NO_RECIPE = {"resume", "num_workers", "cache", "checkpoint_steps"}  # none changes a score
+_NO_RECIPE = {
+    "resume",
+    "num_workers",
+    "cache",
+    "checkpoint_steps",
+    "engine",
+}  # none changes a score
 
 
 def find_fold_landmarks(

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from face_forgery.cluster.training import train_on_cluster
 from face_forgery.data.batches import BatchesByEpoch
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import (
     AugmentationParams,
+    ClusterParams,
     DataParams,
     FacesParams,
     IngestionParams,
@@ -110,10 +112,12 @@ def build_val_batches(
 
 
 def train_detector(
+    *,
     train_batches: Any,
     val_batches: Any,
     model: ModelParams,
     training: TrainingParams,
+    cluster: ClusterParams,
     resume_from: Checkpoint | None,
 ) -> Iterator[tuple[EpochWeights | NoNewWeights, History, Checkpoint]]:
     """Train a detector; after every epoch yield its weights, the history so far, and the state.
@@ -124,12 +128,20 @@ def train_detector(
     node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
     every node.
     """
-    from face_forgery.modeling.scoring import pick_device
-    from face_forgery.training.run import Run, train
+    from face_forgery.training.run import Run
 
     run = Run(train_batches, val_batches, model, training, resume_from)
-    for weights, state in train(run, pick_device()):
-        yield weights, state.history, state
+    states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
+    for state in states:
+        yield state.weights(), state.history, state
+
+
+def _train_here(run: Any) -> Iterator[Checkpoint]:
+    from face_forgery.modeling.scoring import pick_device
+    from face_forgery.training.run import train
+
+    for copy_state in train(run, pick_device()):
+        yield copy_state()
 
 
 def plot_training(training_history: History, training: TrainingParams) -> Any:

@@ -62,13 +62,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 train_detector,
-                inputs=[
-                    "train_batches",
-                    "val_batches",
-                    "params:model",
-                    "params:training",
-                    "resume_from",
-                ],
+                inputs={
+                    "train_batches": "train_batches",
+                    "val_batches": "val_batches",
+                    "model": "params:model",
+                    "training": "params:training",
+                    "cluster": "params:cluster",
+                    "resume_from": "resume_from",
+                },
                 outputs=["epoch_weights", "training_history", "training_state"],
                 name="train_detector",
             ),
