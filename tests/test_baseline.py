@@ -58,6 +58,7 @@ RECIPE = {
     "training.schedule.name": "step",
     "training.schedule.step_epochs": 4,
     "training.schedule.gamma": 0.85,
+    "training.select_by": "overall",
     "training.patience": None,
     "training.engine": "local",
     "training.checkpoint_steps": None,

@@ -24,6 +24,22 @@ def base_with(**changes):
 
 
 CONTRADICTIONS = [
+    ({"splitting__folds__hold_out": 2}, "hold_out=2 has no effect while by is null"),
+    (
+        {"splitting__folds__by": "kind", "splitting__folds__hold_out": ["a", "a"]},
+        r"hold_out=\['a', 'a'\] names a fold twice",
+    ),
+    (
+        {
+            "splitting__folds__by": "kind",
+            "splitting__leave_out": {"by": "kind", "value": "a", "num_clusters": 2},
+        },
+        "leave_out.by=kind and folds.by=kind both decide",
+    ),
+    (
+        {"training__select_by": "held_out_worst"},
+        "training.select_by=held_out_worst needs folds that training does not see",
+    ),
     ({"data__val_images": None}, "val_labels is set but val_images is null"),
     ({"data__test_images": None}, "test_labels is set but test_images is null"),
     ({"splitting__fold": 1}, "fold=1 has no effect while num_folds is null"),

@@ -34,6 +34,7 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
 TuningName = Literal["full", "linear", "norm", "low_rank"]
 LossName = Literal["cross_entropy", "bce", "focal"]
+SelectBy = Literal["overall", "held_out_mean", "held_out_worst"]
 ViewName = Literal["whole", "flipped", "closer", "closer_flipped"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 # Of this machine: the limits of a container count, too.
@@ -141,6 +142,42 @@ class LeaveOutParams(Params):
         return self
 
 
+class FoldsParams(Params):
+    """Parts of the set that a detector can be tried on without having been trained on them."""
+
+    by: Literal["kind", "source", "cluster"] | None = Field(
+        description="kind: the forgeries of a kind; source: its real pictures and forgeries; "
+        "cluster: forgeries that look alike to the backbone; null: no folds."
+    )
+    num_clusters: int = Field(ge=2, description="cluster only.")
+    min_images: int = Field(ge=2, description="Of each class that a fold is measured on.")
+    small: Literal["merge", "refuse"] = Field(
+        description="What becomes of folds with fewer: they are joined, or an error."
+    )
+    hold_out: Annotated[int, Field(ge=0)] | tuple[str, ...] = Field(
+        description="Names of folds, or how many, drawn by splitting.seed, that training never "
+        "sees and validation holds."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name_is_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("hold_out"), str):
+            return values | {"hold_out": [values["hold_out"]]}
+        return values
+
+    @model_validator(mode="after")
+    def _held_out_folds_are_folds_of_something(self) -> Self:
+        if self.by is None and self.hold_out:
+            raise ValueError(
+                f"hold_out={_shown(self.hold_out)} has no effect while by is null; set by to kind, "
+                "source or cluster"
+            )
+        if isinstance(self.hold_out, tuple) and len(set(self.hold_out)) < len(self.hold_out):
+            raise ValueError(f"hold_out={_shown(self.hold_out)} names a fold twice")
+        return self
+
+
 class FacesParams(Params):
     """How pictures are cut to their faces, in training and everywhere else. In the detector."""
 
@@ -169,6 +206,16 @@ class SplittingParams(Params):
         description="What happens when train and val share an image or a group."
     )
     leave_out: LeaveOutParams
+    folds: FoldsParams
+
+    @model_validator(mode="after")
+    def _one_way_to_withhold(self) -> Self:
+        if self.leave_out.by is not None and self.folds.by is not None:
+            raise ValueError(
+                f"leave_out.by={self.leave_out.by} and folds.by={self.folds.by} both decide what "
+                "training does not see; set one of them to null"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:
@@ -368,8 +415,12 @@ class TrainingParams(Params):
     )
     optimizer: OptimizerParams
     schedule: ScheduleParams
+    select_by: SelectBy = Field(
+        description="The AUC that chooses the epoch: of all validation pictures, or the mean or "
+        "the lowest of the held-out folds."
+    )
     patience: int | None = Field(
-        ge=1, description="Epochs without a better validation AUC before the end; null: all epochs."
+        ge=1, description="Epochs without a better AUC (select_by) before the end; null: all."
     )
     checkpoint_steps: int | None = Field(
         ge=1, description="Optimizer steps between two saves within an epoch; null: whole epochs."
@@ -717,6 +768,16 @@ class Parameters(Params):
         return self
 
     @model_validator(mode="after")
+    def _there_are_folds_to_select_by(self) -> Self:
+        if self.training.select_by != "overall" and not self.splitting.folds.hold_out:
+            raise ValueError(
+                f"training.select_by={self.training.select_by} needs folds that training does not "
+                "see; set splitting.folds.by and splitting.folds.hold_out, or "
+                "training.select_by=overall"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _contrasted_features_can_change(self) -> Self:
         contrastive = self.training.loss.contrastive
         if contrastive and self.model.tuning == "linear" and self.model.input == "rgb":
@@ -746,6 +807,10 @@ def check_parameters(values: dict[str, Any]) -> Parameters:
             f"{len(faults)} fault(s) in the parameters (conf/*/parameters*.yml or --params):\n"
             + "\n".join(f"  {fault}" for fault in faults)
         ) from error
+
+
+def _shown(value: int | tuple[str, ...]) -> str:
+    return str(value) if isinstance(value, int) else str(list(value))
 
 
 def _describe_fault(fault: Any, values: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline
 from face_forgery.pipelines import (
     audit,
     comparison,
+    cross_validation,
     demo_data,
     ensemble,
     evaluation,
@@ -43,6 +44,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "report": page,
         "ensemble": ensemble.create_pipeline(),
         "comparison": comparison.create_pipeline(),
+        "cross_validation": cross_validation.create_pipeline(),
         "demo_data": demo_data.create_pipeline(),
         "forging": forging.create_pipeline(),
         "inference": inference.create_pipeline(),

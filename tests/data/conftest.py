@@ -49,6 +49,13 @@ def make_splitting() -> Callable[..., SplittingParams]:
             "near_duplicate_bits": 6,
             "leaks": "refuse",
             "leave_out": {"by": None, "value": None, "num_clusters": 2},
+            "folds": {
+                "by": None,
+                "num_clusters": 2,
+                "min_images": 2,
+                "small": "merge",
+                "hold_out": 0,
+            },
         }
         return SplittingParams.model_validate(values | changes)
 

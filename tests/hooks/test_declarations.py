@@ -72,6 +72,16 @@ def test_every_epoch_not_yet_recorded_is_given_with_its_numbers():
     ]
 
 
+def test_numbers_of_folds_are_given_under_names_that_mlflow_takes():
+    history = [{"epoch": 1, "val_auc_held_out": {"swap (new)": 0.6, "face/lips": 0.7}}]
+    ((_, numbers),) = read_epochs(history, after=0)
+    assert numbers == {
+        "epoch": 1.0,
+        "val_auc_held_out.swap _new_": 0.6,
+        "val_auc_held_out.face_lips": 0.7,
+    }
+
+
 def test_recorded_epochs_are_not_given_again():
     assert [epoch for epoch, _ in read_epochs(HISTORY, after=1)] == [2]
     assert list(read_epochs(HISTORY, after=2)) == []

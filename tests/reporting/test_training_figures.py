@@ -14,7 +14,7 @@ HISTORY = [
 
 
 def test_losses_and_auc_are_drawn_and_the_best_epoch_is_marked():
-    losses, aucs = draw_training(HISTORY).axes
+    losses, aucs = draw_training(HISTORY, 2).axes
     assert [list(line.get_ydata()) for line in losses.lines] == [[0.7, 0.5, 0.3], [0.8, 0.6, 0.7]]
     curve, mark = aucs.lines
     assert list(curve.get_ydata()) == [0.6, 0.9, 0.8]
@@ -26,10 +26,10 @@ def test_losses_and_auc_are_drawn_and_the_best_epoch_is_marked():
 @pytest.mark.parametrize("num_epochs", [1, 3])
 def test_a_figure_can_be_written(num_epochs):
     buffer = io.BytesIO()
-    draw_training(HISTORY[:num_epochs]).savefig(buffer, format="png")
+    draw_training(HISTORY[:num_epochs], 1).savefig(buffer, format="png")
     assert len(buffer.getvalue()) > 5000
 
 
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(ValueError, match="no epoch"):
-        draw_training([])
+        draw_training([], 1)

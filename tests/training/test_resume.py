@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from face_forgery.data.held_out import HeldOutFolds
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
@@ -18,7 +19,7 @@ def fingerprint(make_params, monkeypatch):
     """Return a function: parameters and data -> fingerprint."""
     monkeypatch.setattr("face_forgery.training.compilation._missing", lambda device: None)
 
-    def of(*, train_data="a", val_data="b", landmarks=None, **overrides):
+    def of(*, train_data="a", val_data="b", landmarks=None, held_out=None, **overrides):
         params = make_params(**overrides)
 
         def rows(content):
@@ -37,13 +38,17 @@ def fingerprint(make_params, monkeypatch):
             params.training.sampling,
             None if landmarks is None else forgeries(landmarks),
         )
-        val = EvalBatches(rows(val_data), params.preprocessing, 8, 0)
+        folds = None
+        if held_out is not None:
+            folds = HeldOutFolds({"swap": np.array(held_out)}, seen=np.arange(2, 8))
+        val = EvalBatches(rows(val_data), params.preprocessing, 8, 0, folds)
         settings = StepSettings.of(params.training, torch.device("cpu"), len(train.epoch(1)))
         return run_fingerprint(train, val, params.model, params.training, settings)
 
     return of
 
 
+SWAP_HELD_OUT = {"splitting.folds.by": "kind", "splitting.folds.hold_out": ["swap"]}
 STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
 
 
@@ -58,6 +63,7 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"augmentation.jpeg": 0.5},
         {"augmentation.degradation": 0.5},
         {"landmarks": "c"},
+        {"held_out": [0, 1]},
         {"training.seed": 1},
         {"training.batch_size": 5},
         {"training.optimizer.learning_rate": 1e-4},
@@ -92,6 +98,7 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
         {"training.cache": "folder"},
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
+        {"training.select_by": "held_out_mean", **SWAP_HELD_OUT},
         {"training.compile": False},
         {"model.max_parameters": 10**9},
         STEP | {"training.epochs": 9},

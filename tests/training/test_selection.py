@@ -5,7 +5,13 @@ from functools import partial
 import pytest
 
 from face_forgery.training.records import EpochWeights
-from face_forgery.training.selection import SelectionError, best_epoch, best_weights, is_stalled
+from face_forgery.training.selection import (
+    SelectionError,
+    best_epoch,
+    best_weights,
+    check_folds_to_select_by,
+    is_stalled,
+)
 
 
 def history(*aucs):
@@ -48,3 +54,30 @@ def test_no_history_and_a_history_of_another_run_are_errors():
 def test_a_run_is_stalled_when_patience_brought_nothing_better(aucs, patience, expected):
     history = [{"epoch": epoch, "val_auc": auc} for epoch, auc in enumerate(aucs, start=1)]
     assert is_stalled(history, patience) is expected
+
+
+def folds_history(*rows):
+    columns = ("val_auc", "val_auc_held_out_mean", "val_auc_held_out_worst")
+    return [
+        {"epoch": epoch} | dict(zip(columns, aucs, strict=True))
+        for epoch, aucs in enumerate(rows, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("select_by", "epoch"), [("overall", 3), ("held_out_mean", 2), ("held_out_worst", 1)]
+)
+def test_the_epoch_and_the_end_follow_the_number_that_was_asked_for(select_by, epoch):
+    history = folds_history((0.7, 0.5, 0.45), (0.8, 0.6, 0.4), (0.9, 0.55, 0.3))
+    assert best_epoch(history, select_by) == epoch
+    assert is_stalled(history, 1, select_by) is (epoch != 3)
+    weights = {epoch: partial(EpochWeights, epoch, {}) for epoch in (1, 2, 3)}
+    assert best_weights(weights, history, select_by).epoch == epoch
+
+
+def test_epochs_without_held_out_folds_cannot_be_chosen_by_them():
+    with pytest.raises(SelectionError, match=r"needs val_auc_held_out_worst, which .* not have"):
+        best_epoch(history(0.6, 0.9), "held_out_worst")
+    with pytest.raises(SelectionError, match="held_out_mean, but no fold is held out"):
+        check_folds_to_select_by("held_out_mean", None)
+    check_folds_to_select_by("overall", None)

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from face_forgery.data.batches import share_of
 from face_forgery.data.draws import mix, own_draws
+from face_forgery.data.held_out import HeldOutFolds
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.images import ImageError
 from face_forgery.data.manifest import FAKE, REAL
@@ -186,12 +187,14 @@ class EvalBatches:
         preprocessing: The size that images are brought to.
         batch_size: Images of a batch; does not change a score.
         num_workers: Processes that decode; 0: this one.
+        held_out: The part that training has nothing of; ``None``: there is none.
     """
 
     rows: ImageRows
     preprocessing: PreprocessingParams
     batch_size: int
     num_workers: int
+    held_out: HeldOutFolds | None = None
     _kept: KeptPictures | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """The manifest in two: training and validation with nothing in common, and an account of it."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ import pandas as pd
 
 from face_forgery.data.clusters import Labels, join_groups
 from face_forgery.data.duplicates import Positions
+from face_forgery.data.feature_table import empty_feature_table
+from face_forgery.data.folds import FoldedSplit, choose_folds, fold_split, without_folds
 from face_forgery.data.leaks import describe_leaks, find_leaks, refuse_leaks
 from face_forgery.data.leave_out import leave_out
 from face_forgery.data.manifest import KEY, ManifestError, show_examples, show_rows
@@ -30,10 +32,14 @@ _IF_SPLIT = (
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Two manifests and a report of plain dicts, lists, strings and numbers."""
+    """Two manifests and a report of plain dicts, lists, strings and numbers.
+
+    ``val_folds`` has ``FOLD_COLUMNS``, a row for each validation row in its order.
+    """
 
     train: pd.DataFrame
     val: pd.DataFrame
+    val_folds: pd.DataFrame
     report: dict[str, Any]
 
 
@@ -44,8 +50,11 @@ def divide_manifest(
     *,
     has_val_labels: bool,
     makes_fakes: bool = False,
+    features: pd.DataFrame | None = None,
 ) -> Partition:
     """Set validation apart: the official one where there is one, else whole clusters of training.
+
+    Folds that are held out go over to validation.
 
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS``; ``test`` rows are left out.
@@ -53,11 +62,62 @@ def divide_manifest(
         params: How to split, and what to do about leaks.
         has_val_labels: Whether there is an official validation set.
         makes_fakes: Whether training makes forgeries of its real images, and needs no others.
+        features: ``FEATURE_COLUMNS`` of the forgeries, where folds are clusters.
 
     Raises:
         ManifestError: If the inputs do not belong together, a class is missing on a side or has
             too few groups, or something leaks and ``params.leaks`` is ``refuse``.
     """
+    partition, remedy = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
+    if params.leave_out.by is not None:
+        partition = _account(
+            *leave_out(
+                partition.train, partition.val, image_hashes, params.leave_out, seed=params.seed
+            ),
+            partition.report | {"left_out": params.leave_out.model_dump()},
+        )
+    if params.folds.by is not None:
+        partition = _hold_out(partition, image_hashes, features, params)
+    check_both_classes(
+        partition.train,
+        "the training set",
+        remedy=f"{remedy} {_IF_MADE}",
+        makes_fakes=makes_fakes,
+    )
+    check_both_classes(partition.val, "the validation set", remedy=remedy)
+    return partition
+
+
+def fold_manifest(
+    manifest: pd.DataFrame,
+    image_hashes: pd.DataFrame,
+    params: SplittingParams,
+    *,
+    has_val_labels: bool,
+    features: pd.DataFrame,
+) -> FoldedSplit:
+    """Set validation apart as `divide_manifest` does, with every fold still on both sides.
+
+    Arguments and errors are those of `divide_manifest`; without ``params.folds.by`` there are no
+    folds, which is an error.
+    """
+    if params.folds.by is None:
+        raise ManifestError(
+            "there are no folds: say what they are, --params splitting.folds.by=kind, source or "
+            "cluster"
+        )
+    partition, _ = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
+    return _fold(partition, image_hashes, features, params)
+
+
+def _set_apart(
+    manifest: pd.DataFrame,
+    image_hashes: pd.DataFrame,
+    params: SplittingParams,
+    *,
+    has_val_labels: bool,
+) -> tuple[Partition, str]:
+    """Return the two sides, and what to do where one of them lacks a class."""
     labelled = manifest[manifest["subset"] != "test"].reset_index(drop=True)
     hashes = _match_hashes(labelled, image_hashes)
     in_val = (labelled["subset"] == "val").to_numpy()
@@ -68,24 +128,47 @@ def divide_manifest(
             "parameters"
         )
     if has_val_labels:
-        partition, remedy = _keep_official(labelled, hashes, in_val, params), _IF_OFFICIAL
-    else:
-        partition, remedy = _split_off(labelled, hashes, params), _IF_SPLIT
-    if params.leave_out.by is not None:
-        partition = _account(
-            *leave_out(
-                partition.train, partition.val, image_hashes, params.leave_out, seed=params.seed
-            ),
-            partition.report | {"left_out": params.leave_out.model_dump()},
-        )
-    check_both_classes(
+        return _keep_official(labelled, hashes, in_val, params), _IF_OFFICIAL
+    return _split_off(labelled, hashes, params), _IF_SPLIT
+
+
+def _fold(
+    partition: Partition,
+    image_hashes: pd.DataFrame,
+    features: pd.DataFrame | None,
+    params: SplittingParams,
+) -> FoldedSplit:
+    return fold_split(
         partition.train,
-        "the training set",
-        remedy=f"{remedy} {_IF_MADE}",
-        makes_fakes=makes_fakes,
+        partition.val,
+        image_hashes,
+        empty_feature_table() if features is None else features,
+        params.folds,
+        near_duplicate_bits=params.near_duplicate_bits,
+        seed=params.seed,
     )
-    check_both_classes(partition.val, "the validation set", remedy=remedy)
-    return partition
+
+
+def _hold_out(
+    partition: Partition,
+    image_hashes: pd.DataFrame,
+    features: pd.DataFrame | None,
+    params: SplittingParams,
+) -> Partition:
+    split = _fold(partition, image_hashes, features, params)
+    names = choose_folds(list(split.members), params.folds.hold_out, seed=params.seed)
+    held_out = split.hold_out(names)
+    report = partition.report | {"folds": {"by": split.by, "folds": held_out.account}}
+    for fold in held_out.account:
+        if fold["set_aside"]:
+            logger.warning(
+                "%s training rows of the held-out fold %s are set aside: others of their groups "
+                "are trained on (split_report)",
+                f"{fold['set_aside']:,}",
+                fold["name"],
+            )
+    accounted = _account(held_out.train, held_out.val, report)
+    return replace(accounted, val_folds=held_out.val_folds)
 
 
 def _match_hashes(labelled: pd.DataFrame, image_hashes: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +228,8 @@ def _account(train: pd.DataFrame, val: pd.DataFrame, report: dict[str, Any]) -> 
             "sources": count_values(side["source"]),
             "groups": int(side["group"].nunique()),
         }
-    return Partition(train.reset_index(drop=True), val.reset_index(drop=True), report)
+    val = val.reset_index(drop=True)
+    return Partition(train.reset_index(drop=True), val, without_folds(val), report)
 
 
 def _describe_joins(labelled: pd.DataFrame, clusters: Labels, joined: Positions) -> dict[str, Any]:

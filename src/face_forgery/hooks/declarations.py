@@ -11,12 +11,14 @@ An entry says it under ``metadata: mlflow``::
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 _MAX_PARAM_CHARS = 6000  # MLflow's own limit
+_NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 
 
 class DeclarationError(ValueError):
@@ -87,15 +89,25 @@ def read_epochs(
 
     Args:
         history: One mapping an epoch, with the key ``epoch``; what is not a finite number is
-            left out.
+            left out. A number within a mapping is called ``OUTER.INNER``, without characters that
+            MLflow does not take.
         after: The last epoch that is recorded already, 0 for none.
     """
     for entry in history:
         if entry["epoch"] > after:
             yield (
                 int(entry["epoch"]),
-                {name: float(value) for name, value in entry.items() if _is_number(value)},
+                {name: float(value) for name, value in _name_each(entry) if _is_number(value)},
             )
+
+
+def _name_each(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in entry.items():
+        if isinstance(value, Mapping):
+            for inner, number in value.items():
+                yield f"{name}.{_NOT_IN_NAMES.sub('_', inner)}", number
+        else:
+            yield name, value
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -13,7 +13,9 @@ from face_forgery.reporting.mistakes import DRAWN
 from face_forgery.reporting.words import (
     METRIC_WORDS,
     describe_calibration,
+    describe_cross_validation,
     describe_decisions,
+    describe_held_out,
     describe_reach,
     describe_robustness,
     describe_separation,
@@ -55,6 +57,10 @@ OPTIONAL_FIGURES = {
         "AUC after each degradation, weakest level on the left. The darker, the less is left; 0.5 "
         "is guessing."
     ),
+    "cross_validation_figure": (
+        "AUC of a detector on pictures like those it was trained on, and on the fold that was kept "
+        "from it, fold by fold."
+    ),
 }
 
 
@@ -70,6 +76,8 @@ def render_report(
     code_version: dict[str, Any],
     audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
+    held_out_folds: dict[str, Any],
+    cross_validation: dict[str, Any] | None,
     figures: Mapping[str, bytes | None],
 ) -> str:
     """Return the report as HTML: everything inside, nothing to fetch, no date.
@@ -85,6 +93,9 @@ def render_report(
         code_version: Name -> version.
         audit: What the pipeline of that name writes; ``None``: not made.
         robustness: What the pipeline of that name writes; ``None``: not measured.
+        held_out_folds: What ``metrics.folds.judge_held_out`` returns, with ``select_by``; its
+            ``folds`` are empty where none is held out.
+        cross_validation: What the pipeline of that name writes; ``None``: not measured.
         figures: Encoded PNG files; exactly the names of ``FIGURES`` and ``OPTIONAL_FIGURES``. Of
             the latter, a file may be ``None``, and is not shown where its result is ``None``.
 
@@ -125,6 +136,12 @@ def render_report(
         code_version=code_version,
         audit=audit,
         shortcut_sentences=[] if audit is None else describe_shortcuts(audit),
+        held_out_folds=held_out_folds,
+        held_out_sentences=describe_held_out(held_out_folds) if held_out_folds["folds"] else [],
+        cross_validation=cross_validation,
+        cross_validation_sentences=(
+            [] if cross_validation is None else describe_cross_validation(cross_validation)
+        ),
         robustness=robustness,
         robustness_sentences=[] if robustness is None else describe_robustness(robustness),
         worst_cells=[] if robustness is None else list_worst_cells(robustness),

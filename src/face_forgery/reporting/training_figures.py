@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -10,11 +11,15 @@ from matplotlib.ticker import MaxNLocator
 from face_forgery.reporting.style import INK, MUTED, make_figure, style_axes
 
 
-def draw_training(history: Sequence[dict[str, Any]]) -> Figure:
-    """Draw cross-entropy (left) and validation AUC (right) by epoch; the best epoch is marked.
+def draw_training(history: Sequence[dict[str, Any]], chosen: int) -> Figure:
+    """Draw cross-entropy (left) and validation AUC (right) by epoch.
+
+    The chosen epoch is marked; folds that training never saw have lines of their own.
 
     Args:
-        history: A row for every epoch with ``epoch``, ``train_loss``, ``val_loss`` and ``val_auc``.
+        history: A row for every epoch with ``epoch``, ``train_loss``, ``val_loss``, ``val_auc`` and
+            where folds are held out ``val_auc_held_out``, fold -> AUC.
+        chosen: An epoch of ``history``.
 
     Raises:
         ValueError: If there is no epoch.
@@ -31,7 +36,7 @@ def draw_training(history: Sequence[dict[str, Any]]) -> Figure:
     losses.legend(frameon=False)
 
     values = [row["val_auc"] for row in history]
-    best = values.index(max(values))
+    best = epochs.index(chosen)
     style_axes(aucs, title="Validation AUC", xlabel="epoch", ylabel="area under the ROC curve")
     _line(aucs, epochs, values, INK, "validation")
     aucs.plot(epochs[best], values[best], "o", ms=11, mfc="none", mec=INK, label="chosen")
@@ -44,8 +49,20 @@ def draw_training(history: Sequence[dict[str, Any]]) -> Figure:
         va="bottom",
         color=INK,
     )
+    _draw_folds(aucs, history)
     aucs.margins(y=0.2)
     return figure
+
+
+def _draw_folds(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
+    names = history[0].get("val_auc_held_out", {})
+    for number, name in enumerate(names):
+        values = [row["val_auc_held_out"][name] for row in history]
+        color = colormaps["tab10"](number % 10)
+        epochs = [row["epoch"] for row in history]
+        axes.plot(epochs, values, "o--", color=color, ms=3, lw=1.2, label=f"held out: {name}")
+    if names:
+        axes.legend(frameon=False, fontsize=8)
 
 
 def _line(axes: Axes, epochs: list[int], values: list[float], color: str, label: str) -> None:

@@ -13,7 +13,10 @@ logger = logging.getLogger(__name__)
 
 # None changes a weight; `engine` and the number of its workers only by how sums are rounded, where
 # docs/training.md does not say otherwise.
-_FREE = {"resume", "num_workers", "cache", "checkpoint_steps", "patience", "engine"}
+_FREE = {
+    *("resume", "num_workers", "cache", "checkpoint_steps"),
+    *("select_by", "patience", "engine"),
+}
 _EXAMPLES_SHOWN = 3
 
 
@@ -35,14 +38,15 @@ def run_fingerprint(
     were resolved to: on a machine where ``auto`` means something else the run is refused, not
     continued in another way. ``epochs`` counts only if the schedule depends on it (cosine).
     """
-    forgeries = train_batches.forgeries
+    forgeries, held_out = train_batches.forgeries, val_batches.held_out
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
         "data": {
             "train_images": train_batches.rows.fingerprint,
             "val_images": val_batches.rows.fingerprint,
         }
-        | ({} if forgeries is None else {"landmarks": forgeries.fingerprint}),
+        | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
+        | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
         "model": model.model_dump(mode="json", exclude={"max_parameters"}),
         "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
         "augmentation": train_batches.augmentation.model_dump(mode="json"),
@@ -70,7 +74,7 @@ def resume(
     if checkpoint is None:
         logger.info("training.resume=true, but no epoch has been saved yet: starting at epoch 1.")
         return []
-    _check_same_run(checkpoint, fingerprint)
+    check_same_run(checkpoint.fingerprint, fingerprint)
     num_batches = checkpoint.progress["num_batches"]
     if checkpoint.epoch + (num_batches > 0) > epochs:
         begun = f" and {num_batches} batches" if num_batches else ""
@@ -87,8 +91,12 @@ def resume(
     return checkpoint.history
 
 
-def _check_same_run(checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:
-    saved = checkpoint.fingerprint
+def check_same_run(saved: dict[str, Any], fingerprint: dict[str, Any]) -> None:
+    """Refuse to go on with what a run with another fingerprint has saved.
+
+    Raises:
+        ResumeError: With up to three values that differ.
+    """
     differing = [
         name
         for name in {**saved, **fingerprint}

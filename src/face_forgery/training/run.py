@@ -1,5 +1,6 @@
 """One run of training, from its first state to its last epoch: alone, or as one rank of many."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,11 +14,13 @@ from face_forgery.training.loop import train_epochs
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.reproducible import seed_torch
 from face_forgery.training.resume import resume, run_fingerprint
-from face_forgery.training.selection import is_stalled
+from face_forgery.training.selection import check_folds_to_select_by, is_stalled
 from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
 from face_forgery.training.team import ALONE, Team
 from face_forgery.training.validation import validate
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +57,11 @@ def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callab
 
     Raises:
         ResumeError: If the saved state belongs to another run.
+        SelectionError: If the epoch is to be chosen by folds that validation does not have.
         NonFiniteLossError, BatchTooLargeError: As `train_epochs`.
     """
     training, batches_per_epoch = run.training, len(run.train_batches.epoch(1))
+    check_folds_to_select_by(training.select_by, run.val_batches.held_out)
     seed_torch(training.seed)
     image_size = run.train_batches.preprocessing.image_size
     state = build_state(run.model, training, image_size, batches_per_epoch, device, team=team)
@@ -65,7 +70,7 @@ def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callab
     history: list[dict[str, Any]] = []
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)
-    if state.epoch == training.epochs or is_stalled(history, training.patience):
+    if state.epoch == training.epochs or is_stalled(history, training.patience, training.select_by):
         yield partial(state.snapshot, history, fingerprint)
         return
     team.draw_apart(training.seed, state.epoch, state.progress.num_batches)
@@ -73,6 +78,20 @@ def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callab
         if report is not None:
             numbers = validate(state.judged_network, run.val_batches, device, team)
             history = [*history, asdict(report) | numbers]
+            if team.rank == 0:
+                log_epoch(history[-1])
         yield partial(state.snapshot, history, fingerprint)
-        if report is not None and is_stalled(history, training.patience):
+        if report is not None and is_stalled(history, training.patience, training.select_by):
             return
+
+
+def log_epoch(row: dict[str, Any]) -> None:
+    """Write one line about an epoch: its loss, and the AUC of validation and of each fold."""
+    folds = row.get("val_auc_held_out", {})
+    logger.info(
+        "Epoch %d: loss %.3f, validation AUC %.4f%s",
+        row["epoch"],
+        row["train_loss"],
+        row["val_auc"],
+        "".join(f", held out {name} {auc:.4f}" for name, auc in folds.items()),
+    )

@@ -3,21 +3,44 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from face_forgery.data.held_out import HeldOutFolds
+from face_forgery.params import SelectBy
 from face_forgery.training.records import EpochWeights
+
+COLUMNS: dict[SelectBy, str] = {
+    "overall": "val_auc",
+    "held_out_mean": "val_auc_held_out_mean",
+    "held_out_worst": "val_auc_held_out_worst",
+}
+"""What a row of the history calls the number by which epochs are chosen."""
 
 
 class SelectionError(ValueError):
     """No epoch can be chosen; the message says what is missing."""
 
 
-def best_epoch(history: Sequence[dict[str, Any]]) -> int:
+def check_folds_to_select_by(select_by: SelectBy, held_out: HeldOutFolds | None) -> None:
+    """Refuse, before training, to choose an epoch by folds that validation does not have.
+
+    Raises:
+        SelectionError: With the remedy.
+    """
+    if select_by != "overall" and held_out is None:
+        raise SelectionError(
+            f"training.select_by={select_by}, but no fold is held out in val_folds; split again "
+            "with the same parameters: kedro run --pipelines splitting,training"
+        )
+
+
+def best_epoch(history: Sequence[dict[str, Any]], select_by: SelectBy = "overall") -> int:
     """Return the epoch with the highest validation AUC, of equal ones the earliest.
 
     Args:
-        history: A row for every epoch with ``epoch`` and ``val_auc``.
+        history: A row for every epoch with ``epoch`` and the column of ``select_by``.
+        select_by: Whose AUC.
 
     Raises:
-        SelectionError: If there is no epoch.
+        SelectionError: If there is no epoch, or it was validated without held-out folds.
 
     Example:
         >>> best_epoch([{"epoch": 1, "val_auc": 0.8}, {"epoch": 2, "val_auc": 0.8}])
@@ -27,16 +50,25 @@ def best_epoch(history: Sequence[dict[str, Any]]) -> int:
         raise SelectionError(
             "the training history has no epoch; train first: kedro run --pipeline training"
         )
-    best = max(history, key=lambda row: (row["val_auc"], -row["epoch"]))
+    column = COLUMNS[select_by]
+    if any(column not in row for row in history):
+        raise SelectionError(
+            f"training.select_by={select_by} needs {column}, which the training history does not "
+            "have; train again: kedro run --pipelines splitting,training"
+        )
+    best = max(history, key=lambda row: (row[column], -row["epoch"]))
     return int(best["epoch"])
 
 
-def is_stalled(history: Sequence[dict[str, Any]], patience: int | None) -> bool:
+def is_stalled(
+    history: Sequence[dict[str, Any]], patience: int | None, select_by: SelectBy = "overall"
+) -> bool:
     """Say whether the last ``patience`` epochs brought no better validation AUC.
 
     Args:
         history: As for `best_epoch`; it may be empty.
         patience: At least 1; ``None`` never gives up.
+        select_by: As for `best_epoch`.
 
     Example:
         >>> is_stalled([{"epoch": 1, "val_auc": 0.8}, {"epoch": 2, "val_auc": 0.8}], patience=1)
@@ -44,22 +76,25 @@ def is_stalled(history: Sequence[dict[str, Any]], patience: int | None) -> bool:
     """
     if patience is None or not history:
         return False
-    return int(history[-1]["epoch"]) - best_epoch(history) >= patience
+    return int(history[-1]["epoch"]) - best_epoch(history, select_by) >= patience
 
 
 def best_weights(
-    weights: Mapping[int, Callable[[], EpochWeights]], history: Sequence[dict[str, Any]]
+    weights: Mapping[int, Callable[[], EpochWeights]],
+    history: Sequence[dict[str, Any]],
+    select_by: SelectBy = "overall",
 ) -> EpochWeights:
     """Read the weights of the best epoch, and only those.
 
     Args:
         weights: A function by epoch that reads its weights.
         history: As for `best_epoch`.
+        select_by: As for `best_epoch`.
 
     Raises:
         SelectionError: If history and weights are not of the same run.
     """
-    epoch = best_epoch(history)
+    epoch = best_epoch(history, select_by)
     if epoch not in weights:
         raise SelectionError(
             f"epoch {epoch} has the best validation AUC, but only the weights of epochs "

@@ -1,8 +1,13 @@
 """What the validation images say about the weights of an epoch."""
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from face_forgery.data.held_out import HeldOutFolds
 from face_forgery.data.loaders import EvalBatches
 from face_forgery.metrics.binary import accuracy, auc, log_loss
 from face_forgery.modeling.scoring import score_batches
@@ -12,7 +17,7 @@ from face_forgery.training.team import ALONE, Team
 
 def validate(
     network: nn.Module, batches: EvalBatches, device: torch.device, team: Team = ALONE
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Score every validation image and return the numbers of the whole set.
 
     Each rank scores a part of the batches; the scores of all are put together in the order of the
@@ -26,7 +31,9 @@ def validate(
 
     Returns:
         ``val_auc`` (chance that a forgery scores above a real image), ``val_loss`` (cross-entropy
-        in nats) and ``val_accuracy`` (at 0.5).
+        in nats) and ``val_accuracy`` (at 0.5). With held-out folds also ``val_auc_seen`` (of all
+        other images; ``None`` if they lack a class), ``val_auc_held_out`` (by fold) and of the
+        latter ``val_auc_held_out_mean`` and ``val_auc_held_out_worst``.
 
     Raises:
         ValueError: If a score is not finite or a class is missing.
@@ -44,4 +51,18 @@ def validate(
         "val_auc": auc(scores, batches.targets),
         "val_loss": log_loss(scores, batches.targets),
         "val_accuracy": accuracy(scores, batches.targets),
+        **({} if batches.held_out is None else _measure(scores, batches.targets, batches.held_out)),
+    }
+
+
+def _measure(
+    scores: NDArray[np.float64], targets: NDArray[np.int64], held_out: HeldOutFolds
+) -> dict[str, Any]:
+    seen = targets[held_out.seen]
+    aucs = {name: auc(scores[rows], targets[rows]) for name, rows in held_out.rows.items()}
+    return {
+        "val_auc_seen": auc(scores[held_out.seen], seen) if np.ptp(seen) else None,
+        "val_auc_held_out": aucs,
+        "val_auc_held_out_mean": sum(aucs.values()) / len(aucs),
+        "val_auc_held_out_worst": min(aucs.values()),
     }

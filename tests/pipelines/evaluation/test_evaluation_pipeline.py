@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from PIL import Image
 
+from face_forgery.data.folds import without_folds
 from face_forgery.data.images import ImageError
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.inference.scoring import score_manifest
@@ -121,6 +122,10 @@ def run_folders(detector, val_manifest, data, tmp_path_factory):
         catalog["audit_figure"] = MemoryDataset(None)
         catalog["robustness"] = MemoryDataset(None)
         catalog["robustness_figure"] = MemoryDataset(None)
+        catalog["val_folds"] = without_folds(val_manifest)
+        catalog["manifest"] = val_manifest
+        catalog["cross_validation"] = MemoryDataset(None)
+        catalog["cross_validation_figure"] = MemoryDataset(None)
         SequentialRunner().run(create_pipeline() + report.create_pipeline(), catalog)
         folders.append(folder / "data")
     return folders
@@ -237,6 +242,7 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "calibration.json",
         "calibration.png",
         "confusion.png",
+        "held_out_folds.json",
         "metrics.json",
         "mistakes.parquet",
         "mistakes.png",
@@ -295,3 +301,35 @@ def test_every_entry_has_a_layer_and_what_people_look_at_is_tracked():
 
 def test_names_of_nodes_are_those_of_their_functions():
     assert all(node.name == node.func.__name__ for node in create_pipeline().nodes)
+
+
+def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, detector):
+    is_fake = (val_scores["target"] == 1).to_numpy()
+    folds = np.where(is_fake, np.where(np.arange(NUM_IMAGES) % 4 < 2, "swap", "lips"), "")
+    table = pd.DataFrame({"fold": folds, "is_held_out": folds == "swap"})
+    trained = replace(detector, training={"training": {"select_by": "held_out_worst"}})
+    judged = nodes.measure_held_out_folds(val_scores, table, trained, EVALUATION)
+    (fold,) = judged["folds"]
+    assert (fold["name"], fold["num_real"], fold["num_fake"]) == ("swap", 20, 10)
+    assert judged["select_by"] == "held_out_worst"
+    none = nodes.measure_held_out_folds(
+        val_scores, table.assign(is_held_out=False), trained, EVALUATION
+    )
+    assert none == {"folds": []}
+
+
+def test_cross_validation_of_another_recipe_or_other_pictures_is_not_shown(detector, val_manifest):
+    from face_forgery.data.fingerprint import fingerprint_sets
+    from face_forgery.pipelines.report.nodes import _if_of_recipe
+
+    trained = replace(detector, training={"training": {"seed": 0, "resume": True}})
+    result = {
+        "image_size": 32,
+        "recipe": {"training": {"seed": 0}},
+        "data_fingerprint": fingerprint_sets(labelled=val_manifest),
+    }
+    assert _if_of_recipe(trained, val_manifest, result) is result
+    assert _if_of_recipe(trained, val_manifest.iloc[1:], result) is None
+    assert _if_of_recipe(trained, val_manifest, result | {"image_size": 64}) is None
+    other = result | {"recipe": {"training": {"seed": 1}}}
+    assert _if_of_recipe(trained, val_manifest, other) is None

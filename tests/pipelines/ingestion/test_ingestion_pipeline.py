@@ -14,8 +14,6 @@ from face_forgery.params import (
     DataParams,
     FacesParams,
     IngestionParams,
-    LeaveOutParams,
-    SplittingParams,
 )
 from face_forgery.pipelines import ingestion, splitting
 
@@ -60,12 +58,14 @@ def make_catalog(root, tmp_path):
             }
             for subset in ("train", "val", "test")
         }
-        for name in (*PARQUET, "image_hashes", "train_manifest", "val_manifest"):
+        of_splitting = ("image_hashes", "backbone_features", "train_manifest", "val_manifest")
+        for name in (*PARQUET, *of_splitting, "val_folds"):
             entries[name] = {
                 "type": "face_forgery.datasets.parquet_file.AtomicParquetDataset",
                 "filepath": str(tmp_path / f"{name}.parquet"),
             }
         entries["known_facts"] = entries["image_facts"] | {"may_be_missing": True}
+        entries["known_features"] = entries["backbone_features"] | {"may_be_missing": True}
         entries["rejected"] = {
             "type": "face_forgery.datasets.csv_file.AtomicCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),
@@ -147,16 +147,9 @@ def test_a_second_run_opens_only_what_has_changed(make_catalog, root, monkeypatc
 def test_splitting_follows_ingestion_through_files(make_catalog, make_params, is_official):
     changes = {} if is_official else {"val_labels": None, "test_labels": None}
     catalog = make_catalog(**changes)
-    catalog["params:augmentation"] = make_params().augmentation
-    catalog["params:splitting"] = SplittingParams(
-        val_fraction=0.25,
-        num_folds=None,
-        fold=0,
-        seed=0,
-        near_duplicate_bits=6,
-        leaks="refuse",
-        leave_out=LeaveOutParams(by=None, value=None, num_clusters=2),
-    )
+    params = make_params(**{"splitting.val_fraction": 0.25})
+    for section in ("splitting", "augmentation", "model", "preprocessing", "scoring", "training"):
+        catalog[f"params:{section}"] = getattr(params, section)
     SequentialRunner().run(ingestion.create_pipeline() + splitting.create_pipeline(), catalog)
     train, val = (check_manifest(catalog.load(f"{side}_manifest")) for side in ("train", "val"))
     assert list(val.columns) == list(MANIFEST_COLUMNS)

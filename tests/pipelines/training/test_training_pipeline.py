@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import timm
@@ -40,8 +41,10 @@ from face_forgery.pipelines.training.nodes import (
     select_checkpoint,
     train_detector,
 )
+from face_forgery.training.selection import SelectionError, best_epoch
 
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+NO_FOLDS = pd.DataFrame({"fold": [], "is_held_out": []})
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
 TIMINGS = {"seconds", "images_per_second"}
 
@@ -285,6 +288,55 @@ def test_every_epoch_is_reported_with_its_validation(train):
     }
 
 
+@pytest.fixture
+def held_out(data):
+    """Half of the forgeries of validation belong to a fold that training has nothing of."""
+    targets = data[2]["target"].to_numpy(dtype=int)
+    fakes = np.flatnonzero(targets)
+    folds = np.full(len(targets), "", dtype=object)
+    folds[fakes[::2]], folds[fakes[1::2]] = "swap (new)", "lips"
+    return pd.DataFrame({"fold": folds, "is_held_out": folds == "swap (new)"})
+
+
+@pytest.mark.parametrize("select_by", ["overall", "held_out_worst"])
+def test_held_out_folds_are_reported_and_may_choose_the_epoch(
+    make_catalog, held_out, select_by, caplog
+):
+    catalog = make_catalog(
+        **{
+            "training.epochs": 4,
+            "training.select_by": select_by,
+            "splitting.folds.by": "kind",
+            "splitting.folds.hold_out": 1,
+        }
+    )
+    catalog["val_folds"] = MemoryDataset(held_out)
+    with caplog.at_level(logging.INFO):
+        SequentialRunner().run(create_pipeline(), catalog)
+    history = catalog.load("training_history")
+    assert set(history[0]["val_auc_held_out"]) == {"swap (new)"}
+    column = {"overall": "val_auc", "held_out_worst": "val_auc_held_out_worst"}[select_by]
+    assert catalog.load("trained_detector").epoch == best_epoch(history, select_by)
+    assert catalog.load("training_state").history == history
+    auc = history[0]["val_auc_held_out"]["swap (new)"]
+    assert f"held out swap (new) {auc:.4f}" in caplog.text
+    assert (
+        max(row[column] for row in history) == history[best_epoch(history, select_by) - 1][column]
+    )
+
+
+def test_folds_to_select_by_must_be_in_validation(make_catalog):
+    catalog = make_catalog(
+        **{
+            "training.select_by": "held_out_mean",
+            "splitting.folds.by": "kind",
+            "splitting.folds.hold_out": 1,
+        }
+    )
+    with pytest.raises(SelectionError, match="no fold is held out in val_folds; split again"):
+        SequentialRunner().run(create_pipeline(), catalog)
+
+
 def test_it_learns(train):
     changes = {"training.epochs": 12, "training.optimizer.learning_rate": 3e-3}
     *_, (_, history, _) = train(**changes)
@@ -302,6 +354,7 @@ def make_catalog(data, make_params, tmp_path):
         entries = {
             "train_manifest": MemoryDataset(train_manifest),
             "val_manifest": MemoryDataset(val_manifest),
+            "val_folds": MemoryDataset(NO_FOLDS),
             "train_batches": MemoryDataset(copy_mode="assign"),
             "val_batches": MemoryDataset(copy_mode="assign"),
             "face_table": MemoryDataset(NO_FACES),

@@ -109,6 +109,31 @@ def break_down_scores(
     )
 
 
+def measure_held_out_folds(
+    val_scores: pd.DataFrame,
+    val_folds: pd.DataFrame,
+    trained_detector: Detector,
+    evaluation: EvaluationParams,
+) -> dict[str, Any]:
+    """Measure the folds that training had nothing of; without any there are no ``folds``."""
+    from face_forgery.data.held_out import HeldOutFolds
+    from face_forgery.metrics.folds import judge_held_out
+
+    held_out = HeldOutFolds.of(val_scores["target"].to_numpy(dtype=np.int64), val_folds)
+    if held_out is None:
+        return {"folds": []}
+    judged = judge_held_out(
+        val_scores,
+        held_out.rows,
+        held_out.seen,
+        num_resamples=evaluation.num_resamples,
+        confidence=evaluation.confidence,
+        seed=evaluation.seed,
+    )
+    own = trained_detector.training.get("training", {})  # an ensemble has none
+    return judged | {"select_by": own.get("select_by", "members")}
+
+
 def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:

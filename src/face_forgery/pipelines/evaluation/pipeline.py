@@ -47,6 +47,12 @@ def create_pipeline() -> Pipeline:
                     name="break_down_scores",
                 ),
                 Node(
+                    nodes.measure_held_out_folds,
+                    inputs=["val_scores", "val_folds", "trained_detector", "params:evaluation"],
+                    outputs="held_out_folds",
+                    name="measure_held_out_folds",
+                ),
+                Node(
                     nodes.choose_operating_points,
                     inputs=["val_scores", "params:evaluation"],
                     outputs="operating_points",

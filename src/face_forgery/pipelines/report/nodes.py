@@ -14,12 +14,15 @@ def write_report(
     operating_points: dict[str, Any],
     calibration: dict[str, Any],
     breakdown: list[dict[str, Any]],
+    held_out_folds: dict[str, Any],
+    manifest: pd.DataFrame,
     mistakes: pd.DataFrame,
     data_report: dict[str, Any],
     detector: Detector,
     code_version: dict[str, Any],
     audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
+    cross_validation: dict[str, Any] | None,
     **figures: bytes | None,
 ) -> str:
     """Write everything that was measured into one page for people."""
@@ -36,6 +39,8 @@ def write_report(
         data_report=data_report,
         audit=_if_of(detector, audit),
         robustness=_if_about(detector, robustness),
+        held_out_folds=held_out_folds,
+        cross_validation=_if_of_recipe(detector, manifest, cross_validation),
         detector=_describe(detector),
         code_version=code_version,
         figures=figures,
@@ -92,3 +97,19 @@ def _if_of(detector: Detector, audit: dict[str, Any] | None) -> dict[str, Any] |
     """Return ``audit`` unless it is about other pictures than the detector was made with."""
     is_of = audit is not None and audit["data_fingerprint"] == detector.data_fingerprint
     return audit if is_of else None
+
+
+def _if_of_recipe(
+    detector: Detector, manifest: pd.DataFrame, result: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Return ``result`` unless it was measured with other settings or on other pictures."""
+    from face_forgery.data.fingerprint import fingerprint_sets
+
+    if result is None or result["image_size"] != detector.preprocessing.image_size:
+        return None
+    for section, values in result["recipe"].items():
+        own = detector.training.get(section, {})
+        if any(own.get(name) != value for name, value in values.items()):
+            return None
+    labelled = manifest[manifest["subset"] != "test"]
+    return result if result["data_fingerprint"] == fingerprint_sets(labelled=labelled) else None

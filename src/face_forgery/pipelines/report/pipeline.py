@@ -9,6 +9,8 @@ _REPORT_INPUTS = (
     "operating_points",
     "calibration",
     "breakdown",
+    "held_out_folds",
+    "manifest",
     "mistakes",
     "data_report",
     "detector",
@@ -24,6 +26,8 @@ _REPORT_INPUTS = (
     "audit_figure",
     "robustness",
     "robustness_figure",
+    "cross_validation",
+    "cross_validation_figure",
 )
 _CARD_INPUTS = (
     "metrics",

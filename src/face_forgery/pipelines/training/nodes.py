@@ -1,6 +1,5 @@
 """Nodes of the training pipeline."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from face_forgery.params import (
 from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
 History = list[dict[str, Any]]  # a row an epoch
-
-logger = logging.getLogger(__name__)
 
 
 def find_train_landmarks(
@@ -71,56 +68,18 @@ def build_train_batches(
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
     """
-    from face_forgery.data.image_rows import ImageRows
-    from face_forgery.data.loaders import TrainBatches
+    from face_forgery.training.batches import build_train_batches
 
-    rows = ImageRows.of(train_manifest, data.root, face_table, picture_cache)
-    return TrainBatches(
-        rows=rows,
+    return build_train_batches(
+        train_manifest,
+        face_table,
+        train_landmarks,
+        root=data.root,
         preprocessing=preprocessing,
         augmentation=augmentation,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        num_workers=training.num_workers,
-        sampling=training.sampling,
-        forgeries=_plan_forgeries(
-            train_manifest, train_landmarks, rows.squares, preprocessing, augmentation
-        ),
+        training=training,
+        picture_cache=picture_cache,
     )
-
-
-def _plan_forgeries(
-    train_manifest: pd.DataFrame,
-    train_landmarks: pd.DataFrame,
-    squares: Any,
-    preprocessing: PreprocessingParams,
-    augmentation: AugmentationParams,
-) -> Any:
-    """Say whose forgeries are made in training; without any, both classes must be there."""
-    from face_forgery.data.loaders import decoding_side
-    from face_forgery.data.splits import check_both_classes
-    from face_forgery.forging.draw import Forger
-    from face_forgery.forging.in_training import TrainForgeries
-
-    params = augmentation.forgeries
-    if params.share == 0.0:
-        remedy = "Run the pipeline splitting again, with the same parameters."
-        check_both_classes(train_manifest, "the training set", remedy=remedy)
-        return None
-    forgeries = TrainForgeries.of(
-        train_manifest,
-        train_landmarks,
-        Forger(params.kinds, params.strength),
-        share=params.share,
-        squares=squares,
-        side=decoding_side(preprocessing, augmentation.crop_scale),
-    )
-    logger.info(
-        "Every epoch has %s forged copies, of %s real pictures that can be forged.",
-        f"{forgeries.num_per_epoch:,}",
-        f"{len(forgeries.rows):,}",
-    )
-    return forgeries
 
 
 def build_val_batches(
@@ -131,19 +90,24 @@ def build_val_batches(
     scoring: ScoringParams,
     *,
     picture_cache: Path | None = None,
+    val_folds: pd.DataFrame | None = None,
 ) -> Any:
     """Return the validation images in the order of their manifest; none is opened yet.
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
+    ``val_folds`` says which images belong to folds that training has nothing of.
     """
+    from face_forgery.data.held_out import HeldOutFolds
     from face_forgery.data.image_rows import ImageRows
     from face_forgery.data.loaders import EvalBatches
 
+    rows = ImageRows.of(val_manifest, data.root, face_table, picture_cache)
     return EvalBatches(
-        rows=ImageRows.of(val_manifest, data.root, face_table, picture_cache),
+        rows=rows,
         preprocessing=preprocessing,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
+        held_out=None if val_folds is None else HeldOutFolds.of(rows.targets, val_folds),
     )
 
 
@@ -180,11 +144,12 @@ def _train_here(run: Any) -> Iterator[Checkpoint]:
         yield copy_state()
 
 
-def plot_training(training_history: History) -> Any:
+def plot_training(training_history: History, training: TrainingParams) -> Any:
     """Draw loss and validation AUC by epoch."""
     from face_forgery.reporting.training_figures import draw_training
+    from face_forgery.training.selection import best_epoch
 
-    return draw_training(training_history)
+    return draw_training(training_history, best_epoch(training_history, training.select_by))
 
 
 def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
@@ -206,12 +171,15 @@ def select_checkpoint(
     data_fingerprint: str,
     code_version: dict[str, Any],
 ) -> Detector:
-    """Make a detector of the epoch with the highest validation AUC. No test set is at hand here."""
+    """Make a detector of the epoch with the highest AUC (``training.select_by``) of validation.
+
+    No test set is at hand here.
+    """
     from face_forgery.data.faces import FaceFinder
     from face_forgery.modeling.factory import normalization_of
     from face_forgery.training.selection import best_weights
 
-    chosen = best_weights(epoch_weights, training_history)
+    chosen = best_weights(epoch_weights, training_history, training.select_by)
     finder = FaceFinder.from_values(face_finder)
     mean, std = normalization_of(model.backbone)
     return Detector(

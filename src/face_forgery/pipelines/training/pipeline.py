@@ -55,6 +55,7 @@ def create_pipeline() -> Pipeline:
                     "preprocessing": "params:preprocessing",
                     "scoring": "params:scoring",
                     "picture_cache": "picture_cache",
+                    "val_folds": "val_folds",
                 },
                 outputs="val_batches",
                 name="build_val_batches",
@@ -74,7 +75,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 plot_training,
-                inputs="training_history",
+                inputs=["training_history", "params:training"],
                 outputs="training_figure",
                 name="plot_training",
             ),
