@@ -1,6 +1,6 @@
 """Pictures a second: the course's loops, this project's, and the limits of both, in one table.
 
-Run: python benchmarks/bench.py [--device cpu] [--quick] [--rounds 3] [--seconds 8]
+Run: python benchmarks/bench.py [--device cpu] [--quick] [--rounds 3] [--seconds 5]
      [--backbones NAME ...] [--sides 256 512] [--workers N] [--page FILE]
 
 The same JPEGs (smooth noise), the same untrained network and an input of 256 pixels everywhere:
@@ -89,7 +89,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--quick", action="store_true", help="a minute or two: ResNet-18 alone")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of one measurement")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of one measurement")
     parser.add_argument("--backbones", nargs="+", help="names of timm")
     parser.add_argument("--sides", nargs="+", type=int, default=[256, 512], help="pixels")
     parser.add_argument("--workers", type=int, help="ours; by default those of conf/base")
