@@ -4,9 +4,10 @@ Run: python benchmarks/bench.py [--device cpu] [--quick] [--rounds 3] [--seconds
      [--backbones NAME ...] [--sides 256 512] [--workers N] [--page FILE]
 
 The same JPEGs (smooth noise), the same untrained network and an input of 256 pixels everywhere:
-neither content nor weights change what a picture costs. What is compared takes turns, so that
-another load on the machine meets all of it; a ratio is taken within a round, and the median round
-counts. A run that is stopped leaves what it has measured in the page.
+neither content nor weights change what a picture costs. What is compared has a process of its own,
+because workers that are forked pay for the memory of whatever else their parent holds, and takes
+turns, so that another load on the machine meets all of it; a ratio is taken within a round, and the
+median round counts. A run that is stopped leaves what it has measured in the page.
 
 It needs torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
 docs/benchmarks.md says what the columns mean.
@@ -14,17 +15,21 @@ docs/benchmarks.md says what the columns mean.
 
 import argparse
 import math
+import multiprocessing
 import os
 import shlex
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 import course
 import ours
@@ -44,7 +49,8 @@ MEMORY, MEMORY_BFLOAT16, DECODING = "memory", "memory bfloat16", "decoding"
 KEPT = "kept"
 
 Work = Callable[[], None]
-Arms = dict[str, Callable[[Sequence[Path]], Work]]  # what is compared; built for so many pictures
+MakeWork = Callable[[Sequence[Path]], Work]
+Arms = dict[str, MakeWork]  # what is compared; built for so many pictures
 
 
 @dataclass(frozen=True)
@@ -124,68 +130,119 @@ def _measure(options: argparse.Namespace, device: torch.device, folder: Path) ->
         drawn = write_pictures(folder / str(side), NUM_DRAWN, side)
         params = ours.base_parameters("resnet18", IMAGE_SIZE, options.workers)
         arms = _preparing_arms(params, side, folder / "kept")
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        yield Measured("preparing", "", side, _take_turns(arms, drawn, options))
-        torch.set_num_threads(threads)
+        yield Measured("preparing", "", side, _take_turns(arms, drawn, options, 1))
         for backbone in options.backbones:
             params = ours.base_parameters(backbone, IMAGE_SIZE, options.workers)
             for what, make_arms in (("training", _training_arms), ("inference", _scoring_arms)):
                 arms = make_arms(backbone, params, device)
                 if backbone != options.backbones[0]:
                     del arms[DECODING]  # the same whatever the network
-                rates = _take_turns(arms, drawn, options)
+                rates = _take_turns(arms, drawn, options, torch.get_num_threads())
                 yield Measured(what, backbone, side, rates)
 
 
 def _preparing_arms(params: ours.Parameters, side: int, folder: Path) -> Arms:
-    detector = ours.make_detector("resnet18", IMAGE_SIZE)
     return {
-        COURSE: lambda paths: course.preparing(paths, IMAGE_SIZE),
-        OURS: lambda paths: ours.preparing(detector, paths),
-        KEPT: lambda paths: ours.preparing_from_cache(params, paths, side, folder),
+        COURSE: partial(course.preparing, image_size=IMAGE_SIZE),
+        OURS: partial(ours.preparing, image_size=IMAGE_SIZE),
+        KEPT: partial(ours.preparing_from_cache, params=params, side=side, folder=folder),
     }
 
 
 def _training_arms(backbone: str, params: ours.Parameters, device: torch.device) -> Arms:
-    batches = partial(ours.train_batches, params)
+    how = {"params": params, "device": device}
     return {
-        COURSE: lambda paths: course.training(backbone, paths, IMAGE_SIZE, device),
-        OURS: lambda paths: ours.training(params, batches(paths), device),
-        MEMORY: lambda paths: ours.training(params, ours.FromMemory(batches(paths)), device),
-        DECODING: lambda paths: ours.decoding_for_training(batches(paths)),
+        COURSE: partial(course.training, backbone, image_size=IMAGE_SIZE, device=device),
+        OURS: partial(ours.training, **how),
+        MEMORY: partial(ours.training_from_memory, **how),
+        DECODING: partial(ours.decoding_for_training, params=params),
     }
 
 
 def _scoring_arms(backbone: str, params: ours.Parameters, device: torch.device) -> Arms:
-    plain = ours.make_detector(backbone, IMAGE_SIZE)
-    fast = replace(plain, precision="bfloat16")
+    plain = {"params": params, "device": device, "precision": "float32"}
+    fast = plain | {"precision": "bfloat16"}
     return {
-        COURSE: lambda paths: course.predicting(backbone, paths, IMAGE_SIZE, device),
-        OURS: lambda paths: ours.scoring(plain, paths, params, device),
-        BFLOAT16: lambda paths: ours.scoring(fast, paths, params, device),
-        MEMORY: lambda paths: ours.scoring_from_memory(plain, len(paths), params, device),
-        MEMORY_BFLOAT16: lambda paths: ours.scoring_from_memory(fast, len(paths), params, device),
-        DECODING: lambda paths: ours.decoding_for_scoring(plain, paths, params),
+        COURSE: partial(course.predicting, backbone, image_size=IMAGE_SIZE, device=device),
+        OURS: partial(ours.scoring, **plain),
+        BFLOAT16: partial(ours.scoring, **fast),
+        MEMORY: partial(ours.scoring_from_memory, **plain),
+        MEMORY_BFLOAT16: partial(ours.scoring_from_memory, **fast),
+        DECODING: partial(ours.decoding_for_scoring, params=params),
     }
 
 
 def _take_turns(
-    arms: Arms, drawn: Sequence[Path], options: argparse.Namespace
+    arms: Arms, drawn: Sequence[Path], options: argparse.Namespace, num_threads: int
 ) -> dict[str, list[float]]:
     """Measure round by round, each arm with as many pictures as it prepares in the given time."""
-    works: dict[str, tuple[Work, int]] = {}
-    for name, make in arms.items():
-        first = _rate(make(_repeat(drawn, FEWEST)), FEWEST)  # libraries set up on the way
-        again = _rate(make(_repeat(drawn, FEWEST)), FEWEST) if first > FEWEST else first
-        count = FEWEST * math.ceil(again * options.seconds / FEWEST)
-        count = min(max(count, FEWEST), MOST)
-        works[name] = (make(_repeat(drawn, count)), count)
     rates: dict[str, list[float]] = {name: [] for name in arms}
-    for _ in range(options.rounds):
-        for name, (work, count) in works.items():
-            rates[name].append(_rate(work, count))
+    with ExitStack() as stack:
+        processes = {
+            name: stack.enter_context(_Process(make, drawn, options.seconds, num_threads))
+            for name, make in arms.items()
+        }
+        for _ in range(options.rounds):
+            for name, process in processes.items():
+                rates[name].append(process.measure())
     return rates
+
+
+class _Process:
+    """An arm in a process of its own, which waits until it is its turn."""
+
+    def __init__(
+        self, make: MakeWork, drawn: Sequence[Path], seconds: float, num_threads: int
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        start_method = multiprocessing.get_start_method()  # of loader workers
+        arguments = (theirs, make, drawn, seconds, num_threads, start_method)
+        self._process = context.Process(target=_serve, args=arguments)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._answer()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.close()
+        self._process.join()
+
+    def measure(self) -> float:
+        """Return pictures a second."""
+        self._pipe.send("measure")
+        return self._answer()
+
+    def _answer(self) -> float:
+        while not self._pipe.poll(1.0):
+            if not self._process.is_alive():
+                sys.exit("a measurement has died; its error is above")
+        rate: float = self._pipe.recv()
+        return rate
+
+
+def _serve(
+    pipe: Connection,
+    make: MakeWork,
+    drawn: Sequence[Path],
+    seconds: float,
+    num_threads: int,
+    start_method: str,
+) -> None:
+    """Find out how many pictures fill the time, then measure whenever told, until hung up on."""
+    multiprocessing.set_start_method(start_method, force=True)  # here it would be spawn
+    torch.set_num_threads(num_threads)
+    first = _rate(make(_repeat(drawn, FEWEST)), FEWEST)  # libraries set up on the way
+    again = _rate(make(_repeat(drawn, FEWEST)), FEWEST) if first > FEWEST else first
+    count = min(max(FEWEST * math.ceil(again * seconds / FEWEST), FEWEST), MOST)
+    work = make(_repeat(drawn, count))
+    pipe.send(again)
+    try:
+        while pipe.recv():
+            pipe.send(_rate(work, count))
+    except EOFError:
+        return
 
 
 def _repeat(drawn: Sequence[Path], count: int) -> list[Path]:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,11 +28,14 @@ from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocess
 from face_forgery.modeling.scoring import measure_margins
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.training.loop import train_epochs
+from face_forgery.training.memory import keep_freed_memory
 from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
 
 SEED = 0
 MIN_SIZE = 48  # inference.min_size
+
+Precision = Literal["float32", "bfloat16"]
 
 
 def base_parameters(backbone: str, image_size: int, num_workers: int | None) -> Parameters:
@@ -65,8 +68,21 @@ def _points() -> OperatingPoints:
     )  # fmt: skip
 
 
-def training(params: Parameters, batches: Any, device: torch.device) -> Callable[[], None]:
-    """Return what trains for an epoch, from files or from memory."""
+def training(paths: Sequence[Path], params: Parameters, device: torch.device) -> Callable[[], None]:
+    """Return what trains for an epoch."""
+    return _training(params, train_batches(params, paths), device)
+
+
+def training_from_memory(
+    paths: Sequence[Path], params: Parameters, device: torch.device
+) -> Callable[[], None]:
+    """Return what trains for an epoch on as many pictures that are there already."""
+    return _training(params, FromMemory(train_batches(params, paths)), device)
+
+
+def _training(params: Parameters, batches: Any, device: torch.device) -> Callable[[], None]:
+    if device.type == "cpu":
+        keep_freed_memory()
     num_batches = len(batches.epoch(1))
     size = params.preprocessing.image_size
     state = build_state(params.model, params.training, size, num_batches, device)
@@ -89,8 +105,9 @@ def train_batches(params: Parameters, paths: Sequence[Path]) -> TrainBatches:
     )
 
 
-def decoding_for_training(batches: TrainBatches) -> Callable[[], None]:
+def decoding_for_training(paths: Sequence[Path], params: Parameters) -> Callable[[], None]:
     """Return what gives the batches of an epoch to nobody."""
+    batches = train_batches(params, paths)
     return lambda: _exhaust(batches.epoch(1))
 
 
@@ -121,9 +138,10 @@ class _Pass(list[Any]):
 
 
 def scoring(
-    detector: Detector, paths: Sequence[Path], params: Parameters, device: torch.device
+    paths: Sequence[Path], params: Parameters, device: torch.device, precision: Precision
 ) -> Callable[[], None]:
     """Return what scores every picture."""
+    detector = _detector(params, precision)
     network = detector.build_network().to(device)
     reader = PictureReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
@@ -137,9 +155,10 @@ def scoring(
 
 
 def scoring_from_memory(
-    detector: Detector, count: int, params: Parameters, device: torch.device
+    paths: Sequence[Path], params: Parameters, device: torch.device, precision: Precision
 ) -> Callable[[], None]:
-    """Return what scores ``count`` pictures that are there already."""
+    """Return what scores as many pictures that are there already."""
+    detector, count = _detector(params, precision), len(paths)
     network = detector.build_network().to(device)
     batch = params.scoring.batch_size
     images = _random_images(min(batch, count), detector.preprocessing.image_size)
@@ -152,17 +171,17 @@ def scoring_from_memory(
     return score
 
 
-def decoding_for_scoring(
-    detector: Detector, paths: Sequence[Path], params: Parameters
-) -> Callable[[], None]:
+def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[[], None]:
     """Return what reads every picture for nobody."""
+    detector = _detector(params, "float32")
     reader = PictureReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
     return lambda: _exhaust(read_batches(paths, reader, **how))
 
 
-def preparing(detector: Detector, paths: Sequence[Path]) -> Callable[[], None]:
+def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
     """Return what brings every picture to the network's input, in this process."""
+    detector = make_detector("resnet18", image_size)
     reader = PictureReader.of(detector, min_size=MIN_SIZE)
     places = [str(path).encode() for path in paths]
 
@@ -174,7 +193,7 @@ def preparing(detector: Detector, paths: Sequence[Path]) -> Callable[[], None]:
 
 
 def preparing_from_cache(
-    params: Parameters, paths: Sequence[Path], side: int, folder: Path
+    paths: Sequence[Path], params: Parameters, side: int, folder: Path
 ) -> Callable[[], None]:
     """Return what finds every picture in a full picture cache, in this process."""
     contents = [path.read_bytes() for path in paths]
@@ -198,6 +217,11 @@ def preparing_from_cache(
             pictures[0, index]
 
     return prepare
+
+
+def _detector(params: Parameters, precision: Precision) -> Detector:
+    detector = make_detector(params.model.backbone, params.preprocessing.image_size)
+    return replace(detector, precision=precision)
 
 
 def _random_images(count: int, size: int) -> torch.Tensor:

@@ -11,6 +11,7 @@ import torch
 from face_forgery.data.loaders import EvalBatches, TrainBatches
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.loop import train_epochs
+from face_forgery.training.memory import keep_freed_memory
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.reproducible import seed_torch
 from face_forgery.training.resume import resume, run_fingerprint
@@ -63,6 +64,8 @@ def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callab
     training, batches_per_epoch = run.training, len(run.train_batches.epoch(1))
     check_folds_to_select_by(training.select_by, run.val_batches.held_out)
     seed_torch(training.seed)
+    if device.type == "cpu":
+        keep_freed_memory()
     image_size = run.train_batches.preprocessing.image_size
     state = build_state(run.model, training, image_size, batches_per_epoch, device, team=team)
     settings = StepSettings.of(training, device, batches_per_epoch, team)
