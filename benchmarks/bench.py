@@ -197,8 +197,8 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         start_method = multiprocessing.get_start_method()  # of loader workers
-        arguments = (theirs, make, drawn, seconds, num_threads, start_method)
-        self._process = context.Process(target=_serve, args=arguments)
+        how = {"seconds": seconds, "num_threads": num_threads, "start_method": start_method}
+        self._process = context.Process(target=_serve, args=(theirs, make, drawn), kwargs=how)
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -226,6 +226,7 @@ def _serve(
     pipe: Connection,
     make: MakeWork,
     drawn: Sequence[Path],
+    *,
     seconds: float,
     num_threads: int,
     start_method: str,
@@ -237,7 +238,7 @@ def _serve(
     again = _rate(make(_repeat(drawn, FEWEST)), FEWEST) if first > FEWEST else first
     count = min(max(FEWEST * math.ceil(again * seconds / FEWEST), FEWEST), MOST)
     work = make(_repeat(drawn, count))
-    pipe.send(again)
+    pipe.send(_rate(work, count))  # the first time memory grows to its size: not counted
     try:
         while pipe.recv():
             pipe.send(_rate(work, count))
