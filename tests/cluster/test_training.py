@@ -116,7 +116,7 @@ def assert_close(states, expected):
         torch.testing.assert_close(states[-1].network[name], value, **TOLERANCE, msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_have_the_curve_and_the_weights_of_one_process(
     local_ray, make_run, forgeries, tmp_path
 ):

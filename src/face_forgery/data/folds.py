@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from face_forgery.data.clusters import Labels, join_groups
 from face_forgery.data.feature_table import cluster_by_features
+from face_forgery.data.held_out import NO_FOLD
 from face_forgery.data.manifest import FAKE, KEY, REAL, ManifestError, show_examples
 from face_forgery.params import FoldsParams
 
 logger = logging.getLogger(__name__)
 
-NO_FOLD = ""  # of real pictures, unless folds are sources
 FOLD_COLUMNS = {
     "subset": "string",
     "row": "int64",

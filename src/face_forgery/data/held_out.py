@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.data.folds import NO_FOLD
 from face_forgery.data.manifest import REAL
+
+NO_FOLD = ""  # of real pictures, unless folds are sources
 
 Rows = NDArray[np.int64]
 

@@ -16,6 +16,7 @@ ALIAS = "newest"
 # What serving imports, and nothing of what training needs besides.
 _REQUIREMENTS = (
     "fsspec",
+    "joblib",
     "mlflow",
     "numpy",
     "opencv-python-headless",

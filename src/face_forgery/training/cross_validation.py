@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.data.folds import NO_FOLD, FoldedSplit, HeldOutSplit, choose_folds
-from face_forgery.data.held_out import HeldOutFolds
+from face_forgery.data.folds import FoldedSplit, HeldOutSplit, choose_folds
+from face_forgery.data.held_out import NO_FOLD, HeldOutFolds
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.loaders import EvalBatches
 from face_forgery.data.manifest import FAKE, REAL, ManifestError
