@@ -4,8 +4,8 @@ Run: python benchmarks/ingestion_speed.py [--rows 1000000] [--images 100000] [--
 
 Labels: `read_label_source`, as the node `read_labels` calls it, in a process of its own. Images:
 `inspect_table` on drawn JPEGs (64 different ones, copied under names of their own, so they come
-from the page cache), by headers and by pixels, each again with what the first run found. The limit: each file read and
-hashed, nothing else, by the same number of threads.
+from the page cache), by headers and by pixels, each again with what the first run found. The limit:
+each file read and hashed, nothing else, by the same number of threads.
 """
 
 import argparse
