@@ -2,13 +2,23 @@
 
 import csv
 import io
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from face_forgery.app.judging import Judge, render, to_csv
 from face_forgery.app.words import LANGUAGES, WORDS
 from face_forgery.data.pictures import list_pictures
 from face_forgery.inference.scoring import PREDICTION_COLUMNS, judge
+from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
 
 
@@ -103,3 +113,89 @@ def test_without_a_detector_the_message_names_the_remedy(tmp_path, capsys):
 
     with pytest.raises(SystemExit, match=r"there is no detector yet.*kedro run"):
         main(["--detector", str(tmp_path / "none")])
+
+
+@pytest.fixture(scope="module")
+def page_server(make_detector, tmp_path_factory):
+    """Yield the address of a page, the folder of its uploads, and its process."""
+    pytest.importorskip("gradio")
+    root = tmp_path_factory.mktemp("page")
+    (root / "detector").mkdir()
+    write_detector(make_detector(), root / "detector")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "face_forgery.app", "--detector", str(root / "detector")]
+    command += ["--port", str(port), "--max-megabytes", "1", "--max-pictures", "2"]
+    paths = [str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")]
+    (root / "uploads").mkdir()
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(root / "uploads")}
+    with (root / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=root, env=env, stdout=log, stderr=log)
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(address, process, root / "log")
+            yield SimpleNamespace(address=address, uploads=root / "uploads", process=process)
+        finally:
+            process.kill()
+            process.wait(20)
+
+
+def wait_for(address, process, log):
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()[-2000:]
+        with suppress(httpx.TransportError):
+            httpx.get(address, timeout=2)
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"no answer in 120 s: {log.read_text()[-2000:]}")
+
+
+def upload(page_server, *contents, **headers):
+    files = [("files", (f"{number}.jpg", data)) for number, data in enumerate(contents)]
+    return httpx.post(
+        f"{page_server.address}/gradio_api/upload", files=files, headers=headers, timeout=30
+    )
+
+
+@pytest.mark.slow
+def test_a_page_from_elsewhere_gets_nothing_and_leaves_nothing(page_server):
+    assert httpx.get(f"{page_server.address}/config", headers={"Host": "a.b"}).status_code == 421
+    assert upload(page_server, b"1", Origin="https://evil.example").status_code == 403
+    assert upload(page_server, b"1", Host="evil.example").status_code == 421
+    assert upload(page_server, *[b"1" * 900_000] * 4).status_code == 413
+    assert [path for path in page_server.uploads.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["/etc/passwd", "../../etc/passwd", "http://127.0.0.1:1/x"])
+def test_the_page_hands_out_no_file_and_fetches_no_address(page_server, place):
+    answer = httpx.get(f"{page_server.address}/gradio_api/file={place}")
+    assert answer.status_code in (403, 404)
+
+
+@pytest.mark.slow
+def test_the_page_judges_no_file_of_the_server(page_server):
+    file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    asked = {"fn_index": 0, "session_hash": "x", "data": [[file], "English"]}
+    httpx.post(f"{page_server.address}/gradio_api/queue/join", json=asked).raise_for_status()
+    told = httpx.get(f"{page_server.address}/gradio_api/queue/data?session_hash=x", timeout=30).text
+    assert '"success":false' in told
+    assert "passwd" not in told
+
+
+@pytest.mark.slow
+def test_the_page_keeps_no_history_of_runs(page_server):
+    assert httpx.get(f"{page_server.address}/gradio_api/runs").status_code == 404
+
+
+@pytest.mark.slow
+def test_uploads_are_private_and_gone_when_the_page_is_ended(page_server):
+    upload(page_server, b"mine").raise_for_status()
+    (folder,) = page_server.uploads.glob("face-forgery-*")
+    assert folder.stat().st_mode & 0o077 == 0
+    assert any(path.is_file() for path in folder.rglob("*"))
+    page_server.process.terminate()
+    page_server.process.wait(30)
+    assert not folder.exists()

@@ -1,4 +1,4 @@
-"""A detector behind `mlflow models serve`: under load, and under fire."""
+"""A served detector: under load, and under fire."""
 
 import base64
 import io
@@ -49,11 +49,9 @@ def server(detector_folder, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", folder]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
-    # MLflow starts uvicorn by its name, which only an activated environment has on its path.
-    paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    env = os.environ | {"PATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", "face_forgery.serving", folder, "--port", str(port)]
+    paths = [str(Path(__file__).parents[2] / "src"), os.environ.get("PYTHONPATH", "")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with (root / "server.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=root, stdout=log, stderr=log, start_new_session=True, env=env
@@ -208,9 +206,11 @@ def test_a_request_that_makes_no_sense_gets_4xx_and_the_server_lives(server, bod
 def test_headers_of_two_gigabytes_are_refused_or_dropped(server):
     host, port = server.removeprefix("http://").split(":")
     for head in (
-        b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: 2147483648\r\n\r\n{}",
-        b"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Much: " + b"a" * 2_000_000 + b"\r\n\r\n",
+        b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nX-Much: "
+        + b"a" * 2_000_000
+        + b"\r\n\r\n",
     ):
         with (
             socket.create_connection((host, int(port)), timeout=10) as connection,
@@ -226,3 +226,51 @@ def test_json_nested_too_deeply_for_its_reader_is_an_error_and_the_server_lives(
     assert status >= 400
     with urllib.request.urlopen(f"{server}/ping", timeout=10) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Content-Type": "application/vnd.apache.parquet"}, 415),
+        ({"Content-Length": "2147483648"}, 413),
+    ],
+)
+def test_a_request_that_the_gate_refuses_gets_its_status(server, headers, status):
+    host, port = server.removeprefix("http://").split(":")
+    named = {"Host": f"{host}:{port}", "Content-Type": "application/json", "Content-Length": "2"}
+    lines = [f"{name}: {value}" for name, value in (named | headers).items()]
+    head = "\r\n".join(["POST /invocations HTTP/1.1", *lines]) + "\r\n\r\n{}"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_more_pictures_than_one_request_may_have_are_refused(server):
+    data = [["QQ=="]] * 65
+    body = json.dumps({"dataframe_split": {"columns": ["image"], "data": data}}).encode()
+    status, text = post(server, body)
+    assert status == 400
+    assert "65 pictures are more than the 64" in text
+
+
+def test_no_answer_names_a_place_on_the_server(server):
+    bodies = [b"[[[", b"{}", b'{"dataframe_split": {"columns": ["image"], "data": [[17]]}}']
+    for body in [*bodies, b"[" * 100_000]:
+        _, text = post(server, body)
+        assert "/" + "usr/" not in text
+        assert "site-packages" not in text
+        assert ".py" not in text
+
+
+def test_the_server_listens_on_the_loopback_alone(server):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; says by which address one would leave
+        except OSError:
+            pytest.skip("this machine has the loopback alone")
+        address = probe.getsockname()[0]
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        assert probe.connect_ex((address, int(server.rpartition(":")[2]))) != 0

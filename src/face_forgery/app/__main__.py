@@ -2,15 +2,18 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 _MIN_SIZE = 48  # pixels, as inference.min_size
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m face_forgery.app", description=__doc__)
     parser.add_argument("--detector", type=Path, default=Path("data/06_models/detector"))
     parser.add_argument("--port", type=int, default=7860)
@@ -19,9 +22,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--max-megabytes", type=int, default=50, help="of one file")
     parser.add_argument("--open", action="store_true", help="open a browser")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _leave)  # or uploads would stay
     with tempfile.TemporaryDirectory(prefix="face-forgery-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads  # gone with the page
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        os.environ["GRADIO_RUN_HISTORY"] = "False"  # would keep pictures in the browser
         os.environ["HF_HUB_OFFLINE"] = "1"
         serve(options)
 
@@ -51,10 +56,14 @@ def serve(options: argparse.Namespace) -> None:
             server_port=options.port,
             max_file_size=options.max_megabytes * 2**20,
             inbrowser=options.open,
-            **launch_options(),
+            **launch_options(max_bytes=options.max_pictures * options.max_megabytes * 2**20),
         )
     except OSError as error:
         sys.exit(f"{error}\nIs the port taken? Choose another one: --port {options.port + 1}")
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

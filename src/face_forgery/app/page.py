@@ -6,7 +6,11 @@ from typing import Any
 
 from face_forgery.app.judging import Judge, render
 from face_forgery.app.words import LANGUAGES, WORDS
+from face_forgery.gate import LOOPBACK, Gate, Limits
 
+_MAX_UPLOADS, _MAX_WAITING = 4, 16  # at once
+_BODY_SECONDS = 300.0
+_FORM_BYTES = 2**20  # of an upload beside its files
 _FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
 
 
@@ -45,13 +49,26 @@ def build_page(judge: Judge, *, max_pictures: int) -> Any:
         button.click(show, [files, language], cards, **hidden)
         clear.click(lambda: (None, ""), None, [files, cards], **hidden)
         language.change(translate, language, [heading, files, button, clear, language], **hidden)
+    page.queue(max_size=_MAX_WAITING)
     return page
 
 
-def launch_options() -> dict[str, Any]:
-    """Return how the page is served: system fonts, our colors, no errors with paths in them."""
-    import gradio as gr
+def launch_options(*, max_bytes: int) -> dict[str, Any]:
+    """Return how the page is served: system fonts, our colors, no errors with paths in them.
 
+    Args:
+        max_bytes: Of one upload, all its files together.
+    """
+    import gradio as gr
+    from starlette.middleware import Middleware
+
+    limits = Limits(
+        hosts=LOOPBACK,
+        max_bytes=max_bytes + _FORM_BYTES,
+        max_working=_MAX_UPLOADS,
+        max_waiting=_MAX_WAITING,
+        body_seconds=_BODY_SECONDS,
+    )
     theme = gr.themes.Default(font=list(_FONTS), font_mono=["ui-monospace", "monospace"])
     css = Path(__file__).with_name("page.css")
     return {
@@ -61,6 +78,7 @@ def launch_options() -> dict[str, Any]:
         "show_error": False,
         "quiet": True,
         "footer_links": [],
+        "app_kwargs": {"middleware": [Middleware(Gate, limits=limits)]},
     }
 
 

@@ -22,7 +22,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         Args:
             context: ``artifacts["detector"]`` is the folder, ``model_config["min_size"]`` the
-                shortest side in pixels that is judged.
+                shortest side in pixels that is judged, ``model_config["max_pictures"]`` how many
+                may be asked about at once; ``None``: any number.
 
         Raises:
             DetectorError: If the folder is damaged or has no operating points.
@@ -30,6 +31,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._detector = read_detector(Path(context.artifacts["detector"]))
         self._network = self._detector.build_network().to(pick_device())
         self._min_size = int(context.model_config["min_size"])
+        self._max_pictures: int | None = context.model_config.get("max_pictures")
 
     def predict(
         self,
@@ -50,7 +52,15 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             ``faces``: a list of ``left``, ``top``, ``width``, ``height`` (pixels of the upright
             picture), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
             detector takes pictures whole.
+
+        Raises:
+            MlflowException: If there are more than ``max_pictures``.
         """
+        if self._max_pictures is not None and len(model_input) > self._max_pictures:
+            raise mlflow.MlflowException.invalid_parameter_value(
+                f"{len(model_input):,} pictures are more than the {self._max_pictures:,} that one "
+                "request may have"
+            )
         judgements = judge_bytes(
             self._detector,
             [bytes(picture) for picture in model_input["image"]],
