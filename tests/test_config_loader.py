@@ -61,3 +61,33 @@ def test_missing_name_is_an_error_that_names_it(make_loader):
 def test_environments_name_only_what_differs(make_loader):
     loader = make_loader({"data": {"root": "a", "name": "b"}}, {}, local={"data": {"root": "c"}})
     assert loader["parameters"] == {"data": {"root": "c", "name": "b"}}
+
+
+def test_parameters_read_the_environment_where_it_is_meant_for_them(make_loader, monkeypatch):
+    monkeypatch.setenv("FACE_FORGERY_DATA", "/faces")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host")
+    values = {
+        "data": {"root": "${oc.env:FACE_FORGERY_DATA}"},
+        "uri": "${oc.env:MLFLOW_TRACKING_URI, other}",
+        "other": "${oc.env:FACE_FORGERY_NONE, fallback}",
+    }
+    loaded = make_loader(values, {})["parameters"]
+    assert loaded == {"data": {"root": "/faces"}, "uri": "http://host", "other": "fallback"}
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "HOME"])
+def test_parameters_read_nothing_else_of_the_environment(make_loader, monkeypatch, name):
+    monkeypatch.setenv(name, "hunter2")
+    given = {"tracking": {"run_name": f"${{oc.env:{name}}}"}}
+    with pytest.raises(Exception, match=f"not {name}") as raised:
+        make_loader({"tracking": {"run_name": None}}, {}, runtime_params=given)["parameters"]
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_tag_that_would_build_an_object_is_refused(make_loader, tmp_path):
+    loader = make_loader({"data": {}}, {})
+    trap = f"data: !!python/object/apply:os.mkdir [{tmp_path}/trap]"
+    (tmp_path / "local/parameters.yml").write_text(trap)
+    with pytest.raises(Exception, match="could not determine a constructor"):
+        loader["parameters"]
+    assert not (tmp_path / "trap").exists()

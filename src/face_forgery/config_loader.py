@@ -4,6 +4,25 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
+from omegaconf.resolvers import oc
+
+_OWN_VARIABLES = "FACE_FORGERY_"
+_TRACKING_URI = "MLFLOW_TRACKING_URI"  # the default of tracking.tracking_uri
+
+
+def read_environment(name: str, *default: str | None) -> str | None:
+    """Return a variable of the environment that parameters may refer to.
+
+    Raises:
+        ValueError: If its name does not say that it is meant for this project.
+    """
+    if name != _TRACKING_URI and not name.startswith(_OWN_VARIABLES):
+        raise ValueError(
+            f"parameters may read {_TRACKING_URI} and variables that begin with {_OWN_VARIABLES} "
+            f"from the environment, not {name}; give it another name if it is no secret"
+        )
+    value: str | None = oc.env(name, *default)
+    return value
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -12,6 +31,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
     Where the data lie is a parameter, because users change it for a run (``--params
     data.root=...``) or for good (``conf/local/parameters.yml``). With a resolver of its own a
     location has one owner, and the catalog cannot disagree with the nodes.
+
+    ``${oc.env:NAME}`` reads the environment, but only what was put there for this project:
+    parameters are written into detectors, reports and tracked runs, and whoever wrote a file of
+    them could name any password there is.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

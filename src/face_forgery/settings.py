@@ -1,8 +1,6 @@
 """Kedro's settings of the project."""
 
-from omegaconf.resolvers import oc
-
-from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.config_loader import ProjectConfigLoader, read_environment
 from face_forgery.hooks.console import ConsoleHooks
 from face_forgery.hooks.locations import LocationHooks
 from face_forgery.hooks.parameters import ParameterHooks
@@ -20,6 +18,5 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     # An environment names only the keys that differ; the default would replace whole sections.
     "merge_strategy": {"parameters": "soft"},
-    # MLflow's own environment variable is the default of tracking.tracking_uri.
-    "custom_resolvers": {"oc.env": oc.env},
+    "custom_resolvers": {"oc.env": read_environment},
 }

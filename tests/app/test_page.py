@@ -199,3 +199,10 @@ def test_uploads_are_private_and_gone_when_the_page_is_ended(page_server):
     page_server.process.terminate()
     page_server.process.wait(30)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
+def test_a_name_is_no_formula_in_the_downloaded_table(make_judge, name):
+    cards = list(make_judge().judge([(name, b"")]))
+    (row,) = csv.DictReader(io.StringIO(to_csv(cards).decode(), newline=""))
+    assert row["img_name"] == f"'{name}"

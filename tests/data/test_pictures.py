@@ -166,3 +166,34 @@ def test_a_table_that_is_none_is_an_error(tmp_path, content, message):
     (tmp_path / "list.csv").write_bytes(content)
     with pytest.raises(PicturesError, match=rf"list\.csv: .*{message}"):
         list_pictures(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reference://x.jpg::file:///srv/map.json",
+        "zip://x.jpg::https://host/a.zip",
+        "github://owner:repository@main/x.jpg",
+        "smb://host/x.jpg",
+        "https://host/x.jpg::file:///srv/x",
+        "REFERENCE://x.jpg",
+    ],
+)
+def test_a_table_may_not_name_what_would_be_interpreted_or_connected_to(tmp_path, name):
+    (tmp_path / "list.csv").write_text(f"img_name\n{name}\nb.jpg\nHTTPS://host/c.jpg\n")
+    local = list_pictures(tmp_path / "list.csv")
+    remote = list_pictures((tmp_path / "list.csv").as_uri())
+    for pictures in (local, remote):
+        assert pictures["img_name"].tolist() == [name, "b.jpg", "HTTPS://host/c.jpg"]
+        assert "not of this kind" in pictures["problem"][0]
+        assert pictures["problem"].isna().tolist() == [False, True, True]
+
+
+def test_names_that_lead_out_of_the_folder_of_a_table_are_mentioned(photos, tmp_path, caplog):
+    (photos / "list.csv").write_text("img_name\na.jpg\nx/../b.jpg\n../c.jpg\n/etc/d.jpg\n")
+    list_pictures(photos / "list.csv")
+    assert "2 of 4 names lead out of its folder, the first to '../c.jpg'" in caplog.text
+    caplog.clear()
+    (photos / "list.csv").write_text("img_name\na.jpg\ns3://bucket/b.jpg\n")
+    list_pictures(photos / "list.csv")
+    assert caplog.text == ""

@@ -130,3 +130,14 @@ def test_a_missing_library_is_named(monkeypatch):
 def test_what_is_no_url(place):
     assert not is_url(place)
     assert not is_url(str(Path(place)))
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, ConnectionError])
+def test_whatever_a_store_raises_for_one_picture_is_its_status(bucket, monkeypatch, error):
+    def fail(*arguments, **options):
+        raise error("no answer from https://me:hunter2@host/")
+
+    monkeypatch.setattr(type(bucket), "cat_file", fail)
+    with pytest.raises(ImageError, match=r"cannot be read: .*https://\*\*\*@host") as raised:
+        read_rgb_at("memory://bucket/photos/b.jpg")
+    assert raised.value.status == "unreadable"

@@ -99,3 +99,9 @@ def test_a_git_that_does_not_answer_is_no_error(checkout, monkeypatch, error):
 def test_it_cannot_be_saved():
     with pytest.raises(DatasetError, match="can only be read"):
         CodeVersionDataset().save({})
+
+
+def test_the_command_is_kept_without_passwords(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kedro", "run", "--params", "a.b=http://me:hunter2@host"])
+    command = CodeVersionDataset().load()["command"]
+    assert command == "kedro run --params 'a.b=http://***@host'"

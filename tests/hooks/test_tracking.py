@@ -186,3 +186,27 @@ def test_system_metrics_without_psutil_leave_no_orphan(make_project, monkeypatch
     with pytest.raises(TrackingError, match="needs psutil"):
         project.run(tracking__system_metrics=True)
     assert project.tracked_runs() == []
+
+
+def test_no_password_of_a_parameter_or_an_error_is_recorded(make_project):
+    url = "https://me:hunter2@host/a.jpg"
+    project = make_project()
+    with pytest.raises(ValueError, match="not finite"):
+        project.run(training__how="broken", training__url=url)
+    error = f"{url} cannot be read"
+    registry = project.root / "src/tiny/pipeline_registry.py"
+    registry.write_text(registry.read_text().replace("the loss is not finite in epoch 2", error))
+    make_project_again = {"src/tiny/pipeline_registry.py": registry}
+    with pytest.raises(ValueError, match="cannot be read"):
+        make_project(make_project_again).run(training__how="broken", training__url=url)
+    for file in project.root.joinpath("mlruns").rglob("*"):
+        assert not file.is_file() or b"hunter2" not in file.read_bytes(), file
+    assert b"hunter2" not in (project.root / "mlflow.db").read_bytes()
+    assert project.tracked_run().data.params["training.url"] == "https://***@host/a.jpg"
+
+
+def test_a_store_that_cannot_be_used_is_named_without_its_password(make_project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError, match=r"http://\*\*\*@127.0.0.1:9") as raised:
+        make_project().run(tracking__tracking_uri="http://me:hunter2@127.0.0.1:9")
+    assert "hunter2" not in str(raised.value)

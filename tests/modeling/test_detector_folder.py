@@ -11,6 +11,7 @@ import timm
 import torch
 
 from face_forgery.modeling.detector import DetectorError
+from face_forgery.modeling.factory import BackboneError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
 
 
@@ -279,3 +280,37 @@ def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
 def test_identity_knows_what_the_backbone_is_shown(make_detector):
     residuals = make_detector(input="rgb_srm")
     assert residuals.identity() != replace(residuals, input="rgb_frequency").identity()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pretrained": True},
+        {"checkpoint_path": "other.pth"},
+        {"pretrained": True, "pretrained_cfg_overlay": {"url": "http://127.0.0.1:9/x.pth"}},
+        {"pretrained_cfg": "a1_in1k"},
+        {"cache_dir": "elsewhere"},
+    ],
+)
+def test_a_detector_that_would_fetch_or_open_something_else_is_refused(folder, options):
+    edit_meta(folder, options=options)
+    with pytest.raises(BackboneError, match="may not hold"):
+        read_detector(folder).build_network()
+
+
+@pytest.mark.parametrize("name", ["hf-hub:somebody/model", "local-dir:/tmp/model", "../model"])
+def test_a_detector_names_a_model_of_timm_and_no_place(folder, name):
+    edit_meta(folder, architecture=name)
+    with pytest.raises(BackboneError, match="is not a timm model"):
+        read_detector(folder).build_network()
+
+
+@pytest.mark.parametrize("name", ["../other", "/other", "members/../../other", "members/.."])
+def test_an_ensemble_has_its_members_within_its_folder(tmp_path, make_detector, name):
+    ensemble = join_detectors_for_test(make_detector)
+    write_detector(ensemble, tmp_path)
+    meta = json.loads((tmp_path / "meta.json").read_text())
+    meta["ensemble"][0]["folder"] = name
+    edit_meta(tmp_path, ensemble=meta["ensemble"])
+    with pytest.raises(DetectorError, match=r"ensemble.0.folder"):
+        read_detector(tmp_path)

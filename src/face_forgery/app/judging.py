@@ -22,6 +22,7 @@ from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 
 _PREVIEW_SIDE = 1024  # pixels; boxes are drawn on a reduction
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLORS = {"fake": (213, 94, 0), "real": (0, 114, 178), "unsure": (110, 110, 110)}
 
 
@@ -100,13 +101,17 @@ def render(cards: Sequence[Card], judge: Judge, *, language: str, note: str = ""
 
 
 def to_csv(cards: Sequence[Card]) -> bytes:
-    """Return ``PREDICTION_COLUMNS`` of the cards as a CSV in UTF-8."""
+    """Return ``PREDICTION_COLUMNS`` of the cards as a CSV in UTF-8 that is safe to open.
+
+    A spreadsheet would execute a name that begins as a formula: it gets an apostrophe in front.
+    """
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(PREDICTION_COLUMNS)
     for card in cards:
         score, verdict, status, detail, _ = card.judgement
-        writer.writerow((card.name, "" if score is None else score, verdict or "", status, detail))
+        name = f"'{card.name}" if card.name.startswith(_FORMULA) else card.name
+        writer.writerow((name, "" if score is None else score, verdict or "", status, detail))
     return file.getvalue().encode()
 
 

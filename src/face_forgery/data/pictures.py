@@ -1,6 +1,7 @@
 """The pictures that a user wants judged: a folder, a list, a pattern or one file to a table."""
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from face_forgery.data.picture_lists import NAME_COLUMN, PicturesError, is_list, read_names
-from face_forgery.data.remote import is_url
+from face_forgery.data.remote import fault_of_listed, is_url
 from face_forgery.data.remote_pictures import list_remote
 
 PICTURE_COLUMNS = {
@@ -17,6 +18,8 @@ PICTURE_COLUMNS = {
     "path": "object",  # where it lies; a file name may hold bytes that no text type takes
     "problem": "string",  # known before reading; missing where there is none
 }
+logger = logging.getLogger(__name__)
+
 _EMPTY_FOLDER = "a folder with no file in it"
 
 _Row = tuple[str, str, str | None]
@@ -47,7 +50,7 @@ def list_pictures(location: Path | str, *, parameter: str = "inference.images") 
         RemoteError: If the place of a URL cannot be reached.
     """
     if isinstance(location, str) and is_url(location):
-        rows: list[_Row] = [(name, url, None) for name, url in list_remote(location)]
+        rows: list[_Row] = list_remote(location)
     else:
         rows = _list_local(Path(location), parameter)
     columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
@@ -100,7 +103,30 @@ def _is_new(folder: Path, seen: set[Path]) -> bool:
 def _read_list(table: Path) -> list[_Row]:
     with table.open(encoding="utf-8-sig", newline="") as file:
         names = read_names(file, str(table))
-    return [(name, name if is_url(name) else str(table.parent / name), None) for name in names]
+    _warn_of_other_folders(table, names)
+    return [
+        (name, name if is_url(name) else str(table.parent / name), fault_of_listed(name))
+        for name in names
+    ]
+
+
+def _warn_of_other_folders(table: Path, names: list[str]) -> None:
+    """A table may name any picture that this machine can read; who made it should be known."""
+    home = os.path.normpath(table.parent)
+    outside = [
+        name
+        for name in names
+        if not is_url(name)
+        and not os.path.normpath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)
+    ]
+    if outside:
+        logger.warning(
+            "%s: %s of %s names lead out of its folder, the first to %r; it is read all the same",
+            table,
+            f"{len(outside):,}",
+            f"{len(names):,}",
+            outside[0],
+        )
 
 
 def _match(pattern: Path, parameter: str) -> list[_Row]:

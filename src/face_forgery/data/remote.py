@@ -8,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.data.images import ImageError, decode_rgb, read_rgb
+from face_forgery.masking import mask
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _MAX_BYTES = 2**30  # more than any picture of images.MAX_PIXELS takes without compression
+# What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it to
+# this disk, or connect as soon as they are named.
+_LISTED = frozenset(
+    "abfs abfss adl az file gcs gs hdfs hf http https local memory oci oss s3 s3a tos webhdfs".split()
+)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: `c:/` is a drive
 
 
@@ -30,6 +36,20 @@ def is_url(place: str) -> bool:
     return _SCHEME.match(place) is not None
 
 
+def fault_of_listed(place: str) -> str | None:
+    """Return why a table may not name ``place``; ``None`` if it may.
+
+    A table may come from a stranger. Paths, and URLs of stores and web servers are read; one
+    within another (``reference://x::http://y``) and further schemes of fsspec are not.
+    """
+    if not is_url(place):
+        return None
+    scheme = place.partition("://")[0].lower()
+    if scheme in _LISTED and "::" not in place:
+        return None
+    return f"a table may name paths and URLs of {', '.join(sorted(_LISTED))}, not of this kind"
+
+
 def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
     """Return what reaches ``url``, and what ``url`` is called there.
 
@@ -44,10 +64,11 @@ def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
         system, path = url_to_fs(url)
     except ImportError as error:
         raise RemoteError(
-            f"{url}: {error}; in the environment of every machine that reads it (docs/scaling.md)"
+            f"{mask(url)}: {error}; in the environment of every machine that reads it "
+            "(docs/scaling.md)"
         ) from error
     except ValueError as error:
-        raise RemoteError(f"{url}: {error} (docs/scaling.md)") from error
+        raise RemoteError(f"{mask(url)}: {error} (docs/scaling.md)") from error
     return system, path
 
 
@@ -70,7 +91,7 @@ def read_rgb_at(place: str, *, side: int | None = None) -> NDArray[np.uint8]:
     try:
         return decode_rgb(_fetch(place), side=side)
     except ImageError as error:
-        raise error.at(place) from error
+        raise error.at(mask(place)) from error
 
 
 def _fetch(url: str) -> bytes:
@@ -84,7 +105,11 @@ def _fetch(url: str) -> bytes:
     except PermissionError as error:
         raise ImageError("no permission to read it") from error
     except OSError as error:
-        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
+        reason = mask(str(error.strerror or error))
+        raise ImageError(f"the file cannot be read: {reason}") from error
+    except Exception as error:  # each store's library raises its own
+        reason = mask(f"{type(error).__name__}: {error}")
+        raise ImageError(f"the file cannot be read: {reason}") from error
     if len(data) > _MAX_BYTES:
         raise ImageError(f"more than {_MAX_BYTES:,} bytes", status="too_large")
     return data

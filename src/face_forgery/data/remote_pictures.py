@@ -5,14 +5,17 @@ from glob import has_magic
 from typing import TYPE_CHECKING
 
 from face_forgery.data.picture_lists import NAME_COLUMN, PicturesError, is_list, read_names
-from face_forgery.data.remote import is_url, open_file_system
+from face_forgery.data.remote import fault_of_listed, is_url, open_file_system
+from face_forgery.masking import mask
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+_Row = tuple[str, str, str | None]
 
-def list_remote(url: str) -> list[tuple[str, str]]:
-    """Return the names and URLs of the pictures at ``url``, without opening one.
+
+def list_remote(url: str) -> list[_Row]:
+    """Return the names, URLs and problems of the pictures at ``url``, without opening one.
 
     Args:
         url: A folder, a table, a pattern or one file, as for ``data.pictures.list_pictures``.
@@ -27,13 +30,15 @@ def list_remote(url: str) -> list[tuple[str, str]]:
     try:
         rows = _list(system, root, url)
     except OSError as error:
-        raise PicturesError(f"{url}: it cannot be listed: {error} (inference.images)") from error
+        raise PicturesError(
+            mask(f"{url}: it cannot be listed: {error} (inference.images)")
+        ) from error
     finally:
         system.invalidate_cache()  # of a million pictures it holds a gigabyte
     return rows
 
 
-def _list(system: "AbstractFileSystem", root: str, url: str) -> list[tuple[str, str]]:
+def _list(system: "AbstractFileSystem", root: str, url: str) -> list[_Row]:
     if system.isdir(root):
         start, found = root, system.find(root)
     elif system.isfile(root):
@@ -45,23 +50,28 @@ def _list(system: "AbstractFileSystem", root: str, url: str) -> list[tuple[str, 
         found = [path for path in system.glob(root) if system.isfile(path)]
     else:
         raise PicturesError(
-            f"{url}: there is no such file or folder (inference.images; a folder, a table with a "
+            f"{mask(url)}: there is no such file or folder (inference.images; a folder, a table with a "
             f"column {NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
         )
     names = {path: path.removeprefix(start).lstrip("/") for path in sorted(found)}
     rows = [
-        (name, system.unstrip_protocol(path)) for path, name in names.items() if not _hidden(name)
+        (name, system.unstrip_protocol(path), None)
+        for path, name in names.items()
+        if not _hidden(name)
     ]
     if not rows:
-        raise PicturesError(f"{url}: no file is there (inference.images)")
+        raise PicturesError(f"{mask(url)}: no file is there (inference.images)")
     return rows
 
 
-def _read_list(system: "AbstractFileSystem", table: str, url: str) -> list[tuple[str, str]]:
+def _read_list(system: "AbstractFileSystem", table: str, url: str) -> list[_Row]:
     with system.open(table, "rt", encoding="utf-8-sig", newline="") as file:
-        names = read_names(file, url)
+        names = read_names(file, mask(url))
     folder = posixpath.dirname(system.unstrip_protocol(table))
-    return [(name, name if is_url(name) else posixpath.join(folder, name)) for name in names]
+    return [
+        (name, name if is_url(name) else posixpath.join(folder, name), fault_of_listed(name))
+        for name in names
+    ]
 
 
 def _before_wildcard(pattern: str) -> str:

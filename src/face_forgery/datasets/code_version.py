@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 import face_forgery
+from face_forgery.masking import mask
 
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
 _TIMEOUT_S = 10.0
@@ -20,7 +21,7 @@ _TIMEOUT_S = 10.0
 class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
-    It holds ``command`` (what was called), ``face_forgery`` (the package's version), ``python``,
+    It holds ``command`` (what was called, without passwords in URLs), ``face_forgery`` (the package's version), ``python``,
     the installed version of each library that numbers depend on, ``git_commit`` and ``git_dirty``
     (whether the package's files differ from that commit). The last two are ``None`` where the code
     does not lie in a git checkout of its own or git is not installed.
@@ -37,7 +38,7 @@ class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
     def load(self) -> dict[str, Any]:
         """Return the version, ready for JSON."""
         return {
-            "command": shlex.join(["kedro", *sys.argv[1:]]),
+            "command": mask(shlex.join(["kedro", *sys.argv[1:]])),
             "face_forgery": face_forgery.__version__,
             **_describe_checkout(Path(face_forgery.__file__).parent),
             "python": platform.python_version(),

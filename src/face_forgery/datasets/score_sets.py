@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from face_forgery.masking import mask
+
 _RUN = "run:"
 _ARTIFACT = "scores/val_scores.parquet"
 
@@ -65,8 +67,8 @@ class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
             )
         except (mlflow.MlflowException, OSError) as error:
             raise DatasetError(
-                f"comparison.scores.{name}={source}: no run of that ID in {self._tracking_uri}, or "
-                f"it left no {_ARTIFACT} ({error})"
+                f"comparison.scores.{name}={source}: no run of that ID in "
+                f"{mask(self._tracking_uri)}, or it left no {_ARTIFACT} ({mask(str(error))})"
             ) from error
 
     def save(self, data: NoReturn) -> None:

@@ -1,12 +1,12 @@
 """What a run was: command, pipelines, code, versions."""
 
-import re
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from face_forgery.datasets.code_version import CodeVersionDataset
+from face_forgery.masking import mask
 
 _COMMIT_TAG = "mlflow.source.git.commit"  # shown by MLflow's pages
 
@@ -18,7 +18,7 @@ def describe_run(run_params: dict[str, Any]) -> dict[str, str]:
         run_params: What Kedro hands to ``before_pipeline_run``.
 
     Returns:
-        Name -> text. The user's name and password in a URL of the command are masked.
+        Name -> text. Passwords in URLs of the command are masked.
     """
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     code = {
@@ -33,6 +33,6 @@ def describe_run(run_params: dict[str, Any]) -> dict[str, str]:
         "kedro.version": run_params["kedro_version"],
         "kedro.pipelines": ",".join(run_params["pipeline_names"] or ["__default__"]),
         "kedro.env": run_params["env"] or "local",
-        "command": re.sub(r"://[^/@\s]*@", "://***@", command),
+        "command": mask(command),
         **code,
     }

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from face_forgery.hooks.declarations import Declaration, flatten, read_epochs, read_metrics
 from face_forgery.hooks.outbox import Outbox
 from face_forgery.hooks.store import import_mlflow, open_store
+from face_forgery.masking import mask, mask_values
 from face_forgery.params import TrackingParams
 
 logger = logging.getLogger(__name__)
@@ -47,9 +48,10 @@ class TrackedRun:
 
         Args:
             tags: Name -> text, cut visibly beyond 5,000 characters.
-            values: The sections of the parameters that are used. MLflow does not let a value
-                change: in a reopened run a changed one becomes the tag ``changed.NAME``.
+            values: The sections of the parameters that are used; passwords in URLs are masked.
+                MLflow does not let a value change: in a reopened run a changed one becomes the tag ``changed.NAME``.
         """
+        values = mask_values(values)
         wanted, recorded = flatten(values), self._recorded_params
         changed = {
             f"changed.{name}": f"{recorded[name]} -> {wanted[name]}"
@@ -59,7 +61,7 @@ class TrackedRun:
         tags = {name: _cut(text) for name, text in {**tags, **changed}.items()}
         self._mlflow.set_tags(tags)
         self._mlflow.log_params({n: wanted[n] for n in sorted(wanted.keys() - recorded.keys())})
-        self._mlflow.log_dict(dict(values), "parameters.json")
+        self._mlflow.log_dict(values, "parameters.json")
 
     def record(
         self, name: str, declared: Declaration, data: Any, *, location: Path, min_size: int
@@ -101,8 +103,8 @@ class TrackedRun:
             error: Why the run failed: recorded as the tag ``error`` and the file ``error.txt``.
         """
         if error is not None:
-            text = _cut(f"{type(error).__name__}: {error}")
-            trace = "".join(traceback.format_exception(error))
+            text = _cut(mask(f"{type(error).__name__}: {error}"))
+            trace = mask("".join(traceback.format_exception(error)))
             self._outbox.send("the error", lambda: self._mlflow.set_tag("error", text))
             self._outbox.send("error.txt", lambda: self._mlflow.log_text(trace, "error.txt"))
         lost = self._outbox.flush()

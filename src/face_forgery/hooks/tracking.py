@@ -19,6 +19,7 @@ from face_forgery.hooks.outbox import Outbox
 from face_forgery.hooks.provenance import describe_run
 from face_forgery.hooks.store import TrackingError
 from face_forgery.hooks.tracked_run import TrackedRun
+from face_forgery.masking import mask
 from face_forgery.params import TrackingParams
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,9 @@ class TrackingHooks:
         except Exception as error:
             if self._run is not None:
                 self._end("FAILED", error)
+            reason = mask(f"the run cannot be tracked in {self._params.tracking_uri}: {error}")
             raise TrackingError(
-                f"the run cannot be tracked in {self._params.tracking_uri}: {error}\n"
+                f"{reason}\n"
                 "Remedies: start the server, or name another store with --params "
                 "tracking.tracking_uri=..., or run without: --params tracking.enabled=false"
             ) from error

@@ -1,0 +1,30 @@
+"""Passwords in URLs: what is written down or shown has stars in their place."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
+_WORDS = "token|secret|password|passwd|signature|credential|key|sig"
+_QUERY = re.compile(rf"([?&][^=&\s]*(?:{_WORDS})[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
+
+
+def mask(text: str) -> str:
+    """Return ``text`` without the logins in URLs and the secrets in their queries.
+
+    Example:
+        >>> mask("http://me:pass@host/a and https://host/a?x=1&X-Amz-Signature=abc&y=2")
+        'http://***@host/a and https://host/a?x=1&X-Amz-Signature=***&y=2'
+    """
+    return _QUERY.sub(r"\1***", _LOGIN.sub("***@", text))
+
+
+def mask_values(values: Any) -> Any:
+    """Return parameters, lists and mappings of them included, with every text masked."""
+    if isinstance(values, str):
+        return mask(values)
+    if isinstance(values, Mapping):
+        return {name: mask_values(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [mask_values(value) for value in values]
+    return values
