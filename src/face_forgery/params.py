@@ -117,31 +117,6 @@ class IngestionParams(Params):
     )
 
 
-class LeaveOutParams(Params):
-    """A part of the forgeries that training never sees and validation holds alone."""
-
-    by: Literal["kind", "source", "cluster"] | None = Field(
-        description="null: nothing is left out."
-    )
-    value: str | None = Field(
-        description="Name of the kind or source; number of the cluster from 0."
-    )
-    num_clusters: int = Field(ge=2, description="Of the forgeries, by their looks.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _number_is_a_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("value"), int):
-            return values | {"value": str(values["value"])}
-        return values
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.by is None) != (self.value is None):
-            raise ValueError(f"by={self.by} and value={self.value} need each other")
-        return self
-
-
 class FoldsParams(Params):
     """Parts of the set that a detector can be tried on without having been trained on them."""
 
@@ -205,17 +180,7 @@ class SplittingParams(Params):
     leaks: Literal["refuse", "drop_from_train"] = Field(
         description="What happens when train and val share an image or a group."
     )
-    leave_out: LeaveOutParams
     folds: FoldsParams
-
-    @model_validator(mode="after")
-    def _one_way_to_withhold(self) -> Self:
-        if self.leave_out.by is not None and self.folds.by is not None:
-            raise ValueError(
-                f"leave_out.by={self.leave_out.by} and folds.by={self.folds.by} both decide what "
-                "training does not see; set one of them to null"
-            )
-        return self
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:
