@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,8 +215,9 @@ def whole_detector(tmp_path_factory: pytest.TempPathFactory, make_detector: Any)
 def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
     """A detector's folder with other contents: read, and one picture scored.
 
-    ``files`` are contents by name (a function of the old one; ``None``: a folder in its place),
-    ``meta`` values of ``meta.json`` by dotted name; checksums fit where ``signed``.
+    ``files`` are contents by name: bytes, a function of the old ones, ``None`` for a folder or
+    ``pipe`` for a pipe in its place. ``meta`` are values of ``meta.json`` by dotted name. Checksums
+    fit where ``signed``.
     """
 
     def enter(made: dict[str, Any]) -> float:
@@ -225,6 +227,8 @@ def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
             other = made.get("files", {}).get(name, content)
             if other is None:
                 (folder / name).mkdir()
+            elif other == "pipe":
+                os.mkfifo(folder / name)
             else:
                 (folder / name).write_bytes(other(content) if callable(other) else other)
         if made.get("signed"):

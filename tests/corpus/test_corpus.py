@@ -421,6 +421,7 @@ TABLE = [
     Case("detector", "pickle", file("model.safetensors", pickled(by_torch=False)), Refused("not a safetensors file")),
     Case("detector", "folder in place of the weights", {"files": {"model.safetensors": None}}, Refused("model.safetensors: the file cannot be read .Is a directory")),
     Case("detector", "folder in place of meta.json", {"files": {"meta.json": None}}, Refused(r"^[^;]*meta.json: the file cannot be read .Is a directory")),
+    Case("detector", "pipe in place of meta.json", {"files": {"meta.json": "pipe"}}, Refused("meta.json: a pipe, not a file")),
     Case("detector", "meta.json empty", file("meta.json", b"", signed=False), Refused("meta.json: not JSON")),
     Case("detector", "meta.json nested 100,000 deep", file("meta.json", b"[" * 100_000, signed=False), Refused("meta.json: not JSON")),
     Case("detector", "meta.json with 5,000 digits", file("meta.json", b'{"format": ' + b"9" * 5000 + b"}", signed=False), Refused("meta.json: not JSON")),
