@@ -27,7 +27,8 @@ def test_as_many_scans_as_are_allowed_pass(progressive, number, expected):
 
 def test_marks_in_segments_and_behind_the_end_are_no_scans(progressive):
     comment = b"\xff\xfe" + (2 + 2 * 200).to_bytes(2, "big") + 200 * SCAN
-    jpeg = progressive[:2] + comment + progressive[2:] + 200 * SCAN
+    behind = b"\0\2" + 200 * (SCAN + b"\0\2")
+    jpeg = progressive[:2] + comment + progressive[2:] + behind
     assert has_too_many_scans(io.BytesIO(jpeg)) is False
 
 
