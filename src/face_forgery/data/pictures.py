@@ -21,6 +21,7 @@ PICTURE_COLUMNS = {
 logger = logging.getLogger(__name__)
 
 _EMPTY_FOLDER = "a folder with no file in it"
+_SHOWN_CHARACTERS = 200
 
 _Row = tuple[str, str, str | None]
 
@@ -52,7 +53,13 @@ def list_pictures(location: Path | str, *, parameter: str = "inference.images") 
     if isinstance(location, str) and is_url(location):
         rows: list[_Row] = list_remote(location)
     else:
-        rows = _list_local(Path(location), parameter)
+        try:
+            rows = _list_local(Path(location), parameter)
+        except OSError as error:
+            shown = str(location)[:_SHOWN_CHARACTERS]
+            raise PicturesError(
+                f"{shown}: it cannot be listed: {error.strerror or error} ({parameter})"
+            ) from error
     columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
     series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
     return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})
