@@ -39,4 +39,8 @@ def test_everything_else_stays(text):
 
 
 def test_values_that_are_no_text_stay():
-    assert mask_values({"a": 1, "b": None, "c": [True, 0.5]}) == {"a": 1, "b": None, "c": [True, 0.5]}
+    assert mask_values({"a": 1, "b": None, "c": [True, 0.5]}) == {
+        "a": 1,
+        "b": None,
+        "c": [True, 0.5],
+    }

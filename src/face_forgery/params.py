@@ -58,7 +58,11 @@ RESERVED_OPTIONS = {
     "pretrained",
     "pretrained_cfg",
     "pretrained_cfg_overlay",
+    "pretrained_strict",
     "checkpoint_path",
+    "cache_dir",
+    "exportable",
+    "scriptable",
 }
 
 

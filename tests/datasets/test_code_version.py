@@ -104,4 +104,4 @@ def test_it_cannot_be_saved():
 def test_the_command_is_kept_without_passwords(monkeypatch):
     monkeypatch.setattr("sys.argv", ["kedro", "run", "--params", "a.b=http://me:hunter2@host"])
     command = CodeVersionDataset().load()["command"]
-    assert command == "kedro run --params 'a.b=http://***@host'"
+    assert command == "kedro run --params a.b=http://***@host"

@@ -11,8 +11,8 @@ import timm
 import torch
 
 from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.factory import BackboneError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
+from face_forgery.modeling.ensemble import join_detectors
 
 
 @pytest.fixture
@@ -305,21 +305,22 @@ def test_identity_knows_what_the_backbone_is_shown(make_detector):
 )
 def test_a_detector_that_would_fetch_or_open_something_else_is_refused(folder, options):
     edit_meta(folder, options=options)
-    with pytest.raises(BackboneError, match="may not hold"):
-        read_detector(folder).build_network()
+    with pytest.raises(DetectorError, match="must not hold"):
+        read_detector(folder)
 
 
 @pytest.mark.parametrize("name", ["hf-hub:somebody/model", "local-dir:/tmp/model", "../model"])
 def test_a_detector_names_a_model_of_timm_and_no_place(folder, name):
     edit_meta(folder, architecture=name)
-    with pytest.raises(BackboneError, match="is not a timm model"):
+    with pytest.raises(DetectorError, match="is not a timm model"):
         read_detector(folder).build_network()
 
 
 @pytest.mark.parametrize("name", ["../other", "/other", "members/../../other", "members/.."])
 def test_an_ensemble_has_its_members_within_its_folder(tmp_path, make_detector, name):
-    ensemble = join_detectors_for_test(make_detector)
-    write_detector(ensemble, tmp_path)
+    members = {f"{size}": make_detector(image_size=size) for size in (32, 40)}
+    joined = join_detectors(members, data_fingerprint="f", code_version={}, other_data="allow")
+    write_detector(joined, tmp_path)
     meta = json.loads((tmp_path / "meta.json").read_text())
     meta["ensemble"][0]["folder"] = name
     edit_meta(tmp_path, ensemble=meta["ensemble"])

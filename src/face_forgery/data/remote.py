@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _MAX_BYTES = 2**30  # more than any picture of images.MAX_PIXELS takes without compression
-# What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it to
-# this disk, or connect as soon as they are named.
-_LISTED = frozenset(
-    "abfs abfss adl az file gcs gs hdfs hf http https local memory oci oss s3 s3a tos webhdfs".split()
-)
+# What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it
+# to this disk, or connect as soon as they are named.
+_STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "hdfs", "hf", "oci", "oss", "s3", "s3a"}
+_LISTED = _STORES | {"file", "http", "https", "local", "memory", "tos", "webhdfs"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: `c:/` is a drive
 
 

@@ -50,11 +50,11 @@ def _list(system: "AbstractFileSystem", root: str, url: str) -> list[_Row]:
         found = [path for path in system.glob(root) if system.isfile(path)]
     else:
         raise PicturesError(
-            f"{mask(url)}: there is no such file or folder (inference.images; a folder, a table with a "
-            f"column {NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
+            f"{mask(url)}: there is no such file or folder (inference.images; a folder, a table "
+            f"with a column {NAME_COLUMN}, a pattern such as photos/**/*.jpg, or one file)"
         )
     names = {path: path.removeprefix(start).lstrip("/") for path in sorted(found)}
-    rows = [
+    rows: list[_Row] = [
         (name, system.unstrip_protocol(path), None)
         for path, name in names.items()
         if not _hidden(name)

@@ -49,7 +49,8 @@ class TrackedRun:
         Args:
             tags: Name -> text, cut visibly beyond 5,000 characters.
             values: The sections of the parameters that are used; passwords in URLs are masked.
-                MLflow does not let a value change: in a reopened run a changed one becomes the tag ``changed.NAME``.
+                MLflow does not let a value change: in a reopened run a changed one becomes the
+                tag ``changed.NAME``.
         """
         values = mask_values(values)
         wanted, recorded = flatten(values), self._recorded_params

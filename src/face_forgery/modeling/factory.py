@@ -18,17 +18,6 @@ from face_forgery.params import InputName, ModelParams
 logger = logging.getLogger(__name__)
 
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
-# Of timm's create_model: they fetch, open or replace weights, which is for the other parameters.
-_LOADING_OPTIONS = {
-    "cache_dir",
-    "checkpoint_path",
-    "exportable",
-    "pretrained",
-    "pretrained_cfg",
-    "pretrained_cfg_overlay",
-    "pretrained_strict",
-    "scriptable",
-}
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
 
@@ -164,12 +153,6 @@ def _cut(backbone: nn.Module, after: str, channels: InputName, image_size: int) 
 
 
 def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:
-    loaders = sorted(_LOADING_OPTIONS & options.keys())
-    if loaders:  # in the file of a detector they would reach for other files and addresses
-        raise BackboneError(
-            f"model.options of {name!r} may not hold {', '.join(loaders)}; weights are named by "
-            "model.pretrained or model.weights"
-        )
     size = _size_option(name, options, image_size)
     try:
         backbone: nn.Module = timm.create_model(
