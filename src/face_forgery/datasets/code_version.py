@@ -22,9 +22,10 @@ class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
     It holds ``command`` (what was called, without passwords in URLs), ``face_forgery`` (the
-    package's version), ``python``, the installed version of each library that numbers depend on, ``git_commit`` and ``git_dirty``
-    (whether the package's files differ from that commit). The last two are ``None`` where the code
-    does not lie in a git checkout of its own or git is not installed.
+    package's version), ``python``, the installed version of each library that numbers depend on,
+    ``git_commit`` and ``git_dirty`` (whether the package's files differ from that commit). The last
+    two are ``None`` where the code does not lie in a git checkout of its own or git is not
+    installed.
 
     Example catalog entry::
 
