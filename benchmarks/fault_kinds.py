@@ -18,6 +18,7 @@ from fault_runs import KedroProcess, start_forked, start_fresh
 from fault_server import FaultyServer
 
 _END_S = 240.0  # a run that has not ended by then hangs
+_IMPORTS_S = 8.0  # that a command of its own takes longer
 _CLOCKS = ("-400d", "-1h", "+1h", "+400d", "-3s", "+3s")
 
 
@@ -33,6 +34,7 @@ class Stage:
     rng: random.Random
     is_fresh: bool
     server: FaultyServer | None
+    started: list[KedroProcess] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     what: str = ""
     moment: float = 0.0
@@ -44,16 +46,18 @@ class Stage:
             arguments += ["--params", ",".join(params)]
         path = self.scratch / log
         if self.is_fresh:
-            return start_fresh(self.project, arguments, path, env=env)
-
-        def prepare() -> None:
-            os.environ.update(env)
-
-        return start_forked(self.project, arguments, path, prepare=prepare)
+            process = start_fresh(self.project, arguments, path, env=env)
+        else:
+            process = start_forked(
+                self.project, arguments, path, prepare=lambda: os.environ.update(env)
+            )
+        self.started.append(process)
+        return process
 
     def wait_for_the_moment(self, process: KedroProcess, *, least: float = 0.0) -> bool:
         """Wait until a random moment; say whether the run is still there."""
-        self.moment = self.rng.uniform(least, 1.0) * self.seconds
+        seconds = self.seconds + (_IMPORTS_S if self.is_fresh else 0.0)
+        self.moment = self.rng.uniform(least, 1.0) * seconds
         return process.wait(self.moment) is None
 
     def wait_for_the_end(self, process: KedroProcess, seconds: float = _END_S) -> None:
@@ -120,6 +124,7 @@ def read_only(stage: Stage) -> KedroProcess:
     """A folder of the project becomes read-only (a bind mount), and writable again."""
     name = stage.rng.choice(("data", "data/06_models", "data/07_model_output", "data/08_reporting"))
     folder = stage.project / name
+    folder.mkdir(parents=True, exist_ok=True)
     process = stage.start()
     if stage.wait_for_the_moment(process):
         with _mounted_read_only(folder):
@@ -238,7 +243,6 @@ def second_run(stage: Stage) -> KedroProcess:
         stage.wait_for_the_end(first)
         stage.wait_for_the_end(second)
         refused = second.status != 0 and str(first.pid) in second.said()
-        overlapped = refused or "Done:" not in first.said()
         stage.what = "the second was refused" if refused else f"the second: {second.status}"
         if first.status != 0:
             stage.problems.append(f"the first run was disturbed: status {first.status}")
@@ -246,7 +250,6 @@ def second_run(stage: Stage) -> KedroProcess:
             stage.problems.append(f"the second: {second.said().strip()[-300:]}")
         if "Traceback" in second.said():
             stage.problems.append("the second run ended in a traceback")
-        del overlapped
     else:
         stage.what = "the first had ended"
     return first

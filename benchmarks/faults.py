@@ -153,6 +153,10 @@ class _Campaign:
             self._strike_and_go_on(stage, kind, strike)
         except Exception:
             stage.problems.append(f"the campaign itself failed: {traceback.format_exc()[-1500:]}")
+        for process in stage.started:
+            process.kill()
+        if stage.problems:
+            self._keep_logs(number, kind)
         return {
             "seed": self._seed,
             "number": number,
@@ -168,6 +172,13 @@ class _Campaign:
             "survived": not stage.problems,
             "problems": stage.problems,
         }
+
+    def _keep_logs(self, number: int, kind: str) -> None:
+        folder = self._scratch / f"failed_{number}_{kind}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for log in self._scratch.glob("*.log"):
+            shutil.copy(log, folder)
 
     _status: int | None = None
     _message: str = ""
