@@ -191,7 +191,10 @@ def _files_to_strike(stage: Stage) -> list[str]:
     output = "data/07_model_output/predictions.csv"
     saved = {
         "inference": [f"{output}.begun.csv", f"{output}.begun.json"],
-        "training": ["data/06_models/training_state.pt", "data/06_models/epochs/epoch_001.safetensors"],
+        "training": [
+            "data/06_models/training_state.pt",
+            "data/06_models/epochs/epoch_001.safetensors",
+        ],
     }
     return chosen + saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])
 

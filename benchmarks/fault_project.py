@@ -160,7 +160,7 @@ def _unowned(project: Path) -> list[str]:
     return sorted(
         str(path.relative_to(data))
         for path in data.rglob("*")
-        if path.name != ".gitkeep"
+        if path.name not in (".gitkeep", ".runs")
         and (path.name.startswith(".") or ".partial" in path.name or ".begun" in path.name)
     )
 

@@ -49,7 +49,9 @@ def main() -> None:
     work: Path = options.work or Path(tempfile.mkdtemp(prefix="faults-"))
     work.mkdir(parents=True, exist_ok=True)
     place = describe_place("torch", "timm", "kedro", "mlflow")
-    print(f"{place}\nseed {options.seed}, {options.count} injections, results in {work}", flush=True)
+    print(
+        f"{place}\nseed {options.seed}, {options.count} injections, results in {work}", flush=True
+    )
     import_everything()
     campaign = _Campaign(work, options.seed, options.fresh_every)
     results = work / RESULTS
