@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from fault_server import FaultyServer
 
 _END_S = 240.0  # a run that has not ended by then hangs
 _IMPORTS_S = 8.0  # that a command of its own takes longer
+_FIRST_NODE = " 1/"
 _CLOCKS = ("-400d", "-1h", "+1h", "+400d", "-3s", "+3s")
 
 
@@ -31,6 +32,7 @@ class Stage:
     scratch: Path
     scenario: str
     seconds: float  # that an undisturbed run takes
+    node_seconds: float  # of those, for its nodes
     rng: random.Random
     is_fresh: bool
     server: FaultyServer | None
@@ -38,6 +40,7 @@ class Stage:
     problems: list[str] = field(default_factory=list)
     what: str = ""
     moment: float = 0.0
+    phase: str = "start"
 
     def start(self, *params: str, log: str = "struck.log", **env: str) -> KedroProcess:
         """Start the scenario's run, with further parameters."""
@@ -54,11 +57,23 @@ class Stage:
         self.started.append(process)
         return process
 
-    def wait_for_the_moment(self, process: KedroProcess, *, least: float = 0.0) -> bool:
-        """Wait until a random moment; say whether the run is still there."""
-        seconds = self.seconds + (_IMPORTS_S if self.is_fresh else 0.0)
-        self.moment = self.rng.uniform(least, 1.0) * seconds
+    def wait_for_the_moment(self, process: KedroProcess, *, within_nodes: bool = False) -> bool:
+        """Wait until a random moment; say whether the run is still there.
+
+        One in five comes before the first node has begun, unless it has to be ``within_nodes``.
+        """
+        in_nodes = within_nodes or self.rng.random() < 0.8
+        self.moment = self.rng.random() * (self.node_seconds if in_nodes else self.start_seconds)
+        if in_nodes:
+            self.phase = "nodes"
+            while process.poll() is None and _FIRST_NODE not in process.said():
+                time.sleep(0.01)
         return process.wait(self.moment) is None
+
+    @property
+    def start_seconds(self) -> float:
+        """What an undisturbed run takes until its first node begins."""
+        return self.seconds - self.node_seconds + (_IMPORTS_S if self.is_fresh else 0.0)
 
     def wait_for_the_end(self, process: KedroProcess, seconds: float = _END_S) -> None:
         """Wait until the run has ended by itself; a run that does not is a problem."""
@@ -110,14 +125,24 @@ def disk_full(stage: Stage) -> KedroProcess:
     left = stage.rng.choice((0, 4, 64, 512)) * 1024
     ballast = stage.project / "ballast"
     if stage.wait_for_the_moment(process):
-        with ballast.open("wb") as file:
-            free = shutil.disk_usage(stage.project).free
-            if free > left:
-                os.posix_fallocate(file.fileno(), 0, free - left)
+        _fill(ballast, left)
         stage.wait_for_the_end(process)
     ballast.unlink(missing_ok=True)
     stage.what = f"{left // 1024} KiB left"
     return process
+
+
+def _fill(ballast: Path, left: int) -> None:
+    """Take all room but ``left`` bytes, though the run takes some, too."""
+    with ballast.open("wb") as file:
+        size = shutil.disk_usage(ballast.parent).free - left
+        while size > 0:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError:
+                size -= 2**16
+            else:
+                return
 
 
 def read_only(stage: Stage) -> KedroProcess:
@@ -203,7 +228,7 @@ def worker(stage: Stage) -> KedroProcess:
     """A loader process dies by SIGKILL, as the kernel does when memory is short."""
     process = stage.start("training.num_workers=2", "scoring.num_workers=2")
     hit: list[int] = []
-    if stage.wait_for_the_moment(process):
+    if stage.wait_for_the_moment(process, within_nodes=True):
         end = time.monotonic() + stage.seconds
         while process.poll() is None and not hit and time.monotonic() < end:
             hit = stage.rng.sample(process.others(), 1) if process.others() else []
@@ -216,10 +241,8 @@ def worker(stage: Stage) -> KedroProcess:
 
 
 def _kill_if_there(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def memory(stage: Stage) -> KedroProcess:
@@ -227,12 +250,10 @@ def memory(stage: Stage) -> KedroProcess:
     process = stage.start()
     more = stage.rng.choice((0, 1, 8, 64)) * 2**20
     if stage.wait_for_the_moment(process):
-        try:
+        with suppress(OSError, IndexError):  # it has just ended
             pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
             limit = pages * resource.getpagesize() + more
             resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
-        except (OSError, IndexError):  # it has just ended
-            pass
         stage.wait_for_the_end(process)
     stage.what = f"{more // 2**20} MiB more than it has"
     return process
@@ -241,7 +262,7 @@ def memory(stage: Stage) -> KedroProcess:
 def second_run(stage: Stage) -> KedroProcess:
     """The same command once more while the first one runs."""
     first = stage.start()
-    if stage.wait_for_the_moment(first):
+    if stage.wait_for_the_moment(first, within_nodes=True):
         second = stage.start(log="second.log")
         stage.wait_for_the_end(first)
         stage.wait_for_the_end(second)

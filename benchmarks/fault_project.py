@@ -14,7 +14,7 @@ from fault_runs import KedroProcess, call_forked, start_forked
 
 PROJECT = Path(__file__).parents[1]
 DATA = "data/01_raw/small"
-NUM_TEST = 240
+NUM_TEST = 600
 PARAMETERS: dict[str, Any] = {
     "data": {"root": DATA},
     "demo_data": {
@@ -29,7 +29,7 @@ PARAMETERS: dict[str, Any] = {
     "model": {"backbone": "test_resnet"},
     "preprocessing": {"image_size": 64},
     "training": {
-        "epochs": 3,
+        "epochs": 5,
         "batch_size": 8,
         "num_workers": 0,
         "ema_decay": 0.99,
@@ -79,7 +79,7 @@ def run(project: Path, arguments: list[str], log: Path, seconds: float = 180) ->
 def results_of(project: Path) -> dict[str, str]:
     """Return what a run has computed: name -> digest, without times."""
     data = project / "data"
-    found = {
+    return {
         str(path.relative_to(data)): _digest(path)
         for pattern in (
             *("02_intermediate/*", "03_primary/*", "04_feature/*", "05_model_input/*"),
@@ -89,7 +89,6 @@ def results_of(project: Path) -> dict[str, str]:
         for path in sorted(data.glob(pattern))
         if path.is_file() and not path.name.startswith(".")
     }
-    return found
 
 
 def _digest(path: Path) -> str:

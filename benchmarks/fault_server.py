@@ -6,6 +6,7 @@ import socket
 import socketserver
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from fault_runs import KedroProcess, call_forked
@@ -88,30 +89,31 @@ class _Visit(socketserver.BaseRequestHandler):
     def _pump(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
         door = self.server
         assert isinstance(door, _Door)
-        try:
+        with suppress(OSError):
             while data := source.recv(65536):
-                match door.mode():
-                    case "refuse":
-                        break
-                    case "error" if not is_answer:
-                        self.request.sendall(_ERROR)
-                        break
-                    case "cut" if is_answer:
-                        target.sendall(data[: len(data) // 2])
-                        break
-                    case "slow":
-                        time.sleep(_SLOW_S)
-                    case "hang":
-                        while door.mode() == "hang":
-                            time.sleep(0.1)
-                target.sendall(data)
-        except OSError:
-            pass
+                if not self._pass(data, target, door, is_answer):
+                    break
         for end in (source, target):
-            try:
+            with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+
+    def _pass(self, data: bytes, target: socket.socket, door: _Door, is_answer: bool) -> bool:
+        """Treat a piece as the mode says; say whether the connection goes on."""
+        mode = door.mode()
+        if mode == "refuse":
+            return False
+        if mode == "error" and not is_answer:
+            self.request.sendall(_ERROR)
+            return False
+        if mode == "cut" and is_answer:
+            target.sendall(data[: len(data) // 2])
+            return False
+        if mode == "slow":
+            time.sleep(_SLOW_S)
+        while door.mode() == "hang":
+            time.sleep(0.1)
+        target.sendall(data)
+        return True
 
 
 def _free_port() -> int:

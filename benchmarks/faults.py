@@ -2,9 +2,10 @@
 
 Run: python benchmarks/faults.py [--count 200] [--seed 0] [--kinds kill,disk_full] [--work FOLDER]
 
-Each injection starts a run (training, inference or the main job), strikes it once, and looks at what
-is left: processes, messages, and whether every catalog entry loads. Then the same command is given
-again, and what it ends with is compared, bit for bit but for times, with a run that nobody struck.
+Each injection starts a run (training, inference or the main job), strikes it once, and looks at
+what is left: processes, messages, and whether every catalog entry loads. Then the same command is
+given again, and what it ends with is compared, bit for bit but for times, with a run that nobody
+struck.
 Runs are forked from a process that has imported everything; one in --fresh-every is a command of
 its own, and so is every run under a jumping clock. A line is printed for each injection and
 appended to RESULTS in the work folder; the same command with the same folder goes on after them.
@@ -13,6 +14,7 @@ appended to RESULTS in the work folder; the same command with the same folder go
 import argparse
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +41,7 @@ from place import describe_place
 RESULTS = "results.jsonl"
 _ANEW = "training.resume=false"
 _ROOM = "400m"
+_NODE_SECONDS = re.compile(r"Done: .* nodes in ([\d.]+) s")
 _ORPHANS_S = 15.0  # loader processes look every five seconds whether their parent is there
 
 
@@ -114,7 +117,7 @@ class _Campaign:
         self._struck = work / "project"
         self._server: FaultyServer | None = None
         self._expected: dict[str, dict[str, str]] = {}
-        self._seconds: dict[str, float] = {}
+        self._seconds: dict[str, tuple[float, float]] = {}
         self._struck.mkdir(exist_ok=True)
         self._is_mounted = _can_mount()
         if self._is_mounted:
@@ -145,7 +148,8 @@ class _Campaign:
             whole=whole,
             scratch=self._scratch,
             scenario=scenario,
-            seconds=self._seconds[scenario],
+            seconds=self._seconds[scenario][0],
+            node_seconds=self._seconds[scenario][1],
             rng=rng,
             is_fresh=number % self._fresh_every == self._fresh_every - 1,
             server=self._server,
@@ -166,7 +170,8 @@ class _Campaign:
             "scenario": scenario,
             "fresh": stage.is_fresh,
             "moment": round(stage.moment, 2),
-            "of": round(stage.seconds, 2),
+            "phase": stage.phase,
+            "of": round(stage.node_seconds if stage.phase == "nodes" else stage.start_seconds, 2),
             "what": stage.what,
             "status": self._status,
             "message": self._message,
@@ -191,7 +196,8 @@ class _Campaign:
         said = process.said()
         self._status, self._message = process.status, _last_words(said)
         _look_for_orphans(stage, process)
-        if kind != "kill" and "Traceback (most recent call last)" in said:
+        is_begun = "Kedro project" in said  # before that no line of the project has run
+        if kind != "kill" and is_begun and "Traceback (most recent call last)" in said:
             stage.problems.append(f"a traceback: {_last_words(said)}")
         bad, _ = faults_of_state(self._struck, self._scratch)
         damaged_on_purpose = kind == "change"
@@ -234,13 +240,18 @@ class _Campaign:
             run(self._struck, PIPELINES[scenario], log)  # files that are read once are warm now
             copy_project(whole, self._struck)
             start = time.monotonic()
-            run(self._struck, PIPELINES[scenario], log)
-            seconds = time.monotonic() - start
+            said = run(self._struck, PIPELINES[scenario], log).said()
+            seconds = [time.monotonic() - start, float(_NODE_SECONDS.findall(said)[-1])]
             results = results_of(self._struck)
             facts.write_text(json.dumps({"seconds": seconds, "results": results}))
-            print(f"{scenario}, left alone: {seconds:.1f} s, {len(results)} results", flush=True)
+            print(
+                f"{scenario}, left alone: {seconds[0]:.1f} s, {seconds[1]:.1f} s of them for its "
+                f"nodes; {len(results)} results",
+                flush=True,
+            )
         values = json.loads(facts.read_text())
-        self._seconds[scenario], self._expected[scenario] = values["seconds"], values["results"]
+        self._seconds[scenario] = tuple(values["seconds"])
+        self._expected[scenario] = values["results"]
         return whole
 
     def _prepare(self, scenario: str, whole: Path) -> None:
@@ -285,7 +296,7 @@ def _line(result: dict[str, Any]) -> str:
     verdict = "survived" if result["survived"] else f"FAILED: {'; '.join(result['problems'])}"
     return (
         f"{result['number']:4d} seed {result['seed']} {result['kind']:10s} {result['scenario']:9s} "
-        f"at {result['moment']:5.1f} of {result['of']:.1f} s"
+        f"at {result['moment']:5.1f} of {result['of']:.1f} s of its {result['phase']}"
         f"{' (own command)' if result['fresh'] else ''}, {result['what']}: status "
         f"{result['status']}, {result['took']:.0f} s; {verdict}"
     )

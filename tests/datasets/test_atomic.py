@@ -20,9 +20,14 @@ def test_a_writer_that_hides_a_full_disk_ends_in_what_the_system_says(tmp_path, 
     full_disk(monkeypatch)
     target = tmp_path / "state.pt"
     target.write_text("old")
-    with pytest.raises(OSError, match="state.pt") as caught, replacing(target) as partial:
-        partial.write_text("half")
-        raise RuntimeError("unexpected pos 64 vs 0")
+
+    def write():
+        with replacing(target) as partial:
+            partial.write_text("half")
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    with pytest.raises(OSError, match=r"state\.pt") as caught:
+        write()
     assert caught.value.errno == errno.ENOSPC
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("state.pt", "old")]
 

@@ -89,13 +89,12 @@ def test_a_run_killed_at_its_very_end_has_lost_nothing(tmp_path, monkeypatch, nu
         if len(replaced) == num_replaced:
             raise Killed
 
-    with monkeypatch.context() as patches, pytest.raises(Killed):
+    PredictionsDataset(filepath=path).save(part_of(whole_job, 0, 2))
+    with monkeypatch.context() as patches:
         patches.setattr(journals, "replacing", replacing_or_dying)
-        if num_replaced == 2:
-            PredictionsDataset(filepath=path).save(part_of(whole_job, 0, 2))
-            patches.setattr(journals._LocalJournal, "_remove", remove_or_die)
+        patches.setattr(journals._LocalJournal, "_remove", remove_or_die)
+        with pytest.raises(Killed):
             PredictionsDataset(filepath=path).save(part_of(whole_job, 2, 5))
-        PredictionsDataset(filepath=path).save(whole_job)
     assert BegunPredictionsDataset(filepath=path).load() == Begun("job", 5)
 
     PredictionsDataset(filepath=path).save(part_of(whole_job, 5, 5))

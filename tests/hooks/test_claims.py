@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -93,7 +93,7 @@ def claimed_by(tmp_path, *, explain):
     places = json.loads(file.read_text())["places"]
     hooks.after_pipeline_run()
     assert not list((tmp_path / "data/.runs").glob("*.json"))
-    return [os.path.basename(place) for place in places]
+    return [Path(place).name for place in places]
 
 
 def test_what_a_pipeline_writes_is_claimed_and_pages_only_where_they_are_asked_for(tmp_path):

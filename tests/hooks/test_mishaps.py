@@ -38,6 +38,17 @@ def test_any_other_error_has_none():
     assert remedy_for(FileNotFoundError(errno.ENOENT, "No such file")) is None
 
 
+def test_an_error_that_a_library_has_made_of_ctrl_c_is_none(capsys):
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise AttributeError("'NoneType' object has no attribute 'x'")  # noqa: B904
+    except AttributeError as error:
+        show_error(AttributeError, error, error.__traceback__)
+    assert capsys.readouterr().err == "\nAborted!\n"
+
+
 def test_an_error_of_the_machine_is_printed_without_a_traceback(capsys, monkeypatch):
     monkeypatch.setattr(console.logger, "level", logging.INFO)
     error = wrapped(OSError(errno.ENOSPC, "No space left on device"))

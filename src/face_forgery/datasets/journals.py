@@ -129,7 +129,7 @@ class _LocalJournal:
         self._write_state(part, num_rows=part.end)
 
     def finish(self) -> None:
-        """Copy, so that a run that is killed in between can be continued with nothing left to do."""
+        """Copy: a run that is killed in between is continued, with nothing left to do."""
         if self._faces_file.exists():
             with replacing(_faces_of(self._target)) as partial:
                 shutil.copyfile(self._faces_file, partial)

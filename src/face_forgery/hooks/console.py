@@ -15,7 +15,7 @@ from kedro.logging import RichHandler
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from face_forgery.hooks.mishaps import remedy_for
+from face_forgery.hooks.mishaps import causes_of, remedy_for
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,9 @@ def show_error(
     """
     if logger.isEnabledFor(logging.DEBUG):
         traceback.print_exception(kind, error, trace)
+        return
+    if any(isinstance(cause, KeyboardInterrupt) for cause in causes_of(error)):
+        sys.stderr.write("\nAborted!\n")  # a library has made an error of Ctrl-C
         return
     remedy = "" if is_fault_of_input(error) else remedy_for(error)
     if remedy is None:

@@ -1,4 +1,4 @@
-"""What befalls a run from outside, in words: a full disk, no memory left, a process that is ended."""
+"""What befalls a run from outside, in words: a full disk, no memory, an ended process."""
 
 import errno
 from collections.abc import Iterator
