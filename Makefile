@@ -1,6 +1,7 @@
 # The commands people use. They need only git, make and Python 3.11 or newer.
 PYTHON ?= python3
 DEVICE ?= cpu
+FUZZ_SECONDS ?= 1800
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -13,7 +14,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all test-fast check bench viz app lock clean
+.PHONY: help setup run test test-all test-fast check fuzz bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,10 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: setup ## Look for input that breaks something (FUZZ_SECONDS=1800 in all)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 bench: setup ## Measure against the course's loops and the limits (DEVICE=cuda: on a GPU)
 	$(BIN)/python benchmarks/bench.py --device $(DEVICE) --page docs/benchmarks.md

@@ -22,7 +22,7 @@ from course import MEAN, STD
 
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.loaders import EvalBatches, TrainBatches
-from face_forgery.inference.reading import PictureReader, read_batches
+from face_forgery.inference.reading import PictureReader, pack_places, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
 from face_forgery.modeling.scoring import measure_margins
@@ -183,7 +183,7 @@ def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
     """Return what brings every picture to the network's input, in this process."""
     detector = make_detector("resnet18", image_size)
     reader = PictureReader.of(detector, min_size=MIN_SIZE)
-    places = [str(path).encode() for path in paths]
+    places = pack_places(paths)
 
     def prepare() -> None:
         for place in places:

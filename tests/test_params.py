@@ -30,13 +30,6 @@ CONTRADICTIONS = [
         r"hold_out=\['a', 'a'\] names a fold twice",
     ),
     (
-        {
-            "splitting__folds__by": "kind",
-            "splitting__leave_out": {"by": "kind", "value": "a", "num_clusters": 2},
-        },
-        "leave_out.by=kind and folds.by=kind both decide",
-    ),
-    (
         {"training__select_by": "held_out_worst"},
         "training.select_by=held_out_worst needs folds that training does not see",
     ),

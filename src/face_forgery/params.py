@@ -5,7 +5,7 @@ Values live in ``conf/``; this file holds only names, units and rules.
 
 import math
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -38,15 +39,18 @@ SelectBy = Literal["overall", "held_out_mean", "held_out_worst"]
 ViewName = Literal["whole", "flipped", "closer", "closer_flipped"]
 Rate = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 # Of this machine: the limits of a container count, too.
-NumWorkers = Annotated[int, Field(ge=0), BeforeValidator(_count_workers)]
+NumWorkers = Annotated[int, Field(ge=0, le=512), BeforeValidator(_count_workers)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy, torch and scikit-learn all take
+ColumnName = Annotated[str, Field(min_length=1)]
+Place = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]  # a path or a URL
 KindWeights = dict[
     Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
-    Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
+    Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)],
 ]
 
 
 # Set by the project, or ways around its checks of weights and of the network's shape.
-_RESERVED_OPTIONS = {
+RESERVED_OPTIONS = {
     "model_name",
     "num_classes",
     "in_chans",
@@ -58,6 +62,10 @@ _RESERVED_OPTIONS = {
 }
 
 
+def _takes_bool(annotation: Any) -> bool:
+    return annotation is bool or any(_takes_bool(part) for part in get_args(annotation))
+
+
 class ParameterError(ValueError):
     """The parameters cannot be used; the message lists every fault and the nearest names."""
 
@@ -67,19 +75,27 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name
+        if isinstance(value, bool) and name and not _takes_bool(cls.model_fields[name].annotation):
+            raise ValueError("true and false are no value of it")
+        return value
+
 
 class DataParams(Params):
     """Where the labels and the images are. Every name is relative to ``root``."""
 
-    root: str = Field(description="The folder that holds the label files and the image folders.")
-    train_labels: str = Field(
+    root: Place = Field(description="The folder that holds the label files and the image folders.")
+    train_labels: Place = Field(
         description="A label file, or a folder with one sub-folder a class (real/, fake/)."
     )
-    train_images: str = Field(description="The folder that `img_name` of the labels starts from.")
-    val_labels: str | None = Field(description="null: split off the training set by group.")
-    val_images: str | None
-    test_labels: str | None = Field(description="null: the submission covers validation.")
-    test_images: str | None
+    train_images: Place = Field(description="The folder that `img_name` of the labels starts from.")
+    val_labels: Place | None = Field(description="null: split off the training set by group.")
+    val_images: Place | None
+    test_labels: Place | None = Field(description="null: the submission covers validation.")
+    test_images: Place | None
 
     @model_validator(mode="after")
     def _labels_come_with_images(self) -> Self:
@@ -92,11 +108,11 @@ class DataParams(Params):
 class ColumnNames(Params):
     """What the columns of a label CSV are called; the last three may be absent from the file."""
 
-    img_name: str
-    target: str
-    group: str
-    kind: str
-    source: str
+    img_name: ColumnName
+    target: ColumnName
+    group: ColumnName
+    kind: ColumnName
+    source: ColumnName
 
 
 class IngestionParams(Params):
@@ -115,31 +131,6 @@ class IngestionParams(Params):
     class_folders: dict[str, Literal[0, 1]] = Field(
         description="Folder name (lower case) -> target, for a folder a class."
     )
-
-
-class LeaveOutParams(Params):
-    """A part of the forgeries that training never sees and validation holds alone."""
-
-    by: Literal["kind", "source", "cluster"] | None = Field(
-        description="null: nothing is left out."
-    )
-    value: str | None = Field(
-        description="Name of the kind or source; number of the cluster from 0."
-    )
-    num_clusters: int = Field(ge=2, description="Of the forgeries, by their looks.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _number_is_a_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("value"), int):
-            return values | {"value": str(values["value"])}
-        return values
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.by is None) != (self.value is None):
-            raise ValueError(f"by={self.by} and value={self.value} need each other")
-        return self
 
 
 class FoldsParams(Params):
@@ -181,7 +172,7 @@ class FoldsParams(Params):
 class FacesParams(Params):
     """How pictures are cut to their faces, in training and everywhere else. In the detector."""
 
-    detector: str | None = Field(
+    detector: Place | None = Field(
         description="A YuNet face detector in ONNX; null: pictures are taken whole."
     )
     min_confidence: Fraction = Field(description="Of the face detector.")
@@ -198,24 +189,14 @@ class SplittingParams(Params):
     val_fraction: Fraction = Field(description="Of the images, whole groups together.")
     num_folds: int | None = Field(ge=2, description="null: one split by val_fraction.")
     fold: int = Field(ge=0, description="Which of the folds is validation, from 0.")
-    seed: int = Field(ge=0)
+    seed: Seed
     near_duplicate_bits: int = Field(
         ge=0, le=16, description="Largest Hamming distance of two 64-bit perceptual hashes."
     )
     leaks: Literal["refuse", "drop_from_train"] = Field(
         description="What happens when train and val share an image or a group."
     )
-    leave_out: LeaveOutParams
     folds: FoldsParams
-
-    @model_validator(mode="after")
-    def _one_way_to_withhold(self) -> Self:
-        if self.leave_out.by is not None and self.folds.by is not None:
-            raise ValueError(
-                f"leave_out.by={self.leave_out.by} and folds.by={self.folds.by} both decide what "
-                "training does not see; set one of them to null"
-            )
-        return self
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:
@@ -231,7 +212,7 @@ class ModelParams(Params):
 
     backbone: str = Field(description="A timm model name.")
     pretrained: bool = Field(description="true: the model hub's weights.")
-    weights: str | None = Field(description="A local .safetensors or .pth in place of the hub.")
+    weights: Place | None = Field(description="A local .safetensors or .pth in place of the hub.")
     options: dict[str, Any] = Field(description="Handed to timm.create_model.")
     input: InputName = Field(
         description="What the backbone is shown; rgb_srm and rgb_frequency add three channels of "
@@ -253,7 +234,7 @@ class ModelParams(Params):
                 f"pretrained=true asks for the hub's weights and weights={self.weights!r} for a "
                 "local file; set pretrained=false or weights=null"
             )
-        reserved = sorted(_RESERVED_OPTIONS & set(self.options))
+        reserved = sorted(RESERVED_OPTIONS & set(self.options))
         if reserved:
             raise ValueError(f"options must not hold {reserved}: they are set by the project")
         return self
@@ -379,7 +360,7 @@ class LossParams(Params):
 class TrainingParams(Params):
     """Everything else that changes the trained weights."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     epochs: int = Field(ge=1)
     warmup_epochs: int = Field(ge=0)
     batch_size: int = Field(ge=1)
@@ -409,7 +390,7 @@ class TrainingParams(Params):
     )
     label_smoothing: float = Field(ge=0.0, lt=1.0, description="Share spread over both classes.")
     loss: LossParams
-    grad_clip_norm: float | None = Field(gt=0.0, description="null = off.")
+    grad_clip_norm: Rate | None = Field(description="null = off.")
     ema_decay: float | None = Field(
         gt=0.0, lt=1.0, description="Of the averaged weights, which are then judged; null = off."
     )
@@ -505,10 +486,10 @@ class ScoringParams(Params):
 class EvaluationParams(Params):
     """How scores are judged."""
 
-    seed: int = Field(ge=0)
-    num_resamples: int = Field(ge=100, description="Bootstrap resamples.")
+    seed: Seed
+    num_resamples: int = Field(ge=100, le=100_000, description="Bootstrap resamples.")
     confidence: Fraction = Field(description="Of the intervals.")
-    ece_bins: int = Field(ge=2)
+    ece_bins: int = Field(ge=2, le=10_000)
     target_fpr: Fraction = Field(description="Share of real images that may be called fake.")
     target_fnr: Fraction = Field(description="Share of forgeries that may be called real.")
 
@@ -521,7 +502,7 @@ class AuditParams(Params):
     limit: float = Field(
         gt=0.5, lt=1.0, description="AUC without looking at the face that is warned about."
     )
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class RobustnessParams(Params):
@@ -530,7 +511,7 @@ class RobustnessParams(Params):
     num_images: int = Field(
         ge=2, description="At most so many, each class, kind and source with its share."
     )
-    seed: int = Field(ge=0)
+    seed: Seed
     families: tuple[
         Literal["deeper_forensics", "compression", "scaling", "blur_and_noise", "chains"], ...
     ] = Field(min_length=1, description="Which families of degradations.")
@@ -562,7 +543,7 @@ class SubmissionParams(Params):
 class InferenceParams(Params):
     """Whose pictures are judged."""
 
-    images: str = Field(
+    images: Place = Field(
         description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
     )
     output: str = Field(
@@ -618,7 +599,7 @@ class ExplanationParams(Params):
 class VideoParams(Params):
     """Whose videos are judged, how they are sampled, and how frames are summed up."""
 
-    videos: str = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    videos: Place = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
     frames_per_second: float = Field(
         gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
     )
@@ -648,12 +629,12 @@ class VideoParams(Params):
 class DemoDataParams(Params):
     """The drawn set: how many faces, how large, where."""
 
-    root: str = Field(description="The folder to write; it must be empty or a drawn set.")
-    train_images: int = Field(ge=2)
-    val_images: int = Field(ge=2)
-    test_images: int = Field(ge=0)
+    root: Place = Field(description="The folder to write; it must be empty or a drawn set.")
+    train_images: int = Field(ge=2, le=10_000_000)
+    val_images: int = Field(ge=2, le=10_000_000)
+    test_images: int = Field(ge=0, le=10_000_000)
     image_size: int = Field(ge=64, le=1024, description="Pixels.")
-    seed: int = Field(ge=0)
+    seed: Seed
     num_workers: NumWorkers = Field(
         description="Processes; auto: one a core. Does not change the images."
     )
@@ -665,8 +646,8 @@ class ForgingParams(Params):
     ``landmarks`` is also where training has them from (``augmentation.forgeries``).
     """
 
-    root: str = Field(description="The folder to write; it must be empty or a forged set.")
-    landmarks: str | None = Field(
+    root: Place = Field(description="The folder to write; it must be empty or a forged set.")
+    landmarks: Place | None = Field(
         description="A CSV img_name,x0,y0,... of 5 or 68 points; null: found by faces.detector."
     )
     kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
@@ -682,7 +663,7 @@ class ForgingParams(Params):
     jpeg_quality: tuple[int, int] = Field(
         description="Lowest and highest quality, drawn for a picture and its forgery together."
     )
-    seed: int = Field(ge=0)
+    seed: Seed
     num_workers: NumWorkers = Field(
         description="Processes; auto: one a core. Does not change the pictures."
     )

@@ -14,16 +14,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from face_forgery.cluster import scoring
 from face_forgery.cluster.connect import ClusterError
-from face_forgery.cluster.scoring import _Attempts, _Worker, check_shared, score_on_cluster
+from face_forgery.cluster.scoring import (
+    _Attempts,
+    _Worker,
+    check_shared,
+    score_on_cluster,
+    tabulate_places,
+)
 from face_forgery.data.pictures import list_pictures
 from face_forgery.data.remote import RemoteError
 from face_forgery.inference.job import Begun, name_job, run_job
-from face_forgery.inference.reading import encode_places
 from face_forgery.inference.scoring import Scored, judge, judge_in_parts
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ClusterParams
@@ -134,21 +138,17 @@ def make_worker(monkeypatch):
     return make
 
 
-def batch_of(places):
-    return pa.table({"row": range(len(places)), "place": encode_places(places)})
-
-
 def test_a_worker_answers_with_scores_or_with_the_error_that_stops_the_job(
     make_worker, make_detector
 ):
     detector = make_detector()
-    batch = batch_of(sorted(DEMO.glob("*.jpg"))[:3])
+    batch = tabulate_places(sorted(DEMO.glob("*.jpg"))[:3])
     (scored,) = make_worker(detector)(batch)["scored"]
     assert scored.statuses.tolist() == ["ok"] * 3
     broken = {name: weight * np.nan for name, weight in detector.weights.items()}
     (error,) = make_worker(replace(detector, weights=broken))(batch)["scored"]
     assert isinstance(error, DetectorError)
-    (error,) = make_worker(detector)(batch_of(["s33://bucket/a.jpg"]))["scored"]
+    (error,) = make_worker(detector)(tabulate_places(["s33://bucket/a.jpg"]))["scored"]
     assert isinstance(error, RemoteError)
     (error,) = make_worker(detector, is_too_many=True)(batch)["scored"]
     assert "pictures 0 to 2" in str(error)

@@ -48,7 +48,6 @@ def make_splitting() -> Callable[..., SplittingParams]:
             "seed": 0,
             "near_duplicate_bits": 6,
             "leaks": "refuse",
-            "leave_out": {"by": None, "value": None, "num_clusters": 2},
             "folds": {
                 "by": None,
                 "num_clusters": 2,

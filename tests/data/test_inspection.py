@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import ExifTags, Image
 
+from face_forgery.data import inspection
 from face_forgery.data.images import read_header
 from face_forgery.data.inspection import (
     IMAGE_FACT_COLUMNS,
@@ -217,6 +218,16 @@ def test_whole_jpegs_and_pngs_are_not_decoded_for_their_headers(image_folder, ev
     ]
     in_doubt = ["bomb.png", "cut.jpg", "cut.png", "empty.jpg", "ends_well.jpg"]
     assert decoded == [*in_doubt, "picture.webp", "tail.jpg", "turned.png"]
+
+
+def test_a_large_file_is_not_held_in_memory_for_its_header(image_folder, monkeypatch):
+    def refuse(data):
+        raise AssertionError(f"{len(data)} bytes were held")
+
+    monkeypatch.setattr(inspection, "_MAX_HEADER_BYTES", 10)
+    monkeypatch.setattr(inspection, "read_header", refuse)
+    facts = inspection.inspect_image(image_folder / "images/000.jpg", check="headers")
+    assert facts.status == "ok"
 
 
 def test_links_within_the_image_folder_are_followed(image_folder):

@@ -7,7 +7,6 @@ import pytest
 from face_forgery.data.hashing import hash_table
 from face_forgery.data.manifest import KEY, ManifestError
 from face_forgery.data.partition import divide_manifest
-from face_forgery.params import LeaveOutParams
 
 
 def make_hashes(manifest):
@@ -234,64 +233,3 @@ def test_groups_too_large_for_the_share_are_an_error_with_its_own_remedy(
             make_splitting(val_fraction=0.1),
             has_val_labels=False,
         )
-
-
-def leave_out(by, value, num_clusters=2):
-    return LeaveOutParams(by=by, value=value, num_clusters=num_clusters)
-
-
-def with_kinds(make_manifest):
-    kinds = ["real" if row % 2 == 0 else ("swap", "lips")[row // 2 % 2] for row in range(30)]
-    return make_official(make_manifest, kind=[*kinds, *["unknown"] * 4])
-
-
-def test_a_kind_that_is_left_out_is_all_that_validation_has(make_manifest, make_splitting):
-    manifest = with_kinds(make_manifest)
-    parts = divide_manifest(
-        manifest,
-        make_hashes(manifest),
-        make_splitting(leave_out=leave_out("kind", "swap")),
-        has_val_labels=True,
-    )
-    assert set(parts.train["kind"]) == {"real", "lips"}
-    assert set(parts.val["kind"]) == {"real", "swap"}
-    labelled = manifest[manifest["subset"] != "test"]
-    for side, name in ((parts.train, "train"), (parts.val, "val")):
-        whole = labelled[(labelled["subset"] == name) & (labelled["kind"] == "real")]
-        assert (side["kind"] == "real").sum() == len(whole)
-    assert parts.report["left_out"]["value"] == "swap"
-    assert parts.report["val"]["images"] == len(parts.val)
-
-
-def test_a_part_that_is_not_there_names_those_that_are(make_manifest, make_splitting):
-    manifest = with_kinds(make_manifest)
-    splitting = make_splitting(leave_out=leave_out("kind", "swaps"))
-    with pytest.raises(ManifestError, match=r"value=swaps.*there are: lips, swap"):
-        divide_manifest(manifest, make_hashes(manifest), splitting, has_val_labels=True)
-
-
-def test_clusters_are_forgeries_that_look_alike(make_manifest, make_splitting):
-    manifest = with_kinds(make_manifest)
-    hashes = make_hashes(manifest)
-    ramp = np.arange(256, dtype=np.uint8)
-    rng = np.random.default_rng(1)
-    looks = [ramp if kind == "swap" else ramp[::-1] for kind in manifest["kind"]]
-    hashes["thumbnail"] = [
-        np.clip(one + rng.normal(0, 5, 256), 0, 255).astype(np.uint8).tobytes() for one in looks
-    ]
-    counts = manifest[manifest["subset"] != "test"]["kind"].value_counts()
-    largest = "0" if counts["swap"] > counts["lips"] else "1"
-    parts = divide_manifest(
-        manifest,
-        hashes,
-        make_splitting(leave_out=leave_out("cluster", largest)),
-        has_val_labels=True,
-    )
-    assert set(parts.val["kind"]) == {"real", "swap"}
-    assert set(parts.train["kind"]) == {"real", "lips"}
-
-
-def test_a_part_needs_both_its_kind_and_its_name():
-    with pytest.raises(ValueError, match="by=kind and value=None need each other"):
-        leave_out("kind", None)
-    assert leave_out("cluster", 3).value == "3"

@@ -130,55 +130,6 @@ def test_targets_of_a_test_file_are_ignored_and_that_is_said(read, caplog):
     assert "'target' is ignored" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "root/labels.txt: the file is empty"),
-        (b"\xef\xbb\xbf \r\n\r\n", "the file is empty"),
-        (b"img_name,target\r\n", "holds a header and no row"),
-        ("img_name,target\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
-        (b"img_name,target\na.jpg,0\n\xe9.jpg,1\n", r"line 3 is not UTF-8 \(byte 0xe9\)"),
-        (b"img_name\ttarget\na.jpg\t0\n", "separated by tabs"),
-        (b"a.jpg;0\n", "separated by semicolons"),
-        (b"name,label\na.jpg,0\n", "'name,label' is neither a header with 'img_name,target' nor"),
-        (b"a.jpg,0,1\n", "neither a header"),
-        (b"a.jpg\nb.jpg\n", "neither a header"),
-        (b"img_name,label\na.jpg,0\n", r"missing column 'target'; found \['img_name', 'label'\]"),
-        (b"img_name,target,target\na.jpg,0,1\n", "names column.s. twice: target"),
-        (
-            b"img_name,target\n\na.jpg,0\nb.jpg,2\nc.jpg,\nd.jpg,fake\ne.jpg,-1\n",
-            r"4 of 5 targets are not 0 \(real\) or 1 \(fake\): line 4: '2', line 5: '', line 6: "
-            r"'fake', \.\.\.",
-        ),
-        (
-            b"img_name,target\na.jpg,0\n\nb.jpg\nc.jpg,1,1\n",
-            r"2 row\(s\) do not have 2 value\(s\): line 4: 1 \('b.jpg'\), line 5: 3 \('c.jpg,1,1'",
-        ),
-        (b"a.jpg,0\n\nb.jpg\n", r"line 3: 1 \('b.jpg'\)"),
-        (
-            b"img_name,target\na.jpg,0\nb.jpg,1\n./a.jpg,1\n",
-            r"1 image\(s\) are listed more than once: line 2: 'a.jpg', line 4: './a.jpg'",
-        ),
-        (b"../a.jpg,0\n", "1 of 1 image names lead out of the image folder: line 1: '../a.jpg'"),
-        (b"x/../../a.jpg,0\n", "lead out of the image folder"),
-        (b"/data/a.jpg,0\n", "are absolute paths: line 1: '/data/a.jpg'"),
-        (b"C:/data/a.jpg,0\n", "are absolute paths"),
-        (b"C:\\data\\a.jpg,0\n", "are absolute paths"),
-        (b"\\\\host\\a.jpg,0\n", "are absolute paths"),
-        (b"real\\a.jpg,0\n", "hold a backslash"),
-        (b"a\x00.jpg,0\n", "control characters"),
-        (b"img_name,target\n,0\n", "have an empty name: line 2: ''"),
-    ],
-)
-def test_a_faulty_label_file_is_refused_with_its_place(read, data, message):
-    with pytest.raises(ManifestError, match=message):
-        read(data)
-
-
-def test_a_name_with_dots_in_it_is_no_way_out(read):
-    assert list(read("a..b.jpg,0\n..c/d.jpg,1\n")["img_name"]) == ["a..b.jpg", "..c/d.jpg"]
-
-
 def test_a_group_column_that_the_user_named_must_be_there(read):
     with pytest.raises(
         ManifestError, match=r"missing column 'clip', which ingestion.columns.group"

@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import TrainBatches, decoding_side
+from face_forgery.data.keyed_images import decoding_side
+from face_forgery.data.loaders import TrainBatches
 from face_forgery.data.manifest import MANIFEST_COLUMNS, ManifestError
 from face_forgery.forging.draw import Forger, picture_rng
 from face_forgery.forging.in_training import TrainForgeries

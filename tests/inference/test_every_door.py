@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import torch
 
@@ -16,7 +15,7 @@ from face_forgery.data.images import decode_rgb
 from face_forgery.data.pictures import list_pictures
 from face_forgery.degradation.catalog import list_degradations
 from face_forgery.explanation.explain import explain_one
-from face_forgery.inference.reading import PictureReader, encode_places
+from face_forgery.inference.reading import PictureReader
 from face_forgery.inference.robustness import score_degraded
 from face_forgery.inference.scoring import judge, judge_bytes, score_files, score_manifest
 from face_forgery.inference.submission import score_rows
@@ -124,8 +123,7 @@ def score_in_worker(detector, paths, monkeypatch):
     monkeypatch.setattr(cluster_scoring, "import_ray", lambda: ray)
     attempts = SimpleNamespace(begin=SimpleNamespace(remote=lambda row: False))
     worker = cluster_scoring._Worker(detector, attempts, 1, 2, False)
-    places = pa.table({"row": range(len(paths)), "place": encode_places(paths)})
-    (scored,) = worker(places)["scored"]
+    (scored,) = worker(cluster_scoring.tabulate_places(paths))["scored"]
     return scored.scores
 
 

@@ -6,7 +6,6 @@ machine uses.
 """
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -124,13 +123,9 @@ def _stream(
     min_size: int,
     cluster: ClusterParams,
 ) -> Iterator[Scored]:
-    import pyarrow as pa
-
-    from face_forgery.inference.reading import encode_places
-
     ray = import_ray()
     _quiet_ray_data()
-    table = pa.table({"row": range(len(places)), "place": encode_places(places)})
+    table = tabulate_places(places)
     attempts = ray.remote(_Attempts).options(num_cpus=0, max_restarts=-1).remote(_ATTEMPTS)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -165,6 +160,16 @@ def _stream(
             yield row["scored"]
     except ray.exceptions.RayError as error:
         raise _explain(error) from error
+
+
+def tabulate_places(places: Sequence[Path | str | None]) -> "pa.Table":
+    """Return what is dealt out: ``row``, from 0, and ``place``, packed."""
+    import pyarrow as pa
+
+    from face_forgery.inference.reading import pack_places
+
+    packed = pa.array(pack_places(places).tolist(), pa.large_string())
+    return pa.table({"row": range(len(places)), "place": packed})
 
 
 def _choose_size(cluster: ClusterParams, *, num_batches: int) -> int:
@@ -227,7 +232,7 @@ class _Worker:
             column[0] = error  # raised, it would lose its class on the way
         return {"scored": column}
 
-    def _score(self, row: int, places: list[bytes | None]) -> Scored:
+    def _score(self, row: int, places: list[str | None]) -> Scored:
         from face_forgery.inference.reading import stack_readings
 
         if self._ray.get(self._attempts.begin.remote(row)):
@@ -240,12 +245,14 @@ class _Worker:
         with self._scoring:
             return score_batch(self._network, stack_readings(readings))
 
-    def _read(self, place: bytes | None) -> "Reading":
+    def _read(self, place: str | None) -> "Reading":
         return self._own.reader.read_at(place)
 
 
-def _show(places: list[bytes | None]) -> str:
-    known = [printable(os.fsdecode(place)) for place in places if place is not None]
+def _show(places: list[str | None]) -> str:
+    from face_forgery.inference.reading import unpack_place
+
+    known = [printable(unpack_place(place)) for place in places if place is not None]
     return ", ".join(known[:_EXAMPLES_SHOWN]) + (", ..." if len(known) > _EXAMPLES_SHOWN else "")
 
 

@@ -7,10 +7,13 @@ import pandas as pd
 
 from face_forgery.data.manifest import ManifestError, show_examples
 
+# A byte-order mark within a file is one, too: files put behind one another.
+CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f" "\ufeff]"
+
 # Checked in this order; RE2 syntax.
 _REFUSED = {
     r"^$": ("have an empty name", "name the image or delete the row"),
-    r"[\x00-\x1f\x7f]": ("hold control characters", "is the file damaged, or UTF-16?"),
+    CONTROL_CHARACTERS: ("hold control characters", "is the file damaged, or UTF-16?"),
     r"^(?:/|[A-Za-z]:[\\/]|\\)": (
         "are absolute paths",
         "names are relative to the image folder",

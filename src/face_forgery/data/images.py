@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from face_forgery.data.jpeg_quality import estimate_jpeg_quality
+from face_forgery.data.jpeg_scans import MAX_SCANS, has_too_many_scans
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
@@ -113,8 +114,10 @@ def read_header(data: bytes) -> ImageHeader | None:
     if not (is_png or data.endswith(_JPEG_END)) or (is_png and _may_be_turned(data)):
         return None
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG" if is_png else "JPEG",)) as image:
+        file = io.BytesIO(data)
+        with Image.open(file, formats=("PNG" if is_png else "JPEG",)) as image:
             _check_size(image)
+            _check_scans(image, file)
             size = image.size
             if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
                 size = size[::-1]
@@ -157,7 +160,8 @@ def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: No such file (``missing``); a folder, an empty file, not a picture, truncated,
-            not permitted (``unreadable``); more than ``MAX_PIXELS`` (``too_large``).
+            not permitted (``unreadable``); more than ``MAX_PIXELS``, or a JPEG of more than
+            ``MAX_SCANS`` scans (``too_large``).
     """
     try:
         return _read(path, side=side).pixels
@@ -222,6 +226,7 @@ def _decode(file: IO[bytes], *, side: int | None, has_quality: bool = False) -> 
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
+            _check_scans(image, file)
             size, name = image.size, str(image.format)
             quality = _jpeg_quality(image) if has_quality else None
             if side is not None:
@@ -267,6 +272,14 @@ def _check_size(image: Image.Image) -> None:
         )
 
 
+def _check_scans(image: Image.Image, file: IO[bytes]) -> None:
+    if image.format in ("JPEG", "MPO") and has_too_many_scans(file):
+        raise ImageError(
+            f"it would be decoded in more than {MAX_SCANS} passes, which no encoder asks for",
+            status="too_large",
+        )
+
+
 def _jpeg_quality(image: Image.Image) -> int | None:
     tables = getattr(image, "quantization", None)  # of JPEG and MPO alone
     return estimate_jpeg_quality(tables[min(tables)]) if tables else None
@@ -293,7 +306,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Return grey, with alpha where the picture names a transparent 16-bit value."""
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(image)  # wider integers would take gigabytes of a large picture
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError(
             f"grey values from {values.min()} to {values.max()} leave the range of 16 bits"

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from face_forgery.data.images import ImageError, read_header, read_reduced
+from face_forgery.data.images import ImageError, check_regular, read_header, read_reduced
 from face_forgery.data.manifest import FACT_COLUMNS, KEY, ManifestError, show_rows
 from face_forgery.data.parallel import map_in_order
 
@@ -40,6 +40,7 @@ REJECTED_COLUMNS = {name: IMAGE_FACT_COLUMNS[name] for name in (*KEY, "img_name"
 # file system's clock, which is up to two seconds long.
 _UNSETTLED_NS = 2_000_000_000
 _READ = [*FACT_COLUMNS, *STATUS_COLUMNS]
+_MAX_HEADER_BYTES = 2**28  # a larger file is not held in memory: it is decoded, which streams it
 
 
 class ImageFacts(NamedTuple):
@@ -171,6 +172,9 @@ def inspect_image(path: Path, *, check: Check = "pixels") -> ImageFacts:
 
 def _inspect_header(path: Path) -> ImageFacts | None:
     try:
+        check_regular(path)
+        if path.stat().st_size > _MAX_HEADER_BYTES:
+            return None
         data = path.read_bytes()
     except (OSError, ValueError):  # decoding it will say what is wrong
         return None
@@ -191,6 +195,8 @@ def _inspect_pixels(path: Path) -> ImageFacts:
             num_bytes = file.tell()
     except ImageError as error:
         return _unusable(error.status, error.detail)
+    except OSError as error:  # it has gone since it was decoded
+        return _unusable("unreadable", f"the file cannot be read: {error.strerror or error}")
     return ImageFacts(
         image.width, image.height, image.format, num_bytes, image.jpeg_quality, digest, OK, ""
     )
@@ -231,7 +237,9 @@ def _unusable(status: str, detail: str) -> ImageFacts:
 
 def _lies_in(path: Path, home: str) -> bool:
     folder = _real_folder(str(path.parent))
-    real = os.path.realpath(path) if path.is_symlink() else f"{folder}{os.sep}{path.name}"
+    # Path.is_symlink raises where a name is too long.
+    is_link = os.path.islink(path)  # noqa: PTH114
+    real = os.path.realpath(path) if is_link else f"{folder}{os.sep}{path.name}"
     return real.startswith(home.rstrip(os.sep) + os.sep)
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
+from face_forgery.data.image_names import CONTROL_CHARACTERS
 from face_forgery.data.manifest import ManifestError, show_examples
 from face_forgery.params import ColumnNames
 
@@ -19,6 +20,10 @@ OPTIONAL_COLUMNS = ("group", "kind", "source")
 _OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHOWN_CHARACTERS = 60
+_QUOTED = re.compile(rb'(?m)(?:^|(?<=,))"(?:[^"]|"")*"')
+_OPEN_QUOTE = re.compile(rb'(?:^|,)"')
+_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
+_IN_QUOTES = b"\xff"  # a byte that UTF-8 does not have
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,9 @@ class LabelTable:
 
 
 def parse_label_csv(file: LabelFile, *, columns: ColumnNames, has_targets: bool) -> LabelTable:
-    """Read comma-separated UTF-8, with or without byte-order mark, CRLF, blank lines, header.
+    """Read comma-separated UTF-8, with or without byte-order mark, blank lines, header.
+
+    Lines end with LF, CRLF or CR.
 
     Without a header there are two columns, name and target (or the name alone if ``has_targets``
     is false).
@@ -70,7 +77,8 @@ def parse_label_csv(file: LabelFile, *, columns: ColumnNames, has_targets: bool)
 
     Raises:
         ManifestError: An empty file, another encoding or separator, a header without the columns
-            that must be there or with one twice, no rows, rows with too few or too many values.
+            that must be there or with one twice, no rows, rows with too few or too many values, a
+            header that stands again among the rows, control characters in group, kind or source.
     """
     text = _decode(file)
     first = _first_fields(file.where, text)
@@ -80,7 +88,24 @@ def parse_label_csv(file: LabelFile, *, columns: ColumnNames, has_targets: bool)
     known = [name for name in names if name in ColumnNames.model_fields]
     frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in known}).to_pandas()
     ignored = tuple(name.removeprefix(_IGNORED) for name in names if name not in known)
-    return LabelTable(file.where, frame, ignored, text, header is not None)
+    labels = LabelTable(file.where, frame, ignored, text, header is not None)
+    if header is not None:
+        again = frame["img_name"] == columns.img_name
+        _refuse(labels, again, "are the header again; were files put behind one another?")
+    for name in OPTIONAL_COLUMNS:
+        if name in frame:
+            odd = frame[name].str.contains(CONTROL_CHARACTERS, regex=True)
+            _refuse(labels, odd, f"hold control characters in the column {name}; remove them")
+    return labels
+
+
+def _refuse(labels: LabelTable, bad: "pd.Series[bool]", fault: str) -> None:
+    if bad.any():
+        rows = bad.to_numpy().nonzero()[0][:4].tolist()
+        raise ManifestError(
+            f"{labels.where}: {bad.sum():,} of {len(bad):,} rows {fault}: "
+            f"{show_examples(labels.locate(rows))}"
+        )
 
 
 _IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
@@ -90,10 +115,15 @@ def _decode(file: LabelFile) -> bytes:
     if file.data.startswith(_UTF16):
         raise ManifestError(f"{file.where}: the file is UTF-16; save it as UTF-8")
     text = file.data.removeprefix(codecs.BOM_UTF8)
+    if (place := text.find(b"\0")) >= 0:
+        raise ManifestError(
+            f"{file.where}: line {_count_breaks(text[:place]) + 1} holds control characters (a "
+            "NUL byte): is the file damaged, or UTF-16 without its mark? Save it as UTF-8"
+        )
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
+        line = _count_breaks(text[: error.start]) + 1
         raise ManifestError(
             f"{file.where}: line {line} is not UTF-8 (byte 0x{text[error.start]:02x}); "
             "save the file as UTF-8"
@@ -108,8 +138,18 @@ def _decode(file: LabelFile) -> bytes:
 
 
 def _first_fields(where: str, text: bytes) -> list[str]:
-    line = text.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
-    fields = [value.strip() for value in next(csv.reader([line]))]
+    first = re.split(rb"[\r\n]", text.lstrip(b"\r\n"), maxsplit=1)[0]
+    line = first.decode("utf-8")
+    if _OPEN_QUOTE.search(_QUOTED.sub(b"", first)):
+        raise ManifestError(
+            f"{where}: a double quote is never closed in the first line {_shorten(line)!r}"
+        )
+    try:
+        fields = [value.strip() for value in next(csv.reader([line]))]
+    except csv.Error as error:
+        raise ManifestError(
+            f"{where}: the first line, {len(line):,} characters, is no header: {error}"
+        ) from error
     found = [name for mark, name in _OTHER_SEPARATORS.items() if mark in line]
     if len(fields) == 1 and found:
         raise ManifestError(
@@ -135,7 +175,7 @@ def _match_header(
             f"{need!r} nor a row 'name.jpg,0'; if the columns have other names, set "
             "ingestion.columns"
         )
-    twice = sorted({name for name in first if first.count(name) > 1})
+    twice = sorted({name or "(no name)" for name in first if first.count(name) > 1})
     if twice:
         raise ManifestError(f"{where}: the header names column(s) twice: {show_examples(twice)}")
     if has_targets and columns.target not in first:
@@ -202,9 +242,18 @@ def _read_rows(where: str, text: bytes, names: list[str], *, has_header: bool) -
 
 
 def _line_numbers(text: bytes, ordinals: Sequence[int]) -> list[int]:
-    """Line numbers, from 1, of the lines that are not blank, counted from 0."""
-    filled = [number for number, line in enumerate(text.splitlines(), 1) if line]
-    return [filled[ordinal] for ordinal in ordinals]
+    """Return where rows begin, counted from 1; rows count from 0, blank lines are none."""
+    joined = _QUOTED.sub(lambda quoted: _LINE_BREAK.sub(_IN_QUOTES, quoted[0]), text)
+    starts, number = [], 1
+    for line in joined.splitlines():
+        if line:
+            starts.append(number)
+        number += 1 + line.count(_IN_QUOTES)
+    return [starts[ordinal] for ordinal in ordinals]
+
+
+def _count_breaks(text: bytes) -> int:
+    return len(_LINE_BREAK.findall(text))
 
 
 def _shorten(text: str) -> str:

@@ -12,7 +12,6 @@ from face_forgery.data.duplicates import Positions
 from face_forgery.data.feature_table import empty_feature_table
 from face_forgery.data.folds import FoldedSplit, choose_folds, fold_split, without_folds
 from face_forgery.data.leaks import describe_leaks, find_leaks, refuse_leaks
-from face_forgery.data.leave_out import leave_out
 from face_forgery.data.manifest import KEY, ManifestError, show_examples, show_rows
 from face_forgery.data.splits import check_both_classes, split_by_cluster
 from face_forgery.data.summary import class_names, count_values
@@ -69,13 +68,6 @@ def divide_manifest(
             too few groups, or something leaks and ``params.leaks`` is ``refuse``.
     """
     partition, remedy = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
-    if params.leave_out.by is not None:
-        partition = _account(
-            *leave_out(
-                partition.train, partition.val, image_hashes, params.leave_out, seed=params.seed
-            ),
-            partition.report | {"left_out": params.leave_out.model_dump()},
-        )
     if params.folds.by is not None:
         partition = _hold_out(partition, image_hashes, features, params)
     check_both_classes(

@@ -35,6 +35,14 @@ def read_names(file: TextIO, place: str) -> list[str]:
     except (csv.Error, UnicodeDecodeError) as error:
         raise PicturesError(f"{place}: not a table in UTF-8: {error}") from error
     _, header = lines[0] if lines else (0, [])
+    nul = [n for n, values in lines if any("\0" in value for value in values)]
+    if nul:
+        raise PicturesError(
+            f"{place}: line {nul[0]} holds a NUL byte: is the table damaged, or UTF-16 without its "
+            "mark? Save it as UTF-8"
+        )
+    if header.count(NAME_COLUMN) > 1:
+        raise PicturesError(f"{place}: the header names the column {NAME_COLUMN!r} twice: {header}")
     if NAME_COLUMN not in header:
         raise PicturesError(
             f"{place}: no column {NAME_COLUMN!r}; the first line reads {header}. It must name the "

@@ -18,6 +18,7 @@ PICTURE_COLUMNS = {
     "problem": "string",  # known before reading; missing where there is none
 }
 _EMPTY_FOLDER = "a folder with no file in it"
+_SHOWN_CHARACTERS = 200
 
 _Row = tuple[str, str, str | None]
 
@@ -49,7 +50,13 @@ def list_pictures(location: Path | str, *, parameter: str = "inference.images") 
     if isinstance(location, str) and is_url(location):
         rows: list[_Row] = [(name, url, None) for name, url in list_remote(location)]
     else:
-        rows = _list_local(Path(location), parameter)
+        try:
+            rows = _list_local(Path(location), parameter)
+        except OSError as error:
+            shown = str(location)[:_SHOWN_CHARACTERS]
+            raise PicturesError(
+                f"{shown}: it cannot be listed: {error.strerror or error} ({parameter})"
+            ) from error
     columns = zip(*((printable(name), path, problem) for name, path, problem in rows), strict=True)
     series = zip(PICTURE_COLUMNS.items(), columns, strict=True)
     return pd.DataFrame({name: pd.Series(list(v), dtype=kind) for (name, kind), v in series})

@@ -26,7 +26,8 @@ def align_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Raises:
         ScoreError: If fewer than two tables are given, a column is missing, a picture is there
-            twice or not in all tables, or two tables disagree on a target.
+            twice or not in all tables, a target is not 0 or 1, a score no number in [0, 1], or two
+            tables disagree on a target.
     """
     if len(tables) < 2:
         raise ScoreError(
@@ -73,5 +74,26 @@ def _check_table(name: str, table: pd.DataFrame, key: str) -> None:
         )
     if twice := int(table[key].duplicated().sum()):
         raise ScoreError(f"{name}: {twice:,} pictures are there more than once (column {key})")
+    if table.empty:
+        raise ScoreError(f"{name}: the table has a header and no row")
     if unknown := int(table["target"].isna().sum()):
         raise ScoreError(f"{name}: {unknown:,} of {len(table):,} rows have no target")
+    if nameless := int(table[key].isna().sum()):
+        raise ScoreError(f"{name}: {nameless:,} of {len(table):,} rows have no {key}")
+    _check_numbers(name, table, key)
+
+
+def _check_numbers(name: str, table: pd.DataFrame, key: str) -> None:
+    scores = pd.to_numeric(table["y_pred"], errors="coerce")
+    faults = {
+        "targets are not 0 (real) or 1 (fake)": ~pd.to_numeric(
+            table["target"], errors="coerce"
+        ).isin([0, 1]),
+        "scores are no number in [0, 1]": ~scores.between(0.0, 1.0),
+    }
+    for fault, bad in faults.items():
+        if bad.any():
+            raise ScoreError(
+                f"{name}: {int(bad.sum()):,} of {len(table):,} {fault}, such as that of "
+                f"{table.loc[bad, key].iloc[0]}; write the table again with the detector's scores"
+            )

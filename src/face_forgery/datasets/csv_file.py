@@ -41,8 +41,14 @@ class AtomicCSVDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Return the table."""
-        return self._read()
+        """Return the table; a file that is none is an error that names the place."""
+        try:
+            return self._read()
+        except ValueError as error:  # what pandas raises of texts, among others
+            raise ValueError(
+                f"{self._filepath}: not a table of comma-separated values ({str(error).strip()}); "
+                "delete it and run the pipeline that writes it again"
+            ) from error
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table; its index is not part of it."""

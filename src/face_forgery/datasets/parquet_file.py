@@ -40,10 +40,18 @@ class AtomicParquetDataset(AbstractDataset[pd.DataFrame, pd.DataFrame | None]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame | None:
-        """Return the table."""
+        """Return the table; a file that is none is an error that names the place."""
         if self._may_be_missing and not self._filepath.exists():
             return None
-        return pd.read_parquet(self._filepath)
+        try:
+            return pd.read_parquet(self._filepath)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"{self._filepath}: not a Parquet table ({error}); delete it and run the pipeline "
+                "that writes it again"
+            ) from error
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table; its index is not part of it."""

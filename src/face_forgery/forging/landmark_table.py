@@ -12,6 +12,7 @@ from face_forgery.data.images import ImageError, read_rgb
 from face_forgery.data.manifest import KEY, REAL, show_examples
 from face_forgery.data.parallel import map_in_order
 from face_forgery.forging.landmarks import SCHEMES, LandmarksError, Points, complete
+from face_forgery.params import FacesParams, ForgeriesParams
 
 LANDMARK_COLUMNS = {
     "subset": "string",
@@ -100,6 +101,29 @@ def find_landmarks_of_reals(
             table["status"].value_counts().drop(OK).to_dict(),
         )
     return table
+
+
+def find_landmarks_for_training(
+    manifest: pd.DataFrame,
+    landmark_file: pd.DataFrame | None,
+    face_model: bytes | None,
+    *,
+    root: Path,
+    num_workers: int,
+    faces: FacesParams,
+    forgeries: ForgeriesParams,
+) -> pd.DataFrame:
+    """Return the landmarks of the real pictures, without a row if training makes no forgeries.
+
+    ``face_model`` and ``faces`` make the finder, if there is a model. The other arguments, result
+    and errors are those of `find_landmarks`.
+    """
+    if forgeries.share == 0.0:
+        return empty_table()
+    finder = None if face_model is None else FaceFinder(face_model, faces)
+    return find_landmarks_of_reals(
+        manifest, landmark_file, finder, root=root, num_workers=num_workers
+    )
 
 
 def empty_table() -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,14 +15,13 @@ from torch.utils.data import DataLoader
 
 from face_forgery.data.faces import Face, FaceFinder, cut_square
 from face_forgery.data.images import ImageError
-from face_forgery.data.loaders import prepare_worker
 from face_forgery.data.remote import read_rgb_at
 from face_forgery.data.transforms import PixelTransform, eval_transform
+from face_forgery.data.workers import load_in_workers
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.packing import pack
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_PREFETCHED_BATCHES = 2  # of each worker
 
 
 class Decode(Protocol):
@@ -91,14 +90,14 @@ class PictureReader:
         """The largest side that a picture is decoded for; ``None``: it is decoded in full."""
         return self._sides()[0]
 
-    def read_at(self, place: bytes | None) -> Reading:
-        """Read the picture at a path or URL, as ``os.fsencode`` gives it.
+    def read_at(self, packed: str | None) -> Reading:
+        """Read the picture at a path or URL, as `pack_places` gives it.
 
         ``None`` is ``unreadable`` without a reason: the caller knows it.
         """
-        if place is None:
+        if packed is None:
             return Reading((), (), "unreadable", "")
-        return self.read(partial(read_rgb_at, os.fsdecode(place)))
+        return self.read(partial(read_rgb_at, unpack_place(packed)))
 
     def read(self, decode: Decode) -> Reading:
         """Decode one picture and bring it to the network's size; a bad one gets a status."""
@@ -157,13 +156,18 @@ def finder_of(detector: Detector) -> FaceFinder | None:
     return FaceFinder(detector.face_model, detector.faces)
 
 
-def encode_places(places: Iterable[Path | str | None]) -> "pa.Array":
-    """Return paths and URLs as Arrow holds them: as bytes, because a file name need not be text."""
-    import pyarrow as pa
+def pack_places(places: Iterable[Path | str | None]) -> NDArray[Any]:
+    """Return paths and URLs as NumPy holds them: processes share them and copy none.
 
-    return pa.array(
-        [None if place is None else os.fsencode(place) for place in places], pa.large_binary()
-    )
+    A file name need not be text: its bytes are kept as Latin-1, which has a letter for each.
+    """
+    names = [None if place is None else os.fsencode(place).decode("latin-1") for place in places]
+    return np.array(names, dtype=np.dtypes.StringDType(na_object=None))
+
+
+def unpack_place(packed: str) -> str:
+    """Return the path or URL that `pack_places` has packed."""
+    return os.fsdecode(packed.encode("latin-1"))
 
 
 def stack_readings(readings: list[Reading]) -> ReadBatch:
@@ -190,29 +194,16 @@ def read_batches(
     What is in a batch does not depend on ``num_workers``; 0 reads in this process. A place that is
     ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
-    packed = _pack_places(places)
+    packed = pack_places(places)
     if len(packed) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
-    dataset: Any = _PictureFiles(packed, reader)
-    with_workers: dict[str, Any] = {"prefetch_factor": 2, "worker_init_fn": prepare_worker}
-    return DataLoader(
-        dataset,
+    return load_in_workers(
+        _PictureFiles(packed, reader),
+        num_workers,
+        collate=stack_readings,
+        num_ahead=_PREFETCHED_BATCHES,
         batch_size=batch_size,
-        num_workers=num_workers,
-        collate_fn=stack_readings,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # the loader draws a seed; not from the global generator
-        **(with_workers if num_workers else {}),
     )
-
-
-def _pack_places(places: Iterable[Path | str | None]) -> NDArray[Any]:
-    """Return paths and URLs as NumPy holds them: processes share them and copy none.
-
-    A file name need not be text: its bytes are kept as Latin-1, which has a letter for each.
-    """
-    names = [None if place is None else os.fsencode(place).decode("latin-1") for place in places]
-    return np.array(names, dtype=np.dtypes.StringDType(na_object=None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,5 +215,4 @@ class _PictureFiles:
         return len(self.places)
 
     def __getitem__(self, index: int) -> Reading:
-        place = self.places[index]
-        return self.reader.read_at(None if place is None else place.encode("latin-1"))
+        return self.reader.read_at(self.places[index])

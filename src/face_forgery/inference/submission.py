@@ -154,6 +154,8 @@ def _name_faults(names: Any, expected: Any) -> list[str]:
 
 
 def _score_faults(scores: "pd.Series[Any]", names: Any) -> list[str]:
+    if scores.dtype.kind in "bcmM":  # true, complex numbers and dates are no scores
+        scores = pd.Series(np.nan, index=scores.index)
     numbers = pd.to_numeric(scores, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     not_finite = ~np.isfinite(numbers)
     outside = ~not_finite & ((numbers < 0) | (numbers > 1))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,15 +11,23 @@ from pydantic import TypeAdapter
 from face_forgery.params import FacesParams, InputName, ViewName
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
 
     from face_forgery.modeling.network import DetectorNetwork
 
 CLASS_NAMES = ("real", "fake")  # by logit: target 0, target 1
+_EXAMPLES_SHOWN = 3
+_MAX_SIDE = 8192  # pixels of a network's input: 192 MB a picture
 
 
 class DetectorError(ValueError):
     """A detector that cannot be used; the message says what is wrong, where, and the remedy."""
+
+
+def _are_finite(values: tuple[float, ...]) -> bool:
+    return len(values) == 3 and all(math.isfinite(value) for value in values)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,22 @@ class Preprocessing:
     std: tuple[float, ...]
     # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is no smaller than image_size.
     scaled_decoding: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no picture can go through: a file may say anything."""
+        faults = {
+            f"image_size={self.image_size} is not in 1 to {_MAX_SIDE}": not (
+                1 <= self.image_size <= _MAX_SIDE
+            ),
+            f"interpolation={self.interpolation!r} is not bilinear or bicubic": self.interpolation
+            not in ("bilinear", "bicubic"),
+            f"mean={self.mean} is not three finite numbers": not _are_finite(self.mean),
+            f"std={self.std} is not three positive numbers": not (
+                _are_finite(self.std) and min(self.std) > 0
+            ),
+        }
+        if found := [fault for fault, is_there in faults.items() if is_there]:
+            raise ValueError("; ".join(found))
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,15 @@ class OperatingPoints:
     unsure_real: Share
     unsure_fake: Share
     coverage: Share  # of all images not given the wrong verdict
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds that give a picture two verdicts or none."""
+        # A threshold just above 1 is one that no score reaches.
+        if not 0.0 <= self.real_threshold <= self.fake_threshold <= math.nextafter(1.0, 2.0):
+            raise ValueError(
+                f"real_threshold={self.real_threshold} and fake_threshold={self.fake_threshold} "
+                "are not ascending within 0 to 1"
+            )
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "OperatingPoints":
@@ -187,17 +221,8 @@ class Detector:
         Raises:
             DetectorError: If the weights do not fit the architecture.
         """
-        from face_forgery.modeling.factory import build_blank_network
-
-        network = build_blank_network(
-            self.architecture,
-            self.options,
-            self.preprocessing.image_size,
-            self.preprocessing.mean,
-            self.preprocessing.std,
-            channels=self.input,
-            temperature=self.temperature,
-        )
+        network = self._build_blank_network()
+        self._check_types(network.backbone.state_dict())
         try:
             network.backbone.load_state_dict(self.weights, strict=True)
         except RuntimeError as error:
@@ -209,3 +234,38 @@ class Detector:
         if self.precision == "bfloat16":
             network.compute_in_bfloat16()
         return network
+
+    def _build_blank_network(self) -> "DetectorNetwork":
+        from face_forgery.modeling.factory import BackboneError, build_blank_network
+
+        try:
+            return build_blank_network(
+                self.architecture,
+                self.options,
+                self.preprocessing.image_size,
+                self.preprocessing.mean,
+                self.preprocessing.std,
+                channels=self.input,
+                temperature=self.temperature,
+            )
+        except BackboneError as error:
+            raise DetectorError(
+                f"this detector was made for another version of timm, or its meta.json is damaged: "
+                f"{error}. Install the versions that it names (code_version), or train again: "
+                "kedro run --pipelines training,evaluation"
+            ) from error
+
+    def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
+        """Refuse numbers of another kind, which loading would cut down to what fits."""
+        wrong = [
+            f"{name} ({self.weights[name].dtype})"
+            for name, own in expected.items()
+            if name in self.weights
+            and self.weights[name].is_floating_point() != own.is_floating_point()
+        ]
+        if wrong:
+            raise DetectorError(
+                f"{len(wrong)} of {len(expected)} weights of this detector are numbers of another "
+                f"kind than {self.architecture} has: {', '.join(wrong[:_EXAMPLES_SHOWN])}. Train "
+                "again: kedro run --pipelines training,evaluation"
+            )

@@ -8,11 +8,12 @@ beside a folder ``members`` with such a folder for each.
 
 import hashlib
 import json
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from face_forgery.modeling.detector import (
     CLASS_NAMES,
@@ -22,7 +23,7 @@ from face_forgery.modeling.detector import (
     Preprocessing,
 )
 from face_forgery.modeling.ensemble import Ensemble
-from face_forgery.params import FacesParams, InputName, ViewName
+from face_forgery.params import RESERVED_OPTIONS, FacesParams, InputName, ViewName
 
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
@@ -55,6 +56,20 @@ class _Meta(BaseModel):
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
+
+    @field_validator("options")
+    @classmethod
+    def _options_name_no_weights(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if reserved := sorted(RESERVED_OPTIONS & set(options)):
+            raise ValueError(f"must not hold {reserved}, which would fetch or open other weights")
+        return options
+
+    @field_validator("views")
+    @classmethod
+    def _no_view_twice(cls, views: tuple[ViewName, ...]) -> tuple[ViewName, ...]:
+        if len(set(views)) < len(views):
+            raise ValueError(f"{list(views)} names one twice")
+        return views
 
 
 class _Member(BaseModel):
@@ -204,7 +219,7 @@ def read_detector(folder: Path) -> Detector:
 def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     for member in meta.ensemble:
         _read_checked(folder, f"{member.folder}/{META}", meta.sha256)
-    members = tuple(read_detector(folder / member.folder) for member in meta.ensemble)
+    members = tuple(_read_member(member, folder) for member in meta.ensemble)
     fields = {name: getattr(meta, name) for name in _EnsembleMeta.model_fields}
     for name in ("format", "score", "ensemble", "sha256"):
         del fields[name]
@@ -220,6 +235,20 @@ def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     )
 
 
+def _read_member(member: _Member, folder: Path) -> Detector:
+    detector = read_detector(folder / member.folder)
+    if isinstance(detector, Ensemble):
+        raise DetectorError(
+            f"{folder / member.folder}: an ensemble cannot be the member of one; {_TRAIN_AGAIN}"
+        )
+    if detector.identity() != member.identity:
+        raise DetectorError(
+            f"{folder / member.folder}: this is not the member that {META} of the ensemble names "
+            f"(identity {detector.identity()}, expected {member.identity}); {_TRAIN_AGAIN}"
+        )
+    return detector
+
+
 def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
     """Read ``meta.json`` alone: everything but the weights.
 
@@ -232,9 +261,10 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
             f"{folder}: there is no detector yet; train one with `kedro run`, or with "
             "`kedro run --pipeline training` where the manifests are there"
         )
+    content = _read_file(path)
     try:
-        values = json.loads(_read_file(path))
-    except ValueError as error:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise DetectorError(f"{path}: not JSON ({error}); {_TRAIN_AGAIN}") from error
     if not isinstance(values, dict) or "format" not in values:
         raise DetectorError(f"{path}: not a description of a detector; {_TRAIN_AGAIN}")
@@ -269,9 +299,15 @@ def _read_checked(folder: Path, name: str, sha256: dict[str, str]) -> bytes:
 
 def _read_file(path: Path) -> bytes:
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):  # opening it would wait for a writer
+            raise DetectorError(f"{path}: a pipe, not a file; {_TRAIN_AGAIN}")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise DetectorError(f"{path} is missing; {_TRAIN_AGAIN}") from error
+    except OSError as error:
+        raise DetectorError(
+            f"{path}: the file cannot be read ({error.strerror}); {_TRAIN_AGAIN}"
+        ) from error
 
 
 def _write_json(values: dict[str, Any], path: Path) -> None:

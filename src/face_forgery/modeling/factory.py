@@ -139,13 +139,20 @@ def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: A
         backbone: nn.Module = timm.create_model(
             name, num_classes=NUM_CLASSES, **size, **options, **loading
         )
-    except (TypeError, AssertionError) as error:
+    except _refusals(loading) as error:
         given = {**size, **options}
         raise BackboneError(
-            f"model.backbone={name!r} does not take {given}: {error}; "
+            f"model.backbone={name!r} does not take {given}: {_first_line(error)}; "
             "change model.options or preprocessing.image_size"
         ) from error
     return backbone
+
+
+def _refusals(loading: Mapping[str, Any]) -> tuple[type[Exception], ...]:
+    """Return what timm raises where it does not take an option; with weights, they may be why."""
+    if loading.get("pretrained"):
+        return TypeError, AssertionError
+    return TypeError, AssertionError, ValueError, KeyError, RuntimeError, AttributeError
 
 
 def _size_option(name: str, options: Mapping[str, Any], image_size: int) -> dict[str, int]:

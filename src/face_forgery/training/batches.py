@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import TrainBatches, decoding_side
+from face_forgery.data.keyed_images import decoding_side
+from face_forgery.data.loaders import TrainBatches
 from face_forgery.data.splits import check_both_classes
 from face_forgery.forging.draw import Forger
 from face_forgery.forging.in_training import TrainForgeries

@@ -11,12 +11,10 @@ from face_forgery.training.state import TrainState
 
 logger = logging.getLogger(__name__)
 
-# None changes a weight; `engine` and the number of its workers only by how sums are rounded, where
+# Of `training`; `engine` and the number of its workers only by how sums are rounded, where
 # docs/training.md does not say otherwise.
-_FREE = {
-    *("resume", "num_workers", "cache", "checkpoint_steps"),
-    *("select_by", "patience", "engine"),
-}
+CHANGES_NO_WEIGHT = {"resume", "num_workers", "cache", "checkpoint_steps", "engine"}
+_FREE = CHANGES_NO_WEIGHT | {"select_by", "patience"}  # they choose among the epochs
 _EXAMPLES_SHOWN = 3
 
 

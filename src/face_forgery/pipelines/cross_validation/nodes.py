@@ -22,13 +22,6 @@ from face_forgery.training.fold_records import FoldProgress, FoldsBegun
 
 _MEASURES = ("within", "unseen", "drop")
 _WHOLE = ("num_real", "num_fake", "epoch", "seed", "num_trained_on")  # the mean has none
-_NO_RECIPE = {
-    "resume",
-    "num_workers",
-    "cache",
-    "checkpoint_steps",
-    "engine",
-}  # none changes a score
 
 
 def find_fold_landmarks(
@@ -45,17 +38,16 @@ def find_fold_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    from face_forgery.data.faces import FaceFinder
-    from face_forgery.forging.landmark_table import empty_table, find_landmarks_of_reals
+    from face_forgery.forging.landmark_table import find_landmarks_for_training
 
-    if augmentation.forgeries.share == 0.0:
-        return empty_table()
-    return find_landmarks_of_reals(
+    return find_landmarks_for_training(
         manifest[manifest["subset"] != "test"],
         landmark_file,
-        None if face_model is None else FaceFinder(face_model, faces),
+        face_model,
         root=Path(data.root),
         num_workers=ingestion.num_workers,
+        faces=faces,
+        forgeries=augmentation.forgeries,
     )
 
 
@@ -119,6 +111,7 @@ def judge_folds(
     """Measure within, on the fold and the drop, fold by fold; also as a table for people."""
     from face_forgery.data.fingerprint import fingerprint_sets
     from face_forgery.metrics.folds import judge_folds
+    from face_forgery.training.resume import CHANGES_NO_WEIGHT
 
     results = list(fold_runs.results.values())
     judged = judge_folds(
@@ -135,7 +128,7 @@ def judge_folds(
         "recipe": {
             "model": model.model_dump(mode="json"),
             "augmentation": augmentation.model_dump(mode="json"),
-            "training": training.model_dump(mode="json", exclude=_NO_RECIPE),
+            "training": training.model_dump(mode="json", exclude=CHANGES_NO_WEIGHT),
         },
         "data_fingerprint": fingerprint_sets(labelled=manifest[manifest["subset"] != "test"]),
     }

@@ -39,17 +39,16 @@ def find_train_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    from face_forgery.data.faces import FaceFinder
-    from face_forgery.forging.landmark_table import empty_table, find_landmarks_of_reals
+    from face_forgery.forging.landmark_table import find_landmarks_for_training
 
-    if augmentation.forgeries.share == 0.0:
-        return empty_table()
-    return find_landmarks_of_reals(
+    return find_landmarks_for_training(
         train_manifest,
         landmark_file,
-        None if face_model is None else FaceFinder(face_model, faces),
+        face_model,
         root=Path(data.root),
         num_workers=ingestion.num_workers,
+        faces=faces,
+        forgeries=augmentation.forgeries,
     )
 
 

@@ -1,0 +1,39 @@
+"""Any bytes as a picture: upright RGB, or an error with a status and a reason."""
+
+import warnings
+
+import numpy as np
+
+from face_forgery.data.images import MAX_PIXELS, ImageError, decode_rgb, read_header
+
+_LONGEST_REASON = 300
+SIDE = 8
+
+
+def check(data: bytes) -> None:
+    """Raise whatever a user should never see."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole, reduced = _decode(data, None), _decode(data, SIDE)
+        header = read_header(data)
+    if whole is None or reduced is None:
+        assert whole is None and reduced is None, (whole is None, reduced is None)
+        return
+    assert min(reduced.shape[:2]) >= min(SIDE, *whole.shape[:2]), (whole.shape, reduced.shape)
+    assert header is None or (header.height, header.width) == whole.shape[:2], header
+
+
+def _decode(data: bytes, side: int | None) -> np.ndarray | None:
+    try:
+        pixels = decode_rgb(data, side=side)
+    except ImageError as error:
+        assert error.status in ("unreadable", "too_large"), error.status
+        assert 0 < len(error.detail) < _LONGEST_REASON, error.detail
+        assert error.detail.isprintable(), error.detail
+        return None
+    assert pixels.dtype == np.uint8
+    assert pixels.ndim == 3
+    assert pixels.shape[2] == 3
+    assert 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
+    assert pixels.flags.writeable
+    return pixels

@@ -1,0 +1,57 @@
+"""Any bytes as a label file or a list of pictures: a table that keeps its promises, or an error."""
+
+import io
+import posixpath
+
+from face_forgery.data.image_names import CONTROL_CHARACTERS
+from face_forgery.data.manifest import LABEL_COLUMNS, ManifestError
+from face_forgery.data.picture_lists import PicturesError, read_names
+from face_forgery.data.sources import LabelFile, read_label_source
+from face_forgery.params import ColumnNames
+
+COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
+_LONGEST_MESSAGE = 2000
+
+
+def check(data: bytes) -> None:
+    """Raise whatever a user should never see."""
+    for subset in ("train", "test"):
+        _check_labels(data, subset)
+    _check_list(data)
+
+
+def _check_labels(data: bytes, subset: str) -> None:
+    try:
+        table = read_label_source(
+            LabelFile("labels.txt", data),
+            subset=subset,
+            labels="labels.txt",
+            images="images",
+            columns=COLUMNS,
+            class_folders={"real": 0, "fake": 1},
+        )
+    except ManifestError as error:
+        assert str(error).startswith("labels.txt: "), error
+        assert len(str(error)) < _LONGEST_MESSAGE + 4 * len(data), error
+        return
+    assert {name: str(dtype) for name, dtype in table.dtypes.items()} == LABEL_COLUMNS
+    assert len(table)
+    assert not table["path"].duplicated().any()
+    assert not table.drop(columns="target").isna().any(axis=None)
+    assert subset == "test" or table["target"].isin([0, 1]).all()
+    for name in ("img_name", "group", "kind", "source"):
+        assert not table[name].str.contains(CONTROL_CHARACTERS, regex=True).any(), table[name]
+    for path in table["path"]:
+        assert posixpath.normpath(path).startswith("images"), path
+        assert ".." not in path.split("/"), path
+
+
+def _check_list(data: bytes) -> None:
+    file = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
+    try:
+        names = read_names(file, "list.csv")
+    except PicturesError as error:
+        assert str(error).startswith("list.csv: "), error
+        return
+    assert names
+    assert all(name.strip() and "\0" not in name for name in names), names

@@ -1,0 +1,63 @@
+"""Processes that read batches ahead of the one that uses them."""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+
+def load_in_workers(
+    dataset: Any,
+    num_workers: int,
+    *,
+    collate: Callable[[list[Any]], Any],
+    num_ahead: int,
+    is_persistent: bool = False,
+    **batching: Any,
+) -> DataLoader[Any]:
+    """Return a loader whose batches do not follow from the number of its workers.
+
+    Args:
+        dataset: A map from keys to items; picklable.
+        num_workers: Processes; 0: this one.
+        collate: Makes a batch of items.
+        num_ahead: Batches that each worker reads ahead.
+        is_persistent: Whether workers outlive a pass.
+        batching: ``batch_size`` or ``batch_sampler``, as torch has them.
+    """
+    with_workers: dict[str, Any] = {
+        "persistent_workers": is_persistent,
+        "prefetch_factor": num_ahead,
+        "worker_init_fn": _prepare_worker,
+    }
+    return DataLoader(
+        dataset,
+        num_workers=num_workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # the loader draws too; from here, not from the global one
+        **batching,
+        **(with_workers if num_workers else {}),
+    )
+
+
+def _prepare_worker(worker: int) -> None:
+    """Leave signals to the main process, which stops its workers, and take one thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    if multiprocessing.get_start_method() != "fork":  # a fork has it from its parent
+        stop_threads_of_opencv()
+
+
+def stop_threads_of_opencv() -> None:
+    """Have OpenCV, if it was imported, work in one thread.
+
+    Its threads do not follow into a forked process, where stopping them waits for ever: so that
+    has to be done before.
+    """
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)

@@ -1,0 +1,377 @@
+"""The doors that bad input comes through: each hands a made input to the code that meets it."""
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.data.images import ImageError, read_rgb
+from face_forgery.data.inspection import inspect_table
+from face_forgery.data.manifest import LABEL_COLUMNS, MANIFEST_COLUMNS, check_manifest
+from face_forgery.data.pictures import list_pictures
+from face_forgery.data.score_sets import align_scores
+from face_forgery.data.sources import LabelFile, LabelFolder, read_label_source
+from face_forgery.datasets.csv_file import AtomicCSVDataset
+from face_forgery.datasets.landmark_file import LandmarkFileDataset
+from face_forgery.datasets.parquet_file import AtomicParquetDataset
+from face_forgery.forging.landmark_table import find_landmarks
+from face_forgery.inference.scoring import score_files
+from face_forgery.inference.submission import check_submission
+from face_forgery.modeling.detector_folder import read_detector, write_detector
+from face_forgery.params import ColumnNames, check_parameters
+from face_forgery.training.state_file import read_state
+
+COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
+BASE = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters.yml").read_text())
+SCORES = pd.DataFrame({"img_name": ["a", "b", "c"], "target": [0, 1, 1], "y_pred": [0.1, 0.9, 0.5]})
+
+Made = Any
+Door = Callable[[Made], Any]
+
+
+def _read_labels(source: LabelFile | LabelFolder, subset: str) -> pd.DataFrame:
+    place = "faces" if isinstance(source, LabelFolder) else "labels.txt"
+    return read_label_source(
+        source,
+        subset=subset,
+        labels=place,
+        images="faces",
+        columns=COLUMNS,
+        class_folders={"real": 0, "fake": 1},
+    )
+
+
+def _inspect(root: Path, name: str, check: str) -> tuple[str, str]:
+    """Return status and reason of one image of a training set, beside a good one."""
+    names = [name, "good.png"]
+    table = pd.DataFrame(
+        {
+            "subset": "train",
+            "row": range(2),
+            "img_name": names,
+            "path": [f"images/{each}" for each in names],
+            "target": [0, 1],
+            "group": names,
+            "kind": "unknown",
+            "source": "unknown",
+        }
+    ).astype(LABEL_COLUMNS)
+    folders = {"train": "images"}
+    facts = inspect_table(table, root=root, image_folders=folders, num_workers=0, check=check)
+    assert facts["status"][1] == "ok"
+    return facts["status"][0], facts["detail"][0]
+
+
+def _decode(path: Path) -> tuple[str, str]:
+    """Return status and reason of one picture, as inference meets it."""
+    try:
+        pixels = read_rgb(path)
+    except ImageError as error:
+        return error.status, error.detail
+    assert pixels.shape[2] == 3
+    return "ok", ""
+
+
+def _edit(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    edited = copy.deepcopy(values)
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        place = edited
+        for section in sections:
+            place = place[section]
+        place[key] = value
+    return edited
+
+
+def edit_meta(folder: Path, **changes: Any) -> None:
+    path = folder / "meta.json"
+    path.write_text(json.dumps(_edit(json.loads(path.read_text()), changes)))
+
+
+def sign(folder: Path) -> None:
+    """Make the checksums fit, as somebody with bad intentions would."""
+    names = ("config.json", "model.safetensors")
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    edit_meta(folder, sha256=sums)
+
+
+@pytest.fixture
+def door(request: pytest.FixtureRequest) -> Door:
+    """Return the door that a kind of input comes through."""
+    kind = request.param.replace(" ", "_")
+    opened: Door = request.getfixturevalue(f"{kind}_door")
+    return opened
+
+
+@pytest.fixture
+def labels_door() -> Door:
+    return lambda data: _read_labels(LabelFile("labels.txt", data), "train")
+
+
+@pytest.fixture
+def names_door() -> Door:
+    return lambda data: _read_labels(LabelFile("labels.txt", data), "test")
+
+
+@pytest.fixture
+def label_folder_door() -> Door:
+    return lambda names: _read_labels(LabelFolder("faces", names), "train")
+
+
+@pytest.fixture
+def manifest_door() -> Door:
+    def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+        rows = range(3)
+        manifest = pd.DataFrame(
+            {
+                "subset": "train",
+                "row": rows,
+                "img_name": [f"{row}.jpg" for row in rows],
+                "path": [f"images/{row}.jpg" for row in rows],
+                "target": [0, 1, 0],
+                "group": [f"g{row}" for row in rows],
+                "kind": "unknown",
+                "source": "unknown",
+                "width": 64,
+                "height": 64,
+                "format": "JPEG",
+                "num_bytes": 1000,
+                "jpeg_quality": 75,
+                "sha256": [f"{row:064x}" for row in rows],
+            }
+        ).astype(MANIFEST_COLUMNS)
+        return check_manifest(damage(manifest))
+
+    return enter
+
+
+@pytest.fixture
+def table_door(tmp_path: Path) -> Door:
+    """A Parquet or CSV table that an earlier run wrote, damaged since."""
+
+    def enter(content: tuple[str, bytes]) -> Any:
+        name, data = content
+        path = tmp_path / name
+        path.write_bytes(data)
+        dataset = AtomicParquetDataset if path.suffix == ".parquet" else AtomicCSVDataset
+        return dataset(filepath=str(path)).load()
+
+    return enter
+
+
+@pytest.fixture
+def image_root(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "images" / "good.png")
+    return tmp_path
+
+
+@pytest.fixture
+def image_door(image_root: Path) -> Door:
+    """An encoded picture: training lists it for the reason that inference gives."""
+
+    def enter(data: bytes) -> tuple[str, str]:
+        path = image_root / "images" / "x.jpg"
+        path.write_bytes(data)
+        listed = _inspect(image_root, "x.jpg", "pixels")
+        assert _decode(path) == listed
+        return listed
+
+    return enter
+
+
+@pytest.fixture
+def image_file_door(image_root: Path) -> Door:
+    """A name in the image folder, or what it stands for; however files are looked at."""
+
+    def enter(make: Callable[[Path], str]) -> tuple[str, str]:
+        name = make(image_root / "images")
+        found = _inspect(image_root, name, "headers")
+        assert _inspect(image_root, name, "pixels") == found
+        assert _decode(image_root / "images" / name) == found
+        return found
+
+    return enter
+
+
+@pytest.fixture(scope="session")
+def whole_detector(tmp_path_factory: pytest.TempPathFactory, make_detector: Any) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("whole") / "detector"
+    folder.mkdir()
+    write_detector(make_detector(), folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
+    """A detector's folder with other contents: read, and one picture scored.
+
+    ``files`` are contents by name: bytes, a function of the old ones, ``None`` for a folder or
+    ``pipe`` for a pipe in its place. ``meta`` are values of ``meta.json`` by dotted name. Checksums
+    fit where ``signed``.
+    """
+
+    def enter(made: dict[str, Any]) -> float:
+        folder = tmp_path / "detector"
+        folder.mkdir()
+        for name, content in whole_detector.items():
+            other = made.get("files", {}).get(name, content)
+            if other is None:
+                (folder / name).mkdir()
+            elif other == "pipe":
+                os.mkfifo(folder / name)
+            else:
+                (folder / name).write_bytes(other(content) if callable(other) else other)
+        if made.get("signed"):
+            sign(folder)
+        if made.get("meta"):
+            edit_meta(folder, **made["meta"])
+        picture = tmp_path / "picture.png"
+        Image.new("RGB", (64, 64), "red").save(picture)
+        scored = score_files(
+            read_detector(folder), [picture], batch_size=1, num_workers=0, description="scoring"
+        )
+        return float(scored.scores[0])
+
+    return enter
+
+
+@pytest.fixture
+def ensemble_door(tmp_path: Path, make_detector: Any) -> Door:
+    """An ensemble of one member after ``damage``; its checksum of the member always fits."""
+
+    def enter(damage: Callable[[Path], dict[str, Any]]) -> Any:
+        folder, member = tmp_path / "ensemble", make_detector()
+        (folder / "members/1").mkdir(parents=True)
+        write_detector(member, folder / "members/1")
+        of_member = json.loads((folder / "members/1/meta.json").read_text())
+        shared = ("format", "data_fingerprint", "code_version", "temperature", "preprocessing")
+        meta = {name: of_member[name] for name in shared} | {
+            "score": "mean of the probabilities of the members",
+            "ensemble": [
+                {
+                    "folder": "members/1",
+                    "architecture": "test_resnet",
+                    "identity": member.identity(),
+                }
+            ],
+            "operating_points": None,
+            "metrics": None,
+            "training": {},
+            "architecture": "test_resnet",
+        }
+        meta |= damage(folder) or {}
+        content = (folder / "members/1/meta.json").read_bytes()
+        meta.setdefault("sha256", {"members/1/meta.json": hashlib.sha256(content).hexdigest()})
+        (folder / "meta.json").write_text(json.dumps(meta))
+        return read_detector(folder)
+
+    return enter
+
+
+@pytest.fixture
+def training_state_door(tmp_path: Path) -> Door:
+    def enter(data: bytes) -> Any:
+        path = tmp_path / "training_state.pt"
+        path.write_bytes(data)
+        return read_state(path)
+
+    return enter
+
+
+@pytest.fixture
+def starting_weights_door(tmp_path: Path, make_params: Any) -> Door:
+    from face_forgery.modeling.factory import build_network
+
+    def enter(content: tuple[str, bytes]) -> Any:
+        name, data = content
+        (tmp_path / name).write_bytes(data)
+        model = make_params(**{"model.weights": str(tmp_path / name)}).model
+        return build_network(model, 32)
+
+    return enter
+
+
+@pytest.fixture
+def model_door(make_params: Any) -> Door:
+    from face_forgery.modeling.factory import build_network
+
+    return lambda changes: build_network(make_params(**changes).model, 32)
+
+
+@pytest.fixture
+def parameters_door() -> Door:
+    return lambda changes: check_parameters(_edit(BASE, changes))
+
+
+@pytest.fixture
+def parameter_file_door(tmp_path: Path) -> Door:
+    """The text of a ``parameters.yml``, read as a run reads it."""
+
+    def enter(text: bytes) -> Any:
+        (tmp_path / "base").mkdir()
+        (tmp_path / "base" / "parameters.yml").write_bytes(text)
+        loader = ProjectConfigLoader(str(tmp_path), base_env="base", default_run_env="base")
+        return check_parameters(loader["parameters"])
+
+    return enter
+
+
+@pytest.fixture
+def submission_door() -> Door:
+    given = SCORES[["img_name", "y_pred"]]
+    return lambda damage: check_submission(damage(given), SCORES["img_name"])
+
+
+@pytest.fixture
+def scores_door() -> Door:
+    """A table of another detector's scores; whether it comes first changes nothing."""
+
+    def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> Any:
+        return align_scores({"other": damage(SCORES), "ours": SCORES})
+
+    return enter
+
+
+@pytest.fixture
+def picture_list_door(tmp_path: Path) -> Door:
+    def enter(data: bytes) -> list[str]:
+        (tmp_path / "list.csv").write_bytes(data)
+        return list(list_pictures(tmp_path / "list.csv")["img_name"])
+
+    return enter
+
+
+@pytest.fixture
+def pictures_door() -> Door:
+    return list_pictures
+
+
+@pytest.fixture
+def landmarks_door(tmp_path: Path) -> Door:
+    def enter(data: bytes) -> Any:
+        path = tmp_path / "landmarks.csv"
+        path.write_bytes(data)
+        manifest = pd.DataFrame(
+            {
+                "subset": ["train"],
+                "row": [0],
+                "path": ["a.jpg"],
+                "img_name": ["a.jpg"],
+                "height": [100],
+                "width": [100],
+            }
+        )
+        table = LandmarkFileDataset(filepath=str(path)).load()
+        return find_landmarks(manifest, table, None, root=tmp_path, num_workers=0)
+
+    return enter

@@ -1,0 +1,188 @@
+"""What holds for any label file, split, submission and set of scores, not only for examples."""
+
+import csv
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from face_forgery.data.manifest import ManifestError
+from face_forgery.data.sources import LabelFile, read_label_source
+from face_forgery.data.splits import split_by_cluster
+from face_forgery.inference.submission import SubmissionError, check_submission
+from face_forgery.metrics.binary import auc, average_precision, brier, equal_error_rate, tpr_at_fpr
+from face_forgery.params import ColumnNames
+
+settings.register_profile("no_deadline", deadline=None)  # a busy machine is no failure
+settings.load_profile("no_deadline")
+
+COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
+SYNTAX = st.sampled_from(
+    [
+        *(bytes([byte]) for byte in b"\r\n,;\t \"'\\/.01aN=~\x00\x01\x85\xff"),
+        *(
+            b"img_name,target\n",
+            b"a.jpg,0\n",
+            b"\xef\xbb\xbf",
+            b"../",
+            b"\r\n",
+            b'"a\nb"',
+            b"group",
+        ),
+        "\u00e9".encode(),
+    ]
+)
+NAMES = st.text(
+    st.characters(
+        exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"], exclude_characters="/\\\ufeff"
+    ),
+    min_size=1,
+    max_size=8,
+).map(lambda name: f"{name}.jpg")
+SCORES = st.floats(0.0, 1.0, allow_nan=False)
+
+
+def read(data, subset="train"):
+    return read_label_source(
+        LabelFile("labels.txt", data),
+        subset=subset,
+        labels="labels.txt",
+        images="images",
+        columns=COLUMNS,
+        class_folders={"real": 0, "fake": 1},
+    )
+
+
+def split(frame, fraction, seed):
+    clusters = pd.factorize(frame["group"])[0]
+    shares = np.array([1 - fraction, fraction])
+    return split_by_cluster(frame, clusters, shares=shares, seed=seed) == 1
+
+
+@settings(max_examples=300)
+@given(parts=st.lists(SYNTAX, max_size=30), subset=st.sampled_from(["train", "test"]))
+def test_any_bytes_give_a_table_or_an_error_that_names_the_file(parts, subset):
+    try:
+        table = read(b"".join(parts), subset)
+    except ManifestError as error:
+        assert str(error).startswith("labels.txt: ")  # noqa: PT017
+    else:
+        assert len(table)
+        assert subset == "test" or table["target"].isin([0, 1]).all()
+        assert not table["img_name"].str.contains(r"[\x00-\x1f\x7f]|^\.\.(?:/|$)").any()
+
+
+@settings(max_examples=60)
+@given(
+    rows=st.lists(st.tuples(NAMES, st.text(max_size=6)), min_size=1, max_size=6),
+    wrong=st.integers(0, 5),
+    ending=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_a_wrong_target_is_found_on_its_line_whatever_stands_before_it(rows, wrong, ending):
+    wrong %= len(rows)
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator=ending, quoting=csv.QUOTE_ALL)
+    writer.writerow(["img_name", "target", "note"])
+    line = 0
+    for number, (name, note) in enumerate(rows):
+        if number == wrong:
+            line = len(file.getvalue().encode().splitlines()) + 1
+        note = note.replace("\0", "").encode(errors="ignore").decode()
+        writer.writerow([name, "7" if number == wrong else "1", note])
+    with pytest.raises(ManifestError, match=rf"line {line}: '7'"):
+        read(file.getvalue().encode())
+
+
+@settings(max_examples=40)
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=40, max_size=80),
+    seed=st.integers(0, 2**32 - 1),
+    fraction=st.floats(0.1, 0.5),
+)
+def test_a_split_is_of_whole_groups_and_loses_no_row(groups, seed, fraction):
+    numbers = range(len(groups))
+    frame = pd.DataFrame(
+        {
+            "path": [f"{number:03}.jpg" for number in numbers],
+            "target": pd.array([number % 2 for number in numbers], dtype="Int8"),
+            "group": [f"g{group}" for group in groups],
+            "kind": [f"k{number % 3}" for number in numbers],
+            "source": "s",
+        }
+    )
+    assume(frame.groupby("target")["group"].nunique().min() >= 2)
+    in_val = split(frame, fraction, seed)
+    assert len(in_val) == len(frame)
+    assert not set(frame["group"][in_val]) & set(frame["group"][~in_val])
+    order = np.random.default_rng(seed).permutation(len(frame))
+    assert (split(frame.iloc[order], fraction, seed) == in_val[order]).all()
+
+
+@settings(max_examples=60)
+@given(
+    scores=st.dictionaries(NAMES, SCORES, min_size=2, max_size=8),
+    damage=st.sampled_from(["drop", "repeat", "swap", "rename", "nan", "above", "below"]),
+    place=st.integers(0, 7),
+)
+def test_a_submission_passes_as_it_is_and_with_no_single_fault(scores, damage, place):
+    names = pd.Series(list(scores))
+    good = pd.DataFrame({"img_name": names, "y_pred": list(scores.values())})
+    assert check_submission(good, names) is good
+    place %= len(good)
+    other = (place + 1) % len(good)
+    bad = good.copy()
+    if damage == "drop":
+        bad = bad.drop(index=place)
+    elif damage == "repeat":
+        bad = pd.concat([bad, bad.iloc[[place]]])
+    elif damage == "swap":
+        bad.loc[[place, other], "img_name"] = [names[other], names[place]]
+    elif damage == "rename":
+        bad.loc[place, "img_name"] = f" {names[place]}"
+    else:
+        bad.loc[place, "y_pred"] = {"nan": np.nan, "above": 1.0 + 1e-9, "below": -1e-9}[damage]
+    with pytest.raises(SubmissionError, match=r"fault\(s\) in the submission"):
+        check_submission(bad, names)
+
+
+@st.composite
+def judged(draw):
+    """Scores with ties, in [0, 1], and targets of both classes."""
+    levels = draw(st.sampled_from([2, 5, 1000]))
+    numbers = draw(st.lists(st.integers(0, levels), min_size=4, max_size=40))
+    targets = draw(st.lists(st.integers(0, 1), min_size=len(numbers), max_size=len(numbers)))
+    targets[0], targets[1] = 0, 1
+    return np.array(numbers) / levels, np.array(targets)
+
+
+@settings(max_examples=100)
+@given(judged(), st.randoms(use_true_random=False))
+def test_metrics_do_not_depend_on_the_order_and_stay_in_their_range(data, random):
+    scores, targets = data
+    order = np.array(random.sample(range(len(scores)), len(scores)))
+    for metric in (auc, average_precision, equal_error_rate, brier):
+        value = metric(scores, targets)
+        assert 0.0 <= value <= 1.0
+        assert metric(scores[order], targets[order]) == pytest.approx(value, abs=1e-12)
+
+
+@settings(max_examples=100)
+@given(judged())
+def test_auc_is_about_ranks_and_turns_around_with_the_classes(data):
+    scores, targets = data
+    value = auc(scores, targets)
+    assert auc(scores**3 / 2, targets) == pytest.approx(value, abs=1e-12)
+    assert auc(1.0 - scores, 1 - targets) == pytest.approx(value, abs=1e-12)
+    assert auc(1.0 - scores, targets) == pytest.approx(1.0 - value, abs=1e-12)
+
+
+@settings(max_examples=100)
+@given(judged())
+def test_more_false_alarms_never_find_fewer_forgeries(data):
+    scores, targets = data
+    found = [tpr_at_fpr(scores, targets, rate) for rate in (0.1, 0.3, 0.5, 0.9)]
+    known = [value for value in found if value is not None]
+    assert known == sorted(known)
