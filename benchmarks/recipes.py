@@ -188,7 +188,9 @@ def _command(trial: Trial, root: Path, project: Path) -> list[str]:
 
 
 def _spell(value: Any) -> str:
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:

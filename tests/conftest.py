@@ -44,6 +44,8 @@ def make_detector() -> Callable[..., Detector]:
     import timm
     import torch
 
+    from face_forgery.modeling.cutting import cut_backbone
+
     def make(architecture: str = "test_resnet", image_size: int = 32, **changes: Any) -> Detector:
         options = changes.pop("options", {})
         size = {"img_size": image_size} if "vit" in architecture else {}
@@ -51,6 +53,14 @@ def make_detector() -> Callable[..., Detector]:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             backbone = timm.create_model(architecture, num_classes=2, **size, **channels, **options)
+            if changes.get("cut_after") is not None:
+                backbone = cut_backbone(
+                    backbone,
+                    changes["cut_after"],
+                    num_classes=2,
+                    channels=channels.get("in_chans", 3),
+                    image_size=image_size,
+                )
             # Untrained heads score every picture alike; spread the scores over [0, 1].
             torch.nn.init.normal_(backbone.get_classifier().weight, std=2.0)
         detector = Detector(

@@ -19,6 +19,7 @@ RECIPE = {
     "model.weights": None,
     "model.options": {},
     "model.input": "rgb",
+    "model.cut_after": None,
     "model.tuning": "full",
     "model.max_parameters": None,
     "preprocessing.image_size": 256,

@@ -218,6 +218,10 @@ class ModelParams(Params):
         description="What the backbone is shown; rgb_srm and rgb_frequency add three channels of "
         "fixed filters. Stored in the detector."
     )
+    cut_after: str | None = Field(
+        description="The block that the network ends with, such as layer3 or blocks.3.1; null: "
+        "all of it. Stored in the detector."
+    )
     tuning: TuningName = Field(
         description="What is trained besides the head: everything, nothing, the normalization "
         "layers, or a change of low rank of every other layer."

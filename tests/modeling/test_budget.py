@@ -23,6 +23,7 @@ MODEL = {
     "weights": None,
     "options": {},
     "input": "rgb",
+    "cut_after": None,
     "tuning": "low_rank",
     "rank": 8,
 }

@@ -276,6 +276,17 @@ def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
     assert theirs.std() > 0.01
 
 
+def test_a_cut_network_comes_back_as_it_was(tmp_path, make_detector):
+    detector = make_detector(cut_after="layer3")
+    write_detector(detector, tmp_path)
+    again = read_detector(tmp_path)
+    assert again.cut_after == "layer3"
+    assert again.identity() == detector.identity() != replace(detector, cut_after=None).identity()
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(again.build_network()(images), detector.build_network()(images))
+
+
 def test_identity_knows_what_the_backbone_is_shown(make_detector):
     residuals = make_detector(input="rgb_srm")
     assert residuals.identity() != replace(residuals, input="rgb_frequency").identity()

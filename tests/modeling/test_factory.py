@@ -27,6 +27,7 @@ def model(
     pretrained=False,
     weights=None,
     channels="rgb",
+    cut_after=None,
     max_parameters=None,
     **options,
 ):
@@ -36,6 +37,7 @@ def model(
         weights=None if weights is None else str(weights),
         options=options,
         input=channels,
+        cut_after=cut_after,
         tuning="full",
         rank=8,
         max_parameters=max_parameters,

@@ -42,6 +42,16 @@ def test_channels_of_fixed_filters_are_in_the_file(make_detector, channels):
     np.testing.assert_allclose(theirs, ours, atol=1e-4)
 
 
+def test_a_cut_network_is_exported_as_it_is(make_detector):
+    detector = make_detector("test_resnet", image_size=50, cut_after="layer3")
+    session = onnxruntime.InferenceSession(export_onnx(detector))
+    images = torch.randint(0, 256, (5, 3, 50, 50), dtype=torch.uint8)
+    (theirs,) = session.run(["y_pred"], {"images": images.numpy()})
+    ours = score_images(detector.build_network(), images, torch.device("cpu"))
+    assert np.ptp(ours) > 1e-4
+    np.testing.assert_allclose(theirs, ours, atol=1e-4)
+
+
 def test_the_file_says_what_a_caller_must_know(make_detector):
     faces = FacesParams(
         detector="secret/place.onnx", min_confidence=0.7, margin=0.3, min_size=48, max_blur=0.8

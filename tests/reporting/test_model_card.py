@@ -21,7 +21,7 @@ def render(make_judged, make_detector, **changes):
     }
     versions = {"face_forgery": "0.1.0", "git_commit": "c0ffee", "git_dirty": False}
     versions |= dict.fromkeys(("python", "torch", "torchvision", "timm"), "9.9")
-    own = {name: changes.pop(name) for name in ("input", "views") if name in changes}
+    own = {name: changes.pop(name) for name in ("input", "views", "cut_after") if name in changes}
     detector = changes.pop("detector", None) or make_detector(
         code_version=versions, temperature=1.8, **own
     )
@@ -92,3 +92,12 @@ def test_further_channels_are_named_where_there_are_any(make_judged, make_detect
     assert "channels" not in plain
     assert "three channels of fixed filters (`rgb_srm`)" in card
     assert "# It reads six channels;" in card
+
+
+def test_a_cut_network_is_not_opened_by_timm(make_judged, make_detector):
+    _, card = render(make_judged, make_detector, cut_after="layer3")
+    assert "cut off after `layer3`" in card
+    assert "import timm" not in card
+    code = card.split("```python\n")[1].split("```")[0]
+    compile(code, "card", "exec")
+    assert "read_detector" in code

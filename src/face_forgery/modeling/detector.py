@@ -132,6 +132,8 @@ class Detector:
             and operating points were measured so.
         input: What the backbone is shown: the colors alone, or further channels as well, which the
             network computes itself (`modeling/inputs.py`).
+        cut_after: The block of the backbone that it ends with (`modeling/cutting.py`); ``None``:
+            the last one.
         views: What a score is the mean over; the network makes them itself (`modeling/views.py`).
         faces: How pictures are cut to their faces; ``None``: they are taken whole.
         face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
@@ -150,6 +152,7 @@ class Detector:
     operating_points: OperatingPoints | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     input: InputName = "rgb"
+    cut_after: str | None = None
     views: tuple[ViewName, ...] = ("whole",)
     faces: FacesParams | None = None
     face_model: bytes | None = field(default=None, repr=False)
@@ -169,6 +172,8 @@ class Detector:
             described += f" {self.precision}"
         if self.input != "rgb":
             described += f" {self.input}"
+        if self.cut_after is not None:
+            described += f" cut after {self.cut_after}"
         if self.views != ("whole",):
             described += f" {sorted(self.views)}"
         if self.preprocessing.scaled_decoding:
@@ -246,6 +251,7 @@ class Detector:
                 self.preprocessing.mean,
                 self.preprocessing.std,
                 channels=self.input,
+                cut_after=self.cut_after,
                 temperature=self.temperature,
             )
         except BackboneError as error:

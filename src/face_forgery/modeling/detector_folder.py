@@ -3,7 +3,8 @@
 ``config.json`` and ``model.safetensors`` are timm's own hub layout: with nothing but timm,
 ``timm.create_model("local-dir:FOLDER", pretrained=True)`` gives the backbone. ``meta.json`` holds
 what timm has no place for, and the checksums of the other two. An ensemble is a ``meta.json``
-beside a folder ``members`` with such a folder for each.
+beside a folder ``members`` with such a folder for each. A backbone that is cut off (``cut_after``)
+is none that timm can build: there loading by timm fails, for want of the upper layers.
 """
 
 import hashlib
@@ -52,6 +53,7 @@ class _Meta(BaseModel):
     operating_points: OperatingPoints | None
     precision: Literal["float32", "bfloat16"] = "float32"
     input: InputName = "rgb"
+    cut_after: str | None = None
     views: tuple[ViewName, ...] = Field(default=("whole",), min_length=1)
     metrics: dict[str, Any] | None
     training: dict[str, Any]

@@ -10,6 +10,7 @@ import timm
 from torch import Tensor, nn
 
 from face_forgery.modeling.budget import check_budget, count_parameters
+from face_forgery.modeling.cutting import CutError, cut_backbone
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, heads_of
 from face_forgery.params import InputName, ModelParams
@@ -73,7 +74,8 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
         image_size: Side of the input in pixels, for backbones that are built for one size.
 
     Raises:
-        BackboneError: An unknown backbone, or options or a size that it does not take.
+        BackboneError: An unknown backbone, options or a size that it does not take, or a block
+            that it does not have.
         WeightsError: The hub or the file does not give the weights.
         BudgetError: More weights than ``max_parameters``.
     """
@@ -84,6 +86,9 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
         backbone = _from_file(model, image_size, Path(model.weights))
     else:
         backbone = _create(model.backbone, model.options, image_size, **_channels(model.input))
+        _start_head_near_zero(backbone)
+    if model.cut_after is not None:
+        backbone = _cut(backbone, model.cut_after, model.input, image_size)
         _start_head_near_zero(backbone)
     check_budget(count_parameters(backbone), model.max_parameters, what=model.backbone)
     return DetectorNetwork(
@@ -99,6 +104,7 @@ def build_blank_network(
     std: Sequence[float],
     *,
     channels: InputName = "rgb",
+    cut_after: str | None = None,
     temperature: float = 1.0,
 ) -> DetectorNetwork:
     """Return a network whose weights are still to be loaded.
@@ -110,6 +116,7 @@ def build_blank_network(
         mean: Of each channel, on the scale 0 to 1.
         std: Of each channel, on the scale 0 to 1.
         channels: What the backbone is shown: `ModelParams.input`.
+        cut_after: The block that it ends with: `ModelParams.cut_after`.
         temperature: What the logits are divided by.
 
     Raises:
@@ -117,6 +124,8 @@ def build_blank_network(
     """
     check_backbone(architecture)
     backbone = _create(architecture, options, image_size, **_channels(channels))
+    if cut_after is not None:
+        backbone = _cut(backbone, cut_after, channels, image_size)
     return DetectorNetwork(backbone, mean, std, temperature, extra_channels(channels))
 
 
@@ -131,6 +140,16 @@ def _channels(name: InputName) -> dict[str, int]:
     """Return what timm is told of channels: nothing where there are only colors."""
     extra = extra_channels(name)
     return {} if extra is None else {"in_chans": NUM_COLORS + extra.num_channels}
+
+
+def _cut(backbone: nn.Module, after: str, channels: InputName, image_size: int) -> nn.Module:
+    count = _channels(channels).get("in_chans", NUM_COLORS)
+    try:
+        return cut_backbone(
+            backbone, after, num_classes=NUM_CLASSES, channels=count, image_size=image_size
+        )
+    except CutError as error:
+        raise BackboneError(str(error)) from error
 
 
 def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:

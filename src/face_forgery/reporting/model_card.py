@@ -68,6 +68,7 @@ def render_model_card(
         num_passes=detector.num_passes,
         options=detector.options,
         input=detector.input,
+        cut_after=detector.cut_after,
         views=detector.views,
         sizes=sorted({given.image_size for given in detector.inputs}),
         image_size=preprocessing.image_size,

@@ -297,6 +297,7 @@ def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> p
         code_version={},
         training={},
         input=recipe.model.input,
+        cut_after=recipe.model.cut_after,
         precision=recipe.scoring.precision,
         views=recipe.scoring.views,
     )

@@ -133,7 +133,13 @@ def _fingerprint(
     network: DetectorNetwork, model: ModelParams, preprocessing: PreprocessingParams
 ) -> str:
     """Return one hash of all that features follow from, but for the pictures."""
-    network_input = [model.backbone, model.options, model.input, preprocessing.model_dump()]
+    network_input = [
+        model.backbone,
+        model.options,
+        model.input,
+        model.cut_after,
+        preprocessing.model_dump(),
+    ]
     digest = hashlib.sha256(json.dumps(network_input, default=str).encode())
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())

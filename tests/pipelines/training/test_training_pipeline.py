@@ -408,6 +408,29 @@ def test_the_detector_of_every_recipe_is_a_plain_timm_model(
     assert_same_weights(dict(opened.state_dict()), detector.weights)
 
 
+@pytest.mark.parametrize(
+    ("backbone", "after"), [("test_resnet", "layer3"), ("test_vit", "blocks.2")]
+)
+@pytest.mark.parametrize("recipe", [*RECIPES, "full"])
+def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
+    make_catalog, tmp_path, recipe, backbone, after
+):
+    changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.cut_after": after}
+    catalog = make_catalog(**changes)
+    SequentialRunner().run(create_pipeline(), catalog)
+    detector = catalog.load("trained_detector")
+    assert detector.cut_after == after
+    assert not any(name.startswith(f"body.{_next(after)}") for name in detector.weights)
+    network = detector.build_network()
+    assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
+    with pytest.raises((RuntimeError, AttributeError)):  # timm builds whole backbones
+        timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True)
+
+
+def _next(block):
+    return block[:-1] + str(int(block[-1]) + 1)
+
+
 def test_kept_pictures_change_no_weight_and_no_number(make_catalog, data, tmp_path):
     root, *manifests = data
     facts = {"width": 40, "height": 40, "format": "PNG"}

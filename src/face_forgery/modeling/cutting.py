@@ -1,0 +1,141 @@
+"""The lower part of a network as a detector.
+
+The upper layers of a network know the forgeries they were trained on; what different forgeries
+share, fine traces of their making, is known further down. A network that ends there cannot learn
+the rest.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_EXAMPLES_SHOWN = 8
+
+
+class CutError(ValueError):
+    """A backbone that cannot end where it should."""
+
+
+class CutBackbone(nn.Module):
+    """A timm backbone that ends early, with the mean over all places and a linear head.
+
+    Idea: Chai et al. 2020, What makes fake images detectable? Understanding properties that
+    generalize: a cut network sees small patches, and each of them says how forged it looks.
+
+    Args:
+        body: The backbone, already cut.
+        num_features: Channels that it ends with.
+        num_classes: Logits of the head.
+    """
+
+    def __init__(self, body: nn.Module, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.body: Any = body
+        self.num_features = num_features
+        self.head = nn.Linear(num_features, num_classes)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return logits ``(B, num_classes)`` of ``seen``, float ``(B, C, S, S)``."""
+        logits: Tensor = self.head(_mean_over_places(self.body, self.body.forward_features(seen)))
+        return logits
+
+    def get_classifier(self) -> nn.Module:
+        """Return the head, as timm's backbones do."""
+        return self.head
+
+    def no_weight_decay(self) -> set[str]:
+        """Return the names that timm keeps from weight decay."""
+        names: set[str] = getattr(self.body, "no_weight_decay", set)()
+        return {f"body.{name}" for name in names}
+
+    @property
+    def pretrained_cfg(self) -> dict[str, Any]:
+        """What timm says of the body, with names as they are here."""
+        own: Mapping[str, Any] = dict(getattr(self.body, "pretrained_cfg", {}))
+        first = own.get("first_conv") or ()
+        names = (first,) if isinstance(first, str) else tuple(first)
+        named = tuple(f"body.{name}" for name in names)
+        return {**own, "first_conv": named, "classifier": "head"}
+
+
+def cut_backbone(
+    backbone: Any, after: str, *, num_classes: int, channels: int, image_size: int
+) -> CutBackbone:
+    """Return what is left of a timm backbone that ends after a block; its own head is dropped.
+
+    Args:
+        backbone: A timm model with its weights; it is changed.
+        after: The name of a stage or block: ``layer3``, ``blocks.3.1``, ``stages.2.blocks.4``.
+        num_classes: Logits of the new head.
+        channels: Of the input.
+        image_size: Side of the input in pixels.
+
+    Raises:
+        CutError: If there is no such block, or timm cannot shorten this backbone.
+    """
+    stages = _stages_of(backbone)
+    names = [name for name, _ in backbone.named_modules() if name]
+    if not stages or not hasattr(backbone, "prune_intermediate_layers"):
+        raise CutError("timm cannot shorten this backbone; set model.cut_after=null")
+    if after not in names or not _is_a_block(after, stages, names):
+        raise CutError(
+            f"model.cut_after={after!r} is no block; the stages are "
+            f"{', '.join(stages[:_EXAMPLES_SHOWN])}, and their blocks are named as in "
+            f"{', '.join(_blocks_of(backbone, stages[-1])[:2]) or stages[-1]}"
+        )
+    place = names.index(after)
+    stage = next(
+        number
+        for number, name in enumerate(stages)
+        if after.startswith(f"{name}.") or names.index(name) >= place
+    )
+    backbone.prune_intermediate_layers([stage], prune_norm=False, prune_head=True)
+    _drop_later_blocks(backbone, after)
+    backbone.eval()
+    with torch.no_grad():
+        maps = backbone.forward_features(torch.zeros(1, channels, image_size, image_size))
+    num_features = _mean_over_places(backbone, maps).shape[1]
+    backbone.train()
+    return CutBackbone(backbone, num_features, num_classes)
+
+
+def _stages_of(backbone: Any) -> list[str]:
+    described = getattr(backbone, "feature_info", [])
+    described = described if isinstance(described, list) else described.info
+    return [str(stage["module"]) for stage in described]
+
+
+def _is_a_block(after: str, stages: list[str], names: list[str]) -> bool:
+    """Say whether a name is a stage, or an item of a row of blocks up to the last stage."""
+    is_numbered = after.rpartition(".")[2].isdecimal()
+    end = stages[-1]
+    comes_in_time = names.index(after) <= names.index(end) or after.startswith(f"{end}.")
+    return after in stages or (is_numbered and comes_in_time)
+
+
+def _blocks_of(backbone: nn.Module, stage: str) -> list[str]:
+    for name, module in backbone.get_submodule(stage).named_modules():
+        if isinstance(module, nn.Sequential | nn.ModuleList):
+            place = f"{stage}.{name}" if name else stage
+            return [f"{place}.{number}" for number in range(len(module))]
+    return []
+
+
+def _drop_later_blocks(backbone: nn.Module, after: str) -> None:
+    """Remove what comes after a block, in every row of blocks that it lies in."""
+    parts = after.split(".")
+    for depth, part in enumerate(parts):
+        row = backbone.get_submodule(".".join(parts[:depth]))
+        if isinstance(row, nn.Sequential | nn.ModuleList) and part.isdecimal():
+            del row[int(part) + 1 :]
+
+
+def _mean_over_places(body: Any, maps: Tensor) -> Tensor:
+    """Return ``(B, F)`` of what ``forward_features`` gives: maps, or tokens of a transformer."""
+    if maps.ndim == 3:  # tokens; those that are no place come first
+        return maps[:, getattr(body, "num_prefix_tokens", 0) :].mean(dim=1)
+    if getattr(body, "output_fmt", "NCHW") == "NHWC":
+        return maps.mean(dim=(1, 2))
+    return maps.mean(dim=(2, 3))
