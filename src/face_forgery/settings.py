@@ -1,13 +1,21 @@
 """Kedro's settings of the project."""
 
 from face_forgery.config_loader import ProjectConfigLoader, read_environment
+from face_forgery.hooks.claims import ClaimHooks
 from face_forgery.hooks.console import ConsoleHooks
 from face_forgery.hooks.locations import LocationHooks
 from face_forgery.hooks.parameters import ParameterHooks
 from face_forgery.hooks.runners import RunnerHooks
 from face_forgery.hooks.tracking import TrackingHooks
 
-HOOKS = (TrackingHooks(), RunnerHooks(), ParameterHooks(), ConsoleHooks(), LocationHooks())
+HOOKS = (
+    TrackingHooks(),
+    ClaimHooks(),
+    RunnerHooks(),
+    ParameterHooks(),
+    ConsoleHooks(),
+    LocationHooks(),
+)
 
 # The project tracks runs itself; the plugin, where it is installed, would start a second run.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

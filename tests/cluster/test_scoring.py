@@ -145,7 +145,10 @@ def test_a_worker_answers_with_scores_or_with_the_error_that_stops_the_job(
     batch = tabulate_places(sorted(DEMO.glob("*.jpg"))[:3])
     (scored,) = make_worker(detector)(batch)["scored"]
     assert scored.statuses.tolist() == ["ok"] * 3
-    broken = {name: weight * np.nan for name, weight in detector.weights.items()}
+    broken = {
+        name: weight * np.nan if weight.is_floating_point() else weight
+        for name, weight in detector.weights.items()
+    }
     (error,) = make_worker(replace(detector, weights=broken))(batch)["scored"]
     assert isinstance(error, DetectorError)
     (error,) = make_worker(detector)(tabulate_places(["s33://bucket/a.jpg"]))["scored"]

@@ -8,6 +8,7 @@ from kedro.io import DatasetError
 
 from face_forgery.datasets import detector as module
 from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.modeling.detector import DetectorError
 
 
 class Killed(BaseException):
@@ -58,6 +59,42 @@ def test_a_run_killed_while_exchanging_folders_leaves_a_whole_detector(
     dataset.save(make_detector(epoch=3))
     assert epoch_on_disk(dataset) == 3
     assert [path.name for path in dataset._filepath.parent.iterdir()] == ["detector"]
+
+
+def test_a_detector_that_is_exchanged_while_it_is_read_is_read_again(
+    dataset, make_detector, monkeypatch
+):
+    dataset.save(make_detector(epoch=1))
+    read = module.read_detector
+    reads = []
+
+    def read_slowly(folder):
+        reads.append(folder)
+        if len(reads) == 1:
+            DetectorDataset(filepath=str(dataset._filepath)).save(make_detector(epoch=2))
+            raise DetectorError("the content is not what meta.json says")
+        return read(folder)
+
+    monkeypatch.setattr(module, "read_detector", read_slowly)
+    assert dataset.load().epoch == 2
+
+
+def test_reading_between_the_renames_does_not_disturb_the_writer(
+    dataset, make_detector, monkeypatch
+):
+    dataset.save(make_detector(epoch=1))
+    rename, read_epochs = Path.rename, []
+
+    def rename_and_read(self, target):
+        if self.name == ".detector.new":
+            with monkeypatch.context() as patches:
+                patches.setattr(module.DetectorDataset, "_restore", lambda self: None)
+                read_epochs.append(epoch_on_disk(dataset))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_and_read)
+    dataset.save(make_detector(epoch=2))
+    assert (read_epochs, epoch_on_disk(dataset)) == ([1], 2)
 
 
 def test_a_failure_while_writing_keeps_the_detector_before(dataset, make_detector, monkeypatch):

@@ -2,11 +2,14 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from face_forgery.datasets import journals
+from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.inference.job import Begun, PartOfJob
 
@@ -62,6 +65,45 @@ def test_a_killed_job_is_continued_behind_what_is_whole(tmp_path):
     assert begun.load() is None
     whole = PredictionsDataset(filepath=path).load()
     assert whole["img_name"].tolist() == ROWS["img_name"].tolist()
+
+
+class Killed(BaseException):
+    """Stands for a signal that ends the process."""
+
+
+@pytest.mark.parametrize("num_replaced", [0, 1, 2])
+def test_a_run_killed_at_its_very_end_has_lost_nothing(tmp_path, monkeypatch, num_replaced):
+    path = str(tmp_path / "p.csv")
+    faces = pd.DataFrame({"img_name": ["a.jpg"], "face": [1]})
+    whole_job = PartOfJob("job", 0, len(ROWS), ROWS, faces)
+    replaced = []
+
+    def replacing_or_dying(target):
+        if target.name in ("p.csv", "p_faces.csv"):
+            if len(replaced) == num_replaced:
+                raise Killed
+            replaced.append(target.name)
+        return replacing(target)
+
+    def remove_or_die(journal):
+        if len(replaced) == num_replaced:
+            raise Killed
+
+    PredictionsDataset(filepath=path).save(part_of(whole_job, 0, 2))
+    with monkeypatch.context() as patches:
+        patches.setattr(journals, "replacing", replacing_or_dying)
+        patches.setattr(journals._LocalJournal, "_remove", remove_or_die)
+        with pytest.raises(Killed):
+            PredictionsDataset(filepath=path).save(part_of(whole_job, 2, 5))
+    assert BegunPredictionsDataset(filepath=path).load() == Begun("job", 5)
+
+    PredictionsDataset(filepath=path).save(part_of(whole_job, 5, 5))
+    assert len(PredictionsDataset(filepath=path).load()) == len(ROWS)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["p.csv", "p_faces.csv"]
+
+
+def part_of(job, start, end):
+    return replace(job, start=start, rows=job.rows.iloc[start:end], faces=job.faces.iloc[start:end])
 
 
 def test_an_older_table_stays_until_the_new_one_is_whole(tmp_path):

@@ -41,7 +41,7 @@ def photographs(tmp_path, portraits):
                 "height": portrait.pixels.shape[0],
                 "width": portrait.pixels.shape[1],
                 "format": "PNG",
-                "num_bytes": 1,
+                "num_bytes": None,
                 "jpeg_quality": None,
                 "sha256": name,
             }

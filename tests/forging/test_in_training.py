@@ -40,7 +40,7 @@ def photographs(tmp_path, portraits):
         Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
         height, width = portrait.pixels.shape[:2]
         values = ("train", index, name, f"trainset/{name}", int(index in FAKES))
-        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", 1, None, name)
+        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", None, None, name)
         rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
         named = portrait.landmarks.ravel().tolist()
         points.append(("train", index, named, "ok", ""))

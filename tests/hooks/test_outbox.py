@@ -97,6 +97,21 @@ def test_flush_tries_everything_and_names_what_failed(outbox, store):
     assert store.taken == ["a"]
 
 
+def test_the_last_try_of_all_ends_when_the_store_has_cost_too_much_time(outbox, store, clock):
+    def hang():
+        clock.now += 60.0
+        raise TimeoutError("no answer")
+
+    for what in ("a", "b", "c"):
+        outbox.send(what, hang)
+    assert outbox.flush() == {
+        "a": "TimeoutError: no answer",
+        "b": "not tried again",
+        "c": "not tried again",
+    }
+    assert clock.now == 120.0
+
+
 def test_an_interrupt_is_no_failure_of_the_store(outbox):
     def interrupted():
         raise KeyboardInterrupt

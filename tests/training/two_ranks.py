@@ -105,7 +105,7 @@ def draw_pictures(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         Image.fromarray(pixels).save(folder / name)
         height, width = pixels.shape[:2]
         values = ("train", index, name, name, int(index % 3 == 0), f"person {index % 4}")
-        rows.append((*values, "photo", "mine", width, height, "PNG", 1, None, name))
+        rows.append((*values, "photo", "mine", width, height, "PNG", None, None, name))
         points.append(("train", index, portrait.landmarks.ravel().tolist(), "ok", ""))
     manifest = pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
     table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)

@@ -14,7 +14,7 @@ from torch import Tensor
 from face_forgery.data.face_table import squares_of
 from face_forgery.data.faces import Square, cut_square
 from face_forgery.data.fingerprint import fingerprint_rows
-from face_forgery.data.images import read_rgb
+from face_forgery.data.images import ImageError, read_rgb
 from face_forgery.data.picture_cache import PictureCache
 
 
@@ -31,6 +31,7 @@ class ImageRows:
         squares: ``(N, 3)`` int64: left, top and side, in pixels, of what is cut out of each image;
             ``None``: images are taken whole.
         cache: Where decoded images are kept; ``None``: nowhere.
+        num_bytes: ``(N,)`` int64, of the files that ingestion read; -1 or ``None``: not known.
     """
 
     root: str
@@ -39,6 +40,7 @@ class ImageRows:
     fingerprint: str
     squares: NDArray[np.int64] | None = None
     cache: PictureCache | None = None
+    num_bytes: NDArray[np.int64] | None = None
 
     @classmethod
     def of(
@@ -75,6 +77,7 @@ class ImageRows:
             fingerprint=fingerprint,
             squares=squares,
             cache=cache,
+            num_bytes=_num_bytes_of(manifest),
         )
 
     def __len__(self) -> int:
@@ -92,10 +95,29 @@ class ImageRows:
             side: As `read_rgb`; an image that is cut is decoded in full.
 
         Raises:
-            ImageError: With the path, if the file cannot be decoded.
+            ImageError: With the path, if the file cannot be decoded, or is no longer the one that
+                ingestion read. A file of the same size is taken for it.
         """
         is_whole = self.squares is None
         pixels = read_rgb(self.path_of(index), side=side if is_whole else None)
+        self._check_size(index)
         if self.squares is not None:
             pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
         return torch.from_numpy(pixels).permute(2, 0, 1)
+
+    def _check_size(self, index: int) -> None:
+        known = -1 if self.num_bytes is None else int(self.num_bytes[index])
+        path = self.path_of(index)
+        if known < 0 or not path.exists():  # gone since it was read: what was read counts
+            return
+        if (found := path.stat().st_size) != known:
+            raise ImageError(
+                f"{path}: it has {found:,} bytes and had {known:,} when ingestion read it. Put the "
+                "file back, or read all again: kedro run --pipelines ingestion,splitting"
+            )
+
+
+def _num_bytes_of(manifest: pd.DataFrame) -> NDArray[np.int64] | None:
+    if "num_bytes" not in manifest:
+        return None
+    return manifest["num_bytes"].fillna(-1).to_numpy(dtype=np.int64)

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_PROBE = bytes(2**16)
 
 
 @contextmanager
@@ -12,6 +14,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
     If the block raises, ``path`` stays as it was and the partial file is removed. What a killed
     run leaves (``.<name>.partial``) is overwritten by the next one.
+
+    Raises:
+        OSError: If the disk is full or cannot be written, whatever the block made of it: the
+            writers of PyTorch and safetensors hide what the system said.
 
     Example:
         >>> import tempfile
@@ -27,8 +33,15 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         _flush_to_disk(partial)
         partial.replace(path)
+    except OSError:
+        raise
+    except Exception as error:
+        if (why := _why_not_writable(partial)) is not None:
+            raise why from error
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that became read-only: the next run overwrites it
+            partial.unlink(missing_ok=True)
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -37,3 +50,15 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _why_not_writable(path: Path) -> OSError | None:
+    """Ask the system, by writing behind what is there."""
+    try:
+        with path.open("ab") as file:
+            file.write(_PROBE)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return OSError(error.errno, error.strerror, str(path))
+    return None

@@ -3,8 +3,9 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
@@ -18,12 +19,15 @@ from face_forgery.modeling.detector_folder import (
     write_detector,
 )
 
+Value = TypeVar("Value")
+
 
 class DetectorDataset(AbstractDataset[Detector, Detector]):
     """A detector as a folder in timm's hub layout, replaced as a whole.
 
     The new folder is written beside the old one and takes its name at the end. Where a run was
-    killed between the two renames, the next one finds the previous detector again.
+    killed between the two renames, the next one finds the previous detector again. Who loads while
+    another process saves gets the old detector or the new one.
 
     Example catalog entry::
 
@@ -40,8 +44,7 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
 
     def load(self) -> Detector:
         """Return the detector; the errors are those of ``read_detector``."""
-        self._restore()
-        return read_detector(self._filepath)
+        return self._read(read_detector)
 
     def save(self, data: Detector) -> None:
         """Replace the folder.
@@ -63,8 +66,24 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
 
     def preview(self) -> JSONPreview:
         """Show everything but the weights in Kedro-Viz."""
-        self._restore()
-        return JSONPreview(json.dumps(read_meta(self._filepath).model_dump(mode="json")))
+        return JSONPreview(json.dumps(self._read(read_meta).model_dump(mode="json")))
+
+    def _read(self, read: Callable[[Path], Value]) -> Value:
+        """Read the folder, again where it was exchanged meanwhile."""
+        while True:
+            folder = self._previous if self._is_between_renames() else self._filepath
+            before = _identify(folder)
+            try:
+                value = read(folder)
+            except DetectorError:
+                if _identify(folder) == before:
+                    raise
+                continue
+            self._restore()  # between renames for so long: whoever renamed was killed
+            return value
+
+    def _is_between_renames(self) -> bool:
+        return self._previous.exists() and not self._filepath.exists()
 
     def _exchange(self) -> None:
         shutil.rmtree(self._previous, ignore_errors=True)
@@ -74,7 +93,7 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
         shutil.rmtree(self._previous, ignore_errors=True)
 
     def _restore(self) -> None:
-        if self._previous.exists() and not self._filepath.exists():
+        if self._is_between_renames():
             self._previous.rename(self._filepath)
 
     def _check_replaceable(self) -> None:
@@ -94,6 +113,14 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _identify(folder: Path) -> int | None:
+    """Return what tells a folder from another one of its name; ``None`` where there is none."""
+    try:
+        return folder.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _flush_to_disk(folder: Path) -> None:

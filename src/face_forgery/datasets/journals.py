@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -128,15 +129,14 @@ class _LocalJournal:
         self._write_state(part, num_rows=part.end)
 
     def finish(self) -> None:
+        """Copy: a run that is killed in between is continued, with nothing left to do."""
         if self._faces_file.exists():
-            self._faces_file.replace(_faces_of(self._target))
+            with replacing(_faces_of(self._target)) as partial:
+                shutil.copyfile(self._faces_file, partial)
         else:
             _faces_of(self._target).unlink(missing_ok=True)  # of another detector
-        if self._target.suffix.lower() == ".csv":
-            self._rows_file.replace(self._target)
-        else:
-            with replacing(self._target) as partial:
-                write_table(self._rows_file, partial, ending=self._target.suffix)
+        with replacing(self._target) as partial:
+            write_table(self._rows_file, partial, ending=self._target.suffix)
         self._remove()
 
     def _remove(self) -> None:

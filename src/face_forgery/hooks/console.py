@@ -15,6 +15,8 @@ from kedro.logging import RichHandler
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from face_forgery.hooks.mishaps import causes_of, remedy_for
+
 logger = logging.getLogger(__name__)
 
 _HINT = "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)"
@@ -101,12 +103,21 @@ def show_error(
     """Print an uncaught error: a fault of the input by its message, any other with its traceback.
 
     A fault of the input is an error of a class of ours, or one of Kedro's that wraps such a one.
+    What befalls a run from outside is printed by its message and what to do about it.
     """
-    if is_fault_of_input(error) and not logger.isEnabledFor(logging.DEBUG):
-        sys.stdout.flush()
-        sys.stderr.write(f"\n{kind.__name__}: {error}\n{_HINT}\n")
+    if logger.isEnabledFor(logging.DEBUG):
+        traceback.print_exception(kind, error, trace)
         return
-    traceback.print_exception(kind, error, trace)
+    if any(isinstance(cause, KeyboardInterrupt) for cause in causes_of(error)):
+        sys.stderr.write("\nAborted!\n")  # a library has made an error of Ctrl-C
+        return
+    remedy = "" if is_fault_of_input(error) else remedy_for(error)
+    if remedy is None:
+        traceback.print_exception(kind, error, trace)
+        return
+    sys.stdout.flush()
+    lines = [f"{kind.__name__}: {error}", *([remedy] if remedy else []), _HINT]
+    sys.stderr.write("\n" + "\n".join(lines) + "\n")
 
 
 def is_fault_of_input(error: BaseException) -> bool:

@@ -18,11 +18,13 @@ class TrackingError(RuntimeError):
 def import_mlflow() -> Any:
     """Import MLflow (seconds, hence late): without usage reports, bars and chatter.
 
-    A request to a server that is gone is tried three times in about six seconds; MLflow's own
-    default is eight times in minutes. All three variables can be set from outside.
+    A request to a server that is gone is tried three times in about six seconds, and one to a
+    server that takes it and says nothing in about a minute; MLflow's own defaults are eight times,
+    in minutes and in a quarter of an hour. All four variables can be set from outside.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 

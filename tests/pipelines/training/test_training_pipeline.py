@@ -542,8 +542,9 @@ def photographs(tmp_path):
         path = f"photos/{index}.png"
         Image.fromarray(portrait.pixels).save(tmp_path / "faces" / path)
         height, width = portrait.pixels.shape[:2]
+        num_bytes = (tmp_path / "faces" / path).stat().st_size
         values = ("train", index, f"{index}.png", path, 0, f"g{index}", "real")
-        facts = ("mine", width, height, "PNG", 1, None, str(index))
+        facts = ("mine", width, height, "PNG", num_bytes, None, str(index))
         rows.append(dict(zip(MANIFEST_COLUMNS, values + facts, strict=True)))
         xy = {f"{a}{i}": p[k] for i, p in enumerate(portrait.landmarks) for k, a in enumerate("xy")}
         points.append({"img_name": f"{index}.png", **xy})

@@ -1,0 +1,347 @@
+"""What a run is struck with. Each kind strikes a run under way, and waits for its end."""
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fault_project import DATA, PIPELINES
+from fault_runs import KedroProcess, start_forked, start_fresh
+from fault_server import FaultyServer
+
+_END_S = 240.0  # a run that has not ended by then hangs
+_IMPORTS_S = 8.0  # that a command of its own takes longer
+_FIRST_NODE = " 1/"
+_CLOCKS = ("-400d", "-1h", "+1h", "+400d", "-3s", "+3s")
+
+
+@dataclass
+class Stage:
+    """Where one injection takes place."""
+
+    project: Path
+    whole: Path  # what the project was copied from
+    scratch: Path
+    scenario: str
+    seconds: float  # that an undisturbed run takes
+    node_seconds: float  # of those, for its nodes
+    rng: random.Random
+    is_fresh: bool
+    server: FaultyServer | None
+    started: list[KedroProcess] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    what: str = ""
+    moment: float = 0.0
+    phase: str = "start"
+
+    def start(self, *params: str, log: str = "struck.log", **env: str) -> KedroProcess:
+        """Start the scenario's run, with further parameters."""
+        arguments = [*PIPELINES[self.scenario]]
+        if params:
+            arguments += ["--params", ",".join(params)]
+        path = self.scratch / log
+        if self.is_fresh:
+            process = start_fresh(self.project, arguments, path, env=env)
+        else:
+            process = start_forked(
+                self.project, arguments, path, prepare=lambda: os.environ.update(env)
+            )
+        self.started.append(process)
+        return process
+
+    def wait_for_the_moment(self, process: KedroProcess, *, within_nodes: bool = False) -> bool:
+        """Wait until a random moment; say whether the run is still there.
+
+        One in five comes before the first node has begun, unless it has to be ``within_nodes``.
+        """
+        in_nodes = within_nodes or self.rng.random() < 0.8
+        self.moment = self.rng.random() * (self.node_seconds if in_nodes else self.start_seconds)
+        if in_nodes:
+            self.phase = "nodes"
+            while process.poll() is None and _FIRST_NODE not in process.said():
+                time.sleep(0.01)
+        return process.wait(self.moment) is None
+
+    @property
+    def start_seconds(self) -> float:
+        """What an undisturbed run takes until its first node begins."""
+        return self.seconds - self.node_seconds + (_IMPORTS_S if self.is_fresh else 0.0)
+
+    def wait_for_the_end(self, process: KedroProcess, seconds: float = _END_S) -> None:
+        """Wait until the run has ended by itself; a run that does not is a problem."""
+        if process.wait(seconds) is None:
+            self.problems.append(f"did not end within {seconds:.0f} s")
+            process.kill()
+
+
+Strike = Callable[[Stage], KedroProcess]
+
+
+def kill(stage: Stage) -> KedroProcess:
+    """SIGKILL, of the run alone or of all its processes."""
+    return _signal(stage, signal.SIGKILL)
+
+
+def terminate(stage: Stage) -> KedroProcess:
+    """SIGTERM, of the run alone or of all its processes."""
+    process = _signal(stage, signal.SIGTERM)
+    if process.status not in (0, 143, -signal.SIGTERM):
+        stage.problems.append(f"SIGTERM ended in status {process.status}, not 143")
+    return process
+
+
+def interrupt(stage: Stage) -> KedroProcess:
+    """Ctrl-C: SIGINT to all processes of the run."""
+    process = _signal(stage, signal.SIGINT)
+    if process.status not in (0, 1, 130, -signal.SIGINT):
+        stage.problems.append(f"Ctrl-C ended in status {process.status}, not 1 or 130")
+    return process
+
+
+def _signal(stage: Stage, number: signal.Signals) -> KedroProcess:
+    num_workers = stage.rng.choice((0, 0, 1, 2))
+    params = [f"{name}.num_workers={num_workers}" for name in ("training", "scoring")]
+    process = stage.start(*params)
+    to_group = number == signal.SIGINT or stage.rng.random() < 0.5
+    if stage.wait_for_the_moment(process):
+        (os.killpg if to_group else os.kill)(process.pid, number)
+        stage.wait_for_the_end(process, 30)
+    whom = "all processes" if to_group else "the main process"
+    stage.what = f"{number.name} to {whom}, {num_workers} workers"
+    return process
+
+
+def disk_full(stage: Stage) -> KedroProcess:
+    """No room on the disk that the project lies on; then room again."""
+    process = stage.start()
+    left = stage.rng.choice((0, 4, 64, 512)) * 1024
+    ballast = stage.project / "ballast"
+    if stage.wait_for_the_moment(process):
+        _fill(ballast, left)
+        stage.wait_for_the_end(process)
+    ballast.unlink(missing_ok=True)
+    stage.what = f"{left // 1024} KiB left"
+    return process
+
+
+def _fill(ballast: Path, left: int) -> None:
+    """Take all room but ``left`` bytes, though the run takes some, too."""
+    with ballast.open("wb") as file:
+        size = shutil.disk_usage(ballast.parent).free - left
+        while size > 0:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError:
+                size -= 2**16
+            else:
+                return
+
+
+def read_only(stage: Stage) -> KedroProcess:
+    """A folder of the project becomes read-only (a bind mount), and writable again."""
+    name = stage.rng.choice(("data", "data/06_models", "data/07_model_output", "data/08_reporting"))
+    folder = stage.project / name
+    folder.mkdir(parents=True, exist_ok=True)
+    process = stage.start()
+    if stage.wait_for_the_moment(process):
+        with _mounted_read_only(folder):
+            stage.wait_for_the_end(process)
+    stage.what = name
+    return process
+
+
+@contextmanager
+def _mounted_read_only(folder: Path) -> Iterator[None]:
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def vanish(stage: Stage) -> KedroProcess:
+    """A file goes away: a picture (it comes back afterwards), or what was saved."""
+    return _strike_file(stage, lambda path: path.unlink(missing_ok=True), "gone")
+
+
+def change(stage: Stage) -> KedroProcess:
+    """A file is written over with something else (pictures are put right afterwards)."""
+    picture = sorted((stage.whole / DATA / "valset").iterdir())[0].read_bytes()
+    content = stage.rng.choice((b"", b"\0" * 5000, picture))
+
+    def overwrite(path: Path) -> None:
+        if path.exists():
+            path.write_bytes(content)
+
+    return _strike_file(stage, overwrite, f"{len(content)} other bytes")
+
+
+def _strike_file(stage: Stage, strike: Callable[[Path], None], how: str) -> KedroProcess:
+    names = _files_to_strike(stage)
+    path = stage.project / stage.rng.choice(names)
+    process = stage.start()
+    is_struck = stage.wait_for_the_moment(process)
+    was_there = path.exists()
+    if is_struck:
+        strike(path)
+        stage.wait_for_the_end(process)
+    origin = stage.whole / path.relative_to(stage.project)
+    if origin.exists():
+        shutil.copy2(origin, path)
+    elif path.exists() and is_struck:
+        path.unlink()  # as the error about a damaged file says
+    stage.what = f"{path.relative_to(stage.project)} {how}{'' if was_there else ' (not there yet)'}"
+    return process
+
+
+def _files_to_strike(stage: Stage) -> list[str]:
+    folders = {"inference": ["testset"], "training": ["trainset", "valset"]}.get(
+        stage.scenario, ["trainset", "valset", "testset"]
+    )
+    pictures = [
+        f"{DATA}/{folder}/{path.name}"
+        for folder in folders
+        for path in sorted((stage.whole / DATA / folder).iterdir())
+    ]
+    chosen = stage.rng.choices(pictures, k=4)
+    output = "data/07_model_output/predictions.csv"
+    saved = {
+        "inference": [f"{output}.begun.csv", f"{output}.begun.json"],
+        "training": [
+            "data/06_models/training_state.pt",
+            "data/06_models/epochs/epoch_001.safetensors",
+        ],
+    }
+    return chosen + saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])
+
+
+def worker(stage: Stage) -> KedroProcess:
+    """A loader process dies by SIGKILL, as the kernel does when memory is short."""
+    process = stage.start("training.num_workers=2", "scoring.num_workers=2")
+    hit: list[int] = []
+    if stage.wait_for_the_moment(process, within_nodes=True):
+        end = time.monotonic() + stage.seconds
+        while process.poll() is None and not hit and time.monotonic() < end:
+            hit = stage.rng.sample(process.others(), 1) if process.others() else []
+            time.sleep(0.01)
+        for pid in hit:
+            _kill_if_there(pid)
+        stage.wait_for_the_end(process)
+    stage.what = "a loader process" if hit else "no loader process was there"
+    return process
+
+
+def _kill_if_there(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def memory(stage: Stage) -> KedroProcess:
+    """No more address space than the run has, and a little (RLIMIT_AS)."""
+    process = stage.start()
+    more = stage.rng.choice((0, 1, 8, 64)) * 2**20
+    if stage.wait_for_the_moment(process):
+        with suppress(OSError, IndexError):  # it has just ended
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
+            limit = pages * resource.getpagesize() + more
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
+        stage.wait_for_the_end(process)
+    stage.what = f"{more // 2**20} MiB more than it has"
+    return process
+
+
+def second_run(stage: Stage) -> KedroProcess:
+    """The same command once more while the first one runs."""
+    first = stage.start()
+    if stage.wait_for_the_moment(first, within_nodes=True):
+        second = stage.start(log="second.log")
+        stage.wait_for_the_end(first)
+        stage.wait_for_the_end(second)
+        refused = second.status != 0 and str(first.pid) in second.said()
+        stage.what = "the second was refused" if refused else f"the second: {second.status}"
+        if first.status != 0:
+            stage.problems.append(f"the first run was disturbed: status {first.status}")
+        if not refused and second.status != 0:
+            stage.problems.append(f"the second: {second.said().strip()[-300:]}")
+        if "Traceback" in second.said():
+            stage.problems.append("the second run ended in a traceback")
+    else:
+        stage.what = "the first had ended"
+    return first
+
+
+def tracking(stage: Stage) -> KedroProcess:
+    """The MLflow server refuses, hangs, answers 500, breaks off or is slow, then is back."""
+    assert stage.server is not None
+    mode = stage.rng.choice(("refuse", "hang", "error", "cut", "slow"))
+    stage.server.set("pass")
+    process = stage.start(
+        "tracking.enabled=true", "tracking.skip_pipelines=[]", MLFLOW_TRACKING_URI=stage.server.url
+    )
+    stage.what = mode
+    start = time.monotonic()
+    if stage.wait_for_the_moment(process):
+        stage.server.set(mode)
+        stage.wait_for_the_end(process)
+    late = time.monotonic() - start - stage.seconds
+    stage.server.set("pass")
+    if process.status != 0 and "cannot be tracked" not in process.said():
+        stage.problems.append("tracking stopped the work")
+    stage.what = f"server: {mode}; {late:+.0f} s"
+    return process
+
+
+def clock(stage: Stage) -> KedroProcess:
+    """The clock jumps while the run goes on (libfaketime; monotonic time goes on as ever)."""
+    jump = stage.rng.choice(_CLOCKS)
+    times = stage.scratch / "faketime"
+    times.write_text("+0")
+    library = find_faketime()
+    assert library is not None
+    stage.is_fresh = True
+    process = stage.start(
+        LD_PRELOAD=str(library),
+        FAKETIME_TIMESTAMP_FILE=str(times),
+        FAKETIME_NO_CACHE="1",
+        DONT_FAKE_MONOTONIC="1",
+        FAKETIME_DONT_RESET="1",
+    )
+    if stage.wait_for_the_moment(process):
+        times.write_text(jump)
+        stage.wait_for_the_end(process)
+    stage.what = f"by {jump}"
+    if process.status != 0:
+        stage.problems.append(f"status {process.status}")
+    return process
+
+
+def find_faketime() -> Path | None:
+    """Return libfaketime, of Debian's package faketime."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    return found[0] if found and sys.platform == "linux" else None
+
+
+KINDS: dict[str, tuple[Strike, tuple[str, ...]]] = {
+    "kill": (kill, ("training", "inference", "training", "inference", "main")),
+    "terminate": (terminate, ("training", "inference", "training", "inference", "main")),
+    "interrupt": (interrupt, ("training", "inference", "training", "inference", "main")),
+    "disk_full": (disk_full, ("training", "inference", "main")),
+    "read_only": (read_only, ("training", "inference", "main")),
+    "vanish": (vanish, ("training", "inference", "training", "inference", "main")),
+    "change": (change, ("training", "inference")),
+    "worker": (worker, ("training", "inference")),
+    "memory": (memory, ("training", "inference")),
+    "second_run": (second_run, ("training", "inference")),
+    "tracking": (tracking, ("training", "inference")),
+    "clock": (clock, ("training", "inference")),
+}
+NEED_ROOT = ("disk_full", "read_only")

@@ -1,0 +1,176 @@
+"""A small copy of the project to be struck: made once, copied for each injection, compared."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from fault_runs import KedroProcess, call_forked, start_forked
+
+PROJECT = Path(__file__).parents[1]
+DATA = "data/01_raw/small"
+NUM_TEST = 600
+PARAMETERS: dict[str, Any] = {
+    "data": {"root": DATA},
+    "demo_data": {
+        "root": DATA,
+        "train_images": 48,
+        "val_images": 24,
+        "test_images": NUM_TEST,
+        "image_size": 64,
+        "num_workers": 0,
+    },
+    "ingestion": {"num_workers": 1},
+    "model": {"backbone": "test_resnet"},
+    "preprocessing": {"image_size": 64},
+    "training": {
+        "epochs": 5,
+        "batch_size": 8,
+        "num_workers": 0,
+        "ema_decay": 0.99,
+        "mixup_alpha": 0.2,
+        "checkpoint_steps": 2,
+        "resume": True,
+    },
+    "scoring": {"num_workers": 0, "batch_size": 16},
+    "evaluation": {"num_resamples": 100},
+    "robustness": {"num_images": 4},
+    "inference": {"images": f"{DATA}/testset"},
+    "tracking": {"enabled": False},
+}
+PIPELINES = {
+    "training": ["--pipelines", "training"],
+    "inference": ["--pipelines", "inference"],
+    "main": [],
+}
+_VOLATILE = ("seconds", "images_per_second", "code_version", "command", "git_dirty")
+
+
+def make_project(folder: Path, log: Path) -> None:
+    """Make the project in ``folder``, with pictures of which some are no pictures."""
+    ignored = shutil.ignore_patterns("local", "__pycache__")
+    for name in ("conf", "src"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, folder / name)
+    local = folder / "conf/local"
+    local.mkdir()
+    (local / "parameters.yml").write_text(yaml.safe_dump(PARAMETERS))
+    run(folder, ["--pipelines", "demo_data"], log)
+    pictures = sorted((folder / DATA / "testset").iterdir())
+    (folder / DATA / "testset/no_picture.jpg").write_text("no picture")
+    (folder / DATA / "testset/cut.jpg").write_bytes(pictures[0].read_bytes()[:700])
+
+
+def run(project: Path, arguments: list[str], log: Path, seconds: float = 180) -> KedroProcess:
+    """Run undisturbed; an error is one."""
+    process = start_forked(project, arguments, log)
+    if process.wait(seconds) != 0:
+        process.kill()
+        raise RuntimeError(f"{arguments}: status {process.status}\n{process.said()[-3000:]}")
+    return process
+
+
+def results_of(project: Path) -> dict[str, str]:
+    """Return what a run has computed: name -> digest, without times."""
+    data = project / "data"
+    return {
+        str(path.relative_to(data)): _digest(path)
+        for pattern in (
+            *("02_intermediate/*", "03_primary/*", "04_feature/*", "05_model_input/*"),
+            *("06_models/epochs/*", "06_models/detector/*.safetensors", "07_model_output/*"),
+            *("08_reporting/*.json", "08_reporting/*.csv", "08_reporting/*.parquet"),
+        )
+        for path in sorted(data.glob(pattern))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def _digest(path: Path) -> str:
+    if path.suffix == ".json":
+        content = json.dumps(_lasting(json.loads(path.read_text())), sort_keys=True).encode()
+    elif path.suffix == ".parquet":
+        table = pd.read_parquet(path).drop(columns="changed_ns", errors="ignore")
+        content = table.to_csv().encode()
+    else:
+        content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _lasting(item) for name, item in value.items() if name not in _VOLATILE}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def faults_of_state(project: Path, scratch: Path) -> tuple[list[str], list[str]]:
+    """Load every catalog entry that is there.
+
+    Returns:
+        Entries that do not load and why, and files in ``data`` that no entry owns.
+    """
+    answer = scratch / "state.json"
+    answer.unlink(missing_ok=True)
+
+    def look() -> None:
+        answer.write_text(json.dumps({"bad": _load_all(project), "left": _unowned(project)}))
+
+    process = call_forked(look, project, scratch / "state.log")
+    if process.wait(60) != 0:
+        process.kill()
+        return [f"the catalog cannot be looked at: {process.said()[-1500:]}"], []
+    found = json.loads(answer.read_text())
+    return found["bad"], found["left"]
+
+
+def _load_all(project: Path) -> list[str]:
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(project)
+    with KedroSession.create(project) as session:
+        catalog: Any = session.load_context().catalog
+        bad = []
+        for name in [name for name in catalog if not name.startswith("param")]:
+            dataset = catalog.get(name)
+            try:
+                if "Memory" not in type(dataset).__name__ and dataset.exists():
+                    _use(dataset.load())
+            except Exception as error:
+                bad.append(f"{name}: {type(error).__name__}: {error}"[:400])
+    return bad
+
+
+def _use(value: Any) -> None:
+    """Read what an entry reads late."""
+    if isinstance(value, dict):
+        for item in value.values():
+            if isinstance(item, Callable):  # type: ignore[arg-type]
+                item()
+
+
+def _unowned(project: Path) -> list[str]:
+    data = project / "data"
+    return sorted(
+        str(path.relative_to(data))
+        for path in data.rglob("*")
+        if path.name not in (".gitkeep", ".runs")
+        and (path.name.startswith(".") or ".partial" in path.name or ".begun" in path.name)
+    )
+
+
+def copy_project(source: Path, target: Path) -> None:
+    """Have ``target`` be a copy of ``source``; the folder itself stays, it may be a mount."""
+    target.mkdir(exist_ok=True)
+    for entry in os.scandir(target):
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)

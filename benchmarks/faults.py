@@ -1,0 +1,314 @@
+"""Strike runs of a small project at random moments, go on, and compare with runs left alone.
+
+Run: python benchmarks/faults.py [--count 200] [--seed 0] [--kinds kill,disk_full] [--work FOLDER]
+
+Each injection starts a run (training, inference or the main job), strikes it once, and looks at
+what is left: processes, messages, and whether every catalog entry loads. Then the same command is
+given again, and what it ends with is compared, bit for bit but for times, with a run that nobody
+struck.
+Runs are forked from a process that has imported everything; one in --fresh-every is a command of
+its own, and so is every run under a jumping clock. A line is printed for each injection and
+appended to RESULTS in the work folder; the same command with the same folder goes on after them.
+"""
+
+import argparse
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from fault_kinds import KINDS, NEED_ROOT, Stage, find_faketime
+from fault_project import (
+    PIPELINES,
+    copy_project,
+    faults_of_state,
+    make_project,
+    results_of,
+    run,
+)
+from fault_runs import KedroProcess, import_everything, start_forked
+from fault_server import FaultyServer
+from place import describe_place
+
+RESULTS = "results.jsonl"
+_ANEW = "training.resume=false"
+_ROOM = "400m"
+_NODE_SECONDS = re.compile(r"Done: .* nodes in ([\d.]+) s")
+_ORPHANS_S = 15.0  # loader processes look every five seconds whether their parent is there
+
+
+def main() -> None:
+    """Make the projects, strike, and print the table."""
+    options = _parse()
+    kinds = _usable_kinds(options.kinds.split(","))
+    work: Path = options.work or Path(tempfile.mkdtemp(prefix="faults-"))
+    work.mkdir(parents=True, exist_ok=True)
+    place = describe_place("torch", "timm", "kedro", "mlflow")
+    print(
+        f"{place}\nseed {options.seed}, {options.count} injections, results in {work}", flush=True
+    )
+    import_everything()
+    campaign = _Campaign(work, options.seed, options.fresh_every)
+    results = work / RESULTS
+    done = _read_results(results, options.seed)
+    try:
+        for number in range(options.count):
+            kind = kinds[number % len(kinds)]
+            if (number, kind) in done:
+                continue
+            done[number, kind] = result = campaign.inject(number, kind)
+            with results.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+            print(_line(result), flush=True)
+    finally:
+        campaign.close()
+    chosen = [done[number, kinds[number % len(kinds)]] for number in range(options.count)]
+    print(_table(chosen))
+    sys.exit(0 if all(result["survived"] for result in chosen) else 1)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0, help="of moments, targets and scenarios")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated")
+    parser.add_argument("--fresh-every", type=int, default=25)
+    parser.add_argument("--work", type=Path, help="kept; a stopped campaign goes on in it")
+    return parser.parse_args()
+
+
+def _usable_kinds(names: list[str]) -> list[str]:
+    if unknown := set(names) - set(KINDS):
+        sys.exit(f"unknown kind(s) {sorted(unknown)}; there are {', '.join(KINDS)}")
+    if "clock" in names and find_faketime() is None:
+        print("clock is left out: libfaketime is not installed")
+        names = [name for name in names if name != "clock"]
+    if set(names) & set(NEED_ROOT) and not _can_mount():
+        print(f"{', '.join(NEED_ROOT)} are left out: mounting needs root")
+        names = [name for name in names if name not in NEED_ROOT]
+    return names
+
+
+def _can_mount() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            return False
+        subprocess.run(["umount", folder], check=True)
+        return True
+
+
+class _Campaign:
+    """The whole projects, what runs of them end with, and the place where they are struck."""
+
+    def __init__(self, work: Path, seed: int, fresh_every: int) -> None:
+        self._seed, self._fresh_every = seed, fresh_every
+        self._scratch = work / "scratch"
+        self._scratch.mkdir(exist_ok=True)
+        self._whole = work / "whole"
+        self._struck = work / "project"
+        self._server: FaultyServer | None = None
+        self._expected: dict[str, dict[str, str]] = {}
+        self._seconds: dict[str, tuple[float, float]] = {}
+        self._struck.mkdir(exist_ok=True)
+        self._is_mounted = _can_mount()
+        if self._is_mounted:
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", self._struck]
+            subprocess.run(mount, check=True)
+
+    def close(self) -> None:
+        """End the server and give the disk back."""
+        if self._server is not None:
+            self._server.stop()
+        if self._is_mounted:
+            subprocess.run(["umount", "--lazy", self._struck], check=False)
+
+    def inject(self, number: int, kind: str) -> dict[str, Any]:
+        """Strike once, look, go on, compare."""
+        rng = random.Random(f"{self._seed}/{number}/{kind}")
+        strike, scenarios = KINDS[kind]
+        scenario = rng.choice(scenarios)
+        whole = self._whole_project(scenario)
+        copy_project(whole, self._struck)
+        for log in self._scratch.glob("*.log"):
+            if log.stem not in ("server", "door"):
+                log.unlink()
+        if kind == "tracking" and self._server is None:
+            self._server = FaultyServer(self._scratch)
+        stage = Stage(
+            project=self._struck,
+            whole=whole,
+            scratch=self._scratch,
+            scenario=scenario,
+            seconds=self._seconds[scenario][0],
+            node_seconds=self._seconds[scenario][1],
+            rng=rng,
+            is_fresh=number % self._fresh_every == self._fresh_every - 1,
+            server=self._server,
+        )
+        start = time.monotonic()
+        try:
+            self._strike_and_go_on(stage, kind, strike)
+        except Exception:
+            stage.problems.append(f"the campaign itself failed: {traceback.format_exc()[-1500:]}")
+        for process in stage.started:
+            process.kill()
+        if stage.problems:
+            self._keep_logs(number, kind)
+        return {
+            "seed": self._seed,
+            "number": number,
+            "kind": kind,
+            "scenario": scenario,
+            "fresh": stage.is_fresh,
+            "moment": round(stage.moment, 2),
+            "phase": stage.phase,
+            "of": round(stage.node_seconds if stage.phase == "nodes" else stage.start_seconds, 2),
+            "what": stage.what,
+            "status": self._status,
+            "message": self._message,
+            "took": round(time.monotonic() - start, 1),
+            "survived": not stage.problems,
+            "problems": stage.problems,
+        }
+
+    def _keep_logs(self, number: int, kind: str) -> None:
+        folder = self._scratch / f"failed_{number}_{kind}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for log in self._scratch.glob("*.log"):
+            shutil.copy(log, folder)
+
+    _status: int | None = None
+    _message: str = ""
+
+    def _strike_and_go_on(self, stage: Stage, kind: str, strike: Any) -> None:
+        self._status, self._message = None, ""
+        process = strike(stage)
+        said = process.said()
+        self._status, self._message = process.status, _last_words(said)
+        _look_for_orphans(stage, process)
+        is_begun = "Kedro project" in said  # before that no line of the project has run
+        if kind != "kill" and is_begun and "Traceback (most recent call last)" in said:
+            stage.problems.append(f"a traceback: {_last_words(said)}")
+        bad, _ = faults_of_state(self._struck, self._scratch)
+        damaged_on_purpose = kind == "change"
+        stage.problems += [f"does not load: {entry}" for entry in bad if not damaged_on_purpose]
+        self._go_on(stage, said)
+        found, expected = results_of(self._struck), self._expected[stage.scenario]
+        differing = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
+        if differing:
+            stage.problems.append(f"{len(differing)} result(s) differ: {', '.join(differing[:4])}")
+        _, left = faults_of_state(self._struck, self._scratch)
+        stage.problems += [f"left over: {name}" for name in left]
+
+    def _go_on(self, stage: Stage, said: str) -> None:
+        """Give the same command again; start anew if the last error has said so."""
+        log = self._scratch / "after.log"
+        arguments = PIPELINES[stage.scenario]
+        process = start_forked(self._struck, arguments, log)
+        process.wait(240)
+        if process.status and _ANEW in process.said():
+            stage.what += "; started anew, as told"
+            log.unlink()
+            process = start_forked(self._struck, [*arguments, "--params", _ANEW], log)
+            process.wait(240)
+        if process.status != 0:
+            process.kill()
+            words = process.said().strip()[-700:]
+            stage.problems.append(f"the next run ended in status {process.status}: {words}")
+
+    def _whole_project(self, scenario: str) -> Path:
+        """Return a project in which ``scenario`` can begin; what it ends with is measured once."""
+        whole = self._whole / scenario
+        if scenario in self._expected:
+            return whole
+        facts = self._whole / f"{scenario}.json"
+        if not facts.exists():
+            shutil.rmtree(whole, ignore_errors=True)
+            self._prepare(scenario, whole)
+            copy_project(whole, self._struck)
+            log = self._scratch / "whole.log"
+            run(self._struck, PIPELINES[scenario], log)  # files that are read once are warm now
+            copy_project(whole, self._struck)
+            start = time.monotonic()
+            said = run(self._struck, PIPELINES[scenario], log).said()
+            seconds = [time.monotonic() - start, float(_NODE_SECONDS.findall(said)[-1])]
+            results = results_of(self._struck)
+            facts.write_text(json.dumps({"seconds": seconds, "results": results}))
+            print(
+                f"{scenario}, left alone: {seconds[0]:.1f} s, {seconds[1]:.1f} s of them for its "
+                f"nodes; {len(results)} results",
+                flush=True,
+            )
+        values = json.loads(facts.read_text())
+        self._seconds[scenario] = tuple(values["seconds"])
+        self._expected[scenario] = values["results"]
+        return whole
+
+    def _prepare(self, scenario: str, whole: Path) -> None:
+        log = self._scratch / "prepare.log"
+        if scenario == "main":
+            whole.mkdir(parents=True)
+            make_project(whole, log)
+            return
+        shutil.copytree(self._whole_project("main"), whole, symlinks=True)
+        steps = {
+            "training": "ingestion,splitting",
+            "inference": "ingestion,splitting,training,evaluation",
+        }
+        run(whole, ["--pipelines", steps[scenario]], log)
+
+
+def _look_for_orphans(stage: Stage, process: KedroProcess) -> None:
+    end = time.monotonic() + _ORPHANS_S
+    while process.others() and time.monotonic() < end:
+        time.sleep(0.1)
+    if orphans := process.others():
+        stage.problems.append(f"{len(orphans)} process(es) outlive the run")
+        process.status = process.status if process.status is not None else 0
+        for pid in orphans:
+            subprocess.run(["kill", "-9", str(pid)], check=False)
+
+
+def _last_words(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("(traceback:")]
+    return lines[-1][:300] if lines else ""
+
+
+def _read_results(path: Path, seed: int) -> dict[tuple[int, str], dict[str, Any]]:
+    if not path.exists():
+        return {}
+    results = [json.loads(line) for line in path.read_text().splitlines()]
+    return {(r["number"], r["kind"]): r for r in results if r["seed"] == seed}
+
+
+def _line(result: dict[str, Any]) -> str:
+    verdict = "survived" if result["survived"] else f"FAILED: {'; '.join(result['problems'])}"
+    return (
+        f"{result['number']:4d} seed {result['seed']} {result['kind']:10s} {result['scenario']:9s} "
+        f"at {result['moment']:5.1f} of {result['of']:.1f} s of its {result['phase']}"
+        f"{' (own command)' if result['fresh'] else ''}, {result['what']}: status "
+        f"{result['status']}, {result['took']:.0f} s; {verdict}"
+    )
+
+
+def _table(results: list[dict[str, Any]]) -> str:
+    count = Counter(result["kind"] for result in results)
+    survived = Counter(result["kind"] for result in results if result["survived"])
+    rows = [f"| {kind} | {count[kind]} | {survived[kind]} |" for kind in KINDS if count[kind]]
+    total = f"| all | {len(results)} | {sum(survived.values())} |"
+    return "\n".join(["| kind | injections | survived |", "|---|---|---|", *rows, total])
+
+
+if __name__ == "__main__":
+    main()
