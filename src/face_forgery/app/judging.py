@@ -106,7 +106,7 @@ def to_csv(cards: Sequence[Card]) -> bytes:
     A spreadsheet would execute a name that begins as a formula: it gets an apostrophe in front.
     """
     file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(PREDICTION_COLUMNS)
     for card in cards:
         score, verdict, status, detail, _ = card.judgement
