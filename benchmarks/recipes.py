@@ -57,6 +57,7 @@ from face_forgery.params import PreprocessingParams
 PROJECT = Path(__file__).parents[1]
 HELD_OUT = 5  # a fifth of the groups
 NUM_RESAMPLES = 1000
+PIPELINES = "ingestion,splitting,training"
 CHOSEN, LAST = "chosen", "last"
 # What is tried of the degradations of `kedro run --pipelines robustness`.
 DEGRADED = {("jpeg_quality", f"quality {quality}") for quality in (85, 70, 50, 30)} | {
@@ -145,11 +146,12 @@ def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, 
     _copy(project)
     for part, rows in (("train", trial.train), ("val", trial.val)):
         rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
+    _write_params(trial, options.root, project)
     start = time.monotonic()
     log = project.parent / f"{trial.name.replace('/', '-')}.log"
     with log.open("w") as file:
         run = subprocess.run(
-            _command(trial, options.root, project),
+            [sys.executable, "-m", "kedro", "run", "--pipelines", PIPELINES],
             cwd=project,
             stdout=file,
             stderr=file,
@@ -182,27 +184,27 @@ def _copy(project: Path) -> None:
     (project / "conf/local").mkdir()
 
 
-def _command(trial: Trial, root: Path, project: Path) -> list[str]:
+def _write_params(trial: Trial, root: Path, project: Path) -> None:
+    """Write what differs from the base settings; a command line could hold no lists."""
     params = trial.params | {
         "data.root": str(root.resolve()),
         "data.train_labels": str((project / "train.csv").resolve()),
         "data.train_images": ".",
         "data.val_labels": str((project / "val.csv").resolve()),
         "data.val_images": ".",
-        "data.test_labels": "null",
+        "data.test_labels": None,
         "splitting.leaks": "drop_from_train",
         "training.seed": trial.seed,
-        "tracking.enabled": "false",
+        "tracking.enabled": False,
     }
-    given = ",".join(f"{name}={_spell(value)}" for name, value in params.items())
-    pipelines = "ingestion,splitting,training"
-    return [sys.executable, "-m", "kedro", "run", "--pipelines", pipelines, "--params", given]
-
-
-def _spell(value: Any) -> str:
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    nested: dict[str, Any] = {}
+    for name, value in params.items():
+        *sections, key = name.split(".")
+        section = nested
+        for part in sections:
+            section = section.setdefault(part, {})
+        section[key] = value
+    (project / "conf/local/parameters.yml").write_text(yaml.safe_dump(nested))
 
 
 def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
