@@ -180,6 +180,61 @@ def test_balanced_epochs_of_a_single_class_are_refused(make_uneven):
         replace(batches, rows=rows)
 
 
+@pytest.fixture
+def make_two_sources(make_batches):
+    """Return a builder of batches of eight images from one source and three from another."""
+
+    def make(**changes):
+        batches = make_batches(**changes)
+        targets = np.array([0, 1, 0, 1, 0, 1, 0, 0, 0, 1, 1])
+        sources = np.array([0] * 8 + [1] * 3)
+        return replace(batches, rows=replace(batches.rows, targets=targets), sources=sources)
+
+    return make
+
+
+def counts_of(batches, epoch=1):
+    keys = [key for batch in batches._keys(epoch) for key in batch]
+    assert len(set(keys)) == len(keys)  # an image that comes again is another key
+    rows = [key[1] for key in keys]
+    groups = zip(batches.rows.targets[rows], batches.sources[rows], strict=True)
+    return Counter((int(target), int(source)) for target, source in groups)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"source_balance": 0.0}, {(0, 0): 5, (0, 1): 1, (1, 0): 3, (1, 1): 2}),
+        ({"source_balance": 0.5}, {(0, 0): 4, (0, 1): 2, (1, 0): 3, (1, 1): 2}),
+        ({"source_balance": 1.0}, {(0, 0): 3, (0, 1): 3, (1, 0): 3, (1, 1): 2}),
+        (
+            {"source_balance": 1.0, "sampling": "balanced"},
+            {(0, 0): 3, (0, 1): 2, (1, 0): 3, (1, 1): 2},
+        ),
+    ],
+    ids=str,
+)
+def test_sources_of_a_class_share_its_part_as_told(make_two_sources, changes, expected):
+    assert counts_of(make_two_sources(**changes)) == expected
+
+
+def test_all_of_a_source_is_seen_in_time_and_all_of_it_equally_often(make_two_sources):
+    batches = make_two_sources(source_balance=1.0)
+    seen = Counter(
+        key[1] for epoch in range(1, 41) for batch in batches._keys(epoch) for key in batch
+    )
+    large = [seen[row] for row in (0, 2, 4, 6, 7)]  # three of five an epoch
+    assert sum(large) == 40 * 3
+    assert min(large) >= 16
+    assert seen[8] == 40 * 3
+    assert batches._keys(1) != [[(1, *key[1:]) for key in batch] for batch in batches._keys(2)]
+
+
+def test_balanced_sources_are_the_same_in_any_process(make_two_sources):
+    batches = make_two_sources(source_balance=1.0)
+    assert_same(of_epoch(replace(batches, num_workers=2), 2), of_epoch(batches, 2))
+
+
 def test_epochs_and_seeds_differ_in_order_and_augmentation(make_batches):
     batches = make_batches()
     other_seed = replace(batches, seed=1)

@@ -19,7 +19,9 @@ def fingerprint(make_params, monkeypatch):
     """Return a function: parameters and data -> fingerprint."""
     monkeypatch.setattr("face_forgery.training.compilation._missing", lambda device: None)
 
-    def of(*, train_data="a", val_data="b", landmarks=None, held_out=None, **overrides):
+    def of(
+        *, train_data="a", val_data="b", landmarks=None, held_out=None, sources=None, **overrides
+    ):
         params = make_params(**overrides)
 
         def rows(content):
@@ -37,6 +39,7 @@ def fingerprint(make_params, monkeypatch):
             params.training.num_workers,
             params.training.sampling,
             None if landmarks is None else forgeries(landmarks),
+            None if sources is None else np.array(sources * 4),
         )
         folds = None
         if held_out is not None:
@@ -70,6 +73,8 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.epochs": 9},
         {"training.accumulate": 2},
         {"training.sampling": "balanced"},
+        {"training.source_balance": 0.5},
+        {"sources": [0, 1]},
         {"training.precision": "bfloat16"},
         {"training.compile": True},
         {"training.mixup_alpha": 0.2},

@@ -144,11 +144,14 @@ EVERYTHING = {
 }
 
 
-def test_batches_are_sampled_as_asked(data, make_params):
-    for sampling in ("shuffled", "balanced"):
-        params = make_params(**{"training.sampling": sampling})
-        batches = build_train_batches(
-            data[1],
+@pytest.fixture
+def build_batches(data, make_params):
+    """Return a builder of the training batches of ``data``, or of other rows."""
+
+    def build(manifest=None, **changes):
+        params = make_params(**changes)
+        return build_train_batches(
+            data[1] if manifest is None else manifest,
             NO_FACES,
             empty_table(),
             data=params.data,
@@ -156,7 +159,29 @@ def test_batches_are_sampled_as_asked(data, make_params):
             augmentation=params.augmentation,
             training=params.training,
         )
+
+    return build
+
+
+def test_batches_are_sampled_as_asked(build_batches):
+    for sampling in ("shuffled", "balanced"):
+        batches = build_batches(**{"training.sampling": sampling})
         assert batches.sampling == sampling
+        assert batches.sources is None
+
+
+def test_sources_are_balanced_as_asked(build_batches, data):
+    names = ["b", "a", None] * len(data[1])
+    manifest = data[1].assign(source=names[: len(data[1])])
+    batches = build_batches(manifest, **{"training.source_balance": 0.5})
+    assert batches.source_balance == 0.5
+    assert batches.sources.tolist() == ([1, 0, 2] * len(manifest))[: len(manifest)]
+
+
+def test_balancing_a_single_source_is_refused_with_what_to_do(build_batches, data):
+    manifest = data[1].assign(source="unknown")
+    with pytest.raises(ManifestError, match=r"source_balance needs several .*unknown.* column sou"):
+        build_batches(manifest, **{"training.source_balance": 0.5})
 
 
 @pytest.mark.parametrize("num_yields", [1, 2, 3, 5])
