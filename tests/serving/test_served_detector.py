@@ -80,6 +80,14 @@ def test_smallest_side_comes_from_the_parameters(logged):
     assert list(strict.predict(example_input())["status"]) == ["too_small"]
 
 
+def test_no_picture_is_begun_after_the_time_of_an_answer(logged):
+    load = import_mlflow().pyfunc.load_model
+    with pytest.raises(Exception, match=r"0 of 1 pictures could be read within 0 s"):
+        load(logged.uri, model_config={"max_seconds": 0}).predict(example_input())
+    judged = load(logged.uri, model_config={"max_seconds": 600}).predict(example_input())
+    assert list(judged["status"]) == ["ok"]
+
+
 def test_a_column_of_another_name_is_refused(model):
     with pytest.raises(Exception, match="image"):
         model.predict(pd.DataFrame({"picture": [GARBAGE]}))
