@@ -152,6 +152,17 @@ def test_a_small_body_of_very_many_values_is_cut_off(mark):
     assert b"20 commas" in body
 
 
+@pytest.mark.parametrize("claim", [{}, {"content_length": "1048577"}])
+def test_a_large_body_goes_to_one_path_alone(claim):
+    limits = replace(LIMITS, max_bytes=2**21, large_at="/upload")
+    halves = [b"a" * 2**20, b"a"]
+    assert ask_gate(*halves, limits=limits, path="/upload", **claim)[0] == 200
+    status, _, body = ask_gate(*halves, limits=limits, path="/join", **claim)
+    assert status == 413
+    assert b"1,048,576 bytes" in body
+    assert ask_gate(halves[0], limits=limits, path="/join")[0] == 200
+
+
 def test_a_body_that_claims_nothing_is_cut_off_at_the_limit():
     assert ask_gate(*[b"a" * 100] * 10)[0] == 200
     assert ask_gate(*[b"a" * 100] * 11)[0] == 413

@@ -20,6 +20,7 @@ _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 _RETRY_SECONDS = 1
 _TOLD = ("error_code", "message", "detail")  # of an error; MLflow's has a stack trace as well
 _LONGEST_MESSAGE = 500  # characters
+_SMALL_BYTES = 2**20
 _MARKS = (b",", b":", b"[", b"{")  # each is a value that a reader of JSON makes an object of
 
 
@@ -31,6 +32,8 @@ class Limits:
         hosts: Names and addresses that a browser may know the server by. Others are refused: a
             foreign page whose name was pointed at this machine would ask by its own.
         max_bytes: Of the body of a request.
+        large_at: The only path whose bodies may be so large, others have 1 MiB: what is sent there
+            goes to the disk as it comes, and anything else into memory. ``None``: any path.
         max_working: Requests with a body that are worked on at once.
         max_waiting: Further ones that wait, unread; those beyond are told to come back.
         body_seconds: In which a whole body must arrive once it is its turn.
@@ -48,6 +51,11 @@ class Limits:
     content_type: str | None = None
     paths: tuple[str, ...] | None = None
     max_marks: int | None = None
+    large_at: str | None = None
+
+    def bytes_at(self, path: str) -> int:
+        """Return how many bytes a body may have that is sent to ``path``."""
+        return self.max_bytes if self.large_at in (None, path) else _SMALL_BYTES
 
 
 class Gate:
@@ -76,7 +84,7 @@ class Gate:
         scope = {**scope, "headers": [pair for pair in scope["headers"] if not _is_hearsay(pair)]}
         refusal = self._refuse_place(headers, scope["path"])
         if refusal is None and has_body:
-            refusal = self._refuse_body(headers)
+            refusal = self._refuse_body(headers, scope["path"])
         if refusal is not None:
             await _answer(send, *refusal)
         elif not has_body:
@@ -93,20 +101,20 @@ class Gate:
             return 404, f"there are {', '.join(self._limits.paths)}"
         return None
 
-    def _refuse_body(self, headers: dict[str, str]) -> tuple[int, str] | None:
+    def _refuse_body(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
         origin = headers.get("origin")
         if origin is not None and _host_of(origin) not in self._limits.hosts:
             return 403, "a page from elsewhere may not ask this server"
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or float(length) > self._limits.max_bytes:
-            return self._too_large()
+        if not length.isdecimal() or float(length) > self._limits.bytes_at(path):
+            return self._too_large(path)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if self._limits.content_type not in (None, kind):
             return 415, f"a body must be {self._limits.content_type}"
         return None
 
-    def _too_large(self) -> tuple[int, str]:
-        return 413, f"the body of a request may have {self._limits.max_bytes:,} bytes"
+    def _too_large(self, path: str) -> tuple[int, str]:
+        return 413, f"the body of a request may have {self._limits.bytes_at(path):,} bytes"
 
     async def _take_turn(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
@@ -119,7 +127,7 @@ class Gate:
             self._num_inside -= 1
 
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        body, answer = _Body(receive, self._limits), _Answer(send)
+        body, answer = _Body(receive, self._limits, scope["path"]), _Answer(send)
 
         async def send_unless_refused(message: Message) -> None:
             if body.fault is None:
@@ -132,22 +140,23 @@ class Gate:
                 raise
         if body.fault is None or answer.has_begun:
             return
-        await _answer(send, *self._word(body))
+        await _answer(send, *self._word(body, scope["path"]))
 
-    def _word(self, body: "_Body") -> tuple[int, str]:
+    def _word(self, body: "_Body", path: str) -> tuple[int, str]:
         if body.fault == 408:
             return 408, f"no whole body in {self._limits.body_seconds:g} s"
         if body.has_too_many_marks:
             most = f"{self._limits.max_marks:,}"
             return 413, f"the body of a request may have {most} commas, colons, [ and {{"
-        return self._too_large()
+        return self._too_large(path)
 
 
 class _Body:
     """A request's body as it arrives; one that breaks a limit ends as if the client had left."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, limits: Limits, path: str) -> None:
         self._receive, self._limits = receive, limits
+        self._max_bytes = limits.bytes_at(path)
         self._num_bytes, self._num_marks, self._is_whole = 0, 0, False
         self._end = asyncio.get_running_loop().time() + limits.body_seconds
         self.fault: int | None = None  # the status of the answer
@@ -164,7 +173,7 @@ class _Body:
             return self._break_off(408)
         self._count(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
-        if self._num_bytes > self._limits.max_bytes or self.has_too_many_marks:
+        if self._num_bytes > self._max_bytes or self.has_too_many_marks:
             return self._break_off(413)
         return message
 

@@ -74,13 +74,20 @@ def test_a_connection_that_does_not_go_on_is_closed(port, sent, answers):
         assert read_until_closed(connection).count(b"done") == answers
 
 
-def test_a_body_that_drips_after_its_answer_keeps_no_connection(port):
+def drip(connection):
+    """Send a byte ten times a second until the other end has hung up, or has had time to."""
+    for _ in range(int(20 * SECONDS / 0.1)):
+        connection.sendall(b"a")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("path", [b"quick", b"slow"])
+def test_a_body_that_drips_after_its_answer_keeps_no_connection(port, path):
+    head = REQUEST.replace(b"quick", path) + b"Content-Length: 1000000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(REQUEST + b"Content-Length: 1000000\r\n\r\n")
+        connection.sendall(head)
         with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
-            for _ in range(int(20 * SECONDS / 0.1)):
-                connection.sendall(b"a")
-                time.sleep(0.1)
+            drip(connection)
 
 
 def test_a_request_that_takes_longer_is_answered(port):

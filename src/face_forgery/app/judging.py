@@ -3,7 +3,7 @@
 import csv
 import io
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -51,7 +51,7 @@ class Judge:
         self._turn = Lock()  # a picture may take gigabytes, whoever asks at the same time
         self._detector, self._network, self._min_size = detector, network, min_size
 
-    def judge(self, uploads: Sequence[tuple[str, bytes]]) -> Iterator[Card]:
+    def judge(self, uploads: Iterable[tuple[str, bytes]]) -> Iterator[Card]:
         """Yield a card for each ``(name, content)``, in their order."""
         for name, data in uploads:
             with self._turn:
