@@ -1,6 +1,7 @@
 """Tables to comma-separated values that every reader takes apart alike."""
 
 import csv
+from typing import Any
 
 import pandas as pd
 
@@ -11,8 +12,8 @@ def csv_text(table: pd.DataFrame, *, header: bool = True) -> str:
     Before 3.13 Python leaves a carriage return bare, which readers take for the end of a row: where
     there is one, all texts are quoted.
     """
-    text = table.to_csv(index=False, header=header, lineterminator="\n")
+    options: dict[str, Any] = {"index": False, "header": header, "lineterminator": "\n"}
+    text: str = table.to_csv(**options)
     if "\r" in text:
-        quoting = csv.QUOTE_NONNUMERIC
-        return table.to_csv(index=False, header=header, lineterminator="\n", quoting=quoting)
+        text = table.to_csv(**options, quoting=csv.QUOTE_NONNUMERIC)
     return text

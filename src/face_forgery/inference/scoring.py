@@ -398,14 +398,14 @@ def judge_bytes(
         DetectorError: If the detector has no operating points.
         TimeoutError: If ``end`` came before the last picture was begun.
     """
-    from face_forgery.inference.reading import PictureReader, stack_readings
+    from face_forgery.inference.reading import PictureReader, Reading, stack_readings
 
     points = operating_points_of(detector)
     network = detector.build_network() if network is None else network
     reader = PictureReader.of(detector, min_size=min_size)
     judgements: list[Judgement] = []
     for start in range(0, len(pictures), _BYTES_BATCH):
-        readings = []
+        readings: list[Reading] = []
         for data in pictures[start : start + _BYTES_BATCH]:
             if end is not None and time.monotonic() > end:
                 done = start + len(readings)

@@ -62,9 +62,11 @@ def hurried_protocol(seconds: float) -> type[asyncio.Protocol]:
     A connection on which no request is being answered is closed ``seconds`` after it was made or
     after its last answer; one that is being answered has the gate's limits.
     """
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+    from uvicorn.protocols.http import auto
 
-    class Hurried(AutoHTTPProtocol):
+    protocol: Any = auto.AutoHTTPProtocol  # that of httptools, or of h11 where only this is there
+
+    class Hurried(protocol):  # type: ignore[misc]
         _timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
