@@ -15,12 +15,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from face_forgery.gate import Limits
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
 from face_forgery.serving.packaging import SIGNATURE, example_input, log_detector, requirements
 from face_forgery.serving.pyfunc_model import ServedDetector
+from face_forgery.serving.server import build_server
 
 GARBAGE = b"this is no picture"
 
@@ -86,6 +88,21 @@ def test_no_picture_is_begun_after_the_time_of_an_answer(logged):
         load(logged.uri, model_config={"max_seconds": 0}).predict(example_input())
     judged = load(logged.uri, model_config={"max_seconds": 600}).predict(example_input())
     assert list(judged["status"]) == ["ok"]
+
+
+def test_a_server_tells_the_model_its_limits(model, monkeypatch):
+    mlflow, told = import_mlflow(), {}
+
+    def load(uri, **options):
+        told.update(options, uri=uri)
+        return model
+
+    monkeypatch.setattr(mlflow.pyfunc, "load_model", load)
+    limits = Limits(
+        hosts=(), max_bytes=1, max_working=1, max_waiting=1, body_seconds=1.0, max_marks=1
+    )
+    build_server("models:/m", limits, max_pictures=3, max_seconds=7)
+    assert told == {"uri": "models:/m", "model_config": {"max_pictures": 3, "max_seconds": 7}}
 
 
 def test_a_column_of_another_name_is_refused(model):
