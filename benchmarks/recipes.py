@@ -12,13 +12,15 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
         train: source == 'DFDC'              # a query over the columns
         val: source == 'DFDC'                # like train where it is left out
         tests: {other: "source != 'DFDC'"}
+        degraded: true                       # tests on degraded copies, too; they take a while
     arms:
       plain: {augmentation.jpeg: 0.0}
 
 A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
 these groups is validation (in queries: the column ``held``), and a test has no picture of a group
 that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
-the project; the chosen epoch and the last one are judged. What is measured is added to
+the project; the chosen epoch and the last one are judged, by the views of ``scoring.views``, the
+chosen one on degraded copies, too, if asked for. What is measured is added to
 results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
 on.
 """
@@ -38,12 +40,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 from place import describe_place
 
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.loaders import EvalBatches
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.degradation.catalog import list_degradations
+from face_forgery.inference.robustness import score_degraded
 from face_forgery.metrics.bootstrap import measure_auc
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.scoring import pick_device, score_batches
@@ -52,7 +57,13 @@ from face_forgery.params import PreprocessingParams
 PROJECT = Path(__file__).parents[1]
 HELD_OUT = 5  # a fifth of the groups
 NUM_RESAMPLES = 1000
+PIPELINES = "ingestion,splitting,training"
 CHOSEN, LAST = "chosen", "last"
+# What is tried of the degradations of `kedro run --pipelines robustness`.
+DEGRADED = {("jpeg_quality", f"quality {quality}") for quality in (85, 70, 50, 30)} | {
+    ("down_and_up", "x 0.5")
+}
+ALL_LEVELS = {"blur_sigma", "noise_sigma"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Trial:
     train: pd.DataFrame
     val: pd.DataFrame
     tests: dict[str, pd.DataFrame]
+    degraded: bool
 
     @property
     def name(self) -> str:
@@ -126,18 +138,20 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
             tests = {name: may_test.query(query) for name, query in what["tests"].items()}
             for arm in options.arms or plan["arms"]:
                 params = common | what.get("params", {}) | plan["arms"][arm]
-                yield Trial(scenario, arm, seed, params, train, val, tests)
+                degraded = bool(what.get("degraded", False))
+                yield Trial(scenario, arm, seed, params, train, val, tests, degraded)
 
 
 def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, Any]:
     _copy(project)
     for part, rows in (("train", trial.train), ("val", trial.val)):
         rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
+    _write_params(trial, options.root, project)
     start = time.monotonic()
     log = project.parent / f"{trial.name.replace('/', '-')}.log"
     with log.open("w") as file:
         run = subprocess.run(
-            _command(trial, options.root, project),
+            [sys.executable, "-m", "kedro", "run", "--pipelines", PIPELINES],
             cwd=project,
             stdout=file,
             stderr=file,
@@ -170,32 +184,34 @@ def _copy(project: Path) -> None:
     (project / "conf/local").mkdir()
 
 
-def _command(trial: Trial, root: Path, project: Path) -> list[str]:
+def _write_params(trial: Trial, root: Path, project: Path) -> None:
+    """Write what differs from the base settings; a command line could hold no lists."""
     params = trial.params | {
         "data.root": str(root.resolve()),
         "data.train_labels": str((project / "train.csv").resolve()),
         "data.train_images": ".",
         "data.val_labels": str((project / "val.csv").resolve()),
         "data.val_images": ".",
-        "data.test_labels": "null",
+        "data.test_labels": None,
         "splitting.leaks": "drop_from_train",
         "training.seed": trial.seed,
-        "tracking.enabled": "false",
+        "tracking.enabled": False,
     }
-    given = ",".join(f"{name}={_spell(value)}" for name, value in params.items())
-    pipelines = "ingestion,splitting,training"
-    return [sys.executable, "-m", "kedro", "run", "--pipelines", pipelines, "--params", given]
-
-
-def _spell(value: Any) -> str:
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    nested: dict[str, Any] = {}
+    for name, value in params.items():
+        *sections, key = name.split(".")
+        section = nested
+        for part in sections:
+            section = section.setdefault(part, {})
+        section[key] = value
+    (project / "conf/local/parameters.yml").write_text(yaml.safe_dump(nested))
 
 
 def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
     """Return the AUC with its interval of each test, of the chosen and of the last epoch."""
     detector: Detector = DetectorDataset(filepath=str(project / "data/06_models/detector")).load()
+    views = trial.params.get("scoring.views", "whole").split("+")
+    detector = detector.scored_by("float32", tuple(views))
     epochs = EpochWeightsDataset(filepath=str(project / "data/06_models/epochs")).load()
     last = replace(detector, weights=epochs[max(epochs)]().weights)
     return {
@@ -205,6 +221,7 @@ def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
             "num_real": int((rows["target"] == 0).sum()),
             "num_fake": int((rows["target"] == 1).sum()),
         }
+        | ({"degraded": _measure_degraded(detector, rows, root)} if trial.degraded else {})
         for name, rows in trial.tests.items()
     }
 
@@ -219,6 +236,23 @@ def _measure(detector: Detector, rows: pd.DataFrame, root: Path) -> list[float]:
     batches = EvalBatches(ImageRows.of(manifest, str(root)), preprocessing, 64, 1)
     device = pick_device()
     scores = score_batches(detector.build_network().to(device), batches, device)
+    return _auc(scores, rows)
+
+
+def _measure_degraded(detector: Detector, rows: pd.DataFrame, root: Path) -> dict[str, list[float]]:
+    """Return the AUC with its interval of the pictures as they are, and of each kind of copy."""
+    degradations = [
+        degradation
+        for degradation in list_degradations(["compression", "scaling", "blur_and_noise"])
+        if (degradation.name, degradation.label) in DEGRADED or degradation.name in ALL_LEVELS
+    ]
+    paths = [root / name for name in rows["img_name"]]
+    scores = score_degraded(detector, paths, degradations, max_side=1024, num_workers=1)
+    names = ["clean", *(f"{one.title}, {one.label}" for one in degradations)]
+    return {name: _auc(scores[:, place], rows) for place, name in enumerate(names)}
+
+
+def _auc(scores: NDArray[np.float64], rows: pd.DataFrame) -> list[float]:
     groups, targets = rows["group"].to_numpy(), rows["target"].to_numpy()
     measured = measure_auc(
         scores, targets, groups, num_resamples=NUM_RESAMPLES, confidence=0.95, seed=0
@@ -246,6 +280,24 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             mean = np.mean([value for value, _, _ in measured])
             cells = [scenario, test, arm, epoch, seeds, f"{mean:.3f}", f"{minutes:.1f}"]
             print(f"| {' | '.join(cells)} |")
+    _print_degraded(rows)
+
+
+def _print_degraded(rows: list[dict[str, Any]]) -> None:
+    """Print what degraded copies cost, each kind and all together, mean of the seeds."""
+    tests = [
+        (f"{row['scenario']}, {row['arm']}, {name}", test["degraded"])
+        for row in rows
+        for name, test in row["tests"].items()
+        if "degraded" in test
+    ]
+    for what in dict.fromkeys(what for what, _ in tests):
+        own = [degraded for name, degraded in tests if name == what]
+        means = {kind: np.mean([one[kind][0] for one in own]) for kind in own[0]}
+        clean = means.pop("clean")
+        print(f"\n{what}, {len(own)} seed(s): clean {clean:.3f}, degraded on average ", end="")
+        print(f"{np.mean(list(means.values())):.3f}: ", end="")
+        print("; ".join(f"{kind} {value:.3f}" for kind, value in means.items()))
 
 
 if __name__ == "__main__":

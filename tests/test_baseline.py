@@ -40,6 +40,7 @@ RECIPE = {
     "training.batch_size": 40,
     "training.accumulate": 1,
     "training.sampling": "shuffled",
+    "training.source_balance": 0.0,
     "training.num_workers": 4,
     "training.cache": None,
     "training.precision": "float32",

@@ -376,6 +376,10 @@ class TrainingParams(Params):
     sampling: Literal["shuffled", "balanced"] = Field(
         description="balanced: as many of each class in every epoch."
     )
+    source_balance: Probability = Field(
+        description="How evenly the sources of a class share its part of an epoch: in proportion "
+        "to their sizes to the power of 1 - source_balance; 0 = as they come, 1 = all alike."
+    )
     num_workers: NumWorkers = Field(
         description="Loader processes; auto: one a core. Does not change the result."
     )

@@ -24,8 +24,9 @@ from face_forgery.data.keyed_images import (
     decoding_side,
     keep_pictures,
 )
-from face_forgery.data.manifest import FAKE, REAL
+from face_forgery.data.manifest import FAKE
 from face_forgery.data.picture_cache import KeptPictures
+from face_forgery.data.sampling import draw_balanced
 from face_forgery.data.transforms import eval_transform, split_train_transform
 from face_forgery.data.workers import stop_threads_of_opencv
 from face_forgery.params import AugmentationParams, PreprocessingParams
@@ -57,6 +58,10 @@ class TrainBatches:
         num_workers: Processes that decode; 0: this one.
         sampling: Whether an epoch is the whole set or as many images of each class.
         forgeries: ``None``: none are made.
+        sources: ``(N,)`` numbers, where each image is from; a forged copy is from where its picture
+            is. ``None``: sources are not looked at.
+        source_balance: 0 to 1, how evenly the sources of a class share its images of an epoch
+            (`sampling.share_out`).
     """
 
     rows: ImageRows
@@ -67,6 +72,8 @@ class TrainBatches:
     num_workers: int
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     forgeries: Forgeries | None = None
+    sources: NDArray[np.int64] | None = None
+    source_balance: float = 0.0
     _kept: KeptPictures | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -98,8 +105,15 @@ class TrainBatches:
         images = [*range(len(self.rows)), *self._choose_forged(generator)]
         order = torch.randperm(len(images), generator=generator).tolist()
         keys: list[Key] = [(epoch, images[place]) for place in order]
-        if self.sampling == "balanced":
-            keys = self._balance(keys, generator)
+        if self.sampling == "balanced" or self.sources is not None:
+            keys = draw_balanced(
+                keys,
+                [self._target(index) for _, index in keys],
+                [self._source(index) for _, index in keys],
+                by_class=self.sampling == "balanced",
+                source_balance=self.source_balance,
+                generator=generator,
+            )
         batches = [
             keys[start : start + self.batch_size] for start in range(0, len(keys), self.batch_size)
         ]
@@ -119,15 +133,8 @@ class TrainBatches:
     def _target(self, index: int) -> int:
         return int(self.rows.targets[index]) if index < len(self.rows) else FAKE
 
-    def _balance(self, keys: list[Key], generator: torch.Generator) -> list[Key]:
-        """Draw as many of each class from ``keys``, whose order is random, in a new order."""
-        drawn: list[Key] = []
-        for target in (REAL, FAKE):
-            own = [key for key in keys if self._target(key[1]) == target]
-            for position in range(len(keys) // 2):
-                num_before, place = divmod(position, len(own))
-                drawn.append((*own[place], num_before) if num_before else own[place])
-        return [drawn[i] for i in torch.randperm(len(drawn), generator=generator).tolist()]
+    def _source(self, index: int) -> int:
+        return 0 if self.sources is None else int(self.sources[index % len(self.rows)])
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:

@@ -3,11 +3,14 @@
 import logging
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.keyed_images import decoding_side
 from face_forgery.data.loaders import TrainBatches
+from face_forgery.data.manifest import ManifestError, show_examples
 from face_forgery.data.splits import check_both_classes
 from face_forgery.forging.draw import Forger
 from face_forgery.forging.in_training import TrainForgeries
@@ -40,8 +43,10 @@ def build_train_batches(
         picture_cache: The folder of decoded pictures; its disk must have room for them.
 
     Raises:
-        ManifestError: If a class is missing and no forgeries are made.
+        ManifestError: If a class is missing and no forgeries are made, or sources are to be
+            balanced and there is only one.
     """
+    sources = _sources_of(manifest) if training.source_balance > 0.0 else None
     rows = ImageRows.of(manifest, root, face_table, picture_cache)
     return TrainBatches(
         rows=rows,
@@ -52,7 +57,23 @@ def build_train_batches(
         num_workers=training.num_workers,
         sampling=training.sampling,
         forgeries=_plan_forgeries(manifest, landmarks, rows, preprocessing, augmentation),
+        sources=sources,
+        source_balance=training.source_balance,
     )
+
+
+def _sources_of(manifest: pd.DataFrame) -> NDArray[np.int64]:
+    """Return a number for the source of each row, in the order of their names."""
+    codes, names = pd.factorize(manifest["source"].astype("string").fillna("unknown"), sort=True)
+    if len(names) < 2:
+        raise ManifestError(
+            f"training.source_balance needs several sources, and all {len(manifest):,} training "
+            f"pictures are of one ({show_examples(names)}); give the label CSV a column source "
+            "(ingestion.columns), or set training.source_balance=0"
+        )
+    counts = np.bincount(codes)
+    logger.info("Sources that are balanced: %s.", dict(zip(names, counts.tolist(), strict=True)))
+    return codes.astype(np.int64)
 
 
 def _plan_forgeries(

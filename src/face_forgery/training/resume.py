@@ -1,5 +1,6 @@
 """Which run a saved state belongs to, and whether the present one may continue it."""
 
+import hashlib
 import logging
 from typing import Any
 
@@ -31,18 +32,21 @@ def run_fingerprint(
 ) -> dict[str, Any]:
     """Return what must not change between the parts of one run, by dotted name.
 
-    The data, landmarks where forgeries are made, the network, the preprocessing and augmentation,
-    and all of ``training`` that changes the weights. Precision and compilation count as what they
-    were resolved to: on a machine where ``auto`` means something else the run is refused, not
-    continued in another way. ``epochs`` counts only if the schedule depends on it (cosine).
+    The data, its sources where they are balanced, landmarks where forgeries are made, the network,
+    the preprocessing and augmentation, and all of ``training`` that changes the weights. Precision
+    and compilation count as what they were resolved to: on a machine where ``auto`` means something
+    else the run is refused, not continued in another way. ``epochs`` counts only if the schedule
+    depends on it (cosine).
     """
     forgeries, held_out = train_batches.forgeries, val_batches.held_out
+    sources = train_batches.sources
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
         "data": {
             "train_images": train_batches.rows.fingerprint,
             "val_images": val_batches.rows.fingerprint,
         }
+        | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
         | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
         "model": model.model_dump(mode="json", exclude={"max_parameters"}),
