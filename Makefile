@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
+AUDIT_SERVICE ?= pypi
 
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -14,7 +16,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all test-fast check fuzz bench viz app lock clean
+.PHONY: help setup run test test-all test-fast check audit fuzz bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +57,10 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# --strict: a package that the service does not know is a failure, not a note. AUDIT_SERVICE=osv asks the other one.
+audit: setup ## Look for known holes in what is pinned (asks an online service)
+	$(BIN)/uv tool run --from pip-audit==$(PIP_AUDIT_VERSION) pip-audit --strict --require-hashes --disable-pip --progress-spinner off -s $(AUDIT_SERVICE) -r requirements.lock
 
 fuzz: setup ## Look for input that breaks something (FUZZ_SECONDS=1800 in all)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz

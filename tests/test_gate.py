@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -52,8 +53,8 @@ def fail_with(told, status=500):
     return app
 
 
-async def ask(app, *chunks, method="POST", pause=0.0, **headers):
-    """Return status, headers and body of the answer."""
+async def ask(app, *chunks, method="POST", pause=0.0, path="/", again=(), **headers):
+    """Return status, headers and body of the answer; ``again``: headers that come twice."""
     named = {"host": "localhost:7860", **JSON}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
     pending, sent = list(chunks or (b"{}",)), []
@@ -67,8 +68,9 @@ async def ask(app, *chunks, method="POST", pause=0.0, **headers):
     async def send(message):
         sent.append(message)
 
-    pairs = [(name.encode(), value.encode()) for name, value in named.items()]
-    await app({"type": "http", "method": method, "headers": pairs}, receive, send)
+    pairs = [(name.encode(), value.encode()) for name, value in [*named.items(), *again]]
+    scope = {"type": "http", "method": method, "path": path, "headers": pairs}
+    await app(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], dict(sent[0]["headers"]), body
 
@@ -109,6 +111,56 @@ def test_a_body_that_claims_too_much_is_refused_unread(length):
     assert status == 413
     assert headers[b"connection"] == b"close"
     assert b"1,000 bytes" in body
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "again"),
+    [
+        ("evil.example", "http://localhost", ("host", "localhost:7860")),
+        ("localhost:7860", "https://evil.example", ("origin", "http://localhost:7860")),
+    ],
+)
+def test_a_header_that_comes_twice_does_not_hide_the_first(host, origin, again):
+    assert ask_gate(host=host, origin=origin, again=[again])[0] in (403, 421)
+
+
+def test_what_a_proxy_would_say_is_not_passed_on():
+    async def tell(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        told = b",".join(name for name, _ in scope["headers"])
+        await send({"type": "http.response.body", "body": told})
+
+    claims = {"x_forwarded_host": "evil.example", "x_forwarded_proto": "https", "forwarded": "a=b"}
+    _, _, body = asyncio.run(ask(Gate(tell, LIMITS), **claims))
+    assert body == b"host,content-type"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_there_are_no_paths_but_those_that_are_named(method):
+    limits = replace(LIMITS, paths=("/invocations",))
+    assert ask_gate(limits=limits, path="/invocations", method=method)[0] == 200
+    status, _, body = ask_gate(limits=limits, path="/docs", method=method)
+    assert (status, json.loads(body)) == (404, {"message": "there are /invocations"})
+
+
+@pytest.mark.parametrize("mark", [b"[", b"{", b",", b":"])
+def test_a_small_body_of_very_many_values_is_cut_off(mark):
+    limits = replace(LIMITS, max_marks=20)
+    assert ask_gate(mark * 10, mark * 10, b"]}+/=" * 20, limits=limits)[0] == 200
+    status, _, body = ask_gate(mark * 10, mark * 11, limits=limits)
+    assert status == 413
+    assert b"20 commas" in body
+
+
+@pytest.mark.parametrize("claim", [{}, {"content_length": "1048577"}])
+def test_a_large_body_goes_to_one_path_alone(claim):
+    limits = replace(LIMITS, max_bytes=2**21, large_at="/upload")
+    halves = [b"a" * 2**20, b"a"]
+    assert ask_gate(*halves, limits=limits, path="/upload", **claim)[0] == 200
+    status, _, body = ask_gate(*halves, limits=limits, path="/join", **claim)
+    assert status == 413
+    assert b"1,048,576 bytes" in body
+    assert ask_gate(halves[0], limits=limits, path="/join")[0] == 200
 
 
 def test_a_body_that_claims_nothing_is_cut_off_at_the_limit():

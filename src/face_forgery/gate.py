@@ -20,6 +20,8 @@ _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 _RETRY_SECONDS = 1
 _TOLD = ("error_code", "message", "detail")  # of an error; MLflow's has a stack trace as well
 _LONGEST_MESSAGE = 500  # characters
+_SMALL_BYTES = 2**20
+_MARKS = (b",", b":", b"[", b"{")  # each is a value that a reader of JSON makes an object of
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,15 @@ class Limits:
         hosts: Names and addresses that a browser may know the server by. Others are refused: a
             foreign page whose name was pointed at this machine would ask by its own.
         max_bytes: Of the body of a request.
+        large_at: The only path whose bodies may be so large, others have 1 MiB: what is sent there
+            goes to the disk as it comes, and anything else into memory. ``None``: any path.
         max_working: Requests with a body that are worked on at once.
         max_waiting: Further ones that wait, unread; those beyond are told to come back.
         body_seconds: In which a whole body must arrive once it is its turn.
         content_type: Of a body; others get 415. ``None``: any.
+        paths: That there are; others get 404. ``None``: what the application has.
+        max_marks: Commas, colons and opening brackets in a body. As JSON, 20 MB of them take two
+            gigabytes and block everybody for 14 s; of base64 they are no part. ``None``: any.
     """
 
     hosts: tuple[str, ...]
@@ -42,6 +49,13 @@ class Limits:
     max_waiting: int
     body_seconds: float
     content_type: str | None = None
+    paths: tuple[str, ...] | None = None
+    max_marks: int | None = None
+    large_at: str | None = None
+
+    def bytes_at(self, path: str) -> int:
+        """Return how many bytes a body may have that is sent to ``path``."""
+        return self.max_bytes if self.large_at in (None, path) else _SMALL_BYTES
 
 
 class Gate:
@@ -49,7 +63,8 @@ class Gate:
 
     A foreign name gets 421, a foreign page 403, a body that is too large 413, too slow 408 or of
     another kind 415, a request too many 503 with ``Retry-After``. Of errors of ``app``, JSON keeps
-    code and message alone: a stack trace names the files of this machine.
+    code and message alone: a stack trace names the files of this machine. What a proxy would say
+    of a request (``X-Forwarded-Host``) is not passed on: anybody can write it.
     """
 
     def __init__(self, app: Application, limits: Limits) -> None:
@@ -66,7 +81,10 @@ class Gate:
                 await send({"type": "websocket.close"})
             return
         headers, has_body = _headers_of(scope), scope["method"] not in _WITHOUT_BODY
-        refusal = self._refuse_host(headers) or (self._refuse_body(headers) if has_body else None)
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if not _is_hearsay(pair)]}
+        refusal = self._refuse_place(headers, scope["path"])
+        if refusal is None and has_body:
+            refusal = self._refuse_body(headers, scope["path"])
         if refusal is not None:
             await _answer(send, *refusal)
         elif not has_body:
@@ -76,25 +94,27 @@ class Gate:
         else:
             await self._take_turn(scope, receive, send)
 
-    def _refuse_host(self, headers: dict[str, str]) -> tuple[int, str] | None:
-        if _host_of("//" + headers.get("host", "")) in self._limits.hosts:
-            return None
-        return 421, "this server is not known by that name"
+    def _refuse_place(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
+        if _host_of("//" + headers.get("host", "")) not in self._limits.hosts:
+            return 421, "this server is not known by that name"
+        if self._limits.paths is not None and path not in self._limits.paths:
+            return 404, f"there are {', '.join(self._limits.paths)}"
+        return None
 
-    def _refuse_body(self, headers: dict[str, str]) -> tuple[int, str] | None:
+    def _refuse_body(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
         origin = headers.get("origin")
         if origin is not None and _host_of(origin) not in self._limits.hosts:
             return 403, "a page from elsewhere may not ask this server"
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or float(length) > self._limits.max_bytes:
-            return self._too_large()
+        if not length.isdecimal() or float(length) > self._limits.bytes_at(path):
+            return self._too_large(path)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if self._limits.content_type not in (None, kind):
             return 415, f"a body must be {self._limits.content_type}"
         return None
 
-    def _too_large(self) -> tuple[int, str]:
-        return 413, f"the body of a request may have {self._limits.max_bytes:,} bytes"
+    def _too_large(self, path: str) -> tuple[int, str]:
+        return 413, f"the body of a request may have {self._limits.bytes_at(path):,} bytes"
 
     async def _take_turn(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
@@ -107,7 +127,7 @@ class Gate:
             self._num_inside -= 1
 
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        body, answer = _Body(receive, self._limits), _Answer(send)
+        body, answer = _Body(receive, self._limits, scope["path"]), _Answer(send)
 
         async def send_unless_refused(message: Message) -> None:
             if body.fault is None:
@@ -120,18 +140,24 @@ class Gate:
                 raise
         if body.fault is None or answer.has_begun:
             return
-        if body.fault == 413:
-            await _answer(send, *self._too_large())
-        else:
-            await _answer(send, 408, f"no whole body in {self._limits.body_seconds:g} s")
+        await _answer(send, *self._word(body, scope["path"]))
+
+    def _word(self, body: "_Body", path: str) -> tuple[int, str]:
+        if body.fault == 408:
+            return 408, f"no whole body in {self._limits.body_seconds:g} s"
+        if body.has_too_many_marks:
+            most = f"{self._limits.max_marks:,}"
+            return 413, f"the body of a request may have {most} commas, colons, [ and {{"
+        return self._too_large(path)
 
 
 class _Body:
     """A request's body as it arrives; one that breaks a limit ends as if the client had left."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, limits: Limits, path: str) -> None:
         self._receive, self._limits = receive, limits
-        self._num_bytes, self._is_whole = 0, False
+        self._max_bytes = limits.bytes_at(path)
+        self._num_bytes, self._num_marks, self._is_whole = 0, 0, False
         self._end = asyncio.get_running_loop().time() + limits.body_seconds
         self.fault: int | None = None  # the status of the answer
 
@@ -145,11 +171,21 @@ class _Body:
                 message = await self._receive()
         except TimeoutError:
             return self._break_off(408)
-        self._num_bytes += len(message.get("body", b""))
+        self._count(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
-        if self._num_bytes > self._limits.max_bytes:
+        if self._num_bytes > self._max_bytes or self.has_too_many_marks:
             return self._break_off(413)
         return message
+
+    @property
+    def has_too_many_marks(self) -> bool:
+        """Whether it has more values than are let in."""
+        return self._limits.max_marks is not None and self._num_marks > self._limits.max_marks
+
+    def _count(self, part: bytes) -> None:
+        self._num_bytes += len(part)
+        if self._limits.max_marks is not None:
+            self._num_marks += sum(part.count(mark) for mark in _MARKS)
 
     def _break_off(self, fault: int) -> Message:
         self.fault = fault
@@ -206,15 +242,23 @@ async def _answer(
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
     if status == 503:
         headers.append((b"retry-after", b"%d" % _RETRY_SECONDS))
-    if status in (403, 408, 413, 415, 421):
+    if status in (403, 404, 408, 413, 415, 421):
         headers.append((b"connection", b"close"))  # the rest of the body is not read
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
 def _headers_of(scope: MutableMapping[str, Any]) -> dict[str, str]:
+    """Return each header once; one that is there twice is all of its values, which none allows."""
     pairs: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    headers: dict[str, str] = {}
+    for name, value in ((n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _is_hearsay(header: tuple[bytes, bytes]) -> bool:
+    return header[0] == b"forwarded" or header[0].startswith(b"x-forwarded-")
 
 
 def _host_of(url: str) -> str | None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,6 +109,43 @@ def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_
     assert WORDS["en"]["unreadable"] in show([str(tmp_path / "gone.jpg")], "English")
 
 
+def test_files_beyond_the_limit_are_not_read(make_judge, uploads, tmp_path, monkeypatch):
+    from face_forgery.app import page
+
+    read = []
+    monkeypatch.setattr(page, "_take", lambda file: read.append(file) or b"")
+    files = [str(tmp_path / "pictures" / uploads[0][0])] * 1000
+    page._judge_files(make_judge(), files, "en", max_pictures=2)
+    assert len(read) == 2
+
+
+def test_a_name_that_reads_backwards_is_shown_as_it_is_written(make_judge, tmp_path):
+    from face_forgery.app import page
+
+    (tmp_path / "\u202egpj.exe").write_bytes(b"")
+    html = page._judge_files(make_judge(), [str(tmp_path / "\u202egpj.exe")], "en", max_pictures=1)
+    assert "\u202e" not in html
+    assert r"\u202egpj.exe" in html
+
+
+def test_one_picture_is_judged_at_a_time(make_judge, uploads, monkeypatch):
+    judging, at_work, most = make_judge(), [], []
+    real = judging._judge_one
+
+    def judge_one(name, data):
+        at_work.append(name)
+        most.append(len(at_work))
+        card = real(name, data)
+        at_work.remove(name)
+        return card
+
+    monkeypatch.setattr(judging, "_judge_one", judge_one)
+    with ThreadPoolExecutor(4) as clients:
+        list(clients.map(lambda number: list(judging.judge(uploads[:3])), range(4)))
+    assert len(most) == 12
+    assert max(most) == 1
+
+
 def test_without_a_detector_the_message_names_the_remedy(tmp_path, capsys):
     from face_forgery.app.__main__ import main
 
@@ -165,6 +203,8 @@ def test_a_page_from_elsewhere_gets_nothing_and_leaves_nothing(page_server):
     assert upload(page_server, b"1", Origin="https://evil.example").status_code == 403
     assert upload(page_server, b"1", Host="evil.example").status_code == 421
     assert upload(page_server, *[b"1" * 900_000] * 4).status_code == 413
+    join = f"{page_server.address}/gradio_api/queue/join"
+    assert httpx.post(join, content=b" " * 1_100_000).status_code == 413
     assert [path for path in page_server.uploads.rglob("*") if path.is_file()] == []
 
 

@@ -7,6 +7,7 @@ import pickle
 import re
 import socket
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,18 @@ def pickled(*, by_torch: bool) -> bytes:
     return buffer.getvalue()
 
 
+def packed() -> bytes:
+    """What torch saved, as an archive that has been compressed."""
+    whole, buffer = io.BytesIO(saved({"format": 2, "x": torch.zeros(100_000)})), io.BytesIO()
+    with (
+        zipfile.ZipFile(whole) as plain,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as small,
+    ):
+        for record in plain.infolist():
+            small.writestr(record.filename, plain.read(record))
+    return buffer.getvalue()
+
+
 def saved(value: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(value, buffer)
@@ -319,6 +332,9 @@ TABLE = [
     Case("labels", "backslash", b"real\\a.jpg,0\n", Refused("hold a backslash")),
     Case("labels", "control character", b"a\x01.jpg,0\n", Refused("control characters")),
     Case("labels", "control character of Latin-1", HEADER + "a\x85.jpg,0\n".encode(), Refused("control characters")),
+    Case("labels", "name that reads backwards", HEADER + "\u202egpj.exe,0\n".encode(), Refused("control characters")),
+    Case("labels", "kind that reads backwards", "img_name,target,kind\na.jpg,1,\u2066x\n".encode(), Refused("control characters in the column kind")),
+    Case("labels", "name in Arabic with a direction mark", HEADER + "\u200f\u0648\u062c\u0647.jpg,0\n".encode(), Accepted(["\u200f\u0648\u062c\u0647.jpg"])),
     Case("labels", "line break in a name", HEADER + b'"a\nb.jpg",0\n', Refused("control characters: line 2")),
     Case("labels", "NUL in a name", HEADER + b"a\x00.jpg,0\n", Refused("line 2 holds control characters")),
     Case("labels", "line break in a group", b'img_name,target,group\na.jpg,0,"g\nh"\n', Refused("1 of 1 rows hold control characters in the column group; .*line 2")),
@@ -472,9 +488,11 @@ TABLE = [
     Case("training state", "tensor alone", saved(torch.zeros(2)), Refused("not a training state of format 2")),
     Case("training state", "older format", saved({"format": 1}), Refused(r"not a training state of format 2 \(found format 1\)")),
     Case("training state", "keys missing", saved({"format": 2, "epoch": 1}), Refused("not a training state of format 2")),
+    Case("training state", "bomb", packed(), Refused(r"ValueError.; nothing in it was executed")),
     Case("training state", "truncated", saved({"format": 2})[:-100], Refused("cannot be read as a training state")),
     Case("starting weights", "text", ("w.safetensors", b"x"), Refused("cannot be read as weights .*Nothing in it was executed")),
     Case("starting weights", "pickle", ("w.pth", pickled(by_torch=True)), Refused("Nothing in it was executed")),
+    Case("starting weights", "bomb", ("w.pth", packed()), Refused(r"its [\d,]+ bytes would become 40\d,\d+, which torch never writes")),
     Case("starting weights", "other ending", ("w.bin", b"x"), Refused("is neither a .safetensors nor a .pth file")),
     Case("starting weights", "of nothing", ("w.pth", saved({})), Refused("does not hold a mapping of tensors")),
     Case("starting weights", "of another network", ("w.safetensors", save({"x": torch.zeros(1)})), Refused("does not fit model.backbone='test_resnet' .*the file lacks")),

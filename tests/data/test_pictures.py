@@ -43,6 +43,35 @@ def test_a_folder_without_files_is_a_row_with_a_reason(photos):
         assert pictures.loc[name, "problem"] == "a folder with no file in it"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\rb.jpg", r"a\rb.jpg"),
+        ("a\n=1.jpg", r"a\n=1.jpg"),
+        ("\x1b[31m.jpg", r"\x1b[31m.jpg"),
+        ("a\x85b.jpg", r"a\x85b.jpg"),
+        ("\u202egpj.exe", r"\u202egpj.exe"),
+        ("\u2066x.jpg", r"\u2066x.jpg"),
+        ("=cmd|'x'!A0.jpg", "./=cmd|'x'!A0.jpg"),
+        ("+1.jpg", "./+1.jpg"),
+        ("-1.jpg", "./-1.jpg"),
+        ("@SUM(1).jpg", "./@SUM(1).jpg"),
+        ("\t=1.jpg", r"\t=1.jpg"),
+    ],
+)
+def test_a_name_neither_hides_anything_nor_is_a_formula(tmp_path, name, shown):
+    (tmp_path / name).write_bytes(b"x")
+    for location in (tmp_path, tmp_path / name, tmp_path / "*[xeb1)]*"):
+        (row,) = list_pictures(location).to_dict("records")
+        assert row["img_name"] == shown
+        assert Path(row["path"]).read_bytes() == b"x"
+
+
+def test_a_table_keeps_its_names_to_be_joined_by(tmp_path):
+    (tmp_path / "list.csv").write_text("img_name\n-1.jpg\n=2.jpg\n")
+    assert names_of(tmp_path / "list.csv") == ["-1.jpg", "=2.jpg"]
+
+
 def test_links_to_folders_are_followed_once(photos, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "z.jpg").write_bytes(b"x")

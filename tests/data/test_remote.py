@@ -141,3 +141,10 @@ def test_whatever_a_store_raises_for_one_picture_is_its_status(bucket, monkeypat
     with pytest.raises(ImageError, match=r"cannot be read: .*https://\*\*\*@host") as raised:
         read_rgb_at("memory://bucket/photos/b.jpg")
     assert raised.value.status == "unreadable"
+
+
+def test_a_name_in_a_bucket_is_no_formula(bucket):
+    bucket.pipe("/bucket/odd/=1+1.jpg", b"x")
+    (row,) = list_pictures("memory://bucket/odd").to_dict("records")
+    assert row["img_name"] == "./=1+1.jpg"
+    assert row["path"].endswith("/odd/=1+1.jpg")

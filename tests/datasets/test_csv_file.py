@@ -1,6 +1,7 @@
 """CSV tables come back as they were, and a killed save changes nothing."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,10 +23,21 @@ def test_scores_come_back_to_the_last_bit(dataset):
     assert np.array_equal(dataset.load()["y_pred"].to_numpy(), scores)
 
 
-@pytest.mark.parametrize("name", ["NA", "null", "007", "1e5", 'a,"b".jpg', "a\nb", "图.jpg", " x "])
+@pytest.mark.parametrize(
+    "name", ["NA", "null", "007", "1e5", 'a,"b".jpg', "a\nb", "a\rb", "a\r\nb", "图.jpg", " x "]
+)
 def test_any_name_comes_back(dataset, name):
     dataset.save(pd.DataFrame({"img_name": [name], "y_pred": [0.5]}))
     assert dataset.load()["img_name"].tolist() == [name]
+
+
+def test_numbers_and_missing_values_beside_a_carriage_return_stay_what_they_are(dataset):
+    table = pd.DataFrame({"img_name": ["a\rb", "c"], "y_pred": [None, 0.25], "why": [None, "x"]})
+    dataset.save(table)
+    read = dataset.load()
+    assert read["img_name"].tolist() == ["a\rb", "c"]
+    assert read["y_pred"].isna().tolist() == read["why"].isna().tolist() == [True, False]
+    assert read["y_pred"][1] == 0.25
 
 
 def test_lines_end_with_lf_and_there_is_no_index(dataset, tmp_path):
@@ -43,11 +55,11 @@ def test_a_save_that_fails_leaves_the_table_before(dataset, tmp_path, monkeypatc
     before = pd.DataFrame({"img_name": ["a"], "y_pred": [0.5]})
     dataset.save(before)
 
-    def write_half(self, path, **options):
-        path.write_text("img_na")
+    def write_half(self, text, **options):
+        self.write_bytes(text[:6].encode())
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", write_half)
+    monkeypatch.setattr(Path, "write_text", write_half)
     with pytest.raises(DatasetError, match="No space left"):
         dataset.save(before)
     assert dataset.load()["y_pred"].tolist() == [0.5]

@@ -67,6 +67,14 @@ def test_a_killed_job_is_continued_behind_what_is_whole(tmp_path):
     assert whole["img_name"].tolist() == ROWS["img_name"].tolist()
 
 
+@pytest.mark.parametrize("name", ["p.csv", "p.parquet", "p.jsonl"])
+def test_a_carriage_return_breaks_no_row(tmp_path, name):
+    rows = ROWS.assign(detail=["", "", "damaged: a\rb", "", ""])
+    dataset = PredictionsDataset(filepath=str(tmp_path / name))
+    dataset.save(PartOfJob("job", 0, len(rows), rows))
+    assert dataset.load()["detail"].fillna("").tolist() == rows["detail"].tolist()
+
+
 class Killed(BaseException):
     """Stands for a signal that ends the process."""
 

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 from kedro.pipeline import Node, Pipeline
+from rich.console import Console
 
 from face_forgery.hooks import console
 from face_forgery.hooks.console import ConsoleHooks, is_fault_of_input, show_error
@@ -123,3 +125,11 @@ def test_a_node_is_one_line_with_its_place_and_what_it_makes(caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert lines[:2] == ["1/2 first -> b, c", "2/2 second -> nothing"]
     assert lines[2].startswith("Done: 2 of 2 nodes in 0.")
+
+
+def test_a_name_in_brackets_is_no_markup(tmp_path):
+    settings = yaml.safe_load((ROOT / "conf/logging.yml").read_text())["handlers"]["rich"]
+    with (tmp_path / "log").open("w") as file:
+        handler = RichHandler(console=Console(file=file, width=200), markup=settings["markup"])
+        handler.handle(logging.makeLogRecord({"msg": "[bold]a[/x].jpg", "levelno": 20}))
+    assert "[bold]a[/x].jpg" in (tmp_path / "log").read_text()

@@ -69,3 +69,8 @@ def test_one_class_one_size_and_thirty_kinds_are_drawn_too(root):
     figure = draw_data(many, root=root)
     render(figure)
     assert "Images by subset and kind (the largest 14 of 36 kinds)" in texts(figure)
+
+
+def test_a_kind_that_looks_like_a_formula_is_text(root):
+    kinds = ["real", r"$\frac{1}$"] * 5 + ["unknown"] * 2
+    assert render(draw_data(make_manifest(kind=kinds), root=root))

@@ -36,3 +36,8 @@ def test_each_fold_and_the_mean_have_a_row_with_both_numbers():
     buffer = io.BytesIO()
     draw_folds(RESULT).savefig(buffer, format="png")
     assert len(buffer.getvalue()) > 5000
+
+
+def test_a_fold_that_looks_like_a_formula_is_text():
+    odd = RESULT | {"folds": [fold(r"$\frac{1}$", 0.95, 0.8)]}
+    draw_folds(odd).savefig(io.BytesIO(), format="png")

@@ -33,3 +33,8 @@ def test_a_figure_can_be_written(num_epochs):
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(ValueError, match="no epoch"):
         draw_training([], 1)
+
+
+def test_a_fold_that_looks_like_a_formula_is_text():
+    history = [row | {"val_auc_held_out": {r"$\frac{1}$": 0.5}} for row in HISTORY]
+    draw_training(history, 1).savefig(io.BytesIO(), format="png")

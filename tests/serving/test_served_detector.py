@@ -15,12 +15,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from face_forgery.gate import Limits
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
 from face_forgery.serving.packaging import SIGNATURE, example_input, log_detector, requirements
 from face_forgery.serving.pyfunc_model import ServedDetector
+from face_forgery.serving.server import build_server
 
 GARBAGE = b"this is no picture"
 
@@ -78,6 +80,29 @@ def test_answer_of_a_server_is_json_that_every_client_reads(model):
 def test_smallest_side_comes_from_the_parameters(logged):
     strict = import_mlflow().pyfunc.load_model(logged.uri, model_config={"min_size": 97})
     assert list(strict.predict(example_input())["status"]) == ["too_small"]
+
+
+def test_no_picture_is_begun_after_the_time_of_an_answer(logged):
+    load = import_mlflow().pyfunc.load_model
+    with pytest.raises(Exception, match=r"0 of 1 pictures could be read within 0 s"):
+        load(logged.uri, model_config={"max_seconds": 0}).predict(example_input())
+    judged = load(logged.uri, model_config={"max_seconds": 600}).predict(example_input())
+    assert list(judged["status"]) == ["ok"]
+
+
+def test_a_server_tells_the_model_its_limits(model, monkeypatch):
+    mlflow, told = import_mlflow(), {}
+
+    def load(uri, **options):
+        told.update(options, uri=uri)
+        return model
+
+    monkeypatch.setattr(mlflow.pyfunc, "load_model", load)
+    limits = Limits(
+        hosts=(), max_bytes=1, max_working=1, max_waiting=1, body_seconds=1.0, max_marks=1
+    )
+    build_server("models:/m", limits, max_pictures=3, max_seconds=7)
+    assert told == {"uri": "models:/m", "model_config": {"max_pictures": 3, "max_seconds": 7}}
 
 
 def test_a_column_of_another_name_is_refused(model):

@@ -3,9 +3,10 @@
 import csv
 import io
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 import jinja2
 import numpy as np
@@ -47,15 +48,21 @@ class Judge:
 
     def __init__(self, detector: Detector, network: nn.Module, *, min_size: int) -> None:
         self.points = operating_points_of(detector)
+        self._turn = Lock()  # a picture may take gigabytes, whoever asks at the same time
         self._detector, self._network, self._min_size = detector, network, min_size
 
-    def judge(self, uploads: Sequence[tuple[str, bytes]]) -> Iterator[Card]:
+    def judge(self, uploads: Iterable[tuple[str, bytes]]) -> Iterator[Card]:
         """Yield a card for each ``(name, content)``, in their order."""
         for name, data in uploads:
-            (judgement,) = judge_bytes(
-                self._detector, [data], min_size=self._min_size, network=self._network
-            )
-            yield Card(name, judgement, _show(data, judgement), self._explain(data, judgement))
+            with self._turn:
+                card = self._judge_one(name, data)
+            yield card
+
+    def _judge_one(self, name: str, data: bytes) -> Card:
+        (judgement,) = judge_bytes(
+            self._detector, [data], min_size=self._min_size, network=self._network
+        )
+        return Card(name, judgement, _show(data, judgement), self._explain(data, judgement))
 
     def _explain(self, data: bytes, judgement: Judgement) -> str | None:
         if judgement.status != "ok":

@@ -6,11 +6,13 @@ from typing import Any
 
 from face_forgery.app.judging import Judge, render
 from face_forgery.app.words import LANGUAGES, WORDS
+from face_forgery.data.pictures import printable
 from face_forgery.gate import LOOPBACK, Gate, Limits
 
 _MAX_UPLOADS, _MAX_WAITING = 4, 16  # at once
 _BODY_SECONDS = 300.0
 _FORM_BYTES = 2**20  # of an upload beside its files
+_UPLOAD = "/gradio_api/upload"
 _FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
 
 
@@ -68,6 +70,7 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
         max_working=_MAX_UPLOADS,
         max_waiting=_MAX_WAITING,
         body_seconds=_BODY_SECONDS,
+        large_at=_UPLOAD,
     )
     theme = gr.themes.Default(font=list(_FONTS), font_mono=["ui-monospace", "monospace"])
     css = Path(__file__).with_name("page.css")
@@ -92,11 +95,12 @@ def _judge_files(
     words = WORDS[language]
     if not files:
         return render([], judge, language=language, note=words["nothing"])
-    uploads = [(Path(file).name, _take(Path(file))) for file in files]
     note = ""
-    if len(uploads) > max_pictures:
-        note = words["too_many"].format(given=len(uploads), limit=max_pictures)
-    cards = list(judge.judge(uploads[:max_pictures]))
+    if len(files) > max_pictures:
+        note = words["too_many"].format(given=len(files), limit=max_pictures)
+    places = [Path(file) for file in files[:max_pictures]]
+    uploads = ((printable(place.name), _take(place)) for place in places)  # in memory one by one
+    cards = list(judge.judge(uploads))
     return render(cards, judge, language=language, note=note)
 
 

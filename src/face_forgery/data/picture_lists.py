@@ -7,6 +7,7 @@ from typing import TextIO
 SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}  # by the ending of the table's name
 NAME_COLUMN = "img_name"
 _EXAMPLES_SHOWN = 3
+_FORMULA = ("=", "+", "-", "@")
 
 
 class PicturesError(ValueError):
@@ -16,6 +17,16 @@ class PicturesError(ValueError):
 def is_list(place: str) -> bool:
     """Say whether ``place``, a path or a URL, is called as a table is."""
     return PurePosixPath(place).suffix.lower() in SEPARATORS
+
+
+def name_no_formula(name: str) -> str:
+    """Write a name that a spreadsheet would compute as another one of the same file.
+
+    Example:
+        >>> name_no_formula("=1+1.jpg"), name_no_formula("a=1.jpg")
+        ('./=1+1.jpg', 'a=1.jpg')
+    """
+    return f"./{name}" if name.startswith(_FORMULA) else name
 
 
 def read_names(file: TextIO, place: str) -> list[str]:

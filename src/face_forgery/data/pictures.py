@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from face_forgery.data.picture_lists import NAME_COLUMN, PicturesError, is_list, read_names
+from face_forgery.data.picture_lists import (
+    NAME_COLUMN,
+    PicturesError,
+    is_list,
+    name_no_formula,
+    read_names,
+)
 from face_forgery.data.remote import fault_of_listed, is_url
 from face_forgery.data.remote_pictures import list_remote
 
@@ -22,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _EMPTY_FOLDER = "a folder with no file in it"
 _SHOWN_CHARACTERS = 200
+_UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
 
 _Row = tuple[str, str, str | None]
 
@@ -44,7 +51,8 @@ def list_pictures(location: Path | str, *, parameter: str = "inference.images") 
 
     Returns:
         The columns of ``PICTURE_COLUMNS``. Names are relative to the folder, to the part of a
-        pattern before its first wildcard, or as the table spells them.
+        pattern before its first wildcard, or as the table spells them. Files may have been named by
+        a stranger: ``=x.jpg``, a formula to a spreadsheet, is ``./=x.jpg``, but not of a table.
 
     Raises:
         PicturesError: If nothing is there, a table lacks the column or names no file.
@@ -66,6 +74,13 @@ def list_pictures(location: Path | str, *, parameter: str = "inference.images") 
 
 
 def _list_local(location: Path, parameter: str) -> list[_Row]:
+    if location.is_file() and is_list(location.name):
+        return _read_list(location)
+    rows = _list_files(location, parameter)
+    return [(name_no_formula(name), path, problem) for name, path, problem in rows]
+
+
+def _list_files(location: Path, parameter: str) -> list[_Row]:
     if location.is_dir():
         rows = sorted(_walk(location))
         if all(name == "." for name, _, _ in rows):
@@ -73,8 +88,6 @@ def _list_local(location: Path, parameter: str) -> list[_Row]:
             raise PicturesError(f"{location}: {problem} ({parameter})")
         return rows
     if location.is_file():
-        if is_list(location.name):
-            return _read_list(location)
         return [(location.name, str(location), None)]
     return _match(location, parameter)
 
@@ -156,5 +169,14 @@ def _match(pattern: Path, parameter: str) -> list[_Row]:
 
 
 def printable(name: str) -> str:
-    """Escape bytes of a file name that are not text."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    r"""Escape what would not be seen of a file name.
+
+    Bytes that are not text, and characters that steer a terminal, break a row of a table or turn
+    the reading direction.
+
+    Example:
+        >>> printable("a\r\u202egpj.exe")
+        'a\\r\\u202egpj.exe'
+    """
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

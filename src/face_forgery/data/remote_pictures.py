@@ -4,7 +4,13 @@ import posixpath
 from glob import has_magic
 from typing import TYPE_CHECKING
 
-from face_forgery.data.picture_lists import NAME_COLUMN, PicturesError, is_list, read_names
+from face_forgery.data.picture_lists import (
+    NAME_COLUMN,
+    PicturesError,
+    is_list,
+    name_no_formula,
+    read_names,
+)
 from face_forgery.data.remote import fault_of_listed, is_url, open_file_system
 from face_forgery.masking import mask
 
@@ -55,7 +61,7 @@ def _list(system: "AbstractFileSystem", root: str, url: str) -> list[_Row]:
         )
     names = {path: path.removeprefix(start).lstrip("/") for path in sorted(found)}
     rows: list[_Row] = [
-        (name, system.unstrip_protocol(path), None)
+        (name_no_formula(name), system.unstrip_protocol(path), None)
         for path, name in names.items()
         if not _hidden(name)
     ]

@@ -8,6 +8,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.datasets.atomic import replacing
+from face_forgery.datasets.csv_text import csv_text
 
 
 class AtomicCSVDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
@@ -53,7 +54,7 @@ class AtomicCSVDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     def save(self, data: pd.DataFrame) -> None:
         """Write the table; its index is not part of it."""
         with replacing(self._filepath) as partial:
-            data.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8")
+            partial.write_text(csv_text(data), encoding="utf-8", newline="")
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first rows in Kedro-Viz."""

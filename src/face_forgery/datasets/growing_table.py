@@ -8,6 +8,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from face_forgery.datasets.csv_text import csv_text
 from face_forgery.video.judgement import TablePart
 
 
@@ -34,7 +35,7 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
         begun.parent.mkdir(parents=True, exist_ok=True)
         is_first = data.number == 1
         with begun.open("w" if is_first else "a", encoding="utf-8", newline="") as file:
-            data.rows.to_csv(file, index=False, header=is_first, lineterminator="\n")
+            file.write(csv_text(data.rows, header=is_first))
             file.flush()
             os.fsync(file.fileno())
         if data.number == data.total:

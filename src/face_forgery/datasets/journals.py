@@ -13,6 +13,7 @@ from kedro.io import DatasetError
 
 from face_forgery.data.remote import is_url
 from face_forgery.datasets.atomic import replacing
+from face_forgery.datasets.csv_text import csv_text
 from face_forgery.datasets.part_files import PartFiles, remove_at, upload
 from face_forgery.datasets.verdict_tables import write_table
 from face_forgery.inference.job import Begun, PartOfJob
@@ -63,7 +64,7 @@ class _RemoteJournal:
 
     def append(self, part: PartOfJob) -> None:
         if len(part.rows) or part.start == 0:
-            tables = {name: _to_csv(table).encode() for name, table in _tables(part).items()}
+            tables = {name: csv_text(table).encode() for name, table in _tables(part).items()}
             self._parts.add(part.job, part.start, part.end, tables)
 
     def finish(self) -> None:
@@ -123,7 +124,7 @@ class _LocalJournal:
     def append(self, part: PartOfJob) -> None:
         for name, table in _tables(part).items():
             with self._file(name).open("a", encoding="utf-8", newline="") as file:
-                file.write(_to_csv(table, header=False))
+                file.write(csv_text(table, header=False))
                 file.flush()
                 os.fsync(file.fileno())
         self._write_state(part, num_rows=part.end)
@@ -167,10 +168,6 @@ class _LocalJournal:
 
 def _tables(part: PartOfJob) -> dict[str, pd.DataFrame]:
     return {"rows": part.rows} if part.faces is None else {"rows": part.rows, "faces": part.faces}
-
-
-def _to_csv(table: pd.DataFrame, *, header: bool = True) -> str:
-    return table.to_csv(index=False, header=header, lineterminator="\n")
 
 
 def _faces_of(table: Path) -> Path:

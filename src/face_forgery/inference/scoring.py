@@ -380,6 +380,7 @@ def judge_bytes(
     *,
     min_size: int,
     network: "nn.Module | None" = None,
+    end: float | None = None,
 ) -> list[Judgement]:
     """Judge encoded pictures that are in memory; none of them stops it.
 
@@ -388,24 +389,28 @@ def judge_bytes(
         pictures: ``(N,)`` encoded pictures: JPEG, PNG, ...
         min_size: Pixels; a picture with a shorter side is ``too_small``.
         network: ``detector.build_network()``, on any device; give it when calling again and again.
+        end: Of ``time.monotonic()``, after which no further picture is begun; ``None``: never.
 
     Returns:
         ``(N,)`` in the order of ``pictures``.
 
     Raises:
         DetectorError: If the detector has no operating points.
+        TimeoutError: If ``end`` came before the last picture was begun.
     """
-    from face_forgery.inference.reading import PictureReader, stack_readings
+    from face_forgery.inference.reading import PictureReader, Reading, stack_readings
 
     points = operating_points_of(detector)
     network = detector.build_network() if network is None else network
     reader = PictureReader.of(detector, min_size=min_size)
     judgements: list[Judgement] = []
     for start in range(0, len(pictures), _BYTES_BATCH):
-        readings = [
-            reader.read(partial(decode_rgb, data))
-            for data in pictures[start : start + _BYTES_BATCH]
-        ]
+        readings: list[Reading] = []
+        for data in pictures[start : start + _BYTES_BATCH]:
+            if end is not None and time.monotonic() > end:
+                done = start + len(readings)
+                raise TimeoutError(f"{done:,} of {len(pictures):,} pictures could be read")
+            readings.append(reader.read(partial(decode_rgb, data)))
         scored = score_batch(network, stack_readings(readings))
         judgements += [_judge_row(scored, row, points) for row in range(len(readings))]
     return judgements

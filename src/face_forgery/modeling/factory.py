@@ -9,6 +9,7 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
+from face_forgery.modeling.archives import refuse_bomb
 from face_forgery.modeling.budget import check_budget, count_parameters
 from face_forgery.modeling.cutting import CutError, cut_backbone
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
@@ -241,6 +242,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix not in {".safetensors", ".pth"}:
         raise WeightsError(f"model.weights={str(path)!r} is neither a .safetensors nor a .pth file")
     try:
+        refuse_bomb(path)
         weights = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
         raise WeightsError(

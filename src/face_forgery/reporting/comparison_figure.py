@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from face_forgery.reporting.style import MUTED, make_figure, style_axes
+from face_forgery.reporting.style import MUTED, make_figure, plain, style_axes
 
 _COLORS = [colormaps["tab10"](number) for number in range(10)]
 _LINES = ("-", "--", "-.")
@@ -46,7 +46,7 @@ def draw_comparison(
             where="post",
             color=_COLORS[number % len(_COLORS)],
             linestyle=_LINES[number // len(_COLORS) % len(_LINES)],
-            label=f"{name}: AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})",
+            label=f"{plain(name)}: AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})",
         )
     guesses = np.geomspace(left_end, 1.0, 200)
     axes.plot(guesses, guesses, color=MUTED, linestyle=":", label="guessing")

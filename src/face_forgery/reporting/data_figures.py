@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from face_forgery.data.images import read_reduced
 from face_forgery.data.manifest import SUBSETS
 from face_forgery.data.summary import class_names, count_values
+from face_forgery.reporting.style import plain
 
 _COLORS = {"real": "#0072b2", "fake": "#d55e00", "unlabelled": "#6b6b6b"}
 _MOST_BARS = 14
@@ -142,4 +143,4 @@ def _finish(axes: Axes, title: str, unit: str) -> None:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 3] + "..."
+    return plain(text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 3] + "...")

@@ -5,7 +5,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from face_forgery.reporting.style import FAKE_COLOR, MUTED, REAL_COLOR, make_figure, style_axes
+from face_forgery.reporting.style import (
+    FAKE_COLOR,
+    MUTED,
+    REAL_COLOR,
+    make_figure,
+    plain,
+    style_axes,
+)
 
 _APART = 0.13  # of a row: so that two intervals do not hide each other
 
@@ -45,7 +52,7 @@ def draw_folds(cross_validation: dict[str, Any]) -> Figure:
 
 def _label(row: dict[str, Any]) -> str:
     within, unseen = row["within"]["value"], row["unseen"]["value"]
-    return f"{row['name']}\nwithin {within:.3f}, unseen {unseen:.3f}"
+    return f"{plain(row['name'])}\nwithin {within:.3f}, unseen {unseen:.3f}"
 
 
 def _draw_interval(axes: Axes, place: float, auc: dict[str, float], color: str) -> None:

@@ -52,7 +52,8 @@ def render_model_card(
         audit: What the pipeline of that name writes; ``None``: not made.
         robustness: Likewise.
     """
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)
+    # Markdown: names of users are escaped by the filter `cell`.
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
     environment.filters |= {
         "number": format_number,
         "percent": format_percent,

@@ -39,6 +39,18 @@ def style_axes(axes: Axes, *, title: str, xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
+def plain(text: str) -> str:
+    r"""Return ``text`` as it is written to be drawn as it is: between dollar signs there is math.
+
+    A name that holds such signs and is no formula would end the run.
+
+    Example:
+        >>> print(plain("a$b$c"))
+        a\$b\$c
+    """
+    return text.replace("$", r"\$")
+
+
 def clear_axes(all_axes: Iterable[Axes]) -> None:
     """Leave only what is drawn: no ticks, no frame."""
     for axes in all_axes:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from face_forgery.reporting.style import INK, MUTED, make_figure, style_axes
+from face_forgery.reporting.style import INK, MUTED, make_figure, plain, style_axes
 
 
 def draw_training(history: Sequence[dict[str, Any]], chosen: int) -> Figure:
@@ -60,7 +60,9 @@ def _draw_folds(axes: Axes, history: Sequence[dict[str, Any]]) -> None:
         values = [row["val_auc_held_out"][name] for row in history]
         color = colormaps["tab10"](number % 10)
         epochs = [row["epoch"] for row in history]
-        axes.plot(epochs, values, "o--", color=color, ms=3, lw=1.2, label=f"held out: {name}")
+        axes.plot(
+            epochs, values, "o--", color=color, ms=3, lw=1.2, label=f"held out: {plain(name)}"
+        )
     if names:
         axes.legend(frameon=False, fontsize=8)
 

@@ -5,8 +5,11 @@ import os
 import sys
 
 from face_forgery.gate import LOOPBACK, Limits
+from face_forgery.serving.server import PATHS, build_server, run_server
 
 _MEGABYTE = 2**20
+_HEADER_SECONDS = 10.0
+_MARKS, _MARKS_A_PICTURE = 256, 16  # the longest way to send one, records of objects, takes 5
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,6 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
         max_waiting=options.waiting,
         body_seconds=options.body_seconds,
         content_type="application/json",  # Parquet, which MLflow reads, too, unpacks without limit
+        paths=PATHS,
+        max_marks=_MARKS + _MARKS_A_PICTURE * options.max_pictures,
     )
     serve(options, limits)
 
@@ -40,14 +45,23 @@ def serve(options: argparse.Namespace, limits: Limits) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.exceptions import MlflowException
 
-    from face_forgery.serving.server import build_server, run_server
-
     try:
-        gate = build_server(options.model, limits, max_pictures=options.max_pictures)
+        gate = build_server(
+            options.model,
+            limits,
+            max_pictures=options.max_pictures,
+            max_seconds=options.answer_seconds,
+        )
     except (MlflowException, OSError) as error:
         sys.exit(f"{options.model}: {error}\nIs MLFLOW_TRACKING_URI set to where it was logged?")
     max_connections = 4 * (options.at_once + options.waiting)
-    run_server(gate, host=options.host, port=options.port, max_connections=max_connections)
+    run_server(
+        gate,
+        host=options.host,
+        port=options.port,
+        max_connections=max_connections,
+        header_seconds=_HEADER_SECONDS,
+    )
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
         signature=SIGNATURE,
         input_example=example_input(),
         pip_requirements=requirements(),
-        model_config={"min_size": min_size, "max_pictures": None},
+        model_config={"min_size": min_size, "max_pictures": None, "max_seconds": None},
         registered_model_name=register_as,
     )
     if register_as is not None:

@@ -3,6 +3,7 @@
 MLflow stores this file with the detector's folder and executes it on loading.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Args:
             context: ``artifacts["detector"]`` is the folder, ``model_config["min_size"]`` the
                 shortest side in pixels that is judged, ``model_config["max_pictures"]`` how many
-                may be asked about at once; ``None``: any number.
+                may be asked about at once and ``model_config["max_seconds"]`` how long that may
+                take; ``None``: any number.
 
         Raises:
             DetectorError: If the folder is damaged or has no operating points.
@@ -32,6 +34,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._network = self._detector.build_network().to(pick_device())
         self._min_size = int(context.model_config["min_size"])
         self._max_pictures: int | None = context.model_config.get("max_pictures")
+        self._max_seconds: float | None = context.model_config.get("max_seconds")
 
     def predict(
         self,
@@ -54,19 +57,25 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             detector takes pictures whole.
 
         Raises:
-            MlflowException: If there are more than ``max_pictures``.
+            MlflowException: If there are more than ``max_pictures``, or they take more than
+                ``max_seconds``.
         """
         if self._max_pictures is not None and len(model_input) > self._max_pictures:
             raise mlflow.MlflowException.invalid_parameter_value(
                 f"{len(model_input):,} pictures are more than the {self._max_pictures:,} that one "
                 "request may have"
             )
-        judgements = judge_bytes(
-            self._detector,
-            [bytes(picture) for picture in model_input["image"]],
-            min_size=self._min_size,
-            network=self._network,
-        )
+        end = None if self._max_seconds is None else time.monotonic() + self._max_seconds
+        try:
+            judgements = judge_bytes(
+                self._detector,
+                [bytes(picture) for picture in model_input["image"]],
+                min_size=self._min_size,
+                network=self._network,
+                end=end,
+            )
+        except TimeoutError as error:
+            raise mlflow.MlflowException(f"{error} within {self._max_seconds:g} s") from error
         return pd.DataFrame(
             {
                 # objects, because a server would write NaN, which is not JSON

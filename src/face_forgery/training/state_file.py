@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from face_forgery.modeling.archives import refuse_bomb
 from face_forgery.training.records import Checkpoint
 
 _FORMAT = 2  # raised when the fields of Checkpoint change their meaning
@@ -37,6 +38,7 @@ def _read(path: Path) -> dict[str, Any]:
     import torch
 
     try:
+        refuse_bomb(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, pickle and torch each raise their own
         raise ValueError(

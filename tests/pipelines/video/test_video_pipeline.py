@@ -70,9 +70,9 @@ def test_a_growing_table_takes_its_place_when_it_is_whole(tmp_path):
     table.save(TablePart(1, 2, pd.DataFrame({"name": ["NA"], "score": [0.5]})))
     assert path.read_text() == "old\n1\n"
     assert (tmp_path / "table.csv.begun.csv").read_text() == "name,score\nNA,0.5\n"
-    table.save(TablePart(2, 2, pd.DataFrame({"name": ["b"], "score": [None]})))
+    table.save(TablePart(2, 2, pd.DataFrame({"name": ["a\rb"], "score": [None]})))
     loaded = table.load()
-    assert loaded["name"].tolist() == ["NA", "b"]
+    assert loaded["name"].tolist() == ["NA", "a\rb"]
     assert loaded["score"].isna().tolist() == [False, True]
     table.save(TablePart(1, 1, pd.DataFrame({"name": ["c"], "score": [1.0]})))
     assert table.load()["name"].tolist() == ["c"]
