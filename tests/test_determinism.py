@@ -1,10 +1,11 @@
-"""One seed, one result: the whole job with other workers, hashes of strings and listings of folders.
+"""One seed, one result: the whole job with other workers, string hashes and listings of folders.
 
 `tests/training/test_determinism.py` has the parts, and says which calls make them repeatable.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from face_forgery.forging.contact_sheet import draw_portraits
@@ -109,7 +111,8 @@ def faces(tmp_path_factory):
         path = folder / "train" / name / f"{number:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         if name == "fake":
-            pixels = np.asarray(image).astype(np.int64) + [40 * (number % 2), 0, 25]
+            tint = np.array([40 * (number % 2), 0, 25])
+            pixels = np.asarray(image).astype(np.int64) + tint
             image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
         image.save(path)
         if name == "real":
@@ -136,8 +139,9 @@ def run(faces, tmp_path_factory):
             shutil.copy(PROJECT / name, project / name)
         shutil.copy(faces / "landmarks.csv", project)
         (project / "conf" / "local").mkdir()
-        workers = {f"{name}.num_workers": num_workers for name in WORKERS}
-        params = SETTINGS | workers | {"data.root": faces}
+        workers = {name: {"num_workers": num_workers} for name in WORKERS}
+        (project / "conf" / "local" / "parameters.yml").write_text(json.dumps(workers))
+        params = SETTINGS | {"data.root": faces}
         command = [sys.executable, "-m", "kedro", "run", "--pipelines", "__default__,forging"]
         paths = [str(faces / "lister"), *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
@@ -163,16 +167,31 @@ def run(faces, tmp_path_factory):
 
 
 def _content(path: Path) -> Any:
-    """Return the bytes of a file; of JSON the text without what belongs to one run."""
+    """Return what a file holds, without what belongs to one run."""
     if path.suffix == ".json":
         return json.dumps(_without(json.loads(path.read_text()), TIMES | OF_THE_RUN))
+    if path.suffix == ".md":
+        return re.sub(r'"num_workers": \d+', "", path.read_text())
+    if path.suffix == ".pt":
+        state = torch.load(path, weights_only=True)
+        return {name: _flat(_without(value, TIMES | OF_THE_RUN)) for name, value in state.items()}
     return path.read_bytes()
 
 
 def _without(value: Any, names: set[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without(item, names) for key, item in value.items() if key not in names}
+        kept = {key: item for key, item in value.items() if str(key).split(".")[-1] not in names}
+        return {key: _without(item, names) for key, item in kept.items()}
     return [_without(item, names) for item in value] if isinstance(value, list) else value
+
+
+def _flat(value: Any) -> Any:
+    """Return nested containers with the bytes of tensors."""
+    if isinstance(value, torch.Tensor):
+        return value.contiguous().numpy().tobytes()
+    if isinstance(value, dict):
+        return {key: _flat(item) for key, item in value.items()}
+    return [_flat(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.long
