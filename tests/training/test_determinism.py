@@ -163,6 +163,7 @@ def without_timings(history):
     return [{name: row[name] for name in row.keys() - TIMINGS} for row in history]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 def test_training_is_the_same_with_any_number_of_workers_and_after_a_restart(train):
     alone = train(0)
@@ -194,7 +195,9 @@ def test_degraded_pictures_are_the_same_with_any_number_of_workers(make_detector
         pixels = np.random.default_rng(seed).integers(0, 256, (196, 196, 3)).astype(np.uint8)
         paths.append(tmp_path / f"{seed}.png")
         Image.fromarray(pixels).save(paths[-1])
-    states = list_degradations(["deeper_forensics"])
+    states = [
+        state for state in list_degradations(["deeper_forensics"]) if state.name == "pixelation"
+    ]
     scores = [
         score_degraded(
             make_detector(image_size=196), paths, states, max_side=1024, num_workers=number
