@@ -10,7 +10,8 @@ without filling fresh memory, which torch adds to it (`unfilled`). Each way has 
 own, because its settings hold for the whole process; the processes take turns, a ratio is taken
 within a round, and the median round counts. A second process of each way trains the same steps once
 more: the weights of both are compared bit for bit. Operations that torch refuses when deterministic
-ones are demanded are listed and let pass.
+ones are demanded are listed and let pass. On a CPU seconds are those that the processors worked
+for it, so that other work on the machine counts little.
 
 `resnet18+terms` adds the contrastive and the consistency term and frequency channels. It needs
 torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
@@ -288,13 +289,14 @@ def _parameters(job: Job) -> Parameters:
 
 def _rate(training: Iterator[Any], job: Job, seconds: float) -> float:
     """Return steps a second of whole epochs."""
-    num_steps, start = 0, time.perf_counter()
-    while num_steps == 0 or time.perf_counter() - start < seconds:
+    clock = time.perf_counter if job.device == "cuda" else time.process_time
+    num_steps, start = 0, clock()
+    while num_steps == 0 or clock() - start < seconds:
         next(training)
         num_steps += job.steps
     if job.device == "cuda":
         torch.cuda.synchronize()
-    return num_steps / (time.perf_counter() - start)
+    return num_steps / (clock() - start)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,13 @@ def test_classes_kinds_and_groups_are_counted_by_subset(report):
     assert list(report["subsets"]["test"]["classes"]) == ["unlabelled"]
 
 
+def test_the_order_of_classes_does_not_follow_from_hashes_of_strings(make_manifest):
+    rejected = pd.DataFrame(columns=list(REJECTED_COLUMNS)).astype(REJECTED_COLUMNS)
+    manifest = make_manifest(3, subset=["train"] * 3, target=[0, 1, pd.NA], kind=["a", "b", "c"])
+    train = describe_manifest(manifest, rejected)["subsets"]["train"]
+    assert list(train["kinds_by_class"]) == list(train["classes"]) == ["fake", "real", "unlabelled"]
+
+
 def test_sizes_and_formats_are_told_for_each_class(report):
     fake = report["subsets"]["train"]["classes"]["fake"]
     assert fake["formats"] == {"JPEG": 3}

@@ -1,5 +1,6 @@
 """Where labels lie: a file, a folder, nothing; what is absent is explained."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,21 @@ def test_the_preview_of_a_folder_shows_names_and_of_nothing_is_empty(tmp_path):
 def test_labels_are_not_written(tmp_path):
     with pytest.raises(Exception, match="labels are only read"):
         make_dataset(tmp_path, "labels.txt").save("x")
+
+
+def test_the_preview_of_a_folder_does_not_follow_the_order_in_which_it_is_listed(
+    tmp_path, monkeypatch
+):
+    for name in "abcd":
+        (tmp_path / "faces" / "real").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "faces" / "real" / f"{name}.jpg").touch()
+    walk, previews = os.walk, []
+    for backwards in (False, True):
+
+        def listed(top, backwards=backwards):
+            for place, folders, files in walk(top):
+                yield place, folders, sorted(files, reverse=backwards)
+
+        monkeypatch.setattr(os, "walk", listed)
+        previews.append(make_dataset(tmp_path, "faces").preview(nrows=2)["data"])
+    assert previews == [[["real/a.jpg"], ["real/b.jpg"]]] * 2

@@ -215,7 +215,9 @@ def _predict_out_of_fold(
         for model in models:
             with threadpool_limits(1):  # on so little, threads that share cores cost more
                 model.fit(values[fit], targets[fit])
-            scores[check] += model.predict_proba(values[check])[:, 1] / len(models)
+                if model is trees:  # threads add votes up in the order in which they are done
+                    trees[-1].set_params(n_jobs=1)
+                scores[check] += model.predict_proba(values[check])[:, 1] / len(models)
     return scores
 
 

@@ -43,13 +43,15 @@ def cluster_by_features(
         ManifestError: If a forgery has no features.
     """
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     points = _points_of(fakes, features)
     rng = np.random.default_rng(seed)
     sample = points[np.sort(rng.permutation(len(points))[:_FITTED])]
     count = min(num_clusters, len(np.unique(sample, axis=0)))
-    model = KMeans(count, n_init=_STARTS, random_state=seed).fit(sample)
-    nearest = pd.Series(model.predict(points), index=fakes.index)
+    with threadpool_limits(1):  # sums over threads are other sums for another number of cores
+        model = KMeans(count, n_init=_STARTS, random_state=seed).fit(sample)
+        nearest = pd.Series(model.predict(points), index=fakes.index)
     groups = fakes["group"]
     votes = pd.crosstab(groups, nearest)
     labels = votes.columns.to_numpy()[votes.to_numpy().argmax(axis=1)]

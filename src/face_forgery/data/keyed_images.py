@@ -17,6 +17,7 @@ from face_forgery.data.images import ImageError
 from face_forgery.data.manifest import FAKE
 from face_forgery.data.picture_cache import CacheError, KeptPictures
 from face_forgery.data.transforms import PixelTransform
+from face_forgery.data.workers import in_one_thread
 from face_forgery.params import PreprocessingParams
 
 # (epoch, position in the manifest) and, of an image that comes again within the epoch, how often it
@@ -82,6 +83,10 @@ class KeyedImages:
         return len(self.rows)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, int] | ReadingError:
+        with in_one_thread():
+            return self._make(key)
+
+    def _make(self, key: Key) -> tuple[Tensor, int] | ReadingError:
         try:
             image, target = self._read(*key)
         except READING_ERRORS as error:

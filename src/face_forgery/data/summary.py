@@ -58,7 +58,7 @@ def _describe_subset(rows: pd.DataFrame) -> dict[str, Any]:
         "kinds": count_values(rows["kind"]),
         "sources": count_values(rows["source"]),
         "kinds_by_class": {
-            name: count_values(rows.loc[names == name, "kind"]) for name in set(names)
+            name: count_values(rows.loc[names == name, "kind"]) for name in sorted(set(names))
         },
         "groups": {
             "number": len(group_sizes),

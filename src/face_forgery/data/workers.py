@@ -3,7 +3,8 @@
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ def load_in_workers(
     """Return a loader whose batches do not follow from the number of its workers.
 
     Args:
-        dataset: A map from keys to items; picklable.
+        dataset: A map from keys to items; picklable. It makes an item `in_one_thread`.
         num_workers: Processes; 0: this one.
         collate: Makes a batch of items.
         num_ahead: Batches that each worker reads ahead.
@@ -43,6 +44,24 @@ def load_in_workers(
         **batching,
         **(with_workers if num_workers else {}),
     )
+
+
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Have torch work in one thread inside, as it does in workers.
+
+    Some of its operations round otherwise in several (``interpolate`` of floats is one), and then
+    an item would follow from where it was made. Not for several threads at once.
+    """
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _prepare_worker(worker: int) -> None:

@@ -103,6 +103,6 @@ def _walk(folder: Path) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         prefix = Path(place).relative_to(folder).as_posix()
-        for name in files:
+        for name in sorted(files):  # a preview shows the first ones
             if not name.startswith("."):
                 yield name if prefix == "." else f"{prefix}/{name}"

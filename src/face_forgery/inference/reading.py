@@ -17,7 +17,7 @@ from face_forgery.data.faces import Face, FaceFinder, cut_square
 from face_forgery.data.images import ImageError
 from face_forgery.data.remote import read_rgb_at
 from face_forgery.data.transforms import PixelTransform, eval_transform
-from face_forgery.data.workers import load_in_workers
+from face_forgery.data.workers import in_one_thread, load_in_workers
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.packing import pack
 
@@ -215,4 +215,5 @@ class _PictureFiles:
         return len(self.places)
 
     def __getitem__(self, index: int) -> Reading:
-        return self.reader.read_at(self.places[index])
+        with in_one_thread():
+            return self.reader.read_at(self.places[index])

@@ -114,12 +114,15 @@ def _measure_resamples(
     max_fprs: Floats,
     indices: NDArray[np.int64],
 ) -> Resampled:
+    from threadpoolctl import threadpool_limits
+
     measured, tpr = [], np.empty((len(indices), len(max_fprs)))
-    for place, index in enumerate(indices):
-        weights = resampler.draw(int(index))
-        counts = ranked.count(weights)
-        measured.append(ranked.measure(weights, counts))
-        tpr[place] = counts.tpr_at_fpr(max_fprs)
+    with threadpool_limits(1):  # products summed over threads are other sums on other machines
+        for place, index in enumerate(indices):
+            weights = resampler.draw(int(index))
+            counts = ranked.count(weights)
+            measured.append(ranked.measure(weights, counts))
+            tpr[place] = counts.tpr_at_fpr(max_fprs)
     return Resampled({name: np.array([one[name] for one in measured]) for name in measured[0]}, tpr)
 
 

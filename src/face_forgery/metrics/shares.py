@@ -59,5 +59,5 @@ def _design_effect(
     if num_groups == 1 or share in (0.0, 1.0):
         return worst
     excess = np.bincount(codes, weights=hits - share, minlength=num_groups)
-    between = num_groups / (num_groups - 1) * float(excess @ excess)
+    between = num_groups / (num_groups - 1) * float(np.square(excess).sum())
     return min(max(between / (num_images * share * (1.0 - share)), 1.0), worst)

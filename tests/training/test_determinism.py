@@ -1,0 +1,357 @@
+"""One seed, one result: neither workers, threads nor a restart change what comes out.
+
+What makes it so, and what it costs (docs/reliability.md has the numbers):
+
+- ``torch.manual_seed`` and cuDNN's deterministic kernels (`training.reproducible`);
+- every random draw of a picture follows from (seed, epoch, index) (`data.draws`);
+- pictures are made in one thread of torch and OpenCV, in workers and without them, because
+  ``interpolate`` of floats rounds otherwise in several (`data.workers`);
+- k-means, boosting, extremely randomized trees and the bootstrap's products are summed in one
+  thread, because their sums over threads follow from the number of cores.
+
+What is not: training in another number of torch's threads gives other last bits of the weights.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from face_forgery.audits.shortcuts import measure_statistics, probe_shortcuts
+from face_forgery.data.face_table import FACE_COLUMNS
+from face_forgery.data.feature_table import FEATURE_COLUMNS, cluster_by_features
+from face_forgery.data.manifest import MANIFEST_COLUMNS
+from face_forgery.degradation.catalog import list_degradations
+from face_forgery.forging.contact_sheet import draw_portraits
+from face_forgery.forging.draw import Forger
+from face_forgery.forging.forged_set import forge_set
+from face_forgery.forging.kinds import FORGING_KINDS
+from face_forgery.forging.landmark_table import LANDMARK_COLUMNS
+from face_forgery.inference.robustness import score_degraded
+from face_forgery.inference.scoring import score_files
+from face_forgery.metrics import bootstrap
+from face_forgery.metrics.bootstrap import GroupResampler, bootstrap_metrics
+from face_forgery.metrics.shares import measure_share
+from face_forgery.metrics.weighted import WeightedScores
+from face_forgery.pipelines.training.nodes import (
+    build_train_batches,
+    build_val_batches,
+    train_detector,
+)
+
+NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+TIMINGS = {"seconds", "images_per_second"}
+WORKERS = (1, 2, 4)
+NUM_IMAGES, FAKES = 12, (2, 5, 9)
+EVERYTHING = {
+    "model.options": {"drop_rate": 0.3},
+    "preprocessing.image_size": 48,
+    "augmentation.forgeries.share": 0.5,
+    "augmentation.horizontal_flip": 0.5,
+    "augmentation.vertical_flip": 0.5,
+    "augmentation.crop_scale": 0.5,
+    "augmentation.color_jitter": 0.3,
+    "augmentation.degradation": 1.0,
+    "augmentation.blur": 0.5,
+    "augmentation.noise": 0.5,
+    "augmentation.jpeg": 0.5,
+    "training.sampling": "balanced",
+    "training.mixup_alpha": 0.4,
+    "training.cutmix_alpha": 0.4,
+    "training.label_smoothing": 0.1,
+    "training.ema_decay": 0.9,
+    "training.checkpoint_steps": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    return draw_portraits(4, seed=3)
+
+
+@pytest.fixture
+def photographs(tmp_path, portraits):
+    """Twelve pictures of four people, three of them forged: root, manifest, landmarks."""
+    rows, points = [], []
+    (tmp_path / "trainset").mkdir()
+    for index in range(NUM_IMAGES):
+        portrait = portraits[index % 4]
+        name = f"{index}.png"
+        Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
+        height, width = portrait.pixels.shape[:2]
+        values = ("train", index, name, f"trainset/{name}", int(index in FAKES))
+        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", None, None, name)
+        rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
+        points.append(("train", index, portrait.landmarks.ravel().tolist(), "ok", ""))
+    manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
+    table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)
+    return str(tmp_path), manifest, table
+
+
+@pytest.fixture
+def paths(photographs):
+    root, manifest, _ = photographs
+    return [Path(root) / path for path in manifest["path"]]
+
+
+@pytest.fixture
+def threads():
+    """Have torch work in four threads, as it does on a machine with four cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield 4
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def train(photographs, make_params):
+    """Return a function that trains with a number of workers and gives all it yields."""
+    root, manifest, table = photographs
+
+    def run(num_workers, resume_from=None, **changes):
+        workers = {"training.num_workers": num_workers, "scoring.num_workers": num_workers}
+        params = make_params(**{"data.root": root} | EVERYTHING | workers | changes)
+        train_batches = build_train_batches(
+            manifest,
+            NO_FACES,
+            table,
+            data=params.data,
+            preprocessing=params.preprocessing,
+            augmentation=params.augmentation,
+            training=params.training,
+        )
+        val_batches = build_val_batches(
+            manifest, NO_FACES, params.data, params.preprocessing, params.scoring
+        )
+        torch.manual_seed(num_workers)  # what was drawn before is another matter
+        return list(
+            train_detector(
+                train_batches=train_batches,
+                val_batches=val_batches,
+                model=params.model,
+                training=params.training,
+                cluster=params.cluster,
+                resume_from=resume_from,
+            )
+        )
+
+    return run
+
+
+def assert_same_end(some, others):
+    """Compare the last items of two runs: weights, averaged ones, optimizer, curve."""
+    (weights, history, state), (other_weights, other_history, other) = some[-1], others[-1]
+    for one, two in (
+        (weights.weights, other_weights.weights),
+        (state.network, other.network),
+        (state.average, other.average),
+    ):
+        assert one.keys() == two.keys()
+        assert [name for name in one if not torch.equal(one[name], two[name])] == []
+    for number, moments in state.optimizer["state"].items():
+        for name, value in moments.items():
+            assert torch.equal(value, other.optimizer["state"][number][name])
+    assert without_timings(history) == without_timings(other_history)
+    assert torch.equal(state.random["cpu"], other.random["cpu"])
+
+
+def without_timings(history):
+    return [{name: row[name] for name in row.keys() - TIMINGS} for row in history]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+def test_training_is_the_same_with_any_number_of_workers_and_after_a_restart(train):
+    alone = train(0)
+    assert len(alone) > 6  # several saves an epoch
+    for number in WORKERS:
+        assert_same_end(train(number), alone)
+        saved = alone[number][2]
+        changes = {"training.resume": True}
+        assert_same_end(train(number, saved, **changes), alone)
+    other_seed = train(0, **{"training.seed": 1})
+    assert without_timings(other_seed[-1][1]) != without_timings(alone[-1][1])
+
+
+@pytest.mark.usefixtures("threads")
+def test_scores_are_the_same_with_any_number_of_workers(make_detector, paths):
+    detector = make_detector(image_size=48)
+    margins = [
+        score_files(detector, paths, batch_size=4, num_workers=number).margins
+        for number in (0, *WORKERS)
+    ]
+    assert margins[0].std() > 0
+    assert all(np.array_equal(margins[0], others) for others in margins[1:])
+
+
+@pytest.mark.usefixtures("threads")
+def test_degraded_pictures_are_the_same_with_any_number_of_workers(make_detector, tmp_path):
+    paths = []
+    for seed in range(3):
+        pixels = np.random.default_rng(seed).integers(0, 256, (196, 196, 3)).astype(np.uint8)
+        paths.append(tmp_path / f"{seed}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    states = [
+        state for state in list_degradations(["deeper_forensics"]) if state.name == "pixelation"
+    ]
+    scores = [
+        score_degraded(
+            make_detector(image_size=196), paths, states, max_side=1024, num_workers=number
+        )
+        for number in (0, *WORKERS)
+    ]
+    assert all(np.array_equal(scores[0], others) for others in scores[1:])
+
+
+def test_pictures_are_made_in_one_thread_and_the_others_are_given_back(train, threads, monkeypatch):
+    seen = set()
+    resize = torch.nn.functional.interpolate
+
+    def look(*args, **options):
+        seen.add(torch.get_num_threads())
+        return resize(*args, **options)
+
+    monkeypatch.setattr("torchvision.transforms.v2.functional._geometry.interpolate", look)
+    train(0)
+    assert seen == {1}
+    assert torch.get_num_threads() == threads
+
+
+@pytest.fixture
+def many_scores():
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 2, 120_000)
+    ranked = WeightedScores(rng.random(len(targets)), targets, num_bins=15)
+    return ranked, GroupResampler(None, targets, seed=0, order=ranked.order)
+
+
+def resample(many_scores):
+    resampled = bootstrap_metrics(*many_scores, max_fprs=np.array([0.01]), num_resamples=8)
+    return {name: values.tobytes() for name, values in resampled.metrics.items()}
+
+
+def test_intervals_do_not_depend_on_the_threads_of_a_product(many_scores):
+    with threadpool_limits(1):
+        alone = resample(many_scores)
+    for number in (2, 4):
+        with threadpool_limits(number):
+            assert resample(many_scores) == alone
+
+
+@pytest.mark.slow
+def test_intervals_do_not_depend_on_the_processes(many_scores, monkeypatch):
+    alone = resample(many_scores)
+    monkeypatch.setattr(bootstrap, "_MANY_IMAGES", 1000)
+    for number in WORKERS:
+        monkeypatch.setattr("joblib.cpu_count", lambda number=number: number)
+        assert resample(many_scores) == alone
+
+
+def test_a_share_does_not_depend_on_the_threads_of_a_product():
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        groups = rng.integers(0, 60_000, 120_000)
+        hits = rng.random(60_000)[groups] < 0.3  # alike within a group
+        shares = []
+        for number in (1, 2, 4):
+            with threadpool_limits(number):
+                shares.append(measure_share(hits, groups, confidence=0.95))
+        assert shares[0] == shares[1] == shares[2]
+
+
+def test_clusters_do_not_depend_on_the_number_of_threads(monkeypatch):
+    from sklearn.cluster import KMeans
+
+    centers = []
+
+    class Watched(KMeans):
+        def predict(self, points):
+            centers.append(self.cluster_centers_.tobytes())
+            return super().predict(points)
+
+    monkeypatch.setattr("sklearn.cluster.KMeans", Watched)
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(1500, 64)).astype("<f4")
+    keys = {"subset": "train", "row": range(len(points))}
+    fakes = pd.DataFrame(keys | {"group": [f"g{n}" for n in range(len(points))]})
+    features = pd.DataFrame(
+        keys | {"sha256": "", "made_by": "", "features": [one.tobytes() for one in points]}
+    ).astype(FEATURE_COLUMNS)
+    labels = []
+    for number in (1, 2, 4):
+        with threadpool_limits(number):
+            labels.append(cluster_by_features(fakes, features, num_clusters=4, seed=0).tolist())
+    assert centers[0] == centers[1] == centers[2]
+    assert labels[0] == labels[1] == labels[2]
+
+
+def test_the_audit_does_not_depend_on_the_number_of_threads(paths, monkeypatch):
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+
+    statistics = [measure_statistics(paths, num_workers=number) for number in (0, *WORKERS)]
+    assert all(statistics[0].equals(others) for others in statistics[1:])
+
+    seen = []
+
+    class Trees(ExtraTreesClassifier):
+        def predict_proba(self, values):
+            seen.append(("trees", self.n_jobs))
+            return super().predict_proba(values)
+
+    class Boosting(HistGradientBoostingClassifier):
+        def fit(self, *data):
+            seen.extend(("boosting", pool["num_threads"]) for pool in threadpool_info())
+            return super().fit(*data)
+
+    monkeypatch.setattr("sklearn.ensemble.ExtraTreesClassifier", Trees)
+    monkeypatch.setattr("sklearn.ensemble.HistGradientBoostingClassifier", Boosting)
+    monkeypatch.setattr("face_forgery.audits.shortcuts._NUM_TREES", 10)
+    rng = np.random.default_rng(0)
+    facts = pd.DataFrame(
+        {
+            "target": np.arange(60) % 2,
+            "group": [f"g{n}" for n in range(60)],
+            "source": "one",
+            "format": "PNG",
+            "num_bytes": rng.integers(9000, 11000, 60),
+            "width": 96,
+            "height": 96,
+            "jpeg_quality": pd.array([None] * 60, dtype="Int64"),
+        }
+    )
+    numbers = pd.DataFrame({f"n{n}": rng.normal(size=60) for n in range(12)})
+    how = {"limit": 0.65, "num_folds": 2, "num_resamples": 20, "confidence": 0.9, "seed": 0}
+    audits = []
+    for number in (2, 4):
+        with threadpool_limits(number):
+            audits.append(probe_shortcuts(facts, numbers, **how))
+    assert audits[0] == audits[1]
+    assert {what for what, _ in seen} == {"trees", "boosting"}
+    assert {number for _, number in seen} == {1}
+
+
+@pytest.mark.slow
+def test_a_forged_set_is_the_same_with_any_number_of_processes(photographs):
+    root, manifest, table = photographs
+
+    def forge(num_workers):
+        batches = forge_set(
+            manifest,
+            table,
+            root=root,
+            forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
+            circle=2,
+            common_scale=(0.8, 1.0),
+            jpeg_quality=(70, 90),
+            seed=0,
+            num_workers=num_workers,
+        )
+        return [(row.plan, row.jpeg) for batch in batches for row in batch]
+
+    alone = forge(0)
+    assert len(alone) == 2 * (NUM_IMAGES - len(FAKES))
+    assert all(forge(number) == alone for number in WORKERS)
