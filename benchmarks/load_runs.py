@@ -93,6 +93,7 @@ def _judge_pictures(
     growth = slope(late, lambda sample: sample.seconds) * seconds * 2**20
     a_picture = growth / (num_pictures / 2)
     verdict.facts |= {
+        "pictures": num_pictures,
         "seconds of the run": samples[-1].seconds,
         f"seconds of {node}": round(2 * seconds),
         "memory, median of the second half, MiB": median(late, "memory"),
@@ -155,6 +156,7 @@ def soak(work: Path, epochs: int) -> Verdict:
     verdict.equal("epochs tracked", _num_tracked(project, "train_loss"), epochs)
     a_mebibyte = slope(late, lambda sample: sample.done) * 1024
     verdict.facts |= {
+        "first epoch judged": late[0].done,
         "seconds of the run": samples[-1].seconds,
         "seconds of training": round(training[-1].seconds - training[0].seconds),
         "memory, median, MiB": median(late, "memory"),
