@@ -28,7 +28,7 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 def main() -> None:
     """Run the chosen parts, one after the other."""
     options = _parse()
-    work: Path = options.work or Path(tempfile.mkdtemp(prefix="load-"))
+    work: Path = (options.work or Path(tempfile.mkdtemp(prefix="load-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
     parts = _parts(work, options)
     chosen = [name for name in options.parts.split(",") if name]

@@ -31,6 +31,7 @@ DATA = "data/01_raw/load"
 BYTES_A_PICTURE = 256  # that memory may grow by, beyond what a row of the result needs
 KIB_AN_EPOCH = 16.0
 FIRST_EPOCH = 100  # before it, caches fill
+MIB_BEFORE = 64.0  # that they may take
 EPOCHS_AT_THE_ENDS = 50  # that handles and threads are compared over
 
 
@@ -163,6 +164,9 @@ def soak(work: Path, epochs: int) -> Verdict:
         "growth, MiB": round(a_mebibyte / 1024 * (late[-1].done - late[0].done), 2),
         **_disk(project),
     }
+    early = [sample for sample in training if sample.done < late[0].done]
+    rise = median(late[:30], "memory") - median(early[: max(len(early) // 20, 1)], "memory")
+    verdict.hold(f"rise before epoch {late[0].done}", rise, at_most=MIB_BEFORE, unit="MiB")
     verdict.hold(
         f"growth from epoch {late[0].done}", a_mebibyte, at_most=KIB_AN_EPOCH, unit="KiB an epoch"
     )
