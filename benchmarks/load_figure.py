@@ -44,7 +44,7 @@ def _draw_servers(axes: Axes, work: Path) -> None:
         axes,
         title="Servers, asked twice as often as they can answer",
         xlabel="seconds since twice the load began",
-        ylabel="memory, MiB",
+        ylabel="resident, MiB",
     )
     length = 0.0
     for name, (label, color) in SERVERS.items():
@@ -66,7 +66,7 @@ def _draw_pictures(axes: Axes, work: Path) -> None:
         axes,
         title="Many pictures" if count is None else f"{count:,} pictures",
         xlabel="share of the pictures' time, %",
-        ylabel="memory, MiB",
+        ylabel="resident, MiB",
     )
     for name, (label, color, node) in PICTURES.items():
         samples = [sample for sample in _read(work, name) if sample.stage == node]
@@ -84,7 +84,7 @@ def _draw_pictures(axes: Axes, work: Path) -> None:
 
 def _draw_training(axes: Axes, work: Path) -> None:
     samples = [s for s in _read(work, "training") if s.stage == "train_detector" and s.done]
-    style_axes(axes, title="Training", xlabel="epochs", ylabel="memory, MiB")
+    style_axes(axes, title="Training", xlabel="epochs", ylabel="resident, MiB")
     if not samples:
         return
     epochs = [float(sample.done) for sample in samples]
@@ -105,7 +105,7 @@ def _draw_training(axes: Axes, work: Path) -> None:
 def _line(
     axes: Axes, places: Sequence[float], samples: Sequence[Sample], label: str, color: str
 ) -> None:
-    axes.plot(places, [s.memory for s in samples], color=color, linewidth=1.4, label=label)
+    axes.plot(places, [s.resident for s in samples], color=color, linewidth=1.4, label=label)
 
 
 def _trend(
@@ -116,7 +116,7 @@ def _trend(
 ) -> None:
     """Draw the slope that is judged, dashed, and write what it comes to."""
     rise = slope(late, over) * (over(late[-1]) - over(late[0]))
-    middle = sorted(sample.memory for sample in late)[len(late) // 2]
+    middle = sorted(sample.resident for sample in late)[len(late) // 2]
     ends = places[-len(late)], places[-1]
     axes.plot(ends, [middle - rise / 2, middle + rise / 2], color=INK, linewidth=1, linestyle="--")
     axes.annotate(f"{rise:+.1f} MiB", (ends[1], middle + rise / 2), xytext=(-4, 5),

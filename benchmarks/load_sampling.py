@@ -26,7 +26,7 @@ class Sample(NamedTuple):
     stage: str  # the node that is on, or the phase
     done: int  # epochs or pictures, as the log last said
     memory: float  # MiB allocated: Pss_Anon and Pss_Shmem; what processes share counts once
-    resident: float  # MiB: VmRSS; what processes share, and files, count in each
+    resident: float  # MiB: RssAnon and RssShmem; what processes share counts in each
     handles: int  # open files, pipes and sockets
     threads: int
     processes: int
@@ -42,7 +42,7 @@ class Watch:
 
     def __init__(self, pid: int, log: Path | None = None) -> None:
         self.samples: list[Sample] = []
-        self.stage, self.done = "", 0
+        self.stage, self.done, self._has_epochs = "", 0, False
         self._pid, self._log, self._read = pid, log, 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
@@ -83,8 +83,10 @@ class Watch:
         self._read += len(whole)
         for line in whole.decode(errors="replace").splitlines():
             if match := _NODE.search(line):
-                self.stage, self.done = match[1], 0
-            elif match := _EPOCH.search(line) or _PICTURES.search(line):
+                self.stage, self.done, self._has_epochs = match[1], 0, False
+            elif match := _EPOCH.search(line):
+                self.done, self._has_epochs = int(match[1]), True
+            elif not self._has_epochs and (match := _PICTURES.search(line)):
                 self.done = int(match[1].replace(",", ""))
 
 
@@ -118,11 +120,12 @@ def _counts(pid: int) -> tuple[int, int, int, int] | None:
     place = Path(f"/proc/{pid}")
     try:
         shares = _numbers(place / "smaps_rollup", ("Pss_Anon", "Pss_Shmem"))
-        own = _numbers(place / "status", ("VmRSS", "Threads"))
+        own = _numbers(place / "status", ("RssAnon", "RssShmem", "Threads"))
         handles = sum(1 for _ in (place / "fd").iterdir())
     except (OSError, KeyError):
         return None
-    return sum(shares.values()), own["VmRSS"], handles, own["Threads"]
+    num_threads = own.pop("Threads")
+    return sum(shares.values()), sum(own.values()), handles, num_threads
 
 
 def _numbers(file: Path, names: Iterable[str]) -> dict[str, int]:
@@ -133,9 +136,10 @@ def _numbers(file: Path, names: Iterable[str]) -> dict[str, int]:
 def slope(samples: Sequence[Sample], over: Callable[[Sample], float]) -> float:
     """Return MiB for each unit of ``over``: the median slope of all pairs (Theil and Sen).
 
-    A moment's peak does not move it; a leak does.
+    A moment's peak does not move it; a leak does. Of what is resident: a worker that comes to have
+    a page of its own, which it shared before, holds nothing new.
     """
-    result = theilslopes([s.memory for s in samples], [over(s) for s in samples])
+    result = theilslopes([s.resident for s in samples], [over(s) for s in samples])
     return float(result.slope)
 
 

@@ -166,14 +166,11 @@ def _judge_memory(verdict: Verdict, samples: list[Sample]) -> None:
     load = [sample for sample in samples if sample.stage == "load"]
     late = second_half(load)
     growth = slope(late, lambda sample: sample.seconds) * (late[-1].seconds - late[0].seconds)
-    before, after = (median(by_stage[stage], "memory") for stage in ("before", "after"))
-    verdict.facts["memory before, peak under load, after, MiB"] = [
+    before, after = (median(by_stage[stage], "resident") for stage in ("before", "after"))
+    verdict.facts["resident before, peak under load, after, MiB"] = [
         before,
-        max(sample.memory for sample in load),
+        max(sample.resident for sample in load),
         after,
-    ]
-    verdict.facts["resident before, after, MiB"] = [
-        median(by_stage[stage], "resident") for stage in ("before", "after")
     ]
     verdict.hold(
         "growth in the second half of the load", growth, at_most=MEMORY_SHARE * before, unit="MiB"
