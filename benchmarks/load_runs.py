@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from drawn import write_pictures
+from drawn import NUM_DRAWN, write_pictures
 from load_sampling import (
     Sample,
     median,
@@ -54,10 +54,12 @@ def make_project(folder: Path, parameters: dict[str, Any]) -> Path:
 def write_distinct_pictures(folder: Path, count: int) -> None:
     """Write JPEGs of which no two have the same bytes: each has its number in a comment."""
     folder.mkdir(parents=True)
-    for number, path in enumerate(write_pictures(folder, count, SIDE)):
-        data, comment = path.read_bytes(), b"%012d" % number
-        marker = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big")
-        path.write_bytes(data[:2] + marker + comment + data[2:])
+    paths = write_pictures(folder, min(count, NUM_DRAWN), SIDE)
+    drawn = [path.read_bytes() for path in paths]
+    for number in range(count):
+        data, comment = drawn[number % len(drawn)], b"%012d" % number
+        segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+        (folder / f"{number:06d}.jpg").write_bytes(data[:2] + segment + data[2:])
 
 
 def ingest(work: Path, num_pictures: int, check: str) -> Verdict:
