@@ -16,7 +16,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all test-fast check audit fuzz bench viz app lock clean
+.PHONY: help setup run test test-all test-fast check audit fuzz load bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ audit: setup ## Look for known holes in what is pinned (asks an online service)
 fuzz: setup ## Look for input that breaks something (FUZZ_SECONDS=1800 in all)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+load: setup ## Twice the load, 100,000 pictures, 500 epochs: does anything grow? (an hour)
+	$(BIN)/python benchmarks/load.py --work build/load --figure docs/images/load.png
 
 bench: setup ## Measure against the course's loops and the limits (DEVICE=cuda: on a GPU)
 	$(BIN)/python benchmarks/bench.py --device $(DEVICE) --page docs/benchmarks.md

@@ -25,12 +25,19 @@ class EpochWeights:
     epoch: int
     weights: dict[str, Any] = field(repr=False)
 
+    def release(self) -> None:
+        """Let go of the tensors; whoever still has this object keeps none of them in memory."""
+        self.weights.clear()
+
 
 @dataclass(frozen=True)
 class NoNewWeights:
     """In the place of weights within an epoch: those of whole epochs stay what they are."""
 
     epoch: int  # whole epochs so far
+
+    def release(self) -> None:
+        """Do nothing: there are no tensors."""
 
 
 @dataclass
@@ -85,3 +92,9 @@ class Checkpoint:
                 if name.startswith(_BACKBONE)
             },
         )
+
+    def release(self) -> None:
+        """Let go of the tensors; whoever still has this object keeps none of them in memory."""
+        for part in (self.network, self.average, self.optimizer, self.scheduler, self.random):
+            if part is not None:
+                part.clear()

@@ -47,7 +47,7 @@ class TrainState:
         """Copy the state to the CPU; later steps do not change the copy.
 
         Args:
-            history: A row for every epoch so far.
+            history: A row for every epoch so far; rows are shared, and never change.
             fingerprint: What a run that continues from here must share.
         """
         return Checkpoint(
@@ -59,7 +59,7 @@ class TrainState:
             optimizer=_to_cpu(self.optimizer.state_dict()),
             scheduler=_to_cpu(self.scheduler.state_dict()),
             random={"cpu": torch.get_rng_state(), "cuda": self._cuda_random_states()},
-            history=_to_cpu(history),
+            history=list(history),
             fingerprint=_to_cpu(fingerprint),
         )
 

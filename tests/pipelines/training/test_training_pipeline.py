@@ -5,7 +5,10 @@ import json
 import logging
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +60,12 @@ def data(make_faces, tmp_path):
 
 @pytest.fixture
 def train(data, make_params):
-    """Return a function that runs the training node and gives all it yields."""
+    """Return a function that runs the training node and yields copies of what it yields."""
     root, train_manifest, val_manifest = data
 
     def run(resume_from=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
-        return train_detector(
+        yields = train_detector(
             train_batches=build_train_batches(
                 train_manifest,
                 NO_FACES,
@@ -80,6 +83,7 @@ def train(data, make_params):
             cluster=params.cluster,
             resume_from=resume_from,
         )
+        return map(deepcopy, yields)  # the node empties what it has yielded
 
     return run
 
@@ -504,6 +508,39 @@ def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
     assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_epochs_that_are_saved_leave_no_weights_in_memory(make_catalog, monkeypatch, average):
+    alive, num_alive = [], []
+
+    def watch(dataset, tensors_of):
+        save = dataset.save
+
+        def saving(self, data):
+            save(self, data)
+            alive.extend(weakref.ref(tensor) for tensor in tensors_of(data))
+            num_alive.append(sum(tensor() is not None for tensor in alive))
+
+        monkeypatch.setattr(dataset, "save", saving)
+
+    watch(EpochWeightsDataset, lambda data: data.weights.values())
+    watch(TrainingStateDataset, _tensors_in)
+    catalog = make_catalog(**{"training.epochs": 4, "training.ema_decay": average})
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert len(num_alive) == 8
+    assert num_alive[2:] == 3 * num_alive[:2]  # in every epoch as in the first
+
+
+def _tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value
+    if is_dataclass(value):
+        parts = vars(value).values()
+    elif not isinstance(value, dict | list | tuple):
+        return []
+    return [tensor for part in parts for tensor in _tensors_in(part)]
+
+
 def test_a_run_killed_within_an_epoch_leaves_whole_epochs_and_is_continued(
     make_catalog, monkeypatch
 ):
@@ -649,16 +686,15 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
         val = build_val_batches(
             data[2], NO_FACES, params.data, params.preprocessing, params.scoring
         )
-        return list(
-            train_detector(
-                train_batches=batches,
-                val_batches=val,
-                model=params.model,
-                training=params.training,
-                cluster=params.cluster,
-                resume_from=resume_from,
-            )
+        yields = train_detector(
+            train_batches=batches,
+            val_batches=val,
+            model=params.model,
+            training=params.training,
+            cluster=params.cluster,
+            resume_from=resume_from,
         )
+        return list(map(deepcopy, yields))
 
     whole = run()
     file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))

@@ -132,7 +132,12 @@ def train_detector(
     run = Run(train_batches, val_batches, model, training, resume_from)
     states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
     for state in states:
-        yield state.weights(), state.history, state
+        weights = state.weights()
+        yield weights, state.history, state
+        # All three are saved. Kedro splits what comes by `itertools.tee`, which holds up to 57 of
+        # them at a time: of a network with 90 million weights some 80 GB.
+        weights.release()
+        state.release()
 
 
 def _train_here(run: Any) -> Iterator[Checkpoint]:

@@ -1,0 +1,141 @@
+"""Memory over time of all parts of the load test, in one figure."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from load_sampling import Sample, read_samples, second_half, slope
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from face_forgery.reporting.style import (
+    FAKE_COLOR,
+    INK,
+    MUTED,
+    REAL_COLOR,
+    SHADE,
+    make_figure,
+    style_axes,
+)
+
+THIRD_COLOR = "#009e73"  # green of Okabe and Ito
+SERVERS = {"served": ("served detector", REAL_COLOR), "page": ("page", FAKE_COLOR)}
+PICTURES = {
+    "ingestion_headers": ("ingestion, headers", REAL_COLOR, "inspect_images"),
+    "ingestion_pixels": ("ingestion, pixels", FAKE_COLOR, "inspect_images"),
+    "inference": ("inference", THIRD_COLOR, "judge_pictures"),
+}
+
+
+def draw(work: Path) -> Figure:
+    """Return a panel a kind of load; a part without samples is left out."""
+    figure = make_figure(8, 9.6)
+    servers, pictures, training = figure.subplots(3, 1)
+    _draw_servers(servers, work)
+    _draw_pictures(pictures, work)
+    _draw_training(training, work)
+    for axes in (servers, pictures, training):
+        axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
+    return figure
+
+
+def _draw_servers(axes: Axes, work: Path) -> None:
+    style_axes(
+        axes,
+        title="Servers, asked twice as often as they can answer",
+        xlabel="seconds since twice the load began",
+        ylabel="resident, MiB",
+    )
+    length = 0.0
+    for name, (label, color) in SERVERS.items():
+        samples = _read(work, name)
+        load = [sample.seconds for sample in samples if sample.stage == "load"]
+        if load:
+            length = max(length, load[-1] - load[0])
+            _line(axes, [s.seconds - load[0] for s in samples], samples, label, color)
+    if length:
+        axes.axvspan(0, length, color=SHADE, zorder=0)
+        axes.text(length / 2, 0.04, "twice the load", transform=axes.get_xaxis_transform(),
+                  ha="center", color=MUTED, fontsize=9)  # fmt: skip
+    _legend(axes)
+
+
+def _draw_pictures(axes: Axes, work: Path) -> None:
+    count = _fact(work, "inference", "pictures") or _fact(work, "ingestion_headers", "pictures")
+    style_axes(
+        axes,
+        title="Many pictures" if count is None else f"{count:,} pictures",
+        xlabel="share of the pictures' time, %",
+        ylabel="resident, MiB",
+    )
+    for name, (label, color, node) in PICTURES.items():
+        samples = [sample for sample in _read(work, name) if sample.stage == node]
+        if samples:
+            first, last = samples[0].seconds, samples[-1].seconds
+            places = [100 * (s.seconds - first) / (last - first) for s in samples]
+            _line(axes, places, samples, f"{label}, {last - first:,.0f} s", color)
+            _trend(axes, places, second_half(samples), lambda s: s.seconds)
+    axes.axvspan(50, 100, color=SHADE, zorder=0)
+    axes.text(75, 0.04, "what is judged", transform=axes.get_xaxis_transform(),
+              ha="center", color=MUTED, fontsize=9)  # fmt: skip
+    axes.set_xlim(0, 100)
+    _legend(axes)
+
+
+def _draw_training(axes: Axes, work: Path) -> None:
+    samples = [s for s in _read(work, "training") if s.stage == "train_detector" and s.done]
+    style_axes(axes, title="Training", xlabel="epochs", ylabel="resident, MiB")
+    if not samples:
+        return
+    epochs = [float(sample.done) for sample in samples]
+    seconds = samples[-1].seconds - samples[0].seconds
+    axes.set_title(f"{samples[-1].done} epochs of training, {seconds / 60:.0f} min", loc="left")
+    _line(axes, epochs, samples, "training, its loaders included", REAL_COLOR)
+    first = float(_fact(work, "training", "first epoch judged") or epochs[0])
+    axes.axvspan(first, epochs[-1], color=SHADE, zorder=0)
+    axes.text((first + epochs[-1]) / 2, 0.04, "what is judged",
+              transform=axes.get_xaxis_transform(), ha="center", color=MUTED,
+              fontsize=9)  # fmt: skip
+    axes.set_xlim(0, epochs[-1])
+    late = [sample for sample in samples if sample.done >= first]
+    _trend(axes, epochs, late, lambda s: s.done)
+    _legend(axes)
+
+
+def _line(
+    axes: Axes, places: Sequence[float], samples: Sequence[Sample], label: str, color: str
+) -> None:
+    axes.plot(places, [s.resident for s in samples], color=color, linewidth=1.4, label=label)
+
+
+def _trend(
+    axes: Axes,
+    places: Sequence[float],
+    late: Sequence[Sample],
+    over: Callable[[Sample], float],
+) -> None:
+    """Draw the slope that is judged, dashed, and write what it comes to."""
+    rise = slope(late, over) * (over(late[-1]) - over(late[0]))
+    middle = sorted(sample.resident for sample in late)[len(late) // 2]
+    ends = places[-len(late)], places[-1]
+    axes.plot(ends, [middle - rise / 2, middle + rise / 2], color=INK, linewidth=1, linestyle="--")
+    axes.annotate(f"{rise:+.1f} MiB", (ends[1], middle + rise / 2), xytext=(-4, 5),
+                  textcoords="offset points", ha="right", color=INK, fontsize=9)  # fmt: skip
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=9)
+
+
+def _read(work: Path, name: str) -> list[Sample]:
+    path = work / f"{name}.csv"
+    return read_samples(path) if path.exists() else []
+
+
+def _fact(work: Path, name: str, fact: str) -> int | None:
+    path = work / f"{name}.json"
+    if not path.exists():
+        return None
+    value: int | None = json.loads(path.read_text())["facts"].get(fact)
+    return value
