@@ -16,10 +16,12 @@ from pathlib import Path
 from fault_project import DATA, PIPELINES
 from fault_runs import KedroProcess, start_forked, start_fresh
 from fault_server import FaultyServer
+from fault_state import SAVED_FILES, Saved, read_saved
 
 _END_S = 240.0  # a run that has not ended by then hangs
 _IMPORTS_S = 8.0  # that a command of its own takes longer
 _FIRST_NODE = " 1/"
+_MOST = 0.9  # of the time that a run takes: a strike after its end is none
 _CLOCKS = ("-400d", "-1h", "+1h", "+400d", "-3s", "+3s")
 
 
@@ -39,6 +41,11 @@ class Stage:
     started: list[KedroProcess] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     what: str = ""
+    is_struck: bool = False
+    before: Saved = field(default_factory=Saved)  # what was on disk just before the strike
+    struck_file: str = ""  # of the project
+    run_name: str = ""  # in the MLflow server
+    is_away: bool = False  # the MLflow server, until the run has ended
     moment: float = 0.0
     phase: str = "start"
 
@@ -63,12 +70,26 @@ class Stage:
         One in five comes before the first node has begun, unless it has to be ``within_nodes``.
         """
         in_nodes = within_nodes or self.rng.random() < 0.8
-        self.moment = self.rng.random() * (self.node_seconds if in_nodes else self.start_seconds)
+        whole = self.node_seconds if in_nodes else self.start_seconds
+        self.moment = self.rng.random() * _MOST * whole
         if in_nodes:
             self.phase = "nodes"
             while process.poll() is None and _FIRST_NODE not in process.said():
                 time.sleep(0.01)
-        return process.wait(self.moment) is None
+        self.is_struck = process.wait(self.moment) is None
+        self.before = read_saved(self.project)
+        return self.is_struck
+
+    @property
+    def struck_name(self) -> str | None:
+        """The picture that was struck."""
+        is_picture = self.struck_file.startswith(DATA)
+        return Path(self.struck_file).name if is_picture else None
+
+    @property
+    def is_loss_meant(self) -> bool:
+        """Whether the strike itself took away what had been saved."""
+        return self.struck_file in SAVED_FILES
 
     @property
     def start_seconds(self) -> float:
@@ -187,10 +208,12 @@ def change(stage: Stage) -> KedroProcess:
 
 def _strike_file(stage: Stage, strike: Callable[[Path], None], how: str) -> KedroProcess:
     names = _files_to_strike(stage)
-    path = stage.project / stage.rng.choice(names)
+    stage.struck_file = stage.rng.choice(names)
+    path = stage.project / stage.struck_file
     process = stage.start()
     is_struck = stage.wait_for_the_moment(process)
     was_there = path.exists()
+    stage.is_struck = is_struck and was_there
     if is_struck:
         strike(path)
         stage.wait_for_the_end(process)
@@ -213,15 +236,8 @@ def _files_to_strike(stage: Stage) -> list[str]:
         for path in sorted((stage.whole / DATA / folder).iterdir())
     ]
     chosen = stage.rng.choices(pictures, k=4)
-    output = "data/07_model_output/predictions.csv"
-    saved = {
-        "inference": [f"{output}.begun.csv", f"{output}.begun.json"],
-        "training": [
-            "data/06_models/training_state.pt",
-            "data/06_models/epochs/epoch_001.safetensors",
-        ],
-    }
-    return chosen + saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])
+    saved = {"training": SAVED_FILES[:2], "inference": SAVED_FILES[2:]}
+    return [*chosen, *saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])]
 
 
 def worker(stage: Stage) -> KedroProcess:
@@ -233,8 +249,10 @@ def worker(stage: Stage) -> KedroProcess:
         while process.poll() is None and not hit and time.monotonic() < end:
             hit = stage.rng.sample(process.others(), 1) if process.others() else []
             time.sleep(0.01)
+        stage.before = read_saved(stage.project)
         for pid in hit:
             _kill_if_there(pid)
+        stage.is_struck = bool(hit)
         stage.wait_for_the_end(process)
     stage.what = "a loader process" if hit else "no loader process was there"
     return process
@@ -283,20 +301,29 @@ def tracking(stage: Stage) -> KedroProcess:
     """The MLflow server refuses, hangs, answers 500, breaks off or is slow, then is back."""
     assert stage.server is not None
     mode = stage.rng.choice(("refuse", "hang", "error", "cut", "slow"))
+    is_back_early = stage.rng.random() < 0.5
     stage.server.set("pass")
     process = stage.start(
-        "tracking.enabled=true", "tracking.skip_pipelines=[]", MLFLOW_TRACKING_URI=stage.server.url
+        "tracking.skip_pipelines=[]",
+        f"tracking.run_name={stage.run_name}",
+        MLFLOW_TRACKING_URI=stage.server.url,
     )
-    stage.what = mode
     start = time.monotonic()
     if stage.wait_for_the_moment(process):
         stage.server.set(mode)
+        if is_back_early:
+            process.wait(stage.rng.random() * stage.node_seconds)
+            stage.is_away = process.poll() is not None
+            stage.server.set("pass")
+        else:
+            stage.is_away = mode != "slow"
         stage.wait_for_the_end(process)
     late = time.monotonic() - start - stage.seconds
     stage.server.set("pass")
     if process.status != 0 and "cannot be tracked" not in process.said():
         stage.problems.append("tracking stopped the work")
-    stage.what = f"server: {mode}; {late:+.0f} s"
+    until = "back before the end" if is_back_early else "to the end"
+    stage.what = f"server: {mode}, {until}; {late:+.0f} s"
     return process
 
 
@@ -330,18 +357,20 @@ def find_faketime() -> Path | None:
     return found[0] if found and sys.platform == "linux" else None
 
 
+_PARTS = ("training", "inference")
+_WITH_MAIN = (*_PARTS * 4, "main")
 KINDS: dict[str, tuple[Strike, tuple[str, ...]]] = {
-    "kill": (kill, ("training", "inference", "training", "inference", "main")),
-    "terminate": (terminate, ("training", "inference", "training", "inference", "main")),
-    "interrupt": (interrupt, ("training", "inference", "training", "inference", "main")),
-    "disk_full": (disk_full, ("training", "inference", "main")),
-    "read_only": (read_only, ("training", "inference", "main")),
-    "vanish": (vanish, ("training", "inference", "training", "inference", "main")),
-    "change": (change, ("training", "inference")),
-    "worker": (worker, ("training", "inference")),
-    "memory": (memory, ("training", "inference")),
-    "second_run": (second_run, ("training", "inference")),
-    "tracking": (tracking, ("training", "inference")),
-    "clock": (clock, ("training", "inference")),
+    "kill": (kill, _WITH_MAIN),
+    "terminate": (terminate, _WITH_MAIN),
+    "interrupt": (interrupt, _WITH_MAIN),
+    "disk_full": (disk_full, _WITH_MAIN),
+    "read_only": (read_only, _WITH_MAIN),
+    "vanish": (vanish, _WITH_MAIN),
+    "change": (change, _PARTS),
+    "worker": (worker, _PARTS),
+    "memory": (memory, _PARTS),
+    "second_run": (second_run, _PARTS),
+    "tracking": (tracking, _PARTS),
+    "clock": (clock, _PARTS),
 }
 NEED_ROOT = ("disk_full", "read_only")

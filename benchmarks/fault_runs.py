@@ -84,10 +84,13 @@ def import_everything() -> None:
         *("torch", "torchvision.transforms.v2", "sklearn.metrics", "safetensors.torch"),
         *("face_forgery.serving.packaging", "face_forgery.cluster.training"),
         *("face_forgery.cluster.scoring", "sqlalchemy", "alembic", "captum.attr"),
+        *("kedro_viz.integrations.kedro.hooks", "kedro_viz.launchers.cli", "pathspec", "antlr4"),
     ):
         importlib.import_module(name)
     import torch
+    from PIL import Image
 
+    Image.init()
     torch.set_num_threads(1)
     torch.zeros(2, 2) @ torch.zeros(2, 2)
     assert threading.active_count() == 1, threading.enumerate()
