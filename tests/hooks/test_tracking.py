@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -177,6 +178,24 @@ def test_store_that_breaks_on_the_way_stops_nothing_and_is_reported(
     (report,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "1 thing(s)" in report.getMessage()
     assert "my_note: ConnectionError: server gone" in report.getMessage()
+
+
+def test_store_that_cannot_be_written_costs_no_traceback(make_project, capfd):
+    project = make_project()
+    import_mlflow()
+    handler = logging.StreamHandler()
+    logging.getLogger("mlflow").addHandler(handler)
+    with sqlite3.connect(project.root / "mlflow.db") as database:
+        database.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON metrics BEGIN INSERT INTO gone VALUES (1); END"
+        )
+    try:
+        project.run()
+    finally:
+        logging.getLogger("mlflow").removeHandler(handler)
+    said = "".join(capfd.readouterr())
+    assert "no such table: main.gone" in said
+    assert "Traceback" not in said
 
 
 def test_declared_detector_is_packaged_from_its_folder(make_project, monkeypatch):
