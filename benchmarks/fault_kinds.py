@@ -373,4 +373,6 @@ KINDS: dict[str, tuple[Strike, tuple[str, ...]]] = {
     "tracking": (tracking, _PARTS),
     "clock": (clock, _PARTS),
 }
+# A jumping clock needs a command of its own, which costs as much as three of the others.
+ROUND = (*KINDS, *("kill" if kind == "clock" else kind for kind in KINDS))
 NEED_ROOT = ("disk_full", "read_only")

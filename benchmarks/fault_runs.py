@@ -8,6 +8,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -91,9 +92,20 @@ def import_everything() -> None:
     from PIL import Image
 
     Image.init()
+    _warm_up_mlflow()
     torch.set_num_threads(1)
     torch.zeros(2, 2) @ torch.zeros(2, 2)
     assert threading.active_count() == 1, threading.enumerate()
+
+
+def _warm_up_mlflow() -> None:
+    """Have its tables mapped and its migrations imported, which takes every run seconds."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/mlruns")
+        store.get_experiment_by_name("none")
+        store.engine.dispose()
 
 
 def start_forked(

@@ -27,7 +27,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fault_kinds import KINDS, NEED_ROOT, Stage, find_faketime
+from fault_kinds import KINDS, NEED_ROOT, ROUND, Stage, find_faketime
 from fault_project import (
     PIPELINES,
     STORE,
@@ -106,8 +106,8 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=204)
     parser.add_argument("--seed", type=int, default=0, help="of moments, targets and scenarios")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated")
-    parser.add_argument("--fresh-every", type=int, default=25)
+    parser.add_argument("--kinds", default=",".join(ROUND), help="comma-separated")
+    parser.add_argument("--fresh-every", type=int, default=40)
     parser.add_argument("--retry", action="store_true", help="those that failed once more")
     parser.add_argument("--work", type=Path, help="kept; a stopped campaign goes on in it")
     return parser.parse_args()
