@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import face_forgery
+from face_forgery.hooks.store import import_mlflow
 
 _SETTINGS = {"face_forgery.settings", "face_forgery.__main__", "face_forgery.app.__main__"}
 _PART_SIZE = 16  # pictures; the shipped 1,024 would make one part of a small job
@@ -100,6 +101,7 @@ def import_everything() -> None:
 
 def _warm_up_mlflow() -> None:
     """Have its tables mapped and its migrations imported, which takes every run seconds."""
+    import_mlflow()  # which quietens it
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     with tempfile.TemporaryDirectory() as folder:
