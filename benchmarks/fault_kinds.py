@@ -168,7 +168,7 @@ def _fill(ballast: Path, left: int) -> None:
 
 def read_only(stage: Stage) -> KedroProcess:
     """A folder of the project becomes read-only (a bind mount), and writable again."""
-    name = stage.rng.choice(("data", "data/06_models", "data/07_model_output", "data/08_reporting"))
+    name = stage.rng.choice(_WRITTEN_BY[stage.scenario])
     folder = stage.project / name
     folder.mkdir(parents=True, exist_ok=True)
     process = stage.start()
@@ -278,23 +278,24 @@ def memory(stage: Stage) -> KedroProcess:
 
 
 def second_run(stage: Stage) -> KedroProcess:
-    """The same command once more while the first one runs."""
+    """The same command once more while the first one starts or runs: one of them is refused."""
     first = stage.start()
-    if stage.wait_for_the_moment(first, within_nodes=True):
-        second = stage.start(log="second.log")
-        stage.wait_for_the_end(first)
-        stage.wait_for_the_end(second)
-        refused = second.status != 0 and str(first.pid) in second.said()
-        stage.what = "the second was refused" if refused else f"the second: {second.status}"
-        if first.status != 0:
-            stage.problems.append(f"the first run was disturbed: status {first.status}")
-        if not refused and second.status != 0:
-            stage.problems.append(f"the second: {second.said().strip()[-300:]}")
-        if "Traceback" in second.said():
-            stage.problems.append("the second run ended in a traceback")
-    else:
-        stage.what = "the first had ended"
-    return first
+    stage.moment = stage.rng.random() * _MOST * stage.node_seconds
+    first.wait(stage.moment)
+    stage.before = read_saved(stage.project)
+    second = stage.start(log="second.log")
+    for process in (first, second):
+        stage.wait_for_the_end(process)
+    refused = [run for run in (first, second) if run.status != 0]
+    stage.is_struck = bool(refused)
+    if len(refused) == 2:
+        stage.problems.append("both runs ended in an error")
+    if refused and "is writing" not in refused[0].said():
+        stage.problems.append(f"not refused: {refused[0].said().strip()[-300:]}")
+    if refused and "Traceback" in refused[0].said():
+        stage.problems.append("the refused run ended in a traceback")
+    stage.what = f"{len(refused)} of two was refused"
+    return second if first in refused else first
 
 
 def tracking(stage: Stage) -> KedroProcess:
@@ -372,6 +373,11 @@ KINDS: dict[str, tuple[Strike, tuple[str, ...]]] = {
     "second_run": (second_run, _PARTS),
     "tracking": (tracking, _PARTS),
     "clock": (clock, _PARTS),
+}
+_WRITTEN_BY = {
+    "training": ("data", "data/06_models", "data/08_reporting"),
+    "inference": ("data", "data/07_model_output"),
+    "main": ("data", "data/03_primary", "data/06_models", "data/08_reporting"),
 }
 # A jumping clock needs a command of its own, which costs as much as three of the others.
 ROUND = (*KINDS, *("kill" if kind == "clock" else kind for kind in KINDS))

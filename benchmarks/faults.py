@@ -358,6 +358,8 @@ def _check_struck_run(
             ended_as = {"FINISHED"} | ended_as  # struck on its way out
         if wrong := [r["status"] for r in runs[:1] if r["status"] not in ended_as]:
             stage.problems.append(f"status {process.status} is tracked as {wrong[0]}")
+    if kind == "second_run" and stage.is_struck and len(runs) > 1:
+        stage.problems.append("the refused run is tracked")
     for tracked in runs:
         is_whole = tracked["status"] == "FINISHED" and not is_lost_told
         stage.problems += check_run(tracked, history, whole=is_whole)
