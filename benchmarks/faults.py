@@ -18,6 +18,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,7 @@ def main() -> None:
     print(
         f"{place}\nseed {options.seed}, {options.count} injections, results in {work}", flush=True
     )
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     import_everything()
     campaign = _Campaign(work, options.seed, options.fresh_every)
     results = work / RESULTS
