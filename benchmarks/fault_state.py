@@ -20,8 +20,8 @@ import torch
 _STATE = "data/06_models/training_state.pt"
 _WEIGHTS = "data/06_models/epochs"
 _HISTORY = "data/08_reporting/training_history.json"
-_VERDICTS = "data/07_model_output/predictions.csv"
-_BEGUN = f"{_VERDICTS}.begun"
+VERDICTS = "data/07_model_output/predictions.csv"
+_BEGUN = f"{VERDICTS}.begun"
 SAVED_FILES = (_STATE, f"{_WEIGHTS}/epoch_001.safetensors", f"{_BEGUN}.csv", f"{_BEGUN}.json")
 _OF_TIME = ("seconds", "images_per_second")
 _LAST_DIGITS = 1e-6
@@ -61,7 +61,7 @@ def read_saved(project: Path) -> Saved:
     """Read what ``project`` holds; a file that is not whole is an error."""
     state = _read_state(project / _STATE)
     history = project / _HISTORY
-    verdicts = project / _VERDICTS
+    verdicts = project / VERDICTS
     return Saved(
         epoch=state.get("epoch", 0),
         batches=state.get("progress", {}).get("num_batches", 0),
