@@ -18,7 +18,8 @@ from fault_runs import KedroProcess, start_forked, start_fresh
 from fault_server import FaultyServer
 from fault_state import SAVED_FILES, Saved, read_saved
 
-_END_S = 240.0  # a run that has not ended by then hangs
+END_S = 900.0  # a run that has not ended by then hangs, even on a machine that is busy
+_SIGNAL_S = 180.0  # within which a signal has ended a run
 _IMPORTS_S = 8.0  # that a command of its own takes longer
 _FIRST_NODE = " 1/"
 _MOST = 0.9  # of the time that a run takes: a strike after its end is none
@@ -96,7 +97,7 @@ class Stage:
         """What an undisturbed run takes until its first node begins."""
         return self.seconds - self.node_seconds + (_IMPORTS_S if self.is_fresh else 0.0)
 
-    def wait_for_the_end(self, process: KedroProcess, seconds: float = _END_S) -> None:
+    def wait_for_the_end(self, process: KedroProcess, seconds: float = END_S) -> None:
         """Wait until the run has ended by itself; a run that does not is a problem."""
         if process.wait(seconds) is None:
             self.problems.append(f"did not end within {seconds:.0f} s")
@@ -134,7 +135,7 @@ def _signal(stage: Stage, number: signal.Signals) -> KedroProcess:
     to_group = number == signal.SIGINT or stage.rng.random() < 0.5
     if stage.wait_for_the_moment(process):
         (os.killpg if to_group else os.kill)(process.pid, number)
-        stage.wait_for_the_end(process, 30)
+        stage.wait_for_the_end(process, _SIGNAL_S)
     whom = "all processes" if to_group else "the main process"
     stage.what = f"{number.name} to {whom}, {num_workers} workers"
     return process

@@ -52,7 +52,7 @@ PIPELINES = {
     "inference": ["--pipelines", "inference"],
     "main": [],
 }
-_LOOK_S = 60.0
+_LOOK_S = 300.0
 _VOLATILE = ("seconds", "images_per_second", "code_version", "command", "git_dirty")
 
 
@@ -78,7 +78,7 @@ def make_project(folder: Path, log: Path, store: Path) -> None:
     (folder / DATA / "testset/cut.jpg").write_bytes(pictures[0].read_bytes()[:700])
     params = TrackingParams.model_validate(_read_tracking(folder))
     process = call_forked(lambda: open_store(params, store), store, log)
-    if process.wait(120) != 0:
+    if process.wait(600) != 0:
         raise RuntimeError(f"no MLflow store: {process.said()[-3000:]}")
     shutil.move(store / STORE, folder / STORE)
 
@@ -88,7 +88,7 @@ def _read_tracking(project: Path) -> dict[str, Any]:
     return values["tracking"] | {"tracking_uri": f"sqlite:///{STORE}"}
 
 
-def run(project: Path, arguments: list[str], log: Path, seconds: float = 180) -> KedroProcess:
+def run(project: Path, arguments: list[str], log: Path, seconds: float = 900) -> KedroProcess:
     """Run undisturbed; an error is one."""
     process = start_forked(project, arguments, log)
     if process.wait(seconds) != 0:

@@ -1,9 +1,11 @@
 """Runs of `kedro run` that can be struck: forked from a process that has imported everything."""
 
 import atexit
+import hashlib
 import importlib
 import logging
 import os
+import pickle
 import pkgutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import face_forgery
 from face_forgery.hooks.store import import_mlflow
@@ -108,6 +111,32 @@ def _warm_up_mlflow() -> None:
         store = SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", f"{folder}/mlruns")
         store.get_experiment_by_name("none")
         store.engine.dispose()
+
+
+def remember_configuration(folder: Path) -> None:
+    """Have forked runs read the same configuration once: it takes a run a fourth of its time."""
+    from face_forgery.config_loader import ProjectConfigLoader
+
+    read = ProjectConfigLoader.__getitem__
+
+    def remembered(loader: ProjectConfigLoader, key: str) -> Any:
+        question = (key, loader.conf_source, loader.env, loader.runtime_params, _tracking_uri())
+        file = folder / f"{key}_{hashlib.sha256(repr(question).encode()).hexdigest()[:16]}.pickle"
+        if key not in ("parameters", "catalog"):
+            return read(loader, key)
+        if file.exists():
+            return pickle.loads(file.read_bytes())
+        value = read(loader, key)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(pickle.dumps(value))
+        partial.replace(file)
+        return value
+
+    ProjectConfigLoader.__getitem__ = remembered  # type: ignore[method-assign]
+
+
+def _tracking_uri() -> str | None:
+    return os.environ.get("MLFLOW_TRACKING_URI")
 
 
 def start_forked(

@@ -7,9 +7,10 @@ what is left: processes, messages, whether every catalog entry loads, whether th
 and tracked metrics on disk are those of a run that nobody struck, and all that were there before.
 Then the same command is given again. It has to go on where the files end, train no epoch and judge
 no picture twice, and end with the same results, bit for bit but for times.
-Runs are forked from a process that has imported everything; one in --fresh-every is a command of
-its own, and so is every run under a jumping clock. A line is printed for each injection and
-appended to RESULTS in the work folder; the same command with the same folder goes on after them.
+Runs are forked from a process that has imported everything, and read the same configuration once;
+one in --fresh-every is a command of its own, and so is every run under a jumping clock. A line is
+printed for each injection and appended to RESULTS in the work folder; the same command with the
+same folder goes on after them.
 A strike that came after the end of its run is none, and is made up for.
 """
 
@@ -28,7 +29,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fault_kinds import KINDS, NEED_ROOT, ROUND, Stage, find_faketime
+from fault_kinds import END_S, KINDS, NEED_ROOT, ROUND, Stage, find_faketime
 from fault_project import (
     PIPELINES,
     STORE,
@@ -39,7 +40,12 @@ from fault_project import (
     run,
     unowned_files,
 )
-from fault_runs import KedroProcess, import_everything, start_forked
+from fault_runs import (
+    KedroProcess,
+    import_everything,
+    remember_configuration,
+    start_forked,
+)
 from fault_server import FaultyServer
 from fault_state import (
     VERDICTS,
@@ -68,7 +74,7 @@ _ENDED_AS = {
     "disk_full": {"FAILED", "RUNNING"},
     "memory": {"FAILED", "RUNNING"},
 }
-_ORPHANS_S = 15.0  # loader processes look every five seconds whether their parent is there
+_ORPHANS_S = 60.0  # loader processes look every five seconds whether their parent is there
 
 
 def main() -> None:
@@ -144,6 +150,9 @@ class _Campaign:
         self._seed, self._fresh_every = seed, fresh_every
         self._scratch = work / "scratch"
         self._scratch.mkdir(exist_ok=True)
+        configuration = self._scratch / "configuration"
+        configuration.mkdir(exist_ok=True)
+        remember_configuration(configuration)
         self._whole = work / "whole"
         self._struck = work / "project"
         self._server: FaultyServer | None = None
@@ -282,12 +291,12 @@ class _Campaign:
         log = self._scratch / "after.log"
         arguments = PIPELINES[stage.scenario]
         process = start_forked(self._struck, arguments, log)
-        process.wait(240)
+        process.wait(END_S)
         if process.status and _ANEW in process.said():
             stage.what += "; started anew, as told"
             log.unlink()
             process = start_forked(self._struck, [*arguments, "--params", _ANEW], log)
-            process.wait(240)
+            process.wait(END_S)
         if process.status != 0:
             process.kill()
             words = process.said().strip()[-700:]
