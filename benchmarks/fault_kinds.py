@@ -343,6 +343,7 @@ def clock(stage: Stage) -> KedroProcess:
         FAKETIME_NO_CACHE="1",
         DONT_FAKE_MONOTONIC="1",
         FAKETIME_DONT_RESET="1",
+        NO_FAKE_STAT="1",  # the times of files stay; Python would compile every module anew
     )
     if stage.wait_for_the_moment(process):
         times.write_text(jump)
