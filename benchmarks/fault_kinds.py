@@ -16,10 +16,13 @@ from pathlib import Path
 from fault_project import DATA, PIPELINES
 from fault_runs import KedroProcess, start_forked, start_fresh
 from fault_server import FaultyServer
+from fault_state import SAVED_FILES, Saved, read_saved
 
-_END_S = 240.0  # a run that has not ended by then hangs
+END_S = 900.0  # a run that has not ended by then hangs, even on a machine that is busy
+_SIGNAL_S = 180.0  # within which a signal has ended a run
 _IMPORTS_S = 8.0  # that a command of its own takes longer
 _FIRST_NODE = " 1/"
+_MOST = 0.9  # of the time that a run takes: a strike after its end is none
 _CLOCKS = ("-400d", "-1h", "+1h", "+400d", "-3s", "+3s")
 
 
@@ -39,6 +42,11 @@ class Stage:
     started: list[KedroProcess] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     what: str = ""
+    is_struck: bool = False
+    before: Saved = field(default_factory=Saved)  # what was on disk just before the strike
+    struck_file: str = ""  # of the project
+    run_name: str = ""  # in the MLflow server
+    is_away: bool = False  # the MLflow server, until the run has ended
     moment: float = 0.0
     phase: str = "start"
 
@@ -63,19 +71,33 @@ class Stage:
         One in five comes before the first node has begun, unless it has to be ``within_nodes``.
         """
         in_nodes = within_nodes or self.rng.random() < 0.8
-        self.moment = self.rng.random() * (self.node_seconds if in_nodes else self.start_seconds)
+        whole = self.node_seconds if in_nodes else self.start_seconds
+        self.moment = self.rng.random() * _MOST * whole
         if in_nodes:
             self.phase = "nodes"
             while process.poll() is None and _FIRST_NODE not in process.said():
                 time.sleep(0.01)
-        return process.wait(self.moment) is None
+        self.is_struck = process.wait(self.moment) is None
+        self.before = read_saved(self.project)
+        return self.is_struck
+
+    @property
+    def struck_name(self) -> str | None:
+        """The picture that was struck."""
+        is_picture = self.struck_file.startswith(DATA)
+        return Path(self.struck_file).name if is_picture else None
+
+    @property
+    def is_loss_meant(self) -> bool:
+        """Whether the strike itself took away what had been saved."""
+        return self.struck_file in SAVED_FILES
 
     @property
     def start_seconds(self) -> float:
         """What an undisturbed run takes until its first node begins."""
         return self.seconds - self.node_seconds + (_IMPORTS_S if self.is_fresh else 0.0)
 
-    def wait_for_the_end(self, process: KedroProcess, seconds: float = _END_S) -> None:
+    def wait_for_the_end(self, process: KedroProcess, seconds: float = END_S) -> None:
         """Wait until the run has ended by itself; a run that does not is a problem."""
         if process.wait(seconds) is None:
             self.problems.append(f"did not end within {seconds:.0f} s")
@@ -113,7 +135,7 @@ def _signal(stage: Stage, number: signal.Signals) -> KedroProcess:
     to_group = number == signal.SIGINT or stage.rng.random() < 0.5
     if stage.wait_for_the_moment(process):
         (os.killpg if to_group else os.kill)(process.pid, number)
-        stage.wait_for_the_end(process, 30)
+        stage.wait_for_the_end(process, _SIGNAL_S)
     whom = "all processes" if to_group else "the main process"
     stage.what = f"{number.name} to {whom}, {num_workers} workers"
     return process
@@ -147,7 +169,7 @@ def _fill(ballast: Path, left: int) -> None:
 
 def read_only(stage: Stage) -> KedroProcess:
     """A folder of the project becomes read-only (a bind mount), and writable again."""
-    name = stage.rng.choice(("data", "data/06_models", "data/07_model_output", "data/08_reporting"))
+    name = stage.rng.choice(_WRITTEN_BY[stage.scenario])
     folder = stage.project / name
     folder.mkdir(parents=True, exist_ok=True)
     process = stage.start()
@@ -187,10 +209,12 @@ def change(stage: Stage) -> KedroProcess:
 
 def _strike_file(stage: Stage, strike: Callable[[Path], None], how: str) -> KedroProcess:
     names = _files_to_strike(stage)
-    path = stage.project / stage.rng.choice(names)
+    stage.struck_file = stage.rng.choice(names)
+    path = stage.project / stage.struck_file
     process = stage.start()
     is_struck = stage.wait_for_the_moment(process)
     was_there = path.exists()
+    stage.is_struck = is_struck and was_there
     if is_struck:
         strike(path)
         stage.wait_for_the_end(process)
@@ -213,15 +237,8 @@ def _files_to_strike(stage: Stage) -> list[str]:
         for path in sorted((stage.whole / DATA / folder).iterdir())
     ]
     chosen = stage.rng.choices(pictures, k=4)
-    output = "data/07_model_output/predictions.csv"
-    saved = {
-        "inference": [f"{output}.begun.csv", f"{output}.begun.json"],
-        "training": [
-            "data/06_models/training_state.pt",
-            "data/06_models/epochs/epoch_001.safetensors",
-        ],
-    }
-    return chosen + saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])
+    saved = {"training": SAVED_FILES[:2], "inference": SAVED_FILES[2:]}
+    return [*chosen, *saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])]
 
 
 def worker(stage: Stage) -> KedroProcess:
@@ -233,8 +250,10 @@ def worker(stage: Stage) -> KedroProcess:
         while process.poll() is None and not hit and time.monotonic() < end:
             hit = stage.rng.sample(process.others(), 1) if process.others() else []
             time.sleep(0.01)
+        stage.before = read_saved(stage.project)
         for pid in hit:
             _kill_if_there(pid)
+        stage.is_struck = bool(hit)
         stage.wait_for_the_end(process)
     stage.what = "a loader process" if hit else "no loader process was there"
     return process
@@ -260,43 +279,53 @@ def memory(stage: Stage) -> KedroProcess:
 
 
 def second_run(stage: Stage) -> KedroProcess:
-    """The same command once more while the first one runs."""
+    """The same command once more while the first one starts or runs: one of them is refused."""
     first = stage.start()
-    if stage.wait_for_the_moment(first, within_nodes=True):
-        second = stage.start(log="second.log")
-        stage.wait_for_the_end(first)
-        stage.wait_for_the_end(second)
-        refused = second.status != 0 and str(first.pid) in second.said()
-        stage.what = "the second was refused" if refused else f"the second: {second.status}"
-        if first.status != 0:
-            stage.problems.append(f"the first run was disturbed: status {first.status}")
-        if not refused and second.status != 0:
-            stage.problems.append(f"the second: {second.said().strip()[-300:]}")
-        if "Traceback" in second.said():
-            stage.problems.append("the second run ended in a traceback")
-    else:
-        stage.what = "the first had ended"
-    return first
+    stage.moment = stage.rng.random() * _MOST * stage.node_seconds
+    first.wait(stage.moment)
+    stage.before = read_saved(stage.project)
+    second = stage.start(log="second.log")
+    for process in (first, second):
+        stage.wait_for_the_end(process)
+    refused = [run for run in (first, second) if run.status != 0]
+    stage.is_struck = bool(refused)
+    if len(refused) == 2:
+        stage.problems.append("both runs ended in an error")
+    if refused and "is writing" not in refused[0].said():
+        stage.problems.append(f"not refused: {refused[0].said().strip()[-300:]}")
+    if refused and "Traceback" in refused[0].said():
+        stage.problems.append("the refused run ended in a traceback")
+    stage.what = f"{len(refused)} of two was refused"
+    return second if first in refused else first
 
 
 def tracking(stage: Stage) -> KedroProcess:
     """The MLflow server refuses, hangs, answers 500, breaks off or is slow, then is back."""
     assert stage.server is not None
     mode = stage.rng.choice(("refuse", "hang", "error", "cut", "slow"))
+    is_back_early = stage.rng.random() < 0.5
     stage.server.set("pass")
     process = stage.start(
-        "tracking.enabled=true", "tracking.skip_pipelines=[]", MLFLOW_TRACKING_URI=stage.server.url
+        "tracking.skip_pipelines=[]",
+        f"tracking.run_name={stage.run_name}",
+        MLFLOW_TRACKING_URI=stage.server.url,
     )
-    stage.what = mode
     start = time.monotonic()
     if stage.wait_for_the_moment(process):
         stage.server.set(mode)
+        if is_back_early:
+            process.wait(stage.rng.random() * stage.node_seconds)
+            stage.is_away = process.poll() is not None
+            stage.server.set("pass")
+        else:
+            stage.is_away = mode != "slow"
         stage.wait_for_the_end(process)
     late = time.monotonic() - start - stage.seconds
     stage.server.set("pass")
     if process.status != 0 and "cannot be tracked" not in process.said():
         stage.problems.append("tracking stopped the work")
-    stage.what = f"server: {mode}; {late:+.0f} s"
+    until = "back before the end" if is_back_early else "to the end"
+    stage.what = f"server: {mode}, {until}; {late:+.0f} s"
     return process
 
 
@@ -314,6 +343,7 @@ def clock(stage: Stage) -> KedroProcess:
         FAKETIME_NO_CACHE="1",
         DONT_FAKE_MONOTONIC="1",
         FAKETIME_DONT_RESET="1",
+        NO_FAKE_STAT="1",  # the times of files stay; Python would compile every module anew
     )
     if stage.wait_for_the_moment(process):
         times.write_text(jump)
@@ -330,18 +360,27 @@ def find_faketime() -> Path | None:
     return found[0] if found and sys.platform == "linux" else None
 
 
+_PARTS = ("training", "inference")
+_WITH_MAIN = (*_PARTS * 4, "main")
 KINDS: dict[str, tuple[Strike, tuple[str, ...]]] = {
-    "kill": (kill, ("training", "inference", "training", "inference", "main")),
-    "terminate": (terminate, ("training", "inference", "training", "inference", "main")),
-    "interrupt": (interrupt, ("training", "inference", "training", "inference", "main")),
-    "disk_full": (disk_full, ("training", "inference", "main")),
-    "read_only": (read_only, ("training", "inference", "main")),
-    "vanish": (vanish, ("training", "inference", "training", "inference", "main")),
-    "change": (change, ("training", "inference")),
-    "worker": (worker, ("training", "inference")),
-    "memory": (memory, ("training", "inference")),
-    "second_run": (second_run, ("training", "inference")),
-    "tracking": (tracking, ("training", "inference")),
-    "clock": (clock, ("training", "inference")),
+    "kill": (kill, _WITH_MAIN),
+    "terminate": (terminate, _WITH_MAIN),
+    "interrupt": (interrupt, _WITH_MAIN),
+    "disk_full": (disk_full, _WITH_MAIN),
+    "read_only": (read_only, _WITH_MAIN),
+    "vanish": (vanish, _WITH_MAIN),
+    "change": (change, _PARTS),
+    "worker": (worker, _PARTS),
+    "memory": (memory, _PARTS),
+    "second_run": (second_run, _PARTS),
+    "tracking": (tracking, _PARTS),
+    "clock": (clock, _PARTS),
 }
+_WRITTEN_BY = {
+    "training": ("data", "data/06_models", "data/08_reporting"),
+    "inference": ("data", "data/07_model_output"),
+    "main": ("data", "data/03_primary", "data/06_models", "data/08_reporting"),
+}
+# A jumping clock needs a command of its own, which costs as much as three of the others.
+ROUND = (*KINDS, *("kill" if kind == "clock" else kind for kind in KINDS))
 NEED_ROOT = ("disk_full", "read_only")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import select
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,13 @@ import pandas as pd
 import yaml
 from fault_runs import KedroProcess, call_forked, start_forked
 
+from face_forgery.hooks.store import open_store
+from face_forgery.params import TrackingParams
+
 PROJECT = Path(__file__).parents[1]
 DATA = "data/01_raw/small"
-NUM_TEST = 600
+STORE = "mlflow.db"
+NUM_TEST = 320
 PARAMETERS: dict[str, Any] = {
     "data": {"root": DATA},
     "demo_data": {
@@ -41,18 +46,24 @@ PARAMETERS: dict[str, Any] = {
     "evaluation": {"num_resamples": 100},
     "robustness": {"num_images": 4},
     "inference": {"images": f"{DATA}/testset"},
-    "tracking": {"enabled": False},
 }
 PIPELINES = {
     "training": ["--pipelines", "training"],
     "inference": ["--pipelines", "inference"],
     "main": [],
 }
+_LOOK_S = 300.0
 _VOLATILE = ("seconds", "images_per_second", "code_version", "command", "git_dirty")
 
 
-def make_project(folder: Path, log: Path) -> None:
-    """Make the project in ``folder``, with pictures of which some are no pictures."""
+def make_project(folder: Path, log: Path, store: Path) -> None:
+    """Make the project in ``folder``, with pictures of which some are no pictures.
+
+    Args:
+        folder: Must not exist.
+        log: Takes what the runs write.
+        store: The folder whose MLflow store it is to have: where a copy of it is struck.
+    """
     ignored = shutil.ignore_patterns("local", "__pycache__")
     for name in ("conf", "src"):
         shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
@@ -65,9 +76,19 @@ def make_project(folder: Path, log: Path) -> None:
     pictures = sorted((folder / DATA / "testset").iterdir())
     (folder / DATA / "testset/no_picture.jpg").write_text("no picture")
     (folder / DATA / "testset/cut.jpg").write_bytes(pictures[0].read_bytes()[:700])
+    params = TrackingParams.model_validate(_read_tracking(folder))
+    process = call_forked(lambda: open_store(params, store), store, log)
+    if process.wait(600) != 0:
+        raise RuntimeError(f"no MLflow store: {process.said()[-3000:]}")
+    shutil.move(store / STORE, folder / STORE)
 
 
-def run(project: Path, arguments: list[str], log: Path, seconds: float = 180) -> KedroProcess:
+def _read_tracking(project: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((project / "conf/base/parameters.yml").read_text())
+    return values["tracking"] | {"tracking_uri": f"sqlite:///{STORE}"}
+
+
+def run(project: Path, arguments: list[str], log: Path, seconds: float = 900) -> KedroProcess:
     """Run undisturbed; an error is one."""
     process = start_forked(project, arguments, log)
     if process.wait(seconds) != 0:
@@ -83,7 +104,8 @@ def results_of(project: Path) -> dict[str, str]:
         str(path.relative_to(data)): _digest(path)
         for pattern in (
             *("02_intermediate/*", "03_primary/*", "04_feature/*", "05_model_input/*"),
-            *("06_models/epochs/*", "06_models/detector/*.safetensors", "07_model_output/*"),
+            *("06_models/*.json", "06_models/epochs/*", "06_models/detector/*"),
+            "07_model_output/*",
             *("08_reporting/*.json", "08_reporting/*.csv", "08_reporting/*.parquet"),
         )
         for path in sorted(data.glob(pattern))
@@ -108,42 +130,61 @@ def _lasting(value: Any) -> Any:
     return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
-def faults_of_state(project: Path, scratch: Path) -> tuple[list[str], list[str]]:
-    """Load every catalog entry that is there.
+class Looker:
+    """A process that knows the project's catalog, and says which of its entries do not load.
 
-    Returns:
-        Entries that do not load and why, and files in ``data`` that no entry owns.
+    Args:
+        project: Where the project is; what lies in it may change.
+        scratch: Takes its log.
     """
-    answer = scratch / "state.json"
-    answer.unlink(missing_ok=True)
 
-    def look() -> None:
-        answer.write_text(json.dumps({"bad": _load_all(project), "left": _unowned(project)}))
+    def __init__(self, project: Path, scratch: Path) -> None:
+        asked, self._ask = os.pipe()
+        self._answered, answer = os.pipe()
+        self._log = scratch / "looker.log"
+        self._process = call_forked(
+            lambda: _answer_questions(project, asked, answer, self._log), project, self._log
+        )
 
-    process = call_forked(look, project, scratch / "state.log")
-    if process.wait(60) != 0:
-        process.kill()
-        return [f"the catalog cannot be looked at: {process.said()[-1500:]}"], []
-    found = json.loads(answer.read_text())
-    return found["bad"], found["left"]
+    def find_bad_entries(self) -> list[str]:
+        """Load every catalog entry that is there; return those that do not load, and why."""
+        os.write(self._ask, b"?")
+        if not select.select([self._answered], [], [], _LOOK_S)[0]:
+            return [f"the catalog cannot be looked at: {self._log.read_text()[-1500:]}"]
+        found: list[str] = json.loads(os.read(self._answered, 2**16))
+        return found
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
 
 
-def _load_all(project: Path) -> list[str]:
+def _answer_questions(project: Path, asked: int, answer: int, log: Path) -> None:
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(project)
     with KedroSession.create(project) as session:
         catalog: Any = session.load_context().catalog
-        bad = []
-        for name in [name for name in catalog if not name.startswith("param")]:
-            dataset = catalog.get(name)
-            try:
-                if "Memory" not in type(dataset).__name__ and dataset.exists():
-                    _use(dataset.load())
-            except Exception as error:
-                bad.append(f"{name}: {type(error).__name__}: {error}"[:400])
-    return bad
+        while os.read(asked, 1):
+            look = call_forked(lambda: _write(answer, json.dumps(_load_all(catalog))), project, log)
+            look.wait(_LOOK_S)
+
+
+def _write(descriptor: int, text: str) -> None:
+    os.write(descriptor, text.encode()[: 2**15])
+
+
+def _load_all(catalog: Any) -> list[str]:
+    bad = []
+    for name in [name for name in catalog if not name.startswith("param")]:
+        dataset = catalog.get(name)
+        try:
+            if "Memory" not in type(dataset).__name__ and dataset.exists():
+                _use(dataset.load())
+        except Exception as error:
+            bad.append(f"{name}: {type(error).__name__}: {error}"[:400])
+    return bad[:5]
 
 
 def _use(value: Any) -> None:
@@ -154,7 +195,8 @@ def _use(value: Any) -> None:
                 item()
 
 
-def _unowned(project: Path) -> list[str]:
+def unowned_files(project: Path) -> list[str]:
+    """Return what a run has left in ``data`` that belongs to no catalog entry."""
     data = project / "data"
     return sorted(
         str(path.relative_to(data))

@@ -1,14 +1,17 @@
 """Strike runs of a small project at random moments, go on, and compare with runs left alone.
 
-Run: python benchmarks/faults.py [--count 200] [--seed 0] [--kinds kill,disk_full] [--work FOLDER]
+Run: python benchmarks/faults.py [--count 204] [--seed 0] [--kinds kill,disk_full] [--work FOLDER]
 
 Each injection starts a run (training, inference or the main job), strikes it once, and looks at
-what is left: processes, messages, and whether every catalog entry loads. Then the same command is
-given again, and what it ends with is compared, bit for bit but for times, with a run that nobody
-struck.
-Runs are forked from a process that has imported everything; one in --fresh-every is a command of
-its own, and so is every run under a jumping clock. A line is printed for each injection and
-appended to RESULTS in the work folder; the same command with the same folder goes on after them.
+what is left: processes, messages, whether every catalog entry loads, whether the epochs, verdicts
+and tracked metrics on disk are those of a run that nobody struck, and all that were there before.
+Then the same command is given again. It has to go on where the files end, train no epoch and judge
+no picture twice, and end with the same results, bit for bit but for times.
+Runs are forked from a process that has imported everything, and read the same configuration once;
+one in --fresh-every is a command of its own, and so is every run under a jumping clock. A line is
+printed for each injection and appended to RESULTS in the work folder; the same command with the
+same folder goes on after them.
+A strike that came after the end of its run is none, and is made up for.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,24 +29,52 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fault_kinds import KINDS, NEED_ROOT, Stage, find_faketime
+from fault_kinds import END_S, KINDS, NEED_ROOT, ROUND, Stage, find_faketime
 from fault_project import (
     PIPELINES,
+    STORE,
+    Looker,
     copy_project,
-    faults_of_state,
     make_project,
     results_of,
     run,
+    unowned_files,
 )
-from fault_runs import KedroProcess, import_everything, start_forked
+from fault_runs import (
+    KedroProcess,
+    import_everything,
+    remember_configuration,
+    start_forked,
+)
 from fault_server import FaultyServer
+from fault_state import (
+    VERDICTS,
+    Saved,
+    check_continued,
+    check_nothing_lost,
+    check_run,
+    check_whole,
+    read_runs,
+    read_saved,
+)
 from place import describe_place
 
 RESULTS = "results.jsonl"
 _ANEW = "training.resume=false"
 _ROOM = "400m"
 _NODE_SECONDS = re.compile(r"Done: .* nodes in ([\d.]+) s")
-_ORPHANS_S = 15.0  # loader processes look every five seconds whether their parent is there
+_NOT_TRACKED = "are not in the tracked run"
+_NO_TRAINING = "inference"
+# How a tracked run may be left by a run that was struck; nobody can end one after SIGKILL, and
+# what cannot be written to a full disk cannot be recorded on it.
+_ENDED_AS = {
+    "kill": {"RUNNING"},
+    "terminate": {"KILLED"},
+    "interrupt": {"KILLED"},
+    "disk_full": {"FAILED", "RUNNING"},
+    "memory": {"FAILED", "RUNNING"},
+}
+_ORPHANS_S = 60.0  # loader processes look every five seconds whether their parent is there
 
 
 def main() -> None:
@@ -55,32 +87,37 @@ def main() -> None:
     print(
         f"{place}\nseed {options.seed}, {options.count} injections, results in {work}", flush=True
     )
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     import_everything()
     campaign = _Campaign(work, options.seed, options.fresh_every)
     results = work / RESULTS
     done = _read_results(results, options.seed)
+    if options.retry:
+        done = {key: result for key, result in done.items() if result["survived"]}
+    chosen: list[dict[str, Any]] = []
     try:
-        for number in range(options.count):
+        while sum(result["struck"] for result in chosen) < options.count:
+            number = len(chosen)
             kind = kinds[number % len(kinds)]
-            if (number, kind) in done:
-                continue
-            done[number, kind] = result = campaign.inject(number, kind)
-            with results.open("a") as file:
-                file.write(json.dumps(result) + "\n")
-            print(_line(result), flush=True)
+            if (number, kind) not in done:
+                done[number, kind] = result = campaign.inject(number, kind)
+                with results.open("a") as file:
+                    file.write(json.dumps(result | {"place": place}) + "\n")
+                print(_line(result), flush=True)
+            chosen.append(done[number, kind])
     finally:
         campaign.close()
-    chosen = [done[number, kinds[number % len(kinds)]] for number in range(options.count)]
-    print(_table(chosen))
+    print(_table([result for result in chosen if result["struck"]]))
     sys.exit(0 if all(result["survived"] for result in chosen) else 1)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=204)
     parser.add_argument("--seed", type=int, default=0, help="of moments, targets and scenarios")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated")
-    parser.add_argument("--fresh-every", type=int, default=25)
+    parser.add_argument("--kinds", default=",".join(ROUND), help="comma-separated")
+    parser.add_argument("--fresh-every", type=int, default=40)
+    parser.add_argument("--retry", action="store_true", help="those that failed once more")
     parser.add_argument("--work", type=Path, help="kept; a stopped campaign goes on in it")
     return parser.parse_args()
 
@@ -113,10 +150,15 @@ class _Campaign:
         self._seed, self._fresh_every = seed, fresh_every
         self._scratch = work / "scratch"
         self._scratch.mkdir(exist_ok=True)
+        configuration = self._scratch / "configuration"
+        configuration.mkdir(exist_ok=True)
+        remember_configuration(configuration)
         self._whole = work / "whole"
         self._struck = work / "project"
         self._server: FaultyServer | None = None
+        self._looker: Looker | None = None
         self._expected: dict[str, dict[str, str]] = {}
+        self._ends: dict[str, Saved] = {}
         self._seconds: dict[str, tuple[float, float]] = {}
         self._struck.mkdir(exist_ok=True)
         self._is_mounted = _can_mount()
@@ -125,7 +167,9 @@ class _Campaign:
             subprocess.run(mount, check=True)
 
     def close(self) -> None:
-        """End the server and give the disk back."""
+        """End the processes and give the disk back."""
+        if self._looker is not None:
+            self._looker.stop()
         if self._server is not None:
             self._server.stop()
         if self._is_mounted:
@@ -139,8 +183,10 @@ class _Campaign:
         whole = self._whole_project(scenario)
         copy_project(whole, self._struck)
         for log in self._scratch.glob("*.log"):
-            if log.stem not in ("server", "door"):
+            if log.stem not in ("server", "door", "looker"):
                 log.unlink()
+        if self._looker is None:
+            self._looker = Looker(self._struck, self._scratch)
         if kind == "tracking" and self._server is None:
             self._server = FaultyServer(self._scratch)
         stage = Stage(
@@ -153,6 +199,7 @@ class _Campaign:
             rng=rng,
             is_fresh=number % self._fresh_every == self._fresh_every - 1,
             server=self._server,
+            run_name=f"struck-{self._seed}-{number}-{time.monotonic_ns()}",
         )
         start = time.monotonic()
         try:
@@ -172,6 +219,7 @@ class _Campaign:
             "moment": round(stage.moment, 2),
             "phase": stage.phase,
             "of": round(stage.node_seconds if stage.phase == "nodes" else stage.start_seconds, 2),
+            "struck": stage.is_struck,
             "what": stage.what,
             "status": self._status,
             "message": self._message,
@@ -199,36 +247,66 @@ class _Campaign:
         is_begun = "Kedro project" in said  # before that no line of the project has run
         if kind != "kill" and is_begun and "Traceback (most recent call last)" in said:
             stage.problems.append(f"a traceback: {_last_words(said)}")
-        bad, _ = faults_of_state(self._struck, self._scratch)
-        damaged_on_purpose = kind == "change"
-        stage.problems += [f"does not load: {entry}" for entry in bad if not damaged_on_purpose]
-        self._go_on(stage, said)
-        found, expected = results_of(self._struck), self._expected[stage.scenario]
-        differing = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
-        if differing:
-            stage.problems.append(f"{len(differing)} result(s) differ: {', '.join(differing[:4])}")
-        _, left = faults_of_state(self._struck, self._scratch)
-        stage.problems += [f"left over: {name}" for name in left]
+        assert self._looker is not None
+        is_loss_meant = stage.is_loss_meant
+        bad = [] if is_loss_meant else self._looker.find_bad_entries()
+        stage.problems += [f"does not load: {entry}" for entry in bad]
+        saved, end = read_saved(self._struck), self._ends[stage.scenario]
+        if not is_loss_meant:
+            stage.problems += check_whole(saved, end, struck_name=stage.struck_name)
+            stage.problems += check_nothing_lost(stage.before, saved, said)
+        if process.status == 0 and not is_loss_meant:
+            self._compare(stage, "of the struck run", but=stage.struck_name and VERDICTS)
+        history = [] if stage.scenario == _NO_TRAINING else end.history
+        _check_struck_run(stage, kind, process, history, self._scratch)
+        said = self._go_on(stage)
+        if "anew" not in stage.what:
+            stage.problems += check_continued(stage.scenario, saved, end, said)
+        elif not is_loss_meant:
+            stage.problems.append("the next run did not continue")
+        # Weights of an epoch that the strike took are not made again where another is the best.
+        self._compare(stage, "of the next run", but=(is_loss_meant and stage.struck_file) or None)
+        if history and not (runs := read_runs(self._struck / STORE)):
+            stage.problems.append("the next run was not tracked")
+        elif history:
+            stage.problems += check_run(runs[-1], history, whole=True)
+            if runs[-1]["status"] != "FINISHED":
+                stage.problems.append(f"the next run is tracked as {runs[-1]['status']}")
+        stage.problems += [f"left over: {name}" for name in unowned_files(self._struck)]
 
-    def _go_on(self, stage: Stage, said: str) -> None:
-        """Give the same command again; start anew if the last error has said so."""
+    def _compare(self, stage: Stage, whose: str, *, but: str | None = None) -> None:
+        """Compare all results with those of a run left alone."""
+        found, expected = results_of(self._struck), self._expected[stage.scenario]
+        differing = sorted(
+            name
+            for name in {*found, *expected}
+            if found.get(name) != expected.get(name) and (but is None or not but.endswith(name))
+        )
+        if differing:
+            named = ", ".join(differing[:4])
+            stage.problems.append(f"{len(differing)} result(s) {whose} differ: {named}")
+
+    def _go_on(self, stage: Stage) -> str:
+        """Give the same command again; start anew if the error says so. Return what it wrote."""
         log = self._scratch / "after.log"
         arguments = PIPELINES[stage.scenario]
         process = start_forked(self._struck, arguments, log)
-        process.wait(240)
+        process.wait(END_S)
         if process.status and _ANEW in process.said():
             stage.what += "; started anew, as told"
             log.unlink()
             process = start_forked(self._struck, [*arguments, "--params", _ANEW], log)
-            process.wait(240)
+            process.wait(END_S)
         if process.status != 0:
             process.kill()
             words = process.said().strip()[-700:]
             stage.problems.append(f"the next run ended in status {process.status}: {words}")
+        return process.said()
 
     def _whole_project(self, scenario: str) -> Path:
         """Return a project in which ``scenario`` can begin; what it ends with is measured once."""
         whole = self._whole / scenario
+        end = self._whole / f"{scenario}.end"
         if scenario in self._expected:
             return whole
         facts = self._whole / f"{scenario}.json"
@@ -243,6 +321,7 @@ class _Campaign:
             said = run(self._struck, PIPELINES[scenario], log).said()
             seconds = [time.monotonic() - start, float(_NODE_SECONDS.findall(said)[-1])]
             results = results_of(self._struck)
+            copy_project(self._struck, end)
             facts.write_text(json.dumps({"seconds": seconds, "results": results}))
             print(
                 f"{scenario}, left alone: {seconds[0]:.1f} s, {seconds[1]:.1f} s of them for its "
@@ -252,20 +331,51 @@ class _Campaign:
         values = json.loads(facts.read_text())
         self._seconds[scenario] = tuple(values["seconds"])
         self._expected[scenario] = values["results"]
+        self._ends[scenario] = read_saved(end)
         return whole
 
     def _prepare(self, scenario: str, whole: Path) -> None:
         log = self._scratch / "prepare.log"
         if scenario == "main":
             whole.mkdir(parents=True)
-            make_project(whole, log)
+            make_project(whole, log, store=self._struck)
             return
         shutil.copytree(self._whole_project("main"), whole, symlinks=True)
         steps = {
             "training": "ingestion,splitting",
             "inference": "ingestion,splitting,training,evaluation",
         }
-        run(whole, ["--pipelines", steps[scenario]], log)
+        run(whole, ["--pipelines", steps[scenario], "--params", "tracking.enabled=false"], log)
+
+
+def _check_struck_run(
+    stage: Stage,
+    kind: str,
+    process: KedroProcess,
+    history: list[dict[str, Any]],
+    scratch: Path,
+) -> None:
+    """Look at what MLflow has of the struck run, which the next one does not touch."""
+    is_lost_told = _NOT_TRACKED in process.said()
+    if kind == "tracking":
+        runs = read_runs(scratch / "server.db", stage.run_name)
+        if not stage.is_away and process.status == 0:
+            if [tracked["status"] for tracked in runs] != ["FINISHED"]:
+                stage.problems.append(f"tracked as {[run['status'] for run in runs]}")
+            if is_lost_told:
+                stage.problems.append("the server was back, and not all was recorded")
+    else:
+        runs = read_runs(stage.project / STORE)
+        ended_as = _ENDED_AS.get(kind, {"FAILED"}) if process.status else {"FINISHED"}
+        if "Done: " in process.said():
+            ended_as = {"FINISHED"} | ended_as  # struck on its way out
+        if wrong := [r["status"] for r in runs[:1] if r["status"] not in ended_as]:
+            stage.problems.append(f"status {process.status} is tracked as {wrong[0]}")
+    if kind == "second_run" and stage.is_struck and len(runs) > 1:
+        stage.problems.append("the refused run is tracked")
+    for tracked in runs:
+        is_whole = tracked["status"] == "FINISHED" and not is_lost_told
+        stage.problems += check_run(tracked, history, whole=is_whole)
 
 
 def _look_for_orphans(stage: Stage, process: KedroProcess) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from face_forgery.config_loader import ProjectConfigLoader
 from face_forgery.settings import CONFIG_LOADER_ARGS
@@ -91,3 +92,20 @@ def test_a_tag_that_would_build_an_object_is_refused(make_loader, tmp_path):
     with pytest.raises(Exception, match="could not determine a constructor"):
         loader["parameters"]
     assert not (tmp_path / "trap").exists()
+
+
+def test_the_parameters_are_read_once_for_a_catalog_and_anew_for_the_next(
+    make_loader, tmp_path, monkeypatch
+):
+    names = ("root", "labels")
+    catalog = {name: {"type": "x", "location": f"${{params:data.{name}}}"} for name in names}
+    loader = make_loader({"data": dict.fromkeys(names, "here")}, catalog)
+    read = []
+    load = OmegaConf.load
+    monkeypatch.setattr(OmegaConf, "load", lambda file: read.append(load(file)) or read[-1])
+    assert loader["catalog"]["labels"]["location"] == "here"
+    assert sum("data" in content for content in read) == 1
+    (tmp_path / "base/parameters.yml").write_text(
+        yaml.safe_dump({"data": dict.fromkeys(names, "x")})
+    )
+    assert loader["catalog"]["labels"]["location"] == "x"

@@ -40,9 +40,18 @@ class ProjectConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         OmegaConf.register_new_resolver("params", self._parameter, replace=True)
+        self._parameters_of_catalog: dict[str, Any] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        """Read a section from its files; the parameters once for a catalog, which names many."""
+        if key == "catalog":
+            self._parameters_of_catalog = None
+        return super().__getitem__(key)
 
     def _parameter(self, name: str) -> Any:
-        value: Any = self["parameters"]
+        if self._parameters_of_catalog is None:
+            self._parameters_of_catalog = self["parameters"]
+        value: Any = self._parameters_of_catalog
         for key in name.split("."):
             if not isinstance(value, dict) or key not in value:
                 raise KeyError(

@@ -1,5 +1,6 @@
 """Two runs that write the same files: the second is refused, until the first has ended."""
 
+import errno
 import json
 import os
 import signal
@@ -71,6 +72,19 @@ def test_where_no_lock_can_be_kept_a_warning_says_so(tmp_path, caplog):
     (tmp_path / "file").touch()
     Claim(tmp_path / "file", ["/x"]).release()
     assert "no lock can be kept" in caplog.text
+
+
+def test_a_claim_is_given_up_though_its_file_cannot_be_removed(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    claim = Claim(tmp_path, ["/x"])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        claim.release()
+    (file,) = tmp_path.glob("*.json")
+    take = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    subprocess.run([sys.executable, "-c", take, str(file)], check=True)
 
 
 def claimed_by(tmp_path, *, explain):

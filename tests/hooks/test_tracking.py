@@ -2,10 +2,13 @@
 
 import logging
 import signal
+import sqlite3
+import time
 
 import pytest
 
-from face_forgery.hooks.store import TrackingError
+from face_forgery.hooks import outbox, tracking
+from face_forgery.hooks.store import TrackingError, import_mlflow
 
 
 def names_of_artifacts(project, run, folder=None):
@@ -35,6 +38,46 @@ def test_every_epoch_is_a_step_and_is_recorded_once(make_project):
     project.run()
     history = project.client.get_metric_history(project.tracked_run().info.run_id, "val_auc")
     assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+def test_what_arrived_is_recorded_once_though_the_answer_was_lost(make_project, monkeypatch):
+    project = make_project()
+    mlflow, num_calls = import_mlflow(), 0
+    log_metrics = mlflow.log_metrics
+
+    def lose_first_answers(*args, **kwargs):
+        nonlocal num_calls
+        num_calls += 1
+        log_metrics(*args, **kwargs)
+        time.sleep(0.002)  # the next attempt has another time
+        if num_calls in (1, 4):
+            raise ConnectionError("the connection ended")
+
+    monkeypatch.setattr(mlflow, "log_metrics", lose_first_answers)
+    monkeypatch.setattr(tracking, "Outbox", lambda: outbox.Outbox(pause_s=0.0))
+    project.run()
+    run_id = project.tracked_run().info.run_id
+    for name, expected in (("val_auc", [(1, 0.1), (2, 0.2), (3, 0.3)]), ("auc", [(0, 0.3)])):
+        history = project.client.get_metric_history(run_id, name)
+        assert [(point.step, point.value) for point in history] == expected
+    assert num_calls == 6
+
+
+def test_run_that_is_interrupted_while_mlflow_begins_it_is_killed(make_project, monkeypatch):
+    project = make_project()
+    mlflow = import_mlflow()
+    start_run, handlers = mlflow.start_run, []
+
+    def start_and_be_interrupted(**kwargs):
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        start_run(**kwargs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlflow, "start_run", start_and_be_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        project.run()
+    assert handlers != [signal.SIG_DFL]
+    assert project.tracked_run().info.status == "KILLED"
 
 
 def test_failed_run_keeps_the_epochs_before_the_error_and_the_error(make_project):
@@ -135,6 +178,24 @@ def test_store_that_breaks_on_the_way_stops_nothing_and_is_reported(
     (report,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "1 thing(s)" in report.getMessage()
     assert "my_note: ConnectionError: server gone" in report.getMessage()
+
+
+def test_store_that_cannot_be_written_costs_no_traceback(make_project, capfd):
+    project = make_project()
+    import_mlflow()
+    handler = logging.StreamHandler()
+    logging.getLogger("mlflow").addHandler(handler)
+    with sqlite3.connect(project.root / "mlflow.db") as database:
+        database.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON metrics BEGIN INSERT INTO gone VALUES (1); END"
+        )
+    try:
+        project.run()
+    finally:
+        logging.getLogger("mlflow").removeHandler(handler)
+    said = "".join(capfd.readouterr())
+    assert "no such table: main.gone" in said
+    assert "Traceback" not in said
 
 
 def test_declared_detector_is_packaged_from_its_folder(make_project, monkeypatch):

@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,9 +121,10 @@ class Claim:
             )
 
     def release(self) -> None:
-        """Give up the claim."""
+        """Give up the claim; where its file cannot be removed, the next run does it."""
         if self._file is not None:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that became read-only is not why a run ends
+                self._path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
 

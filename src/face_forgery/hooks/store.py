@@ -30,6 +30,8 @@ def import_mlflow() -> Any:
 
     for name in ("mlflow", "alembic"):  # importing MLflow sets INFO and a handler of its own
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It writes the traceback of an error that it also raises; who catches that says what it is.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     return mlflow
 
 

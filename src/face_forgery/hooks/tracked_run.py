@@ -1,6 +1,7 @@
 """One MLflow run: started, filled, ended."""
 
 import logging
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,7 @@ class TrackedRun:
         self._name = run.info.run_name
         self._recorded_params: dict[str, str] = run.data.params
         self._last_epoch = int(run.data.metrics.get("epoch", 0))
+        self._epoch_ms: dict[int, int] = {}
 
     def describe(self, tags: Mapping[str, str], values: Mapping[str, Any]) -> None:
         """Record what the run was asked to do; errors are raised.
@@ -69,6 +71,9 @@ class TrackedRun:
     ) -> None:
         """Record a saved value as its catalog entry declares.
 
+        A number keeps its time when it is sent again: to MLflow it is then the same number, should
+        the first attempt have arrived and only the answer been lost.
+
         Args:
             name: Of the catalog entry.
             declared: How the entry is recorded.
@@ -76,16 +81,20 @@ class TrackedRun:
             location: The file or folder that it was saved to.
             min_size: Pixels; a served detector refuses pictures with a shorter side.
         """
-        self._outbox.send(name, lambda: self._send(declared, data, location, min_size))
+        now_ms = time.time_ns() // 10**6
+        self._outbox.send(name, lambda: self._send(declared, data, location, min_size, now_ms))
 
-    def _send(self, declared: Declaration, data: Any, location: Path, min_size: int) -> None:
+    def _send(
+        self, declared: Declaration, data: Any, location: Path, min_size: int, now_ms: int
+    ) -> None:
         mlflow = self._mlflow
         match declared.kind:
             case "metrics":
-                mlflow.log_metrics(read_metrics(data), run_id=self.run_id)
+                mlflow.log_metrics(read_metrics(data), run_id=self.run_id, timestamp=now_ms)
             case "epoch_metrics":
                 for epoch, numbers in read_epochs(data, after=self._last_epoch):
-                    mlflow.log_metrics(numbers, step=epoch, run_id=self.run_id)
+                    since_ms = self._epoch_ms.setdefault(epoch, now_ms)
+                    mlflow.log_metrics(numbers, step=epoch, run_id=self.run_id, timestamp=since_ms)
                     self._last_epoch = epoch
             case "artifact":
                 mlflow.log_artifact(str(location), declared.folder, run_id=self.run_id)

@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from face_forgery.hooks.declarations import read_declaration
 from face_forgery.hooks.outbox import Outbox
 from face_forgery.hooks.provenance import describe_run
-from face_forgery.hooks.store import TrackingError
+from face_forgery.hooks.store import TrackingError, import_mlflow
 from face_forgery.hooks.tracked_run import TrackedRun
 from face_forgery.masking import mask
 from face_forgery.params import TrackingParams
@@ -60,6 +60,7 @@ class TrackingHooks:
         if not self._params.enabled or set(names) <= set(self._params.skip_pipelines):
             return
         self._end_as_killed()  # what an interrupted run of this process left open
+        self._watch_for_the_end()
         try:
             self._run = TrackedRun(
                 self._params,
@@ -69,15 +70,17 @@ class TrackingHooks:
             )
             self._run.describe(describe_run(run_params), self._values_used_by(pipeline))
         except Exception as error:
-            if self._run is not None:
-                self._end("FAILED", error)
+            self._end("FAILED", error)
             reason = mask(f"the run cannot be tracked in {self._params.tracking_uri}: {error}")
             raise TrackingError(
                 f"{reason}\n"
                 "Remedies: start the server, or name another store with --params "
                 "tracking.tracking_uri=..., or run without: --params tracking.enabled=false"
             ) from error
-        self._watch_for_the_end()
+        except BaseException:  # Ctrl-C or SIGTERM, maybe before MLflow has said which run it is
+            if self._run is None:
+                import_mlflow().end_run("KILLED")
+            raise
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -117,8 +120,8 @@ class TrackingHooks:
         run, self._run = self._run, None
         if run is not None:
             run.end(status, error)
-            if self._is_main_thread() and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self._is_main_thread() and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _watch_for_the_end(self) -> None:
         """See to it that Ctrl-C and SIGTERM end the tracked run as KILLED.
