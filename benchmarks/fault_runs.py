@@ -125,7 +125,7 @@ def remember_configuration(folder: Path) -> None:
         if key not in ("parameters", "catalog"):
             return read(loader, key)
         if file.exists():
-            return pickle.loads(file.read_bytes())
+            return pickle.loads(file.read_bytes())  # noqa: S301  written below
         value = read(loader, key)
         partial = file.with_suffix(f".{os.getpid()}")
         partial.write_bytes(pickle.dumps(value))
