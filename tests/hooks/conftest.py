@@ -168,13 +168,13 @@ class TinyProject:
     def interrupt(self, number: int) -> SimpleNamespace:
         """Start an endless run, wait for its third epoch, send the signal."""
         process = self.start("--params", "training.how=endless")
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 600
         while not (self.root / "waiting").exists():
             assert process.poll() is None, process.stdout.read()
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         return SimpleNamespace(code=process.returncode, output=output)
 
     @property
