@@ -89,11 +89,12 @@ def _draw_pictures(axes: Axes, work: Path) -> None:
 
 def _draw_training(axes: Axes, work: Path) -> None:
     samples = [s for s in _read(work, "training") if s.stage == "train_detector" and s.done]
+    num_epochs = samples[-1].done
     while samples[-1].processes < samples[0].processes:  # the loaders have ended
         samples.pop()
     epochs = [float(sample.done) for sample in samples]
     seconds = samples[-1].seconds - samples[0].seconds
-    title = f"{samples[-1].done} epochs of training, {seconds / 60:.0f} min"
+    title = f"{num_epochs} epochs of training, {seconds / 60:.0f} min"
     style_axes(axes, title=title, xlabel="epochs", ylabel="resident, MiB")
     _line(axes, epochs, samples, "training, its loaders included", REAL_COLOR)
     first = float(_fact(work, "training", "first epoch judged") or epochs[0])
