@@ -28,13 +28,18 @@ PICTURES = {
 
 
 def draw(work: Path) -> Figure:
-    """Return a panel a kind of load; a part without samples is left out."""
-    figure = make_figure(8, 9.6)
-    servers, pictures, training = figure.subplots(3, 1)
-    _draw_servers(servers, work)
-    _draw_pictures(pictures, work)
-    _draw_training(training, work)
-    for axes in (servers, pictures, training):
+    """Return a panel a kind of load; a kind without samples is left out."""
+    kinds = [
+        (_draw_servers, tuple(SERVERS)),
+        (_draw_pictures, tuple(PICTURES)),
+        (_draw_training, ("training",)),
+    ]
+    there = [draw for draw, names in kinds if any(_read(work, name) for name in names)]
+    figure = make_figure(8, 3.2 * len(there))
+    for axes, draw_kind in zip(
+        figure.subplots(len(there), squeeze=False)[:, 0], there, strict=True
+    ):
+        draw_kind(axes, work)
         axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
     return figure
 
@@ -84,12 +89,13 @@ def _draw_pictures(axes: Axes, work: Path) -> None:
 
 def _draw_training(axes: Axes, work: Path) -> None:
     samples = [s for s in _read(work, "training") if s.stage == "train_detector" and s.done]
-    style_axes(axes, title="Training", xlabel="epochs", ylabel="resident, MiB")
-    if not samples:
-        return
+    num_epochs = samples[-1].done
+    while samples[-1].processes < samples[0].processes:  # the loaders have ended
+        samples.pop()
     epochs = [float(sample.done) for sample in samples]
     seconds = samples[-1].seconds - samples[0].seconds
-    axes.set_title(f"{samples[-1].done} epochs of training, {seconds / 60:.0f} min", loc="left")
+    title = f"{num_epochs} epochs of training, {seconds / 60:.0f} min"
+    style_axes(axes, title=title, xlabel="epochs", ylabel="resident, MiB")
     _line(axes, epochs, samples, "training, its loaders included", REAL_COLOR)
     first = float(_fact(work, "training", "first epoch judged") or epochs[0])
     axes.axvspan(first, epochs[-1], color=SHADE, zorder=0)
