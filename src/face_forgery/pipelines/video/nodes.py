@@ -19,7 +19,8 @@ def judge_videos(
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Yield, for each video, its row, the rows of its frames, and its page.
 
-    A generator node: the catalog saves each video as it comes, so that memory stays flat.
+    A generator node: the catalog saves each video as it comes. Kedro splits what comes by
+    `itertools.tee`, which holds the pages of up to 57 videos at a time, however many there are.
     """
     from face_forgery.video import judge
     from face_forgery.video.judgement import frame_rows, video_row
