@@ -60,8 +60,9 @@ class TrackingHooks:
         if not self._params.enabled or set(names) <= set(self._params.skip_pipelines):
             return
         self._end_as_killed()  # what an interrupted run of this process left open
-        self._watch_for_the_end()
         try:
+            import_mlflow()  # before the next line: see there
+            self._watch_for_the_end()
             self._run = TrackedRun(
                 self._params,
                 self._project_path,
@@ -127,7 +128,8 @@ class TrackingHooks:
         """See to it that Ctrl-C and SIGTERM end the tracked run as KILLED.
 
         Kedro calls no hook for either. Functions registered with `atexit` run last in, first out:
-        this one comes before MLflow's own, which would say FINISHED.
+        this one comes before MLflow's own, which would say FINISHED and is registered when MLflow
+        is imported.
         """
         atexit.unregister(self._end_as_killed)
         atexit.register(self._end_as_killed)
