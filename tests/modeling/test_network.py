@@ -117,3 +117,17 @@ def test_in_bfloat16_logits_stay_near_and_keep_the_digits_of_float32(
     assert {p.dtype for head in heads_of(network.backbone) for p in head.parameters()} == {
         torch.float32
     }
+
+
+def test_patches_of_six_channels_are_exact_on_processors_with_amx(make_detector, monkeypatch):
+    monkeypatch.setattr("face_forgery.modeling.network._has_amx", lambda: True)
+    network = make_detector("test_vit", input="rgb_srm").build_network()
+    network.compute_in_bfloat16()
+    layer = network.backbone.patch_embed.proj
+    seen = torch.randn(24, 6, 32, 32).bfloat16()
+    exact = nn.functional.conv2d(
+        seen.float(), layer.weight.float(), layer.bias.float(), layer.stride
+    )
+    assert torch.equal(layer(seen), exact.bfloat16())
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(layer(seen.float()), exact, atol=0, rtol=0)

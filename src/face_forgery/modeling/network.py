@@ -1,6 +1,7 @@
 """The network: a timm backbone behind the normalization of its pixels."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Self
 
 import torch
@@ -43,6 +44,7 @@ class DetectorNetwork(nn.Module):
         super().__init__()
         self.temperature = temperature
         self.extra = extra
+        _make_patches_exact(backbone)
         self.backbone = backbone.to(memory_format=torch.channels_last)
         # Not part of the weights: they come from the preprocessing, wherever it is stored.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -101,6 +103,36 @@ class DetectorNetwork(nn.Module):
         self.backbone.to(torch.bfloat16)
         for head in heads_of(self.backbone):
             head.float().register_forward_pre_hook(_to_float32)
+
+
+class _PatchConv(nn.Conv2d):
+    """A convolution of patches that do not overlap; on CPUs with AMX it computes in float32.
+
+    In bfloat16 oneDNN gives numbers there that have nothing to do with the input (torch 2.15.0:
+    4, 6, 8, ... channels, a kernel of 4, 8 or 16 that is also the stride, batches of 8 and more).
+    """
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return ``(B, F, H', W')`` of ``seen``, float ``(B, C, H, W)``, in its type."""
+        if seen.device.type != "cpu" or not _has_amx():
+            return super().forward(seen)
+        with torch.autocast("cpu", enabled=False):
+            bias = None if self.bias is None else self.bias.float()
+            exact: Tensor = self._conv_forward(seen.float(), self.weight.float(), bias)
+        return exact.to(seen.dtype)
+
+
+@cache
+def _has_amx() -> bool:
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
+def _make_patches_exact(backbone: nn.Module) -> None:
+    for layer in backbone.modules():
+        if type(layer) is nn.Conv2d and layer.in_channels % 2 == 0:
+            is_of_patches = layer.kernel_size == layer.stride and max(layer.kernel_size) > 1
+            if is_of_patches:
+                layer.__class__ = _PatchConv
 
 
 def heads_of(backbone: Any) -> tuple[nn.Module, ...]:
