@@ -12,6 +12,7 @@ What makes it so, and what it costs (docs/reliability.md has the numbers):
 What is not: training in another number of torch's threads gives other last bits of the weights.
 """
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -128,16 +129,15 @@ def train(photographs, make_params):
             manifest, NO_FACES, params.data, params.preprocessing, params.scoring
         )
         torch.manual_seed(num_workers)  # what was drawn before is another matter
-        return list(
-            train_detector(
-                train_batches=train_batches,
-                val_batches=val_batches,
-                model=params.model,
-                training=params.training,
-                cluster=params.cluster,
-                resume_from=resume_from,
-            )
+        yields = train_detector(
+            train_batches=train_batches,
+            val_batches=val_batches,
+            model=params.model,
+            training=params.training,
+            cluster=params.cluster,
+            resume_from=resume_from,
         )
+        return list(map(deepcopy, yields))  # the node empties what it has yielded
 
     return run
 
@@ -150,6 +150,7 @@ def assert_same_end(some, others):
         (state.network, other.network),
         (state.average, other.average),
     ):
+        assert one
         assert one.keys() == two.keys()
         assert [name for name in one if not torch.equal(one[name], two[name])] == []
     for number, moments in state.optimizer["state"].items():
