@@ -53,7 +53,7 @@ PIPELINES = {
     "main": [],
 }
 _LOOK_S = 300.0
-_VOLATILE = ("seconds", "images_per_second", "code_version", "command", "git_dirty")
+_VOLATILE = ("seconds", "images_per_second", "code_version", "command", "git_dirty", "num_workers")
 
 
 def make_project(folder: Path, log: Path, store: Path) -> None:
