@@ -17,11 +17,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup run test test-all test-fast check audit fuzz load bench viz app lock clean
-=======
-.PHONY: help setup run test test-all test-fast check fuzz faults bench viz app lock clean
->>>>>>> part/faults2
+.PHONY: help setup run test test-all test-fast check audit fuzz faults load bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,13 +67,11 @@ fuzz: setup ## Look for input that breaks something (FUZZ_SECONDS=1800 in all)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
-<<<<<<< HEAD
 load: setup ## Twice the load, 100,000 pictures, 500 epochs: does anything grow? (an hour)
 	$(BIN)/python benchmarks/load.py --work build/load --figure docs/images/load.png
-=======
+
 faults: setup ## Strike runs at random moments and compare with runs left alone (FAULTS=204)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py --count $(FAULTS)
->>>>>>> part/faults2
 
 bench: setup ## Measure against the course's loops and the limits (DEVICE=cuda: on a GPU)
 	$(BIN)/python benchmarks/bench.py --device $(DEVICE) --page docs/benchmarks.md
