@@ -1,6 +1,7 @@
 """What a part of the load test found: lines to read, and limits that hold or do not."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -51,4 +52,4 @@ class Verdict:
 
 def counts(values: Sequence[Any]) -> dict[Any, int]:
     """Return how often each value occurs, the most frequent first."""
-    return dict(sorted(((v, values.count(v)) for v in set(values)), key=lambda item: -item[1]))
+    return dict(Counter(values).most_common())

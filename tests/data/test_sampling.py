@@ -36,7 +36,8 @@ def test_with_full_balance_sources_differ_by_one_at_most(num_images, num_sources
 def test_an_epoch_keeps_its_length_and_a_source_of_one_class_gets_its_share(by_class):
     keys = [(1, index) for index in range(100)]
     targets = [0] * 70 + [1] * 30
-    sources = ["swap"] * 60 + ["photo"] * 10 + ["gan"] * 30  # one source has real pictures alone
+    swap, photo, gan = range(3)
+    sources = [swap] * 60 + [photo] * 10 + [gan] * 30  # one source has real pictures alone
     drawn = draw_balanced(
         keys,
         targets,
@@ -47,7 +48,7 @@ def test_an_epoch_keeps_its_length_and_a_source_of_one_class_gets_its_share(by_c
     )
     counts = Counter(sources[key[1]] for key in drawn)
     if by_class:
-        assert counts == {"swap": 25, "photo": 25, "gan": 50}
+        assert counts == {swap: 25, photo: 25, gan: 50}
     else:
-        assert counts == {"swap": 35, "photo": 35, "gan": 30}
+        assert counts == {swap: 35, photo: 35, gan: 30}
     assert sorted({key[2] for key in drawn if len(key) > 2}) == ([1, 2] if by_class else [1, 2, 3])

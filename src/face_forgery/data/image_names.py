@@ -7,9 +7,11 @@ import pandas as pd
 
 from face_forgery.data.manifest import ManifestError, show_examples
 
-# A byte-order mark within a file is one, too: files put behind one another. So is what breaks a
-# line or turns the reading direction, by which a name passes for another one.
-CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069\ufeff]"
+# What steers a terminal, breaks a line or turns the reading direction, by which a name passes for
+# another one: ranges of a character class.
+UNSEEN = r"\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069"
+# A byte-order mark within a file is one, too: files put behind one another.
+CONTROL_CHARACTERS = f"[{UNSEEN}\ufeff]"
 
 # Checked in this order; RE2 syntax.
 _REFUSED = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from face_forgery.data.image_names import UNSEEN
 from face_forgery.data.picture_lists import (
     NAME_COLUMN,
     PicturesError,
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _EMPTY_FOLDER = "a folder with no file in it"
 _SHOWN_CHARACTERS = 200
-_UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 _Row = tuple[str, str, str | None]
 

@@ -1,14 +1,12 @@
 """How often an epoch shows the images of a class and of a source."""
 
-from collections.abc import Hashable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Key = tuple[int, ...]
-_G = TypeVar("_G", bound=Hashable)
+from face_forgery.data.keyed_images import Key
 
 
 def share_out(num_images: int, sizes: Sequence[int], balance: float) -> list[int]:
@@ -41,7 +39,7 @@ def share_out(num_images: int, sizes: Sequence[int], balance: float) -> list[int
 def draw_balanced(
     keys: Sequence[Key],
     targets: Sequence[int],
-    sources: Sequence[_G],
+    sources: Sequence[int],
     *,
     by_class: bool,
     source_balance: float,
@@ -55,7 +53,7 @@ def draw_balanced(
     Args:
         keys: ``(epoch, image)``, all different.
         targets: Of each key, 0 or 1.
-        sources: Of each key.
+        sources: Of each key, a number.
         by_class: Whether half of the epoch goes to each class; otherwise classes keep their sizes.
         source_balance: 0 to 1: how evenly the sources of a class share its part (`share_out`).
         generator: Where the new order comes from.
@@ -63,12 +61,12 @@ def draw_balanced(
     Returns:
         As many keys as there were, less one if classes are balanced and the number is odd.
     """
-    groups: dict[int, dict[_G, list[Key]]] = {}
+    groups: dict[int, dict[int, list[Key]]] = {}
     for key, target, source in zip(keys, targets, sources, strict=True):
         groups.setdefault(target, {}).setdefault(source, []).append(key)
     drawn: list[Key] = []
     for target in sorted(groups):
-        of_class = [own for _, own in sorted(groups[target].items(), key=lambda item: str(item[0]))]
+        of_class = [groups[target][source] for source in sorted(groups[target])]
         sizes = [len(own) for own in of_class]
         num_images = len(keys) // 2 if by_class else sum(sizes)
         shares = share_out(num_images, sizes, source_balance)

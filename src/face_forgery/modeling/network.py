@@ -129,10 +129,11 @@ def _has_amx() -> bool:
 
 def _make_patches_exact(backbone: nn.Module) -> None:
     for layer in backbone.modules():
-        if type(layer) is nn.Conv2d and layer.in_channels % 2 == 0:
-            is_of_patches = layer.kernel_size == layer.stride and max(layer.kernel_size) > 1
-            if is_of_patches:
-                layer.__class__ = _PatchConv
+        if type(layer) is not nn.Conv2d:
+            continue
+        is_of_patches = layer.kernel_size == layer.stride and max(layer.kernel_size) > 1
+        if is_of_patches and layer.in_channels % 2 == 0:
+            layer.__class__ = _PatchConv
 
 
 def heads_of(backbone: Any) -> tuple[nn.Module, ...]:
