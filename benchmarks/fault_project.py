@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 import yaml
 from fault_runs import KedroProcess, call_forked, start_forked
+from project_copy import lay_out_project
 
 from face_forgery.hooks.store import open_store
 from face_forgery.params import TrackingParams
 
-PROJECT = Path(__file__).parents[1]
 DATA = "data/01_raw/small"
 STORE = "mlflow.db"
 NUM_TEST = 320
@@ -64,14 +64,7 @@ def make_project(folder: Path, log: Path, store: Path) -> None:
         log: Takes what the runs write.
         store: The folder whose MLflow store it is to have: where a copy of it is struck.
     """
-    ignored = shutil.ignore_patterns("local", "__pycache__")
-    for name in ("conf", "src"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(PROJECT / name, folder / name)
-    local = folder / "conf/local"
-    local.mkdir()
-    (local / "parameters.yml").write_text(yaml.safe_dump(PARAMETERS))
+    lay_out_project(folder, PARAMETERS)
     run(folder, ["--pipelines", "demo_data"], log)
     pictures = sorted((folder / DATA / "testset").iterdir())
     (folder / DATA / "testset/no_picture.jpg").write_text("no picture")

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import torch
 from place import describe_place
+from project_copy import lay_out_project
 
-PROJECT = Path(__file__).parents[1]
 SMALL = {
     "data.root": "data/01_raw/small",
     "demo_data.root": "data/01_raw/small",
@@ -81,13 +81,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _copies(folder: Path) -> list[Path]:
-    first = folder / "whole"
-    ignored = shutil.ignore_patterns("local", "__pycache__")
-    for name in ("conf", "src"):
-        shutil.copytree(PROJECT / name, first / name, ignore=ignored)
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(PROJECT / name, first / name)
-    (first / "conf/local").mkdir()
+    first = lay_out_project(folder / "whole", {})
     for pipelines in ("demo_data", "ingestion,splitting"):
         subprocess.run(_command(pipelines, SMALL), cwd=first, check=True, capture_output=True)
     shutil.copytree(first, folder / "broken")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from drawn import NUM_DRAWN, write_pictures
 from load_sampling import (
     Sample,
@@ -22,11 +21,11 @@ from load_sampling import (
 )
 from load_verdict import Verdict
 from ours import make_detector
+from project_copy import lay_out_project
 
 from face_forgery.data.inspection import inspect_image
 from face_forgery.modeling.detector_folder import write_detector
 
-PROJECT = Path(__file__).parents[1]
 BACKBONE, SIDE, INPUT = "test_resnet", 96, 32  # pixels of a file, and of the network's input
 DATA = "data/01_raw/load"
 BYTES_A_PICTURE = 256  # that memory may grow by, beyond what a row of the result needs
@@ -36,19 +35,6 @@ MIB_BEFORE = 64.0  # that they may take
 _SLOT = 8  # bytes of a place in a list
 HANDLES = 3  # the database is open at some looks, and not at others
 EPOCHS_AT_THE_ENDS = 50  # that handles and threads are compared over
-
-
-def make_project(folder: Path, parameters: dict[str, Any]) -> Path:
-    """Make a copy of the project with settings of its own."""
-    shutil.rmtree(folder, ignore_errors=True)
-    ignored = shutil.ignore_patterns("local", "__pycache__")
-    for name in ("conf", "src"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(PROJECT / name, folder / name)
-    (folder / "conf/local").mkdir()
-    (folder / "conf/local/parameters.yml").write_text(yaml.safe_dump(parameters))
-    return folder
 
 
 def write_distinct_pictures(folder: Path, count: int) -> None:
@@ -130,7 +116,7 @@ def _project_with_pictures(work: Path, num_pictures: int) -> Path:
     project = work / "pictures"
     folder = project / DATA / "trainset"
     if not folder.exists() or sum(1 for _ in folder.iterdir()) != num_pictures:
-        make_project(project, _picture_parameters())
+        lay_out_project(project, _picture_parameters())
         write_distinct_pictures(folder, num_pictures)
         names = sorted(path.name for path in folder.iterdir())
         rows = "".join(f"{name},{number % 2}\n" for number, name in enumerate(names))
@@ -150,7 +136,7 @@ def _picture_parameters() -> dict[str, Any]:
 
 def soak(work: Path, epochs: int) -> Verdict:
     """Watch `kedro run --pipelines training` over many epochs, tracked in an SQLite database."""
-    project = make_project(work / "training", _training_parameters())
+    project = lay_out_project(work / "training", _training_parameters())
     for pipelines in ("demo_data", "ingestion,splitting"):
         _run(project, work, "preparation", pipelines, {})
     _run(project, work, "training", "training", {"training.epochs": epochs})

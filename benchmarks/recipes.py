@@ -28,7 +28,6 @@ on.
 import argparse
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -41,7 +40,9 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 from place import describe_place
+from project_copy import lay_out_project
 
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.loaders import EvalBatches
@@ -54,7 +55,6 @@ from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.scoring import pick_device, score_batches
 from face_forgery.params import PreprocessingParams
 
-PROJECT = Path(__file__).parents[1]
 HELD_OUT = 5  # a fifth of the groups
 NUM_RESAMPLES = 1000
 PIPELINES = "ingestion,splitting,training"
@@ -143,10 +143,9 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
 
 
 def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, Any]:
-    _copy(project)
+    lay_out_project(project, _parameters(trial, options.root, project))
     for part, rows in (("train", trial.train), ("val", trial.val)):
         rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
-    _write_params(trial, options.root, project)
     start = time.monotonic()
     log = project.parent / f"{trial.name.replace('/', '-')}.log"
     with log.open("w") as file:
@@ -174,18 +173,8 @@ def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, 
     }
 
 
-def _copy(project: Path) -> None:
-    shutil.rmtree(project, ignore_errors=True)
-    ignored = shutil.ignore_patterns("local", "__pycache__")
-    for name in ("conf", "src"):
-        shutil.copytree(PROJECT / name, project / name, ignore=ignored)
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(PROJECT / name, project / name)
-    (project / "conf/local").mkdir()
-
-
-def _write_params(trial: Trial, root: Path, project: Path) -> None:
-    """Write what differs from the base settings; a command line could hold no lists."""
+def _parameters(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
+    """Return what differs from the base settings, by section; a command line holds no lists."""
     params = trial.params | {
         "data.root": str(root.resolve()),
         "data.train_labels": str((project / "train.csv").resolve()),
@@ -197,14 +186,11 @@ def _write_params(trial: Trial, root: Path, project: Path) -> None:
         "training.seed": trial.seed,
         "tracking.enabled": False,
     }
-    nested: dict[str, Any] = {}
+    sections = OmegaConf.create()
     for name, value in params.items():
-        *sections, key = name.split(".")
-        section = nested
-        for part in sections:
-            section = section.setdefault(part, {})
-        section[key] = value
-    (project / "conf/local/parameters.yml").write_text(yaml.safe_dump(nested))
+        OmegaConf.update(sections, name, value)
+    parameters: dict[str, Any] = OmegaConf.to_container(sections)
+    return parameters
 
 
 def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
