@@ -104,6 +104,41 @@ def encode() -> Callable[..., bytes]:
     return to_bytes
 
 
+@pytest.fixture(scope="session")
+def portraits() -> list[Any]:
+    """Four drawn faces with 68 landmarks; do not write to them."""
+    from face_forgery.forging.contact_sheet import draw_portraits
+
+    made = draw_portraits(4, seed=3)
+    for portrait in made:
+        portrait.pixels.flags.writeable = False
+    return made
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, portraits: Any) -> tuple[str, Any, Any]:
+    """Twelve pictures of four people, 2, 5 and 9 of them forged: root, manifest, landmarks."""
+    import pandas as pd
+
+    from face_forgery.data.manifest import MANIFEST_COLUMNS
+    from face_forgery.forging.landmark_table import LANDMARK_COLUMNS
+
+    rows, points = [], []
+    (tmp_path / "trainset").mkdir()
+    for index in range(12):
+        portrait = portraits[index % 4]
+        name = f"{index}.png"
+        Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
+        height, width = portrait.pixels.shape[:2]
+        values = ("train", index, name, f"trainset/{name}", int(index in {2, 5, 9}))
+        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", None, None, name)
+        rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
+        points.append(("train", index, portrait.landmarks.ravel().tolist(), "ok", ""))
+    manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
+    table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)
+    return str(tmp_path), manifest, table
+
+
 @pytest.fixture
 def awkward_folder(tmp_path: Path, make_picture: Any, encode: Any) -> dict[str, str]:
     """Fill ``tmp_path / "pictures"`` with good and bad pictures; return name -> expected status."""

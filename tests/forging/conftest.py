@@ -3,17 +3,7 @@
 import numpy as np
 import pytest
 
-from face_forgery.forging.contact_sheet import draw_portraits
 from face_forgery.forging.landmarks import five_of
-
-
-@pytest.fixture(scope="session")
-def portraits():
-    """Four drawn faces with 68 landmarks; do not write to them."""
-    made = draw_portraits(4, seed=3)
-    for portrait in made:
-        portrait.pixels.flags.writeable = False
-    return made
 
 
 @pytest.fixture(scope="session")

@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.keyed_images import decoding_side
 from face_forgery.data.loaders import TrainBatches
-from face_forgery.data.manifest import MANIFEST_COLUMNS, ManifestError
+from face_forgery.data.manifest import ManifestError
 from face_forgery.forging.draw import Forger, picture_rng
 from face_forgery.forging.in_training import TrainForgeries
 from face_forgery.forging.kinds import FORGING_KINDS
-from face_forgery.forging.landmark_table import LANDMARK_COLUMNS, find_landmarks_of_reals
+from face_forgery.forging.landmark_table import find_landmarks_of_reals
 from face_forgery.forging.landmarks import complete, five_of
 
 FAKES = (2, 5, 9)
@@ -30,23 +29,10 @@ FORGEABLE = [row for row in range(NUM_IMAGES) if row not in {*FAKES, NAMELESS}]
 
 
 @pytest.fixture
-def photographs(tmp_path, portraits):
-    """Twelve pictures of four people, three of them forged: root, manifest, landmarks."""
-    rows, points = [], []
-    (tmp_path / "trainset").mkdir()
-    for index in range(NUM_IMAGES):
-        portrait = portraits[index % 4]
-        name = f"{index}.png"
-        Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
-        height, width = portrait.pixels.shape[:2]
-        values = ("train", index, name, f"trainset/{name}", int(index in FAKES))
-        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", None, None, name)
-        rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
-        named = portrait.landmarks.ravel().tolist()
-        points.append(("train", index, named, "ok", ""))
-    manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
-    table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).drop(index=NAMELESS)
-    return str(tmp_path), manifest, table.astype(LANDMARK_COLUMNS)
+def photographs(photographs):
+    """Take the landmarks of one of the pictures away."""
+    root, manifest, table = photographs
+    return root, manifest, table.drop(index=NAMELESS)
 
 
 @pytest.fixture

@@ -25,13 +25,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from face_forgery.audits.shortcuts import measure_statistics, probe_shortcuts
 from face_forgery.data.face_table import FACE_COLUMNS
 from face_forgery.data.feature_table import FEATURE_COLUMNS, cluster_by_features
-from face_forgery.data.manifest import MANIFEST_COLUMNS
 from face_forgery.degradation.catalog import list_degradations
-from face_forgery.forging.contact_sheet import draw_portraits
 from face_forgery.forging.draw import Forger
 from face_forgery.forging.forged_set import forge_set
 from face_forgery.forging.kinds import FORGING_KINDS
-from face_forgery.forging.landmark_table import LANDMARK_COLUMNS
 from face_forgery.inference.robustness import score_degraded
 from face_forgery.inference.scoring import score_files
 from face_forgery.metrics import bootstrap
@@ -67,30 +64,6 @@ EVERYTHING = {
     "training.ema_decay": 0.9,
     "training.checkpoint_steps": 1,
 }
-
-
-@pytest.fixture(scope="module")
-def portraits():
-    return draw_portraits(4, seed=3)
-
-
-@pytest.fixture
-def photographs(tmp_path, portraits):
-    """Twelve pictures of four people, three of them forged: root, manifest, landmarks."""
-    rows, points = [], []
-    (tmp_path / "trainset").mkdir()
-    for index in range(NUM_IMAGES):
-        portrait = portraits[index % 4]
-        name = f"{index}.png"
-        Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
-        height, width = portrait.pixels.shape[:2]
-        values = ("train", index, name, f"trainset/{name}", int(index in FAKES))
-        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", None, None, name)
-        rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
-        points.append(("train", index, portrait.landmarks.ravel().tolist(), "ok", ""))
-    manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
-    table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)
-    return str(tmp_path), manifest, table
 
 
 @pytest.fixture
