@@ -126,24 +126,28 @@ def check_whole(saved: Saved, end: Saved, *, struck_name: str | None) -> list[st
             f"weights of epochs {list(saved.weights)} are not those of a run left alone"
         )
     for name, rows in (("begun", saved.begun), ("verdicts", saved.verdicts)):
-        expected = end.verdicts[: len(rows)] if name == "begun" else end.verdicts
-        if rows and not _are_same(rows, expected, struck_name):
+        if rows and not _are_same(rows, end.verdicts, struck_name, is_part=name == "begun"):
             problems.append(f"{name}: {len(rows) - 1} row(s) are not those of a run left alone")
     return problems
 
 
-def _are_same(rows: list[str], expected: list[str], struck_name: str | None) -> bool:
+def _are_same(rows: list[str], whole: list[str], struck_name: str | None, is_part: bool) -> bool:
     """Compare verdicts; beside a picture that was struck scores may differ in their last digits.
 
-    A batch with a picture less is multiplied in another order.
+    A batch with a picture less is multiplied in another order. A picture that was gone before the
+    folder was listed has no verdict.
     """
     if struck_name is None:
-        return rows == expected
-    tables = [pd.read_csv(StringIO("\n".join(lines))) for lines in (rows, expected)]
-    found, whole = (table[table["img_name"] != struck_name] for table in tables)
-    texts = [name for name in whole.columns if name != "y_pred"]
-    return found[texts].equals(whole[texts]) and np.allclose(
-        found["y_pred"], whole["y_pred"], rtol=0, atol=_LAST_DIGITS, equal_nan=True
+        return rows == (whole[: len(rows)] if is_part else whole)
+    tables = [pd.read_csv(StringIO("\n".join(lines))) for lines in (rows, whole)]
+    found, expected = (
+        table[table["img_name"] != struck_name].reset_index(drop=True) for table in tables
+    )
+    if is_part:
+        expected = expected[: len(found)]
+    texts = [name for name in expected.columns if name != "y_pred"]
+    return found[texts].equals(expected[texts]) and np.allclose(
+        found["y_pred"], expected["y_pred"], rtol=0, atol=_LAST_DIGITS, equal_nan=True
     )
 
 

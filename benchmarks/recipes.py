@@ -22,12 +22,14 @@ that is trained on. Each run is `kedro run --pipelines ingestion,splitting,train
 the project; the chosen epoch and the last one are judged, by the views of ``scoring.views``, the
 chosen one on degraded copies, too, if asked for. What is measured is added to
 results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
-on.
+on. Beside it stay the detectors and the scores of the chosen epochs; of several seeds the mean of
+their scores is judged, too. Two commands with different --seeds can share a work folder.
 """
 
 import argparse
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -48,12 +50,14 @@ from face_forgery.data.image_rows import ImageRows
 from face_forgery.data.loaders import EvalBatches
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.degradation.catalog import list_degradations
+from face_forgery.degradation.catalog import Degradation, list_degradations
 from face_forgery.inference.robustness import score_degraded
 from face_forgery.metrics.bootstrap import measure_auc
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.scoring import pick_device, score_batches
 from face_forgery.params import PreprocessingParams
+
+Scores = dict[str, NDArray[np.float64]]
 
 HELD_OUT = 5  # a fifth of the groups
 NUM_RESAMPLES = 1000
@@ -84,6 +88,11 @@ class Trial:
         """Return what the run is called in the results."""
         return f"{self.scenario}/{self.arm}/{self.seed}"
 
+    @property
+    def file_name(self) -> str:
+        """Return what its files are called."""
+        return self.name.replace("/", "-")
+
 
 def main() -> None:
     """Run what is missing, and print the table."""
@@ -96,12 +105,14 @@ def main() -> None:
     done = {row["trial"] for row in _read(results)}
     for trial in trials:
         if trial.name not in done:
-            row = _run(trial, options, work / "project") | {"place": place}
+            row = _run(trial, options) | {"place": place}
             with results.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(trial.name, json.dumps(row["tests"]), f"{row['seconds']:.0f} s", flush=True)
     names = {trial.name for trial in trials}
-    _print_table([row for row in _read(results) if row["trial"] in names])
+    rows = [row for row in _read(results) if row["trial"] in names]
+    _print_table(rows)
+    _print_ensembles([trial for trial in trials if trial.name in {r["trial"] for r in rows}], work)
 
 
 def _parse() -> argparse.Namespace:
@@ -142,12 +153,13 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
                 yield Trial(scenario, arm, seed, params, train, val, tests, degraded)
 
 
-def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, Any]:
+def _run(trial: Trial, options: argparse.Namespace) -> dict[str, Any]:
+    project = options.work / f"project-{trial.file_name}"
     lay_out_project(project, _parameters(trial, options.root, project))
     for part, rows in (("train", trial.train), ("val", trial.val)):
         rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
     start = time.monotonic()
-    log = project.parent / f"{trial.name.replace('/', '-')}.log"
+    log = options.work / f"{trial.file_name}.log"
     with log.open("w") as file:
         run = subprocess.run(
             [sys.executable, "-m", "kedro", "run", "--pipelines", PIPELINES],
@@ -160,6 +172,14 @@ def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, 
         raise RuntimeError(f"{trial.name} failed; the end of {log}:\n{log.read_text()[-2000:]}")
     seconds = time.monotonic() - start
     history = json.loads((project / "data/08_reporting/training_history.json").read_text())
+    tests, scores = _judge(trial, options.root, project)
+    np.savez(
+        _made(options.work / "scores") / f"{trial.file_name}.npz", allow_pickle=False, **scores
+    )
+    kept = _made(options.work / "detectors") / trial.file_name
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(project / "data/06_models/detector", kept)
+    shutil.rmtree(project)
     return {
         "trial": trial.name,
         "scenario": trial.scenario,
@@ -169,8 +189,13 @@ def _run(trial: Trial, options: argparse.Namespace, project: Path) -> dict[str, 
         "num_train": len(trial.train),
         "seconds": seconds,
         "history": history,
-        "tests": _judge(trial, options.root, project),
+        "tests": tests,
     }
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _parameters(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
@@ -193,26 +218,33 @@ def _parameters(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
     return parameters
 
 
-def _judge(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
-    """Return the AUC with its interval of each test, of the chosen and of the last epoch."""
+def _judge(trial: Trial, root: Path, project: Path) -> tuple[dict[str, Any], Scores]:
+    """Return the AUC with its interval of each test, of the chosen and of the last epoch.
+
+    The scores of the chosen one are returned, too: of each test, and with their degraded copies.
+    """
     detector: Detector = DetectorDataset(filepath=str(project / "data/06_models/detector")).load()
     views = trial.params.get("scoring.views", "whole").split("+")
     detector = detector.scored_by("float32", tuple(views))
     epochs = EpochWeightsDataset(filepath=str(project / "data/06_models/epochs")).load()
     last = replace(detector, weights=epochs[max(epochs)]().weights)
-    return {
-        name: {
-            CHOSEN: _measure(detector, rows, root),
-            LAST: _measure(last, rows, root),
+    tests: dict[str, Any] = {}
+    scores: Scores = {}
+    for name, rows in trial.tests.items():
+        scores[name] = _score(detector, rows, root)
+        tests[name] = {
+            CHOSEN: _auc(scores[name], rows),
+            LAST: _auc(_score(last, rows, root), rows),
             "num_real": int((rows["target"] == 0).sum()),
             "num_fake": int((rows["target"] == 1).sum()),
         }
-        | ({"degraded": _measure_degraded(detector, rows, root)} if trial.degraded else {})
-        for name, rows in trial.tests.items()
-    }
+        if trial.degraded:
+            copies = scores[f"{name} degraded"] = _score_degraded(detector, rows, root)
+            tests[name]["degraded"] = _aucs_of_copies(copies, rows)
+    return tests, scores
 
 
-def _measure(detector: Detector, rows: pd.DataFrame, root: Path) -> list[float]:
+def _score(detector: Detector, rows: pd.DataFrame, root: Path) -> NDArray[np.float64]:
     manifest = rows.assign(path=rows["img_name"], sha256=rows["img_name"])
     preprocessing = PreprocessingParams(
         image_size=detector.preprocessing.image_size,
@@ -221,20 +253,25 @@ def _measure(detector: Detector, rows: pd.DataFrame, root: Path) -> list[float]:
     )
     batches = EvalBatches(ImageRows.of(manifest, str(root)), preprocessing, 64, 1)
     device = pick_device()
-    scores = score_batches(detector.build_network().to(device), batches, device)
-    return _auc(scores, rows)
+    return score_batches(detector.build_network().to(device), batches, device)
 
 
-def _measure_degraded(detector: Detector, rows: pd.DataFrame, root: Path) -> dict[str, list[float]]:
-    """Return the AUC with its interval of the pictures as they are, and of each kind of copy."""
-    degradations = [
+def _degradations() -> list[Degradation]:
+    return [
         degradation
         for degradation in list_degradations(["compression", "scaling", "blur_and_noise"])
         if (degradation.name, degradation.label) in DEGRADED or degradation.name in ALL_LEVELS
     ]
+
+
+def _score_degraded(detector: Detector, rows: pd.DataFrame, root: Path) -> NDArray[np.float64]:
+    """Return ``(N, 1 + D)``: the pictures as they are, and each kind of copy."""
     paths = [root / name for name in rows["img_name"]]
-    scores = score_degraded(detector, paths, degradations, max_side=1024, num_workers=1)
-    names = ["clean", *(f"{one.title}, {one.label}" for one in degradations)]
+    return score_degraded(detector, paths, _degradations(), max_side=1024, num_workers=1)
+
+
+def _aucs_of_copies(scores: NDArray[np.float64], rows: pd.DataFrame) -> dict[str, list[float]]:
+    names = ["clean", *(f"{one.title}, {one.label}" for one in _degradations())]
     return {name: _auc(scores[:, place], rows) for place, name in enumerate(names)}
 
 
@@ -266,22 +303,39 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             mean = np.mean([value for value, _, _ in measured])
             cells = [scenario, test, arm, epoch, seeds, f"{mean:.3f}", f"{minutes:.1f}"]
             print(f"| {' | '.join(cells)} |")
-    _print_degraded(rows)
+    _print_degraded(
+        [(_title(row, name), test) for row in rows for name, test in row["tests"].items()]
+    )
 
 
-def _print_degraded(rows: list[dict[str, Any]]) -> None:
-    """Print what degraded copies cost, each kind and all together, mean of the seeds."""
-    tests = [
-        (f"{row['scenario']}, {row['arm']}, {name}", test["degraded"])
-        for row in rows
-        for name, test in row["tests"].items()
-        if "degraded" in test
-    ]
-    for what in dict.fromkeys(what for what, _ in tests):
-        own = [degraded for name, degraded in tests if name == what]
+def _title(row: dict[str, Any], test: str) -> str:
+    return f"{row['scenario']}, {row['arm']}, {test}"
+
+
+def _print_ensembles(trials: list[Trial], work: Path) -> None:
+    """Print what the mean score of an arm's seeds gives."""
+    for scenario, arm in dict.fromkeys((trial.scenario, trial.arm) for trial in trials):
+        own = [trial for trial in trials if (trial.scenario, trial.arm) == (scenario, arm)]
+        if len(own) == 1:
+            continue
+        scores = [np.load(work / "scores" / f"{trial.file_name}.npz") for trial in own]
+        for name, rows in own[0].tests.items():
+            title = f"{scenario}, {arm}, {name}, mean score of {len(own)} seeds"
+            value, low, high = _auc(np.mean([one[name] for one in scores], axis=0), rows)
+            print(f"\n{title}: {value:.3f} ({low:.3f} to {high:.3f})")
+            if own[0].degraded:
+                copies = np.mean([one[f"{name} degraded"] for one in scores], axis=0)
+                _print_degraded([(title, {"degraded": _aucs_of_copies(copies, rows)})])
+
+
+def _print_degraded(tests: list[tuple[str, dict[str, Any]]]) -> None:
+    """Print what degraded copies cost, each kind and all together, mean of those of one title."""
+    found = [(title, test["degraded"]) for title, test in tests if "degraded" in test]
+    for what in dict.fromkeys(title for title, _ in found):
+        own = [degraded for title, degraded in found if title == what]
         means = {kind: np.mean([one[kind][0] for one in own]) for kind in own[0]}
         clean = means.pop("clean")
-        print(f"\n{what}, {len(own)} seed(s): clean {clean:.3f}, degraded on average ", end="")
+        print(f"\n{what}, {len(own)} time(s): clean {clean:.3f}, degraded on average ", end="")
         print(f"{np.mean(list(means.values())):.3f}: ", end="")
         print("; ".join(f"{kind} {value:.3f}" for kind, value in means.items()))
 

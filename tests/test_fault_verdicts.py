@@ -73,6 +73,17 @@ def test_only_the_picture_that_was_struck_may_have_another_verdict(verdicts, hal
     assert len(verdicts.check_whole(moved, end, struck_name="a.jpg")) == 1
 
 
+def test_a_picture_that_was_gone_before_the_folder_was_listed_has_no_verdict(verdicts, half, end):
+    header, a, b, c, _ = end.verdicts
+    done = replace(end, verdicts=[header, b, *end.verdicts[3:]])
+    begun = replace(half, begun=[header, b, c])
+    for left in (done, begun):
+        assert verdicts.check_whole(left, end, struck_name="a.jpg") == []
+        assert len(verdicts.check_whole(left, end, struck_name="b.jpg")) == 1
+    fewer = replace(end, verdicts=[header, a, b])
+    assert len(verdicts.check_whole(fewer, end, struck_name="a.jpg")) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "said", "words"),
     [
