@@ -63,6 +63,25 @@ def test_what_arrived_is_recorded_once_though_the_answer_was_lost(make_project, 
     assert num_calls == 6
 
 
+def test_run_exists_once_though_the_answer_to_its_start_was_lost(make_project, monkeypatch):
+    project = make_project()
+    mlflow = import_mlflow()
+    start_run = mlflow.start_run
+
+    def start_and_lose_the_first_answer(**kwargs):
+        experiment_id = mlflow.get_experiment_by_name("tiny").experiment_id
+        project.client.create_run(experiment_id, tags=kwargs["tags"])
+        return start_run(**kwargs)
+
+    project.run()
+    earlier = project.tracked_run().info.run_id
+    monkeypatch.setattr(mlflow, "start_run", start_and_lose_the_first_answer)
+    project.run()
+    runs = project.tracked_runs()
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+    assert earlier in {run.info.run_id for run in runs}
+
+
 def test_run_that_is_interrupted_while_mlflow_begins_it_is_killed(make_project, monkeypatch):
     project = make_project()
     mlflow = import_mlflow()

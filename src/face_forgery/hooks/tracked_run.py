@@ -3,6 +3,7 @@
 import logging
 import time
 import traceback
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from face_forgery.params import TrackingParams
 logger = logging.getLogger(__name__)
 
 _MAX_TAG_CHARS = 5000
+_START = "face_forgery.start"  # tag: the same in all runs that one start has made
 
 
 class TrackedRun:
@@ -34,9 +36,11 @@ class TrackedRun:
         open_store(params, project_path)
         self._params, self._outbox = params, outbox
         self._mlflow = import_mlflow()
+        start = uuid.uuid4().hex
         run = self._mlflow.start_run(
             run_id=params.run_id,
             run_name=None if params.run_id else params.run_name or run_name,
+            tags=None if params.run_id else {_START: start},
             log_system_metrics=params.system_metrics,
         )
         self.run_id: str = run.info.run_id
@@ -44,6 +48,24 @@ class TrackedRun:
         self._recorded_params: dict[str, str] = run.data.params
         self._last_epoch = int(run.data.metrics.get("epoch", 0))
         self._epoch_ms: dict[int, int] = {}
+        if params.run_id is None:
+            outbox.send("its doubles", lambda: self._delete_doubles(start))
+
+    def _delete_doubles(self, start: str) -> None:
+        """Delete runs without content that the start has made beside this one.
+
+        The client asks for a run again when the answer was lost; the first one would run for ever.
+        """
+        client = self._mlflow.MlflowClient()
+        experiment_id = client.get_run(self.run_id).info.experiment_id
+        for run in client.search_runs([experiment_id], f"tags.`{_START}` = '{start}'"):
+            if run.info.run_id != self.run_id:
+                client.delete_run(run.info.run_id)
+                logger.warning(
+                    "The answer to the start of the tracked run was lost, so there were two; the "
+                    "empty one, %s, was deleted.",
+                    run.info.run_id,
+                )
 
     def describe(self, tags: Mapping[str, str], values: Mapping[str, Any]) -> None:
         """Record what the run was asked to do; errors are raised.
