@@ -4,6 +4,7 @@ import os
 
 # Several tests run at once; threads of their own would only stand in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("DO_NOT_TRACK", "true")  # Kedro would report each of their runs
 
 import io
 from collections.abc import Callable
