@@ -112,6 +112,12 @@ def cross_validate(split: FoldedSplit, recipe: Recipe, begun: FoldsBegun) -> Ite
         ResumeError: If what is there belongs to another run.
         ManifestError: If a fold leaves too little to train on, to choose by or to be measured.
     """
+    if recipe.training.engine != "local":
+        logger.warning(
+            "training.engine=%s: the folds of cross-validation are trained by this process, one "
+            "after the other, not by the cluster",
+            recipe.training.engine,
+        )
     all_data = {fold: divide_for(split, fold, recipe) for fold in split.members}
     begins = not recipe.training.resume
     num_steps = 0

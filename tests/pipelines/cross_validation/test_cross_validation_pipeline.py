@@ -212,6 +212,13 @@ def test_the_only_fold_that_chooses_cannot_be_the_one_that_is_measured(make_cata
         run(make_catalog(**changes))
 
 
+def test_a_cluster_that_is_asked_for_and_not_used_is_named(make_catalog, caplog):
+    changes = {"training.select_by": "held_out_mean", "splitting.folds.hold_out": ["swap"]}
+    with pytest.raises(ManifestError):  # after the warning, before any training
+        run(make_catalog(**changes, **{"training.engine": "ray"}))
+    assert "training.engine=ray: the folds of cross-validation are trained by this" in caplog.text
+
+
 def test_folds_must_be_something(make_catalog):
     with pytest.raises(ManifestError, match="there are no folds: say what they are"):
         run(make_catalog(**{"splitting.folds.by": None}))
