@@ -147,6 +147,30 @@ def test_a_damaged_state_names_the_files_to_delete(tmp_path, text):
         BegunPredictionsDataset(filepath=path).load()
 
 
+@pytest.mark.parametrize("end", [4, 5])
+@pytest.mark.parametrize("content", [None, "", "img_name\n" * 100])
+def test_rows_that_go_away_under_way_are_an_error_and_no_shorter_table(tmp_path, end, content):
+    path, begun = str(tmp_path / "p.csv"), tmp_path / "p.csv.begun.csv"
+    dataset = PredictionsDataset(filepath=path)
+    dataset.save(part(0, 2))
+    size = begun.stat().st_size
+    begun.unlink()
+    if content is not None:
+        begun.write_text(content)
+    with pytest.raises(DatasetError, match=rf"begun.csv: it holds .* and {size} were written"):
+        dataset.save(part(2, end))
+    assert not dataset.exists()
+
+
+def test_the_same_catalog_runs_a_job_twice(tmp_path):
+    path = str(tmp_path / "p.csv")
+    dataset = PredictionsDataset(filepath=path)
+    dataset.save(part(0, 2))
+    dataset.save(part(0, 2))
+    dataset.save(part(2, 5))
+    assert len(dataset.load()) == len(ROWS)
+
+
 def test_rows_that_got_lost_begin_anew(tmp_path):
     path = str(tmp_path / "p.csv")
     PredictionsDataset(filepath=path).save(part(0, 2))

@@ -71,6 +71,18 @@ def test_a_killed_job_is_continued_behind_what_is_whole(bucket):
     assert whole["img_name"].tolist() == ROWS["img_name"].tolist()
 
 
+@pytest.mark.parametrize(("gone", "num_left"), [("0-000000000002", 0), ("2-000000000004", 2)])
+def test_a_part_that_goes_away_under_way_is_an_error_and_no_shorter_table(bucket, gone, num_left):
+    dataset = PredictionsDataset(filepath="memory://bucket/p.csv")
+    dataset.save(part(0, 2))
+    dataset.save(part(2, 4))
+    bucket.rm_file(f"/bucket/p.csv.begun/job-00000000000{gone}-rows.csv")
+    with pytest.raises(DatasetError, match=f"p.csv.begun: it holds {num_left} verdicts"):
+        dataset.save(part(4, 5))
+    assert not dataset.exists()
+    assert begun("p.csv") == (Begun("job", num_left) if num_left else None)
+
+
 def test_a_job_killed_before_its_end_was_written_is_ended_by_an_empty_part(bucket):
     from face_forgery.datasets.part_files import PartFiles
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.datasets.csv_text import csv_text
@@ -27,17 +27,30 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
+        self._num_bytes = 0  # of the parts that are written
         self.metadata = metadata
 
     def save(self, data: TablePart) -> None:
-        """Add a part; the last one makes the table whole."""
+        """Add a part; the last one makes the table whole.
+
+        Raises:
+            DatasetError: If the parts before it are not there any more.
+        """
         begun = self._filepath.with_name(f"{self._filepath.name}.begun.csv")
         begun.parent.mkdir(parents=True, exist_ok=True)
         is_first = data.number == 1
-        with begun.open("w" if is_first else "a", encoding="utf-8", newline="") as file:
+        found = begun.stat().st_size if begun.exists() else 0
+        if not is_first and found != self._num_bytes:
+            raise DatasetError(
+                f"{begun}: it holds {found:,} bytes, and {self._num_bytes:,} were written: "
+                "somebody deleted or changed it while the run was under way. Give the same command again"
+            )
+        with begun.open("w" if is_first else "r+", encoding="utf-8", newline="") as file:
+            file.seek(0, os.SEEK_END)
             file.write(csv_text(data.rows, header=is_first))
             file.flush()
             os.fsync(file.fileno())
+        self._num_bytes = begun.stat().st_size
         if data.number == data.total:
             begun.replace(self._filepath)
 

@@ -48,6 +48,7 @@ class _RemoteJournal:
     def __init__(self, url: str) -> None:
         self._url = url
         self._parts = PartFiles(url)
+        self._written: Begun | None = None
 
     def read_begun(self) -> Begun | None:
         return self._parts.read_begun()
@@ -66,8 +67,16 @@ class _RemoteJournal:
         if len(part.rows) or part.start == 0:
             tables = {name: csv_text(table).encode() for name, table in _tables(part).items()}
             self._parts.add(part.job, part.start, part.end, tables)
+        self._written = Begun(part.job, part.end)
 
     def finish(self) -> None:
+        found = self.read_begun()
+        if found != self._written:
+            raise DatasetError(
+                f"{self._parts.url}: it holds {0 if found is None else found.num_rows:,} verdicts "
+                "that follow one another, and more were written: somebody deleted a part while the "
+                "job was under way. Give the same command again: it judges anew what is missing"
+            )
         with TemporaryDirectory() as folder:
             table = Path(folder) / PurePosixPath(self._url).name
             rows, faces = table.with_name("rows"), _faces_of(table)
@@ -89,6 +98,7 @@ class _LocalJournal:
         self._rows_file = target.with_name(f"{target.name}.begun.csv")
         self._faces_file = target.with_name(f"{target.name}.begun_faces.csv")
         self._state_file = target.with_name(f"{target.name}.begun.json")
+        self._num_bytes: dict[str, int] = {}  # of each file, as this job has left it
 
     def read_begun(self) -> Begun | None:
         state = self._read_state()
@@ -119,18 +129,34 @@ class _LocalJournal:
             raise _does_not_follow(part, self._rows_file)
         for name, size in state["num_bytes"].items():
             os.truncate(self._file(name), size)
+        self._num_bytes = state["num_bytes"]
         _log_continuing(part)
 
     def append(self, part: PartOfJob) -> None:
+        self._check_that_nothing_is_lost()
         for name, table in _tables(part).items():
-            with self._file(name).open("a", encoding="utf-8", newline="") as file:
+            with self._file(name).open("r+", encoding="utf-8", newline="") as file:
+                file.seek(0, os.SEEK_END)
                 file.write(csv_text(table, header=False))
                 file.flush()
                 os.fsync(file.fileno())
         self._write_state(part, num_rows=part.end)
 
+    def _check_that_nothing_is_lost(self) -> None:
+        """Notice a file that somebody took away or changed: verdicts would be missing in it."""
+        for name, expected in self._num_bytes.items():
+            file = self._file(name)
+            found = file.stat().st_size if file.exists() else 0
+            if found != expected:
+                raise DatasetError(
+                    f"{file}: it holds {found:,} bytes, and {expected:,} were written: somebody "
+                    "deleted or changed it while the job was under way. Give the same command "
+                    "again: it judges anew what is missing"
+                )
+
     def finish(self) -> None:
         """Copy: a run that is killed in between is continued, with nothing left to do."""
+        self._check_that_nothing_is_lost()
         if self._faces_file.exists():
             with replacing(_faces_of(self._target)) as partial:
                 shutil.copyfile(self._faces_file, partial)
@@ -156,11 +182,12 @@ class _LocalJournal:
         self._write_state(part, num_rows=0)
 
     def _write_state(self, part: PartOfJob, *, num_rows: int) -> None:
+        self._num_bytes = {name: self._file(name).stat().st_size for name in _tables(part)}
         state = {
             "job": part.job,
             "num_rows": num_rows,
             "total": part.total,
-            "num_bytes": {name: self._file(name).stat().st_size for name in _tables(part)},
+            "num_bytes": self._num_bytes,
         }
         with replacing(self._state_file) as partial:
             partial.write_text(json.dumps(state), encoding="utf-8")

@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.remote import is_url, open_file_system
-from face_forgery.datasets.journals import journal_of
+from face_forgery.datasets.journals import Journal, journal_of
 from face_forgery.datasets.verdict_tables import read_table
 from face_forgery.inference.job import Begun, PartOfJob
 
@@ -37,23 +37,23 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = filepath
-        self._is_open = False
+        self._journal: Journal | None = None  # of the job that is under way
         self.metadata = metadata
 
     def save(self, data: PartOfJob) -> None:
         """Add a part; the last one makes the table whole.
 
         Raises:
-            DatasetError: If the part does not follow what is written.
+            DatasetError: If the part does not follow what is written, or what was written is gone.
         """
-        journal = journal_of(self._filepath)
-        if not self._is_open:
+        if self._journal is None or data.start == 0:
+            journal = journal_of(self._filepath)
             journal.open_at(data)
-            self._is_open = True
-        journal.append(data)
+            self._journal = journal
+        self._journal.append(data)
         if data.end == data.total:
-            journal.finish()
-            self._is_open = False
+            self._journal.finish()
+            self._journal = None
 
     def load(self) -> pd.DataFrame:
         """Return the whole table."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.growing_table import GrowingTableDataset
@@ -76,3 +76,13 @@ def test_a_growing_table_takes_its_place_when_it_is_whole(tmp_path):
     assert loaded["score"].isna().tolist() == [False, True]
     table.save(TablePart(1, 1, pd.DataFrame({"name": ["c"], "score": [1.0]})))
     assert table.load()["name"].tolist() == ["c"]
+
+
+def test_a_growing_table_that_lost_its_rows_is_an_error(tmp_path):
+    path = tmp_path / "table.csv"
+    table = GrowingTableDataset(filepath=str(path))
+    table.save(TablePart(1, 2, pd.DataFrame({"name": ["a"]})))
+    (tmp_path / "table.csv.begun.csv").unlink()
+    with pytest.raises(DatasetError, match=r"table.csv.begun.csv: it holds 0 bytes, and 7 were"):
+        table.save(TablePart(2, 2, pd.DataFrame({"name": ["b"]})))
+    assert not path.exists()
