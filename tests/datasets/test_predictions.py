@@ -162,6 +162,21 @@ def test_rows_that_go_away_under_way_are_an_error_and_no_shorter_table(tmp_path,
     assert not dataset.exists()
 
 
+def test_rows_that_go_away_at_the_very_end_are_an_error(tmp_path, monkeypatch):
+    begun = tmp_path / "p.csv.begun.csv"
+    append = journals._LocalJournal.append
+
+    def append_and_lose(journal, part):
+        append(journal, part)
+        begun.write_text("img_name\n")
+
+    monkeypatch.setattr(journals._LocalJournal, "append", append_and_lose)
+    dataset = PredictionsDataset(filepath=str(tmp_path / "p.csv"))
+    with pytest.raises(DatasetError, match=r"begun.csv: it holds 9 bytes"):
+        dataset.save(part(0, 5))
+    assert not dataset.exists()
+
+
 def test_the_same_catalog_runs_a_job_twice(tmp_path):
     path = str(tmp_path / "p.csv")
     dataset = PredictionsDataset(filepath=path)

@@ -43,7 +43,8 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
         if not is_first and found != self._num_bytes:
             raise DatasetError(
                 f"{begun}: it holds {found:,} bytes, and {self._num_bytes:,} were written: "
-                "somebody deleted or changed it while the run was under way. Give the same command again"
+                "somebody deleted or changed it while the run was under way. Give the same "
+                "command again"
             )
         with begun.open("w" if is_first else "r+", encoding="utf-8", newline="") as file:
             file.seek(0, os.SEEK_END)
