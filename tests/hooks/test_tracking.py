@@ -1,7 +1,6 @@
 """A run is recorded whole, and ends as what it was."""
 
 import logging
-import os
 import signal
 import sqlite3
 import time
@@ -120,19 +119,6 @@ def test_interrupted_run_is_killed_and_keeps_the_epochs_before(make_project, num
     assert run.info.status == "KILLED", ended.output
     assert run.data.metrics["epoch"] == 2
     assert ended.code == code
-
-
-def test_children_that_end_with_the_run_do_not_disturb_its_end():
-    def complain(number, frame):
-        raise RuntimeError("DataLoader worker is killed by signal: Terminated")
-
-    before = signal.signal(signal.SIGCHLD, complain)
-    try:
-        with pytest.raises(SystemExit, match="143"):
-            tracking.TrackingHooks()._on_sigterm(signal.SIGTERM, None)
-        os.kill(os.getpid(), signal.SIGCHLD)
-    finally:
-        signal.signal(signal.SIGCHLD, before)
 
 
 def test_interrupted_run_of_a_session_is_killed_when_the_next_one_starts(make_project):

@@ -141,15 +141,9 @@ class TrackingHooks:
             self._end("KILLED")
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> NoReturn:
-        """Leave in an orderly way, with the exit status that a shell gives to a killed process.
-
-        Loaders that got the same signal end meanwhile. torch would raise an error for each of them
-        wherever this process is just then, at the end of the tracked run too.
-        """
+        """Leave in an orderly way, with the exit status that a shell gives to a killed process."""
         if os.getpid() != self._process:
             os._exit(128 + number)
-        if hasattr(signal, "SIGCHLD") and self._is_main_thread():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise SystemExit(128 + number)
 
     @staticmethod
