@@ -1,10 +1,34 @@
-"""What a worker process says when its main process is gone."""
+"""What a worker process says when its main process is gone, and the main process of a worker."""
 
+import multiprocessing
 import os
+import signal
+import time
 
 import pytest
+from torch.utils.data._utils import signal_handling
 
-from face_forgery.data.workers import _complain
+from face_forgery.data.workers import _complain, load_in_workers
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    monkeypatch.setattr(signal_handling, "_SIGCHLD_handler_set", False)  # as in a new process
+    return iter(load_in_workers(range(1000), 2, collate=list, num_ahead=1, batch_size=1))
+
+
+def test_a_dead_worker_is_an_error_where_a_batch_is_asked_for(batches):
+    assert next(batches) == [0]
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    time.sleep(0.5)  # SIGCHLD comes, and nothing is raised here
+    with pytest.raises(RuntimeError, match="DataLoader worker"):
+        list(batches)
+
+
+def test_the_handler_of_ended_children_stays_what_it_was(batches):
+    next(batches)
+    assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ def load_in_workers(
         "prefetch_factor": num_ahead,
         "worker_init_fn": _prepare_worker,
     }
-    return DataLoader(
+    return _Loader(
         dataset,
         num_workers=num_workers,
         collate_fn=collate,
@@ -50,6 +51,23 @@ def load_in_workers(
         **batching,
         **(with_workers if num_workers else {}),
     )
+
+
+class _Loader(DataLoader[Any]):
+    """A loader that says that a worker has died where a batch is asked for, and nowhere else.
+
+    torch also raises it from a handler of SIGCHLD, wherever the main process is just then: while a
+    file is saved, or while another error is handled. Without that it is noticed within 5 s.
+    """
+
+    def __iter__(self) -> Any:
+        is_main_thread = threading.current_thread() is threading.main_thread()
+        if not hasattr(signal, "SIGCHLD") or not is_main_thread:
+            return super().__iter__()
+        before = signal.getsignal(signal.SIGCHLD)
+        batches = super().__iter__()
+        signal.signal(signal.SIGCHLD, before)
+        return batches
 
 
 @contextmanager
