@@ -13,6 +13,7 @@ from kedro.logging import RichHandler
 from kedro.pipeline import Node, Pipeline
 from rich.console import Console
 
+from face_forgery.datasets.errors import FileError
 from face_forgery.hooks import console
 from face_forgery.hooks.console import ConsoleHooks, is_fault_of_input, show_error
 from face_forgery.params import ParameterError
@@ -54,6 +55,7 @@ def chained(error, cause):
     [
         (ParameterError("x"), True),
         (chained(DatasetError("cannot load"), ParameterError("x")), True),
+        (chained(DatasetError("predictions: x"), FileError("x")), True),
         (ValueError("x"), False),
         (chained(DatasetError("cannot load"), OSError("x")), False),
     ],

@@ -57,7 +57,8 @@ class _Loader(DataLoader[Any]):
     """A loader that says that a worker has died where a batch is asked for, and nowhere else.
 
     torch also raises it from a handler of SIGCHLD, wherever the main process is just then: while a
-    file is saved, or while another error is handled. Without that it is noticed within 5 s.
+    file is saved, while another error is handled, or at the end of a run that was interrupted,
+    when Python ends the workers. Without that it is noticed within 5 s.
     """
 
     def __iter__(self) -> Any:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.datasets.csv_text import csv_text
+from face_forgery.datasets.errors import FileError
 from face_forgery.video.judgement import TablePart
 
 
@@ -34,14 +35,14 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
         """Add a part; the last one makes the table whole.
 
         Raises:
-            DatasetError: If the parts before it are not there any more.
+            FileError: If the parts before it are not there any more.
         """
         begun = self._filepath.with_name(f"{self._filepath.name}.begun.csv")
         begun.parent.mkdir(parents=True, exist_ok=True)
         is_first = data.number == 1
         found = begun.stat().st_size if begun.exists() else 0
         if not is_first and found != self._num_bytes:
-            raise DatasetError(
+            raise FileError(
                 f"{begun}: it holds {found:,} bytes, and {self._num_bytes:,} were written: "
                 "somebody deleted or changed it while the run was under way. Give the same "
                 "command again"

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
+
+from face_forgery.datasets.errors import FileError
 
 LABEL_FILES = {
     "train": "trainset_label.txt",
@@ -80,7 +82,7 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
         """Add a batch of rows.
 
         Raises:
-            DatasetError: If the folder holds files that the pipeline has not written.
+            FileError: If the folder holds files that the pipeline has not written.
         """
         if not self._begun:
             self._clear()
@@ -96,7 +98,7 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
         """Return the label files as one table: ``subset`` and the columns of the label files."""
         tables = [self._read(subset) for subset in LABEL_FILES if self._label_file(subset).exists()]
         if not tables:
-            raise DatasetError(
+            raise FileError(
                 f"{self._root} holds no label file of a set; "
                 f"make one: kedro run --pipeline {self._pipeline}"
             )
@@ -131,7 +133,7 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
             shown = ", ".join(aliens[:_EXAMPLES_SHOWN]) + (
                 ", ..." if aliens[_EXAMPLES_SHOWN:] else ""
             )
-            raise DatasetError(
+            raise FileError(
                 f"{self._root}: {len(aliens)} file(s) that {self._pipeline} has not written: "
                 f"{shown}. Set {self._pipeline}.root to a new folder, or to one that holds nothing "
                 "but such a set."

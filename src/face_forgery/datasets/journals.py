@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pandas as pd
-from kedro.io import DatasetError
 
 from face_forgery.data.remote import is_url
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.csv_text import csv_text
+from face_forgery.datasets.errors import FileError
 from face_forgery.datasets.part_files import PartFiles, remove_at, upload
 from face_forgery.datasets.verdict_tables import write_table
 from face_forgery.inference.job import Begun, PartOfJob
@@ -72,7 +72,7 @@ class _RemoteJournal:
     def finish(self) -> None:
         found = self.read_begun()
         if found != self._written:
-            raise DatasetError(
+            raise FileError(
                 f"{self._parts.url}: it holds {0 if found is None else found.num_rows:,} verdicts "
                 "that follow one another, and more were written: somebody deleted a part while the "
                 "job was under way. Give the same command again: it judges anew what is missing"
@@ -113,7 +113,7 @@ class _LocalJournal:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DatasetError(
+            raise FileError(
                 f"{self._state_file}: this is not the state of an interrupted job ({error}); "
                 f"delete it and {self._rows_file.name} to begin anew"
             ) from error
@@ -148,7 +148,7 @@ class _LocalJournal:
             file = self._file(name)
             found = file.stat().st_size if file.exists() else 0
             if found != expected:
-                raise DatasetError(
+                raise FileError(
                     f"{file}: it holds {found:,} bytes, and {expected:,} were written: somebody "
                     "deleted or changed it while the job was under way. Give the same command "
                     "again: it judges anew what is missing"
@@ -223,8 +223,8 @@ def _warn_of_dropping(begun: Begun | None, place: Path | str) -> None:
         )
 
 
-def _does_not_follow(part: PartOfJob, place: Path | str) -> DatasetError:
-    return DatasetError(
+def _does_not_follow(part: PartOfJob, place: Path | str) -> FileError:
+    return FileError(
         f"{place}: row {part.start} does not follow what is written; is another run writing to the "
         "same file? Give this one its own inference.output"
     )

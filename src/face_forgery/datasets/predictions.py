@@ -44,7 +44,7 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
         """Add a part; the last one makes the table whole.
 
         Raises:
-            DatasetError: If the part does not follow what is written, or what was written is gone.
+            FileError: If the part does not follow what is written, or what was written is gone.
         """
         if self._journal is None or data.start == 0:
             journal = journal_of(self._filepath)

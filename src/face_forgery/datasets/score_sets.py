@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from face_forgery.datasets.errors import FileError
 from face_forgery.masking import mask
 
 _RUN = "run:"
@@ -40,7 +41,7 @@ class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
         """Read every table.
 
         Raises:
-            DatasetError: If a file is missing or no table, or a run has no scores; names it.
+            FileError: If a file is missing or no table, or a run has no scores; names it.
         """
         return {name: self._read(name, source) for name, source in self._sources.items()}
 
@@ -49,7 +50,7 @@ class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
         try:
             return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise DatasetError(
+            raise FileError(
                 f"comparison.scores.{name}={source}: no Parquet or CSV table can be read there "
                 f"({error})"
             ) from error
@@ -66,7 +67,7 @@ class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
                 )
             )
         except (mlflow.MlflowException, OSError) as error:
-            raise DatasetError(
+            raise FileError(
                 f"comparison.scores.{name}={source}: no run of that ID in "
                 f"{mask(self._tracking_uri)}, or it left no {_ARTIFACT} ({mask(str(error))})"
             ) from error

@@ -1,9 +1,6 @@
 """What people read while and after a run: whole lines, and errors that end with their message."""
 
-import atexit
 import logging
-import multiprocessing.util  # noqa: F401  its end of workers at exit is to come after ours
-import signal
 import sys
 import time
 import traceback
@@ -33,9 +30,7 @@ class ConsoleHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Remember how much there is to do, and have an interrupted run end in peace."""
-        atexit.unregister(_let_workers_end)
-        atexit.register(_let_workers_end)
+        """Remember how much there is to do."""
         self._start = time.monotonic()
         self._num_nodes, self._num_started = len(pipeline.nodes), 0
 
@@ -60,16 +55,6 @@ class ConsoleHooks:
             self._num_nodes,
             time.monotonic() - self._start,
         )
-
-
-def _let_workers_end() -> None:
-    """Take worker processes that are told to end at exit for what they are: no failure.
-
-    A loader of PyTorch turns the end of any of its workers into an error, also of those that
-    Python itself ends when a run is interrupted.
-    """
-    if hasattr(signal, "SIGCHLD"):
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 class _PlainHandler(logging.StreamHandler[Any]):
