@@ -63,12 +63,29 @@ class _Loader(DataLoader[Any]):
 
     def __iter__(self) -> Any:
         is_main_thread = threading.current_thread() is threading.main_thread()
-        if not hasattr(signal, "SIGCHLD") or not is_main_thread:
+        if self.num_workers == 0 or not hasattr(signal, "SIGCHLD") or not is_main_thread:
             return super().__iter__()
         before = signal.getsignal(signal.SIGCHLD)
         batches = super().__iter__()
         signal.signal(signal.SIGCHLD, before)
-        return batches
+        return _handed_over(batches)
+
+
+def _handed_over(batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield batches; a worker that dies while it hands one over is said to be dead.
+
+    Otherwise that is a lost connection within torch. An error that a worker itself has come upon
+    says so in its text.
+    """
+    try:
+        yield from batches
+    except (ConnectionError, EOFError, FileNotFoundError) as error:
+        if "in DataLoader worker process" in str(error):
+            raise
+        raise RuntimeError(
+            "DataLoader worker (pid unknown) has died while it handed over a batch "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 @contextmanager
