@@ -109,6 +109,22 @@ def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_
     assert WORDS["en"]["unreadable"] in show([str(tmp_path / "gone.jpg")], "English")
 
 
+@pytest.mark.slow
+def test_the_page_keeps_the_verdicts_of_few_visits(make_judge):
+    pytest.importorskip("gradio")
+    from face_forgery.app.page import build_page, launch_options
+
+    page = build_page(make_judge(), max_pictures=2)
+    page.launch(prevent_thread_lock=True, inbrowser=False, **launch_options(max_bytes=2**20))
+    try:
+        for visit in range(100):
+            assert page.state_holder[f"visit{visit}"] is not None
+        assert len(page.state_holder.session_data) <= 20
+        assert "visit99" in page.state_holder
+    finally:
+        page.close()
+
+
 def test_files_beyond_the_limit_are_not_read(make_judge, uploads, tmp_path, monkeypatch):
     from face_forgery.app import page
 

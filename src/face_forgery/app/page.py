@@ -10,6 +10,8 @@ from face_forgery.data.pictures import printable
 from face_forgery.gate import LOOPBACK, Gate, Limits
 
 _MAX_UPLOADS, _MAX_WAITING = 4, 16  # at once
+# Whose last verdicts, pictures included, the toolkit keeps in memory; the page does not need them.
+_MAX_SESSIONS = _MAX_UPLOADS + _MAX_WAITING
 _BODY_SECONDS = 300.0
 _FORM_BYTES = 2**20  # of an upload beside its files
 _UPLOAD = "/gradio_api/upload"
@@ -81,6 +83,7 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
         "show_error": False,
         "quiet": True,
         "footer_links": [],
+        "state_session_capacity": _MAX_SESSIONS,
         "app_kwargs": {"middleware": [Middleware(Gate, limits=limits)]},
     }
 
