@@ -78,8 +78,9 @@ def _draw_pictures(axes: Axes, work: Path) -> None:
         if samples:
             first, last = samples[0].seconds, samples[-1].seconds
             places = [100 * (s.seconds - first) / (last - first) for s in samples]
-            _line(axes, places, samples, f"{label}, {last - first:,.0f} s", color)
-            _trend(axes, places, second_half(samples), lambda s: s.seconds)
+            rise = _trend(axes, places, second_half(samples), lambda s: s.seconds)
+            told = f"{label}, {last - first:,.0f} s, {rise:+.1f} MiB"
+            _line(axes, places, samples, told, color)
     axes.axvspan(50, 100, color=SHADE, zorder=0)
     axes.text(75, 0.04, "what is judged", transform=axes.get_xaxis_transform(),
               ha="center", color=MUTED, fontsize=9)  # fmt: skip
@@ -96,7 +97,6 @@ def _draw_training(axes: Axes, work: Path) -> None:
     seconds = samples[-1].seconds - samples[0].seconds
     title = f"{num_epochs} epochs of training, {seconds / 60:.0f} min"
     style_axes(axes, title=title, xlabel="epochs", ylabel="resident, MiB")
-    _line(axes, epochs, samples, "training, its loaders included", REAL_COLOR)
     first = float(_fact(work, "training", "first epoch judged") or epochs[0])
     axes.axvspan(first, epochs[-1], color=SHADE, zorder=0)
     axes.text((first + epochs[-1]) / 2, 0.04, "what is judged",
@@ -104,7 +104,9 @@ def _draw_training(axes: Axes, work: Path) -> None:
               fontsize=9)  # fmt: skip
     axes.set_xlim(0, epochs[-1])
     late = [sample for sample in samples if sample.done >= first]
-    _trend(axes, epochs, late, lambda s: s.done)
+    rise = _trend(axes, epochs, late, lambda s: s.done)
+    told = f"training, its loaders included, {rise:+.1f} MiB"
+    _line(axes, epochs, samples, told, REAL_COLOR)
     _legend(axes)
 
 
@@ -119,19 +121,19 @@ def _trend(
     places: Sequence[float],
     late: Sequence[Sample],
     over: Callable[[Sample], float],
-) -> None:
-    """Draw the slope that is judged, dashed, and write what it comes to."""
+) -> float:
+    """Draw the slope that is judged, dashed, and return what it comes to, in MiB."""
     rise = slope(late, over) * (over(late[-1]) - over(late[0]))
     middle = sorted(sample.resident for sample in late)[len(late) // 2]
     ends = places[-len(late)], places[-1]
-    axes.plot(ends, [middle - rise / 2, middle + rise / 2], color=INK, linewidth=1, linestyle="--")
-    axes.annotate(f"{rise:+.1f} MiB", (ends[1], middle + rise / 2), xytext=(-4, 5),
-                  textcoords="offset points", ha="right", color=INK, fontsize=9)  # fmt: skip
+    heights = [middle - rise / 2, middle + rise / 2]
+    axes.plot(ends, heights, color=INK, linewidth=1, linestyle="--", zorder=3)
+    return rise
 
 
 def _legend(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=9)
+        axes.legend(loc="center left", frameon=False, fontsize=9)
 
 
 def _read(work: Path, name: str) -> list[Sample]:
