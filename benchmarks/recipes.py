@@ -98,7 +98,8 @@ def main() -> None:
     """Run what is missing, and print the table."""
     options = _parse()
     work, results = options.work, options.work / "results.jsonl"
-    work.mkdir(parents=True, exist_ok=True)
+    for folder in ("scores", "detectors"):
+        (work / folder).mkdir(parents=True, exist_ok=True)
     place = describe_place("torch", "torchvision", "timm")
     print(place, flush=True)
     trials = list(_trials(options))
@@ -110,9 +111,8 @@ def main() -> None:
                 file.write(json.dumps(row) + "\n")
             print(trial.name, json.dumps(row["tests"]), f"{row['seconds']:.0f} s", flush=True)
     names = {trial.name for trial in trials}
-    rows = [row for row in _read(results) if row["trial"] in names]
-    _print_table(rows)
-    _print_ensembles([trial for trial in trials if trial.name in {r["trial"] for r in rows}], work)
+    _print_table([row for row in _read(results) if row["trial"] in names])
+    _print_ensembles(trials, work)
 
 
 def _parse() -> argparse.Namespace:
@@ -173,10 +173,8 @@ def _run(trial: Trial, options: argparse.Namespace) -> dict[str, Any]:
     seconds = time.monotonic() - start
     history = json.loads((project / "data/08_reporting/training_history.json").read_text())
     tests, scores = _judge(trial, options.root, project)
-    np.savez(
-        _made(options.work / "scores") / f"{trial.file_name}.npz", allow_pickle=False, **scores
-    )
-    kept = _made(options.work / "detectors") / trial.file_name
+    np.savez(options.work / "scores" / f"{trial.file_name}.npz", allow_pickle=False, **scores)
+    kept = options.work / "detectors" / trial.file_name
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(project / "data/06_models/detector", kept)
     shutil.rmtree(project)
@@ -191,11 +189,6 @@ def _run(trial: Trial, options: argparse.Namespace) -> dict[str, Any]:
         "history": history,
         "tests": tests,
     }
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _parameters(trial: Trial, root: Path, project: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A table that comes part by part."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from face_forgery.datasets.appending import append, check_size
 from face_forgery.datasets.csv_text import csv_text
-from face_forgery.datasets.errors import FileError
 from face_forgery.video.judgement import TablePart
 
 
@@ -40,18 +39,11 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
         begun = self._filepath.with_name(f"{self._filepath.name}.begun.csv")
         begun.parent.mkdir(parents=True, exist_ok=True)
         is_first = data.number == 1
-        found = begun.stat().st_size if begun.exists() else 0
-        if not is_first and found != self._num_bytes:
-            raise FileError(
-                f"{begun}: it holds {found:,} bytes, and {self._num_bytes:,} were written: "
-                "somebody deleted or changed it while the run was under way. Give the same "
-                "command again"
-            )
-        with begun.open("w" if is_first else "r+", encoding="utf-8", newline="") as file:
-            file.seek(0, os.SEEK_END)
-            file.write(csv_text(data.rows, header=is_first))
-            file.flush()
-            os.fsync(file.fileno())
+        if is_first:
+            begun.write_bytes(b"")
+        else:
+            check_size(begun, self._num_bytes)
+        append(begun, csv_text(data.rows, header=is_first))
         self._num_bytes = begun.stat().st_size
         if data.number == data.total:
             begun.replace(self._filepath)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from face_forgery.data.remote import is_url
+from face_forgery.datasets.appending import append, check_size
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.csv_text import csv_text
 from face_forgery.datasets.errors import FileError
@@ -133,30 +134,18 @@ class _LocalJournal:
         _log_continuing(part)
 
     def append(self, part: PartOfJob) -> None:
-        self._check_that_nothing_is_lost()
+        self._check_sizes()
         for name, table in _tables(part).items():
-            with self._file(name).open("r+", encoding="utf-8", newline="") as file:
-                file.seek(0, os.SEEK_END)
-                file.write(csv_text(table, header=False))
-                file.flush()
-                os.fsync(file.fileno())
+            append(self._file(name), csv_text(table, header=False))
         self._write_state(part, num_rows=part.end)
 
-    def _check_that_nothing_is_lost(self) -> None:
-        """Notice a file that somebody took away or changed: verdicts would be missing in it."""
-        for name, expected in self._num_bytes.items():
-            file = self._file(name)
-            found = file.stat().st_size if file.exists() else 0
-            if found != expected:
-                raise FileError(
-                    f"{file}: it holds {found:,} bytes, and {expected:,} were written: somebody "
-                    "deleted or changed it while the job was under way. Give the same command "
-                    "again: it judges anew what is missing"
-                )
+    def _check_sizes(self) -> None:
+        for name, num_bytes in self._num_bytes.items():
+            check_size(self._file(name), num_bytes)
 
     def finish(self) -> None:
         """Copy: a run that is killed in between is continued, with nothing left to do."""
-        self._check_that_nothing_is_lost()
+        self._check_sizes()
         if self._faces_file.exists():
             with replacing(_faces_of(self._target)) as partial:
                 shutil.copyfile(self._faces_file, partial)

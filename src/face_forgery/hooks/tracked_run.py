@@ -49,15 +49,15 @@ class TrackedRun:
         self._last_epoch = int(run.data.metrics.get("epoch", 0))
         self._epoch_ms: dict[int, int] = {}
         if params.run_id is None:
-            outbox.send("its doubles", lambda: self._delete_doubles(start))
+            experiment_id = run.info.experiment_id
+            outbox.send("its doubles", lambda: self._delete_doubles(experiment_id, start))
 
-    def _delete_doubles(self, start: str) -> None:
+    def _delete_doubles(self, experiment_id: str, start: str) -> None:
         """Delete runs without content that the start has made beside this one.
 
         The client asks for a run again when the answer was lost; the first one would run for ever.
         """
         client = self._mlflow.MlflowClient()
-        experiment_id = client.get_run(self.run_id).info.experiment_id
         for run in client.search_runs([experiment_id], f"tags.`{_START}` = '{start}'"):
             if run.info.run_id != self.run_id:
                 client.delete_run(run.info.run_id)
