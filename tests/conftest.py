@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("DO_NOT_TRACK", "true")  # Kedro would report each of their runs
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,25 +117,41 @@ def portraits() -> list[Any]:
 
 
 @pytest.fixture
-def photographs(tmp_path: Path, portraits: Any) -> tuple[str, Any, Any]:
-    """Twelve pictures of four people, 2, 5 and 9 of them forged: root, manifest, landmarks."""
+def write_photographs(tmp_path: Path, portraits: Any) -> Callable[..., Any]:
+    """Return a function that writes pictures of the portraits in turn; it returns the manifest."""
     import pandas as pd
 
     from face_forgery.data.manifest import MANIFEST_COLUMNS
+
+    def write(num_images: int, *, forged: Set[int], val: Set[int] = frozenset()) -> Any:
+        rows = []
+        (tmp_path / "trainset").mkdir()
+        for index in range(num_images):
+            pixels = portraits[index % 4].pixels
+            name = f"{index}.png"
+            Image.fromarray(pixels).save(tmp_path / "trainset" / name)
+            height, width = pixels.shape[:2]
+            values = ("val" if index in val else "train", index, name, f"trainset/{name}")
+            values += (int(index in forged), f"person {index % 4}", "photo", "mine")
+            values += (width, height, "PNG", None, None, name)
+            rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
+        return pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
+
+    return write
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, portraits: Any, write_photographs: Any) -> tuple[str, Any, Any]:
+    """Twelve pictures of four people, 2, 5 and 9 of them forged: root, manifest, landmarks."""
+    import pandas as pd
+
     from face_forgery.forging.landmark_table import LANDMARK_COLUMNS
 
-    rows, points = [], []
-    (tmp_path / "trainset").mkdir()
-    for index in range(12):
-        portrait = portraits[index % 4]
-        name = f"{index}.png"
-        Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
-        height, width = portrait.pixels.shape[:2]
-        values = ("train", index, name, f"trainset/{name}", int(index in {2, 5, 9}))
-        values += (f"person {index % 4}", "photo", "mine", width, height, "PNG", None, None, name)
-        rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
-        points.append(("train", index, portrait.landmarks.ravel().tolist(), "ok", ""))
-    manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
+    manifest = write_photographs(12, forged={2, 5, 9})
+    points = [
+        ("train", index, portraits[index % 4].landmarks.ravel().tolist(), "ok", "")
+        for index in range(12)
+    ]
     table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)
     return str(tmp_path), manifest, table
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from face_forgery.data.manifest import MANIFEST_COLUMNS, ManifestError
+from face_forgery.data.manifest import ManifestError
 from face_forgery.forging.contact_sheet import contact_sheet, read_portraits
 from face_forgery.forging.draw import Forger
 from face_forgery.forging.forged_set import deal_circles, forge_set
@@ -20,34 +20,13 @@ FORGER = Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0)
 
 
 @pytest.fixture
-def photographs(tmp_path, portraits):
+def photographs(tmp_path, portraits, write_photographs):
     """Eight pictures of four people on disk: ``(root, manifest, landmark file)``."""
-    rows, points = [], []
-    (tmp_path / "trainset").mkdir()
-    for index in range(8):
-        portrait = portraits[index % 4]
-        name = f"{index}.png"
-        Image.fromarray(portrait.pixels).save(tmp_path / "trainset" / name)
-        rows.append(
-            {
-                "subset": "val" if index == 7 else "train",
-                "row": index,
-                "img_name": name,
-                "path": f"trainset/{name}",
-                "target": 1 if index == 6 else 0,
-                "group": f"person {index % 4}",
-                "kind": "photo",
-                "source": "mine",
-                "height": portrait.pixels.shape[0],
-                "width": portrait.pixels.shape[1],
-                "format": "PNG",
-                "num_bytes": None,
-                "jpeg_quality": None,
-                "sha256": name,
-            }
-        )
-        points.append({"img_name": name, **coordinates(portrait.landmarks)})
-    manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)[list(MANIFEST_COLUMNS)]
+    manifest = write_photographs(8, forged={6}, val={7})
+    points = [
+        {"img_name": f"{index}.png", **coordinates(portraits[index % 4].landmarks)}
+        for index in range(8)
+    ]
     return tmp_path, manifest, pd.DataFrame(points)
 
 

@@ -62,9 +62,11 @@ class _Loader(DataLoader[Any]):
     """
 
     def __iter__(self) -> Any:
-        is_main_thread = threading.current_thread() is threading.main_thread()
-        if self.num_workers == 0 or not hasattr(signal, "SIGCHLD") or not is_main_thread:
+        if self.num_workers == 0:
             return super().__iter__()
+        is_main_thread = threading.current_thread() is threading.main_thread()
+        if not hasattr(signal, "SIGCHLD") or not is_main_thread:  # torch sets none then
+            return _handed_over(super().__iter__())
         before = signal.getsignal(signal.SIGCHLD)
         batches = super().__iter__()
         signal.signal(signal.SIGCHLD, before)
