@@ -80,7 +80,7 @@ viz: setup ## Open the pipelines in a browser
 	$(BIN)/kedro viz run
 
 app: setup ## Open the page that judges pictures dropped on it
-	$(BIN)/python -m face_forgery.app --open
+	$(BIN)/python -m face_forgery.serving.page --open
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock

@@ -10,7 +10,7 @@ import time
 import numpy as np
 from place import describe_place
 
-from face_forgery.metrics.report import evaluate
+from face_forgery.evaluation.metrics.metric_report import evaluate
 
 
 def main() -> None:

@@ -39,15 +39,15 @@ from typing import Any, Self
 
 import ours
 import torch
-import yaml
 from place import describe_place
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.memory import keep_freed_memory
 from face_forgery.training.reproducible import seed_torch
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
+from face_forgery.training.step_settings import StepSettings
 
 DEFAULTS, FASTEST, OURS, DEMANDED, UNFILLED = "defaults", "fastest", "ours", "demanded", "unfilled"
 WAYS = (DEFAULTS, FASTEST, OURS, DEMANDED, UNFILLED)
@@ -266,8 +266,7 @@ def _set(way: str, *, is_lenient: bool) -> None:
 
 
 def _parameters(job: Job) -> Parameters:
-    conf = Path(__file__).parents[1] / "conf/base/parameters.yml"
-    values = yaml.safe_load(conf.read_text())
+    values = read_parameters(Path(__file__).parents[1] / "conf")
     has_terms = job.network.endswith(TERMS)
     backbone = job.network.removesuffix(TERMS)
     sizes = {"img_size": job.size} if backbone.startswith("vit_") else {}

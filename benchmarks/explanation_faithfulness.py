@@ -26,30 +26,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-import yaml
 from numpy.typing import NDArray
 from PIL import Image
 from place import describe_place
 from torch import Tensor
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import TrainBatches
-from face_forgery.explanation.attribution import heat_map
-from face_forgery.explanation.faithfulness import random_map, trace_curves
-from face_forgery.explanation.regions import REGIONS, Landmarks, label_regions, share_evidence
-from face_forgery.metrics.binary import auc
-from face_forgery.modeling.network import DetectorNetwork
-from face_forgery.modeling.scoring import measure_margins
-from face_forgery.params import (
-    AugmentationParams,
-    ModelParams,
-    PreprocessingParams,
-    TrainingParams,
-)
-from face_forgery.synthetic.demo_set import SUBSETS, draw_row, forgery_of, plan_row
-from face_forgery.synthetic.faces import sample_face
-from face_forgery.synthetic.forgeries import ForgeryKind
-from face_forgery.synthetic.regions import (
+from face_forgery.config_loader import read_parameters
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.evaluation.metrics.binary import auc
+from face_forgery.forgery.rendering.demo_set import SUBSETS, draw_row, forgery_of, plan_row
+from face_forgery.forgery.rendering.drawn_face import sample_face
+from face_forgery.forgery.rendering.face_parts import (
     EYES,
     FOREHEAD,
     INNER_FACE,
@@ -57,11 +45,28 @@ from face_forgery.synthetic.regions import (
     Region,
     region_mask,
 )
-from face_forgery.synthetic.render import Picture, render
+from face_forgery.forgery.rendering.render import Picture, render
+from face_forgery.forgery.rendering.rendered_forgeries import ForgeryKind
+from face_forgery.inference.explanation.attribution import heat_map
+from face_forgery.inference.explanation.faithfulness import random_map, trace_curves
+from face_forgery.inference.explanation.regions import (
+    REGIONS,
+    Landmarks,
+    label_regions,
+    share_evidence,
+)
+from face_forgery.modeling.forward_path import measure_margins
+from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.params import (
+    AugmentationParams,
+    ModelParams,
+    PreprocessingParams,
+    TrainingParams,
+)
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.reproducible import seed_torch
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
+from face_forgery.training.step_settings import StepSettings
 
 PLACES: dict[str, tuple[Region, ForgeryKind, tuple[str, ...]]] = {  # and what is forged there
     "mouth": (MOUTH, "talking_face", ("talking_face",)),
@@ -194,7 +199,7 @@ def _parse() -> argparse.Namespace:
 
 def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     """Train on drawn faces as the training pipeline does; return the network and its AUC."""
-    values = yaml.safe_load(Path("conf/base/parameters.yml").read_text())
+    values = read_parameters(Path("conf"))
     changed = {"seed": seed, "epochs": recipe.epochs, "batch_size": recipe.batch_size}
     changed |= {"precision": "float32", "compile": False}
     training = TrainingParams.model_validate(values["training"] | changed)

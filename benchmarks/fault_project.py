@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from fault_runs import KedroProcess, call_forked, start_forked
 from project_copy import lay_out_project
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.hooks.store import open_store
 from face_forgery.params import TrackingParams
 
@@ -77,7 +77,7 @@ def make_project(folder: Path, log: Path, store: Path) -> None:
 
 
 def _read_tracking(project: Path) -> dict[str, Any]:
-    values: dict[str, Any] = yaml.safe_load((project / "conf/base/parameters.yml").read_text())
+    values: dict[str, Any] = read_parameters(project / "conf")
     return values["tracking"] | {"tracking_uri": f"sqlite:///{STORE}"}
 
 

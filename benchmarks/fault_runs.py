@@ -22,7 +22,7 @@ from typing import Any
 import face_forgery
 from face_forgery.hooks.store import import_mlflow
 
-_SETTINGS = {"face_forgery.settings", "face_forgery.__main__", "face_forgery.app.__main__"}
+_SETTINGS = {"face_forgery.settings", "face_forgery.__main__", "face_forgery.serving.page.__main__"}
 _PART_SIZE = 16  # pictures; the shipped 1,024 would make one part of a small job
 
 
@@ -87,8 +87,8 @@ def import_everything() -> None:
         *("kedro.framework.cli.cli", "kedro.framework.session", "kedro.runner"),
         *("mlflow", "mlflow.pyfunc", "timm", "matplotlib.pyplot", "pyarrow.parquet"),
         *("torch", "torchvision.transforms.v2", "sklearn.metrics", "safetensors.torch"),
-        *("face_forgery.serving.packaging", "face_forgery.cluster.training"),
-        *("face_forgery.cluster.scoring", "sqlalchemy", "alembic", "captum.attr"),
+        *("face_forgery.serving.packaging", "face_forgery.training.distributed.ray_training"),
+        *("face_forgery.inference.ray_scoring", "sqlalchemy", "alembic", "captum.attr"),
         *("kedro_viz.integrations.kedro.hooks", "kedro_viz.launchers.cli", "pathspec", "antlr4"),
     ):
         importlib.import_module(name)

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from place import describe_place
 
-from face_forgery.forging.contact_sheet import draw_portraits
-from face_forgery.forging.draw import Forger, picture_rng
-from face_forgery.forging.kinds import FORGING_KINDS, Portrait
+from face_forgery.forgery.making.contact_sheet import draw_portraits
+from face_forgery.forgery.making.draw import Forger, picture_rng
+from face_forgery.forgery.making.kinds import FORGING_KINDS, Portrait
 
 
 def main() -> None:

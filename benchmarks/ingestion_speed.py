@@ -21,9 +21,9 @@ import pandas as pd
 from drawn import write_pictures
 from place import describe_place
 
-from face_forgery.data.inspection import inspect_table
-from face_forgery.data.manifest import LABEL_COLUMNS
-from face_forgery.data.sources import LabelFile, read_label_source
+from face_forgery.data.images.inspection import inspect_table
+from face_forgery.data.labels.manifest import LABEL_COLUMNS
+from face_forgery.data.labels.readers import LabelFile, read_label_source
 from face_forgery.params import ColumnNames
 
 WORKERS = 2

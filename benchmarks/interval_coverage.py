@@ -16,11 +16,11 @@ from joblib import Parallel, delayed
 from place import describe_place
 from scipy.stats import norm
 
-from face_forgery.metrics.calibration import apply_temperature
-from face_forgery.metrics.delong import delong_interval
-from face_forgery.metrics.halves import split_halves
-from face_forgery.metrics.operating_points import set_operating_points
-from face_forgery.metrics.report import FALSE_POSITIVE_RATES, evaluate
+from face_forgery.evaluation.calibration import apply_temperature
+from face_forgery.evaluation.halves import split_halves
+from face_forgery.evaluation.metrics.delong import delong_interval
+from face_forgery.evaluation.metrics.metric_report import FALSE_POSITIVE_RATES, evaluate
+from face_forgery.evaluation.operating_points import set_operating_points
 
 SHIFT = 1.5
 SPREAD = np.sqrt(2 * SHIFT)

@@ -8,7 +8,7 @@ from load_sampling import Sample, read_samples, second_half, slope
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from face_forgery.reporting.style import (
+from face_forgery.evaluation.reporting.style import (
     FAKE_COLOR,
     INK,
     MUTED,

@@ -23,7 +23,7 @@ from load_verdict import Verdict
 from ours import make_detector
 from project_copy import lay_out_project
 
-from face_forgery.data.inspection import inspect_image
+from face_forgery.data.images.inspection import inspect_image
 from face_forgery.modeling.detector_folder import write_detector
 
 BACKBONE, SIDE, INPUT = "test_resnet", 96, 32  # pixels of a file, and of the network's input

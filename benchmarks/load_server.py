@@ -291,7 +291,7 @@ def _page(folder: Path) -> Iterator[Place]:
     """Serve the page as `make app` does; a client uploads a picture, asks, and waits for it."""
     port = _free_port()
     detector = _write_detector(folder, ON_PAGE)
-    command = ["face_forgery.app", "--detector", str(detector), "--port", str(port)]
+    command = ["face_forgery.serving.page", "--detector", str(detector), "--port", str(port)]
     contents = [path.read_bytes() for path in _write_pictures(folder)]
     uploads = folder / "uploads"
     uploads.mkdir()

@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.data.duplicates import HashedPictures, Positions, near_identical_pairs
+from face_forgery.data.splits.duplicates import HashedPictures, Positions, near_identical_pairs
 
 MAX_BITS = 6
 NUM_CENTERS = 2000

@@ -18,8 +18,8 @@ import torch
 from place import describe_place
 
 from face_forgery.modeling.detector import Detector, Preprocessing
-from face_forgery.modeling.onnx_export import INPUT, OUTPUT, export_onnx
-from face_forgery.modeling.scoring import score_images
+from face_forgery.modeling.export import INPUT, OUTPUT, export_onnx
+from face_forgery.modeling.forward_path import score_images
 
 SEED = 0
 SECONDS = 4.0  # of one measurement

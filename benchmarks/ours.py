@@ -16,21 +16,21 @@ import numpy as np
 import pandas as pd
 import timm
 import torch
-import yaml
 from course import BATCH as COURSE_BATCH
 from course import MEAN, STD
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.config_loader import read_parameters
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.inference.reading import PictureReader, pack_places, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
-from face_forgery.modeling.scoring import measure_margins
+from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.memory import keep_freed_memory
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
+from face_forgery.training.step_settings import StepSettings
 
 SEED = 0
 MIN_SIZE = 48  # inference.min_size
@@ -40,8 +40,7 @@ Precision = Literal["float32", "bfloat16"]
 
 def base_parameters(backbone: str, image_size: int, num_workers: int | None) -> Parameters:
     """Return the base settings with the course's batch and flips; ``None``: the base workers."""
-    conf = Path(__file__).parents[1] / "conf/base/parameters.yml"
-    values = yaml.safe_load(conf.read_text())
+    values = read_parameters(Path(__file__).parents[1] / "conf")
     values["model"]["backbone"] = backbone
     values["preprocessing"]["image_size"] = image_size
     values["augmentation"]["vertical_flip"] = 0.5

@@ -46,15 +46,15 @@ from omegaconf import OmegaConf
 from place import describe_place
 from project_copy import lay_out_project
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import EvalBatches
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.degradation.catalog import Degradation, list_degradations
-from face_forgery.inference.robustness import score_degraded
-from face_forgery.metrics.bootstrap import measure_auc
+from face_forgery.evaluation.metrics.bootstrap import measure_auc
+from face_forgery.forgery.degradation.levels import Degradation, list_degradations
+from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.scoring import pick_device, score_batches
+from face_forgery.modeling.forward_path import pick_device, score_batches
 from face_forgery.params import PreprocessingParams
 
 Scores = dict[str, NDArray[np.float64]]

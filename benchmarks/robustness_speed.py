@@ -21,8 +21,8 @@ import timm
 import torch
 from PIL import Image
 
-from face_forgery.degradation.catalog import apply, list_degradations, make_rng
-from face_forgery.inference.robustness import score_degraded
+from face_forgery.forgery.degradation.levels import apply, list_degradations, make_rng
+from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector, Preprocessing
 
 IMAGE_SIZE = 160

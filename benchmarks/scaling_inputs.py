@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 import timm
 import torch
-import yaml
 from PIL import Image
 from place import describe_place
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import TrainBatches
+from face_forgery.config_loader import read_parameters
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import TrainBatches
 from face_forgery.params import check_parameters
 
 PROJECT = Path(__file__).parents[1]
@@ -82,7 +82,7 @@ def _draw(folder: Path, count: int, side: int) -> int:
 
 
 def _batches(rows: ImageRows, image_size: int) -> TrainBatches:
-    values = yaml.safe_load((PROJECT / "conf/base/parameters.yml").read_text())
+    values = read_parameters(PROJECT / "conf")
     values["preprocessing"]["image_size"] = image_size
     params = check_parameters(values)
     return TrainBatches(rows, params.preprocessing, params.augmentation, 32, 0, num_workers=0)

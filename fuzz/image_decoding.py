@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from face_forgery.data.images import MAX_PIXELS, ImageError, decode_rgb, read_header
+from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, decode_rgb, read_header
 
 _LONGEST_REASON = 300
 SIDE = 8

@@ -3,10 +3,10 @@
 import io
 import posixpath
 
-from face_forgery.data.image_names import CONTROL_CHARACTERS
-from face_forgery.data.manifest import LABEL_COLUMNS, ManifestError
-from face_forgery.data.picture_lists import PicturesError, read_names
-from face_forgery.data.sources import LabelFile, read_label_source
+from face_forgery.data.images.name_lists import PicturesError, read_names
+from face_forgery.data.labels.image_names import CONTROL_CHARACTERS
+from face_forgery.data.labels.manifest import LABEL_COLUMNS, ManifestError
+from face_forgery.data.labels.readers import LabelFile, read_label_source
 from face_forgery.params import ColumnNames
 
 COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})

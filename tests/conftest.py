@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
 
 POINTS = OperatingPoints(
@@ -45,7 +46,7 @@ def make_detector() -> Callable[..., Detector]:
     import timm
     import torch
 
-    from face_forgery.modeling.cutting import cut_backbone
+    from face_forgery.modeling.truncation import cut_backbone
 
     def make(architecture: str = "test_resnet", image_size: int = 32, **changes: Any) -> Detector:
         options = changes.pop("options", {})
@@ -108,7 +109,7 @@ def encode() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def portraits() -> list[Any]:
     """Four drawn faces with 68 landmarks; do not write to them."""
-    from face_forgery.forging.contact_sheet import draw_portraits
+    from face_forgery.forgery.making.contact_sheet import draw_portraits
 
     made = draw_portraits(4, seed=3)
     for portrait in made:
@@ -121,7 +122,7 @@ def write_photographs(tmp_path: Path, portraits: Any) -> Callable[..., Any]:
     """Return a function that writes pictures of the portraits in turn; it returns the manifest."""
     import pandas as pd
 
-    from face_forgery.data.manifest import MANIFEST_COLUMNS
+    from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 
     def write(num_images: int, *, forged: Set[int], val: Set[int] = frozenset()) -> Any:
         rows = []
@@ -145,7 +146,7 @@ def photographs(tmp_path: Path, portraits: Any, write_photographs: Any) -> tuple
     """Twelve pictures of four people, 2, 5 and 9 of them forged: root, manifest, landmarks."""
     import pandas as pd
 
-    from face_forgery.forging.landmark_table import LANDMARK_COLUMNS
+    from face_forgery.forgery.making.landmark_table import LANDMARK_COLUMNS
 
     manifest = write_photographs(12, forged={2, 5, 9})
     points = [
@@ -206,7 +207,6 @@ def make_faces(tmp_path: Path) -> Callable[..., Any]:
 @pytest.fixture
 def make_params() -> Callable[..., Any]:
     """Return a builder of all parameters, small enough for tests; dotted names override."""
-    import yaml
 
     from face_forgery.params import Parameters, check_parameters
 
@@ -223,7 +223,7 @@ def make_params() -> Callable[..., Any]:
 
     def make(**overrides: Any) -> Parameters:
         project = Path(__file__).parents[1]
-        values = yaml.safe_load((project / "conf/base/parameters.yml").read_text())
+        values = read_parameters(project / "conf")
         for name, value in (small | overrides).items():
             *sections, key = name.split(".")
             section = values
@@ -243,7 +243,7 @@ def find_red_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     from scipy import ndimage
 
-    from face_forgery.data.faces import Face, FaceFinder
+    from face_forgery.data.images.faces import Face, FaceFinder
 
     def detect(finder: FaceFinder, pixels: Any) -> list[Face]:
         is_red = (pixels[..., 0] > 200) & (pixels[..., 1] < 60) & (pixels[..., 2] < 60)

@@ -111,8 +111,8 @@ def test_normalization_is_that_of_imagenet(baseline):
 
 
 def test_all_images_are_trained_on_not_the_first_thousand(baseline):
-    from face_forgery.data.image_rows import ImageRows
-    from face_forgery.data.loaders import EvalBatches, TrainBatches
+    from face_forgery.data.loading.image_rows import ImageRows
+    from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 
     num = 2500
     manifest = pd.DataFrame(
@@ -125,7 +125,7 @@ def test_all_images_are_trained_on_not_the_first_thousand(baseline):
 
 
 def test_the_rate_drops_after_the_fourth_epoch_not_before_the_first(baseline):
-    from face_forgery.training.optim import build_scheduler
+    from face_forgery.training.optimizer import build_scheduler
 
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.005)
     scheduler = build_scheduler(optimizer, baseline.training, batches_per_epoch=10)
@@ -151,7 +151,7 @@ def test_the_epoch_is_chosen_by_auc_and_read_back_even_if_it_is_not_the_last():
 
 
 def test_a_score_is_one_probability_and_no_sum_over_passes():
-    from face_forgery.modeling.scoring import score_images
+    from face_forgery.modeling.forward_path import score_images
 
     certain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
     torch.nn.init.zeros_(certain[1].weight)
@@ -161,7 +161,7 @@ def test_a_score_is_one_probability_and_no_sum_over_passes():
 
 
 def test_no_gpu_is_needed(monkeypatch):
-    from face_forgery.modeling.scoring import pick_device
+    from face_forgery.modeling.forward_path import pick_device
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device().type == "cpu"

@@ -9,7 +9,7 @@ from face_forgery.params import check_parameters
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[1] / "conf"
-ENVIRONMENTS = sorted(path.parent.name for path in CONF.glob("*/parameters.yml"))
+ENVIRONMENTS = sorted({path.parent.name for path in CONF.glob("*/parameters*.yml")})
 
 
 def parameters_of(environment):
@@ -27,8 +27,8 @@ def test_an_environment_has_valid_parameters(environment):
 
 
 def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
-    from face_forgery.modeling.budget import count_parameters
     from face_forgery.modeling.factory import build_network
+    from face_forgery.modeling.parameter_count import count_parameters
 
     model = parameters_of("strong").model
     blank = model.model_copy(update={"pretrained": False})

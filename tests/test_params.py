@@ -1,14 +1,14 @@
-"""Every rule of params.py speaks when it is broken."""
+"""Every rule of params speaks when it is broken."""
 
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
-import yaml
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.params import ParameterError, check_parameters
 
-BASE = yaml.safe_load((Path(__file__).parents[1] / "conf/base/parameters.yml").read_text())
+BASE = read_parameters(Path(__file__).parents[1] / "conf")
 
 
 def base_with(**changes):

@@ -1,5 +1,6 @@
 """Configuration: Kedro's loader, with a catalog that may refer to the parameters."""
 
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -59,3 +60,21 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 )
             value = value[key]
         return value
+
+
+def read_parameters(conf: Path, env: str = "base") -> dict[str, Any]:
+    """Return the parameters as nested dictionaries, without a run: for notebooks and scripts.
+
+    Args:
+        conf: The folder ``conf`` of a project.
+        env: A folder in it, whose values win over those of ``base``.
+    """
+    loader = ProjectConfigLoader(
+        str(conf),
+        base_env="base",
+        default_run_env=env,
+        merge_strategy={"parameters": "soft"},
+        custom_resolvers={"oc.env": read_environment},
+    )
+    values: dict[str, Any] = loader["parameters"]
+    return values

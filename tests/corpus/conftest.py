@@ -10,20 +10,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
-from face_forgery.config_loader import ProjectConfigLoader
-from face_forgery.data.images import ImageError, read_rgb
-from face_forgery.data.inspection import inspect_table
-from face_forgery.data.manifest import LABEL_COLUMNS, MANIFEST_COLUMNS, check_manifest
-from face_forgery.data.pictures import list_pictures
-from face_forgery.data.score_sets import align_scores
-from face_forgery.data.sources import LabelFile, LabelFolder, read_label_source
+from face_forgery.config_loader import ProjectConfigLoader, read_parameters
+from face_forgery.data.images.decoding import ImageError, read_rgb
+from face_forgery.data.images.inspection import inspect_table
+from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.labels.manifest import LABEL_COLUMNS, MANIFEST_COLUMNS, check_manifest
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
 from face_forgery.datasets.csv_file import AtomicCSVDataset
 from face_forgery.datasets.landmark_file import LandmarkFileDataset
 from face_forgery.datasets.parquet_file import AtomicParquetDataset
-from face_forgery.forging.landmark_table import find_landmarks
+from face_forgery.evaluation.score_sets import align_scores
+from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.inference.scoring import score_files
 from face_forgery.inference.submission import check_submission
 from face_forgery.modeling.detector_folder import read_detector, write_detector
@@ -31,7 +30,7 @@ from face_forgery.params import ColumnNames, check_parameters
 from face_forgery.training.state_file import read_state
 
 COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
-BASE = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters.yml").read_text())
+BASE = read_parameters(Path(__file__).parents[2] / "conf")
 SCORES = pd.DataFrame({"img_name": ["a", "b", "c"], "target": [0, 1, 1], "y_pred": [0.1, 0.9, 0.5]})
 
 Made = Any

@@ -21,11 +21,11 @@ from kedro.io import DatasetError
 from PIL import Image
 from safetensors.torch import load, save
 
-from face_forgery.data.manifest import ManifestError
-from face_forgery.data.picture_lists import PicturesError
-from face_forgery.data.remote import RemoteError
-from face_forgery.data.score_sets import ScoreError
-from face_forgery.forging.landmarks import LandmarksError
+from face_forgery.data.images.name_lists import PicturesError
+from face_forgery.data.images.remote import RemoteError
+from face_forgery.data.labels.manifest import ManifestError
+from face_forgery.evaluation.score_sets import ScoreError
+from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.inference.submission import SubmissionError
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.factory import BackboneError, WeightsError

@@ -9,11 +9,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from face_forgery.data.manifest import ManifestError
-from face_forgery.data.sources import LabelFile, read_label_source
-from face_forgery.data.splits import split_by_cluster
+from face_forgery.data.labels.manifest import ManifestError
+from face_forgery.data.labels.readers import LabelFile, read_label_source
+from face_forgery.data.splits.splitting import split_by_cluster
+from face_forgery.evaluation.metrics.binary import (
+    auc,
+    average_precision,
+    brier,
+    equal_error_rate,
+    tpr_at_fpr,
+)
 from face_forgery.inference.submission import SubmissionError, check_submission
-from face_forgery.metrics.binary import auc, average_precision, brier, equal_error_rate, tpr_at_fpr
 from face_forgery.params import ColumnNames
 
 settings.register_profile("no_deadline", deadline=None)  # a busy machine is no failure

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from face_forgery.data.manifest import MANIFEST_COLUMNS
+from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 from face_forgery.params import ColumnNames, SplittingParams
 
 settings.register_profile("no_deadline", deadline=None)  # a busy machine is no failure

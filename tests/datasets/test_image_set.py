@@ -5,7 +5,7 @@ import pytest
 from kedro.io import DatasetError
 
 from face_forgery.datasets.image_set import ImageSetDataset
-from face_forgery.synthetic.demo_set import DrawnRow, plan_row
+from face_forgery.forgery.rendering.demo_set import DrawnRow, plan_row
 
 
 def rows(subset, start, stop, seed=0):

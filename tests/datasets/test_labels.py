@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from face_forgery.data.manifest import ManifestError
-from face_forgery.data.sources import LabelFile, LabelFolder
+from face_forgery.data.labels.manifest import ManifestError
+from face_forgery.data.labels.readers import LabelFile, LabelFolder
 from face_forgery.datasets.labels import LabelsDataset
 
 

@@ -79,7 +79,7 @@ def test_debug_level_shows_the_traceback_of_any_error(capsys, monkeypatch):
     console.logger.manager._clear_cache()
     show_error(ParameterError, ParameterError("x"), None)
     console.logger.manager._clear_cache()
-    assert "face_forgery.params.ParameterError: x" in capsys.readouterr().err
+    assert "params.check.ParameterError: x" in capsys.readouterr().err
 
 
 @pytest.fixture

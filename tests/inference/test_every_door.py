@@ -9,20 +9,20 @@ import pandas as pd
 import pytest
 import torch
 
-from face_forgery.app.judging import Judge
-from face_forgery.cluster import scoring as cluster_scoring
-from face_forgery.data.images import decode_rgb
-from face_forgery.data.pictures import list_pictures
-from face_forgery.degradation.catalog import list_degradations
-from face_forgery.explanation.explain import explain_one
+from face_forgery.data.images.decoding import decode_rgb
+from face_forgery.data.images.listing import list_pictures
+from face_forgery.forgery.degradation.levels import list_degradations
+from face_forgery.inference import ray_scoring as cluster_scoring
+from face_forgery.inference.degraded_scoring import score_degraded
+from face_forgery.inference.explanation.explain import explain_one
 from face_forgery.inference.reading import PictureReader
-from face_forgery.inference.robustness import score_degraded
 from face_forgery.inference.scoring import judge, judge_bytes, score_files, score_manifest
 from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.modeling.packing import unpack
 from face_forgery.params import FacesParams
+from face_forgery.serving.page.judging import Judge
 from face_forgery.serving.pyfunc_model import ServedDetector
 
 HOW = {"batch_size": 3, "num_workers": 0}
@@ -143,7 +143,7 @@ def judge_uploads(detector, network, contents):
 
 @pytest.mark.usefixtures("find_red_faces")
 def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, encode, monkeypatch):
-    from face_forgery.data.faces import FaceFinder
+    from face_forgery.data.images.faces import FaceFinder
 
     params = FacesParams(detector=None, min_confidence=0.7, margin=0.2, min_size=9, max_blur=1.0)
     cut = {"faces": params, "face_model": b"any"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from face_forgery.data.pictures import list_pictures
+from face_forgery.data.images.listing import list_pictures
 from face_forgery.inference.job import Begun, name_job, run_job
 from face_forgery.inference.scoring import judge
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.images import decode_rgb
-from face_forgery.data.loaders import EvalBatches, TrainBatches
-from face_forgery.data.pictures import list_pictures
-from face_forgery.explanation.explain import explain_one
+from face_forgery.data.images.decoding import decode_rgb
+from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.inference.explanation.explain import explain_one
 from face_forgery.inference.reading import PictureReader
 from face_forgery.inference.scoring import judge, judge_bytes
-from face_forgery.modeling.scoring import score_images
+from face_forgery.modeling.forward_path import score_images
 
 SIDE = 32
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from face_forgery.data.images import ImageError
-from face_forgery.data.pictures import list_pictures
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.images.listing import list_pictures
 from face_forgery.inference.scoring import (
     PREDICTION_COLUMNS,
     judge,
@@ -50,7 +50,7 @@ def test_batches_and_workers_do_not_change_a_score(
 
 def test_a_score_is_the_softmax_of_the_fake_logit(make_detector, folder, manifest):
     """A slow reference: one picture at a time, every step by hand."""
-    from face_forgery.data.images import read_rgb
+    from face_forgery.data.images.decoding import read_rgb
 
     detector = make_detector()
     backbone = detector.build_network().backbone.double()

@@ -14,8 +14,8 @@ from scipy.special import expit
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.ensemble import join_detectors
-from face_forgery.modeling.onnx_export import export_onnx
-from face_forgery.modeling.scoring import measure_margins, score_images
+from face_forgery.modeling.export import export_onnx
+from face_forgery.modeling.forward_path import measure_margins, score_images
 from face_forgery.params import FacesParams
 
 CPU = torch.device("cpu")

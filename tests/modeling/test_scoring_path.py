@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from face_forgery.modeling.scoring import (
+from face_forgery.modeling.forward_path import (
     _warn_of_cpu,
     pick_device,
     resolve_precision,

@@ -15,13 +15,13 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from face_forgery.gate import Limits
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
 from face_forgery.serving.packaging import SIGNATURE, example_input, log_detector, requirements
 from face_forgery.serving.pyfunc_model import ServedDetector
+from face_forgery.serving.request_limits import Limits
 from face_forgery.serving.server import build_server
 
 GARBAGE = b"this is no picture"

@@ -21,12 +21,12 @@ import pytest
 from PIL import Image, ImageOps
 from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
-from face_forgery.app.judging import Judge
-from face_forgery.data.pictures import list_pictures
+from face_forgery.data.images.listing import list_pictures
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge, judge_bytes
-from face_forgery.modeling.onnx_export import export_onnx
+from face_forgery.modeling.export import export_onnx
 from face_forgery.serving.packaging import log_detector
+from face_forgery.serving.page.judging import Judge
 
 pytestmark = pytest.mark.slow
 START_SECONDS = 120

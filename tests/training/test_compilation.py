@@ -9,7 +9,7 @@ from torch import nn
 from face_forgery.training import compilation
 from face_forgery.training.compilation import CompilerError, forward_pass, resolve_compile
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.settings import StepSettings
+from face_forgery.training.step_settings import StepSettings
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 LONG = compilation._BATCHES_THAT_PAY

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from face_forgery.training.copies import PictureDraws, copies_of, soften_and_add_noise
-from face_forgery.training.team import Part, Team
+from face_forgery.training.distributed.process_group import Part, Team
 
 SEEDED = torch.Generator().manual_seed(0)
 SHARP = torch.randint(0, 256, (6, 3, 48, 48), generator=SEEDED, dtype=torch.uint8)

@@ -22,19 +22,19 @@ import torch
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from face_forgery.audits.shortcuts import measure_statistics, probe_shortcuts
-from face_forgery.data.face_table import FACE_COLUMNS
-from face_forgery.data.feature_table import FEATURE_COLUMNS, cluster_by_features
-from face_forgery.degradation.catalog import list_degradations
-from face_forgery.forging.draw import Forger
-from face_forgery.forging.forged_set import forge_set
-from face_forgery.forging.kinds import FORGING_KINDS
-from face_forgery.inference.robustness import score_degraded
+from face_forgery.data.images.face_table import FACE_COLUMNS
+from face_forgery.data.splits.feature_table import FEATURE_COLUMNS, cluster_by_features
+from face_forgery.evaluation.audits.shortcuts import measure_statistics, probe_shortcuts
+from face_forgery.evaluation.metrics import bootstrap
+from face_forgery.evaluation.metrics.bootstrap import GroupResampler, bootstrap_metrics
+from face_forgery.evaluation.metrics.proportions import measure_share
+from face_forgery.evaluation.metrics.weighted import WeightedScores
+from face_forgery.forgery.degradation.levels import list_degradations
+from face_forgery.forgery.making.draw import Forger
+from face_forgery.forgery.making.forged_set import forge_set
+from face_forgery.forgery.making.kinds import FORGING_KINDS
+from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import score_files
-from face_forgery.metrics import bootstrap
-from face_forgery.metrics.bootstrap import GroupResampler, bootstrap_metrics
-from face_forgery.metrics.shares import measure_share
-from face_forgery.metrics.weighted import WeightedScores
 from face_forgery.pipelines.training.nodes import (
     build_train_batches,
     build_val_batches,
@@ -283,7 +283,7 @@ def test_the_audit_does_not_depend_on_the_number_of_threads(paths, monkeypatch):
 
     monkeypatch.setattr("sklearn.ensemble.ExtraTreesClassifier", Trees)
     monkeypatch.setattr("sklearn.ensemble.HistGradientBoostingClassifier", Boosting)
-    monkeypatch.setattr("face_forgery.audits.shortcuts._NUM_TREES", 10)
+    monkeypatch.setattr("face_forgery.evaluation.audits.shortcuts._NUM_TREES", 10)
     rng = np.random.default_rng(0)
     facts = pd.DataFrame(
         {

@@ -11,7 +11,7 @@ from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError, t
 from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
 from face_forgery.training.records import EpochWeights, NoNewWeights
-from face_forgery.training.settings import StepSettings
+from face_forgery.training.step_settings import StepSettings
 
 
 def run(state, epochs_of_batches, *, epochs, **changes):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.training.distributed.process_group import Part
 from face_forgery.training.losses import (
     Loss,
     Outputs,
@@ -14,7 +15,6 @@ from face_forgery.training.losses import (
     inconsistency,
     supervised_contrastive,
 )
-from face_forgery.training.team import Part
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.3, 0.1], [-4.0, 5.0], [0.0, 0.0], [30.0, -30.0]])
 HARD = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])

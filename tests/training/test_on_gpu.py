@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from face_forgery.metrics.binary import auc
-from face_forgery.modeling.scoring import pick_device, resolve_precision, score_images
+from face_forgery.evaluation.metrics.binary import auc
+from face_forgery.modeling.forward_path import pick_device, resolve_precision, score_images
 from face_forgery.training.copies import PictureDraws, soften_and_add_noise
+from face_forgery.training.distributed.process_group import Part
 from face_forgery.training.loop import BatchTooLargeError, train_epochs
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
-from face_forgery.training.team import Part
+from face_forgery.training.step_settings import StepSettings
 
 CPU = torch.device("cpu")
 SIZE, BATCH, EPOCHS = 32, 8, 6

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from face_forgery.metrics.binary import auc
-from face_forgery.modeling.scoring import score_images
-from face_forgery.synthetic.faces import sample_face
-from face_forgery.synthetic.render import render
+from face_forgery.evaluation.metrics.binary import auc
+from face_forgery.forgery.rendering.drawn_face import sample_face
+from face_forgery.forgery.rendering.render import render
+from face_forgery.modeling.forward_path import score_images
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
+from face_forgery.training.step_settings import StepSettings
 
 CPU = torch.device("cpu")
 SIZE, EPOCHS = 64, 8

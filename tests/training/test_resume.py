@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from face_forgery.data.held_out import HeldOutFolds
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
-from face_forgery.training.settings import StepSettings
+from face_forgery.training.step_settings import StepSettings
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_precision_counts_as_what_it_was_resolved_to(fingerprint, monkeypatch):
     automatic = {"training.precision": "auto"}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         monkeypatch.setattr(
-            "face_forgery.training.settings.resolve_precision", lambda *_, dtype=dtype: dtype
+            "face_forgery.training.step_settings.resolve_precision", lambda *_, dtype=dtype: dtype
         )
         assert fingerprint(**automatic)["training.precision"] == name
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from face_forgery.data.held_out import HeldOutFolds
+from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.training.validation import validate
 
 

@@ -18,20 +18,20 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
-import yaml
 from PIL import Image
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import EvalBatches, TrainBatches
-from face_forgery.data.manifest import MANIFEST_COLUMNS
-from face_forgery.forging.contact_sheet import draw_portraits
-from face_forgery.forging.draw import Forger
-from face_forgery.forging.in_training import TrainForgeries
-from face_forgery.forging.kinds import FORGING_KINDS
-from face_forgery.forging.landmark_table import LANDMARK_COLUMNS
+from face_forgery.config_loader import read_parameters
+from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.forgery.making.contact_sheet import draw_portraits
+from face_forgery.forgery.making.draw import Forger
+from face_forgery.forgery.making.kinds import FORGING_KINDS
+from face_forgery.forgery.making.landmark_table import LANDMARK_COLUMNS
+from face_forgery.forgery.making.on_the_fly import TrainForgeries
 from face_forgery.params import check_parameters
+from face_forgery.training.distributed.process_group import Team
 from face_forgery.training.run import Run, train
-from face_forgery.training.team import Team
 
 NUM_PICTURES = 14
 CPU = torch.device("cpu")
@@ -113,7 +113,7 @@ def draw_pictures(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def make_run(folder: Path, manifest: pd.DataFrame, landmarks: pd.DataFrame, changes: dict) -> Run:
-    values = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters.yml").read_text())
+    values = read_parameters(Path(__file__).parents[2] / "conf")
     for name, value in (ALWAYS | changes).items():
         *sections, key = name.split(".")
         section = values

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 import face_forgery
-from face_forgery.masking import mask
+from face_forgery.data.redaction import mask
 
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
 _TIMEOUT_S = 10.0

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from face_forgery.data.faces import FaceDetectorError
+from face_forgery.data.images.faces import FaceDetectorError
 
 
 class FaceModelDataset(AbstractDataset[NoReturn, bytes | None]):

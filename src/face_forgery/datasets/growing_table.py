@@ -9,7 +9,7 @@ from kedro_datasets._typing import TablePreview
 
 from face_forgery.datasets.appending import append, check_size
 from face_forgery.datasets.csv_text import csv_text
-from face_forgery.video.judgement import TablePart
+from face_forgery.inference.videos.judgement import TablePart
 
 
 class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):

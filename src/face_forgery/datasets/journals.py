@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from face_forgery.data.remote import is_url
+from face_forgery.data.images.remote import is_url
 from face_forgery.datasets.appending import append, check_size
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.csv_text import csv_text

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.data.manifest import ManifestError, show_examples
-from face_forgery.data.sources import LabelFile, LabelFolder, LabelSource
+from face_forgery.data.labels.manifest import ManifestError, show_examples
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
 
 _LABEL_SUFFIXES = {".txt", ".csv", ".tsv"}
 
@@ -19,7 +19,7 @@ _LABEL_SUFFIXES = {".txt", ".csv", ".tsv"}
 class LabelsDataset(AbstractDataset[NoReturn, LabelSource | None]):
     """The bytes of a label file, or the names of the files in a folder of class folders.
 
-    What they mean is decided by ``face_forgery.data.sources``.
+    What they mean is decided by ``face_forgery.data.labels.readers``.
 
     Example catalog entry::
 

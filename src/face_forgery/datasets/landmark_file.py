@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from face_forgery.forging.landmarks import LandmarksError
+from face_forgery.forgery.making.landmarks import LandmarksError
 
 
 class LandmarkFileDataset(AbstractDataset[NoReturn, pd.DataFrame | None]):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from face_forgery.data.remote import open_file_system
+from face_forgery.data.images.remote import open_file_system
 from face_forgery.inference.job import Begun
 
 _NAME = re.compile(r"(?P<job>\w+)-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")

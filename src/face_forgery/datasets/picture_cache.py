@@ -9,8 +9,8 @@ from kedro.io import AbstractDataset, DatasetError
 class PictureCacheDataset(AbstractDataset[NoReturn, Path | None]):
     """A folder that the loaders of training fill picture by picture; ``None``: there is none.
 
-    What they write into it is described in ``data.picture_cache``. The folder may be deleted
-    whenever nothing trains.
+    What they write into it is described in ``data.loading.picture_cache``. The folder may be
+    deleted whenever nothing trains.
 
     Example catalog entry::
 

@@ -7,12 +7,12 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.data.pictures import list_pictures
-from face_forgery.data.remote import is_url, open_file_system
+from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.remote import is_url, open_file_system
 
 
 class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
-    """The table of a user's pictures; see ``face_forgery.data.pictures.list_pictures``.
+    """The table of a user's pictures; see ``face_forgery.data.images.listing.list_pictures``.
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
     the user's home.

@@ -7,7 +7,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.data.remote import is_url, open_file_system
+from face_forgery.data.images.remote import is_url, open_file_system
 from face_forgery.datasets.journals import Journal, journal_of
 from face_forgery.datasets.verdict_tables import read_table
 from face_forgery.inference.job import Begun, PartOfJob

@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from face_forgery.data.redaction import mask
 from face_forgery.datasets.errors import FileError
-from face_forgery.masking import mask
 
 _RUN = "run:"
 _ARTIFACT = "scores/val_scores.parquet"

@@ -16,7 +16,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from face_forgery.data.remote import is_url
+from face_forgery.data.images.remote import is_url
 
 if sys.platform != "win32":
     import fcntl

@@ -32,7 +32,7 @@ def rebase_locations(values: dict[str, Any], project: Path, here: Path) -> dict[
     values = deepcopy(values)
     for section, key in _LOCATIONS:
         held = values.get(section)
-        # A value of another type is for the rules of params.py.
+        # A value of another type is for the rules of params.
         if isinstance(held, dict) and isinstance(held.get(key), str):
             held[key] = os.path.relpath(project / held[key], here)
     return values

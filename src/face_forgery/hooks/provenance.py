@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from face_forgery.data.redaction import mask
 from face_forgery.datasets.code_version import CodeVersionDataset
-from face_forgery.masking import mask
 
 _COMMIT_TAG = "mlflow.source.git.commit"  # shown by MLflow's pages
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from face_forgery.data.redaction import mask, mask_values
 from face_forgery.hooks.declarations import Declaration, flatten, read_epochs, read_metrics
 from face_forgery.hooks.outbox import Outbox
 from face_forgery.hooks.store import import_mlflow, open_store
-from face_forgery.masking import mask, mask_values
 from face_forgery.params import TrackingParams
 
 logger = logging.getLogger(__name__)

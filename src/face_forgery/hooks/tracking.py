@@ -14,12 +14,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from face_forgery.data.redaction import mask
 from face_forgery.hooks.declarations import read_declaration
 from face_forgery.hooks.outbox import Outbox
 from face_forgery.hooks.provenance import describe_run
 from face_forgery.hooks.store import TrackingError, import_mlflow
 from face_forgery.hooks.tracked_run import TrackedRun
-from face_forgery.masking import mask
 from face_forgery.params import TrackingParams
 
 logger = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from face_forgery.data.faces import Face, FaceFinder, cut_square
-from face_forgery.data.images import ImageError
-from face_forgery.data.remote import read_rgb_at
-from face_forgery.data.transforms import PixelTransform, eval_transform
-from face_forgery.data.workers import in_one_thread, load_in_workers
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.images.faces import Face, FaceFinder, cut_square
+from face_forgery.data.images.remote import read_rgb_at
+from face_forgery.data.loading.transforms import PixelTransform, eval_transform
+from face_forgery.data.loading.workers import in_one_thread, load_in_workers
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.packing import pack
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.data.images import ImageError, decode_rgb
-from face_forgery.data.pictures import printable
+from face_forgery.data.images.decoding import ImageError, decode_rgb
+from face_forgery.data.images.listing import printable
 from face_forgery.inference.verdicts import decide, operating_points_of
 from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoints
 from face_forgery.progress import track
@@ -23,7 +23,7 @@ from face_forgery.progress import track
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from face_forgery.data.faces import Face
+    from face_forgery.data.images.faces import Face
     from face_forgery.inference.reading import ReadBatch
 
 PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
@@ -167,7 +167,7 @@ def score_batches(
     shown.
     """
     from face_forgery.inference.reading import PictureReader, read_batches
-    from face_forgery.modeling.scoring import pick_device
+    from face_forgery.modeling.forward_path import pick_device
 
     batches = read_batches(
         places,
@@ -440,7 +440,7 @@ def margins_of(network: "nn.Module", images: "Tensor") -> NDArray[np.float64]:
     Raises:
         DetectorError: If a margin is not finite.
     """
-    from face_forgery.modeling.scoring import device_of, measure_margins
+    from face_forgery.modeling.forward_path import device_of, measure_margins
 
     if not len(images):
         return np.empty(0)

@@ -132,9 +132,9 @@ class Detector:
             and operating points were measured so.
         input: What the backbone is shown: the colors alone, or further channels as well, which the
             network computes itself (`modeling/inputs.py`).
-        cut_after: The block of the backbone that it ends with (`modeling/cutting.py`); ``None``:
+        cut_after: The block of the backbone that it ends with (`modeling/truncation.py`); ``None``:
             the last one.
-        views: What a score is the mean over; the network makes them itself (`modeling/views.py`).
+        views: What a score is the mean over; the network makes them itself (`modeling/tta.py`).
         faces: How pictures are cut to their faces; ``None``: they are taken whole.
         face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
     """
@@ -214,7 +214,7 @@ class Detector:
         network = self.build_plain_network()
         if self.views == ("whole",):
             return network
-        from face_forgery.modeling.views import ViewedNetwork
+        from face_forgery.modeling.tta import ViewedNetwork
 
         return ViewedNetwork(network, self.views).eval()
 

@@ -9,11 +9,11 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
-from face_forgery.modeling.archives import refuse_bomb
-from face_forgery.modeling.budget import check_budget, count_parameters
-from face_forgery.modeling.cutting import CutError, cut_backbone
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, heads_of
+from face_forgery.modeling.parameter_count import check_budget, count_parameters
+from face_forgery.modeling.torch_archive import refuse_bomb
+from face_forgery.modeling.truncation import CutError, cut_backbone
 from face_forgery.params import InputName, ModelParams
 
 logger = logging.getLogger(__name__)

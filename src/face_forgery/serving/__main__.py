@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from face_forgery.gate import LOOPBACK, Limits
+from face_forgery.serving.request_limits import LOOPBACK, Limits
 from face_forgery.serving.server import PATHS, build_server, run_server
 
 _MEGABYTE = 2**20

@@ -12,7 +12,7 @@ import pandas as pd
 
 from face_forgery.inference.scoring import JudgedFace, judge_bytes
 from face_forgery.modeling.detector_folder import read_detector
-from face_forgery.modeling.scoring import pick_device
+from face_forgery.modeling.forward_path import pick_device
 
 
 class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from face_forgery.gate import Gate, Limits
+from face_forgery.serving.request_limits import Gate, Limits
 
 PATHS = ("/invocations", "/ping", "/health", "/version")  # all that MLflow serves, but its manual
 _KEEP_ALIVE_SECONDS = 5

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from face_forgery.data.draws import mix
-from face_forgery.training.team import Part
+from face_forgery.data.loading.draws import mix
+from face_forgery.training.distributed.process_group import Part
 
 _SMALLEST = 0.5  # factor of both sides
 _MOST_NOISE = 10.0  # standard deviation, of 255

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.data.folds import FoldedSplit, HeldOutSplit, choose_folds
-from face_forgery.data.held_out import NO_FOLD, HeldOutFolds
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import EvalBatches
-from face_forgery.data.manifest import FAKE, REAL, ManifestError
-from face_forgery.metrics.halves import split_halves
+from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.splits.held_out import NO_FOLD, HeldOutFolds
+from face_forgery.data.splits.holdout import FoldedSplit, HeldOutSplit, choose_folds
+from face_forgery.evaluation.halves import split_halves
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.modeling.factory import normalization_of
-from face_forgery.modeling.scoring import pick_device, score_batches
+from face_forgery.modeling.forward_path import pick_device, score_batches
 from face_forgery.params import (
     AugmentationParams,
     FoldsParams,
@@ -28,7 +28,6 @@ from face_forgery.params import (
     TrainingParams,
 )
 from face_forgery.progress import track
-from face_forgery.training.batches import build_train_batches
 from face_forgery.training.fold_records import (
     FOLD_SCORE_COLUMNS,
     FoldProgress,
@@ -39,7 +38,8 @@ from face_forgery.training.records import EpochWeights
 from face_forgery.training.resume import check_same_run, run_fingerprint
 from face_forgery.training.run import Run, train
 from face_forgery.training.selection import best_weights
-from face_forgery.training.settings import StepSettings
+from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.training_data import build_train_batches
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from face_forgery.data.batches import Batches, BatchesByEpoch
+from face_forgery.data.loading.batches import Batches, BatchesByEpoch
 from face_forgery.progress import track
 from face_forgery.training.compilation import forward_pass
+from face_forgery.training.distributed.process_group import Part, Team
 from face_forgery.training.records import EpochReport
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.state import TrainState
-from face_forgery.training.team import Part, Team
+from face_forgery.training.step_settings import StepSettings
 
 
 class NonFiniteLossError(RuntimeError):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork
 from face_forgery.params import LossName, TrainingParams
 from face_forgery.training.copies import Degrade, copies_of, soften_and_add_noise
-from face_forgery.training.team import Part
+from face_forgery.training.distributed.process_group import Part
 
 
 class Outputs(NamedTuple):

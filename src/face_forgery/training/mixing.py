@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import v2
 
-from face_forgery.data.draws import own_draws
+from face_forgery.data.loading.draws import own_draws
 from face_forgery.modeling.network import NUM_CLASSES
 
 

@@ -4,11 +4,11 @@ import hashlib
 import logging
 from typing import Any
 
-from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.records import Checkpoint
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.state import TrainState
+from face_forgery.training.step_settings import StepSettings
 
 logger = logging.getLogger(__name__)
 

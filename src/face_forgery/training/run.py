@@ -8,17 +8,17 @@ from typing import Any
 
 import torch
 
-from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.params import ModelParams, TrainingParams
+from face_forgery.training.distributed.process_group import ALONE, Team
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.memory import keep_freed_memory
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.reproducible import seed_torch
 from face_forgery.training.resume import resume, run_fingerprint
 from face_forgery.training.selection import check_folds_to_select_by, is_stalled
-from face_forgery.training.settings import StepSettings
 from face_forgery.training.start import build_state
-from face_forgery.training.team import ALONE, Team
+from face_forgery.training.step_settings import StepSettings
 from face_forgery.training.validation import validate
 
 logger = logging.getLogger(__name__)

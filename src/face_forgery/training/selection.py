@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from face_forgery.data.held_out import HeldOutFolds
+from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.params import SelectBy
 from face_forgery.training.records import EpochWeights
 

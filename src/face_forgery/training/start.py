@@ -4,11 +4,11 @@ import torch
 from timm.utils import ModelEmaV3
 
 from face_forgery.modeling.factory import build_network
+from face_forgery.modeling.fine_tuning import freeze
 from face_forgery.params import ModelParams, TrainingParams
-from face_forgery.training.optim import build_optimizer, build_scheduler
+from face_forgery.training.distributed.process_group import ALONE, Team
+from face_forgery.training.optimizer import build_optimizer, build_scheduler
 from face_forgery.training.state import TrainState
-from face_forgery.training.team import ALONE, Team
-from face_forgery.training.tuning import freeze
 
 
 def build_state(

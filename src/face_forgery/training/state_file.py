@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from face_forgery.modeling.archives import refuse_bomb
+from face_forgery.modeling.torch_archive import refuse_bomb
 from face_forgery.training.records import Checkpoint
 
 _FORMAT = 2  # raised when the fields of Checkpoint change their meaning

@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from face_forgery.data.held_out import HeldOutFolds
-from face_forgery.data.loaders import EvalBatches
-from face_forgery.metrics.binary import accuracy, auc, log_loss
-from face_forgery.modeling.scoring import score_batches
+from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.evaluation.metrics.binary import accuracy, auc, log_loss
+from face_forgery.modeling.forward_path import score_batches
 from face_forgery.progress import track
-from face_forgery.training.team import ALONE, Team
+from face_forgery.training.distributed.process_group import ALONE, Team
 
 
 def validate(

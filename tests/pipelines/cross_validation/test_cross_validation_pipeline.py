@@ -9,15 +9,15 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 
-from face_forgery.data.face_table import FACE_COLUMNS
-from face_forgery.data.feature_table import empty_feature_table
-from face_forgery.data.manifest import KEY, MANIFEST_COLUMNS, ManifestError
-from face_forgery.data.partition import fold_manifest
+from face_forgery.data.images.face_table import FACE_COLUMNS
+from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, ManifestError
+from face_forgery.data.splits.feature_table import empty_feature_table
+from face_forgery.data.splits.partition import fold_manifest
 from face_forgery.datasets.figure import FigureDataset
 from face_forgery.datasets.fold_runs import FoldRunsDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
 from face_forgery.datasets.parquet_file import AtomicParquetDataset
-from face_forgery.forging.landmark_table import empty_table
+from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.pipelines.cross_validation import create_pipeline
 from face_forgery.training.cross_validation import Recipe, divide_for, seed_of
 from face_forgery.training.resume import ResumeError

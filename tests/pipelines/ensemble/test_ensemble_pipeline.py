@@ -9,11 +9,11 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 from scipy.special import expit
 
-from face_forgery.data.fingerprint import fingerprint_sets
+from face_forgery.data.labels.fingerprint import fingerprint_sets
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.member_detectors import MemberDetectorsDataset
 from face_forgery.inference.scoring import score_manifest
-from face_forgery.modeling.budget import BudgetError, count_parameters_of
+from face_forgery.modeling.parameter_count import BudgetError, count_parameters_of
 from face_forgery.pipelines.ensemble import create_pipeline
 from face_forgery.pipelines.evaluation import nodes as evaluation
 from face_forgery.pipelines.report import nodes as report
@@ -103,7 +103,9 @@ def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, 
 
 
 def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
-    monkeypatch.setattr("face_forgery.reporting.report.render_report", lambda **given: given)
+    monkeypatch.setattr(
+        "face_forgery.evaluation.reporting.report.render_report", lambda **given: given
+    )
     rest = dict.fromkeys(
         ("metrics", "operating_points", "calibration", "breakdown", "mistakes", "data_report")
     )

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from PIL import Image
 
-from face_forgery.data.folds import without_folds
-from face_forgery.data.images import ImageError
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.splits.holdout import without_folds
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import Detector, Preprocessing
@@ -319,7 +319,7 @@ def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, d
 
 
 def test_cross_validation_of_another_recipe_or_other_pictures_is_not_shown(detector, val_manifest):
-    from face_forgery.data.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.fingerprint import fingerprint_sets
     from face_forgery.pipelines.report.nodes import _if_of_recipe
 
     trained = replace(detector, training={"training": {"seed": 0, "resume": True}})

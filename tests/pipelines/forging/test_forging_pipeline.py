@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from kedro.io import DataCatalog, DatasetError
 from kedro.runner import SequentialRunner
 from PIL import Image
 
-from face_forgery.data.manifest import MANIFEST_COLUMNS
+from face_forgery.config_loader import read_parameters
+from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 from face_forgery.datasets.image_set import ImageSetDataset
 from face_forgery.datasets.landmark_file import LandmarkFileDataset
-from face_forgery.forging.contact_sheet import draw_portraits
+from face_forgery.forgery.making.contact_sheet import draw_portraits
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.forging import create_pipeline
 from face_forgery.pipelines.forging.nodes import forge_pictures
 
-SHIPPED = yaml.safe_load((Path(__file__).parents[3] / "conf/base/parameters.yml").read_text())
+SHIPPED = read_parameters(Path(__file__).parents[3] / "conf")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 from PIL import Image
 
-from face_forgery.data.manifest import MANIFEST_COLUMNS, check_manifest
+from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, check_manifest
 from face_forgery.params import (
     DataParams,
     FacesParams,
@@ -129,7 +129,7 @@ def test_a_rejected_test_image_is_left_out_and_listed_and_no_error(make_catalog,
 
 
 def test_a_second_run_opens_only_what_has_changed(make_catalog, root, monkeypatch, caplog):
-    monkeypatch.setattr("face_forgery.data.inspection._UNSETTLED_NS", 0)
+    monkeypatch.setattr("face_forgery.data.images.inspection._UNSETTLED_NS", 0)
     caplog.set_level("INFO")
     first = make_catalog()
     SequentialRunner().run(ingestion.create_pipeline(), first)

@@ -21,11 +21,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from PIL import Image
 
-from face_forgery.data.image_rows import ImageRows
-from face_forgery.data.loaders import EvalBatches, TrainBatches
+from face_forgery.config_loader import read_parameters
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.json_file import AtomicJSONDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
@@ -109,7 +109,7 @@ def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
 
 
 def train(folder, out, manifest, num_workers):
-    values = yaml.safe_load((Path(__file__).parents[3] / "conf/base/parameters.yml").read_text())
+    values = read_parameters(Path(__file__).parents[3] / "conf")
     values["training"] |= CHANGES | {"num_workers": num_workers, "resume": True}
     values["model"]["backbone"] = "test_resnet"
     values["preprocessing"]["image_size"] = 32

@@ -25,8 +25,8 @@ def measure_statistics(
     audit: AuditParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a sample of all labelled images and measure thirty statistics of each."""
-    from face_forgery.audits import shortcuts
-    from face_forgery.data.subset import choose_subset
+    from face_forgery.data.splits.subset import choose_subset
+    from face_forgery.evaluation.audits import shortcuts
 
     whole = pd.concat([train_manifest, val_manifest], ignore_index=True)
     sample = choose_subset(whole, audit.max_images, seed=audit.seed).reset_index(drop=True)
@@ -41,7 +41,7 @@ def probe_shortcuts(
     evaluation: EvaluationParams,
 ) -> list[dict[str, Any]]:
     """Predict the label without looking at the face."""
-    from face_forgery.audits.shortcuts import probe_shortcuts
+    from face_forgery.evaluation.audits.shortcuts import probe_shortcuts
 
     rows = probe_shortcuts(
         audit_sample,
@@ -71,7 +71,7 @@ def find_overlaps(
     splitting: SplittingParams,
 ) -> list[dict[str, Any]]:
     """Look for pictures that are there twice, and say what splitting has removed already."""
-    from face_forgery.audits.overlaps import describe_removed, find_overlaps
+    from face_forgery.evaluation.audits.overlaps import describe_removed, find_overlaps
 
     findings = find_overlaps(
         train_manifest, val_manifest, image_hashes, max_bits=splitting.near_duplicate_bits
@@ -90,7 +90,7 @@ def write_audit(
     audit: AuditParams,
 ) -> dict[str, Any]:
     """Put the findings together, with the fingerprint of the images they are about."""
-    from face_forgery.data.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.fingerprint import fingerprint_sets
 
     return {
         "data_fingerprint": fingerprint_sets(train=train_manifest, val=val_manifest),
@@ -103,6 +103,6 @@ def write_audit(
 
 def plot_audit(audit: dict[str, Any]) -> Any:
     """Draw how far one gets without looking at the face."""
-    from face_forgery.reporting.audit_figure import draw_shortcuts
+    from face_forgery.evaluation.reporting.audit_figure import draw_shortcuts
 
     return draw_shortcuts(audit["shortcuts"], limit=audit["limit"])

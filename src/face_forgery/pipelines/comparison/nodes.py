@@ -10,7 +10,7 @@ from face_forgery.params import EvaluationParams
 
 def align_scores(score_sets: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Bring the scores of all detectors together, picture by picture."""
-    from face_forgery.data.score_sets import align_scores
+    from face_forgery.evaluation.score_sets import align_scores
 
     return align_scores(score_sets)
 
@@ -19,7 +19,7 @@ def compare_detectors(
     aligned_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure each detector and the difference of each two; also as a table for people."""
-    from face_forgery.metrics.comparison import MEASURES, compare_detectors
+    from face_forgery.evaluation.comparison import MEASURES, compare_detectors
 
     comparison = compare_detectors(
         _scores_by_name(aligned_scores),
@@ -44,7 +44,7 @@ def compare_detectors(
 
 def plot_comparison(aligned_scores: pd.DataFrame, comparison: dict[str, Any]) -> Any:
     """Draw the ROC curves over each other."""
-    from face_forgery.reporting.comparison_figure import draw_comparison
+    from face_forgery.evaluation.reporting.comparison_figure import draw_comparison
 
     targets = aligned_scores["target"].to_numpy(dtype=np.int64)
     return draw_comparison(_scores_by_name(aligned_scores), targets, comparison)

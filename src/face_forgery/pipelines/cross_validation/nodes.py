@@ -38,7 +38,7 @@ def find_fold_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    from face_forgery.forging.landmark_table import find_landmarks_for_training
+    from face_forgery.forgery.making.landmark_table import find_landmarks_for_training
 
     return find_landmarks_for_training(
         manifest[manifest["subset"] != "test"],
@@ -72,7 +72,7 @@ def train_folds(
     A generator node: the catalog saves each step as it comes, so a run that dies in the third fold
     leaves two results and the last state of the third; ``training.resume`` goes on from there.
     """
-    from face_forgery.data.partition import fold_manifest
+    from face_forgery.data.splits.partition import fold_manifest
     from face_forgery.training.cross_validation import Recipe, cross_validate
 
     split = fold_manifest(
@@ -109,8 +109,8 @@ def judge_folds(
     evaluation: EvaluationParams,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure within, on the fold and the drop, fold by fold; also as a table for people."""
-    from face_forgery.data.fingerprint import fingerprint_sets
-    from face_forgery.metrics.folds import judge_folds
+    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.evaluation.holdout_results import judge_folds
     from face_forgery.training.resume import CHANGES_NO_WEIGHT
 
     results = list(fold_runs.results.values())
@@ -144,7 +144,7 @@ def judge_folds(
 
 def plot_folds(cross_validation: dict[str, Any]) -> Any:
     """Draw what each fold costs."""
-    from face_forgery.reporting.fold_figure import draw_folds
+    from face_forgery.evaluation.reporting.fold_figure import draw_folds
 
     return draw_folds(cross_validation)
 

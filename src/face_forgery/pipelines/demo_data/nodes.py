@@ -13,7 +13,7 @@ def draw_demo_set(params: DemoDataParams) -> Iterator[Any]:
     A generator node: the catalog writes each batch as it comes, so that memory does not grow with
     the number of pictures.
     """
-    from face_forgery.synthetic.demo_set import draw_set
+    from face_forgery.forgery.rendering.demo_set import draw_set
 
     num_images = {
         "train": params.train_images,

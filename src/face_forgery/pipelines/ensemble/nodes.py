@@ -21,9 +21,9 @@ def join_detectors(
     model: ModelParams,
 ) -> Detector:
     """Make one detector of several; evaluation then calibrates and certifies it as any other."""
-    from face_forgery.data.fingerprint import fingerprint_sets
-    from face_forgery.modeling.budget import check_budget, count_parameters_of
+    from face_forgery.data.labels.fingerprint import fingerprint_sets
     from face_forgery.modeling.ensemble import join_detectors
+    from face_forgery.modeling.parameter_count import check_budget, count_parameters_of
 
     joined = join_detectors(
         member_detectors,

@@ -30,7 +30,7 @@ def score_validation(
 
     Temperature and thresholds are set on the half ``fit`` and verified on the half ``check``.
     """
-    from face_forgery.metrics.halves import split_halves
+    from face_forgery.evaluation.halves import split_halves
 
     detector = trained_detector.scored_by(scoring.precision, scoring.views)
     if detector.num_passes > 1:
@@ -54,7 +54,7 @@ def score_validation(
 
 def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
     """Fit the temperature on one half and measure on the other what it changes."""
-    from face_forgery.metrics.calibration import calibrate
+    from face_forgery.evaluation.calibration import calibrate
 
     return calibrate(
         val_margins["margin"].to_numpy(),
@@ -70,7 +70,7 @@ def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[s
 
 def apply_temperature(val_margins: pd.DataFrame, calibration: dict[str, Any]) -> pd.DataFrame:
     """Turn margins into scores; everything that is measured later starts from this table."""
-    from face_forgery.metrics.calibration import apply_temperature
+    from face_forgery.evaluation.calibration import apply_temperature
 
     scores = apply_temperature(val_margins["margin"].to_numpy(), calibration["temperature"])
     return val_margins.assign(y_pred=scores)[[*_LABELS, "y_pred", "half", *_FACTS]]
@@ -80,7 +80,7 @@ def evaluate_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure every metric with its interval, and the ROC curve with its band."""
-    from face_forgery.metrics.report import evaluate
+    from face_forgery.evaluation.metrics.metric_report import evaluate
 
     judged = evaluate(
         *_scores_and_targets(val_scores),
@@ -97,7 +97,7 @@ def break_down_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> list[dict[str, Any]]:
     """Measure the AUC by kind of forgery, by source and by facts of the images."""
-    from face_forgery.metrics.breakdown import break_down
+    from face_forgery.evaluation.breakdown import break_down
 
     return break_down(
         *_scores_and_targets(val_scores),
@@ -116,8 +116,8 @@ def measure_held_out_folds(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure the folds that training had nothing of; without any there are no ``folds``."""
-    from face_forgery.data.held_out import HeldOutFolds
-    from face_forgery.metrics.folds import judge_held_out
+    from face_forgery.data.splits.held_out import HeldOutFolds
+    from face_forgery.evaluation.holdout_results import judge_held_out
 
     held_out = HeldOutFolds.of(val_scores["target"].to_numpy(dtype=np.int64), val_folds)
     if held_out is None:
@@ -138,7 +138,7 @@ def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
     """Choose where scores become verdicts, for the error rates that were asked for."""
-    from face_forgery.metrics.operating_points import note_limits, set_operating_points
+    from face_forgery.evaluation.operating_points import note_limits, set_operating_points
 
     points = set_operating_points(
         *_scores_and_targets(val_scores),
@@ -155,7 +155,7 @@ def choose_operating_points(
 
 def find_mistakes(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> pd.DataFrame:
     """List the images of each class that were scored worst, with their verdicts."""
-    from face_forgery.reporting.mistakes import find_worst
+    from face_forgery.evaluation.reporting.mistakes import find_worst
 
     worst = find_worst(val_scores)
     return worst.assign(verdict=_verdicts(worst, operating_points))
@@ -165,21 +165,21 @@ def plot_roc(
     roc_curve: pd.DataFrame, metrics: dict[str, Any], operating_points: dict[str, Any]
 ) -> Any:
     """Draw the ROC curve over a logarithmic false-positive axis."""
-    from face_forgery.reporting.figures import draw_roc
+    from face_forgery.evaluation.reporting.figures import draw_roc
 
     return draw_roc(roc_curve, metrics, operating_points)
 
 
 def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw the scores of both classes and the thresholds."""
-    from face_forgery.reporting.figures import draw_scores
+    from face_forgery.evaluation.reporting.figures import draw_scores
 
     return draw_scores(*_scores_and_targets(val_scores), operating_points)
 
 
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
-    from face_forgery.reporting.figures import draw_confusion
+    from face_forgery.evaluation.reporting.figures import draw_confusion
 
     if operating_points["is_verified"]:
         val_scores = val_scores[val_scores["half"] == "check"]
@@ -189,15 +189,15 @@ def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -
 
 def plot_calibration(calibration: dict[str, Any]) -> Any:
     """Draw promised probability against what came true, before and after scaling."""
-    from face_forgery.reporting.calibration_figure import draw_calibration
+    from face_forgery.evaluation.reporting.calibration_figure import draw_calibration
 
     return draw_calibration(calibration)
 
 
 def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
     """Draw the worst mistakes of both classes."""
-    from face_forgery.data.images import read_reduced
-    from face_forgery.reporting.mistakes import THUMBNAIL_SIDE, draw_mistakes
+    from face_forgery.data.images.decoding import read_reduced
+    from face_forgery.evaluation.reporting.mistakes import THUMBNAIL_SIDE, draw_mistakes
 
     root = Path(data.root)
     return draw_mistakes(

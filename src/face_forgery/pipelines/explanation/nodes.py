@@ -20,8 +20,8 @@ def write_explanations(
 
     The last page is the index of the others.
     """
-    from face_forgery.explanation.explain import explain_pictures
-    from face_forgery.explanation.page import write_pages
+    from face_forgery.inference.explanation.explain import explain_pictures
+    from face_forgery.inference.explanation.explanation_page import write_pages
 
     first = pictures.head(explanation.max_pictures)
     explained = explain_pictures(detector, first, min_size=inference.min_size)

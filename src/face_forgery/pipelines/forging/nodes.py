@@ -20,8 +20,8 @@ def find_landmarks(
     faces: FacesParams,
 ) -> pd.DataFrame:
     """Return the landmarks of every real picture: ``LANDMARK_COLUMNS``."""
-    from face_forgery.data.faces import FaceFinder
-    from face_forgery.forging.landmark_table import find_landmarks_of_reals
+    from face_forgery.data.images.faces import FaceFinder
+    from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
 
     return find_landmarks_of_reals(
         manifest,
@@ -40,8 +40,8 @@ def forge_pictures(
     A generator node: the catalog writes each batch as it comes, so that memory does not grow with
     the number of pictures.
     """
-    from face_forgery.forging.draw import Forger
-    from face_forgery.forging.forged_set import count_forgeable, forge_set
+    from face_forgery.forgery.making.draw import Forger
+    from face_forgery.forgery.making.forged_set import count_forgeable, forge_set
 
     batches = forge_set(
         manifest,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from face_forgery.cluster.scoring import score_on_cluster
 from face_forgery.inference.job import Begun, PartOfJob, run_job
+from face_forgery.inference.ray_scoring import score_on_cluster
 from face_forgery.inference.scoring import ScoresBatches, score_batches
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
@@ -56,8 +56,8 @@ def explain_judged(
     """
     if not inference.explain:
         return
-    from face_forgery.explanation.explain import explain_pictures, pick_suspects
-    from face_forgery.explanation.page import write_pages
+    from face_forgery.inference.explanation.explain import explain_pictures, pick_suspects
+    from face_forgery.inference.explanation.explanation_page import write_pages
 
     suspects = pick_suspects(pictures, predictions, explanation.max_pictures)
     explained = explain_pictures(detector, suspects, min_size=inference.min_size)

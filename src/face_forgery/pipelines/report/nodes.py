@@ -26,7 +26,7 @@ def write_report(
     **figures: bytes | None,
 ) -> str:
     """Write everything that was measured into one page for people."""
-    from face_forgery.reporting.report import render_report
+    from face_forgery.evaluation.reporting.report import render_report
 
     if isinstance(detector, Ensemble):
         figures["training_figure"] = None  # it is of whatever was trained last
@@ -58,8 +58,8 @@ def write_model_card(
     robustness: dict[str, Any] | None,
 ) -> str:
     """Write what the detector is and how far it can be trusted, for whoever is handed it."""
-    from face_forgery.metrics.operating_points import note_limits
-    from face_forgery.reporting.model_card import render_model_card
+    from face_forgery.evaluation.operating_points import note_limits
+    from face_forgery.evaluation.reporting.model_card import render_model_card
 
     return render_model_card(
         detector,
@@ -74,7 +74,7 @@ def write_model_card(
 
 
 def _describe(detector: Detector) -> dict[str, Any]:
-    from face_forgery.modeling.budget import count_parameters_of
+    from face_forgery.modeling.parameter_count import count_parameters_of
 
     sizes = sorted({given.image_size for given in detector.inputs})
     is_trained = not isinstance(detector, Ensemble)
@@ -103,7 +103,7 @@ def _if_of_recipe(
     detector: Detector, manifest: pd.DataFrame, result: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Return ``result`` unless it was measured with other settings or on other pictures."""
-    from face_forgery.data.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.fingerprint import fingerprint_sets
 
     if result is None or result["image_size"] != detector.preprocessing.image_size:
         return None

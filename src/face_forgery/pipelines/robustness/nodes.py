@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.data.subset import choose_subset
-from face_forgery.inference import robustness as degraded
+from face_forgery.data.splits.subset import choose_subset
+from face_forgery.inference import degraded_scoring as degraded
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams
@@ -24,7 +24,7 @@ def score_degraded(
     robustness: RobustnessParams,
 ) -> pd.DataFrame:
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
-    from face_forgery.degradation.catalog import list_degradations
+    from face_forgery.forgery.degradation.levels import list_degradations
 
     if operating_points_of(detector).is_verified:
         val_scores = val_scores[val_scores["half"] == "check"]
@@ -48,8 +48,8 @@ def judge_robustness(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure what each degradation costs."""
-    from face_forgery.degradation.catalog import list_degradations
-    from face_forgery.metrics.robustness import judge_degraded
+    from face_forgery.evaluation.robustness import judge_degraded
+    from face_forgery.forgery.degradation.levels import list_degradations
 
     states = list_degradations(robustness.families)
     targets = robustness_scores["target"].to_numpy(dtype=np.int64)
@@ -76,6 +76,6 @@ def judge_robustness(
 
 def plot_robustness(robustness: dict[str, Any]) -> Any:
     """Draw the AUC of every cell as one map."""
-    from face_forgery.reporting.robustness_figure import draw_robustness
+    from face_forgery.evaluation.reporting.robustness_figure import draw_robustness
 
     return draw_robustness(robustness)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from face_forgery.data.hashing import hash_table
-from face_forgery.data.partition import divide_manifest
+from face_forgery.data.splits.hashing import hash_table
+from face_forgery.data.splits.partition import divide_manifest
 from face_forgery.params import (
     AugmentationParams,
     DataParams,
@@ -41,11 +41,11 @@ def measure_features(
 
     The columns are ``FEATURE_COLUMNS``. Pictures that have not changed are not looked at again.
     """
-    from face_forgery.data.feature_table import empty_feature_table
+    from face_forgery.data.splits.feature_table import empty_feature_table
 
     if splitting.folds.by != "cluster":
         return empty_feature_table()
-    from face_forgery.training.features import measure_features
+    from face_forgery.training.backbone_features import measure_features
 
     is_fake = (manifest["subset"] != "test") & (manifest["target"] == 1).fillna(False)
     return measure_features(

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from face_forgery.cluster.training import train_on_cluster
-from face_forgery.data.batches import BatchesByEpoch
+from face_forgery.data.loading.batches import BatchesByEpoch
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import (
     AugmentationParams,
@@ -20,6 +19,7 @@ from face_forgery.params import (
     ScoringParams,
     TrainingParams,
 )
+from face_forgery.training.distributed.ray_training import train_on_cluster
 from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
 History = list[dict[str, Any]]  # a row an epoch
@@ -39,7 +39,7 @@ def find_train_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    from face_forgery.forging.landmark_table import find_landmarks_for_training
+    from face_forgery.forgery.making.landmark_table import find_landmarks_for_training
 
     return find_landmarks_for_training(
         train_manifest,
@@ -67,7 +67,7 @@ def build_train_batches(
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
     """
-    from face_forgery.training.batches import build_train_batches
+    from face_forgery.training.training_data import build_train_batches
 
     return build_train_batches(
         train_manifest,
@@ -96,9 +96,9 @@ def build_val_batches(
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
     ``val_folds`` says which images belong to folds that training has nothing of.
     """
-    from face_forgery.data.held_out import HeldOutFolds
-    from face_forgery.data.image_rows import ImageRows
-    from face_forgery.data.loaders import EvalBatches
+    from face_forgery.data.loading.image_rows import ImageRows
+    from face_forgery.data.loading.loaders import EvalBatches
+    from face_forgery.data.splits.held_out import HeldOutFolds
 
     rows = ImageRows.of(val_manifest, data.root, face_table, picture_cache)
     return EvalBatches(
@@ -141,7 +141,7 @@ def train_detector(
 
 
 def _train_here(run: Any) -> Iterator[Checkpoint]:
-    from face_forgery.modeling.scoring import pick_device
+    from face_forgery.modeling.forward_path import pick_device
     from face_forgery.training.run import train
 
     for copy_state in train(run, pick_device()):
@@ -150,7 +150,7 @@ def _train_here(run: Any) -> Iterator[Checkpoint]:
 
 def plot_training(training_history: History, training: TrainingParams) -> Any:
     """Draw loss and validation AUC by epoch."""
-    from face_forgery.reporting.training_figures import draw_training
+    from face_forgery.evaluation.reporting.training_figures import draw_training
     from face_forgery.training.selection import best_epoch
 
     return draw_training(training_history, best_epoch(training_history, training.select_by))
@@ -158,7 +158,7 @@ def plot_training(training_history: History, training: TrainingParams) -> Any:
 
 def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
     """Return one hash of the images and targets of both sets."""
-    from face_forgery.data.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.fingerprint import fingerprint_sets
 
     return fingerprint_sets(train=train_manifest, val=val_manifest)
 
@@ -179,7 +179,7 @@ def select_checkpoint(
 
     No test set is at hand here.
     """
-    from face_forgery.data.faces import FaceFinder
+    from face_forgery.data.images.faces import FaceFinder
     from face_forgery.modeling.factory import normalization_of
     from face_forgery.training.selection import best_weights
 

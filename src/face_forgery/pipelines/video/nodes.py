@@ -22,9 +22,9 @@ def judge_videos(
     A generator node: the catalog saves each video as it comes. Kedro splits what comes by
     `itertools.tee`, which holds the pages of up to 57 videos at a time, however many there are.
     """
-    from face_forgery.video import judge
-    from face_forgery.video.judgement import frame_rows, video_row
-    from face_forgery.video.page import write_page
+    from face_forgery.inference.videos import judge
+    from face_forgery.inference.videos.judgement import frame_rows, video_row
+    from face_forgery.inference.videos.video_page import write_page
 
     points = operating_points_of(detector)
     for judged in judge.judge_videos(

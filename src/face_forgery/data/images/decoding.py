@@ -1,0 +1,318 @@
+"""Encoded pictures to upright 8-bit RGB: the one decoder, for training and for everything else.
+
+What is decided here, once:
+
+- Upright: an EXIF orientation (or the container's own) is applied.
+- Color: grey, palette, CMYK, YCCK, YCbCr and Lab become RGB by Pillow's formulas. CMYK JPEGs are
+  taken as inverted, as Adobe writes them and browsers read them. Embedded color profiles are not
+  applied.
+- Transparency is composited on white.
+- 16 bits become 8 by dropping the low byte, in grey as in color. Floating-point pixels are refused:
+  their range is not known.
+- Of an animation or a picture of several pages the first is used.
+"""
+
+import io
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from face_forgery.data.images.jpeg_quality import estimate_jpeg_quality
+from face_forgery.data.images.jpeg_scans import MAX_SCANS, has_too_many_scans
+
+# Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
+# EPS would start a program.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
+
+# Of ISO media files; others are pictures (HEIF, AVIF) or sound.
+_MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
+
+ImageStatus = Literal["missing", "unreadable", "too_large"]
+
+_JPEG_END = b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}
+
+
+class ImageError(ValueError):
+    """A picture that cannot be decoded; the message says where and why.
+
+    Attributes:
+        status: ``missing``, ``unreadable`` or ``too_large``.
+        detail: The reason alone, without the place.
+    """
+
+    def __init__(
+        self, message: str, *, status: ImageStatus = "unreadable", detail: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status: ImageStatus = status
+        self.detail = message if detail is None else detail
+
+    def at(self, place: str) -> "ImageError":
+        """Return the same error with the place before its reason."""
+        return ImageError(f"{place}: {self.detail}", status=self.status, detail=self.detail)
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedImage:
+    """A picture decoded at a smaller scale, and what it is at its own.
+
+    Attributes:
+        pixels: ``(h, w, 3)``, upright 8-bit RGB, at most the original's size.
+        width: Pixels of the original, upright.
+        height: Pixels of the original, upright.
+        format: As Pillow names it: JPEG, PNG, WEBP, ...
+        jpeg_quality: 1 to 100, as `estimate_jpeg_quality` gives it; ``None`` for other formats.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    jpeg_quality: int | None
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What a picture says of itself; see `ReducedImage`."""
+
+    width: int
+    height: int
+    format: str
+    jpeg_quality: int | None
+
+
+def read_header(data: bytes) -> ImageHeader | None:
+    """Read what a JPEG or PNG says of itself, without decoding it.
+
+    A file that breaks off is noticed by its missing end; damage in its middle is not.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        ``None`` where only decoding can tell: another format, a missing end, a header that cannot
+        be read, or a PNG that may have to be turned.
+    """
+    is_png = data.endswith(_PNG_END)
+    if not (is_png or data.endswith(_JPEG_END)) or (is_png and _may_be_turned(data)):
+        return None
+    try:
+        file = io.BytesIO(data)
+        with Image.open(file, formats=("PNG" if is_png else "JPEG",)) as image:
+            _check_size(image)
+            _check_scans(image, file)
+            size = image.size
+            if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
+                size = size[::-1]
+            name = "JPEG" if image.format == "MPO" else str(image.format)
+            return ImageHeader(*size, format=name, jpeg_quality=_jpeg_quality(image))
+    except Exception:  # decoding it will say what is wrong
+        return None
+
+
+def _may_be_turned(png: bytes) -> bool:
+    return b"eXIf" in png or b"exif" in png  # a chunk, or a text
+
+
+def read_reduced(path: Path, *, side: int) -> ReducedImage:
+    """Decode all of a picture at a scale that costs less, where its format has one.
+
+    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep ``side`` pixels:
+    every coefficient is read, so damage is found as `read_rgb` finds it, in a third of its time.
+    Other formats are decoded in full.
+
+    Raises:
+        ImageError: As `read_rgb`.
+    """
+    try:
+        return _read(path, side=side, has_quality=True)
+    except ImageError as error:
+        raise error.at(str(path)) from error
+
+
+def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode the picture in a file.
+
+    Args:
+        path: The file.
+        side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many
+            pixels; ``None``: in full.
+
+    Returns:
+        ``(H, W, 3)``, upright, 0 to 255; a writable array of its own.
+
+    Raises:
+        ImageError: No such file (``missing``); a folder, an empty file, not a picture, truncated,
+            not permitted (``unreadable``); more than ``MAX_PIXELS``, or a JPEG of more than
+            ``MAX_SCANS`` scans (``too_large``).
+    """
+    try:
+        return _read(path, side=side).pixels
+    except ImageError as error:
+        raise error.at(str(path)) from error
+
+
+def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode an encoded picture that is in memory.
+
+    Args:
+        data: The whole file.
+        side: As ``read_rgb``.
+
+    Returns:
+        As ``read_rgb``.
+
+    Raises:
+        ImageError: As ``read_rgb``.
+    """
+    try:
+        if not data:
+            raise ImageError("it is empty")
+        return _decode(io.BytesIO(data), side=side).pixels
+    except ImageError as error:
+        raise error.at(f"a picture of {len(data):,} bytes") from error
+
+
+def _read(path: Path, *, side: int | None, has_quality: bool = False) -> ReducedImage:
+    try:
+        check_regular(path)
+        with path.open("rb") as file:
+            return _decode(file, side=side, has_quality=has_quality)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImageError("no such file", status="missing") from error
+    except PermissionError as error:
+        raise ImageError("no permission to read it") from error
+    except OSError as error:
+        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
+
+
+def check_regular(path: Path, *, noun: str = "picture") -> None:
+    """See to it that opening ``path`` gives bytes, and at once.
+
+    Raises:
+        ImageError: A folder, a pipe, an empty file, not a file name.
+        OSError: If there is no such file.
+    """
+    try:
+        facts = path.stat()
+    except ValueError as error:  # a NUL in the name
+        raise ImageError(f"not a file name: {error}", status="missing") from error
+    if stat.S_ISDIR(facts.st_mode):
+        raise ImageError(f"a folder, not a {noun}")
+    if not stat.S_ISREG(facts.st_mode):  # opening a pipe would wait for a writer
+        raise ImageError("not a regular file")
+    if not facts.st_size:
+        raise ImageError("it is empty")
+
+
+def _decode(file: IO[bytes], *, side: int | None, has_quality: bool = False) -> ReducedImage:
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            _check_size(image)
+            _check_scans(image, file)
+            size, name = image.size, str(image.format)
+            quality = _jpeg_quality(image) if has_quality else None
+            if side is not None:
+                image.draft(None, (side, side))
+            image.load()
+            upright = _UPRIGHT.get(_orientation(image))
+            rgb = _to_rgb(image)
+            if upright in _SIDEWAYS:
+                size = size[::-1]
+            pixels = np.array(rgb if upright is None else rgb.transpose(upright))
+            return ReducedImage(pixels, *size, format=name, jpeg_quality=quality)
+    except (ImageError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        if _is_video(file):
+            raise ImageError(
+                "a video, not a picture; judge it with: kedro run --pipelines video --params "
+                "video.videos=PATH"
+            ) from error
+        raise ImageError(f"not a picture in one of {', '.join(FORMATS)}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(str(error).rstrip("."), status="too_large") from error
+    except Exception as error:  # damaged files make decoders raise nearly any type
+        raise ImageError(f"damaged: {str(error) or type(error).__name__}") from error
+
+
+def _is_video(file: IO[bytes]) -> bool:
+    """Say whether a file begins as MP4 and QuickTime, Matroska and WebM, or AVI do."""
+    file.seek(0)
+    head = file.read(12)
+    is_mp4 = head[4:8] == b"ftyp" and head[8:].startswith(_MP4_BRANDS)
+    is_quicktime = head[4:8] in (b"moov", b"mdat", b"wide")
+    is_avi = head[:4] == b"RIFF" and head[8:] == b"AVI "
+    return is_mp4 or is_quicktime or is_avi or head.startswith(b"\x1a\x45\xdf\xa3")
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
+            status="too_large",
+        )
+
+
+def _check_scans(image: Image.Image, file: IO[bytes]) -> None:
+    if image.format in ("JPEG", "MPO") and has_too_many_scans(file):
+        raise ImageError(
+            f"it would be decoded in more than {MAX_SCANS} passes, which no encoder asks for",
+            status="too_large",
+        )
+
+
+def _jpeg_quality(image: Image.Image) -> int | None:
+    tables = getattr(image, "quantization", None)  # of JPEG and MPO alone
+    return estimate_jpeg_quality(tables[min(tables)]) if tables else None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged metadata; viewers then show the pixels as they are stored
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ImageError("floating-point pixels, whose range is not known; save it with integers")
+    if image.mode.startswith("I"):
+        image = _to_8_bits(image)
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Return grey, with alpha where the picture names a transparent 16-bit value."""
+    values = np.asarray(image)  # wider integers would take gigabytes of a large picture
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise ImageError(
+            f"grey values from {values.min()} to {values.max()} leave the range of 16 bits"
+        )
+    grey = Image.fromarray((values >> 8).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return grey

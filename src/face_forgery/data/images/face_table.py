@@ -1,0 +1,102 @@
+"""The face of each labelled image: found once, cut in every epoch."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.data.images.decoding import ImageError, read_rgb
+from face_forgery.data.images.faces import FaceFinder
+from face_forgery.data.images.inspection import OK
+from face_forgery.data.images.parallel import map_in_order
+from face_forgery.data.labels.manifest import KEY, ManifestError
+
+FACE_COLUMNS = {
+    "subset": "string",
+    "row": "int64",
+    "left": "Int64",  # pixels of the upright image; the square that is cut, missing unless ok
+    "top": "Int64",
+    "side": "Int64",
+    "status": "string",  # ok, no_face, too_small or too_blurry
+    "detail": "string",  # the reason; empty for ok
+}
+
+
+def find_faces(
+    table: pd.DataFrame,
+    facts: pd.DataFrame,
+    finder: FaceFinder | None,
+    *,
+    root: Path,
+    num_workers: int,
+) -> pd.DataFrame:
+    """Find the largest face of every image that can be read.
+
+    Args:
+        table: The columns of ``LABEL_COLUMNS``.
+        facts: The columns of ``IMAGE_FACT_COLUMNS``, a row for each row of ``table``.
+        finder: ``None``: nothing is looked for.
+        root: What ``path`` is relative to.
+        num_workers: Threads that decode.
+
+    Returns:
+        ``FACE_COLUMNS``, a row for each usable image; none without a ``finder``.
+    """
+    if finder is None:
+        return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+    usable = table.merge(facts.loc[facts["status"] == OK, KEY], on=KEY, validate="one_to_one")
+    paths = [root / path for path in usable["path"]]
+    found = map_in_order(
+        partial(_find_one, finder=finder),
+        paths,
+        num_workers=min(num_workers, 1),  # the detector keeps state between two calls
+        description="finding faces",
+    )
+    columns = [name for name in FACE_COLUMNS if name not in KEY]
+    faces = pd.DataFrame(found, columns=columns, index=usable.index)
+    return pd.concat([usable[KEY], faces], axis=1).astype(FACE_COLUMNS)
+
+
+def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``facts`` with images unusable in which no face can be judged."""
+    faceless = face_table[face_table["status"] != OK].set_index(KEY)
+    if faceless.empty:
+        return facts
+    marked = facts.set_index(KEY)
+    for column in ("status", "detail"):
+        marked.loc[faceless.index, column] = faceless[column]
+    return marked.reset_index()[list(facts.columns)]
+
+
+def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Return the squares to cut, ``(N, 3)`` of left, top, side, in the order of ``manifest``.
+
+    ``None`` where pictures are taken whole.
+
+    Raises:
+        ManifestError: If images of the manifest have no face in the table.
+    """
+    if face_table.empty:
+        return None
+    squares = manifest[KEY].merge(face_table, on=KEY, how="left", validate="one_to_one")
+    if missing := int(squares["side"].isna().sum()):
+        raise ManifestError(
+            f"{missing:,} of {len(manifest):,} images have no face to cut: manifest and faces come "
+            "from different runs; run kedro run --pipelines ingestion,splitting"
+        )
+    return squares[["left", "top", "side"]].to_numpy(dtype=np.int64)
+
+
+def _find_one(
+    path: Path, *, finder: FaceFinder
+) -> tuple[int | None, int | None, int | None, str, str]:
+    try:
+        pixels = read_rgb(path)
+        found = finder.find(pixels)
+    except ImageError as error:
+        return None, None, None, error.status, error.detail
+    if not found.faces:
+        return None, None, None, found.status, found.detail
+    return *finder.square_of(found.faces[0], pixels.shape), found.status, found.detail

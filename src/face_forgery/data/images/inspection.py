@@ -1,0 +1,248 @@
+"""What each image file is: size, format, content hash, or why it cannot be used."""
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from face_forgery.data.images.decoding import ImageError, check_regular, read_header, read_reduced
+from face_forgery.data.images.parallel import map_in_order
+from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, ManifestError, show_rows
+
+logger = logging.getLogger(__name__)
+
+OK = "ok"
+STATUS_COLUMNS = {
+    "status": "string",  # ok, missing, unreadable or too_large
+    "detail": "string",  # the reason; empty for ok
+}
+Check = Literal["pixels", "headers"]
+STAMP_COLUMNS = {
+    "checked": "string",  # pixels or headers: how far the file was looked at
+    "path": "string",  # relative to the data root
+    "changed_ns": "Int64",  # when content or metadata last changed; missing: do not go by it
+}
+IMAGE_FACT_COLUMNS = (
+    {"subset": "string", "row": "int64", "img_name": "string"}
+    | FACT_COLUMNS
+    | STATUS_COLUMNS
+    | STAMP_COLUMNS
+)
+REJECTED_COLUMNS = {name: IMAGE_FACT_COLUMNS[name] for name in (*KEY, "img_name", *STATUS_COLUMNS)}
+
+# A file that changed so shortly before it was read may change again within the same tick of its
+# file system's clock, which is up to two seconds long.
+_UNSETTLED_NS = 2_000_000_000
+_READ = [*FACT_COLUMNS, *STATUS_COLUMNS]
+_MAX_HEADER_BYTES = 2**28  # a larger file is not held in memory: it is decoded, which streams it
+
+
+class ImageFacts(NamedTuple):
+    """One image file; sizes and hash are missing unless ``status`` is ``ok``."""
+
+    width: int | None
+    height: int | None
+    format: str | None
+    num_bytes: int | None
+    jpeg_quality: int | None
+    sha256: str | None
+    status: str
+    detail: str
+
+
+class _Stamp(NamedTuple):
+    """What a file system says of a file without opening it."""
+
+    is_outside: bool
+    num_bytes: int | None
+    changed_ns: int | None
+
+
+def inspect_table(
+    table: pd.DataFrame,
+    *,
+    root: Path,
+    image_folders: Mapping[str, str],
+    num_workers: int,
+    check: Check = "pixels",
+    known: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Read every image of a label table once and say what it is.
+
+    Each file is hashed and decoded at the smallest scale its format offers, so that a damaged image
+    is found now and not in the first epoch. One that was usable in an earlier run and has not
+    changed since is not opened again.
+
+    Args:
+        table: The columns of ``LABEL_COLUMNS``.
+        root: What ``path`` is relative to.
+        image_folders: Subset -> its image folder, relative to ``root``. No image may lie outside,
+            not even through a link.
+        num_workers: Threads.
+        check: ``headers`` does not decode a JPEG or PNG that has its header and its end, ten times
+            faster: damage between them shows in training.
+        known: What an earlier run returned; of other columns, it is not looked at.
+
+    Returns:
+        The columns of ``IMAGE_FACT_COLUMNS``, a row for each row of ``table`` in its order.
+
+    Raises:
+        ManifestError: If an image folder does not exist, or links lead out of it.
+    """
+    stamps = _stamp_table(table, root, image_folders, num_workers)
+    reused = _reuse(stamps, known, check)
+    is_new = reused["status"].isna()
+    if not is_new.all():
+        logger.info(
+            "%s of %s images have not changed since they were inspected",
+            f"{int((~is_new).sum()):,}",
+            f"{len(table):,}",
+        )
+    inspected: Iterator[ImageFacts] = map_in_order(
+        partial(inspect_image, check=check),
+        [root / path for path in stamps.loc[is_new, "path"]],
+        num_workers=num_workers,
+        description="inspecting images",
+    )
+    read = pd.DataFrame(inspected, columns=_READ, index=stamps.index[is_new])
+    facts = pd.concat([_typed(reused.loc[~is_new, _READ]), _typed(read)]).sort_index()
+    keys = table[[*KEY, "img_name"]].reset_index(drop=True)
+    stamps = stamps.assign(checked=reused["checked"].fillna(check))
+    found = pd.concat([keys, facts, stamps[list(STAMP_COLUMNS)]], axis=1)
+    return found.astype(IMAGE_FACT_COLUMNS)
+
+
+def _stamp_table(
+    table: pd.DataFrame, root: Path, image_folders: Mapping[str, str], num_workers: int
+) -> pd.DataFrame:
+    """Return ``path``, ``num_bytes`` and ``changed_ns`` of each row; links may not lead out."""
+    homes = {s: _home(root, s, image_folders[s]) for s in table["subset"].unique()}
+    items = list(zip(table["path"], table["subset"].map(homes), strict=True))
+    _real_folder.cache_clear()
+    found: Iterator[_Stamp] = map_in_order(
+        lambda item: _stamp(root / item[0], item[1]),
+        items,
+        num_workers=num_workers,
+        description="looking up images",
+    )
+    stamps = pd.DataFrame(found, columns=list(_Stamp._fields))
+    outside = table[stamps["is_outside"].to_numpy(dtype=bool)]
+    if len(outside):
+        raise ManifestError(
+            f"{len(outside):,} of {len(table):,} images are links that lead out of their image "
+            f"folder: {show_rows(outside)}; copy the files in place of the links"
+        )
+    stamps = stamps.astype({"num_bytes": "Int64", "changed_ns": "Int64"})
+    stamps.insert(0, "path", table["path"].array)
+    return stamps.drop(columns="is_outside")
+
+
+def _reuse(stamps: pd.DataFrame, known: pd.DataFrame | None, check: Check) -> pd.DataFrame:
+    """Return what is known of each file; all missing where it has to be read."""
+    columns = [*_READ, "checked"]
+    if known is None or list(known.columns) != list(IMAGE_FACT_COLUMNS):
+        return pd.DataFrame(index=stamps.index, columns=columns)
+    usable = known[(known["status"] == OK) & known["changed_ns"].notna()]
+    if check == "pixels":
+        usable = usable[usable["checked"] == "pixels"]
+    names = ["path", "num_bytes", "changed_ns"]
+    return stamps[names].merge(usable.drop_duplicates(names), on=names, how="left")[columns]
+
+
+def _typed(facts: pd.DataFrame) -> pd.DataFrame:
+    return facts.astype(FACT_COLUMNS | STATUS_COLUMNS)
+
+
+def inspect_image(path: Path, *, check: Check = "pixels") -> ImageFacts:
+    """Return the facts of one file; an unusable one has a status and a reason.
+
+    Args:
+        path: The file.
+        check: As `inspect_table`.
+    """
+    facts = _inspect_header(path) if check == "headers" else None
+    return _inspect_pixels(path) if facts is None else facts
+
+
+def _inspect_header(path: Path) -> ImageFacts | None:
+    try:
+        check_regular(path)
+        if path.stat().st_size > _MAX_HEADER_BYTES:
+            return None
+        data = path.read_bytes()
+    except (OSError, ValueError):  # decoding it will say what is wrong
+        return None
+    image = read_header(data)
+    if image is None:
+        return None
+    digest = hashlib.sha256(data).hexdigest()
+    return ImageFacts(
+        image.width, image.height, image.format, len(data), image.jpeg_quality, digest, OK, ""
+    )
+
+
+def _inspect_pixels(path: Path) -> ImageFacts:
+    try:
+        image = read_reduced(path, side=1)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            num_bytes = file.tell()
+    except ImageError as error:
+        return _unusable(error.status, error.detail)
+    except OSError as error:  # it has gone since it was decoded
+        return _unusable("unreadable", f"the file cannot be read: {error.strerror or error}")
+    return ImageFacts(
+        image.width, image.height, image.format, num_bytes, image.jpeg_quality, digest, OK, ""
+    )
+
+
+def list_unusable(facts: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``IMAGE_FACT_COLUMNS`` that cannot be used, as ``REJECTED_COLUMNS``."""
+    rejected = facts.loc[facts["status"] != OK, list(REJECTED_COLUMNS)]
+    return rejected.reset_index(drop=True)
+
+
+def _home(root: Path, subset: str, folder: str) -> str:
+    home = root / folder
+    if not home.is_dir():
+        raise ManifestError(
+            f"the image folder {home} does not exist (data.root={root}, "
+            f"data.{subset}_images={folder}; relative to {Path.cwd()})"
+        )
+    return os.path.realpath(home)
+
+
+def _stamp(path: Path, home: str) -> _Stamp:
+    if not _lies_in(path, home):
+        return _Stamp(True, None, None)
+    now = time.time_ns()
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):  # reading it will say why
+        return _Stamp(False, None, None)
+    changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
+    is_settled = changed < now - _UNSETTLED_NS
+    return _Stamp(False, facts.st_size, changed if is_settled else None)
+
+
+def _unusable(status: str, detail: str) -> ImageFacts:
+    return ImageFacts(None, None, None, None, None, None, status, detail)
+
+
+def _lies_in(path: Path, home: str) -> bool:
+    folder = _real_folder(str(path.parent))
+    # Path.is_symlink raises where a name is too long.
+    is_link = os.path.islink(path)  # noqa: PTH114
+    real = os.path.realpath(path) if is_link else f"{folder}{os.sep}{path.name}"
+    return real.startswith(home.rstrip(os.sep) + os.sep)
+
+
+@lru_cache(maxsize=4096)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)

@@ -1,0 +1,114 @@
+"""Places beyond this machine: URLs of buckets, and whatever else fsspec reaches."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.data.images.decoding import ImageError, decode_rgb, read_rgb
+from face_forgery.data.redaction import mask
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_MAX_BYTES = 2**30  # more than any picture of images.MAX_PIXELS takes without compression
+# What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it
+# to this disk, or connect as soon as they are named.
+_STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "hdfs", "hf", "oci", "oss", "s3", "s3a"}
+_LISTED = _STORES | {"file", "http", "https", "local", "memory", "tos", "webhdfs"}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: `c:/` is a drive
+
+
+class RemoteError(ValueError):
+    """A place that cannot be reached; the message says which and the remedy."""
+
+
+def is_url(place: str) -> bool:
+    """Say whether ``place`` begins with a scheme: ``s3://``, ``gs://``, ``file://``, ...
+
+    Example:
+        >>> is_url("s3://bucket/a.jpg"), is_url("data/a.jpg"), is_url("c:/a.jpg")
+        (True, False, False)
+    """
+    return _SCHEME.match(place) is not None
+
+
+def fault_of_listed(place: str) -> str | None:
+    """Return why a table may not name ``place``; ``None`` if it may.
+
+    A table may come from a stranger. Paths, and URLs of stores and web servers are read; one
+    within another (``reference://x::http://y``) and further schemes of fsspec are not.
+    """
+    if not is_url(place):
+        return None
+    scheme = place.partition("://")[0].lower()
+    if scheme in _LISTED and "::" not in place:
+        return None
+    return f"a table may name paths and URLs of {', '.join(sorted(_LISTED))}, not of this kind"
+
+
+def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
+    """Return what reaches ``url``, and what ``url`` is called there.
+
+    Credentials are those of the environment, as the library behind the scheme reads them.
+
+    Raises:
+        RemoteError: If the scheme is unknown or its library is missing.
+    """
+    from fsspec.core import url_to_fs
+
+    try:
+        system, path = url_to_fs(url)
+    except ImportError as error:
+        raise RemoteError(
+            f"{mask(url)}: {error}; in the environment of every machine that reads it "
+            "(docs/scaling.md)"
+        ) from error
+    except ValueError as error:
+        raise RemoteError(f"{mask(url)}: {error} (docs/scaling.md)") from error
+    return system, path
+
+
+def read_rgb_at(place: str, *, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode the picture at a path or a URL.
+
+    Args:
+        place: The path or URL.
+        side: As ``data.images.read_rgb``.
+
+    Returns:
+        As ``data.images.read_rgb``.
+
+    Raises:
+        ImageError: As ``data.images.read_rgb``.
+        RemoteError: As ``open_file_system``.
+    """
+    if not is_url(place):
+        return read_rgb(Path(place), side=side)
+    try:
+        return decode_rgb(_fetch(place), side=side)
+    except ImageError as error:
+        raise error.at(mask(place)) from error
+
+
+def _fetch(url: str) -> bytes:
+    system, path = open_file_system(url)
+    try:
+        data: bytes = system.cat_file(path, start=0, end=_MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ImageError("no such file", status="missing") from error
+    except IsADirectoryError as error:
+        raise ImageError("a folder, not a picture") from error
+    except PermissionError as error:
+        raise ImageError("no permission to read it") from error
+    except OSError as error:
+        reason = mask(str(error.strerror or error))
+        raise ImageError(f"the file cannot be read: {reason}") from error
+    except Exception as error:  # each store's library raises its own
+        reason = mask(f"{type(error).__name__}: {error}")
+        raise ImageError(f"the file cannot be read: {reason}") from error
+    if len(data) > _MAX_BYTES:
+        raise ImageError(f"more than {_MAX_BYTES:,} bytes", status="too_large")
+    return data

@@ -1,0 +1,1 @@
+"""Label files of every supported layout, and the manifest that they become."""

@@ -1,0 +1,260 @@
+"""A label file's bytes to a table of strings, with the line that each row stood in."""
+
+import codecs
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+
+from face_forgery.data.labels.image_names import CONTROL_CHARACTERS
+from face_forgery.data.labels.manifest import ManifestError, show_examples
+from face_forgery.params import ColumnNames
+
+OPTIONAL_COLUMNS = ("group", "kind", "source")
+_OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SHOWN_CHARACTERS = 60
+_QUOTED = re.compile(rb'(?m)(?:^|(?<=,))"(?:[^"]|"")*"')
+_OPEN_QUOTE = re.compile(rb'(?:^|,)"')
+_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
+_IN_QUOTES = b"\xff"  # a byte that UTF-8 does not have
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A label file as it lies on disk.
+
+    Attributes:
+        where: What messages call it.
+        data: Its bytes.
+    """
+
+    where: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """The rows of a label file as strings without white space around them.
+
+    Attributes:
+        where: What messages call the file.
+        frame: One row a line; the columns that were found among ``img_name``, ``target``,
+            ``group``, ``kind``, ``source``.
+        ignored: Columns of the file that the project has no use for.
+    """
+
+    where: str
+    frame: pd.DataFrame
+    ignored: tuple[str, ...]
+    _text: bytes = field(repr=False)
+    _has_header: bool
+
+    def locate(self, rows: Sequence[int]) -> list[str]:
+        """Return ``line 7`` for each row position; lines count from 1, blank ones included."""
+        ordinals = [row + self._has_header for row in rows]
+        return [f"line {line}" for line in _line_numbers(self._text, ordinals)]
+
+
+def parse_label_csv(file: LabelFile, *, columns: ColumnNames, has_targets: bool) -> LabelTable:
+    """Read comma-separated UTF-8, with or without byte-order mark, blank lines, header.
+
+    Lines end with LF, CRLF or CR.
+
+    Without a header there are two columns, name and target (or the name alone if ``has_targets``
+    is false).
+
+    Args:
+        file: The file.
+        columns: What its header calls the columns.
+        has_targets: Whether a column of targets must be there.
+
+    Raises:
+        ManifestError: An empty file, another encoding or separator, a header without the columns
+            that must be there or with one twice, no rows, rows with too few or too many values, a
+            header that stands again among the rows, control characters in group, kind or source.
+    """
+    text = _decode(file)
+    first = _first_fields(file.where, text)
+    header = _match_header(file.where, first, columns, has_targets)
+    names = header or ["img_name", "target"][: len(first)]
+    table = _read_rows(file.where, text, names, has_header=header is not None)
+    known = [name for name in names if name in ColumnNames.model_fields]
+    frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in known}).to_pandas()
+    ignored = tuple(name.removeprefix(_IGNORED) for name in names if name not in known)
+    labels = LabelTable(file.where, frame, ignored, text, header is not None)
+    if header is not None:
+        again = frame["img_name"] == columns.img_name
+        _refuse(labels, again, "are the header again; were files put behind one another?")
+    for name in OPTIONAL_COLUMNS:
+        if name in frame:
+            odd = frame[name].str.contains(CONTROL_CHARACTERS, regex=True)
+            _refuse(labels, odd, f"hold control characters in the column {name}; remove them")
+    return labels
+
+
+def _refuse(labels: LabelTable, bad: "pd.Series[bool]", fault: str) -> None:
+    if bad.any():
+        rows = bad.to_numpy().nonzero()[0][:4].tolist()
+        raise ManifestError(
+            f"{labels.where}: {bad.sum():,} of {len(bad):,} rows {fault}: "
+            f"{show_examples(labels.locate(rows))}"
+        )
+
+
+_IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
+
+
+def _decode(file: LabelFile) -> bytes:
+    if file.data.startswith(_UTF16):
+        raise ManifestError(f"{file.where}: the file is UTF-16; save it as UTF-8")
+    text = file.data.removeprefix(codecs.BOM_UTF8)
+    if (place := text.find(b"\0")) >= 0:
+        raise ManifestError(
+            f"{file.where}: line {_count_breaks(text[:place]) + 1} holds control characters (a "
+            "NUL byte): is the file damaged, or UTF-16 without its mark? Save it as UTF-8"
+        )
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = _count_breaks(text[: error.start]) + 1
+        raise ManifestError(
+            f"{file.where}: line {line} is not UTF-8 (byte 0x{text[error.start]:02x}); "
+            "save the file as UTF-8"
+        ) from error
+    if not text.strip():
+        raise ManifestError(
+            f"{file.where}: the file is empty; expected a header and a row for each image"
+        )
+    if b"\n " in text or b"\n\t" in text or text[:1] in b" \t":  # lines of white space are blank
+        text = re.sub(rb"(?m)^[ \t]+(?=\r?$)", b"", text)
+    return text
+
+
+def _first_fields(where: str, text: bytes) -> list[str]:
+    first = re.split(rb"[\r\n]", text.lstrip(b"\r\n"), maxsplit=1)[0]
+    line = first.decode("utf-8")
+    if _OPEN_QUOTE.search(_QUOTED.sub(b"", first)):
+        raise ManifestError(
+            f"{where}: a double quote is never closed in the first line {_shorten(line)!r}"
+        )
+    try:
+        fields = [value.strip() for value in next(csv.reader([line]))]
+    except csv.Error as error:
+        raise ManifestError(
+            f"{where}: the first line, {len(line):,} characters, is no header: {error}"
+        ) from error
+    found = [name for mark, name in _OTHER_SEPARATORS.items() if mark in line]
+    if len(fields) == 1 and found:
+        raise ManifestError(
+            f"{where}: values are separated by {found[0]} ({_shorten(line)!r}); "
+            "expected commas; save the file as comma-separated values"
+        )
+    return fields
+
+
+def _match_header(
+    where: str, first: list[str], columns: ColumnNames, has_targets: bool
+) -> list[str] | None:
+    """Return our name of each column, or None if the first line is data already."""
+    ours = {theirs: name for name, theirs in columns.model_dump().items()}
+    if len(ours) < len(ColumnNames.model_fields):
+        raise ManifestError(f"ingestion.columns gives one name to two columns: {list(ours)}")
+    if columns.img_name not in first:
+        if _looks_like_data(first, has_targets):
+            return None
+        need = columns.img_name + (f",{columns.target}" if has_targets else "")
+        raise ManifestError(
+            f"{where}: the first line {_shorten(','.join(first))!r} is neither a header with "
+            f"{need!r} nor a row 'name.jpg,0'; if the columns have other names, set "
+            "ingestion.columns"
+        )
+    twice = sorted({name or "(no name)" for name in first if first.count(name) > 1})
+    if twice:
+        raise ManifestError(f"{where}: the header names column(s) twice: {show_examples(twice)}")
+    if has_targets and columns.target not in first:
+        raise ManifestError(
+            f"{where}: missing column {columns.target!r}; found {first}; if it has another name, "
+            "set ingestion.columns.target"
+        )
+    _check_renamed(where, first, columns, has_targets)
+    return [ours.get(name, _IGNORED + name) for name in first]
+
+
+def _check_renamed(where: str, first: list[str], columns: ColumnNames, has_targets: bool) -> None:
+    """A name that the user gave to an optional column must be there: a typo would drop groups."""
+    for name in OPTIONAL_COLUMNS if has_targets else ():
+        theirs = getattr(columns, name)
+        if theirs != name and theirs not in first:
+            raise ManifestError(
+                f"{where}: missing column {theirs!r}, which ingestion.columns.{name} names; "
+                f"found {first}; correct the name, or set ingestion.columns.{name}={name} to do "
+                "without"
+            )
+
+
+def _looks_like_data(first: list[str], has_targets: bool) -> bool:
+    if len(first) == 2:
+        return first[1] in ("0", "1")
+    return len(first) == 1 and not has_targets and bool(PurePosixPath(first[0]).suffix)
+
+
+def _read_rows(where: str, text: bytes, names: list[str], *, has_header: bool) -> pa.Table:
+    uneven: list[arrow_csv.InvalidRow] = []
+
+    def note(row: arrow_csv.InvalidRow) -> str:
+        uneven.append(row)
+        return "skip"
+
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(text.lstrip(b"\r\n")),
+            # One thread: parallel blocks do not know their line numbers.
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, column_names=names, skip_rows=int(has_header)
+            ),
+            parse_options=arrow_csv.ParseOptions(invalid_row_handler=note),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise ManifestError(f"{where}: not comma-separated values: {error}") from error
+    if uneven:
+        lines = _line_numbers(text, [row.number - 1 for row in uneven[:4]])
+        shown = (
+            f"line {line}: {row.actual_columns} ({_shorten(row.text)!r})"
+            for line, row in zip(lines, uneven, strict=False)
+        )
+        raise ManifestError(
+            f"{where}: {len(uneven):,} row(s) do not have {len(names)} value(s): "
+            f"{show_examples(shown)}; a name with a comma stands in double quotes"
+        )
+    if not table.num_rows:
+        raise ManifestError(f"{where}: the file holds a header and no row")
+    return table
+
+
+def _line_numbers(text: bytes, ordinals: Sequence[int]) -> list[int]:
+    """Return where rows begin, counted from 1; rows count from 0, blank lines are none."""
+    joined = _QUOTED.sub(lambda quoted: _LINE_BREAK.sub(_IN_QUOTES, quoted[0]), text)
+    starts, number = [], 1
+    for line in joined.splitlines():
+        if line:
+            starts.append(number)
+        number += 1 + line.count(_IN_QUOTES)
+    return [starts[ordinal] for ordinal in ordinals]
+
+
+def _count_breaks(text: bytes) -> int:
+    return len(_LINE_BREAK.findall(text))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."

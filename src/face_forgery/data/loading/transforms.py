@@ -1,0 +1,124 @@
+"""What happens to the pixels of an image before the network sees them: pixels in, pixels out.
+
+No transform sees a label, a file name or a split, so both classes go through the same changes.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torchvision.transforms import InterpolationMode, v2
+
+from face_forgery.data.loading.random_degradations import RandomDegradations, add_noise, kernel_size
+from face_forgery.params import AugmentationParams, PreprocessingParams
+
+PixelTransform = Callable[[Tensor], Tensor]
+
+
+def eval_transform(image_size: int, interpolation: str) -> PixelTransform:
+    """Return the transform of every image that is scored.
+
+    Args:
+        image_size: Side ``S`` of the square output, in pixels.
+        interpolation: ``bilinear`` or ``bicubic``; always antialiased.
+
+    Returns:
+        ``uint8 (3, H, W) -> uint8 (3, S, S)``. The whole image is resized, nothing is cropped; an
+        image that is not square is squeezed.
+    """
+    transform: PixelTransform = _resize(image_size, interpolation)
+    return transform
+
+
+def train_transform(
+    preprocessing: PreprocessingParams, augmentation: AugmentationParams
+) -> PixelTransform:
+    """Return the transform of training images: ``uint8 (3, H, W) -> uint8 (3, S, S)``.
+
+    Size first, then geometry, color, and last what a camera or a web site adds: chains of
+    degradations, blur, noise and JPEG, at the scale the network sees. All draws come from torch's
+    global generator. A change with probability or strength 0 is left out, so that it draws nothing
+    either.
+    """
+    size, mode = preprocessing.image_size, preprocessing.interpolation
+    return _chain([_random_crop(size, mode, augmentation.crop_scale), *_changes(augmentation)])
+
+
+def split_train_transform(
+    preprocessing: PreprocessingParams, augmentation: AugmentationParams
+) -> tuple[PixelTransform | None, PixelTransform]:
+    """Return `train_transform` in two parts: what is the same in every epoch, and the rest.
+
+    The first is the resizing, ``uint8 (3, H, W) -> uint8 (3, S, S)``, and draws nothing; ``None``
+    where crops are drawn, which come first.
+    """
+    if augmentation.crop_scale < 1.0:
+        return None, train_transform(preprocessing, augmentation)
+    resize = eval_transform(preprocessing.image_size, preprocessing.interpolation)
+    return resize, _chain(_changes(augmentation))
+
+
+def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
+    """Return what is drawn after an image has its size."""
+    steps: list[nn.Module] = []
+    if augmentation.horizontal_flip:
+        steps.append(v2.RandomHorizontalFlip(augmentation.horizontal_flip))
+    if augmentation.vertical_flip:
+        steps.append(v2.RandomVerticalFlip(augmentation.vertical_flip))
+    if augmentation.color_jitter:
+        strength = augmentation.color_jitter
+        steps.append(v2.ColorJitter(strength, strength, strength))
+    if augmentation.degradation:
+        steps.append(RandomDegradations(augmentation.degradation))
+    if augmentation.blur:
+        low, high = augmentation.blur_sigma
+        blur = v2.GaussianBlur(kernel_size(high), (max(low, 1e-3), max(high, 1e-3)))
+        steps.append(v2.RandomApply([blur], augmentation.blur))
+    if augmentation.noise:
+        steps.append(v2.RandomApply([RandomNoise(augmentation.noise_sigma)], augmentation.noise))
+    if augmentation.jpeg:
+        steps.append(v2.RandomApply([v2.JPEG(augmentation.jpeg_quality)], augmentation.jpeg))
+    return steps
+
+
+def _chain(steps: list[nn.Module]) -> PixelTransform:
+    transform: PixelTransform = v2.Compose(steps) if steps else nn.Identity()
+    return transform
+
+
+class RandomNoise(nn.Module):
+    """Gaussian noise whose strength is drawn anew for each image.
+
+    torchvision's ``GaussianNoise`` has one fixed strength.
+
+    Args:
+        sigma: Lowest and highest standard deviation, on the scale 0 to 255.
+    """
+
+    def __init__(self, sigma: tuple[float, float]) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return ``image``, uint8 ``(3, H, W)``, with noise, clipped to 0 to 255."""
+        low, high = self.sigma
+        return add_noise(image, low + (high - low) * torch.rand(()).item())
+
+
+def _resize(image_size: int, interpolation: str) -> nn.Module:
+    resize: nn.Module = v2.Resize(
+        (image_size, image_size), interpolation=InterpolationMode(interpolation), antialias=True
+    )
+    return resize
+
+
+def _random_crop(image_size: int, interpolation: str, smallest_scale: float) -> nn.Module:
+    if smallest_scale == 1.0:
+        return _resize(image_size, interpolation)
+    crop: nn.Module = v2.RandomResizedCrop(
+        (image_size, image_size),
+        scale=(smallest_scale, 1.0),
+        interpolation=InterpolationMode(interpolation),
+        antialias=True,
+    )
+    return crop

@@ -1,0 +1,1 @@
+"""Videos: found, sampled into frames, faces followed from frame to frame."""

@@ -1,0 +1,332 @@
+"""Videos to frames: some of them, upright 8-bit RGB, each with its time; the one video decoder.
+
+What is decided here, once:
+
+- Times are those of the file (`pts`), not frame numbers divided by a rate, so that a variable
+  frame rate shifts nothing. They count from the first picture of the video.
+- Upright: the display matrix (rotation, mirror) is applied, and pixels that are not square are
+  made so.
+- Files are opened by content, as one of `FORMATS` only: FFmpeg would also take a playlist, and
+  open what it names.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.data.images.decoding import MAX_PIXELS, ImageError
+
+SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
+    *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
+)
+FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
+_SEEK_AHEAD = 5.0  # seconds; decoding what lies between is faster than seeking below that
+_EARLY = 1e-3  # seconds that a frame may lie before the time it is taken for
+_CUT_OFF = 1.0  # seconds; a video that ends so much before its stated end is said to be cut off
+
+VideoStatus = Literal["missing", "unreadable", "no_video", "no_frames"]
+
+
+class VideoError(ValueError):
+    """A video that cannot be judged; ``status`` says what, the message why."""
+
+    def __init__(self, message: str, *, status: VideoStatus = "unreadable") -> None:
+        super().__init__(message)
+        self.status: VideoStatus = status
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a video, not yet converted."""
+
+    seconds: float  # from the first picture of the video
+    _picture: Any
+    _aspect: float  # width of a pixel by its height
+
+    def decode(self) -> NDArray[np.uint8]:
+        """Return ``(H, W, 3)``, upright, 0 to 255, an array of its own.
+
+        Raises:
+            ImageError: More than ``MAX_PIXELS`` (``too_large``).
+        """
+        width, height = round(self._picture.width * self._aspect), self._picture.height
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
+                status="too_large",
+            )
+        rgb = self._picture.reformat(width=width, height=height, format="rgb24").to_ndarray()
+        return _turn_upright(rgb, self._picture.side_data.get("DISPLAYMATRIX"))
+
+
+@dataclass(eq=False)
+class Video:
+    """A video that is open.
+
+    Attributes:
+        duration: Seconds.
+        faults: What could not be decoded, for the user; grows while frames are read.
+    """
+
+    duration: float
+    _container: Any
+    _stream: Any
+    faults: list[str] = field(default_factory=list)
+
+    def frames(self, times: list[float]) -> Iterator[Frame]:
+        """Yield the first frame at or after each of ``times``, no frame twice.
+
+        Decodes on to a time that is near, and seeks one that is far. Ends early where the file
+        does; ``faults`` then says so.
+
+        Args:
+            times: Seconds from the first picture, ascending.
+        """
+        decoded = self._decode()
+        place, last = 0, -math.inf
+        while place < len(times):
+            if times[place] - max(last, 0.0) > _SEEK_AHEAD and self._seek(times[place]):
+                decoded = self._decode()
+            for frame in decoded:
+                last = max(last, frame.seconds)
+                if frame.seconds >= times[place] - _EARLY:
+                    yield frame
+                    while place < len(times) and times[place] - _EARLY <= frame.seconds:
+                        place += 1
+                    break
+            else:
+                break
+        if place < len(times) and self.duration - max(last, 0.0) > _CUT_OFF:
+            self.faults.append(
+                f"no picture after {max(last, 0.0):.1f} s of {self.duration:.1f} s: cut off or "
+                "damaged"
+            )
+
+    def _seek(self, seconds: float) -> bool:
+        from av.error import FFmpegError
+
+        try:
+            offset = int((seconds + self._start) / self._stream.time_base)
+            self._container.seek(offset, stream=self._stream)
+        except FFmpegError:  # a file that can only be read from front to back
+            return False
+        return True
+
+    @property
+    def _start(self) -> float:
+        start = self._stream.start_time
+        return 0.0 if start is None else float(start * self._stream.time_base)
+
+    def _decode(self) -> Iterator[Frame]:
+        """Yield every frame from here on that is whole."""
+        aspect = self._stream.sample_aspect_ratio
+        aspect = float(aspect) if aspect and 0.1 <= aspect <= 10 else 1.0
+        seconds = 0.0
+        for pictures in self._decode_packets():
+            if pictures is None:
+                self._note_damage(seconds)
+                continue
+            for picture in pictures:
+                seconds = self._time_of(picture, seconds)
+                if picture.is_corrupt:
+                    self._note_damage(seconds)
+                else:
+                    yield Frame(seconds, picture, aspect)
+
+    def _note_damage(self, seconds: float) -> None:
+        if not any(fault.startswith("damaged") for fault in self.faults):
+            self.faults.append(f"damaged near {seconds:.1f} s")
+
+    def _decode_packets(self) -> Iterator[list[Any] | None]:
+        """Yield the pictures of each packet; ``None`` for one that cannot be decoded."""
+        from av.error import EOFError as EndOfFile
+        from av.error import FFmpegError
+
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except EndOfFile:
+                return
+            except FFmpegError:
+                yield None
+                return
+            if packet is None:
+                return
+            try:
+                yield packet.decode()
+            except EndOfFile:
+                return
+            except FFmpegError:
+                yield None
+
+    def _time_of(self, picture: Any, previous: float) -> float:
+        if picture.time is not None:
+            return float(picture.time) - self._start
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return previous + (1.0 / float(rate) if rate else 0.0)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[Video]:
+    """Open the video in a file.
+
+    Raises:
+        VideoError: No such file (``missing``); a folder, an empty file, no video, not permitted
+            (``unreadable``); sound alone (``no_video``); a picture track without a picture
+            (``no_frames``).
+    """
+    with _open_file(path) as file, _open_container(file) as container:
+        stream = _picture_stream(container)
+        duration = _stated_duration(container, stream)
+        if duration is None:
+            duration = _measure_duration(container, stream)
+            with _open_container(file) as again:
+                yield Video(duration, again, _picture_stream(again))
+            return
+        yield Video(duration, container, stream)
+
+
+def plan_times(
+    duration: float, *, frames_per_second: float, max_frames: int, window_seconds: float
+) -> list[float]:
+    """Return the times, in seconds, at which a video is looked at.
+
+    A clip shorter than a window gets as many frames as a window has. A clip too long for
+    ``max_frames`` is looked at in windows that are spread evenly over it: single frames far apart
+    could not confirm each other, and a person could not be followed from one to the next.
+
+    Args:
+        duration: Of the video, seconds.
+        frames_per_second: How densely it is looked at.
+        max_frames: At most so many times; at least what a window has.
+        window_seconds: Length of a window.
+    """
+    per_window = frames_per_window(frames_per_second, window_seconds)
+    rate = max(frames_per_second, per_window / max(duration, 1e-3))
+    if duration >= window_seconds:
+        rate = frames_per_second
+    num_times = max(1, math.ceil(duration * rate - 1e-9))
+    if num_times <= max_frames:
+        return [index / rate for index in range(num_times)]
+    num_windows = max(1, max_frames // per_window)
+    last = duration - window_seconds - 1 / frames_per_second
+    starts = np.linspace(0.0, last, num_windows) if num_windows > 1 else np.array([last / 2])
+    return [float(start + index / rate) for start in starts for index in range(per_window)]
+
+
+def frames_per_window(frames_per_second: float, window_seconds: float) -> int:
+    """Return how many frames a window has from its first to its last moment."""
+    return math.floor(window_seconds * frames_per_second + 1e-9) + 1
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[IO[bytes]]:
+    from face_forgery.data.images.decoding import check_regular
+
+    try:
+        check_regular(path, noun="video")
+        file = path.open("rb")
+    except ImageError as error:
+        raise VideoError(
+            error.detail, status="missing" if error.status == "missing" else "unreadable"
+        ) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise VideoError("no such file", status="missing") from error
+    except PermissionError as error:
+        raise VideoError("no permission to read it") from error
+    except OSError as error:
+        raise VideoError(f"the file cannot be read: {error.strerror or error}") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _open_container(file: IO[bytes]) -> Iterator[Any]:
+    import av
+    from av.error import FFmpegError
+
+    file.seek(0)
+    try:
+        container = av.open(file, options={"format_whitelist": FORMATS})
+    except (FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(
+            f"not a video, cut off before its table of contents, or damaged ({reason}). "
+            "Pictures are judged by --pipelines inference"
+        ) from error
+    with container:
+        yield container
+
+
+def _picture_stream(container: Any) -> Any:
+    """Return the first picture track that is not the cover of a record."""
+    from av.stream import Disposition
+
+    tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not tracks:
+        kinds = sorted({stream.type for stream in container.streams})
+        raise VideoError(
+            f"it holds no pictures, only {' and '.join(kinds) or 'nothing'}", status="no_video"
+        )
+    stream = tracks[0]
+    if stream.codec_context is None:
+        raise VideoError("no decoder for its pictures is installed")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _stated_duration(container: Any, stream: Any) -> float | None:
+    if stream.duration is not None and stream.duration > 0:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and container.duration > 0:
+        return float(container.duration) / 1e6
+    return None
+
+
+def _measure_duration(container: Any, stream: Any) -> float:
+    """Read the file to its end, without decoding, where it does not say how long it is."""
+    from av.error import FFmpegError
+
+    start, end, num_packets = math.inf, -math.inf, 0
+    try:
+        for packet in container.demux(stream):
+            num_packets += packet.size > 0
+            if packet.size and packet.pts is not None:
+                start = min(start, float(packet.pts * packet.time_base))
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except FFmpegError:  # damaged from here on; what came before counts
+        pass
+    if not num_packets:
+        raise VideoError("its picture track holds no picture", status="no_frames")
+    if end > start:
+        return end - start
+    rate = stream.average_rate or stream.guessed_rate
+    return num_packets / float(rate) if rate else 0.04 * num_packets
+
+
+def _turn_upright(pixels: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
+    """Apply a display matrix of right angles: nine 32-bit numbers, ``x' = ax + cy, y' = bx + dy``.
+
+    Any other one leaves the pixels as they are stored.
+    """
+    if matrix is None:
+        return pixels
+    a, b, _, c, d = (
+        int(np.sign(value)) if abs(value) >= 1 << 15 else 0
+        for value in np.frombuffer(bytes(matrix), dtype="=i4")[:5].tolist()
+    )
+    is_sideways = not a and not d and b and c
+    if not is_sideways and (b or c or not (a and d)):
+        return pixels
+    across, down = (c, b) if is_sideways else (a, d)
+    if is_sideways:
+        pixels = pixels.transpose(1, 0, 2)
+    return np.ascontiguousarray(pixels[:: down or 1, :: across or 1])

@@ -1,0 +1,80 @@
+"""Faces of successive frames to persons, by where they are and how large."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import hypot
+
+from face_forgery.data.images.faces import Face
+
+_MAX_DISTANCE = 0.75  # between the middles of two boxes, of their mean side
+_MAX_RATIO = 2.0  # of the sides of two boxes
+
+
+def match_faces(known: Sequence[Face], faces: Sequence[Face]) -> list[int | None]:
+    """Say which of the ``known`` faces each of ``faces`` continues; the nearest pairs first.
+
+    Two boxes can be one person where their middles are no further apart than three quarters of
+    their mean side (of boxes of one size, a quarter of the side then overlaps), and neither side is
+    more than twice the other.
+
+    Returns:
+        For each of ``faces`` an index of ``known``, each used once, or ``None``.
+    """
+    pairs = [
+        (distance, new, old)
+        for new, face in enumerate(faces)
+        for old, before in enumerate(known)
+        if (distance := _distance(before, face)) <= _MAX_DISTANCE
+    ]
+    found: list[int | None] = [None] * len(faces)
+    taken: set[int] = set()
+    for _, new, old in sorted(pairs):
+        if found[new] is None and old not in taken:
+            found[new] = old
+            taken.add(old)
+    return found
+
+
+def _distance(one: Face, other: Face) -> float:
+    """Return how far apart the middles are, of the mean side; infinite for unlike sizes."""
+    sides = [max(face.width, face.height, 1e-9) for face in (one, other)]
+    if max(sides) > _MAX_RATIO * min(sides):
+        return float("inf")
+    across = (one.left + one.width / 2) - (other.left + other.width / 2)
+    down = (one.top + one.height / 2) - (other.top + other.height / 2)
+    return 2.0 * hypot(across, down) / sum(sides)
+
+
+@dataclass
+class _Person:
+    number: int
+    face: Face
+    seconds: float
+
+
+class Tracker:
+    """Numbers persons from 1, in the order of their first frames, the larger face first.
+
+    Args:
+        max_gap: Seconds; who was not seen for longer counts as somebody new.
+    """
+
+    def __init__(self, *, max_gap: float) -> None:
+        self._max_gap = max_gap
+        self._persons: list[_Person] = []
+        self._num_persons = 0
+
+    def follow(self, faces: Sequence[Face], seconds: float) -> list[int]:
+        """Return the person of each of the ``faces`` of the next frame."""
+        self._persons = [p for p in self._persons if seconds - p.seconds <= self._max_gap]
+        matches = match_faces([person.face for person in self._persons], faces)
+        persons = [self._persons[at] if at is not None else self._add() for at in matches]
+        for person, face in zip(persons, faces, strict=True):
+            person.face, person.seconds = face, seconds
+        self._persons += [p for p, at in zip(persons, matches, strict=True) if at is None]
+        return [person.number for person in persons]
+
+    def _add(self) -> _Person:
+        self._num_persons += 1
+        nowhere = Face(0.0, 0.0, 0.0, 0.0, 0.0, ())
+        return _Person(self._num_persons, nowhere, 0.0)

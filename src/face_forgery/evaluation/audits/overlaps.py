@@ -1,0 +1,148 @@
+"""Pictures that are there twice: across the split, under both labels, within a class."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.data.labels.manifest import KEY
+from face_forgery.data.splits.duplicates import HashedPictures, Positions, near_identical_pairs
+from face_forgery.data.splits.leaks import find_leaks
+
+_NUM_EXAMPLES = 5
+_ACROSS = {
+    "group": (
+        "groups on both sides",
+        "training pictures belong to a group that validation has, too",
+    ),
+    "content": ("identical files on both sides", "training files are in validation, too"),
+    "picture": (
+        "near-copies on both sides",
+        "training pictures are near-copies of a validation picture",
+    ),
+}
+_DROP = "Leave them out of training: splitting.leaks=drop_from_train."
+_WITHIN = {
+    "copies under both labels": (
+        "pictures have an identical file, or a near-copy in another group, with the other label",
+        "Look at the pairs and correct the label files; one picture cannot be both.",
+    ),
+    "forgeries beside their originals": (
+        "pictures have a near-copy with the other label in their own group, as a forgery has that "
+        "changes little",
+        None,
+    ),
+    "copies within a class": ("pictures have a copy with the same label", None),
+}
+
+
+def find_overlaps(
+    train: pd.DataFrame, val: pd.DataFrame, image_hashes: pd.DataFrame, *, max_bits: int
+) -> list[dict[str, Any]]:
+    """Look for what training and validation share, and for copies among all of their pictures.
+
+    Args:
+        train: The columns of ``MANIFEST_COLUMNS``.
+        val: The same.
+        image_hashes: The columns of ``IMAGE_HASH_COLUMNS``; a row for each of their rows.
+        max_bits: Largest Hamming distance of the hashes of near-copies.
+
+    Returns:
+        Six findings: ``name``, ``count`` (pictures concerned), ``of`` (pictures looked at),
+        ``is_warning``, ``sentence``, ``remedy`` and ``examples`` (up to five pairs of names).
+        Copies within a class, and forgeries beside their originals, are told, not warned about.
+    """
+    hashes = [side[KEY].merge(image_hashes, on=KEY, how="left") for side in (train, val)]
+    leaks = find_leaks(train, val, *hashes, max_bits=max_bits)
+    findings = []
+    for reason, (name, words) in _ACROSS.items():
+        rows = leaks[leaks["reason"] == reason]
+        pairs = [
+            (train["path"].iloc[left], val["path"].iloc[right])
+            for left, right in zip(rows["train_position"], rows["val_position"], strict=True)
+        ]
+        findings.append(_describe(name, len(train), words, _DROP, pairs))
+    whole = pd.concat([train, val], ignore_index=True)
+    copies = _find_copies(whole, pd.concat(hashes, ignore_index=True), max_bits=max_bits)
+    for name, (words, remedy) in _WITHIN.items():
+        partner = copies[name]
+        found = np.flatnonzero(partner >= 0)
+        pairs = [(whole["path"].iloc[at], whole["path"].iloc[partner[at]]) for at in found]
+        findings.append(_describe(name, len(whole), words, remedy, pairs))
+    return findings
+
+
+def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
+    """Say what splitting has already done about leaks, as a finding.
+
+    Args:
+        split_report: What ``data.partition.divide_manifest`` reports.
+
+    Returns:
+        As ``find_overlaps``; told, not warned about, for it was dealt with.
+    """
+    if "leaks" in split_report:
+        leaks = split_report["leaks"]
+        reasons = [f"{count:,} by {name}" for name, count in leaks["by_reason"].items() if count]
+        pairs = [(row["train_image"], row["val_image"]) for row in leaks["rows"]]
+        count = leaks["train_rows"]
+        sentence = f"{count:,} training pictures leaked into validation and were left out"
+        sentence += f" ({', '.join(reasons)})." if reasons else "."
+    else:
+        groups = split_report["groups"]
+        count = groups["near_identical_pairs_that_joined"]
+        pairs = []
+        sentence = f"{count:,} pairs of near-copies were kept on one side together."
+    return {
+        "name": "leaks that splitting dealt with",
+        "count": count,
+        "of": split_report["train"]["images"] + split_report["val"]["images"],
+        "is_warning": False,
+        "sentence": sentence,
+        "remedy": None,
+        "examples": [list(pair) for pair in pairs[:_NUM_EXAMPLES]],
+    }
+
+
+def _find_copies(
+    whole: pd.DataFrame, hashes: pd.DataFrame, *, max_bits: int
+) -> dict[str, Positions]:
+    """Return for each name of ``_WITHIN`` a partner of each row, or -1."""
+    targets = whole["target"].to_numpy(dtype=np.int64)
+    groups, files = (pd.factorize(whole[column])[0] for column in ("group", "sha256"))
+    partners = {name: np.full(len(whole), -1, np.int64) for name in _WITHIN}
+    conflicts, beside, copies = partners.values()
+
+    def sort(left: Positions, right: Positions) -> NDArray[np.int64]:
+        is_excused = (groups[left] == groups[right]) & (files[left] != files[right])
+        return np.where(targets[left] == targets[right], 2, np.where(is_excused, 1, 0))
+
+    def is_known(left: Positions, right: Positions) -> NDArray[np.bool_]:
+        table = np.stack([conflicts, beside, copies])
+        kind = sort(left, right)
+        return np.asarray((left == right) | ((table[kind, left] >= 0) & (table[kind, right] >= 0)))
+
+    pictures = HashedPictures.of(hashes)
+    for left, right in near_identical_pairs(pictures, None, max_bits=max_bits, skip=is_known):
+        kind = sort(left, right)
+        for number, partner in enumerate((conflicts, beside, copies)):
+            some = kind == number
+            partner[left[some]] = right[some]
+            partner[right[some]] = left[some]
+    return partners
+
+
+def _describe(
+    name: str, total: int, words: str, remedy: str | None, pairs: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """A finding; one without a remedy is told, not warned about."""
+    return {
+        "name": name,
+        "count": len(pairs),
+        "of": total,
+        "is_warning": bool(pairs) and remedy is not None,
+        "sentence": f"{len(pairs):,} of {total:,} {words}.",
+        "remedy": remedy if pairs else None,
+        "examples": [list(pair) for pair in pairs[:_NUM_EXAMPLES]],
+    }

@@ -1,0 +1,231 @@
+"""Can the label be predicted without looking at the face?
+
+A probe is a model that sees nothing of a picture but some numbers: facts of its file, or statistics
+of all its pixels. If it tells forgeries from real pictures, a detector trained on the set may have
+learned the same, and will fail where that shortcut is closed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.data.images.decoding import ImageError, read_rgb
+from face_forgery.data.images.parallel import map_in_order
+from face_forgery.evaluation.audits.image_statistics import global_statistics
+from face_forgery.evaluation.metrics import binary
+from face_forgery.evaluation.metrics.binary import Targets
+from face_forgery.evaluation.metrics.bootstrap import measure_auc
+from face_forgery.evaluation.metrics.weighted import Floats
+
+FILE_FACTS = {
+    "file format": ("format",),
+    "file size": ("num_bytes",),
+    "dimensions": ("width", "height", "aspect"),
+    "JPEG quality": ("jpeg_quality",),
+}
+ALL_FACTS, STATISTICS = "all facts of the file", "statistics of all pixels"
+LEAST_IMAGES = 50  # of each class, in a source that is probed on its own
+_NUM_NAMED = 3
+_NUM_TREES = 200
+_LEAF = 20  # fewest pictures of a leaf
+_MANY = 10  # features, from which on trees find what boosting does not
+
+
+def measure_statistics(paths: Sequence[Path], *, num_workers: int) -> pd.DataFrame:
+    """Return ``data.statistics.global_statistics`` of each picture, a row a picture, in order.
+
+    Args:
+        paths: ``(N,)``.
+        num_workers: Threads; 0: this one.
+
+    Raises:
+        ImageError: If a picture cannot be read, or is smaller than 3 x 3 pixels; names it.
+    """
+
+    def measure(path: Path) -> dict[str, float]:
+        try:
+            return global_statistics(read_rgb(path), path.stat().st_size)
+        except ValueError as error:
+            raise ImageError(f"{path}: {error}") from error
+
+    return pd.DataFrame(
+        map_in_order(measure, paths, num_workers=num_workers, description="measuring statistics")
+    )
+
+
+def probe_shortcuts(
+    facts: pd.DataFrame,
+    statistics: pd.DataFrame,
+    *,
+    limit: float,
+    num_folds: int,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Try every probe on all pictures, and on each source that has enough of both classes.
+
+    A probe is gradient boosting, for the statistics averaged with extremely randomized trees, which
+    get further with many features (both scikit-learn's); its AUC is that of predictions for
+    pictures in folds it was not fitted on, whole groups together.
+
+    Args:
+        facts: ``(N, ...)``, columns ``target``, ``group``, ``source``, ``format``, ``num_bytes``,
+            ``width``, ``height`` and ``jpeg_quality``, which may be missing.
+        statistics: ``(N, 30)``, as ``measure_statistics`` returns them.
+        limit: AUC above which a probe is warned about, unless its interval reaches down to 0.5.
+        num_folds: Of the cross-validation; fewer where a class has fewer groups.
+        num_resamples: Bootstrap resamples of the intervals, by group.
+        confidence: Of the intervals, in (0, 1).
+        seed: Of folds and resamples.
+
+    Returns:
+        A row a probe: ``probe``, ``source`` (``None``: all), ``num_real``, ``num_fake``, ``auc``
+        (``{"value", "low", "high"}``, ``None`` values where there is nothing to measure),
+        ``strongest`` (up to three features by their own AUC), ``is_warning``, ``note``.
+    """
+    features = _collect_features(facts, statistics)
+    names = list(facts["source"].dropna().unique())
+    parts: list[tuple[str | None, NDArray[np.bool_]]] = [(None, np.full(len(facts), True))]
+    if len(names) > 1:
+        for name in sorted(names):
+            part = (facts["source"] == name).to_numpy(dtype=bool)
+            if (
+                facts["target"][part].value_counts().reindex([0, 1], fill_value=0).min()
+                >= LEAST_IMAGES
+            ):
+                parts.append((str(name), part))
+    rows = []
+    for source, part in parts:
+        targets = facts["target"].to_numpy(dtype=np.int64)[part]
+        groups = pd.factorize(facts["group"][part])[0]
+        for probe, columns in _list_probes(statistics).items():
+            row = _probe(
+                features.loc[part, columns],
+                targets,
+                groups,
+                num_folds=num_folds,
+                num_resamples=num_resamples,
+                confidence=confidence,
+                seed=seed,
+            )
+            value, low = row["auc"]["value"], row["auc"]["low"]
+            is_warning = value is not None and value > limit and low > 0.5
+            rows.append({"probe": probe, "source": source, **row, "is_warning": is_warning})
+    return rows
+
+
+def _list_probes(statistics: pd.DataFrame) -> dict[str, list[str]]:
+    file_facts = [column for columns in FILE_FACTS.values() for column in columns]
+    return {name: list(columns) for name, columns in FILE_FACTS.items()} | {
+        ALL_FACTS: file_facts,
+        STATISTICS: [f"statistic {name}" for name in statistics.columns],
+    }
+
+
+def _collect_features(facts: pd.DataFrame, statistics: pd.DataFrame) -> pd.DataFrame:
+    numbers = pd.DataFrame(
+        {
+            "format": pd.factorize(facts["format"], sort=True)[0],
+            **{
+                name: facts[name].to_numpy(dtype=np.float64, na_value=np.nan)
+                for name in ("num_bytes", "width", "height", "jpeg_quality")
+            },
+        },
+    )
+    numbers["aspect"] = numbers["width"] / numbers["height"]
+    return pd.concat([numbers, statistics.add_prefix("statistic ").reset_index(drop=True)], axis=1)
+
+
+def _probe(
+    features: pd.DataFrame,
+    targets: Targets,
+    groups: NDArray[np.int64],
+    *,
+    num_folds: int,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Any]:
+    num_fake = int(targets.sum())
+    row: dict[str, Any] = {
+        "num_real": len(targets) - num_fake,
+        "num_fake": num_fake,
+        "auc": {"value": None, "low": None, "high": None},
+        "strongest": [],
+        "note": None,
+    }
+    groups_of = [len(np.unique(groups[targets == target])) for target in (0, 1)]
+    if min(groups_of) < 2:
+        return row | {"note": "fewer than two groups of a class: nothing to validate on"}
+    varying = features.columns[features.nunique(dropna=False) > 1]
+    if not len(varying):
+        return row | {"note": "the same in every picture"}
+    values = features[varying].to_numpy(dtype=np.float64)
+    scores = _predict_out_of_fold(
+        values, targets, groups, num_folds=min(num_folds, *groups_of), seed=seed
+    )
+    interval = measure_auc(
+        scores,
+        targets,
+        groups,
+        num_resamples=num_resamples,
+        confidence=confidence,
+        seed=seed,
+    )
+    return row | {
+        "auc": asdict(interval),
+        "strongest": _name_strongest(features[varying], targets),
+    }
+
+
+def _predict_out_of_fold(
+    values: Floats, targets: Targets, groups: NDArray[np.int64], *, num_folds: int, seed: int
+) -> Floats:
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from threadpoolctl import threadpool_limits
+
+    scores = np.zeros(len(targets))
+    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
+    for fit, check in folds.split(values, targets, groups):
+        if len(np.unique(targets[fit])) < 2:
+            scores[check] = targets.mean()  # one class to learn from: nothing to predict
+            continue
+        boosting = HistGradientBoostingClassifier(
+            max_iter=150,
+            learning_rate=0.05,
+            max_leaf_nodes=8,
+            min_samples_leaf=_LEAF,
+            early_stopping=False,
+            random_state=seed,
+        )
+        trees = make_pipeline(
+            SimpleImputer(strategy="constant", fill_value=-1.0),
+            ExtraTreesClassifier(_NUM_TREES, n_jobs=-1, random_state=seed),
+        )
+        models = (boosting, trees) if values.shape[1] >= _MANY else (boosting,)
+        for model in models:
+            with threadpool_limits(1):  # on so little, threads that share cores cost more
+                model.fit(values[fit], targets[fit])
+                if model is trees:  # threads add votes up in the order in which they are done
+                    trees[-1].set_params(n_jobs=1)
+                scores[check] += model.predict_proba(values[check])[:, 1] / len(models)
+    return scores
+
+
+def _name_strongest(features: pd.DataFrame, targets: Targets) -> list[str]:
+    """Names of the features that tell most on their own, by the distance of their AUC from 0.5."""
+    reach = {
+        name: abs(binary.auc(column.fillna(column.min() - 1).to_numpy(), targets) - 0.5)
+        for name, column in features.items()
+    }
+    strongest = sorted(reach, key=lambda name: -reach[name])[:_NUM_NAMED]
+    return [str(name).removeprefix("statistic ") for name in strongest]

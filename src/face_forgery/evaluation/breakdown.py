@@ -1,0 +1,146 @@
+"""Where a detector is good and where it is not: AUC by kind, source and facts of the images."""
+
+import itertools
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.evaluation.metrics import binary
+from face_forgery.evaluation.metrics.binary import Scores, Targets
+from face_forgery.evaluation.metrics.bootstrap import measure_auc
+
+SMALL_CELL = 20
+"""A cell with fewer images of a class is marked: its AUC says little."""
+
+_SIDES = (64, 128, 256, 512, 1024)  # pixels; where bands of the shorter side begin
+_QUALITIES = (50, 70, 80, 90, 95)
+_GROUP_SIZES = (2, 5, 20)
+TITLES = {
+    "kind": "By kind of forgery, against all real pictures",
+    "source": "By source, against its own real pictures",
+    "group_size": "By size of the group a picture belongs to",
+    "image_size": "By shorter side in pixels",
+    "format": "By file format",
+    "jpeg_quality": "By JPEG quality of the file",
+}
+
+
+def break_down(
+    scores: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic],
+    facts: pd.DataFrame,
+    *,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """AUC with interval of parts of the images.
+
+    Args:
+        scores: ``(N,)``, probability of forgery.
+        targets: ``(N,)``, 0 = real, 1 = forged.
+        groups: ``(N,)``, equal for images that belong together.
+        facts: ``(N, ...)``, columns ``kind``, ``source``, ``width``, ``height``, ``format`` and
+            ``jpeg_quality``, which may be missing.
+        num_resamples: Bootstrap resamples of every cell.
+        confidence: Of the intervals, in (0, 1).
+        seed: Of the resamples.
+
+    Returns:
+        Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``; a cell is
+        ``{"name", "num_real", "num_fake", "auc": {"value", "low", "high"}, "is_small", "note"}``.
+        Each kind's forgeries are held against all real images, all other cells against their own.
+        Kinds, sources and formats come largest first, bands ascending. Where one class is missing,
+        the AUC is None and the note says so.
+    """
+    scores, targets = binary.check_scores(scores, targets)
+    real = targets == 0
+
+    def measure(name: str, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+        return _measure_cell(
+            name,
+            scores[chosen],
+            targets[chosen],
+            groups[chosen],
+            num_resamples=num_resamples,
+            confidence=confidence,
+            seed=seed,
+        )
+
+    tables = {}
+    kinds = facts["kind"].to_numpy()
+    tables["kind"] = [measure(name, real | (kinds == name)) for name in _names(kinds[~real])]
+    for key in ("source", "format"):
+        values = facts[key].to_numpy()
+        tables[key] = [measure(name, np.asarray(values == name)) for name in _names(values)]
+    for key, bands in _band_facts(facts, groups).items():
+        present = (name for name in bands.categories if (bands == name).any())
+        tables[key] = [measure(str(name), np.asarray(bands == name)) for name in present]
+    return [{"key": key, "title": title, "cells": tables[key]} for key, title in TITLES.items()]
+
+
+def _band_facts(facts: pd.DataFrame, groups: NDArray[np.generic]) -> dict[str, pd.Categorical]:
+    sizes = pd.Series(groups).groupby(groups).transform("size").to_numpy(dtype=np.float64)
+    side = facts[["width", "height"]].min(axis=1).to_numpy(dtype=np.float64, na_value=np.nan)
+    quality = facts["jpeg_quality"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return {
+        "group_size": _band(sizes, (1, *_GROUP_SIZES), "unknown"),
+        "image_size": _band(side, (0, *_SIDES), "unknown"),
+        "jpeg_quality": _band(quality, (0, *_QUALITIES), "no JPEG, or unknown"),
+    }
+
+
+def _band(values: NDArray[np.float64], starts: tuple[int, ...], missing: str) -> pd.Categorical:
+    """Name the band ``[start, next start)`` of each value."""
+    names = [
+        str(start) if stop == start + 1 else f"{start} to {stop - 1}"
+        for start, stop in itertools.pairwise(starts)
+    ]
+    names += [f"{starts[-1]} and more", missing]
+    found = np.searchsorted(starts, values, side="right") - 1
+    codes = np.where(np.isnan(values), len(names) - 1, found)
+    return pd.Categorical.from_codes(
+        codes.astype(np.int64), categories=pd.Index(names, dtype=object)
+    )
+
+
+def _names(values: NDArray[np.generic]) -> list[str]:
+    names, counts = np.unique(values.astype(str), return_counts=True)
+    return [str(names[i]) for i in np.argsort(-counts, kind="stable")]
+
+
+def _measure_cell(
+    name: str,
+    scores: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic],
+    *,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Any]:
+    num_fake = int(targets.sum())
+    num_real = len(targets) - num_fake
+    cell: dict[str, Any] = {"name": name, "num_real": num_real, "num_fake": num_fake}
+    if not num_real or not num_fake:
+        missing = "real" if not num_real else "forged"
+        return cell | {
+            "auc": {"value": None, "low": None, "high": None},
+            "is_small": True,
+            "note": f"no {missing} images, nothing to compare with",
+        }
+    interval = measure_auc(
+        scores,
+        targets,
+        groups,
+        num_resamples=num_resamples,
+        confidence=confidence,
+        seed=seed,
+    )
+    is_small = min(num_real, num_fake) < SMALL_CELL
+    note = f"fewer than {SMALL_CELL} images of a class" if is_small else None
+    return cell | {"auc": asdict(interval), "is_small": is_small, "note": note}

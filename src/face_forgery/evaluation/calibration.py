@@ -1,0 +1,189 @@
+"""Temperature scaling: scores that can be read as probabilities.
+
+The margin of an image is its logit of fake less its logit of real; its score at temperature T is
+``1 / (1 + exp(-margin / T))``. T moves no image past another: rankings and AUC stay.
+
+Source: Guo, Pleiss, Sun and Weinberger 2017 (ICML), On Calibration of Modern Neural Networks.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+
+from face_forgery.evaluation.metrics.binary import (
+    Scores,
+    Targets,
+    check_probabilities,
+    check_scores,
+    find_bins,
+)
+from face_forgery.evaluation.metrics.metric_report import evaluate
+from face_forgery.evaluation.metrics.proportions import measure_share
+from face_forgery.evaluation.metrics.weighted import Floats
+
+LOWEST, HIGHEST = 0.01, 100.0  # temperatures
+MEASURES = ("ece", "brier", "log_loss")
+
+
+def apply_temperature(margins: Scores, temperature: float) -> Floats:
+    """Scores ``(N,)`` in [0, 1] of ``margins`` ``(N,)`` at ``temperature``.
+
+    Example:
+        >>> apply_temperature(np.array([0.0, 2.0]), 2.0).round(3).tolist()
+        [0.5, 0.731]
+    """
+    scores: Floats = expit(np.asarray(margins, dtype=np.float64) / temperature)
+    return scores
+
+
+def fit_temperature(margins: Scores, targets: Targets) -> float:
+    """Return the temperature with the least log loss, from 0.01 to 100.
+
+    The targets are drawn in a little, to ``(n1 + 1) / (n1 + 2)`` for n1 forgeries and
+    ``1 / (n0 + 2)`` for n0 real images: without that, classes that do not overlap on a small set
+    would ask for certainty, a temperature of 0. Source: Platt 1999, Probabilistic Outputs for
+    Support Vector Machines, section 2.2.
+
+    Args:
+        margins: ``(N,)``.
+        targets: ``(N,)``, 0 = real, 1 = forged.
+
+    Raises:
+        ValueError: If the arrays do not fit together, a margin is not finite or only one class
+            occurs.
+    """
+    margins, targets = check_scores(margins, targets)
+    num_fake = int(targets.sum())
+    num_real = len(targets) - num_fake
+    wanted = np.where(targets == 1, (num_fake + 1) / (num_fake + 2), 1 / (num_real + 2))
+
+    def loss(log_temperature: float) -> float:
+        scaled = margins / np.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0.0, scaled) - wanted * scaled))
+
+    found = minimize_scalar(
+        loss, bounds=np.log((LOWEST, HIGHEST)), method="bounded", options={"xatol": 1e-6}
+    )
+    return float(np.exp(found.x))
+
+
+def calibrate(
+    margins: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic] | None,
+    *,
+    is_fit: NDArray[np.bool_],
+    num_bins: int,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Fit the temperature on one half of the images and measure on the other what it changes.
+
+    Args:
+        margins: ``(N,)``.
+        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
+        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
+        is_fit: ``(N,)``, true for the half to fit on. Where one half lacks a class, both steps take
+            all images, and ``is_verified`` is false.
+        num_bins: Equal-width bins of the calibration error and of the reliability diagram.
+        num_resamples: Bootstrap resamples.
+        confidence: Of the intervals, in (0, 1).
+        seed: Of the resamples.
+
+    Returns:
+        ``{"temperature", "is_verified", "num_fit", "num_check", "notes": [sentence, ...],
+        "confidence", "before": state, "after": state}``; a state is ``{"ece", "brier",
+        "log_loss"}`` with ``{"value", "low", "high"}`` each, and ``"bins"`` as ``reliability``
+        returns them.
+    """
+    is_verified = all(len(np.unique(targets[half])) == 2 for half in (is_fit, ~is_fit))
+    fit, check = (is_fit, ~is_fit) if is_verified else (np.full(len(targets), True),) * 2
+    temperature = fit_temperature(margins[fit], targets[fit])
+    margins, targets = margins[check], targets[check]
+    groups = None if groups is None else groups[check]
+    states: dict[str, Any] = {}
+    for name, value in (("before", 1.0), ("after", temperature)):
+        scores = apply_temperature(margins, value)
+        metrics = evaluate(
+            scores,
+            targets,
+            groups,
+            num_resamples=num_resamples,
+            confidence=confidence,
+            num_bins=num_bins,
+            seed=seed,
+        ).metrics
+        bins = reliability(scores, targets, groups, num_bins=num_bins, confidence=confidence)
+        states[name] = {measure: metrics[measure] for measure in MEASURES} | {"bins": bins}
+    return {
+        "temperature": temperature,
+        "is_verified": is_verified,
+        "num_fit": int(fit.sum()),
+        "num_check": int(check.sum()),
+        "confidence": confidence,
+        "notes": _note_limits(temperature, is_verified=is_verified),
+        **states,
+    }
+
+
+def _note_limits(temperature: float, *, is_verified: bool) -> list[str]:
+    notes = []
+    if not is_verified:
+        notes.append(
+            "Too few validation images to fit the temperature on one half and to measure on the "
+            "other: it was measured on the images it was fitted on."
+        )
+    if temperature > 0.99 * HIGHEST:
+        notes.append(
+            f"The temperature stands at its upper end, {HIGHEST:g}: the scores do not tell the "
+            "classes apart, so every probability is drawn to one half."
+        )
+    if temperature < 1.01 * LOWEST:
+        notes.append(
+            f"The temperature stands at its lower end, {LOWEST:g}: the margins of the network are "
+            "far smaller than they deserve; look at its training."
+        )
+    return notes
+
+
+def reliability(
+    scores: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic] | None,
+    *,
+    num_bins: int,
+    confidence: float,
+) -> list[dict[str, float]]:
+    """What the reliability diagram shows: promised probability against what came true.
+
+    Returns:
+        A row for each equal-width bin that holds an image, ascending: ``count``, ``score`` (mean),
+        ``share`` of forgeries with ``low`` and ``high``.
+
+    Raises:
+        ValueError: As ``metrics.binary.check_probabilities``.
+    """
+    scores, targets = check_probabilities(scores, targets)
+    bins = find_bins(scores, num_bins)
+    rows = []
+    for number in np.unique(bins):
+        inside = bins == number
+        share = measure_share(
+            targets[inside] == 1,
+            None if groups is None else groups[inside],
+            confidence=confidence,
+        )
+        rows.append(
+            {
+                "count": int(inside.sum()),
+                "score": float(scores[inside].mean()),
+                "share": share.value,
+                "low": share.low,
+                "high": share.high,
+            }
+        )
+    return rows

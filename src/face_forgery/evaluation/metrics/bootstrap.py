@@ -1,0 +1,203 @@
+"""Bootstrap intervals that know about groups and survive a million images.
+
+Definition. The unit that is resampled is the group: all images of a video or an identity, a
+forgery together with the real image it was made from. An image without companions is a group of
+one. Groups fall into three strata, by what they hold: real images only, forgeries only, both. A
+resample draws, with replacement and within each stratum, as many groups as the stratum has; an
+image counts as often as its group was drawn. Both classes therefore occur in every resample.
+Interval: the percentiles ``(1 - confidence) / 2`` and ``(1 + confidence) / 2``.
+
+Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.evaluation.metrics.binary import Scores, Targets, auc
+from face_forgery.evaluation.metrics.weighted import Floats, WeightedScores
+
+_MANY_IMAGES = 200_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value and the percentile interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The distribution of every metric over B resamples."""
+
+    metrics: dict[str, Floats]  # (B,) each
+    tpr: Floats  # (B, R), at the R false-positive rates asked for
+
+
+class GroupResampler:
+    """Draws whole groups; resample ``i`` follows from ``(seed, i)`` alone.
+
+    Args:
+        groups: ``(N,)`` names or numbers; ``None``: every image is a group of its own.
+        targets: ``(N,)``, 0 = real, 1 = forged.
+        seed: Any number from 0.
+        order: ``(N,)``: weights are drawn for the images in this order, so that they fit
+            ``WeightedScores`` of the same ``order``.
+
+    Raises:
+        ValueError: If an image has no group.
+    """
+
+    def __init__(
+        self,
+        groups: NDArray[np.generic] | None,
+        targets: Targets,
+        *,
+        seed: int,
+        order: NDArray[np.int64],
+    ) -> None:
+        self._seed = seed
+        targets = targets[order]
+        codes = _number_groups(None if groups is None else groups[order], len(targets))
+        self.num_groups = int(codes.max()) + 1
+        self._codes = codes if self.num_groups < len(codes) else None  # else 0, 1, 2, ...
+        has_real = np.bincount(codes[targets == 0], minlength=self.num_groups) > 0
+        has_fake = np.bincount(codes[targets == 1], minlength=self.num_groups) > 0
+        strata = (has_real & ~has_fake, has_fake & ~has_real, has_real & has_fake)
+        self._strata = [np.flatnonzero(stratum) for stratum in strata if stratum.any()]
+
+    def draw(self, index: int) -> Floats:
+        """How often each image counts in resample ``index``: ``(N,)``, whole, in ``order``."""
+        rng = np.random.default_rng((self._seed, index))
+        times_drawn = np.empty(self.num_groups)
+        for members in self._strata:
+            drawn = rng.integers(0, len(members), len(members), dtype=np.int32)
+            times_drawn[members] = np.bincount(drawn, minlength=len(members))
+        return times_drawn if self._codes is None else times_drawn[self._codes]
+
+
+def bootstrap_metrics(
+    ranked: WeightedScores, resampler: GroupResampler, *, max_fprs: Floats, num_resamples: int
+) -> Resampled:
+    """Measure every metric on every resample; with many images on all cores.
+
+    The result does not depend on how many cores there are.
+
+    Args:
+        ranked: The scores, sorted.
+        resampler: Over the same images in ``ranked.order``.
+        max_fprs: ``(R,)`` false-positive rates to measure the TPR at.
+        num_resamples: How many resamples to draw.
+    """
+    from joblib import Parallel, cpu_count, delayed
+
+    # Each process takes a second to start and a copy of what it works on.
+    num_workers = min(cpu_count(), 8) if len(ranked.order) >= _MANY_IMAGES else 1
+    shares = np.array_split(np.arange(num_resamples), num_workers)
+    parts = Parallel(n_jobs=num_workers)(
+        delayed(_measure_resamples)(ranked, resampler, max_fprs, share) for share in shares
+    )
+    metrics = {
+        name: np.concatenate([part.metrics[name] for part in parts]) for name in parts[0].metrics
+    }
+    return Resampled(metrics, np.concatenate([part.tpr for part in parts]))
+
+
+def _measure_resamples(
+    ranked: WeightedScores,
+    resampler: GroupResampler,
+    max_fprs: Floats,
+    indices: NDArray[np.int64],
+) -> Resampled:
+    from threadpoolctl import threadpool_limits
+
+    measured, tpr = [], np.empty((len(indices), len(max_fprs)))
+    with threadpool_limits(1):  # products summed over threads are other sums on other machines
+        for place, index in enumerate(indices):
+            weights = resampler.draw(int(index))
+            counts = ranked.count(weights)
+            measured.append(ranked.measure(weights, counts))
+            tpr[place] = counts.tpr_at_fpr(max_fprs)
+    return Resampled({name: np.array([one[name] for one in measured]) for name in measured[0]}, tpr)
+
+
+def bootstrap_auc(
+    ranked: WeightedScores, resampler: GroupResampler, *, num_resamples: int
+) -> Floats:
+    """AUC ``(B,)`` alone, on the resamples that ``bootstrap_metrics`` draws."""
+    return np.array([ranked.count(resampler.draw(index)).auc() for index in range(num_resamples)])
+
+
+def measure_auc(
+    scores: Scores,
+    targets: Targets,
+    groups: NDArray[np.generic],
+    *,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    """AUC of probabilities ``(N,)`` with its percentile interval; see the module for the rest."""
+    ranked = WeightedScores(scores, targets, num_bins=1)
+    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
+    resampled = bootstrap_auc(ranked, resampler, num_resamples=num_resamples)
+    return take_interval(auc(scores, targets), resampled, confidence=confidence)
+
+
+def take_interval(value: float, resampled: Floats, *, confidence: float) -> Interval:
+    """Percentile interval of ``resampled`` ``(B,)`` around ``value``.
+
+    Example:
+        >>> take_interval(5.0, np.arange(11.0), confidence=0.5)
+        Interval(value=5.0, low=2.5, high=7.5)
+    """
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(resampled, [tail, 1.0 - tail])
+    return Interval(float(value), float(low), float(high))
+
+
+def take_norm_interval(
+    value: float, resampled: Floats, moved: Floats, *, confidence: float
+) -> Interval:
+    """Interval for a sum of absolute values, which noise makes larger, as the calibration error.
+
+    Below, the triangle inequality holds: a vector measured with an error of norm ``e`` is at least
+    ``value - e`` long. ``low`` takes for ``e`` the upper percentile of ``moved``, cut at 0, so it
+    reaches 0 where nothing but noise is shown; it errs on the low side. ``high`` is the lower
+    percentile of ``resampled`` mirrored at ``value``, and at least ``value``.
+
+    Source of ``high``: Davison and Hinkley 1997, Bootstrap Methods and their Application, section
+    5.2.1 (the basic bootstrap interval).
+
+    Args:
+        value: Norm of the vector measured on all images, at least 0.
+        resampled: ``(B,)``, norm of the vector of each resample.
+        moved: ``(B,)``, norm of its difference from the vector of all images.
+        confidence: In (0, 1).
+
+    Example:
+        >>> take_norm_interval(4.0, np.arange(11.0), np.linspace(0, 2, 11), confidence=0.5)
+        Interval(value=4.0, low=2.5, high=5.5)
+    """
+    tail = (1.0 - confidence) / 2.0
+    low = value - np.quantile(moved, 1.0 - tail)
+    high = 2 * value - np.quantile(resampled, tail)
+    return Interval(float(value), max(float(low), 0.0), max(float(high), float(value)))
+
+
+def _number_groups(groups: NDArray[np.generic] | None, num_images: int) -> NDArray[np.int64]:
+    """Number the groups from 0 in the order in which they appear, ``(N,)``."""
+    if groups is None:
+        return np.arange(num_images)
+    codes, _ = pd.factorize(groups)
+    if num_unnamed := int((codes < 0).sum()):
+        raise ValueError(
+            f"{num_unnamed} of {num_images} images belong to no group; "
+            "an image without companions is a group of its own and needs a name"
+        )
+    return np.asarray(codes, dtype=np.int64)

@@ -1,0 +1,63 @@
+"""A share of images with an interval that stays honest for rare events and for groups."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.evaluation.metrics.bootstrap import Interval
+
+
+def measure_share(
+    hits: NDArray[np.bool_], groups: NDArray[np.generic] | None, *, confidence: float
+) -> Interval:
+    """Share of hits with Wilson's interval, which has a width even where nothing was hit.
+
+    Images of one group are not independent. The interval is that of ``N / deff`` independent
+    images, where the design effect ``deff`` is the variance of the share between groups over the
+    variance that independent images would have; where the hits say nothing about it (none or all),
+    it is the worst case, the size of the group that an average image is in.
+
+    Sources: Wilson 1927 (Journal of the American Statistical Association 22); Kish 1965, Survey
+    Sampling, section 8.2; Korn and Graubard 1998 (Survey Methodology 24) for the effective size.
+
+    Args:
+        hits: ``(N,)``, N at least 1.
+        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
+        confidence: In (0, 1).
+
+    Raises:
+        ValueError: If there is no image.
+
+    Example:
+        >>> measure_share(np.zeros(100, dtype=bool), None, confidence=0.95).high < 0.04
+        True
+    """
+    if not len(hits):
+        raise ValueError("a share of no images is nothing")
+    share = float(hits.mean())
+    size = len(hits) / _design_effect(hits, share, groups)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    center = (share + z * z / (2.0 * size)) / (1.0 + z * z / size)
+    spread = z * np.sqrt(share * (1.0 - share) / size + (z / (2.0 * size)) ** 2)
+    reach = float(spread / (1.0 + z * z / size))
+    return Interval(
+        share, min(max(center - reach, 0.0), share), max(min(center + reach, 1.0), share)
+    )
+
+
+def _design_effect(
+    hits: NDArray[np.bool_], share: float, groups: NDArray[np.generic] | None
+) -> float:
+    if groups is None:
+        return 1.0
+    codes, names = pd.factorize(groups)
+    num_groups, num_images = len(names), len(hits)
+    sizes = np.bincount(codes, minlength=num_groups)
+    worst = float((sizes**2).sum() / num_images)
+    if num_groups == 1 or share in (0.0, 1.0):
+        return worst
+    excess = np.bincount(codes, weights=hits - share, minlength=num_groups)
+    between = num_groups / (num_groups - 1) * float(np.square(excess).sum())
+    return min(max(between / (num_images * share * (1.0 - share)), 1.0), worst)

@@ -1,0 +1,118 @@
+"""Pictures moved so that landmarks come to lie on other landmarks."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.forgery.making.landmarks import Points, affine_between, apply_affine, face_size
+from face_forgery.forgery.making.masks import Mask
+from face_forgery.forgery.making.windows import Window
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+
+_KNOTS = 18  # at which movements are computed along each side; between them they are interpolated
+_REACH = 0.45  # of the face's size: how far a landmark takes its surroundings along
+_FLOOR = 0.05  # weight of staying where one is
+
+
+class Warped(NamedTuple):
+    """A part of a moved picture.
+
+    ``covered`` is ``(h, w)`` in [0, 1]: 0 where the picture had no pixel; ``None``: it had all.
+    """
+
+    pixels: Pixels
+    covered: Mask | None
+
+
+def warp_to(
+    pixels: Pixels, source: Points, target: Points, window: Window, *, fit: float
+) -> Warped:
+    """Return what a picture shows in ``window`` after its landmarks are moved onto others.
+
+    The whole moves by the affine map that fits best; the rest of the way is gone near landmarks
+    only.
+
+    Args:
+        pixels: ``(H, W, 3)``, of any size.
+        source: ``(68, 2)``, landmarks of ``pixels``.
+        target: ``(68, 2)``, where they shall lie.
+        window: Of the picture that ``target`` belongs to.
+        fit: Share of that rest, 0 to 1.
+    """
+    matrix = affine_between(target, source)
+    rest = (source - apply_affine(matrix, target)) * fit
+    return _resample(pixels, matrix, _spread(target, rest, window), window)
+
+
+def warp_within(pixels: Pixels, source: Points, target: Points, window: Window) -> Warped:
+    """Return ``window`` of a picture whose landmarks are moved; far from them nothing moves.
+
+    Args:
+        pixels: ``(H, W, 3)``.
+        source: ``(68, 2)``, landmarks of ``pixels``.
+        target: ``(68, 2)``, where they shall lie.
+        window: Of the same picture.
+    """
+    same = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    return _resample(pixels, same, _spread(target, source - target, window), window)
+
+
+def warp_affine(pixels: Pixels, matrix: NDArray[np.float64], window: Window) -> Warped:
+    """Return ``window`` of a picture moved as a whole.
+
+    Args:
+        pixels: ``(H, W, 3)``.
+        matrix: ``(2, 3)``, from where a pixel of the window comes to where it is taken.
+        window: Of the result.
+    """
+    return _resample(pixels, matrix, None, window)
+
+
+def _spread(places: Points, moves: Points, window: Window) -> NDArray[np.float32]:
+    """Return how far each pixel of ``window`` moves, ``(h, w, 2)``, given it at some places."""
+    height, width = window.shape
+    rows, columns = min(_KNOTS, height), min(_KNOTS, width)
+    x = (np.arange(columns) + 0.5) * width / columns - 0.5 + window.left
+    y = (np.arange(rows) + 0.5) * height / rows - 0.5 + window.top
+    scale = 1.0 / (2.0 * (_REACH * face_size(places)) ** 2)
+    near_x = np.exp(-scale * (x[:, None] - places[None, :, 0]) ** 2)  # (columns, 68)
+    near_y = np.exp(-scale * (y[:, None] - places[None, :, 1]) ** 2)  # (rows, 68)
+    weighted = np.column_stack([moves, np.ones(len(moves))])  # (68, 3)
+    sums = np.einsum("rn,cn,nk->rck", near_y, near_x, weighted, optimize=True)
+    knots = (sums[..., :2] / (sums[..., 2:] + _FLOOR)).astype(np.float32)
+    return np.asarray(cv2.resize(knots, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _resample(
+    pixels: Pixels,
+    matrix: NDArray[np.float64],
+    moves: NDArray[np.float32] | None,
+    window: Window,
+) -> Warped:
+    x = np.arange(window.left, window.right, dtype=np.float32)
+    y = np.arange(window.top, window.bottom, dtype=np.float32)[:, None]
+    (a, b, c), (d, e, f) = matrix.astype(np.float32)
+    across, down = a * x + b * y + c, d * x + e * y + f
+    if moves is not None:
+        across += moves[..., 0]
+        down += moves[..., 1]
+    moved = cv2.remap(pixels, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return Warped(np.asarray(moved, np.uint8), _coverage(across, down, pixels.shape))
+
+
+def _coverage(
+    across: NDArray[np.float32], down: NDArray[np.float32], shape: tuple[int, ...]
+) -> Mask | None:
+    """Return how far inside of the picture each position is: 0 at its border, 1 from 4 pixels on.
+
+    ``None`` where that is 1 everywhere or the whole picture is smaller than that.
+    """
+    height, width = shape[:2]
+    low = min(float(across.min()), float(down.min()))
+    if low >= 0 and float(across.max()) <= width - 1 and float(down.max()) <= height - 1:
+        return None
+    inside = np.minimum(np.minimum(across, width - 1 - across), np.minimum(down, height - 1 - down))
+    return np.clip(inside * np.float32(0.25) + 1.0, 0.0, 1.0, out=inside)

@@ -1,0 +1,218 @@
+"""Where a head is in a picture: pixel planes in head units, and landmarks in pixels.
+
+The head is a surface of revolution around its vertical axis. Turning it moves features over the
+surface, so that they foreshorten; the outline stays that of the surface.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.forgery.rendering.drawn_face import Face, Identity
+from face_forgery.forgery.rendering.fields import Plane, coverage
+
+Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixels; the corner pixel is at 0.5
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels, right and bottom excluded
+
+_WIDEST = -0.12  # y at which the head is widest
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Points of a face in pixels. Left and right are those of the picture."""
+
+    contour: Points  # (17, 2) from the left temple over the chin to the right temple
+    left_eye: Points  # (2, 2) left and right corner
+    right_eye: Points
+    left_brow: Points  # (2, 2)
+    right_brow: Points
+    nose: Points  # (2, 2) root and tip
+    mouth: Points  # (4, 2) left corner, top, right corner, bottom
+
+    @property
+    def eyes_and_mouth(self) -> Points:
+        """Centers of both eyes and of the mouth, ``(3, 2)``: what faces are aligned by."""
+        return np.stack([self.left_eye.mean(0), self.right_eye.mean(0), self.mouth[[0, 2]].mean(0)])
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the picture in which a feature is painted."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def plane(self) -> tuple[slice, slice]:
+        """Index of the part in ``(H, W)``."""
+        return (self.rows, self.columns)
+
+    @property
+    def picture(self) -> tuple[slice, slice, slice]:
+        """Index of the part in ``(3, H, W)``."""
+        return (slice(None), self.rows, self.columns)
+
+
+class View:
+    """A face seen in a picture of ``size`` x ``size`` pixels.
+
+    Attributes:
+        unit: Pixels of one head unit.
+        x, y: ``(H, W)`` position of each pixel in head units, before the head turns.
+        depth: ``(H, W)`` height of the head's surface above the picture; 0 outside.
+        skin: ``(H, W)`` how much of each pixel the head covers.
+        hx, hy: ``(H, W)`` position on the face of the surface point that each pixel shows.
+        normal: Components x, y, z of the surface normal, each ``(H, W)``, in head axes.
+        light: Direction to the lamp in head axes.
+    """
+
+    def __init__(self, face: Face, size: int) -> None:
+        pose = face.pose
+        self.face, self.size = face, size
+        self.unit = 0.355 * size * pose.scale
+        self.center = ((0.5 + pose.shift[0]) * size, (0.475 + pose.shift[1]) * size)
+        self.roll = (math.cos(pose.roll), math.sin(pose.roll))
+        self._yaw = (math.cos(pose.yaw), math.sin(pose.yaw))
+        self._pitch = (math.cos(pose.pitch), math.sin(pose.pitch))
+
+        steps = np.arange(size, dtype=np.float64) + 0.5
+        across = ((steps - self.center[0]) / self.unit).astype(np.float32)[None, :]
+        down = ((steps - self.center[1]) / self.unit).astype(np.float32)[:, None]
+        cos, sin = self.roll
+        self.x = across * np.float32(cos) + down * np.float32(sin)
+        self.y = down * np.float32(cos) - across * np.float32(sin)
+        lx, ly, lz = face.scene.light
+        self.light = (lx * cos + ly * sin, ly * cos - lx * sin, lz)
+
+        squared, slope = squared_radius(face.identity, self.y)
+        inside = squared - self.x * self.x
+        self.skin = coverage(inside)
+        self.depth = np.sqrt(np.maximum(inside, 0.0))
+        length = 1.0 / np.sqrt(self.x * self.x + 0.25 * slope * slope + self.depth**2 + 1e-6)
+        self.normal = (self.x * length, -0.5 * slope * length, self.depth * length)
+        self.hx = self.x * np.float32(self._yaw[0]) + self.depth * np.float32(self._yaw[1])
+        self.hy = self.y * np.float32(self._pitch[0]) - self.depth * np.float32(self._pitch[1])
+
+    def lifted(self, height: float) -> tuple[float, float]:
+        """Return how far (head units, x and y) a point that high above the skin seems moved."""
+        return (-height * self._yaw[1], height * self._pitch[1])
+
+    def to_pixels(self, points: list[tuple[float, float]]) -> Points:
+        """Return where points of the face (head units) are in the picture, ``(N, 2)``."""
+        cos, sin = self.roll
+        placed = []
+        for hx, hy in points:
+            x, y = self._turned(hx, hy)
+            placed.append(
+                (
+                    self.center[0] + self.unit * (x * cos - y * sin),
+                    self.center[1] + self.unit * (x * sin + y * cos),
+                )
+            )
+        return np.array(placed, dtype=np.float64)
+
+    def _turned(self, hx: float, hy: float) -> tuple[float, float]:
+        x, y = hx, hy
+        for _ in range(4):  # the shift depends on where the point ends up
+            radius2 = max(_squared_radius_at(self.face.identity, y), hx * hx)
+            forward = math.sqrt(radius2 - hx * hx)
+            x = hx * self._yaw[0] - forward * self._yaw[1]
+            depth = hx * self._yaw[1] + forward * self._yaw[0]
+            y = (hy + max(depth, 0.0) * self._pitch[1]) / self._pitch[0]
+        return x, y
+
+    def window(self, x: float, y: float, half_width: float, half_height: float) -> Window:
+        """Return the part of the picture around a point of the face; it may be empty.
+
+        Args:
+            x: Of the middle, head units on the face.
+            y: Likewise.
+            half_width: Head units; the window is large enough for any roll of the pose.
+            half_height: Likewise.
+        """
+        middle = self.to_pixels([(x, y)])[0]
+        cos, sin = abs(self.roll[0]), abs(self.roll[1])
+        reach_x = self.unit * (half_width * cos + half_height * sin) + 1.5
+        reach_y = self.unit * (half_width * sin + half_height * cos) + 1.5
+        return Window(
+            _pixel_range(middle[1], reach_y, self.size), _pixel_range(middle[0], reach_x, self.size)
+        )
+
+    def landmarks(self) -> Landmarks:
+        """Return the landmarks of the face as it is drawn."""
+        who, mood = self.face.identity, self.face.expression
+        eye, brow_y = who.eye_width, who.brow_y - 0.05 * mood.brow_raise
+        smile = 0.05 * mood.smile
+        reach = who.mouth_width * (1.0 + 0.15 * mood.smile)
+        drop = 0.10 * mood.mouth_open
+        return Landmarks(
+            contour=self._contour(),
+            left_eye=self.to_pixels([(-who.eye_x - eye, who.eye_y), (-who.eye_x + eye, who.eye_y)]),
+            right_eye=self.to_pixels([(who.eye_x - eye, who.eye_y), (who.eye_x + eye, who.eye_y)]),
+            left_brow=self.to_pixels([(-who.eye_x - 0.19, brow_y), (-who.eye_x + 0.17, brow_y)]),
+            right_brow=self.to_pixels([(who.eye_x - 0.17, brow_y), (who.eye_x + 0.19, brow_y)]),
+            nose=self.to_pixels([(0.0, who.eye_y), (0.0, who.nose_y)]),
+            mouth=self.to_pixels(
+                [
+                    (-reach, who.mouth_y - smile),
+                    (0.0, who.mouth_y - who.upper_lip),
+                    (reach, who.mouth_y - smile),
+                    (0.0, who.mouth_y + who.lower_lip + drop),
+                ]
+            ),
+        )
+
+    def _contour(self) -> Points:
+        heights = [_WIDEST + (0.985 - _WIDEST) * (k / 8) * (2.0 - k / 8) for k in range(9)]
+        radii = [math.sqrt(max(_squared_radius_at(self.face.identity, y), 0.0)) for y in heights]
+        left = [(-r, y) for r, y in zip(radii, heights, strict=True)]
+        right = [(r, y) for r, y in zip(radii[:-1], heights[:-1], strict=True)]
+        cos, sin = self.roll
+        return np.array(
+            [
+                (
+                    self.center[0] + self.unit * (x * cos - y * sin),
+                    self.center[1] + self.unit * (x * sin + y * cos),
+                )
+                for x, y in left + right[::-1]
+            ]
+        )
+
+
+def squared_radius(who: Identity, y: Plane) -> tuple[Plane, Plane]:
+    """Return the squared half width of the head at height ``y``, and its slope along y.
+
+    Both are polynomials of the height: an ellipse above the widest point; below it a mix of a
+    square jaw (1 - t^4), a round one (1 - t^2) and a pointed one ((1 - t^2)^2).
+
+    Args:
+        who: Whose head.
+        y: ``(H, W)`` in head units.
+    """
+    t = (y - _WIDEST) * np.where(y > _WIDEST, 1.0 / (1.0 - _WIDEST), -1.0 / (1.0 + _WIDEST))
+    t = t.astype(np.float32)
+    below, t2 = y > _WIDEST, t * t
+    round_, square, point = 1.0 - t2, 1.0 - t2 * t2, (1.0 - t2) * (1.0 - t2)
+    share = 1.0 - who.jaw_square - who.jaw_point
+    jaw = who.jaw_square * square + share * round_ + who.jaw_point * point
+    slope = t * (4.0 * who.jaw_square * t2 + 2.0 * share + 4.0 * who.jaw_point * round_)
+    width2 = who.width * who.width
+    down, up = -width2 / (1.0 - _WIDEST), width2 / (1.0 + _WIDEST)
+    return width2 * np.where(below, jaw, round_), np.where(below, slope * down, t * (2.0 * up))
+
+
+def _squared_radius_at(who: Identity, y: float) -> float:
+    """The same for one height."""
+    below = y > _WIDEST
+    t = (y - _WIDEST) / (1.0 - _WIDEST if below else 1.0 + _WIDEST)
+    round_ = 1.0 - t * t
+    share = 1.0 - who.jaw_square - who.jaw_point
+    jaw = who.jaw_square * (1.0 - t**4) + share * round_ + who.jaw_point * round_ * round_
+    return who.width * who.width * (jaw if below else round_)
+
+
+def _pixel_range(middle: float, reach: float, size: int) -> slice:
+    low = min(max(int(middle - reach), 0), size)
+    return slice(low, min(max(int(middle + reach) + 1, low), size))

@@ -1,0 +1,146 @@
+"""An explained picture as one page that opens offline."""
+
+import io
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from face_forgery.inference.explanation.explain import ExplainedPicture, Explanation
+from face_forgery.modeling.detector import OperatingPoints
+
+_FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
+_SIDE = 640  # pixels of the longer side of pictures on the page
+_OPAQUE = 0.75
+_THUMBNAIL = 160  # pixels of the longer side in the index
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a set of pages; ``number`` counts from 1 to ``total``."""
+
+    number: int
+    total: int
+    name: str  # of the file, without its ending
+    html: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    title: str
+    uri: str
+    reading: str
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A picture in the index."""
+
+    page: str
+    img_name: str
+    score: float | None
+    verdict: str  # or the status, where there is no score
+    says: str
+    thumbnail: str | None
+
+
+def write_pages(pictures: Iterable[ExplainedPicture], points: OperatingPoints) -> Iterator[Page]:
+    """Write a page a picture and, as the last one, the index of them, the highest score first.
+
+    Args:
+        pictures: What ``explain_pictures`` yields.
+        points: Of the detector.
+    """
+    lines: list[_Line] = []
+    for picture in pictures:
+        page = write_page(picture, points)
+        lines.append(_summarize(picture, page.name))
+        yield page
+    lines.sort(key=lambda line: -1.0 if line.score is None else line.score, reverse=True)
+    html = _load_template("index.html.jinja").render(lines=lines, points=points)
+    yield Page(len(lines) + 1, len(lines) + 1, "index", html)
+
+
+def write_page(picture: ExplainedPicture, points: OperatingPoints) -> Page:
+    """Write the page of one picture, explained or not.
+
+    Args:
+        picture: What ``explain_pictures`` yields.
+        points: Of the detector.
+    """
+    content: dict[str, Any] = {"picture": picture, "points": points, "entries": [], "shares": {}}
+    if picture.explanation is not None:
+        content |= _describe(picture.explanation)
+    html = _load_template("page.html.jinja").render(content)
+    return Page(picture.number, picture.total + 1, f"{picture.number:04d}", html)
+
+
+def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Lay a heat map over a picture: vermilion speaks for forged, blue for real.
+
+    Args:
+        pixels: ``(H, W, 3)``.
+        heat: ``(S, S)``, stretched over the picture; what is weak stays transparent.
+
+    Returns:
+        ``(H, W, 3)``: the picture in grey below the colors.
+    """
+    height, width = pixels.shape[:2]
+    stretched = cv2.resize(heat.astype(np.float32), (width, height))
+    strength = stretched / max(float(np.abs(stretched).max()), 1e-12)
+    color = np.where(strength[..., None] > 0, np.array(_FAKE), np.array(_REAL))
+    alpha = _OPAQUE * np.abs(strength[..., None])
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
+    return np.asarray(grey * (1 - alpha) + color * alpha, dtype=np.uint8)
+
+
+def _load_template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("face_forgery.inference.explanation", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(name)
+
+
+def _summarize(picture: ExplainedPicture, page: str) -> _Line:
+    found = picture.explanation
+    if found is None:
+        return _Line(f"{page}.html", picture.img_name, None, picture.status, picture.detail, None)
+    top, share = next(iter(found.shares.items()))
+    says = f"speaks most for a forgery: {top}" if share.share > 0 else ""
+    thumbnail = to_uri(found.pixels, side=_THUMBNAIL)
+    return _Line(f"{page}.html", picture.img_name, found.score, found.verdict, says, thumbnail)
+
+
+def _describe(explanation: Explanation) -> dict[str, Any]:
+    entries = [_Entry(view.title, to_uri(view.image), view.reading) for view in explanation.views]
+    return {
+        "original": to_uri(explanation.pixels),
+        "heat": to_uri(overlay(enlarge(explanation.pixels), explanation.heat)),
+        "entries": entries,
+        "shares": explanation.shares,
+        "top": next(iter(explanation.shares)),
+        "speaks": max((share.share for share in explanation.shares.values()), default=0.0) > 0,
+    }
+
+
+def enlarge(pixels: NDArray[np.uint8], side: int = _SIDE) -> NDArray[np.uint8]:
+    """Return ``pixels``, ``(H, W, 3)``, with ``side`` pixels on the longer side."""
+    scale = side / max(pixels.shape[:2])
+    size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
+    mode = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+    return np.array(Image.fromarray(pixels).resize((size[0], size[1]), mode))
+
+
+def to_uri(pixels: NDArray[np.uint8], side: int = _SIDE) -> str:
+    """Return ``pixels``, ``(H, W, 3)``, as a JPEG within an address; ``side`` as ``enlarge``."""
+    stored = io.BytesIO()
+    Image.fromarray(enlarge(pixels, side)).save(stored, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + b64encode(stored.getvalue()).decode()

@@ -1,0 +1,272 @@
+"""Scores from a Ray cluster: the same function as on one machine, in a pool of workers.
+
+Ray Data deals out batches, brings the scores back in order, starts a worker anew that has died,
+and gives its batches to the others. A worker reads and scores with the functions that a single
+machine uses.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.data.images.faces import FaceDetectorError
+from face_forgery.data.images.listing import printable
+from face_forgery.data.images.remote import RemoteError, is_url
+from face_forgery.inference.scoring import Scored, score_batch
+from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.params import ClusterParams
+from face_forgery.progress import track
+from face_forgery.training.distributed.ray_cluster import (
+    ClusterError,
+    choose_num_workers,
+    connected,
+    import_ray,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from face_forgery.inference.reading import PictureReader, Reading
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 4  # at a batch whose worker dies; what kills each of them must not go on for ever
+_EXAMPLES_SHOWN = 3
+_BATCHES_AT_ONCE = 2  # of a worker: one is read while another is scored
+
+
+def score_on_cluster(
+    detector: Detector,
+    places: Sequence[Path | str | None],
+    *,
+    batch_size: int,
+    num_workers: int,
+    min_size: int,
+    description: str,
+    cluster: ClusterParams,
+) -> Iterator[Scored]:
+    """Yield what ``inference.scoring.score_batches`` yields, from the workers of a Ray cluster.
+
+    Args:
+        detector: What scores.
+        places: ``(N,)``; paths that every machine has, or URLs; ``None`` is ``unreadable``.
+        batch_size: Pictures in one forward pass, and dealt out together.
+        num_workers: Threads of each worker that read and decode; 0: one.
+        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        description: Shown before the progress bar.
+        cluster: Which cluster, and how many workers.
+
+    Raises:
+        ClusterError: If there is no cluster, a batch kills every worker, or a machine does not
+            have the folder.
+        DetectorError: If the network gives no number for a picture.
+        RemoteError: If a worker cannot reach a URL.
+    """
+    if not len(places):
+        return
+    absolute = [_absolute(place) for place in places]
+    with connected(cluster):
+        batches = _stream(
+            detector,
+            absolute,
+            batch_size=batch_size,
+            num_readers=max(1, num_workers),
+            min_size=min_size,
+            cluster=cluster,
+        )
+        start = 0
+        for scored in track(
+            batches, description=description, total=len(places), count=lambda b: len(b.statuses)
+        ):
+            end = start + len(scored.statuses)
+            check_shared(absolute[start:end], scored)
+            yield scored
+            start = end
+
+
+def check_shared(places: Sequence[str | None], scored: Scored) -> None:
+    """Refuse a batch in which a worker misses a file that is there.
+
+    Args:
+        places: ``(B,)``, of the batch.
+        scored: What a worker says of it.
+
+    Raises:
+        ClusterError: If this machine has a file that the worker's does not have.
+    """
+    for place, status in zip(places, scored.statuses, strict=True):
+        if status != "missing":
+            continue
+        if place is not None and not is_url(place) and Path(place).exists():
+            raise ClusterError(
+                f"{place}: this machine has the file, a machine of the cluster does not. Put the "
+                "pictures into a folder that all machines mount under the same name, or into a "
+                "bucket: --params inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
+            )
+
+
+def _absolute(place: Path | str | None) -> str | None:
+    if place is None:
+        return None
+    text = str(place)
+    return text if is_url(text) else str(Path(text).absolute())
+
+
+def _stream(
+    detector: Detector,
+    places: Sequence[str | None],
+    *,
+    batch_size: int,
+    num_readers: int,
+    min_size: int,
+    cluster: ClusterParams,
+) -> Iterator[Scored]:
+    ray = import_ray()
+    _quiet_ray_data()
+    table = tabulate_places(places)
+    attempts = ray.remote(_Attempts).options(num_cpus=0, max_restarts=-1).remote(_ATTEMPTS)
+    context = ray.data.DataContext.get_current().copy()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.preserve_order = True
+    with ray.data.DataContext.current(context):
+        batches = ray.data.from_blocks(
+            [table.slice(start, batch_size) for start in range(0, len(table), batch_size)]
+        ).map_batches(
+            _Worker,
+            fn_constructor_args=(
+                ray.put(detector),
+                attempts,
+                min_size,
+                num_readers,
+                cluster.gpus_per_worker > 0,
+            ),
+            batch_size=batch_size,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(
+                size=_choose_size(cluster, num_batches=-(-len(table) // batch_size)),
+                max_concurrent_calls_per_actor=_BATCHES_AT_ONCE,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=cluster.cpus_per_worker,
+            num_gpus=cluster.gpus_per_worker or None,
+        )
+    try:
+        for row in batches.iter_rows():
+            if isinstance(row["scored"], Exception):
+                raise row["scored"]
+            yield row["scored"]
+    except ray.exceptions.RayError as error:
+        raise _explain(error) from error
+
+
+def tabulate_places(places: Sequence[Path | str | None]) -> "pa.Table":
+    """Return what is dealt out: ``row``, from 0, and ``place``, packed."""
+    import pyarrow as pa
+
+    from face_forgery.inference.reading import pack_places
+
+    packed = pa.array(pack_places(places).tolist(), pa.large_string())
+    return pa.table({"row": range(len(places)), "place": packed})
+
+
+def _choose_size(cluster: ClusterParams, *, num_batches: int) -> int:
+    size = min(choose_num_workers(cluster), num_batches)
+    logger.info("Up to %d workers of a Ray cluster", size)
+    return size
+
+
+def _quiet_ray_data() -> None:
+    """Have Ray Data speak of failures alone; the rest is ours to say."""
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _explain(error: Exception) -> ClusterError:
+    """Return an error that says what Ray met, in one line of its many."""
+    own, *_ = str(error).split("\n\nThe above exception was the direct cause")
+    return ClusterError(
+        f"Ray gave up with {type(error).__name__}: {own.strip().splitlines()[-1]}. Its logs say "
+        "more (docs/scaling.md). The same command goes on where this run stopped"
+    )
+
+
+class _Attempts:
+    """How often each batch was begun, of all workers."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, row: int) -> bool:
+        """Count an attempt at the batch that begins with ``row``; say if it is one too many."""
+        self._begun[row] += 1
+        return self._begun[row] > self._limit
+
+
+class _Worker:
+    """One of the pool: the network in memory, a batch of places in, their scores out."""
+
+    def __init__(
+        self, detector_ref: Any, attempts: Any, min_size: int, num_readers: int, on_gpu: bool
+    ) -> None:
+        import torch
+
+        from face_forgery.modeling.forward_path import pick_device
+
+        self._ray = import_ray()
+        self._attempts = attempts
+        detector: Detector = self._ray.get(detector_ref)
+        device = pick_device() if on_gpu else torch.device("cpu")
+        self._network = detector.build_network().to(device)
+        self._scoring = threading.Lock()
+        self._own = _OwnReader(detector, min_size)
+        self._threads = ThreadPoolExecutor(num_readers)
+
+    def __call__(self, batch: "pa.Table") -> dict[str, NDArray[np.object_]]:
+        column = np.empty(1, dtype=object)
+        try:
+            column[0] = self._score(batch["row"][0].as_py(), batch["place"].to_pylist())
+        except (ClusterError, DetectorError, FaceDetectorError, RemoteError) as error:
+            column[0] = error  # raised, it would lose its class on the way
+        return {"scored": column}
+
+    def _score(self, row: int, places: list[str | None]) -> Scored:
+        from face_forgery.inference.reading import stack_readings
+
+        if self._ray.get(self._attempts.begin.remote(row)):
+            raise ClusterError(
+                f"every worker died that was given pictures {row:,} to {row + len(places) - 1:,} "
+                f"({_show(places)}), most often of too little memory: lower scoring.batch_size or "
+                "scoring.num_workers. The same command goes on where this run stopped"
+            )
+        readings = list(self._threads.map(self._read, places))
+        with self._scoring:
+            return score_batch(self._network, stack_readings(readings))
+
+    def _read(self, place: str | None) -> "Reading":
+        return self._own.reader.read_at(place)
+
+
+def _show(places: list[str | None]) -> str:
+    from face_forgery.inference.reading import unpack_place
+
+    known = [printable(unpack_place(place)) for place in places if place is not None]
+    return ", ".join(known[:_EXAMPLES_SHOWN]) + (", ..." if len(known) > _EXAMPLES_SHOWN else "")
+
+
+class _OwnReader(threading.local):
+    """A reader for each thread: a face detector serves one at a time."""
+
+    reader: "PictureReader"
+
+    def __init__(self, detector: Detector, min_size: int) -> None:
+        from face_forgery.inference.reading import PictureReader
+
+        self.reader = PictureReader.of(detector, min_size=min_size)

@@ -1,0 +1,155 @@
+"""What is said about a video, as values."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from face_forgery.data.images.faces import Face
+from face_forgery.inference.verdicts import decide
+from face_forgery.inference.videos.scenes import Scene
+from face_forgery.modeling.detector import OperatingPoints
+
+VIDEO_COLUMNS = (
+    *("video", "y_pred", "verdict", "status", "detail", "seconds", "frames_sampled"),
+    *("frames_judged", "persons", "person", "start_s", "end_s", "mean_score"),
+)
+FRAME_COLUMNS = (
+    *("video", "seconds", "person", "left", "top", "width", "height"),
+    *("confidence", "y_pred", "verdict"),
+)
+
+
+class FrameScore(NamedTuple):
+    """A judged face of a frame, or a judged frame where pictures are taken whole."""
+
+    seconds: float  # from the first picture
+    person: int  # from 1
+    face: Face | None  # in pixels of the upright frame
+    score: float  # the probability of forgery, in [0, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of a person that have enough frames, by time."""
+
+    person: int
+    starts: NDArray[np.float64]  # (N,), seconds: the first frame of each
+    ends: NDArray[np.float64]  # (N,), seconds: its last frame
+    scores: NDArray[np.float64]  # (N,) in [0, 1]
+
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """``(N,)``, seconds."""
+        return (self.starts + self.ends) / 2
+
+    @property
+    def num_windows(self) -> int:
+        """N."""
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is said about a video that could be judged."""
+
+    score: float  # of the most suspicious window of all persons, in [0, 1]
+    verdict: str  # real, fake or unsure
+    person: int  # whose window it is
+    start: float  # seconds, of the most suspicious stretch
+    end: float
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedVideo:
+    """A video of a user's, judged, or the reason why not.
+
+    Attributes:
+        number: Of the video among those judged, from 1.
+        total: Videos that are judged.
+        name: As the user would recognize it.
+        status: ok, missing, unreadable, no_video, no_frames, too_few_frames, or what most of its
+            frames have: no_face, too_small, too_blurry, too_large.
+        detail: Why, unless ok; of an ok one, what was damaged.
+        duration: Seconds; NaN if it could not be opened.
+        sampled: ``(S,)``, seconds, ascending: the frames that were looked at.
+        frames: By time.
+        windows: Of each person that has any.
+        summary: ``None`` unless ok.
+        scenes: The most suspicious frames, by time.
+    """
+
+    number: int
+    total: int
+    name: str
+    status: str
+    detail: str
+    duration: float = float("nan")
+    sampled: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    frames: tuple[FrameScore, ...] = ()
+    windows: tuple[Windows, ...] = ()
+    summary: Summary | None = None
+    scenes: tuple[Scene, ...] = ()
+
+    @property
+    def num_judged(self) -> int:
+        """Frames with a score."""
+        return len({frame.seconds for frame in self.frames})
+
+    @property
+    def num_persons(self) -> int:
+        """Persons with a score."""
+        return len({frame.person for frame in self.frames})
+
+
+@dataclass(frozen=True, eq=False)
+class TablePart:
+    """Rows of a table that comes part by part."""
+
+    number: int  # from 1
+    total: int
+    rows: pd.DataFrame
+
+
+def video_row(video: JudgedVideo) -> TablePart:
+    """Return the row of a video: ``VIDEO_COLUMNS``."""
+    found = video.summary
+    scores = pd.Series([frame.score for frame in video.frames], dtype=float)
+    by_frame = scores.groupby([frame.seconds for frame in video.frames]).max()
+    row: dict[str, object] = {
+        "video": video.name,
+        "y_pred": None if found is None else found.score,
+        "verdict": None if found is None else found.verdict,
+        "status": video.status,
+        "detail": video.detail,
+        "seconds": None if np.isnan(video.duration) else round(video.duration, 3),
+        "frames_sampled": len(video.sampled),
+        "frames_judged": video.num_judged,
+        "persons": video.num_persons,
+        "person": None if found is None else found.person,
+        "start_s": None if found is None else round(found.start, 3),
+        "end_s": None if found is None else round(found.end, 3),
+        "mean_score": float(by_frame.mean()) if len(by_frame) else None,
+    }
+    rows = pd.DataFrame([row], columns=list(VIDEO_COLUMNS))
+    return TablePart(video.number, video.total, rows.astype({"person": "Int64"}))
+
+
+def frame_rows(video: JudgedVideo, points: OperatingPoints) -> TablePart:
+    """Return a row for each judged face or frame of a video: ``FRAME_COLUMNS``."""
+    verdicts = decide(np.array([frame.score for frame in video.frames]), points)
+    rows = [
+        (video.name, round(frame.seconds, 3), frame.person, *_box(frame.face), frame.score, verdict)
+        for frame, verdict in zip(video.frames, verdicts, strict=True)
+    ]
+    return TablePart(video.number, video.total, pd.DataFrame(rows, columns=list(FRAME_COLUMNS)))
+
+
+def _box(face: Face | None) -> tuple[float | None, ...]:
+    """Return left, top, width, height and confidence; nothing where the frame is taken whole."""
+    if face is None:
+        return (None,) * 5
+    box = (round(side, 1) for side in (face.left, face.top, face.width, face.height))
+    return (*box, round(face.confidence, 4))

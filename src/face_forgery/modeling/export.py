@@ -1,0 +1,164 @@
+"""A detector as one ONNX file: bytes of pictures in, probabilities of forgery out."""
+
+import json
+import logging
+import warnings
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from face_forgery import __version__
+from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.modeling.ensemble import in_float32
+from face_forgery.modeling.forward_path import score_images
+
+logger = logging.getLogger(__name__)
+
+INPUT, OUTPUT = "images", "y_pred"
+METADATA = "face_forgery"  # key of the file's metadata
+TOLERANCE = 1e-4  # largest difference of a score that an export may have
+_MAX_BYTES = 2**31 - 1  # of a protocol buffer
+_CHECKED_BATCHES = (1, 3)
+
+
+class _Probability(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        real, fake = self.network(images).unbind(dim=1)
+        return torch.sigmoid(fake - real).float()
+
+
+def export_onnx(detector: Detector) -> bytes:
+    """Return the detector as an ONNX file, after comparing its scores with its own.
+
+    Input ``images``: uint8 ``(B, 3, S, S)``, RGB, upright, already cut to the face where the
+    detector cuts, and resized to S x S. Output ``y_pred``: float32 ``(B,)`` in [0, 1], 1 = fake;
+    normalization and temperature are in the file. What a caller has to know besides (S, the
+    resizing, faces, operating points) is JSON in its metadata under ``face_forgery``. Always
+    computed in float32.
+
+    Raises:
+        DetectorError: If the network cannot be exported, the exported one scores otherwise, or
+            the members of an ensemble read pictures in different ways.
+        ImportError: If the packages of the extra ``export`` are missing.
+    """
+    _check_one_input(detector)
+    exact = in_float32(detector)
+    if exact.identity() != detector.identity():
+        logger.warning(
+            "The detector is certified in bfloat16; the ONNX file computes in float32, so its "
+            "scores differ by a few thousandths"
+        )
+    detector = exact
+    network = detector.build_network()
+    size = detector.preprocessing.image_size
+    content = _to_onnx(network, size, describe(detector))
+    _check_scores(content, network, size)
+    return content
+
+
+def describe(detector: Detector) -> dict[str, Any]:
+    """Return what a caller of the file has to know, as values that JSON can hold."""
+    points = detector.operating_points
+    faces = detector.faces
+    return {
+        "version": __version__,
+        "architecture": detector.architecture,
+        "identity": detector.identity(),
+        "data_fingerprint": detector.data_fingerprint,
+        "image_size": detector.preprocessing.image_size,
+        "scaled_decoding": detector.preprocessing.scaled_decoding,
+        "interpolation": f"{detector.preprocessing.interpolation}, antialiased",
+        "faces": None if faces is None else faces.model_dump(mode="json", exclude={"detector"}),
+        "operating_points": None if points is None else asdict(points),
+    }
+
+
+def _check_one_input(detector: Detector) -> None:
+    if len(detector.inputs) == 1:
+        return
+    ways = ", ".join(
+        f"{given.image_size} pixels {given.interpolation}"
+        + (" with scaled decoding" if given.scaled_decoding else "")
+        for given in detector.inputs
+    )
+    raise DetectorError(
+        f"the members of this ensemble read pictures in {len(detector.inputs)} ways ({ways}), and "
+        "one ONNX file has one input. Export each member, which is a detector in the ensemble's "
+        "folder members/, and average their scores (docs/ensembles.md), or train members with the "
+        "same parameters of preprocessing"
+    )
+
+
+def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> bytes:
+    _require("onnx", "onnxscript", "onnxruntime")
+    # Two pictures: the exporter would take a batch of one for a constant.
+    example = torch.zeros((2, 3, size, size), dtype=torch.uint8)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter, about its own future
+            program = torch.onnx.export(
+                _Probability(network).eval(),
+                (example,),
+                dynamo=True,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise DetectorError(
+            f"this network cannot be exported to ONNX: {_last_line(error)}. Another model.backbone "
+            "may do; the detector's folder works with timm alone (docs/serving.md)"
+        ) from error
+    assert program is not None
+    model = program.model_proto
+    if model.ByteSize() > _MAX_BYTES:
+        raise DetectorError(
+            f"the network has {model.ByteSize() / 2**30:.1f} GiB; one ONNX file holds 2 GiB"
+        )
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA, json.dumps(description)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _check_scores(content: bytes, network: nn.Module, size: int) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    generator = torch.Generator().manual_seed(0)
+    for count in _CHECKED_BATCHES:
+        images = torch.randint(0, 256, (count, 3, size, size), generator=generator)
+        images = images.to(torch.uint8)
+        (theirs,) = session.run([OUTPUT], {INPUT: images.numpy()})
+        ours = score_images(network, images, torch.device("cpu"))
+        difference = float(np.abs(theirs - ours).max())
+        if not difference <= TOLERANCE:
+            raise DetectorError(
+                f"the exported network scores {count} picture(s) otherwise: by {difference:.2g}, "
+                f"more than {TOLERANCE:g}; nothing was written. This is an error of torch's "
+                "exporter or of ONNX Runtime: try another version of either"
+            )
+
+
+def _require(*packages: str) -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"the export needs {', '.join(missing)}: make setup, or "
+            "pip install 'face-forgery[export]'"
+        )
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip()[:300] if lines else type(error).__name__

@@ -1,0 +1,99 @@
+"""Every parameter, typed: a file for each part of the project. Values live in ``conf/``."""
+
+from face_forgery.params.augmentation import AugmentationParams, ForgeriesParams
+from face_forgery.params.base import (
+    ColumnName,
+    Fraction,
+    KindWeights,
+    NumWorkers,
+    Params,
+    Place,
+    Probability,
+    Rate,
+    Seed,
+)
+from face_forgery.params.check import ParameterError, Parameters, check_parameters
+from face_forgery.params.data import ColumnNames, DataParams, FacesParams, IngestionParams
+from face_forgery.params.evaluation import (
+    AuditParams,
+    ComparisonParams,
+    EnsembleParams,
+    EvaluationParams,
+    RobustnessParams,
+    ScoringParams,
+    ViewName,
+)
+from face_forgery.params.forgery import DemoDataParams, ForgingParams
+from face_forgery.params.inference import (
+    ExplanationParams,
+    InferenceParams,
+    SubmissionParams,
+    VideoParams,
+)
+from face_forgery.params.model import (
+    RESERVED_OPTIONS,
+    InputName,
+    ModelParams,
+    PreprocessingParams,
+    TuningName,
+)
+from face_forgery.params.splitting import FoldsParams, SplittingParams
+from face_forgery.params.tracking import TrackingParams
+from face_forgery.params.training import (
+    ClusterParams,
+    LossName,
+    LossParams,
+    OptimizerParams,
+    ScheduleParams,
+    SelectBy,
+    TrainingParams,
+)
+
+__all__ = [
+    "RESERVED_OPTIONS",
+    "AuditParams",
+    "AugmentationParams",
+    "ClusterParams",
+    "ColumnName",
+    "ColumnNames",
+    "ComparisonParams",
+    "DataParams",
+    "DemoDataParams",
+    "EnsembleParams",
+    "EvaluationParams",
+    "ExplanationParams",
+    "FacesParams",
+    "FoldsParams",
+    "ForgeriesParams",
+    "ForgingParams",
+    "Fraction",
+    "InferenceParams",
+    "IngestionParams",
+    "InputName",
+    "KindWeights",
+    "LossName",
+    "LossParams",
+    "ModelParams",
+    "NumWorkers",
+    "OptimizerParams",
+    "ParameterError",
+    "Parameters",
+    "Params",
+    "Place",
+    "PreprocessingParams",
+    "Probability",
+    "Rate",
+    "RobustnessParams",
+    "ScheduleParams",
+    "ScoringParams",
+    "Seed",
+    "SelectBy",
+    "SplittingParams",
+    "SubmissionParams",
+    "TrackingParams",
+    "TrainingParams",
+    "TuningName",
+    "VideoParams",
+    "ViewName",
+    "check_parameters",
+]

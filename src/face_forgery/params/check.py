@@ -1,0 +1,130 @@
+"""All sections together, and what is said about faults in them."""
+
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from face_forgery.params.augmentation import AugmentationParams
+from face_forgery.params.base import Params
+from face_forgery.params.data import DataParams, FacesParams, IngestionParams
+from face_forgery.params.evaluation import (
+    AuditParams,
+    ComparisonParams,
+    EnsembleParams,
+    EvaluationParams,
+    RobustnessParams,
+    ScoringParams,
+)
+from face_forgery.params.forgery import DemoDataParams, ForgingParams
+from face_forgery.params.inference import (
+    ExplanationParams,
+    InferenceParams,
+    SubmissionParams,
+    VideoParams,
+)
+from face_forgery.params.model import ModelParams, PreprocessingParams
+from face_forgery.params.splitting import SplittingParams
+from face_forgery.params.tracking import TrackingParams
+from face_forgery.params.training import ClusterParams, TrainingParams
+
+
+class ParameterError(ValueError):
+    """The parameters cannot be used; the message lists every fault and the nearest names."""
+
+
+class Parameters(Params):
+    """The whole of the parameters, as `kedro run` sees them."""
+
+    data: DataParams
+    ingestion: IngestionParams
+    faces: FacesParams
+    splitting: SplittingParams
+    model: ModelParams
+    preprocessing: PreprocessingParams
+    augmentation: AugmentationParams
+    training: TrainingParams
+    ensemble: EnsembleParams
+    scoring: ScoringParams
+    evaluation: EvaluationParams
+    audit: AuditParams
+    robustness: RobustnessParams
+    comparison: ComparisonParams
+    submission: SubmissionParams
+    inference: InferenceParams
+    cluster: ClusterParams
+    explanation: ExplanationParams
+    video: VideoParams
+    demo_data: DemoDataParams
+    forging: ForgingParams
+    tracking: TrackingParams
+
+    @model_validator(mode="after")
+    def _folds_are_made_of_the_training_set(self) -> Self:
+        if self.splitting.num_folds is not None and self.data.val_labels is not None:
+            raise ValueError(
+                f"splitting.num_folds={self.splitting.num_folds} has no effect while "
+                f"data.val_labels={self.data.val_labels} sets validation apart; set one of them to "
+                "null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _there_are_folds_to_select_by(self) -> Self:
+        if self.training.select_by != "overall" and not self.splitting.folds.hold_out:
+            raise ValueError(
+                f"training.select_by={self.training.select_by} needs folds that training does not "
+                "see; set splitting.folds.by and splitting.folds.hold_out, or "
+                "training.select_by=overall"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contrasted_features_can_change(self) -> Self:
+        contrastive = self.training.loss.contrastive
+        if contrastive and self.model.tuning == "linear" and self.model.input == "rgb":
+            raise ValueError(
+                f"training.loss.contrastive={contrastive:g} has no effect while "
+                "model.tuning=linear leaves the features as they are; set another model.tuning or "
+                "training.loss.contrastive=0"
+            )
+        return self
+
+
+def check_parameters(values: dict[str, Any]) -> Parameters:
+    """Return the parameters typed, or say everything that is wrong with them at once.
+
+    Args:
+        values: The nested mapping that the configuration holds.
+
+    Raises:
+        ParameterError: One line a fault: the dotted name, the rule, and for an unknown name the
+            nearest known ones.
+    """
+    try:
+        return Parameters.model_validate(values)
+    except ValidationError as error:
+        faults = [_describe_fault(fault, values) for fault in error.errors()]
+        raise ParameterError(
+            f"{len(faults)} fault(s) in the parameters (conf/*/parameters*.yml or --params):\n"
+            + "\n".join(f"  {fault}" for fault in faults)
+        ) from error
+
+
+def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        message = fault["msg"].removeprefix("Value error, ")
+        given = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r})"
+        return f"{name}: {message}{given}"
+    near = get_close_matches(name, _known_names(Parameters), n=3, cutoff=0.5)
+    return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
+
+
+def _known_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+    names = []
+    for field, info in section.model_fields.items():
+        names.append(prefix + field)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            names += _known_names(info.annotation, f"{prefix}{field}.")
+    return names

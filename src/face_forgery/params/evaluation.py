@@ -1,0 +1,98 @@
+"""Sections ``scoring``, ``evaluation``, ``audit``, ``robustness``, ``comparison``, ``ensemble``."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
+
+ViewName = Literal["whole", "flipped", "closer", "closer_flipped"]
+
+
+class EnsembleParams(Params):
+    """Which detectors become one."""
+
+    members: tuple[str, ...] = Field(
+        description="Folders of evaluated detectors; a name with * stands for all it matches."
+    )
+    other_data: Literal["refuse", "allow"] = Field(
+        description="Of members that were trained on another split than the present one: they may "
+        "have seen its validation images."
+    )
+
+
+class ScoringParams(Params):
+    """How images are scored; the first two do not change a score."""
+
+    batch_size: int = Field(ge=1)
+    num_workers: NumWorkers = Field(description="Processes; auto: one a core.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="Evaluation makes it part of the detector; later uses follow the detector."
+    )
+    views: tuple[ViewName, ...] = Field(
+        min_length=1,
+        description="A score is the mean over these views, each a forward pass. A list, or names "
+        "joined by +. Evaluation makes them part of the detector.",
+    )
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _names_may_be_joined(cls, value: Any) -> Any:
+        return value.split("+") if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _no_view_twice(self) -> Self:
+        if len(set(self.views)) < len(self.views):
+            raise ValueError(
+                f"views={list(self.views)} names one twice: it would count and cost double"
+            )
+        return self
+
+
+class EvaluationParams(Params):
+    """How scores are judged."""
+
+    seed: Seed
+    num_resamples: int = Field(ge=100, le=100_000, description="Bootstrap resamples.")
+    confidence: Fraction = Field(description="Of the intervals.")
+    ece_bins: int = Field(ge=2, le=10_000)
+    target_fpr: Fraction = Field(description="Share of real images that may be called fake.")
+    target_fnr: Fraction = Field(description="Share of forgeries that may be called real.")
+
+
+class AuditParams(Params):
+    """How a set is searched for shortcuts and leaks."""
+
+    max_images: int = Field(ge=50, description="Largest sample that shortcuts are looked for in.")
+    num_folds: int = Field(ge=2, description="Of the cross-validation, whole groups together.")
+    limit: float = Field(
+        gt=0.5, lt=1.0, description="AUC without looking at the face that is warned about."
+    )
+    seed: Seed
+
+
+class RobustnessParams(Params):
+    """What validation images go through to see what survives."""
+
+    num_images: int = Field(
+        ge=2, description="At most so many, each class, kind and source with its share."
+    )
+    seed: Seed
+    families: tuple[
+        Literal["deeper_forensics", "compression", "scaling", "blur_and_noise", "chains"], ...
+    ] = Field(min_length=1, description="Which families of degradations.")
+    max_side: int = Field(ge=64, description="Pixels; longer pictures are reduced to it first.")
+
+    @model_validator(mode="after")
+    def _no_family_twice(self) -> Self:
+        if len(set(self.families)) < len(self.families):
+            raise ValueError(f"families={list(self.families)} names one twice")
+        return self
+
+
+class ComparisonParams(Params):
+    """Whose scores are compared."""
+
+    scores: dict[str, str] = Field(
+        description="Name -> a Parquet or CSV file of scores, or run:ID of an MLflow run."
+    )

@@ -1,0 +1,75 @@
+"""Sections ``submission``, ``inference``, ``explanation``, ``video``: what a detector is for."""
+
+import math
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from face_forgery.params.base import Params, Place, Probability
+
+
+class SubmissionParams(Params):
+    """How a submission is written."""
+
+    unreadable_score: Probability | None = Field(
+        description="Score of an image that cannot be read; null: such an image is an error."
+    )
+
+
+class InferenceParams(Params):
+    """Whose pictures are judged."""
+
+    images: Place = Field(
+        description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
+    )
+    output: str = Field(
+        pattern=r"(?i)\.(csv|parquet|jsonl)$",
+        description="The file of verdicts, or its URL; its ending says the format: .csv, .parquet "
+        "or .jsonl.",
+    )
+    min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
+    engine: Literal["local", "ray"] = Field(
+        description="Where pictures are judged: on this machine, or by a Ray cluster (`cluster`). "
+        "Does not change a score."
+    )
+    explain: bool = Field(description="Also explain the pictures with the highest scores.")
+
+
+class ExplanationParams(Params):
+    """How many of the pictures of ``inference.images`` are explained."""
+
+    max_pictures: int = Field(
+        ge=1,
+        description="The first so many, or those with the highest scores where inference explains; "
+        "a page and a second or two each.",
+    )
+
+
+class VideoParams(Params):
+    """Whose videos are judged, how they are sampled, and how frames are summed up."""
+
+    videos: Place = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    frames_per_second: float = Field(
+        gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
+    )
+    max_frames: int = Field(
+        ge=1, description="Of a video; a longer one is looked at in windows spread evenly."
+    )
+    window_seconds: float = Field(
+        gt=0.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description="A video is judged by the most suspicious so many seconds of a person.",
+    )
+    min_frames: int = Field(ge=1, description="Judged frames that such a window needs.")
+
+    @model_validator(mode="after")
+    def _a_window_has_its_frames(self) -> Self:
+        per_window = math.floor(self.window_seconds * self.frames_per_second + 1e-9) + 1
+        if not self.min_frames <= per_window <= self.max_frames:
+            raise ValueError(
+                f"frames_per_second={self.frames_per_second:g} puts {per_window} frame(s) into "
+                f"window_seconds={self.window_seconds:g}; there must be at least "
+                f"min_frames={self.min_frames} and at most max_frames={self.max_frames}"
+            )
+        return self

@@ -1,0 +1,75 @@
+"""Sections ``model`` and ``preprocessing``: the network and what it is shown."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from face_forgery.params.base import Params, Place
+
+InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
+
+TuningName = Literal["full", "linear", "norm", "low_rank"]
+
+# Set by the project, or ways around its checks of weights and of the network's shape.
+RESERVED_OPTIONS = {
+    "model_name",
+    "num_classes",
+    "in_chans",
+    "features_only",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "pretrained_strict",
+    "checkpoint_path",
+    "cache_dir",
+    "exportable",
+    "scriptable",
+}
+
+
+class ModelParams(Params):
+    """The network: any timm backbone with two logits."""
+
+    backbone: str = Field(description="A timm model name.")
+    pretrained: bool = Field(description="true: the model hub's weights.")
+    weights: Place | None = Field(description="A local .safetensors or .pth in place of the hub.")
+    options: dict[str, Any] = Field(description="Handed to timm.create_model.")
+    input: InputName = Field(
+        description="What the backbone is shown; rgb_srm and rgb_frequency add three channels of "
+        "fixed filters. Stored in the detector."
+    )
+    cut_after: str | None = Field(
+        description="The block that the network ends with, such as layer3 or blocks.3.1; null: "
+        "all of it. Stored in the detector."
+    )
+    tuning: TuningName = Field(
+        description="What is trained besides the head: everything, nothing, the normalization "
+        "layers, or a change of low rank of every other layer."
+    )
+    rank: int = Field(ge=1, description="low_rank only: of the change of a layer.")
+    max_parameters: int | None = Field(
+        ge=1, description="A detector with more weights is refused; null: no limit."
+    )
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> Self:
+        if self.pretrained and self.weights is not None:
+            raise ValueError(
+                f"pretrained=true asks for the hub's weights and weights={self.weights!r} for a "
+                "local file; set pretrained=false or weights=null"
+            )
+        reserved = sorted(RESERVED_OPTIONS & set(self.options))
+        if reserved:
+            raise ValueError(f"options must not hold {reserved}: they are set by the project")
+        return self
+
+
+class PreprocessingParams(Params):
+    """What every image goes through, in training and everywhere else. Stored in the detector."""
+
+    image_size: int = Field(ge=32, le=2048, description="Pixels; the network's square input.")
+    interpolation: Literal["bilinear", "bicubic"]
+    scaled_decoding: bool = Field(
+        description="Decode a JPEG at 1/2, 1/4 or 1/8 where that is no smaller than image_size; no "
+        "effect where faces are cut out."
+    )

@@ -1,0 +1,72 @@
+"""``python -m face_forgery.serving.page``: serve the page on this machine."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+_MIN_SIZE = 48  # pixels, as inference.min_size
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve the page until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(
+        prog="python -m face_forgery.serving.page", description=__doc__
+    )
+    parser.add_argument("--detector", type=Path, default=Path("data/06_models/detector"))
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--min-size", type=int, default=_MIN_SIZE, help="pixels")
+    parser.add_argument("--max-pictures", type=int, default=20, help="judged at once")
+    parser.add_argument("--max-megabytes", type=int, default=50, help="of one file")
+    parser.add_argument("--open", action="store_true", help="open a browser")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _leave)  # or uploads would stay
+    with tempfile.TemporaryDirectory(prefix="face-forgery-") as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads  # gone with the page
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        os.environ["GRADIO_RUN_HISTORY"] = "False"  # would keep pictures in the browser
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        serve(options)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Read the detector and serve; ends the program with a message where that is impossible."""
+    from face_forgery.modeling.detector import DetectorError
+    from face_forgery.modeling.detector_folder import read_detector
+    from face_forgery.modeling.forward_path import pick_device
+    from face_forgery.serving.page.judging import Judge
+    from face_forgery.serving.page.page import build_page, launch_options
+
+    try:
+        detector = read_detector(options.detector)
+        network = detector.build_network().to(pick_device())
+        judge = Judge(detector, network, min_size=options.min_size)
+        page = build_page(judge, max_pictures=options.max_pictures)
+    except DetectorError as error:
+        sys.exit(f"{error}\nOr name another one: --detector FOLDER")
+    except ImportError as error:
+        sys.exit(f"{error}: the page needs gradio; make setup installs it, or: pip install gradio")
+    sys.stdout.write(f"Open http://127.0.0.1:{options.port} in a browser; Ctrl-C ends it.\n")
+    sys.stdout.flush()
+    try:
+        page.launch(
+            server_name="127.0.0.1",
+            server_port=options.port,
+            max_file_size=options.max_megabytes * 2**20,
+            inbrowser=options.open,
+            **launch_options(max_bytes=options.max_pictures * options.max_megabytes * 2**20),
+        )
+    except OSError as error:
+        sys.exit(f"{error}\nIs the port taken? Choose another one: --port {options.port + 1}")
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,360 @@
+"""Training on the workers of a Ray cluster: one network, and a share of every batch for each.
+
+Ray Train starts the workers, puts them in touch, and starts all of them anew when one has died. A
+worker runs the function that a single process runs, as one rank of a team. The first rank saves
+into the storage that all of them share; this process reads each save there and hands it on.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from face_forgery.data.images.remote import is_url, open_file_system
+from face_forgery.params import ClusterParams, TrainingParams
+from face_forgery.progress import track
+from face_forgery.training.distributed.ray_cluster import (
+    ClusterError,
+    choose_num_workers,
+    connected,
+    count_room,
+    import_ray,
+)
+from face_forgery.training.records import Checkpoint
+from face_forgery.training.state_file import read_state, write_state
+
+if TYPE_CHECKING:
+    from face_forgery.training.distributed.process_group import Team
+    from face_forgery.training.run import Run
+
+logger = logging.getLogger(__name__)
+
+_STATE = "state.pt"
+_POLL_S = 0.5
+_GRACE_S = 20.0  # for Ray Train to end its workers
+
+
+def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]:
+    """Yield the states that ``training.run.train`` would, from the workers of a Ray cluster.
+
+    After a worker has died all of them go on from the last save: what was made since then is made
+    again, and no state is yielded twice.
+
+    Args:
+        run: As for ``train``. Every machine must have the images under the same name;
+            ``batch_size`` is that of all workers together, ``num_workers`` the loader processes of
+            each.
+        cluster: Which cluster, how many workers, and where they save.
+
+    Raises:
+        ClusterError: If there is no cluster, it does not fit the run, or its workers died more
+            often than ``max_failures``.
+        ValueError, NonFiniteLossError, BatchTooLargeError: What a worker met that it would meet
+            again, as from ``train``.
+    """
+    epochs_before = 0 if run.resume_from is None else run.resume_from.epoch
+    with _open_storage(cluster) as storage, connected(cluster):
+        num_workers = choose_num_workers(cluster)
+        _check(run.training, cluster, num_workers)
+        logger.info("%d worker(s) of a Ray cluster train together", num_workers)
+        ray = import_ray()
+        mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
+        fit = _begin(_make_job(run), mailbox, storage, num_workers, cluster)
+        try:
+            yield from track(
+                _take_saves(mailbox, fit, cluster),
+                description=f"training on {num_workers} worker(s)",
+                total=run.training.epochs - epochs_before,
+                unit="epochs",
+                count=lambda state: int(not state.progress["num_batches"]),
+            )
+        finally:
+            _end(fit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What every worker is given."""
+
+    run: "Run"
+    folder: str  # that relative paths start from
+
+
+def _make_job(run: "Run") -> _Job:
+    """Return ``run`` with roots of images that do not depend on the folder of the process."""
+    rooted = replace(
+        run, train_batches=_rooted(run.train_batches), val_batches=_rooted(run.val_batches)
+    )
+    return _Job(rooted, str(Path.cwd()))
+
+
+def _rooted(batches: Any) -> Any:
+    rows = replace(batches.rows, root=str(Path(batches.rows.root).absolute()))
+    if rows.cache is not None:
+        rows = replace(rows, cache=replace(rows.cache, folder=rows.cache.folder.absolute()))
+    return replace(batches, rows=rows)
+
+
+def _on_this_machine(run: "Run") -> "Run":
+    """Return ``run`` with files for the pictures that are kept, if any are, on this machine."""
+    if run.train_batches.rows.cache is None:
+        return run
+    return replace(
+        run, train_batches=replace(run.train_batches), val_batches=replace(run.val_batches)
+    )
+
+
+def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -> None:
+    if cluster.gpus_per_worker not in (0, 1):
+        raise ClusterError(
+            f"cluster.gpus_per_worker={cluster.gpus_per_worker:g}: a worker trains on one GPU of "
+            "its own, or on CPUs; set it to 1 or 0"
+        )
+    if training.batch_size < num_workers:
+        raise ClusterError(
+            f"training.batch_size={training.batch_size} is dealt out to {num_workers} workers, "
+            "which leaves some without an image; raise it, or lower cluster.num_workers"
+        )
+    machines = [node["Resources"] for node in import_ray().nodes() if node["Alive"]]
+    if cluster.storage is None and len(machines) > 1:
+        raise ClusterError(
+            f"the cluster has {len(machines)} machines, and no place where they can save: set "
+            "cluster.storage to a folder that all of them mount under the same name, or to a "
+            "bucket: --params cluster.storage=s3://BUCKET/FOLDER (docs/scaling.md)"
+        )
+    num_gpus = sum(machine.get("GPU", 0) for machine in machines)
+    if num_gpus and not cluster.gpus_per_worker:
+        logger.warning(
+            "Training on CPUs, while %d GPU(s) of the cluster stand idle: set "
+            "cluster.gpus_per_worker=1",
+            num_gpus,
+        )
+    room = count_room(cluster)
+    if num_workers > room:
+        logger.warning("There is room for %d of %d workers; waiting for more", room, num_workers)
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Where workers save; of this run all is below ``folder / name``."""
+
+    system: Any  # of pyarrow.fs
+    folder: str
+    name: str
+
+
+@contextmanager
+def _open_storage(cluster: ClusterParams) -> Iterator[_Storage]:
+    """Yield a place for the saves of one run, and remove them afterwards."""
+    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
+
+    name = f"training-{uuid4().hex}"
+    if cluster.storage is None:
+        with tempfile.TemporaryDirectory(prefix="face-forgery-", ignore_cleanup_errors=True) as own:
+            yield _Storage(LocalFileSystem(), own, name)
+        return
+    if is_url(cluster.storage):
+        system, folder = open_file_system(cluster.storage)
+        storage = _Storage(PyFileSystem(FSSpecHandler(system)), folder, name)
+    else:
+        storage = _Storage(LocalFileSystem(), str(Path(cluster.storage).absolute()), name)
+    try:
+        yield storage
+    finally:
+        with suppress(FileNotFoundError):  # nothing was saved
+            storage.system.delete_dir(f"{storage.folder}/{name}")
+
+
+class _Mailbox:
+    """What Ray Train's controller has to say to the process that asked for the training."""
+
+    def __init__(self) -> None:
+        self._letters: list[Any] = []
+
+    def put(self, letter: Any) -> None:
+        """Keep the place of a save, or what made workers fail."""
+        self._letters.append(letter)
+
+    def empty(self) -> list[Any]:
+        """Hand over all letters in their order, each one once."""
+        letters, self._letters = self._letters, []
+        return letters
+
+
+def _begin(
+    job: _Job, mailbox: Any, storage: _Storage, num_workers: int, cluster: ClusterParams
+) -> Any:
+    """Start the training in a process of its own, on this machine, and return its reference."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ray = import_ray()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": here}
+    config = {"job": ray.put(job)}
+    return ray.remote(_fit).options(**options).remote(
+        config, mailbox, storage, num_workers, cluster
+    )  # fmt: skip
+
+
+def _end(fit: Any) -> None:
+    """End the training if it is still on."""
+    ray = import_ray()
+    ray.cancel(fit, recursive=False)  # as Ctrl-C does: Ray Train ends its workers
+    if not ray.wait([fit], timeout=_GRACE_S)[0]:
+        ray.cancel(fit, force=True)
+
+
+def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Checkpoint]:
+    """Yield each state as it is saved; the save before it is removed from the storage.
+
+    Raises:
+        ClusterError: If Ray Train has given up.
+        Exception: What a worker met that it would meet again.
+    """
+    ray = import_ray()
+    before, last_place = None, (0, -1)  # whole epochs, batches of the next
+    failures: list[str] = []
+    is_over = False
+    while not is_over:
+        is_over = bool(ray.wait([fit], timeout=_POLL_S)[0])
+        for letter in ray.get(mailbox.empty.remote()):
+            if isinstance(letter, Exception):
+                raise letter
+            if isinstance(letter, str):
+                failures.append(letter)
+                _say_failure(letter, num_left=cluster.max_failures + 1 - len(failures))
+                continue
+            state = _read(letter)
+            place = (state.epoch, state.progress["num_batches"])
+            if place > last_place:
+                last_place = place
+                yield state
+            if before is not None:
+                before.filesystem.delete_dir(before.path)
+            before = letter
+    try:
+        ray.get(fit)
+    except ray.exceptions.RayError as error:
+        reason = failures[-1] if failures else str(error).strip().splitlines()[-1]
+        raise ClusterError(
+            f"training was given up after {len(failures)} failure(s) of its workers, the last of "
+            f"which was: {reason}. Ray's logs say more (docs/scaling.md). With --params "
+            "training.resume=true the same command goes on from the last save"
+        ) from error
+
+
+def _say_failure(reason: str, *, num_left: int) -> None:
+    if num_left > 0:
+        logger.warning(
+            "A worker failed (%s); all of them go on from the last save. %d more failure(s) would "
+            "end the run",
+            reason,
+            num_left,
+        )
+
+
+def _fit(
+    config: dict[str, Any],
+    mailbox: Any,
+    storage: _Storage,
+    num_workers: int,
+    cluster: ClusterParams,
+) -> None:
+    """Train with Ray Train; returns when the run is at its end."""
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    needs = {"CPU": cluster.cpus_per_worker, "GPU": cluster.gpus_per_worker}
+    TorchTrainer(
+        _work,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(
+            num_workers=num_workers,
+            use_gpu=cluster.gpus_per_worker > 0,
+            resources_per_worker={kind: need for kind, need in needs.items() if need},
+        ),
+        run_config=RunConfig(
+            name=storage.name,
+            storage_path=storage.folder,
+            storage_filesystem=storage.system,
+            failure_config=FailureConfig(max_failures=cluster.max_failures),
+            callbacks=[_make_courier(mailbox)],
+        ),
+    ).fit()
+
+
+def _make_courier(mailbox: Any) -> Any:
+    """Return a callback that tells ``mailbox`` of saves and failures."""
+    import ray
+    from ray.train import UserCallback
+
+    class Courier(UserCallback):  # type: ignore[misc]  # ray has no types
+        """Lives in Ray Train's controller; waits, so that no letter comes after the end."""
+
+        def after_report(self, run_context: Any, metrics: Any, checkpoint: Any) -> None:
+            if checkpoint is not None:
+                ray.get(mailbox.put.remote(checkpoint))
+
+        def after_exception(
+            self, run_context: Any, worker_exceptions: dict[int, Exception]
+        ) -> None:
+            ray.get(mailbox.put.remote(_letter_of(worker_exceptions)))
+
+    return Courier()
+
+
+def _letter_of(exceptions: dict[int, Exception]) -> Exception | str:
+    """Return what another attempt would meet again, or else a line about what was met."""
+    from face_forgery.data.loading.picture_cache import CacheError
+    from face_forgery.training.compilation import CompilerError
+    from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
+
+    lasting = (ValueError, BatchTooLargeError, CacheError, CompilerError, NonFiniteLossError)
+    for error in exceptions.values():
+        if isinstance(error, lasting):
+            return error
+    rank, error = next(iter(exceptions.items()))
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"worker {rank}: {lines[0]}"
+
+
+def _work(config: dict[str, Any]) -> None:
+    """Be one of the workers."""
+    import ray
+    import ray.train.torch
+
+    from face_forgery.training.distributed.process_group import Team
+    from face_forgery.training.run import train
+
+    job: _Job = ray.get(config["job"])
+    if Path(job.folder).is_dir():  # then relative paths mean what they mean to the asker
+        os.chdir(job.folder)
+    run, saved = _on_this_machine(job.run), ray.train.get_checkpoint()
+    if saved is not None:  # a worker has died
+        going_on = run.training.model_copy(update={"resume": True})
+        run = replace(run, training=going_on, resume_from=_read(saved))
+    team, device = Team.of_process_group(), ray.train.torch.get_device()
+    for copy_state in train(run, device, team):
+        _save(copy_state, team)
+
+
+def _save(copy_state: Callable[[], Checkpoint], team: "Team") -> None:
+    """Put the state into the storage; all ranks wait until the first has done it."""
+    from ray import train
+
+    if not team.is_first:
+        train.report({})
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_state(copy_state(), Path(folder) / _STATE)
+        train.report({}, checkpoint=train.Checkpoint.from_directory(folder))
+
+
+def _read(save: Any) -> Checkpoint:
+    with save.as_directory() as folder:
+        return read_state(Path(folder) / _STATE)

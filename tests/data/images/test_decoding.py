@@ -1,0 +1,301 @@
+"""Every picture becomes upright 8-bit RGB, or an error that says what is wrong with it."""
+
+import contextlib
+import io
+import os
+import pickle
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL
+import pytest
+from PIL import Image, ImageFile
+
+from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, decode_rgb, read_rgb
+
+RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
+EXACT, LOSSY = 0, 24
+
+
+def make_quadrants(height: int = 96, width: int = 128) -> np.ndarray:
+    """Red and green above, blue and yellow below: any turn or swap of channels shows."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[: height // 2, : width // 2] = RED
+    picture[: height // 2, width // 2 :] = GREEN
+    picture[height // 2 :, : width // 2] = BLUE
+    picture[height // 2 :, width // 2 :] = YELLOW
+    return picture
+
+
+def encode(image: Image.Image, file_format: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def assert_same(decoded: np.ndarray, expected: np.ndarray, tolerance: int) -> None:
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == expected.shape
+    difference = np.abs(decoded.astype(int) - expected.astype(int))
+    interior = difference.reshape(*difference.shape[:2], 3).max(axis=2)
+    assert np.median(interior) <= tolerance
+    assert (interior > tolerance).mean() < 0.1  # blurred where quadrants meet
+
+
+@pytest.mark.parametrize(
+    ("mode", "file_format", "tolerance"),
+    [
+        ("RGB", "JPEG", LOSSY),
+        ("RGB", "MPO", LOSSY),
+        ("CMYK", "JPEG", LOSSY),
+        ("CMYK", "TIFF", EXACT),
+        pytest.param(
+            *("YCbCr", "TIFF", 2),
+            marks=pytest.mark.skipif(
+                int(PIL.__version__.split(".")[0]) < 13,
+                reason="Pillow 12 does not read the TIFF with YCbCr that it writes",
+            ),
+        ),
+        ("LAB", "TIFF", LOSSY),
+        ("P", "PNG", EXACT),
+        ("P", "GIF", EXACT),
+        ("P", "BMP", EXACT),
+        ("RGBA", "PNG", EXACT),
+        ("RGBA", "WEBP", LOSSY),
+        ("RGB", "PNG", EXACT),
+        ("RGB", "BMP", EXACT),
+        ("RGB", "TIFF", EXACT),
+        ("RGB", "PPM", EXACT),
+        ("RGB", "WEBP", LOSSY),
+        ("RGB", "AVIF", LOSSY),
+        ("RGB", "JPEG2000", LOSSY),
+    ],
+)
+def test_every_mode_and_format_gives_the_same_colors(mode, file_format, tolerance):
+    original = Image.fromarray(make_quadrants())
+    image = original.quantize(8) if mode == "P" else original.convert(mode)
+    options = {"quality": 95, "subsampling": 0} if file_format == "JPEG" else {}
+    decoded = decode_rgb(encode(image, file_format, **options))
+    assert_same(decoded, make_quadrants(), tolerance)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "JPEG2000", "PPM"])
+def test_16_bit_grey_is_scaled_and_not_clipped(file_format):
+    values = np.linspace(0, 65535, 64 * 32).astype(np.uint16).reshape(32, 64)
+    decoded = decode_rgb(encode(Image.fromarray(values), file_format))
+    expected = np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    assert_same(decoded, expected, 1)
+
+
+def test_16_bit_color_and_16_bit_grey_agree():
+    values = np.linspace(0, 65535, 64 * 32).astype(np.uint16).reshape(32, 64)
+    decoded = decode_rgb(make_16_bit_rgb_png(np.repeat(values[..., None], 3, axis=2)))
+    assert np.array_equal(decoded, decode_rgb(encode(Image.fromarray(values), "PNG")))
+
+
+def make_16_bit_rgb_png(values: np.ndarray) -> bytes:
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def test_32_bit_grey_within_16_bits_is_scaled_and_beyond_them_refused():
+    values = np.full((8, 8), 65535, np.int32)
+    assert (decode_rgb(encode(Image.fromarray(values), "TIFF")) == 255).all()
+    values[0], values[1] = 0, 70_000
+    with pytest.raises(ImageError, match="0 to 70000 leave the range of 16 bits"):
+        decode_rgb(encode(Image.fromarray(values), "TIFF"))
+
+
+def test_floating_point_pixels_are_refused():
+    floats = Image.fromarray(np.ones((8, 8), np.float32))
+    with pytest.raises(ImageError, match=r"bytes: floating-point pixels, whose range"):
+        decode_rgb(encode(floats, "TIFF"))
+
+
+def test_1_bit_is_black_and_white():
+    bits = Image.fromarray(np.eye(16, dtype=np.uint8) * 255).convert("1")
+    decoded = decode_rgb(encode(bits, "PNG"))
+    assert np.array_equal(decoded[..., 1], np.eye(16, dtype=np.uint8) * 255)
+
+
+def test_transparency_shows_white():
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[..., 3] = [[0, 255, 128, 0]] * 4
+    decoded = decode_rgb(encode(Image.fromarray(pixels), "PNG"))
+    assert decoded[0].tolist() == [[255] * 3, [0] * 3, [127] * 3, [255] * 3]
+
+
+def test_a_transparent_palette_entry_shows_white():
+    palette = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
+    palette.putpalette([*RED, *BLUE])
+    decoded = decode_rgb(encode(palette, "PNG", transparency=0))
+    assert decoded.tolist() == [[[255] * 3, [*BLUE]], [[*BLUE], [255] * 3]]
+
+
+def test_a_transparent_16_bit_value_shows_white():
+    values = np.array([[0, 300], [300, 0]], np.uint16)
+    decoded = decode_rgb(encode(Image.fromarray(values), "PNG", transparency=0))
+    assert decoded[..., 0].tolist() == [[255, 1], [1, 255]]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_exif_orientation_is_applied(file_format, orientation):
+    undo = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
+    }
+    stored = Image.fromarray(np.ascontiguousarray(undo[orientation](make_quadrants())))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode_rgb(encode(stored, file_format, exif=exif, quality=95))
+    assert_same(decoded, make_quadrants(), LOSSY)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_metadata_does_not_hide_a_good_picture():
+    data = encode(Image.fromarray(make_quadrants()), "JPEG", exif=b"Exif\0\0II*\0garbage!")
+    assert decode_rgb(data).shape == (96, 128, 3)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_the_first_frame_of_several_is_used(file_format):
+    first, second = (Image.new("RGB", (8, 8), color) for color in (RED, BLUE))
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    data = encode(first, file_format, save_all=True, append_images=[second], **options)
+    assert (decode_rgb(data) == RED).all()
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_a_truncated_picture_is_unreadable(file_format):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    data = encode(Image.fromarray(noise), file_format)
+    with pytest.raises(ImageError) as caught:
+        decode_rgb(data[: len(data) // 2])
+    assert caught.value.status == "unreadable"
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+def test_damage_anywhere_gives_pixels_or_an_image_error(file_format):
+    rng = np.random.default_rng(0)
+    data = encode(Image.fromarray(make_quadrants(16, 24)), file_format)
+    for _ in range(100):
+        damaged = bytearray(data)
+        for position in rng.integers(0, len(data), rng.integers(1, 6)):
+            damaged[position] = rng.integers(256)
+        with contextlib.suppress(ImageError):
+            assert decode_rgb(bytes(damaged)).shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"", "it is empty"),
+        (b"hello, this is text", "not a picture in one of AVIF, BMP"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture in one of"),
+    ],
+)
+def test_what_is_not_a_picture_is_unreadable_and_named(tmp_path, content, detail):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=detail) as caught:
+        read_rgb(path)
+    assert caught.value.status == "unreadable"
+    assert str(caught.value) == f"{path}: {caught.value.detail}"
+
+
+def test_a_file_gives_what_its_bytes_give(tmp_path):
+    data = encode(Image.fromarray(make_quadrants()), "JPEG")
+    (tmp_path / "a.png").write_bytes(data)  # the content decides, not the name
+    assert np.array_equal(read_rgb(tmp_path / "a.png"), decode_rgb(data))
+
+
+def test_a_folder_is_unreadable(tmp_path):
+    with pytest.raises(ImageError, match="a folder") as caught:
+        read_rgb(tmp_path)
+    assert caught.value.status == "unreadable"
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ImageError, match="not a regular file"):
+        read_rgb(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.parametrize("name", ["no.jpg", "file/below", "a\0b", "dangling"])
+def test_what_is_not_there_is_missing(tmp_path, name):
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    with pytest.raises(ImageError) as caught:
+        read_rgb(tmp_path / name)
+    assert caught.value.status == "missing"
+
+
+def test_a_file_without_permission_is_unreadable(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"x")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # root, who runs many containers, may read anything
+    with pytest.raises(ImageError, match="no permission") as caught:
+        read_rgb(path)
+    assert caught.value.status == "unreadable"
+
+
+def test_a_bomb_is_refused_before_a_pixel_is_decoded(monkeypatch):
+    def decode(self):
+        raise AssertionError("a pixel was decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    side = int(MAX_PIXELS**0.5) + 1
+    with pytest.raises(ImageError, match=f"{side} x {side} pixels") as caught:
+        decode_rgb(make_bmp_header(side))
+    assert caught.value.status == "too_large"
+
+
+def make_bmp_header(side: int) -> bytes:
+    header = b"BM" + struct.pack("<IHHI", 54, 0, 0, 54)
+    return header + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("limit", [1000, 10_000])
+def test_a_lower_limit_of_pillow_is_respected_and_kept(monkeypatch, limit):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    data = encode(Image.fromarray(make_quadrants()), "PNG")
+    if 2 * limit < 96 * 128:  # Pillow's own bound; below it Pillow only warns
+        with pytest.raises(ImageError) as caught:
+            decode_rgb(data)
+        assert caught.value.status == "too_large"
+    else:
+        assert decode_rgb(data).shape == (96, 128, 3)
+    assert limit == Image.MAX_IMAGE_PIXELS
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_the_pixels_can_be_written_to():
+    assert decode_rgb(encode(Image.new("RGB", (8, 8)), "PNG")).flags.writeable
+
+
+def test_an_error_survives_the_way_back_from_a_worker():
+    error = ImageError("a.jpg: no such file", status="missing", detail="no such file")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.status, copy.detail) == (str(error), "missing", "no such file")

@@ -1,0 +1,286 @@
+"""Every image file is described once; an unusable one has a reason and stops nothing."""
+
+import hashlib
+import os
+import time
+
+import pandas as pd
+import pytest
+from PIL import ExifTags, Image
+
+from face_forgery.data.images import inspection
+from face_forgery.data.images.decoding import read_header
+from face_forgery.data.images.inspection import (
+    IMAGE_FACT_COLUMNS,
+    REJECTED_COLUMNS,
+    inspect_image,
+    inspect_table,
+    list_unusable,
+)
+from face_forgery.data.labels.manifest import LABEL_COLUMNS, ManifestError
+
+
+def make_table(*names, subset="train"):
+    values = {
+        "subset": subset,
+        "row": range(len(names)),
+        "img_name": names,
+        "path": [f"images/{name}" for name in names],
+        "target": 0,
+        "group": names,
+        "kind": "real",
+        "source": "drawn",
+    }
+    return pd.DataFrame(values).astype(LABEL_COLUMNS)
+
+
+def inspect(root, *names, num_workers=0):
+    folders = {"train": "images"}
+    return inspect_table(
+        make_table(*names), root=root, image_folders=folders, num_workers=num_workers
+    )
+
+
+def test_facts_are_those_of_the_file(image_folder, draw):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    path = image_folder / "images" / "turned.jpg"
+    draw(0).resize((96, 64)).save(path, exif=exif, quality=83)
+    facts = inspect(image_folder, "turned.jpg")
+    assert {name: str(dtype) for name, dtype in facts.dtypes.items()} == IMAGE_FACT_COLUMNS
+    (row,) = facts.to_dict("records")
+    assert (row["width"], row["height"], row["format"]) == (64, 96, "JPEG")
+    assert (row["num_bytes"], row["jpeg_quality"]) == (path.stat().st_size, 83)
+    assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (row["status"], row["detail"]) == ("ok", "")
+
+
+def test_unusable_images_are_listed_with_their_reasons(image_folder):
+    folder = image_folder / "images"
+    whole = (folder / "000.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").touch()
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "folder.jpg").mkdir()
+    Image.new("1", (12_000, 12_000)).save(folder / "bomb.png")
+    names = ["cut.jpg", "empty.jpg", "text.jpg", "folder.jpg", "bomb.png", "gone.jpg", "001.jpg"]
+    rejected = list_unusable(inspect(image_folder, *names))
+    assert list(rejected.columns) == list(REJECTED_COLUMNS)
+    assert list(rejected["img_name"]) == names[:-1]
+    assert list(rejected["status"]) == ["unreadable"] * 4 + ["too_large", "missing"]
+    for detail, reason in zip(
+        rejected["detail"],
+        ["truncated", "empty", "not a picture", "a folder", "pixels", "no such file"],
+        strict=True,
+    ):
+        assert reason in detail
+
+
+def test_threads_do_not_change_the_facts_or_their_order(image_folder):
+    names = [f"{number % 8:03}.jpg" for number in range(200)]
+    table = make_table(*names)
+    facts = [
+        inspect_table(table, root=image_folder, image_folders={"train": "images"}, num_workers=n)
+        for n in (0, 3)
+    ]
+    pd.testing.assert_frame_equal(*facts)
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    monkeypatch.setattr("face_forgery.data.images.inspection._UNSETTLED_NS", 0)
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Return a list that grows by the name of each file that is opened."""
+    names = []
+
+    def inspect_and_note(path, **options):
+        names.append(path.name)
+        return inspect_image(path, **options)
+
+    monkeypatch.setattr("face_forgery.data.images.inspection.inspect_image", inspect_and_note)
+    return names
+
+
+def again(root, known, *names, check="pixels"):
+    folders = {"train": "images"}
+    return inspect_table(
+        make_table(*names),
+        root=root,
+        image_folders=folders,
+        num_workers=0,
+        check=check,
+        known=known,
+    )
+
+
+@pytest.mark.usefixtures("settled")
+def test_known_files_are_not_opened_and_rows_may_move(image_folder, opened):
+    known = inspect(image_folder, "000.jpg", "001.jpg")
+    opened.clear()
+    facts = again(image_folder, known, "002.jpg", "001.jpg", "000.jpg")
+    assert opened == ["002.jpg"]
+    expected = inspect(image_folder, "002.jpg", "001.jpg", "000.jpg")
+    pd.testing.assert_frame_equal(facts, expected)
+
+
+@pytest.mark.usefixtures("settled")
+def test_another_content_of_the_same_size_and_date_is_seen(image_folder, opened):
+    path = image_folder / "images" / "000.jpg"
+    known = inspect(image_folder, "000.jpg")
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    time.sleep(0.05)
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    opened.clear()
+    facts = again(image_folder, known, "000.jpg")
+    assert opened == ["000.jpg"]
+    assert facts["sha256"][0] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_file_that_was_unusable_is_tried_again(image_folder, opened):
+    (image_folder / "images" / "text.jpg").write_text("no picture")
+    known = inspect(image_folder, "text.jpg", "gone.jpg")
+    opened.clear()
+    again(image_folder, known, "text.jpg", "gone.jpg")
+    assert opened == ["text.jpg", "gone.jpg"]
+
+
+def test_a_file_that_has_just_changed_is_not_trusted_next_time(image_folder, opened):
+    (image_folder / "images" / "000.jpg").touch()
+    known = inspect(image_folder, "000.jpg")
+    assert known["changed_ns"].isna().all()
+    opened.clear()
+    again(image_folder, known, "000.jpg")
+    assert opened == ["000.jpg"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_facts_of_another_version_are_not_looked_at(image_folder, opened):
+    known = inspect(image_folder, "000.jpg").drop(columns="jpeg_quality")
+    opened.clear()
+    again(image_folder, known, "000.jpg")
+    assert opened == ["000.jpg"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_only_the_headers_vouch_for_is_decoded_when_pixels_are_asked_for(image_folder, opened):
+    by_header = again(image_folder, None, "000.jpg", check="headers")
+    by_pixels = again(image_folder, by_header, "000.jpg")
+    again(image_folder, by_header, "000.jpg", check="headers")
+    still_by_pixels = again(image_folder, by_pixels, "000.jpg", check="headers")
+    assert opened == ["000.jpg"] * 2
+    assert list(still_by_pixels["checked"]) == ["pixels"]
+
+
+@pytest.fixture
+def every_kind(image_folder, draw):
+    """Fill the image folder with files of every kind; return their names."""
+    folder = image_folder / "images"
+    sideways = Image.Exif()
+    sideways[ExifTags.Base.Orientation] = 6
+    picture = draw(0).resize((96, 64))
+    picture.save(folder / "turned.jpg", exif=sideways, quality=70)
+    picture.save(folder / "turned.png", exif=sideways)
+    picture.save(folder / "plain.png")
+    picture.save(folder / "progressive.jpg", progressive=True)
+    picture.save(folder / "picture.webp")
+    whole = (folder / "progressive.jpg").read_bytes()
+    (folder / "tail.jpg").write_bytes(whole + b"behind the end")
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    png = (folder / "plain.png").read_bytes()
+    (folder / "cut.png").write_bytes(png[: len(png) // 2])
+    (folder / "ends_well.jpg").write_bytes(b"no picture\xff\xd9")
+    (folder / "empty.jpg").touch()
+    Image.new("1", (12_000, 12_000)).save(folder / "bomb.png")
+    return [*sorted(path.name for path in folder.iterdir()), "gone.jpg"]
+
+
+def test_headers_say_what_pixels_say(image_folder, every_kind):
+    by_pixels, by_header = (
+        again(image_folder, None, *every_kind, check=check).drop(columns="checked")
+        for check in ("pixels", "headers")
+    )
+    assert set(by_pixels["status"]) == {"ok", "unreadable", "missing", "too_large"}
+    pd.testing.assert_frame_equal(by_header, by_pixels)
+
+
+def test_whole_jpegs_and_pngs_are_not_decoded_for_their_headers(image_folder, every_kind):
+    decoded = [
+        name
+        for name in every_kind[:-1]
+        if read_header((image_folder / "images" / name).read_bytes()) is None
+    ]
+    in_doubt = ["bomb.png", "cut.jpg", "cut.png", "empty.jpg", "ends_well.jpg"]
+    assert decoded == [*in_doubt, "picture.webp", "tail.jpg", "turned.png"]
+
+
+def test_a_large_file_is_not_held_in_memory_for_its_header(image_folder, monkeypatch):
+    def refuse(data):
+        raise AssertionError(f"{len(data)} bytes were held")
+
+    monkeypatch.setattr(inspection, "_MAX_HEADER_BYTES", 10)
+    monkeypatch.setattr(inspection, "read_header", refuse)
+    facts = inspection.inspect_image(image_folder / "images/000.jpg", check="headers")
+    assert facts.status == "ok"
+
+
+def test_links_within_the_image_folder_are_followed(image_folder):
+    (image_folder / "images" / "link.jpg").symlink_to(image_folder / "images" / "000.jpg")
+    assert list(inspect(image_folder, "link.jpg")["status"]) == ["ok"]
+
+
+def test_an_image_folder_may_be_a_link_itself(image_folder):
+    (image_folder / "images").rename(image_folder / "elsewhere")
+    (image_folder / "images").symlink_to(image_folder / "elsewhere")
+    assert list(inspect(image_folder, "000.jpg")["status"]) == ["ok"]
+
+
+def test_a_file_link_that_leads_out_is_refused_with_its_row(image_folder, tmp_path_factory, draw):
+    outside = tmp_path_factory.mktemp("outside") / "secret.jpg"
+    draw(0).save(outside)
+    (image_folder / "images" / "link.jpg").symlink_to(outside)
+    with pytest.raises(
+        ManifestError, match=r"1 of 2 images .* lead out .*train row 1 \(link.jpg\)"
+    ):
+        inspect(image_folder, "000.jpg", "link.jpg")
+
+
+def test_a_folder_link_that_leads_out_is_refused(image_folder, tmp_path_factory, draw):
+    outside = tmp_path_factory.mktemp("outside")
+    draw(0).save(outside / "secret.jpg")
+    (image_folder / "images" / "sub").symlink_to(outside)
+    with pytest.raises(ManifestError, match="lead out of their image folder"):
+        inspect(image_folder, "sub/secret.jpg")
+
+
+def test_a_folder_that_has_become_a_link_since_the_last_inspection_is_refused(
+    image_folder, tmp_path_factory, draw
+):
+    folder = image_folder / "images" / "sub"
+    folder.mkdir()
+    draw(0).save(folder / "a.jpg")
+    inspect(image_folder, "sub/a.jpg")
+    outside = tmp_path_factory.mktemp("outside") / "sub"
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    with pytest.raises(ManifestError, match="lead out"):
+        inspect(image_folder, "sub/a.jpg")
+
+
+def test_a_sibling_folder_of_similar_name_is_outside(image_folder, draw):
+    (image_folder / "images2").mkdir()
+    draw(0).save(image_folder / "images2" / "a.jpg")
+    (image_folder / "images" / "link.jpg").symlink_to(image_folder / "images2" / "a.jpg")
+    with pytest.raises(ManifestError, match="lead out"):
+        inspect(image_folder, "link.jpg")
+
+
+def test_a_missing_image_folder_is_one_error_and_not_a_list_of_missing_images(tmp_path):
+    with pytest.raises(ManifestError, match=r"images does not exist .*data.train_images=images"):
+        inspect(tmp_path, "000.jpg")

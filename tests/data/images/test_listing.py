@@ -1,0 +1,228 @@
+"""Whatever a user points at becomes a table of pictures, or an error that says what was sought."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from face_forgery.data.images.listing import PICTURE_COLUMNS, PicturesError, list_pictures
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("b.jpg", "a.PNG", "notes.txt", "trip/c.jpg", "trip/day 2/d", ".hidden.jpg"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "e.jpg").write_bytes(b"x")
+    return folder
+
+
+def names_of(location) -> list[str]:
+    return list_pictures(Path(location))["img_name"].tolist()
+
+
+def test_a_folder_gives_every_visible_file_below_it_in_order(photos):
+    pictures = list_pictures(photos)
+    expected = ["a.PNG", "b.jpg", "notes.txt", "trip/c.jpg", "trip/day 2/d"]
+    assert pictures["img_name"].tolist() == expected
+    assert pictures["path"].tolist() == [str(photos / name) for name in expected]
+    assert pictures["problem"].isna().all()
+    assert {name: str(kind) for name, kind in pictures.dtypes.items()} == PICTURE_COLUMNS
+
+
+def test_a_folder_without_files_is_a_row_with_a_reason(photos):
+    (photos / "trip" / "empty").mkdir()
+    (photos / "only_hidden").mkdir()
+    (photos / "only_hidden" / ".a.jpg").write_bytes(b"x")
+    pictures = list_pictures(photos).set_index("img_name")
+    for name in ("trip/empty", "only_hidden"):
+        assert pictures.loc[name, "problem"] == "a folder with no file in it"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\rb.jpg", r"a\rb.jpg"),
+        ("a\n=1.jpg", r"a\n=1.jpg"),
+        ("\x1b[31m.jpg", r"\x1b[31m.jpg"),
+        ("a\x85b.jpg", r"a\x85b.jpg"),
+        ("\u202egpj.exe", r"\u202egpj.exe"),
+        ("\u2066x.jpg", r"\u2066x.jpg"),
+        ("=cmd|'x'!A0.jpg", "./=cmd|'x'!A0.jpg"),
+        ("+1.jpg", "./+1.jpg"),
+        ("-1.jpg", "./-1.jpg"),
+        ("@SUM(1).jpg", "./@SUM(1).jpg"),
+        ("\t=1.jpg", r"\t=1.jpg"),
+    ],
+)
+def test_a_name_neither_hides_anything_nor_is_a_formula(tmp_path, name, shown):
+    (tmp_path / name).write_bytes(b"x")
+    for location in (tmp_path, tmp_path / name, tmp_path / "*[xeb1)]*"):
+        (row,) = list_pictures(location).to_dict("records")
+        assert row["img_name"] == shown
+        assert Path(row["path"]).read_bytes() == b"x"
+
+
+def test_a_table_keeps_its_names_to_be_joined_by(tmp_path):
+    (tmp_path / "list.csv").write_text("img_name\n-1.jpg\n=2.jpg\n")
+    assert names_of(tmp_path / "list.csv") == ["-1.jpg", "=2.jpg"]
+
+
+def test_links_to_folders_are_followed_once(photos, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "z.jpg").write_bytes(b"x")
+    (photos / "link").symlink_to(tmp_path / "elsewhere")
+    (photos / "same").symlink_to(tmp_path / "elsewhere")
+    (photos / "trip" / "loop").symlink_to(photos)
+    assert [name for name in names_of(photos) if name.endswith("z.jpg")] == ["link/z.jpg"]
+    assert len(names_of(photos)) == 6
+
+
+def test_a_folder_that_cannot_be_listed_is_a_row_with_a_reason(photos, monkeypatch):
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("trip"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root, who runs containers, may list anything
+    pictures = list_pictures(photos).set_index("img_name")
+    assert pictures.loc["trip", "problem"] == "a folder that cannot be listed: Permission denied"
+    assert "b.jpg" in pictures.index
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_file_name_that_is_no_text_is_shown_escaped_and_still_found(tmp_path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (tmp_path / name).write_bytes(b"x")
+    pictures = list_pictures(tmp_path)
+    assert pictures["img_name"].tolist() == [r"caf\xe9.jpg"]
+    assert Path(pictures["path"].iloc[0]).read_bytes() == b"x"
+
+
+def make_loop(path: Path) -> None:
+    path.mkdir()
+    (path / "self").symlink_to(path)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, make_loop])
+def test_a_folder_with_nothing_in_it_is_an_error(tmp_path, make):
+    make(tmp_path / "photos")
+    with pytest.raises(PicturesError, match="photos: a folder with no file in it"):
+        list_pictures(tmp_path / "photos")
+
+
+def test_one_file_is_a_table_of_one(photos):
+    pictures = list_pictures(photos / "trip" / "c.jpg")
+    assert pictures["img_name"].tolist() == ["c.jpg"]
+    assert pictures["path"].tolist() == [str(photos / "trip" / "c.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jpg", ["b.jpg"]),
+        ("**/*.jpg", ["b.jpg", "trip/c.jpg"]),
+        ("tr?p/**/*", ["trip/c.jpg", "trip/day 2/d"]),
+        ("trip/*", ["c.jpg"]),
+        ("[ab].*", ["a.PNG", "b.jpg"]),
+    ],
+)
+def test_a_pattern_gives_the_files_that_match(photos, pattern, expected):
+    assert names_of(photos / pattern) == expected
+
+
+def test_a_name_with_wildcards_that_exists_is_no_pattern(tmp_path):
+    (tmp_path / "[2024]").mkdir()
+    (tmp_path / "[2024]" / "a.jpg").write_bytes(b"x")
+    assert names_of(tmp_path / "[2024]") == ["a.jpg"]
+
+
+def test_a_pattern_without_a_match_names_folder_and_pattern(photos):
+    with pytest.raises(PicturesError, match=r"no file below .*photos matches \*\.webp"):
+        list_pictures(photos / "*.webp")
+
+
+def test_nothing_there_says_what_may_be_given(tmp_path):
+    with pytest.raises(PicturesError, match=r"gone: there is no such file or folder .*a pattern"):
+        list_pictures(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("file_name", "text"),
+    [
+        ("list.csv", "img_name,target\nb.jpg,1\ntrip/c.jpg,0\n"),
+        ("list.csv", "\ufeffimg_name\r\nb.jpg\r\ntrip/c.jpg\r\n\r\n"),
+        ("list.CSV", "id,img_name\n1, b.jpg \n2,trip/c.jpg"),
+        ("list.tsv", "img_name\tnote\nb.jpg\tx\ntrip/c.jpg\ty, z\n"),
+        ("list.txt", "img_name\nb.jpg\ntrip/c.jpg\n"),
+    ],
+)
+def test_a_table_gives_its_rows_in_its_order(photos, file_name, text):
+    (photos / file_name).write_bytes(text.encode())
+    pictures = list_pictures(photos / file_name)
+    assert pictures["img_name"].tolist() == ["b.jpg", "trip/c.jpg"]
+    assert pictures["path"].tolist() == [str(photos / "b.jpg"), str(photos / "trip/c.jpg")]
+
+
+def test_a_table_may_name_absolute_paths_and_odd_and_repeated_names(photos, tmp_path):
+    names = [str(photos / "b.jpg"), "NA", "007", "no,comma.jpg", "NA"]
+    pd.DataFrame({"img_name": names}).to_csv(tmp_path / "list.csv", index=False)
+    pictures = list_pictures(tmp_path / "list.csv")
+    assert pictures["img_name"].tolist() == names
+    assert pictures["path"].iloc[0] == str(photos / "b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"no column 'img_name'; the first line reads \[\]"),
+        (b"name,target\na,1\n", r"the first line reads \['name', 'target'\]"),
+        (b"img_name,target\n", "a header and no row"),
+        (b"img_name,t\na,1\n,1\n \t,0\n", r"2 of 3 rows have no img_name .*first: line 3, 4"),
+        (b"img_name,t\na,1\nb\n", "1 of 2 rows .*first: line 3"),
+        (b"img_name\na,b.jpg\n", "1 of 1 rows .*A name with a comma goes in double quotes"),
+        (b"img_name\ncaf\xe9.jpg\n", "not a table in UTF-8"),
+        (b'img_name\n"a\n', "not a table in UTF-8: unexpected end of data"),
+    ],
+)
+def test_a_table_that_is_none_is_an_error(tmp_path, content, message):
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(PicturesError, match=rf"list\.csv: .*{message}"):
+        list_pictures(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reference://x.jpg::file:///srv/map.json",
+        "zip://x.jpg::https://host/a.zip",
+        "github://owner:repository@main/x.jpg",
+        "smb://host/x.jpg",
+        "https://host/x.jpg::file:///srv/x",
+        "REFERENCE://x.jpg",
+    ],
+)
+def test_a_table_may_not_name_what_would_be_interpreted_or_connected_to(tmp_path, name):
+    (tmp_path / "list.csv").write_text(f"img_name\n{name}\nb.jpg\nHTTPS://host/c.jpg\n")
+    local = list_pictures(tmp_path / "list.csv")
+    remote = list_pictures((tmp_path / "list.csv").as_uri())
+    for pictures in (local, remote):
+        assert pictures["img_name"].tolist() == [name, "b.jpg", "HTTPS://host/c.jpg"]
+        assert "not of this kind" in pictures["problem"][0]
+        assert pictures["problem"].isna().tolist() == [False, True, True]
+
+
+def test_names_that_lead_out_of_the_folder_of_a_table_are_mentioned(photos, tmp_path, caplog):
+    (photos / "list.csv").write_text("img_name\na.jpg\nx/../b.jpg\n../c.jpg\n/etc/d.jpg\n")
+    list_pictures(photos / "list.csv")
+    assert "2 of 4 names lead out of its folder, the first to '../c.jpg'" in caplog.text
+    caplog.clear()
+    (photos / "list.csv").write_text("img_name\na.jpg\ns3://bucket/b.jpg\n")
+    list_pictures(photos / "list.csv")
+    assert caplog.text == ""

@@ -1,0 +1,78 @@
+"""What a worker process says when its main process is gone, and the main process of a worker."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+from torch.utils.data import dataloader
+from torch.utils.data._utils import signal_handling
+
+from face_forgery.data.loading.workers import _complain, load_in_workers
+from face_forgery.hooks.mishaps import remedy_for
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    monkeypatch.setattr(signal_handling, "_SIGCHLD_handler_set", False)  # as in a new process
+    return iter(load_in_workers(range(1000), 2, collate=list, num_ahead=1, batch_size=1))
+
+
+def test_a_dead_worker_is_an_error_where_a_batch_is_asked_for(batches):
+    assert next(batches) == [0]
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    time.sleep(0.5)  # SIGCHLD comes, and nothing is raised here
+    with pytest.raises(RuntimeError, match="DataLoader worker"):
+        list(batches)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), EOFError(), OSError(2, "x")])
+def test_a_worker_that_dies_while_it_hands_over_a_batch_is_said_to_be_dead(
+    batches, monkeypatch, error
+):
+    def lose(iterator):
+        raise error
+
+    assert next(batches) == [0]
+    monkeypatch.setattr(dataloader._MultiProcessingDataLoaderIter, "_next_data", lose)
+    with pytest.raises(
+        RuntimeError, match=r"DataLoader worker .* died while it handed over"
+    ) as told:
+        next(batches)
+    assert remedy_for(told.value) is not None
+
+
+class _Unreachable:
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        raise ConnectionResetError(104, "the bucket is gone")
+
+
+def test_a_connection_that_a_worker_has_lost_is_told_as_it_is():
+    with pytest.raises(ConnectionResetError, match="the bucket is gone"):
+        list(load_in_workers(_Unreachable(), 1, collate=list, num_ahead=1, batch_size=1))
+
+
+def test_the_handler_of_ended_children_stays_what_it_was(batches):
+    next(batches)
+    assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("parent", "error", "is_told"),
+    [
+        (os.getppid(), ConnectionResetError(104, "reset"), True),
+        (os.getppid(), ValueError("bad"), True),
+        (-1, ConnectionResetError(104, "reset"), False),  # another parent than at the start
+        (-1, EOFError(), False),
+        (-1, ValueError("bad"), True),
+    ],
+)
+def test_a_lost_connection_is_an_error_only_while_the_main_process_lives(parent, error, is_told):
+    told = []
+    _complain(parent, lambda *values: told.append(values), type(error), error, None)
+    assert told == ([(type(error), error, None)] if is_told else [])

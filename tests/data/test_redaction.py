@@ -1,0 +1,46 @@
+"""Passwords in URLs do not leave the machine with what is written down."""
+
+import json
+
+import pytest
+
+from face_forgery.data.redaction import mask, mask_values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://me:hunter2@host:5000",
+        "postgresql+psycopg2://me:p@hunter2@host/db",
+        "kedro run --params 'tracking.tracking_uri=https://hunter2@host/x'",
+        "https://host/a.jpg?X-Amz-Credential=hunter2&X-Amz-Signature=hunter2",
+        "https://host/a.jpg?sv=1&sig=hunter2",
+        "https://host/a?access_token=hunter2 and more",
+        "two: s3://k:hunter2@b/x, s3://k:hunter2@b/y",
+    ],
+)
+def test_no_password_is_left(text):
+    assert "hunter2" not in mask(text)
+    assert "hunter2" not in json.dumps(mask_values({"a": [{"b": text}], "c": text}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:///mlflow.db",
+        "s3://bucket/a@b.jpg",
+        "https://host/page?size=3&of=me@host",
+        "me@host and /a/b@c",
+        "data.root=/my faces",
+    ],
+)
+def test_everything_else_stays(text):
+    assert mask(text) == text
+
+
+def test_values_that_are_no_text_stay():
+    assert mask_values({"a": 1, "b": None, "c": [True, 0.5]}) == {
+        "a": 1,
+        "b": None,
+        "c": [True, 0.5],
+    }

@@ -1,0 +1,76 @@
+"""The data figure draws any set, and the same set the same way."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
+from face_forgery.evaluation.reporting.data_figures import draw_data
+
+
+@pytest.fixture
+def root(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.integers(0, 256, (40, 30 + number, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.jpg")
+    return tmp_path
+
+
+def make_manifest(**given):
+    values = {
+        "subset": ["train"] * 8 + ["val"] * 2 + ["test"] * 2,
+        "row": range(12),
+        "img_name": [f"{number}.jpg" for number in range(12)],
+        "path": [f"{number}.jpg" for number in range(12)],
+        "target": [0, 1] * 5 + [pd.NA] * 2,
+        "group": [f"g{number}" for number in range(12)],
+        "kind": ["real", "swap"] * 5 + ["unknown"] * 2,
+        "source": "drawn",
+        "width": range(30, 42),
+        "height": 40,
+        "format": "JPEG",
+        "num_bytes": range(1000, 2200, 100),
+        "jpeg_quality": 90,
+        "sha256": [f"{number:064x}" for number in range(12)],
+    }
+    return pd.DataFrame(values | given).astype(MANIFEST_COLUMNS)
+
+
+def render(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=50, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def texts(figure):
+    return {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
+
+
+def test_every_kind_and_its_count_is_in_the_figure(root):
+    figure = draw_data(make_manifest(), root=root)
+    render(figure)
+    assert {"train · real", "train · swap", "val · swap", "test · unlabelled"} <= texts(figure)
+    assert {"real", "fake", "unlabelled", "40", "4"} & texts(figure) >= {"real", "fake", "4"}
+
+
+def test_the_same_manifest_gives_the_same_picture_whatever_its_order(root):
+    manifest = make_manifest()
+    assert render(draw_data(manifest, root=root)) == render(draw_data(manifest[::-1], root=root))
+
+
+def test_one_class_one_size_and_thirty_kinds_are_drawn_too(root):
+    one_class = make_manifest(target=0, width=40, num_bytes=1000)[:3]
+    many = pd.concat([make_manifest(kind=[f"kind {n}-{m}" for n in range(12)]) for m in range(3)])
+    render(draw_data(one_class, root=root))
+    figure = draw_data(many, root=root)
+    render(figure)
+    assert "Images by subset and kind (the largest 14 of 36 kinds)" in texts(figure)
+
+
+def test_a_kind_that_looks_like_a_formula_is_text(root):
+    kinds = ["real", r"$\frac{1}$"] * 5 + ["unknown"] * 2
+    assert render(draw_data(make_manifest(kind=kinds), root=root))

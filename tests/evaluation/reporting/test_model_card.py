@@ -1,0 +1,103 @@
+"""The model card has metadata that parse, and the sections that its readers know."""
+
+import yaml
+
+from face_forgery.evaluation.reporting.model_card import render_model_card
+from face_forgery.modeling.ensemble import join_detectors
+from face_forgery.modeling.parameter_count import count_parameters_of
+
+
+def render(make_judged, make_detector, **changes):
+    judged = make_judged()
+    judged["breakdown"][1]["cells"][0]["name"] = "a|b <i>"
+    values = {
+        "metrics": judged["metrics"],
+        "operating_points": judged["operating_points"],
+        "breakdown": judged["breakdown"],
+        "limits": ["Too few pictures."],
+        "data_report": {"subsets": {"train": {"images": 1200}}},
+        "audit": None,
+        "robustness": None,
+    }
+    versions = {"face_forgery": "0.1.0", "git_commit": "c0ffee", "git_dirty": False}
+    versions |= dict.fromkeys(("python", "torch", "torchvision", "timm"), "9.9")
+    own = {name: changes.pop(name) for name in ("input", "views", "cut_after") if name in changes}
+    detector = changes.pop("detector", None) or make_detector(
+        code_version=versions, temperature=1.8, **own
+    )
+    return judged, render_model_card(detector, **values | changes)
+
+
+def test_metadata_are_yaml_with_the_results(make_judged, make_detector):
+    judged, card = render(make_judged, make_detector)
+    _, header, _ = card.split("---\n", 2)
+    metadata = yaml.safe_load(header)
+    assert metadata["library_name"] == "timm"
+    assert metadata["pipeline_tag"] == "image-classification"
+    results = metadata["model-index"][0]["results"][0]["metrics"]
+    values = {result["type"]: result["value"] for result in results}
+    assert values["auc"] == judged["metrics"]["auc"]["value"]
+    assert "tpr_at_fpr_1e-3" not in values  # 75 real pictures cannot show it
+
+
+def test_sections_and_limits_are_there(make_judged, make_detector):
+    _, card = render(make_judged, make_detector)
+    headings = [line for line in card.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## Model details",
+        "## Uses",
+        "## Bias, risks and limitations",
+        "## How to get started",
+        "## Training details",
+        "## Evaluation",
+    ]
+    assert "- Too few pictures." in card
+    assert "divided by 1.8 (temperature scaling)" in card
+    assert "git commit `c0ffee`" in card
+    assert "Not measured for this detector." in card
+
+
+def test_names_of_users_do_not_break_the_table(make_judged, make_detector):
+    _, card = render(make_judged, make_detector)
+    assert "| source: a\\|b \\<i\\> | 75 | 75 |" in card
+
+
+def test_weights_and_passes_are_counted(make_judged, make_detector):
+    count = f"{count_parameters_of(make_detector()):,}"
+    _, card = render(make_judged, make_detector)
+    assert f"- **Parameters:** {count}; a picture takes 1 forward pass\n" in card
+    _, card = render(make_judged, make_detector, views=("whole", "flipped"))
+    assert f"{count}; a picture takes 2 forward passes, the mean of the logits of the vi" in card
+
+
+def test_an_ensemble_is_described_by_its_members(make_judged, make_detector):
+    versions = {"face_forgery": "0.1.0"}
+    members = {"a": make_detector(), "b": make_detector("test_vit", image_size=48)}
+    joined = join_detectors(
+        members, data_fingerprint="f" * 64, code_version=versions, other_data="refuse"
+    )
+    _, card = render(make_judged, make_detector, detector=joined)
+    assert "test_resnet + test_vit on 32 x 32 and 48 x 48 pixels" in card
+    assert "an ensemble of 2 detectors" in card
+    for number, member in enumerate(joined.members, start=1):
+        line = f"  - `members/{number}_{member.architecture}`: `{member.architecture}`, "
+        assert line in card
+    assert f"local-dir:data/06_models/detector/members/1_{joined.members[0].architecture}" in card
+    assert "each member by itself, its epoch chosen by validation AUC" in card
+
+
+def test_further_channels_are_named_where_there_are_any(make_judged, make_detector):
+    _, plain = render(make_judged, make_detector)
+    _, card = render(make_judged, make_detector, input="rgb_srm")
+    assert "channels" not in plain
+    assert "three channels of fixed filters (`rgb_srm`)" in card
+    assert "# It reads six channels;" in card
+
+
+def test_a_cut_network_is_not_opened_by_timm(make_judged, make_detector):
+    _, card = render(make_judged, make_detector, cut_after="layer3")
+    assert "cut off after `layer3`" in card
+    assert "import timm" not in card
+    code = card.split("```python\n")[1].split("```")[0]
+    compile(code, "card", "exec")
+    assert "read_detector" in code

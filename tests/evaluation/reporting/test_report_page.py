@@ -1,0 +1,369 @@
+"""The report is one safe file that says what was measured, and says the same twice."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from face_forgery.evaluation.reporting.report import FIGURES, OPTIONAL_FIGURES, render_report
+from face_forgery.evaluation.reporting.robustness_figure import draw_robustness
+from face_forgery.evaluation.reporting.sentences import (
+    METRIC_WORDS,
+    describe_decisions,
+    describe_separation,
+    describe_thresholds,
+    format_number,
+    list_worst_cells,
+)
+
+PNG = b"\x89PNG\r\n\x1a\nnot really"
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the visible text, and whether every tag is closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.texts, self.open = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture
+def make_report(make_judged):
+    def make(*, judged=None, **changes):
+        judged = judged or make_judged()
+        values = {
+            "metrics": judged["metrics"],
+            "operating_points": judged["operating_points"],
+            "calibration": judged["calibration"],
+            "breakdown": judged["breakdown"],
+            "mistakes": judged["mistakes"],
+            "data_report": {
+                "subsets": {
+                    "train": {
+                        "images": 1200,
+                        "classes": {"real": {"images": 700}, "fake": {"images": 500}},
+                        "groups": {"number": 1100},
+                        "rejected": {"unreadable": 2, "missing": 1},
+                    }
+                }
+            },
+            "detector": {"architecture": "resnet18", "data fingerprint": "f00d"},
+            "code_version": {"face_forgery": "0.1.0", "git_commit": None},
+            "audit": None,
+            "robustness": None,
+            "held_out_folds": {"folds": []},
+            "cross_validation": None,
+            "figures": dict.fromkeys(FIGURES, PNG) | dict.fromkeys(OPTIONAL_FIGURES),
+        }
+        return render_report(**values | changes)
+
+    return make
+
+
+def test_page_is_well_formed_and_names_every_metric(make_report):
+    page = Page(make_report())
+    assert page.open == []
+    for name, _ in METRIC_WORDS.values():
+        assert name in page.text
+
+
+def test_page_shows_values_with_intervals_and_why_others_are_missing(make_report, make_judged):
+    judged = make_judged(150)
+    text = Page(make_report(judged=judged)).text
+    auc = judged["metrics"]["auc"]
+    assert f"{auc['value']:.3f} {auc['low']:.3f} to {auc['high']:.3f}" in text
+    assert judged["metrics"]["notes"]["tpr_at_fpr_1e-3"] in text
+
+
+def test_page_shows_the_breakdown_with_its_notes(make_report, make_judged):
+    judged = make_judged()
+    judged["breakdown"][1]["cells"][0] |= {
+        "auc": {"value": None, "low": None, "high": None},
+        "note": "no real images, nothing to compare with",
+    }
+    text = Page(make_report(judged=judged)).text
+    cell = judged["breakdown"][0]["cells"][0]
+    assert f"face_swap 75 75 {cell['auc']['value']:.3f}" in text
+    assert "drawn no real images, nothing to compare with 75 75 -" in text
+
+
+def test_page_shows_data_code_and_fingerprint(make_report):
+    text = Page(make_report()).text
+    assert "train 1,200 700 500 0 1,100 3" in text
+    assert "data fingerprint f00d" in text
+    assert "git commit unknown" in text
+
+
+def test_figures_are_inside_the_page(make_report):
+    figures = {name: PNG + name.encode() for name in FIGURES}
+    page = make_report(figures=figures | dict.fromkeys(OPTIONAL_FIGURES))
+    images = [a for tag, a in Page(page).tags if tag == "img"]
+    embedded = {
+        base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in images
+    }
+    assert embedded == set(figures.values())
+    assert all(image["alt"] for image in images)
+
+
+def test_page_fetches_and_runs_nothing(make_report):
+    html = make_report()
+    page = Page(html)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "base"}
+    assert not re.findall(r"https?:|url\(|@import|//\w", html)
+
+
+@pytest.mark.parametrize("column", ["img_name", "kind", "source"])
+def test_names_of_users_are_text_and_nothing_else(make_report, make_judged, column):
+    evil = "<script>alert(1)</script>\"'&{{ 7*7 }}.jpg"
+    judged = make_judged()
+    judged["mistakes"].loc[0, column] = evil
+    html = make_report(judged=judged)
+    assert "<script" not in html
+    assert evil in Page(html).text
+
+
+def test_names_of_kinds_and_sources_are_text_and_nothing_else(make_report, make_judged):
+    judged = make_judged()
+    judged["breakdown"][0]["cells"][0]["name"] = "<b onclick=x>kind</b>"
+    html = make_report(judged=judged)
+    assert "<b onclick" not in html
+    assert "<b onclick=x>kind</b>" in Page(html).text
+
+
+def test_the_same_values_give_the_same_page(make_report):
+    assert make_report() == make_report()
+
+
+def test_a_missing_figure_is_an_error_that_says_which_are_needed(make_report):
+    with pytest.raises(ValueError, match="training_figure"):
+        make_report(figures={"roc_figure": PNG})
+
+
+def test_limits_of_the_thresholds_are_on_the_page(make_report, make_judged):
+    judged = make_judged(20)
+    text = Page(make_report(judged=judged)).text
+    assert "5 real images cannot promise a false-positive rate of 0.05" in text
+
+
+def share(value):
+    return {"value": value, "low": value / 2, "high": (1 + value) / 2}
+
+
+def test_a_verdict_counts_pictures(make_judged):
+    points = make_judged()["operating_points"] | {"num_real": 150, "num_fake": 100}
+    points |= {"fpr": share(1 / 150), "tpr": share(0.9), "fnr": share(0.02)}
+    points |= {"unsure_real": share(0.02), "unsure_fake": share(0.07)}
+    assert describe_decisions(points) == (
+        "Of 150 real pictures that the thresholds had not seen, 1 is called fake; of 100 forgeries "
+        "90 are called fake and 2 are called real; 10 of all 250 pictures are left as unsure."
+    )
+
+
+@pytest.mark.parametrize(("low", "is_doubted"), [(0.5, True), (0.51, False)])
+def test_a_detector_that_may_be_guessing_is_said_to_be(low, is_doubted):
+    metrics = {"auc": {"value": 0.6, "low": low, "high": 0.7}, "bootstrap": {"confidence": 0.9}}
+    sentence = describe_separation(metrics)
+    assert sentence.startswith("Shown a real picture and a forged one")
+    assert f"in 60.0 of 100 cases (90% interval: {100 * low:.1f} to 70.0" in sentence
+    assert ("not shown to be better than guessing" in sentence) == is_doubted
+
+
+def test_equal_thresholds_leave_no_unsure_zone(make_judged):
+    points = make_judged()["operating_points"] | {"real_threshold": 0.5, "fake_threshold": 0.5}
+    rule, halves = describe_thresholds(points)
+    assert "scores 0.5 or more is called fake" in rule
+    assert "no unsure zone" in rule
+    assert "measured on the other half" in halves
+    assert (
+        "measured on the same pictures" in describe_thresholds(points | {"is_verified": False})[1]
+    )
+
+
+def test_the_page_shows_what_was_asked_for_promised_and_measured(make_report, make_judged):
+    judged = make_judged()
+    judged["operating_points"] |= {"target_fpr": 0.02, "promised_fpr": 0.0196}
+    judged["operating_points"] |= {"fpr": {"value": 0.0123, "low": 0.00456, "high": 0.0789}}
+    text = Page(make_report(judged=judged)).text
+    for words in ("at most 2%", "at most 1.96%", "1.23%", "0.456% to 7.89%"):
+        assert words in text
+
+
+def test_the_page_shows_calibration_before_and_after(make_report, make_judged):
+    judged = make_judged()
+    calibration = judged["calibration"]
+    calibration["before"]["ece"] = {"value": 0.1357, "low": 0.1, "high": 0.2}
+    calibration["after"]["ece"] = {"value": 0.0246, "low": 0.01, "high": 0.05}
+    calibration["temperature"] = 1.234
+    text = Page(make_report(judged=judged)).text
+    assert "too sure: its logits are divided by 1.23" in text
+    assert "went from 0.136 to 0.025" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (0.0, "0.000"), (0.98765, "0.988"), (0.00123, "0.0012")]
+)
+def test_numbers_keep_what_can_be_seen(value, text):
+    assert format_number(value) == text
+
+
+def cell(title, level, auc, *, drop_low=0.1, fpr=0.05):
+    return {
+        "title": title,
+        "level": level,
+        "label": f"strength {level}",
+        "auc": share(auc),
+        "drop": {"value": 0.9 - auc, "low": drop_low, "high": 0.5},
+        "fpr": share(fpr),
+        "tpr": share(0.4),
+    }
+
+
+@pytest.fixture
+def robustness():
+    return {
+        "num_real": 150,
+        "num_fake": 140,
+        "clean": {"auc": share(0.9), "fpr": share(0.01), "tpr": share(0.8)},
+        "cells": [
+            cell("JPEG", 1, 0.89, drop_low=-0.01),
+            cell("JPEG", 2, 0.71),
+            cell("Blur", 1, 0.65, fpr=0.3),
+        ],
+    }
+
+
+def test_what_degradations_cost_is_said_worst_first(make_report, robustness):
+    figures = dict.fromkeys([*FIGURES, *OPTIONAL_FIGURES], PNG)
+    text = Page(make_report(robustness=robustness, figures=figures)).text
+    assert "degraded in 3 ways, both classes alike. In 2 of them" in text
+    assert "falls most with Blur (strength 1): from 0.900 to 0.650" in text
+    assert "most frequent with Blur (strength 1): 30.0% of the real pictures" in text
+    rows = [row["name"] for row in list_worst_cells(robustness)]
+    assert rows == ["Blur (strength 1)", "JPEG (strength 2)"]
+
+
+def test_robustness_that_was_not_measured_is_said_to_be(make_report):
+    assert "kedro run --pipelines robustness" in Page(make_report()).text
+
+
+def test_the_map_frames_what_fell_by_more_than_chance(robustness):
+    axes = draw_robustness(robustness).axes[0]
+    framed = [patch.get_edgecolor()[3] > 0 for patch in axes.patches]
+    assert framed == [False, True, True]
+    words = [text.get_text() for text in axes.texts]
+    assert {"JPEG", "Blur", "0.89", "0.71", "0.65", "strength 2"} <= set(words)
+
+
+def shortcut(probe, value, *, is_warning):
+    return {
+        "probe": probe,
+        "source": None,
+        "num_real": 100,
+        "num_fake": 100,
+        "auc": {"value": value, "low": value - 0.05, "high": value + 0.05},
+        "strongest": ["num_bytes"],
+        "is_warning": is_warning,
+        "note": None,
+    }
+
+
+def test_shortcuts_and_copies_are_told(make_report):
+    finding = {
+        "name": "near-copies on both sides",
+        "count": 1,
+        "of": 50,
+        "is_warning": True,
+        "sentence": "1 of 50 training pictures are near-copies.",
+        "remedy": "Leave them out.",
+        "examples": [["a<b>.jpg", "c.jpg"]],
+    }
+    audit = {
+        "limit": 0.65,
+        "num_warnings": 2,
+        "shortcuts": [shortcut("file size", 0.81, is_warning=True)],
+        "overlaps": [finding],
+    }
+    figures = dict.fromkeys([*FIGURES, *OPTIONAL_FIGURES], PNG)
+    page = make_report(audit=audit, figures=figures)
+    text = Page(page).text
+    assert "file size predict the label with an AUC of 0.81 (0.76 to 0.86)" in text
+    assert "1 of 50 training pictures are near-copies. Leave them out." in text
+    assert "a&lt;b&gt;.jpg" in page
+    audit["shortcuts"] = [shortcut("file size", 0.61, is_warning=False)]
+    text = Page(make_report(audit=audit, figures=figures)).text
+    assert "an AUC above 0.65; the best reaches 0.61" in text
+
+
+def test_a_set_that_was_not_audited_is_said_to_be(make_report):
+    assert "kedro run --pipelines audit,report" in Page(make_report()).text
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.05, "high": value + 0.03}
+
+
+def make_folds(**changes):
+    fold = {"name": "swap", "num_real": 150, "num_fake": 37}
+    measured = {"within": interval(0.95), "unseen": interval(0.6), "drop": interval(0.35)}
+    means = {f"{name}_mean": value for name, value in measured.items()}
+    return {
+        "folds": [fold | measured],
+        "unseen_worst": interval(0.6),
+        "worst_fold": "swap",
+        **means,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("select_by", "said"),
+    [
+        ("overall", "on all of validation, these folds included"),
+        ("held_out_mean", "by the mean of these very folds"),
+        ("held_out_worst", "by the worst of these very folds"),
+        ("members", "for each member of the ensemble by itself"),
+    ],
+)
+def test_held_out_folds_are_shown_and_called_optimistic(make_report, select_by, said):
+    text = Page(make_report(held_out_folds=make_folds(select_by=select_by))).text
+    assert "swap 150 37 0.950 0.600 0.550 to 0.630 0.350 0.300 to 0.380" in text
+    assert f"This is an optimistic number: the epoch was chosen {said}" in text
+    assert "of 1 fold: swap. On pictures like those of training the AUC is 0.950" in text
+
+
+def test_a_fold_is_shown_where_nothing_else_is_in_validation(make_report):
+    nothing = {"value": None, "low": None, "high": None}
+    folds = make_folds(select_by="overall", within_mean=nothing)
+    folds["folds"][0] |= {"within": nothing, "drop": nothing}
+    assert "swap 150 37 - 0.600" in Page(make_report(held_out_folds=folds)).text
+
+
+def test_cross_validation_is_shown_or_how_to_have_it(make_report):
+    page = make_report()
+    assert "kedro run --pipelines cross_validation,report" in Page(page).text
+    assert "optimistic" not in page
+    figures = dict.fromkeys(FIGURES, PNG) | dict.fromkeys(OPTIONAL_FIGURES)
+    figures["cross_validation_figure"] = PNG
+    page = Page(make_report(cross_validation=make_folds(by="kind"), figures=figures))
+    assert "0.600 (0.550 to 0.630): a drop of 0.350 (0.300 to 0.380)" in page.text
+    assert "No picture of a fold trained its detector or chose its epoch" in page.text
+    assert page.open == []

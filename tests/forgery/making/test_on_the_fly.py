@@ -1,0 +1,335 @@
+"""Forgeries that a training loader makes while it reads."""
+
+import hashlib
+import inspect
+import pickle
+from collections import Counter
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from face_forgery.data.labels.manifest import ManifestError
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.keyed_images import decoding_side
+from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.forgery.making.draw import Forger, picture_rng
+from face_forgery.forgery.making.kinds import FORGING_KINDS
+from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
+from face_forgery.forgery.making.landmarks import complete, five_of
+from face_forgery.forgery.making.on_the_fly import TrainForgeries
+
+FAKES = (2, 5, 9)
+NAMELESS = 4  # a real picture without landmarks
+NUM_IMAGES = 12
+FORGEABLE = [row for row in range(NUM_IMAGES) if row not in {*FAKES, NAMELESS}]
+
+
+@pytest.fixture
+def photographs(photographs):
+    """Take the landmarks of one of the pictures away."""
+    root, manifest, table = photographs
+    return root, manifest, table.drop(index=NAMELESS)
+
+
+@pytest.fixture
+def make_batches(photographs, make_params):
+    """Return a builder of training batches of 48 pixels with forgeries."""
+
+    def make(
+        *,
+        share=0.5,
+        kinds=FORGING_KINDS,
+        num_workers=0,
+        sampling="shuffled",
+        cache_folder=None,
+        **changes,
+    ):
+        root, manifest, table = photographs
+        params = make_params(**{"preprocessing.image_size": 48} | changes)
+        rows = ImageRows.of(manifest, root, cache_folder=cache_folder)
+        forgeries = TrainForgeries.of(
+            manifest,
+            table,
+            Forger(dict.fromkeys(kinds, 1.0), 1.0),
+            share=share,
+            squares=None,
+            side=decoding_side(params.preprocessing, params.augmentation.crop_scale),
+        )
+        return TrainBatches(
+            rows, params.preprocessing, params.augmentation, 4, 0, num_workers, sampling, forgeries
+        )
+
+    return make
+
+
+def keys_of(batches, epoch):
+    return [key for batch in batches._keys(epoch) for key in batch]
+
+
+def pictures_of(batches, epoch):
+    """Key -> picture and target."""
+    images = [image for batch in batches.epoch(epoch) for image in zip(*batch, strict=True)]
+    return {
+        key: (image.clone(), int(target))
+        for key, (image, target) in zip(keys_of(batches, epoch), images, strict=True)
+    }
+
+
+def test_an_epoch_has_every_picture_and_forged_copies_of_real_ones(make_batches):
+    batches = make_batches()
+    seen = set()
+    for epoch in (1, 2, 3, 4, 5):
+        indices = sorted(key[1] for key in keys_of(batches, epoch))
+        assert indices[:NUM_IMAGES] == list(range(NUM_IMAGES))
+        forged = [index - NUM_IMAGES for index in indices[NUM_IMAGES:]]
+        assert len(forged) == len(set(forged)) == 4  # half of eight
+        seen.add(tuple(forged))
+    assert {row for rows in seen for row in rows} == set(FORGEABLE)
+    assert len(seen) > 2
+    assert batches.epoch(1).num_images == NUM_IMAGES + 4
+
+
+def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
+    batches = make_batches(share=1.0)
+    pictures = pictures_of(batches, 1)
+    assert len(pictures) == NUM_IMAGES + len(FORGEABLE)
+    for (_, index), (_, target) in pictures.items():
+        assert target == (1 if index >= NUM_IMAGES or index in FAKES else 0)
+
+
+@pytest.mark.parametrize("crop_scale", [1.0, 0.5])
+def test_kept_pictures_change_no_forged_copy(
+    make_batches, photographs, tmp_path, crop_scale, monkeypatch
+):
+    manifest = photographs[1]
+    digests = [
+        hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() for path in manifest["path"]
+    ]
+    manifest["sha256"] = digests
+    changes = {"augmentation.crop_scale": crop_scale, "augmentation.noise": 0.5}
+    plain = make_batches(share=1.0, **changes)
+    kept = make_batches(share=1.0, cache_folder=tmp_path / "kept", **changes)
+    for epoch in (1, 2):
+        expected, found = pictures_of(plain, epoch), pictures_of(kept, epoch)
+        assert expected.keys() == found.keys()
+        for key, (image, target) in expected.items():
+            assert torch.equal(found[key][0], image)
+            assert found[key][1] == target
+    opened = []
+    read = ImageRows.read
+    monkeypatch.setattr(
+        ImageRows,
+        "read",
+        lambda self, index, **how: opened.append(index) or read(self, index, **how),
+    )
+    pictures_of(kept, 2)
+    sources_are_kept = crop_scale < 1.0  # as pictures are kept unresized then
+    assert sources_are_kept == (not opened)
+    assert set(FAKES).isdisjoint(opened)
+
+
+def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
+    still = {"augmentation.horizontal_flip": 0.0}
+    pictures = {
+        key[1]: image
+        for key, (image, _) in pictures_of(make_batches(share=1.0, **still), 1).items()
+    }
+    for row in FORGEABLE:
+        differs = (pictures[row] != pictures[NUM_IMAGES + row]).any(dim=0)
+        assert 0.005 < differs.float().mean() < 0.9
+
+
+def test_everybody_goes_through_the_same_transform(make_batches):
+    still = {"augmentation.horizontal_flip": 0.0}
+    plain = pictures_of(make_batches(share=1.0, **still), 1)
+    batches = make_batches(share=1.0, **still | {"augmentation.noise": 1.0})
+    for key, (image, _) in pictures_of(batches, 1).items():
+        noise = image.float() - plain[key][0].float()
+        assert 0.5 < noise.std() < 12.0
+    assert "target" not in inspect.signature(TrainForgeries.make).parameters
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("sampling", ["shuffled", "balanced"])
+def test_a_forgery_follows_from_seed_epoch_and_index_in_any_process(
+    make_batches, num_workers, sampling
+):
+    changes = {"share": 1.0, "sampling": sampling, "augmentation.degradation": 0.5}
+    alone = make_batches(**changes)
+    helped = pickle.loads(pickle.dumps(make_batches(num_workers=num_workers, **changes)))
+    expected, found = pictures_of(alone, 2), pictures_of(helped, 2)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(image, found[key][0]) for key, (image, _) in expected.items())
+
+
+def test_workers_are_not_stopped_by_threads_that_opencv_had_before(make_batches):
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        cv2.GaussianBlur(np.zeros((1000, 1000, 3), np.uint8), (31, 31), 5)  # its threads are there
+        batches = make_batches(num_workers=1)
+        assert len(pictures_of(batches, 1)) == NUM_IMAGES + 4
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
+    batches = make_batches(share=1.0)
+    images = batches._loader.dataset
+    other = replace(batches, seed=1)._loader.dataset
+    index = NUM_IMAGES + FORGEABLE[0]
+    read = [forged[0] for forged in (images[1, index], images[2, index], other[1, index])]
+    read.append(images[1, index, 1][0])
+    assert len({image.numpy().tobytes() for image in read}) == 4
+
+
+def test_forgeries_change_nothing_else_in_an_epoch(make_batches):
+    batches = make_batches()
+    without = pictures_of(replace(batches, forgeries=None), 1)
+    with_forgeries = pictures_of(batches, 1)
+    assert all(torch.equal(image, with_forgeries[key][0]) for key, (image, _) in without.items())
+
+
+def test_balanced_epochs_count_forged_copies_as_forgeries(make_batches):
+    batches = make_batches(share=1.0, sampling="balanced")
+    assert batches.epoch(1).num_images == NUM_IMAGES + len(FORGEABLE)
+    targets = [target for _, target in pictures_of(batches, 1).values()]
+    assert Counter(targets) == {0: 10, 1: 10}
+
+
+def test_real_pictures_alone_can_be_balanced_by_their_forgeries(make_batches):
+    batches = make_batches(share=1.0)
+    only_real = replace(batches.rows, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
+    balanced = replace(batches, rows=only_real, sampling="balanced")
+    targets = [target for _, target in pictures_of(balanced, 1).values()]
+    assert Counter(targets) == {0: 10, 1: 10}
+    with pytest.raises(ValueError, match="balanced needs both classes"):
+        replace(balanced, forgeries=None)
+
+
+def test_a_batch_may_be_as_large_as_an_epoch_with_its_forgeries(make_batches):
+    batches = make_batches(share=1.0)
+    assert replace(batches, batch_size=20).epoch(1).sizes == [20]
+    with pytest.raises(ValueError, match=r"\(20 images\); lower it to 20"):
+        replace(batches, batch_size=21)
+
+
+def test_partners_come_from_other_groups(photographs, make_batches):
+    forgeries = make_batches(kinds=("face_swap",)).forgeries
+    people = photographs[1]["group"]
+    root = photographs[0]
+    rows = ImageRows.of(photographs[1], root)
+    for row in FORGEABLE:
+        opened = []
+
+        def read(index, opened=opened):
+            opened.append(index)
+            return rows.read(index).permute(1, 2, 0).numpy()
+
+        forgeries.make(row, read, seed=0, epoch=1)
+        assert opened[0] == row
+        assert {people[index] for index in opened[1:]}.isdisjoint({people[row]})
+        assert set(opened) <= set(FORGEABLE)
+        assert len(opened) == 2
+
+
+def test_a_kind_that_borrows_nothing_opens_no_other_picture(photographs, make_batches):
+    forgeries = make_batches(kinds=("self_blend",)).forgeries
+    rows = ImageRows.of(photographs[1], photographs[0])
+
+    def read(index):
+        assert index == FORGEABLE[0]
+        return rows.read(index).permute(1, 2, 0).numpy()
+
+    forgeries.make(FORGEABLE[0], read, seed=0, epoch=1)
+
+
+def test_landmarks_follow_the_size_that_is_read(photographs, make_batches, portraits, resized):
+    forgeries = make_batches(kinds=("self_blend",)).forgeries
+    row = FORGEABLE[0]
+    pixels, points = resized(portraits[row % 4], 90, 130)
+    portrait = forgeries._portrait(forgeries.rows.tolist().index(row), lambda index: pixels)
+    np.testing.assert_allclose(portrait.landmarks, points, atol=1e-2)
+
+
+def test_landmarks_move_along_with_a_face_that_is_cut_out(photographs, portraits):
+    _, manifest, table = photographs
+    squares = np.tile([[20, 30, 150]], (NUM_IMAGES, 1))
+    squares[1] = [0, 0, 12]  # next to nothing of the face
+    forgeries = TrainForgeries.of(
+        manifest, table, Forger({"self_blend": 1.0}, 1.0), share=1.0, squares=squares, side=16
+    )
+    assert 1 not in forgeries.rows
+    row = int(forgeries.rows[-1])
+    np.testing.assert_allclose(
+        forgeries.faces[-1], portraits[row % 4].landmarks - (20, 30), atol=1e-2
+    )
+    assert forgeries.sizes[-1].tolist() == [150, 150]
+
+
+def test_five_points_are_completed(photographs, portraits):
+    _, manifest, table = photographs
+    five = [five_of(portraits[row % 4].landmarks).ravel().tolist() for row in table["row"]]
+    forgeries = TrainForgeries.of(
+        manifest,
+        table.assign(points=five),
+        Forger({"self_blend": 1.0}, 1.0),
+        share=1.0,
+        squares=None,
+        side=None,
+    )
+    expected = complete(five_of(portraits[0].landmarks), portraits[0].pixels.shape)
+    np.testing.assert_allclose(forgeries.faces[0], expected, atol=1e-2)
+
+
+def test_faces_that_are_too_small_in_what_is_read_are_left_out_before_training(photographs):
+    _, manifest, table = photographs
+    forger = Forger({"self_blend": 1.0}, 1.0)
+    with pytest.raises(ManifestError, match="none of 9 real training pictures can be forged"):
+        TrainForgeries.of(manifest, table, forger, share=1.0, squares=None, side=8)
+
+
+@pytest.mark.parametrize(("share", "number"), [(1.0, 8), (0.3, 2), (0.001, 1)])
+def test_every_epoch_has_as_many_forged_copies(make_batches, share, number):
+    batches = replace(make_batches(share=share), batch_size=5)
+    assert batches.forgeries.num_per_epoch == number
+    assert {batches.epoch(epoch).num_images for epoch in (1, 2, 3)} == {NUM_IMAGES + number}
+
+
+def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_batches):
+    _, manifest, table = photographs
+
+    def of(manifest, table):
+        forger = Forger({"self_blend": 1.0}, 1.0)
+        return TrainForgeries.of(
+            manifest, table, forger, share=1.0, squares=None, side=None
+        ).fingerprint
+
+    moved = table.assign(points=[[value + 1 for value in points] for points in table["points"]])
+    regrouped = manifest.assign(group=[f"person {row % 3}" for row in range(NUM_IMAGES)])
+    assert of(manifest, table) == of(manifest.copy(), table.copy())
+    assert len({of(manifest, table), of(manifest, moved), of(regrouped, table)}) == 3
+
+
+def test_landmarks_are_looked_for_in_real_pictures_alone(photographs):
+    root, manifest, table = photographs
+    named = pd.DataFrame(
+        [
+            {"img_name": f"{row}.png"}
+            | {f"{axis}{i}": values[2 * i + k] for i in range(68) for k, axis in enumerate("xy")}
+            for row, values in zip(table["row"], table["points"], strict=True)
+        ]
+    )
+    found = find_landmarks_of_reals(manifest, named, None, root=root, num_workers=0)
+    assert found["row"].tolist() == [row for row in range(NUM_IMAGES) if row not in FAKES]
+    assert found["status"].value_counts().to_dict() == {"ok": 8, "no_landmarks": 1}
+
+
+def test_a_picture_that_comes_again_has_another_stream():
+    draws = [picture_rng(0, 1, 2, *again).integers(2**32) for again in ((), (1,), (2,))]
+    assert len(set(draws)) == 3

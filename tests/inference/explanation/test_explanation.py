@@ -1,0 +1,210 @@
+"""Explanations: maps find what decides, regions lie where they should, pages open offline."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from face_forgery.data.images.listing import list_pictures
+from face_forgery.datasets.pages import PagesDataset
+from face_forgery.inference.explanation.attribution import heat_map
+from face_forgery.inference.explanation.explain import explain_pictures, pick_suspects
+from face_forgery.inference.explanation.explanation_page import overlay, write_page, write_pages
+from face_forgery.inference.explanation.faithfulness import random_map, trace_curves
+from face_forgery.inference.explanation.regions import (
+    REGIONS,
+    centered_landmarks,
+    label_regions,
+    share_evidence,
+)
+from face_forgery.inference.explanation.views import find_repetition, make_views
+from face_forgery.params import FacesParams
+
+
+class RednessOfAPlace(nn.Module):
+    """Calls forged what is red within one square."""
+
+    def __init__(self, top: int, left: int, side: int) -> None:
+        super().__init__()
+        self.place = (slice(top, top + side), slice(left, left + side))
+        self.weight = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, images):
+        rows, columns = self.place
+        red = images.float()[:, 0, rows, columns].std(dim=(1, 2)) * self.weight
+        return torch.stack([torch.zeros_like(red), red], dim=1)
+
+
+@pytest.fixture
+def noise():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64)).astype(np.uint8)
+    return torch.from_numpy(pixels)
+
+
+@pytest.mark.parametrize(("top", "left"), [(8, 40), (40, 8)])
+def test_the_map_is_hottest_where_the_network_looks(noise, top, left):
+    heat = heat_map(RednessOfAPlace(top, left, 12), noise)
+    assert heat.shape == (64, 64)
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert top - 4 <= row < top + 16
+    assert left - 4 <= column < left + 16
+    inside = heat[top : top + 12, left : left + 12].mean()
+    assert inside > 5 * abs(heat).mean()
+
+
+def test_what_speaks_for_real_is_below_zero(noise):
+    network = RednessOfAPlace(8, 40, 12)
+    network.weight.data.fill_(-1.0)
+    heat = heat_map(network, noise)
+    assert heat.min() < 0
+    assert abs(heat.min()) > abs(heat.max())
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_convolutional_and_transformer_backbones_are_explained(make_detector, noise, architecture):
+    size = 160 if architecture == "test_vit" else 32
+    detector = make_detector(architecture, size)
+    image = torch.nn.functional.interpolate(noise[None], (size, size))[0]
+    heat = heat_map(detector.build_network(), image)
+    assert heat.shape == (size, size)
+    assert np.isfinite(heat).all()
+    assert heat.std() > 0
+
+
+def test_a_faithful_map_beats_a_random_one(noise):
+    network = RednessOfAPlace(8, 40, 12)
+    known = trace_curves(network, noise, heat_map(network, noise))
+    gaps = [trace_curves(network, noise, random_map(64, seed)).gap for seed in range(10)]
+    assert known.gap > max(gaps)
+    assert known.deletion[0] == pytest.approx(known.insertion[-1])
+    assert known.deletion[-1] == pytest.approx(known.insertion[0])
+
+
+def test_regions_lie_where_the_landmarks_say():
+    points = centered_landmarks(100, 100)
+    labels = label_regions(100, 100, points)
+    at = {name: REGIONS.index(name) for name in REGIONS}
+    assert labels[42, 35] == labels[42, 65] == at["eyes"]
+    assert labels[55, 50] == at["nose"]
+    assert labels[74, 50] == at["mouth"]
+    assert labels[2, 2] == labels[97, 97] == at["background"]
+    assert set(np.unique(labels)) == set(range(len(REGIONS)))
+    moved = label_regions(100, 140, tuple((x + 40, y) for x, y in points))
+    assert np.array_equal(moved[:, 40:], labels)
+
+
+def test_shares_add_up_and_follow_the_evidence():
+    labels = label_regions(64, 64, centered_landmarks(64, 64))
+    heat = np.where(labels == REGIONS.index("mouth"), 1.0, -1.0)
+    shares = share_evidence(heat, labels)
+    assert next(iter(shares)) == "mouth"
+    assert shares["mouth"].share == 1.0
+    even = share_evidence(np.ones((64, 64)), labels)
+    assert sum(share.share for share in even.values()) == pytest.approx(1)
+    assert all(share.density == pytest.approx(1) for share in even.values())
+    assert all(share.share == 0 for share in share_evidence(-heat * 0, labels).values())
+
+
+def test_copied_blocks_are_found_and_nothing_else():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    assert find_repetition(pixels).reading.startswith("No block")
+    pixels[60:90, 60:90] = pixels[10:40, 20:50]
+    assert "occurs again elsewhere" in find_repetition(pixels).reading
+    flat = np.full((96, 96, 3), 90, np.uint8)
+    assert find_repetition(flat).reading.startswith("No block")
+
+
+def test_light_from_the_left_is_said(make_picture):
+    pixels = np.full((80, 80, 3), 100, np.uint8)
+    pixels[:, :40] = 150
+    points = centered_landmarks(80, 80)
+    views = {view.title: view for view in make_views(pixels, points, label_regions(80, 80, points))}
+    assert "50% brighter on the left" in views["Light"].reading
+    assert len(views) == 6
+
+
+def test_the_overlay_tells_for_from_against():
+    heat = np.zeros((4, 4), np.float32)
+    heat[:2], heat[2:] = 1.0, -1.0
+    image = overlay(np.full((40, 40, 3), 128, np.uint8), heat)
+    assert image[2, 20, 0] > image[2, 20, 2]  # vermilion
+    assert image[-2, 20, 2] > image[-2, 20, 0]  # blue
+
+
+def test_good_and_bad_pictures_get_a_page_each(make_detector, awkward_folder, tmp_path):
+    detector = make_detector()
+    pictures = list_pictures(tmp_path / "pictures")
+    dataset = PagesDataset(filepath=str(tmp_path / "pages"))
+    (tmp_path / "pages").mkdir()
+    for old in ("0099.html", "index.html"):
+        (tmp_path / "pages" / old).write_text("of an older set")
+    explained = list(explain_pictures(detector, pictures, min_size=48))
+    assert {found.img_name: found.status for found in explained} == awkward_folder
+    assert all((found.explanation is None) == (found.status != "ok") for found in explained)
+    *set_of_pages, index = write_pages(explained, detector.operating_points)
+    for page in set_of_pages:
+        dataset.save(page)
+    assert not (tmp_path / "pages" / "index.html").exists()
+    dataset.save(index)
+    pages = dataset.load()
+    assert len(pages) == len(pictures)
+    text = pages[pictures["img_name"].tolist().index("good.jpg")].read_text()
+    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "taken to be in the middle" in text
+    assert "not proof" in text
+    assert "cannot be judged" in pages[pictures["img_name"].tolist().index("text.jpg")].read_text()
+
+
+def test_the_index_lists_the_highest_score_first_and_links_every_page(
+    make_detector, awkward_folder, tmp_path
+):
+    detector = make_detector()
+    explained = list(explain_pictures(detector, list_pictures(tmp_path / "pictures"), min_size=48))
+    *pages, index = write_pages(explained, detector.operating_points)
+    assert index.name == "index"
+    scored = [found for found in explained if found.explanation is not None]
+    scored.sort(key=lambda found: -found.explanation.score)
+    unscored = [found for found in explained if found.explanation is None]
+    places = [index.html.index(f">{found.img_name}</a>") for found in [*scored, *unscored]]
+    assert places == sorted(places)
+    assert all(f'href="{page.name}.html"' in index.html for page in pages)
+    assert "not proof" in index.html
+
+
+def test_an_index_of_nothing_replaces_the_pages_of_an_older_set(make_detector, tmp_path):
+    dataset = PagesDataset(filepath=str(tmp_path))
+    (tmp_path / "0001.html").write_text("of an older set")
+    for page in write_pages([], make_detector().operating_points):
+        dataset.save(page)
+    assert dataset.load() == []
+    assert "nothing to explain" in (tmp_path / "index.html").read_text()
+
+
+def test_suspects_are_the_highest_scores_and_the_unjudged_are_left_out():
+    names = ["a", "b", "c", "d"]
+    pictures = pd.DataFrame({"img_name": names, "path": names, "problem": None})
+    predictions = pd.DataFrame({"img_name": names, "y_pred": [0.2, None, 0.9, 0.5]})
+    assert pick_suspects(pictures, predictions, 2)["img_name"].tolist() == ["c", "d"]
+    assert pick_suspects(pictures, predictions, 9)["img_name"].tolist() == ["c", "d", "a"]
+    with pytest.raises(ValueError, match="3 predictions are not of these 4 pictures"):
+        pick_suspects(pictures, predictions.head(3), 2)
+
+
+@pytest.mark.usefixtures("find_red_faces")
+def test_the_most_suspicious_face_is_explained(make_detector, draw_red_faces, tmp_path):
+    from face_forgery.inference.scoring import judge_bytes
+
+    faces = FacesParams(detector=None, min_confidence=0.7, margin=0.0, min_size=8, max_blur=1.0)
+    detector = make_detector(faces=faces, face_model=b"any")
+    draw_red_faces((10, 10, 40, 40), (80, 20, 60, 60)).save(tmp_path / "<b>.png")
+    (found,) = explain_pictures(detector, list_pictures(tmp_path), min_size=8)
+    (judged,) = judge_bytes(detector, [(tmp_path / "<b>.png").read_bytes()], min_size=8)
+    worst = max(judged.faces, key=lambda face: face.score)
+    assert found.explanation.score == pytest.approx(judged.score, abs=1e-6)
+    assert found.explanation.pixels.shape == (worst.height, worst.width, 3)
+    assert found.explanation.has_landmarks
+    page = write_page(found, detector.operating_points)
+    assert "&lt;b&gt;.png" in page.html
+    assert "<b>.png" not in page.html

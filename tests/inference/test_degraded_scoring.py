@@ -1,0 +1,69 @@
+"""Degraded pictures are scored as all pictures are, and each is decoded once."""
+
+import numpy as np
+import pytest
+
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.forgery.degradation.levels import apply, list_degradations, make_rng
+from face_forgery.inference.degraded_scoring import score_degraded
+from face_forgery.inference.scoring import judge_bytes, score_files
+
+STATES = list_degradations(["compression", "blur_and_noise"])
+
+
+@pytest.fixture
+def paths(tmp_path, make_picture):
+    files = [tmp_path / f"{n}.png" for n in range(5)]
+    for n, file in enumerate(files):
+        make_picture(n, height=60 + n, width=70).save(file)
+    return files
+
+
+def score(detector, paths, *, num_workers=0, max_side=1024):
+    return score_degraded(detector, paths, STATES, max_side=max_side, num_workers=num_workers)
+
+
+def test_the_first_column_is_what_the_detector_says_of_the_file(make_detector, paths):
+    scores = score(make_detector(), paths)
+    clean = score_files(make_detector(), paths, batch_size=5, num_workers=0).scores
+    assert scores.shape == (5, 1 + len(STATES))
+    np.testing.assert_allclose(scores[:, 0], clean, atol=1e-6)
+
+
+def test_the_others_are_what_it_says_of_a_file_of_the_degraded_picture(
+    make_detector, paths, tmp_path
+):
+    from PIL import Image
+
+    detector = make_detector()
+    pixels = np.array(Image.open(paths[2]))
+    for column in (1, 9, len(STATES) - 1):
+        state = STATES[column]
+        degraded = tmp_path / f"{column}.png"
+        Image.fromarray(apply(state, pixels, make_rng(pixels, state))).save(degraded)
+        (judged,) = judge_bytes(detector, [degraded.read_bytes()], min_size=1)
+        assert score(detector, paths)[2, 1 + column] == pytest.approx(judged.score, abs=1e-6)
+
+
+def test_order_and_workers_change_nothing(make_detector, paths):
+    detector = make_detector()
+    forth = score(detector, paths)
+    back = score(detector, paths[::-1], num_workers=2)
+    np.testing.assert_allclose(forth, back[::-1], atol=1e-6)
+    assert forth.std(axis=0).min() > 0
+
+
+def test_long_pictures_are_reduced_first(make_detector, tmp_path, make_picture):
+    long, short = tmp_path / "long.png", tmp_path / "short.png"
+    picture = make_picture(3, height=300, width=600)
+    picture.save(long)
+    picture.thumbnail((100, 100), 1)
+    picture.save(short)
+    reduced, small = score(make_detector(), [long, short], max_side=100)
+    np.testing.assert_allclose(reduced, small, atol=1e-6)
+
+
+def test_a_picture_that_cannot_be_read_is_named(make_detector, paths):
+    paths[3].write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"3\.png: .*kedro run --pipeline ingestion"):
+        score(make_detector(), paths)

@@ -1,0 +1,11 @@
+"""Videos are files."""
+
+import pytest
+
+from face_forgery.data.images.name_lists import PicturesError
+from face_forgery.data.videos.video_listing import list_videos
+
+
+def test_a_url_is_refused_with_the_remedy():
+    with pytest.raises(PicturesError, match=r"s3://clips: a URL.*copy them first"):
+        list_videos("s3://clips")

@@ -1,0 +1,79 @@
+"""The page of a video says what was found, opens offline and escapes what is foreign."""
+
+import numpy as np
+import pytest
+
+from face_forgery.data.videos.video_listing import list_videos
+from face_forgery.inference.videos.chart import draw_scores_over_time, format_time, spread
+from face_forgery.inference.videos.judge import judge_videos
+from face_forgery.inference.videos.judgement import JudgedVideo
+from face_forgery.inference.videos.video_page import write_page
+
+
+@pytest.fixture
+def judged(write_clip, make_flat, bright_is_forged, make_video_params):
+    """Return a function that judges a clip with a bright stretch; and the operating points."""
+
+    def run(**changes):
+        pictures = [make_flat(200 if 100 <= i < 160 else 60) for i in range(300)]
+        path = write_clip("<b>clip.mp4", pictures)
+        detector, params = bright_is_forged(), make_video_params(**changes)
+        videos = judge_videos(detector, list_videos(path), params, min_size=48, batch_size=64)
+        return next(iter(videos)), detector.operating_points, params
+
+    return run
+
+
+def test_the_page_says_what_was_found(judged):
+    video, points, params = judged()
+    page = write_page(video, points, params)
+    assert (page.number, page.total, page.name) == (1, 1, "0001")
+    text = " ".join(page.html.split())
+    assert "Judged a forgery." in text
+    assert "from 10 s to 15.5 s" in text
+    assert "60 of 60 frames" in text
+    assert "no promise about videos" in text
+    assert "spread evenly" not in text
+    assert "&lt;b&gt;clip.mp4" in text
+    assert "<b>clip.mp4" not in text
+    assert "http" not in text
+    assert text.count("data:image/jpeg") == len(video.scenes) <= 6
+    assert any(10 <= scene.seconds <= 16 for scene in video.scenes)
+
+
+def test_the_page_of_a_long_clip_says_what_was_not_looked_at(judged):
+    text = " ".join(write_page(*judged(max_frames=30)).html.split())
+    assert "in 3 stretches of 4 s that are spread evenly over it" in text
+
+
+def test_a_video_that_cannot_be_judged_has_a_page_too(judged):
+    _, points, params = judged()
+    page = write_page(JudgedVideo(2, 2, "x.mp4", "missing", "no such file"), points, params)
+    assert "cannot be judged (missing)" in page.html
+    assert "no such file" in page.html
+
+
+def test_the_chart_shows_bands_dots_and_the_stretch(judged):
+    video, points, _ = judged()
+    (axes,) = draw_scores_over_time(video, points).axes
+    labels = axes.get_legend_handles_labels()[1]
+    assert {'frame "fake"', 'frame "real"', "median, person 1", "most suspicious stretch"} == set(
+        labels
+    )
+    assert sum(len(dots.get_offsets()) for dots in axes.collections) == 60
+
+
+@pytest.mark.parametrize(
+    ("seconds", "longest", "text"),
+    [(2.52, 3, "2.5 s"), (65, 90, "1:05"), (3599.7, 4000, "1:00:00"), (0, 7200, "0:00:00")],
+)
+def test_times_are_written_as_players_show_them(seconds, longest, text):
+    assert format_time(seconds, longest=longest) == text
+
+
+def test_letters_keep_their_distance_and_stay_inside():
+    moved = spread([0.0, 0.01, 0.5, 0.99, 1.0, 1.0], 0.03)
+    assert np.diff(moved).min() >= 0.03 - 1e-9
+    assert moved[0] == 0.0
+    assert moved[2] == 0.5
+    assert moved[-1] == 1.0

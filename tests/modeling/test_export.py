@@ -1,0 +1,99 @@
+"""An exported detector scores as the detector does, and says what its callers must know."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from face_forgery.modeling import export as onnx_export
+from face_forgery.modeling.detector import DetectorError
+from face_forgery.modeling.export import export_onnx
+from face_forgery.modeling.forward_path import score_images
+from face_forgery.params import FacesParams
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size"), [("test_resnet", 48), ("test_vit", 64), ("mobilenetv1_100", 64)]
+)
+def test_scores_agree_for_batches_of_any_size(make_detector, architecture, size):
+    detector = make_detector(architecture, image_size=size, temperature=8.0)
+    session = onnxruntime.InferenceSession(export_onnx(detector))
+    for count in (1, 2, 7):
+        images = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
+        (theirs,) = session.run(["y_pred"], {"images": images.numpy()})
+        ours = score_images(detector.build_network(), images, torch.device("cpu"))
+        assert theirs.shape == (count,)
+        assert np.ptp(ours) > 1e-4 or count == 1
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+def test_channels_of_fixed_filters_are_in_the_file(make_detector, channels):
+    detector = make_detector("test_resnet", image_size=50, temperature=8.0, input=channels)
+    session = onnxruntime.InferenceSession(export_onnx(detector))
+    images = torch.randint(0, 256, (5, 3, 50, 50), dtype=torch.uint8)
+    (theirs,) = session.run(["y_pred"], {"images": images.numpy()})
+    ours = score_images(detector.build_network(), images, torch.device("cpu"))
+    assert np.ptp(ours) > 1e-4
+    np.testing.assert_allclose(theirs, ours, atol=1e-4)
+
+
+def test_a_cut_network_is_exported_as_it_is(make_detector):
+    detector = make_detector("test_resnet", image_size=50, cut_after="layer3")
+    session = onnxruntime.InferenceSession(export_onnx(detector))
+    images = torch.randint(0, 256, (5, 3, 50, 50), dtype=torch.uint8)
+    (theirs,) = session.run(["y_pred"], {"images": images.numpy()})
+    ours = score_images(detector.build_network(), images, torch.device("cpu"))
+    assert np.ptp(ours) > 1e-4
+    np.testing.assert_allclose(theirs, ours, atol=1e-4)
+
+
+def test_the_file_says_what_a_caller_must_know(make_detector):
+    faces = FacesParams(
+        detector="secret/place.onnx", min_confidence=0.7, margin=0.3, min_size=48, max_blur=0.8
+    )
+    detector = make_detector(faces=faces, face_model=b"x")
+    model = onnx.load_from_string(export_onnx(detector))
+    onnx.checker.check_model(model)
+    described = json.loads({p.key: p.value for p in model.metadata_props}["face_forgery"])
+    assert described["image_size"] == 32
+    assert described["scaled_decoding"] is False
+    assert described["interpolation"] == "bilinear, antialiased"
+    assert described["operating_points"]["fake_threshold"] == 0.6
+    assert described["faces"]["margin"] == 0.3
+    assert "detector" not in described["faces"]
+    assert described["identity"] == detector.identity()
+
+
+def test_a_detector_in_bfloat16_is_exported_in_float32_with_a_warning(make_detector, caplog):
+    detector = make_detector(precision="bfloat16")
+    content = export_onnx(detector)
+    assert "float32" in caplog.text
+    session = onnxruntime.InferenceSession(content)
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    exact = replace(detector, precision="float32").build_network()
+    (theirs,) = session.run(None, {"images": images.numpy()})
+    np.testing.assert_allclose(theirs, score_images(exact, images, torch.device("cpu")), atol=1e-4)
+
+
+def test_an_export_that_scores_otherwise_is_refused(make_detector, monkeypatch):
+    monkeypatch.setattr(
+        onnx_export, "score_images", lambda *a: score_images(*a) + 2 * onnx_export.TOLERANCE
+    )
+    with pytest.raises(DetectorError, match="scores 1 picture"):
+        export_onnx(make_detector())
+
+
+def test_missing_packages_are_named(make_detector, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "onnxscript" else find(name)
+    )
+    with pytest.raises(ImportError, match=r"needs onnxscript: .*face-forgery\[export\]"):
+        export_onnx(make_detector())

@@ -1,0 +1,320 @@
+"""Two workers of a local Ray train what one process trains, whatever happens to one of them.
+
+What a worker does wrong here, its images make it do: a class that is defined within a function
+travels to the workers with its code.
+"""
+
+import logging
+import os
+import pickle
+import shutil
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.picture_cache import PictureCache
+from face_forgery.forgery.making.contact_sheet import draw_portraits
+from face_forgery.forgery.making.draw import Forger, Partners
+from face_forgery.forgery.making.kinds import FORGING_KINDS
+from face_forgery.forgery.making.on_the_fly import TrainForgeries
+from face_forgery.params import ClusterParams
+from face_forgery.training.distributed import ray_training as on_cluster
+from face_forgery.training.distributed.ray_cluster import ClusterError
+from face_forgery.training.distributed.ray_training import _letter_of, _take_saves, train_on_cluster
+from face_forgery.training.loop import NonFiniteLossError
+from face_forgery.training.run import Run, train
+
+ON_TWO_CPUS = ClusterParams(
+    address="local",
+    num_workers=2,
+    cpus_per_worker=1,
+    gpus_per_worker=0,
+    storage=None,
+    max_failures=1,
+)
+# The same sums in another order: float32 has 7 digits, a dozen steps lose two of them.
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+SHUFFLED = {
+    "model.backbone": "test_vit",  # without batch normalization, whose averages are of one rank
+    "training.epochs": 3,
+    "training.batch_size": 5,  # shares of 2 and 3 images
+    "training.optimizer.name": "sgd",  # Adam blows the noise of zero gradients up to whole steps
+    "training.optimizer.learning_rate": 0.02,
+    "augmentation.noise": 0.5,
+}
+TIMINGS = {"seconds", "images_per_second"}
+SIDE = 64
+
+
+@pytest.fixture
+def make_run(make_faces, make_params, tmp_path):
+    """Return a builder of runs: 18 images, thus batches of 5, 5, 5 and 3."""
+    root = str(tmp_path / "faces")
+    train_manifest = make_faces(18, name="train", size=SIDE)
+    manifests = train_manifest, make_faces(11, seed=1, name="val")
+
+    def make(change_rows=lambda rows: rows, *, forgeries=None, num_workers=0, **changes):
+        params = make_params(**SHUFFLED | changes)
+        training = params.training
+        train_rows, val_rows = (ImageRows.of(manifest, root) for manifest in manifests)
+        train_batches = TrainBatches(
+            change_rows(train_rows),
+            params.preprocessing,
+            params.augmentation,
+            training.batch_size,
+            training.seed,
+            num_workers,
+            forgeries=forgeries,
+        )
+        val_batches = EvalBatches(val_rows, params.preprocessing, batch_size=4, num_workers=0)
+        return Run(train_batches, val_batches, params.model, training, resume_from=None)
+
+    return make
+
+
+@pytest.fixture
+def forgeries():
+    """Forged copies of half of the nine real pictures, who all hold their heads alike."""
+    (portrait,) = draw_portraits(1, seed=3)
+    rows = np.arange(0, 18, 2)
+    faces = np.stack([portrait.landmarks * SIDE / portrait.pixels.shape[0]] * len(rows))
+    return TrainForgeries(
+        rows=rows,
+        faces=faces.astype(np.float32),
+        sizes=np.full((len(rows), 2), float(SIDE)),
+        partners=Partners.of(list(faces), np.arange(len(rows))),
+        forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
+        share=0.5,
+    )
+
+
+def train_alone(run):
+    return [copy_state() for copy_state in train(run, torch.device("cpu"))]
+
+
+def without_timings(history):
+    return [{name: row[name] for name in row.keys() - TIMINGS} for row in history]
+
+
+def assert_close(states, expected):
+    """Compare the curve and the weights of two runs."""
+    history, whole = without_timings(states[-1].history), without_timings(expected[-1].history)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    for row, whole_row in zip(history, whole, strict=True):
+        assert row == pytest.approx(whole_row, rel=1e-5, abs=1e-5)
+    for name, value in expected[-1].network.items():
+        torch.testing.assert_close(states[-1].network[name], value, **TOLERANCE, msg=name)
+
+
+@pytest.mark.long
+def test_two_workers_have_the_curve_and_the_weights_of_one_process(
+    local_ray, make_run, forgeries, tmp_path
+):
+    changes = {
+        "training.accumulate": 2,
+        "training.checkpoint_steps": 2,
+        "training.ema_decay": 0.9,
+        "training.label_smoothing": 0.1,
+        "training.loss.name": "focal",
+        "training.loss.contrastive": 0.5,
+        "training.loss.consistency": 0.5,
+    }
+    run = make_run(forgeries=forgeries, num_workers=1, **changes)
+    assert run.train_batches.epoch(1).sizes == [5, 5, 5, 5, 2]
+    expected = train_alone(make_run(forgeries=forgeries, **changes))
+    storage = (tmp_path / "saves").as_uri()
+    states = list(train_on_cluster(run, local_ray.model_copy(update={"storage": storage})))
+    places = [(state.epoch, state.progress["num_batches"]) for state in states]
+    assert places == [(0, 4), (1, 0), (1, 4), (2, 0), (2, 4), (3, 0)]
+    assert_close(states, expected)
+    assert states[-1].fingerprint == expected[-1].fingerprint
+    for name, value in expected[-1].weights().weights.items():  # averaged ones
+        torch.testing.assert_close(states[-1].weights().weights[name], value, **TOLERANCE, msg=name)
+    assert list((tmp_path / "saves").iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_run_whose_worker_is_killed_goes_on_and_repeats_the_epoch_alone(
+    local_ray, make_run, tmp_path, caplog
+):
+    seen, marker = tmp_path / "seen", tmp_path / "killed"
+
+    def make_deadly(rows):
+        num_read = 0
+
+        class Deadly(ImageRows):
+            def read(self, index, *, side=None):
+                nonlocal num_read
+                num_read += 1
+                with seen.open("a") as file:
+                    file.write("x")
+                if num_read == 15 and not marker.exists():  # of 7 or 11 an epoch
+                    time.sleep(1)  # for the save of the epoch before
+                    marker.touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return super().read(index, side=side)
+
+        return Deadly(**vars(rows))
+
+    expected = train_alone(make_run())
+    with caplog.at_level(logging.WARNING):
+        states = list(train_on_cluster(make_run(make_deadly), local_ray))
+    assert marker.exists()
+    assert [state.epoch for state in states] == [1, 2, 3]
+    assert_close(states, expected)
+    assert 3 * 18 < len(seen.read_text()) < 4 * 18
+    assert "A worker failed" in caplog.text
+
+
+@pytest.mark.long
+def test_what_a_worker_would_meet_again_ends_the_run_at_once_and_as_itself(
+    local_ray, make_run, tmp_path, caplog
+):
+    run = make_run()
+    (tmp_path / "faces/train/007.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"train/007.png"):
+        list(train_on_cluster(run, local_ray))
+    assert "A worker failed" not in caplog.text
+
+
+def test_errors_that_would_come_again_are_told_from_deaths():
+    lost = RuntimeError("Connection closed by peer [127.0.0.1]:1\nmore")
+    found = NonFiniteLossError("the loss is nan")
+    assert _letter_of({0: lost, 1: found}) is found
+    assert _letter_of({1: lost}) == "worker 1: Connection closed by peer [127.0.0.1]:1"
+    assert _letter_of({1: KeyError()}) == "worker 1: KeyError"
+
+
+class FakeSystem:
+    def __init__(self):
+        self.deleted = []
+
+    def delete_dir(self, path):
+        self.deleted.append(path)
+
+
+@pytest.fixture
+def take(monkeypatch):
+    """Return a function that takes letters out of a mailbox, some at each look."""
+
+    class RayError(Exception):
+        pass
+
+    def take(looks, *, error=None, max_failures=1):
+        looks = list(looks)
+
+        def get(value):
+            if value == "fit" and error is not None:
+                raise RayError(error)
+            return value
+
+        ray = SimpleNamespace(
+            get=get,
+            wait=lambda refs, timeout: (refs if len(looks) == 1 else [], []),
+            exceptions=SimpleNamespace(RayError=RayError),
+        )
+        mailbox = SimpleNamespace(empty=SimpleNamespace(remote=lambda: looks.pop(0)))
+        monkeypatch.setattr(on_cluster, "import_ray", lambda: ray)
+        monkeypatch.setattr(on_cluster, "_read", lambda save: save.state)
+        cluster = ON_TWO_CPUS.model_copy(update={"max_failures": max_failures})
+        return _take_saves(mailbox, "fit", cluster)
+
+    return take
+
+
+def save_at(epoch, num_batches, system):
+    state = SimpleNamespace(epoch=epoch, progress={"num_batches": num_batches})
+    return SimpleNamespace(state=state, path=f"{epoch}-{num_batches}", filesystem=system)
+
+
+def test_a_state_is_handed_on_once_and_the_save_before_it_removed(take):
+    system = FakeSystem()
+    saves = [save_at(*place, system) for place in [(0, 2), (1, 0), (1, 0), (1, 2), (2, 0)]]
+    states = take([[], saves[:2], ["worker 1 died", *saves[2:4]], saves[4:]])
+    places = [(state.epoch, state.progress["num_batches"]) for state in states]
+    assert places == [(0, 2), (1, 0), (1, 2), (2, 0)]
+    assert system.deleted == ["0-2", "1-0", "1-0", "1-2"]
+
+
+def test_a_run_that_is_given_up_says_what_happened_last(take):
+    states = take([["worker 0: this"], ["worker 1: that"]], error="long\nstory")
+    with pytest.raises(ClusterError, match=r"after 2 failure\(s\).*was: worker 1: that\. "):
+        list(states)
+    with pytest.raises(ClusterError, match=r"after 0 failure\(s\).*was: story\. "):
+        list(take([[]], error="long\nstory"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gpus_per_worker": 0.5}, "a worker trains on one GPU of its own"),
+        ({"num_workers": 6}, "training.batch_size=5 is dealt out to 6 workers"),
+        ({}, "the cluster has 2 machines, and no place where they can save"),
+    ],
+)
+def test_a_cluster_that_does_not_fit_the_run_is_refused(monkeypatch, make_run, change, message):
+    machine = {"Alive": True, "Resources": {"CPU": 4.0}}
+    nodes = [machine, machine, machine | {"Alive": False}]
+    monkeypatch.setattr(on_cluster, "import_ray", lambda: SimpleNamespace(nodes=lambda: nodes))
+    cluster = ON_TWO_CPUS.model_copy(update=change)
+    with pytest.raises(ClusterError, match=message):
+        on_cluster._check(make_run().training, cluster, cluster.num_workers)
+
+
+def test_idle_gpus_are_a_reason_to_warn(monkeypatch, make_run, caplog):
+    node = {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 8.0}}
+    monkeypatch.setattr(on_cluster, "import_ray", lambda: SimpleNamespace(nodes=lambda: [node]))
+    monkeypatch.setattr(on_cluster, "count_room", lambda cluster: 2)
+    training = make_run().training
+    on_cluster._check(training, ON_TWO_CPUS.model_copy(update={"gpus_per_worker": 1}), 2)
+    assert not caplog.text
+    on_cluster._check(training, ON_TWO_CPUS, 2)
+    assert "while 8 GPU(s) of the cluster stand idle" in caplog.text
+
+
+def test_saves_lie_where_they_are_wanted_and_are_removed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in (None, "saves", (tmp_path / "saves").as_uri()):
+        cluster = ON_TWO_CPUS.model_copy(update={"storage": place})
+        with on_cluster._open_storage(cluster) as storage:
+            folder = Path(storage.folder) / storage.name
+            assert folder.is_relative_to(tmp_path / "saves") == (place is not None)
+            storage.system.create_dir(str(folder))
+            assert folder.is_dir()
+        assert not folder.exists()
+
+
+def test_roots_do_not_depend_on_the_folder_of_the_worker(make_run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = make_run()
+    batches = run.train_batches
+    relative = replace(batches, rows=replace(batches.rows, root="faces"))
+    job = on_cluster._make_job(replace(run, train_batches=relative))
+    assert job.run.train_batches.rows.root == str(tmp_path / "faces")
+    assert job.folder == str(tmp_path)
+
+
+def test_a_worker_keeps_pictures_on_the_machine_it_is_on(make_run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run = make_run()
+    assert on_cluster._on_this_machine(run) is run
+    sizes = pd.DataFrame({"sha256": ["00" * 32] * 18, "width": SIDE, "height": SIDE})
+    cache = PictureCache.of(Path("kept"), sizes.assign(format="PNG"), None)
+    train_batches = replace(run.train_batches, rows=replace(run.train_batches.rows, cache=cache))
+    job = on_cluster._make_job(replace(run, train_batches=train_batches))
+    sent = pickle.loads(pickle.dumps(job.run))
+    shutil.rmtree(tmp_path / "kept")  # as on a machine that the driver is not on
+    monkeypatch.chdir("/")
+    own = on_cluster._on_this_machine(sent)
+    assert [file.parent for file in tmp_path.glob("kept/train-*.pictures")] == [tmp_path / "kept"]
+    assert own.train_batches.epoch(1).sizes == run.train_batches.epoch(1).sizes
