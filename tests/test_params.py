@@ -7,6 +7,7 @@ import pytest
 
 from face_forgery.config_loader import read_parameters
 from face_forgery.params import ParameterError, check_parameters
+from face_forgery.params.renamed import RENAMED
 
 BASE = read_parameters(Path(__file__).parents[1] / "conf")
 
@@ -207,3 +208,21 @@ def test_auto_is_a_worker_for_each_core_up_to_a_limit(monkeypatch, num_cores, ex
 def test_a_number_of_workers_is_auto_or_a_count(value):
     with pytest.raises(ParameterError, match=r"training\.num_workers"):
         check_parameters(base_with(training__num_workers=value))
+
+
+def test_every_old_name_is_unknown_and_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(RENAMED, "training.old", "is training.seed now")
+    changed = BASE | {"training": BASE["training"] | {"old": 3}}
+    with pytest.raises(ParameterError, match=r"training\.old: is training\.seed now"):
+        check_parameters(changed)
+
+
+@pytest.mark.parametrize("name", sorted(RENAMED))
+def test_an_old_name_is_gone(name):
+    values = BASE
+    for key in name.split("."):
+        assert isinstance(values, dict)
+        if key not in values:
+            return
+        values = values[key]
+    pytest.fail(f"{name} is still a parameter")

@@ -24,6 +24,7 @@ from face_forgery.params.inference import (
     VideoParams,
 )
 from face_forgery.params.model import ModelParams, PreprocessingParams
+from face_forgery.params.renamed import advice_for
 from face_forgery.params.splitting import SplittingParams
 from face_forgery.params.tracking import TrackingParams
 from face_forgery.params.training import ClusterParams, TrainingParams
@@ -117,6 +118,8 @@ def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
         message = fault["msg"].removeprefix("Value error, ")
         given = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r})"
         return f"{name}: {message}{given}"
+    if advice := advice_for(name):
+        return f"{name}: {advice}"
     near = get_close_matches(name, _known_names(Parameters), n=3, cutoff=0.5)
     return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
 

@@ -1,0 +1,16 @@
+"""Parameters of earlier releases, and what to write instead."""
+
+RENAMED: dict[str, str] = {
+    # old dotted name (a section or a parameter): what to do, as the end of a sentence
+}
+
+
+def advice_for(name: str) -> str | None:
+    """Return what became of an old parameter; ``None`` if there was none of that name.
+
+    Args:
+        name: Dotted; a section's advice holds for everything that was below it.
+    """
+    while name and name not in RENAMED:
+        name = name.rpartition(".")[0]
+    return RENAMED.get(name)
