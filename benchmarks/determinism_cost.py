@@ -13,8 +13,7 @@ more: the weights of both are compared bit for bit. Operations that torch refuse
 ones are demanded are listed and let pass. On a CPU seconds are those that the processors worked
 for it, so that other work on the machine counts little.
 
-`resnet18+terms` adds the contrastive and the consistency term and frequency channels. It needs
-torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
+`resnet18+terms` adds the contrastive term and frequency channels. It needs torch, torchvision, timm, pandas and pydantic, and nothing installed besides.
 """
 
 import bare  # noqa: F401  first: what is not installed here
@@ -282,7 +281,7 @@ def _parameters(job: Job) -> Parameters:
     }
     if has_terms:
         values["model"]["input"] = "rgb_frequency"
-        values["training"]["loss"] |= {"contrastive": 0.1, "consistency": 0.1}
+        values["training"]["loss"]["contrastive"] = 0.1
     return check_parameters(values)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from face_forgery.modeling.factory import BackboneError
 from face_forgery.modeling.low_rank import plain_weights
-from face_forgery.training.start import build_state
+from face_forgery.training.state import build_state
 
 SEEDED = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 256, (8, 3, 32, 32), generator=SEEDED, dtype=torch.uint8)

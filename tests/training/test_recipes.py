@@ -76,7 +76,6 @@ def test_every_way_of_tuning_learns(auc_after_training, backbone, tuning):
         {"training.loss.name": "bce"},
         {"training.loss.name": "focal"},
         {"training.loss.contrastive": 0.5},
-        {"training.loss.consistency": 1.0},
     ],
     ids=lambda changes: next(iter(changes)),
 )

@@ -45,12 +45,11 @@ def make_batches(photographs, make_params):
         kinds=FORGING_KINDS,
         num_workers=0,
         sampling="shuffled",
-        cache_folder=None,
         **changes,
     ):
         root, manifest, table = photographs
         params = make_params(**{"preprocessing.image_size": 48} | changes)
-        rows = ImageRows.of(manifest, root, cache_folder=cache_folder)
+        rows = ImageRows.of(manifest, root)
         forgeries = TrainForgeries.of(
             manifest,
             table,
@@ -99,37 +98,6 @@ def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
     assert len(pictures) == NUM_IMAGES + len(FORGEABLE)
     for (_, index), (_, target) in pictures.items():
         assert target == (1 if index >= NUM_IMAGES or index in FAKES else 0)
-
-
-@pytest.mark.parametrize("crop_scale", [1.0, 0.5])
-def test_kept_pictures_change_no_forged_copy(
-    make_batches, photographs, tmp_path, crop_scale, monkeypatch
-):
-    manifest = photographs[1]
-    digests = [
-        hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() for path in manifest["path"]
-    ]
-    manifest["sha256"] = digests
-    changes = {"augmentation.crop_scale": crop_scale, "augmentation.noise": 0.5}
-    plain = make_batches(share=1.0, **changes)
-    kept = make_batches(share=1.0, cache_folder=tmp_path / "kept", **changes)
-    for epoch in (1, 2):
-        expected, found = pictures_of(plain, epoch), pictures_of(kept, epoch)
-        assert expected.keys() == found.keys()
-        for key, (image, target) in expected.items():
-            assert torch.equal(found[key][0], image)
-            assert found[key][1] == target
-    opened = []
-    read = ImageRows.read
-    monkeypatch.setattr(
-        ImageRows,
-        "read",
-        lambda self, index, **how: opened.append(index) or read(self, index, **how),
-    )
-    pictures_of(kept, 2)
-    sources_are_kept = crop_scale < 1.0  # as pictures are kept unresized then
-    assert sources_are_kept == (not opened)
-    assert set(FAKES).isdisjoint(opened)
 
 
 def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
