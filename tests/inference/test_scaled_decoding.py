@@ -125,7 +125,7 @@ def test_random_crops_are_not_enlarged(manifest, tmp_path, make_params, monkeypa
 def test_what_faces_are_looked_for_in_is_decoded_whole(detector, make_params):
     faces = make_params().faces
     reader = PictureReader.of(replace(detector, faces=faces, face_model=b"any"), min_size=8)
-    assert reader.side is None
+    assert reader.fit.side is None
 
 
 def test_scale_is_part_of_what_scores_follow_from(detector):

@@ -188,11 +188,6 @@ class Detector:
         return digest.hexdigest()[:16]
 
     @property
-    def inputs(self) -> tuple[Preprocessing, ...]:
-        """The ways in which a picture is read for this detector: one, or several of an ensemble."""
-        return (self.preprocessing,)
-
-    @property
     def num_passes(self) -> int:
         """How many forward passes the score of a picture takes."""
         return len(self.views)
