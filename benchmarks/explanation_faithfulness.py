@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,11 +29,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from place import describe_place
-from torch import Tensor
+from torch import Tensor, nn
 
 from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import train_loader
 from face_forgery.evaluation.metrics.binary import auc
 from face_forgery.forgery.rendering.demo_set import SUBSETS, draw_row, forgery_of, plan_row
 from face_forgery.forgery.rendering.drawn_face import sample_face
@@ -47,8 +47,7 @@ from face_forgery.forgery.rendering.face_parts import (
 )
 from face_forgery.forgery.rendering.render import Picture, render
 from face_forgery.forgery.rendering.rendered_forgeries import ForgeryKind
-from face_forgery.inference.explanation.attribution import heat_map
-from face_forgery.inference.explanation.faithfulness import random_map, trace_curves
+from face_forgery.inference.explanation.attribution import blur_away, heat_map
 from face_forgery.inference.explanation.regions import (
     REGIONS,
     Landmarks,
@@ -64,8 +63,8 @@ from face_forgery.params import (
     TrainingParams,
 )
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.reproducible import seed_torch
-from face_forgery.training.start import build_state
+from face_forgery.training.run import seed_torch
+from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
 PLACES: dict[str, tuple[Region, ForgeryKind, tuple[str, ...]]] = {  # and what is forged there
@@ -77,6 +76,53 @@ PLACES: dict[str, tuple[Region, ForgeryKind, tuple[str, ...]]] = {  # and what i
 HELD_OUT = 200
 STEPS = 8  # of a curve
 CPU = torch.device("cpu")
+_COARSE = 8  # cells a side of a random map: as smooth as a real one
+
+
+class Curves(NamedTuple):
+    """Margins while more and more of an image is hidden, or shown, hottest pixels first.
+
+    Source: Petsiuk et al. 2018, RISE: Randomized Input Sampling for Explanation of Black-box
+    Models.
+    """
+
+    deletion: NDArray[np.float64]  # (T,), from the image to nothing of it
+    insertion: NDArray[np.float64]  # (T,), from nothing of the image to all of it
+
+    @property
+    def gap(self) -> float:
+        """Mean of insertion less mean of deletion, in logits; high: the map is faithful."""
+        return float(self.insertion.mean() - self.deletion.mean())
+
+
+def trace_curves(
+    network: nn.Module, image: Tensor, heat: NDArray[np.floating], *, steps: int = 16
+) -> Curves:
+    """Hide and show parts of ``image``, uint8 ``(3, S, S)``, in the order of ``heat``, ``(S, S)``.
+
+    Args:
+        network: As ``heat_map``.
+        image: What was explained.
+        heat: Its map; high = speaks for a forgery.
+        steps: T less 1.
+    """
+    hidden = blur_away(image)
+    order = np.argsort(-heat.ravel(), kind="stable")
+    rank = torch.from_numpy(np.argsort(order, kind="stable")).reshape(heat.shape)
+    tops = [rank < part * heat.size for part in np.linspace(0, 1, steps + 1)]
+    device = next(network.parameters()).device
+    deleted = torch.stack([torch.where(top, hidden, image) for top in tops])
+    inserted = torch.stack([torch.where(top, image, hidden) for top in tops])
+    return Curves(
+        measure_margins(network, deleted, device), measure_margins(network, inserted, device)
+    )
+
+
+def random_map(side: int, seed: int) -> NDArray[np.float32]:
+    """Return a map that knows nothing, ``(side, side)``, smooth as a real one."""
+    coarse = torch.from_numpy(np.random.default_rng(seed).random((1, 1, _COARSE, _COARSE)))
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic")
+    return np.asarray(smooth[0, 0].numpy(), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +247,7 @@ def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     """Train on drawn faces as the training pipeline does; return the network and its AUC."""
     values = read_parameters(Path("conf"))
     changed = {"seed": seed, "epochs": recipe.epochs, "batch_size": recipe.batch_size}
-    changed |= {"precision": "float32", "compile": False}
+    changed |= {"precision": "float32", "compile": False, "num_workers": 0}
     training = TrainingParams.model_validate(values["training"] | changed)
     size = {"image_size": recipe.forgeries.size}
     preprocessing = PreprocessingParams.model_validate(values["preprocessing"] | size)
@@ -211,29 +257,32 @@ def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     model = ModelParams.model_validate(values["model"] | chosen)
     seed_torch(seed)
     with TemporaryDirectory() as folder:
-        rows = _draw_training_set(Path(folder), seed, recipe)
-        batches = TrainBatches(rows, preprocessing, augmentation, training.batch_size, seed, 0)
-        length = len(batches.epoch(1))
+        drawn = _draw_training_set(Path(folder), seed, recipe, preprocessing)
+        loader = train_loader(replace(drawn, augmentation=augmentation, seed=seed), training)
+        length = len(loader)
         state = build_state(model, training, recipe.forgeries.size, length, CPU)
         settings = StepSettings.of(training, CPU, length)
-        for _ in train_epochs(state, batches, settings, epochs=training.epochs):
+        for _ in train_epochs(state, loader, settings, epochs=training.epochs):
             pass
     network = state.network.eval()
     return network, _held_out_auc(network, seed, recipe)
 
 
-def _draw_training_set(folder: Path, seed: int, recipe: Recipe) -> ImageRows:
+def _draw_training_set(
+    folder: Path, seed: int, recipe: Recipe, preprocessing: PreprocessingParams
+) -> ImageDataset:
     names, targets = [], []
     for row in range(recipe.num_images):
         content, target = recipe.forgeries.draw(seed, "train", row)
         names.append(f"{row}.img")
         targets.append(target)
         (folder / names[-1]).write_bytes(content)
-    return ImageRows(
+    return ImageDataset(
         str(folder),
         paths=pa.array(names, type=pa.string()),
         targets=np.array(targets),
         fingerprint="",  # nothing is resumed
+        preprocessing=preprocessing,
     )
 
 

@@ -1,7 +1,6 @@
 """Weights and states on disk: whole, lazy, and never executed."""
 
 import pickle
-from pathlib import Path
 
 import pytest
 import torch

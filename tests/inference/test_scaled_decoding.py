@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from face_forgery.data.images.decoding import decode_rgb
-from face_forgery.data.images.listing import list_pictures
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.images.listing import list_images
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.inference.explanation.explain import explain_one
 from face_forgery.inference.reading import PictureReader
 from face_forgery.inference.scoring import judge, judge_bytes
@@ -40,8 +40,8 @@ def manifest(tmp_path, make_picture):
 
 
 def eval_images(manifest, root, params):
-    rows = ImageRows.of(manifest, str(root))
-    ((images, _),) = EvalBatches(rows, params.preprocessing, batch_size=4, num_workers=0)
+    dataset = ImageDataset.of(manifest, str(root), params.preprocessing)
+    ((images, _),) = eval_loader(dataset, batch_size=4, num_workers=0)
     return images
 
 
@@ -53,7 +53,7 @@ def test_training_measuring_judging_and_explaining_see_the_same_pixels(
     network = detector.build_network()
     expected = score_images(network, images, torch.device("cpu"))
     how = {"min_size": 8, "batch_size": 3, "num_workers": 0}
-    rows = judge(detector, list_pictures(tmp_path / "pictures"), **how)
+    rows = judge(detector, list_images(tmp_path / "pictures"), **how)
     encoded = [(tmp_path / path).read_bytes() for path in manifest["path"]]
     in_memory = [judged.score for judged in judge_bytes(detector, encoded, min_size=8)]
     explained = [
@@ -101,23 +101,20 @@ def test_a_picture_is_not_called_too_small_for_how_it_was_decoded(detector, make
 
 def test_random_crops_are_not_enlarged(manifest, tmp_path, make_params, monkeypatch):
     asked = []
-    read = ImageRows.read
+    read = ImageDataset.read
 
-    def note(rows, index, *, side):
+    def note(dataset, index, *, side):
         asked.append(side)
-        return read(rows, index, side=side)
+        return read(dataset, index, side=side)
 
-    monkeypatch.setattr(ImageRows, "read", note)
-    params = make_params(**{"augmentation.crop_scale": 0.25})
-    batches = TrainBatches(
-        ImageRows.of(manifest, str(tmp_path)),
-        params.preprocessing,
-        params.augmentation,
-        batch_size=4,
-        seed=0,
-        num_workers=0,
+    monkeypatch.setattr(ImageDataset, "read", note)
+    params = make_params(
+        **{"augmentation.crop_scale": 0.25, "training.batch_size": 4, "training.num_workers": 0}
     )
-    ((images, _),) = batches.epoch(1)
+    dataset = ImageDataset.of(
+        manifest, str(tmp_path), params.preprocessing, augmentation=params.augmentation
+    )
+    ((images, _),) = train_loader(dataset, params.training)
     assert images.shape == (4, 3, SIDE, SIDE)
     assert asked == [2 * SIDE] * 4
 
@@ -125,7 +122,7 @@ def test_random_crops_are_not_enlarged(manifest, tmp_path, make_params, monkeypa
 def test_what_faces_are_looked_for_in_is_decoded_whole(detector, make_params):
     faces = make_params().faces
     reader = PictureReader.of(replace(detector, faces=faces, face_model=b"any"), min_size=8)
-    assert reader.side is None
+    assert reader.fit.side is None
 
 
 def test_scale_is_part_of_what_scores_follow_from(detector):

@@ -29,12 +29,14 @@ class Images(Dataset):
     """The images of an epoch, from a function of its number that gives batches."""
 
     def __init__(self, batches_of):
-        self.batches_of = batches_of
+        self.batches_of, self.epoch = batches_of, None
 
     def __getitem__(self, key):
         epoch, index = key
-        images, targets = (torch.cat(parts) for parts in zip(*self.batches_of(epoch), strict=True))
-        return images[index], targets[index]
+        if epoch != self.epoch:
+            parts = zip(*self.batches_of(epoch), strict=True)
+            self.epoch, (self.images, self.targets) = epoch, map(torch.cat, parts)
+        return self.images[index], self.targets[index]
 
 
 class InOrder:

@@ -4,6 +4,7 @@ RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
     "training.cache": "leave it out: images are decoded in every epoch",
     "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
 }
 
 

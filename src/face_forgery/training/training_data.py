@@ -81,7 +81,7 @@ def _plan_forgeries(
 ) -> TrainForgeries | None:
     """Choose whose forgeries are made in training; without any, both classes must be there."""
     params = augmentation.forgeries
-    if params.share == 0.0:
+    if params.proportion == 0.0:
         remedy = "Run the pipeline splitting again, with the same parameters."
         check_both_classes(manifest, "the training set", remedy=remedy)
         return None
@@ -89,7 +89,7 @@ def _plan_forgeries(
         manifest,
         landmarks,
         Forger(params.kinds, params.strength),
-        share=params.share,
+        proportion=params.proportion,
         squares=dataset.squares,
         side=decoding_side(dataset.preprocessing, augmentation.crop_scale),
     )

@@ -119,7 +119,7 @@ def test_balanced_epochs_hold_as_many_of_each_class(make_sampler):
 
 def test_forged_copies_are_other_ones_in_every_epoch_and_as_many(make_sampler):
     forgeries = SimpleNamespace(rows=np.array([0, 3, 7, 8]), num_per_epoch=2, fingerprint="")
-    sampler = make_sampler(forgeries=forgeries)
+    sampler = make_sampler(forgeries=forgeries, **{"training.batch_size": 5})
     chosen = [{i for _, i in keys_of(sampler, epoch) if i >= 11} for epoch in range(1, 9)]
     assert {len(forged) for forged in chosen} == {2}
     assert set.union(*chosen) == {11, 14, 18, 19}

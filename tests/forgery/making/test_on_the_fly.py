@@ -1,6 +1,5 @@
 """Forgeries that a training loader makes while it reads."""
 
-import hashlib
 import inspect
 import pickle
 from collections import Counter
@@ -13,9 +12,9 @@ import pytest
 import torch
 
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.keyed_images import decoding_side
-from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
+from face_forgery.data.loading.loaders import train_loader
+from face_forgery.data.loading.workers import iterate
 from face_forgery.forgery.making.draw import Forger, picture_rng
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
@@ -41,40 +40,54 @@ def make_batches(photographs, make_params):
 
     def make(
         *,
-        share=0.5,
+        proportion=0.5,
         kinds=FORGING_KINDS,
         num_workers=0,
         sampling="shuffled",
+        batch_size=4,
+        change_dataset=lambda dataset: dataset,
         **changes,
     ):
         root, manifest, table = photographs
+        training = {"batch_size": batch_size, "num_workers": num_workers, "sampling": sampling}
+        changes |= {f"training.{key}": value for key, value in training.items()}
         params = make_params(**{"preprocessing.image_size": 48} | changes)
-        rows = ImageRows.of(manifest, root)
         forgeries = TrainForgeries.of(
             manifest,
             table,
             Forger(dict.fromkeys(kinds, 1.0), 1.0),
-            share=share,
+            proportion=proportion,
             squares=None,
             side=decoding_side(params.preprocessing, params.augmentation.crop_scale),
         )
-        return TrainBatches(
-            rows, params.preprocessing, params.augmentation, 4, 0, num_workers, sampling, forgeries
+        dataset = ImageDataset.of(
+            manifest,
+            root,
+            params.preprocessing,
+            augmentation=params.augmentation,
+            seed=params.training.seed,
+            forgeries=forgeries,
         )
+        return train_loader(change_dataset(dataset), params.training)
 
     return make
 
 
+def unforged(dataset):
+    return replace(dataset, forgeries=None)
+
+
 def keys_of(batches, epoch):
-    return [key for batch in batches._keys(epoch) for key in batch]
+    batches.sampler.set_epoch(epoch)
+    return list(batches.sampler)
 
 
 def pictures_of(batches, epoch):
     """Key -> picture and target."""
-    images = [image for batch in batches.epoch(epoch) for image in zip(*batch, strict=True)]
+    keys = keys_of(batches, epoch)
+    images = [image for batch in iterate(batches) for image in zip(*batch, strict=True)]
     return {
-        key: (image.clone(), int(target))
-        for key, (image, target) in zip(keys_of(batches, epoch), images, strict=True)
+        key: (image.clone(), int(target)) for key, (image, target) in zip(keys, images, strict=True)
     }
 
 
@@ -89,11 +102,11 @@ def test_an_epoch_has_every_picture_and_forged_copies_of_real_ones(make_batches)
         seen.add(tuple(forged))
     assert {row for rows in seen for row in rows} == set(FORGEABLE)
     assert len(seen) > 2
-    assert batches.epoch(1).num_images == NUM_IMAGES + 4
+    assert batches.sampler.num_images == NUM_IMAGES + 4
 
 
 def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
-    batches = make_batches(share=1.0)
+    batches = make_batches(proportion=1.0)
     pictures = pictures_of(batches, 1)
     assert len(pictures) == NUM_IMAGES + len(FORGEABLE)
     for (_, index), (_, target) in pictures.items():
@@ -104,7 +117,7 @@ def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
     still = {"augmentation.horizontal_flip": 0.0}
     pictures = {
         key[1]: image
-        for key, (image, _) in pictures_of(make_batches(share=1.0, **still), 1).items()
+        for key, (image, _) in pictures_of(make_batches(proportion=1.0, **still), 1).items()
     }
     for row in FORGEABLE:
         differs = (pictures[row] != pictures[NUM_IMAGES + row]).any(dim=0)
@@ -113,8 +126,8 @@ def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
 
 def test_everybody_goes_through_the_same_transform(make_batches):
     still = {"augmentation.horizontal_flip": 0.0}
-    plain = pictures_of(make_batches(share=1.0, **still), 1)
-    batches = make_batches(share=1.0, **still | {"augmentation.noise": 1.0})
+    plain = pictures_of(make_batches(proportion=1.0, **still), 1)
+    batches = make_batches(proportion=1.0, **still | {"augmentation.noise": 1.0})
     for key, (image, _) in pictures_of(batches, 1).items():
         noise = image.float() - plain[key][0].float()
         assert 0.5 < noise.std() < 12.0
@@ -126,7 +139,7 @@ def test_everybody_goes_through_the_same_transform(make_batches):
 def test_a_forgery_follows_from_seed_epoch_and_index_in_any_process(
     make_batches, num_workers, sampling
 ):
-    changes = {"share": 1.0, "sampling": sampling, "augmentation.degradation": 0.5}
+    changes = {"proportion": 1.0, "sampling": sampling, "augmentation.degradation": 0.5}
     alone = make_batches(**changes)
     helped = pickle.loads(pickle.dumps(make_batches(num_workers=num_workers, **changes)))
     expected, found = pictures_of(alone, 2), pictures_of(helped, 2)
@@ -147,9 +160,8 @@ def test_workers_are_not_stopped_by_threads_that_opencv_had_before(make_batches)
 
 
 def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
-    batches = make_batches(share=1.0)
-    images = batches._loader.dataset
-    other = replace(batches, seed=1)._loader.dataset
+    images = make_batches(proportion=1.0).dataset
+    other = make_batches(proportion=1.0, **{"training.seed": 1}).dataset
     index = NUM_IMAGES + FORGEABLE[0]
     read = [forged[0] for forged in (images[1, index], images[2, index], other[1, index])]
     read.append(images[1, index, 1][0])
@@ -157,47 +169,44 @@ def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
 
 
 def test_forgeries_change_nothing_else_in_an_epoch(make_batches):
-    batches = make_batches()
-    without = pictures_of(replace(batches, forgeries=None), 1)
-    with_forgeries = pictures_of(batches, 1)
+    without = pictures_of(make_batches(change_dataset=unforged), 1)
+    with_forgeries = pictures_of(make_batches(), 1)
     assert all(torch.equal(image, with_forgeries[key][0]) for key, (image, _) in without.items())
 
 
 def test_balanced_epochs_count_forged_copies_as_forgeries(make_batches):
-    batches = make_batches(share=1.0, sampling="balanced")
-    assert batches.epoch(1).num_images == NUM_IMAGES + len(FORGEABLE)
+    batches = make_batches(proportion=1.0, sampling="balanced")
+    assert batches.sampler.num_images == NUM_IMAGES + len(FORGEABLE)
     targets = [target for _, target in pictures_of(batches, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
 
 
 def test_real_pictures_alone_can_be_balanced_by_their_forgeries(make_batches):
-    batches = make_batches(share=1.0)
-    only_real = replace(batches.rows, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
-    balanced = replace(batches, rows=only_real, sampling="balanced")
+    def only_real(dataset):
+        return replace(dataset, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
+
+    balanced = make_batches(proportion=1.0, sampling="balanced", change_dataset=only_real)
     targets = [target for _, target in pictures_of(balanced, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
     with pytest.raises(ValueError, match="balanced needs both classes"):
-        replace(balanced, forgeries=None)
+        make_batches(sampling="balanced", change_dataset=lambda one: unforged(only_real(one)))
 
 
 def test_a_batch_may_be_as_large_as_an_epoch_with_its_forgeries(make_batches):
-    batches = make_batches(share=1.0)
-    assert replace(batches, batch_size=20).epoch(1).sizes == [20]
+    assert len(make_batches(proportion=1.0, batch_size=20)) == 1
     with pytest.raises(ValueError, match=r"\(20 images\); lower it to 20"):
-        replace(batches, batch_size=21)
+        make_batches(proportion=1.0, batch_size=21)
 
 
 def test_partners_come_from_other_groups(photographs, make_batches):
-    forgeries = make_batches(kinds=("face_swap",)).forgeries
-    people = photographs[1]["group"]
-    root = photographs[0]
-    rows = ImageRows.of(photographs[1], root)
+    dataset = make_batches(kinds=("face_swap",)).dataset
+    forgeries, people = dataset.forgeries, photographs[1]["group"]
     for row in FORGEABLE:
         opened = []
 
         def read(index, opened=opened):
             opened.append(index)
-            return rows.read(index).permute(1, 2, 0).numpy()
+            return dataset.read(index).permute(1, 2, 0).numpy()
 
         forgeries.make(row, read, seed=0, epoch=1)
         assert opened[0] == row
@@ -206,19 +215,18 @@ def test_partners_come_from_other_groups(photographs, make_batches):
         assert len(opened) == 2
 
 
-def test_a_kind_that_borrows_nothing_opens_no_other_picture(photographs, make_batches):
-    forgeries = make_batches(kinds=("self_blend",)).forgeries
-    rows = ImageRows.of(photographs[1], photographs[0])
+def test_a_kind_that_borrows_nothing_opens_no_other_picture(make_batches):
+    dataset = make_batches(kinds=("self_blend",)).dataset
 
     def read(index):
         assert index == FORGEABLE[0]
-        return rows.read(index).permute(1, 2, 0).numpy()
+        return dataset.read(index).permute(1, 2, 0).numpy()
 
-    forgeries.make(FORGEABLE[0], read, seed=0, epoch=1)
+    dataset.forgeries.make(FORGEABLE[0], read, seed=0, epoch=1)
 
 
 def test_landmarks_follow_the_size_that_is_read(photographs, make_batches, portraits, resized):
-    forgeries = make_batches(kinds=("self_blend",)).forgeries
+    forgeries = make_batches(kinds=("self_blend",)).dataset.forgeries
     row = FORGEABLE[0]
     pixels, points = resized(portraits[row % 4], 90, 130)
     portrait = forgeries._portrait(forgeries.rows.tolist().index(row), lambda index: pixels)
@@ -230,7 +238,7 @@ def test_landmarks_move_along_with_a_face_that_is_cut_out(photographs, portraits
     squares = np.tile([[20, 30, 150]], (NUM_IMAGES, 1))
     squares[1] = [0, 0, 12]  # next to nothing of the face
     forgeries = TrainForgeries.of(
-        manifest, table, Forger({"self_blend": 1.0}, 1.0), share=1.0, squares=squares, side=16
+        manifest, table, Forger({"self_blend": 1.0}, 1.0), proportion=1.0, squares=squares, side=16
     )
     assert 1 not in forgeries.rows
     row = int(forgeries.rows[-1])
@@ -247,7 +255,7 @@ def test_five_points_are_completed(photographs, portraits):
         manifest,
         table.assign(points=five),
         Forger({"self_blend": 1.0}, 1.0),
-        share=1.0,
+        proportion=1.0,
         squares=None,
         side=None,
     )
@@ -259,14 +267,14 @@ def test_faces_that_are_too_small_in_what_is_read_are_left_out_before_training(p
     _, manifest, table = photographs
     forger = Forger({"self_blend": 1.0}, 1.0)
     with pytest.raises(ManifestError, match="none of 9 real training pictures can be forged"):
-        TrainForgeries.of(manifest, table, forger, share=1.0, squares=None, side=8)
+        TrainForgeries.of(manifest, table, forger, proportion=1.0, squares=None, side=8)
 
 
-@pytest.mark.parametrize(("share", "number"), [(1.0, 8), (0.3, 2), (0.001, 1)])
-def test_every_epoch_has_as_many_forged_copies(make_batches, share, number):
-    batches = replace(make_batches(share=share), batch_size=5)
-    assert batches.forgeries.num_per_epoch == number
-    assert {batches.epoch(epoch).num_images for epoch in (1, 2, 3)} == {NUM_IMAGES + number}
+@pytest.mark.parametrize(("proportion", "number"), [(1.0, 8), (0.3, 2), (0.001, 1)])
+def test_every_epoch_has_as_many_forged_copies(make_batches, proportion, number):
+    batches = make_batches(proportion=proportion, batch_size=5)
+    assert batches.dataset.forgeries.num_per_epoch == number
+    assert {len(keys_of(batches, epoch)) for epoch in (1, 2, 3)} == {batches.sampler.num_images}
 
 
 def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_batches):
@@ -275,7 +283,7 @@ def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_bat
     def of(manifest, table):
         forger = Forger({"self_blend": 1.0}, 1.0)
         return TrainForgeries.of(
-            manifest, table, forger, share=1.0, squares=None, side=None
+            manifest, table, forger, proportion=1.0, squares=None, side=None
         ).fingerprint
 
     moved = table.assign(points=[[value + 1 for value in points] for points in table["points"]])

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from face_forgery.data.labels.manifest import FAKE
-from face_forgery.data.loading.draws import mix
 from face_forgery.data.loading.image_dataset import ImageDataset, Key
+from face_forgery.data.loading.rng import mix_seed
 from face_forgery.params import TrainingParams
 
 _CHUNK = 65_536  # keys made at once
@@ -86,7 +86,7 @@ class EpochSampler(Sampler[Key]):
 
         An image that came ``n`` times before in the epoch is ``index + n * 2 * len(dataset)``.
         """
-        generator = torch.Generator().manual_seed(mix(self.params.seed, epoch))
+        generator = torch.Generator().manual_seed(mix_seed(self.params.seed, epoch))
         forged = self._choose_forged(generator)
         order: NDArray[np.int64] = torch.randperm(self._num_drawn, generator=generator).numpy()
         if len(forged):

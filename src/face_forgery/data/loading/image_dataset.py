@@ -20,7 +20,7 @@ from face_forgery.data.images.face_table import squares_of
 from face_forgery.data.images.faces import Square, cut_square
 from face_forgery.data.labels.fingerprint import fingerprint_rows
 from face_forgery.data.labels.manifest import FAKE
-from face_forgery.data.loading.draws import own_draws
+from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import PixelTransform, eval_transform, train_transform
 from face_forgery.data.loading.workers import in_one_thread
 from face_forgery.params import AugmentationParams, PreprocessingParams
@@ -180,7 +180,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
                 row, self._read_pixels, seed=self.seed, epoch=epoch, again=again
             )
             image, target = torch.from_numpy(forged).permute(2, 0, 1), FAKE
-        with own_draws(self.seed, epoch, index, *repeat):
+        with seeded_torch(self.seed, epoch, index, *repeat):
             return self._transform(image), target
 
     def _read_for_training(self, index: int) -> Tensor:

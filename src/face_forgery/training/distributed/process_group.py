@@ -14,7 +14,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from face_forgery.data.loading.draws import mix
+from face_forgery.data.loading.rng import mix_seed
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -56,7 +56,7 @@ def distribute(module: nn.Module) -> nn.Module:
 def seed_rank(*numbers: int) -> None:
     """Seed torch by ``numbers`` and the rank: dropout must not be the same on all ranks."""
     if world_size() > 1:
-        torch.manual_seed(mix(rank(), *numbers))
+        torch.manual_seed(mix_seed(rank(), *numbers))
 
 
 def check_gradients(network: nn.Module) -> None:
