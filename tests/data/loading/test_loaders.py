@@ -18,14 +18,16 @@ from face_forgery.data.loading.workers import iterate
 def make_loader(make_faces, make_params, tmp_path):
     """Return a builder of loaders of 11 images, in batches of 4."""
 
-    def make(num_workers=0, *, name="set", **changes):
+    manifest = make_faces(11, name="set")
+
+    def make(num_workers=0, **changes):
         augmentation = {"vertical_flip": 0.5, "noise": 0.5, "crop_scale": 0.5}
         params = make_params(
             **{f"augmentation.{key}": value for key, value in augmentation.items()},
             **{"training.batch_size": 4, "training.num_workers": num_workers} | changes,
         )
         dataset = ImageDataset.of(
-            make_faces(11, name=name),
+            manifest,
             str(tmp_path / "faces"),
             params.preprocessing,
             augmentation=params.augmentation,
