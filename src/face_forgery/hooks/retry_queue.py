@@ -1,4 +1,4 @@
-"""What a run wants recorded, kept while the tracking server does not answer."""
+"""What the tracking server did not take, kept and sent again."""
 
 import logging
 import time
@@ -10,13 +10,15 @@ _PAUSE_S = 300.0
 _PATIENCE_S = 10.0
 
 
-class Outbox:
-    """Sends at once, keeps what failed, tries it again later: tracking never stops the work.
+class RetryQueue:
+    """Sends at once and keeps what failed: tracking never stops the work.
+
+    MLflow's own asynchronous logging drops what fails (docs/decisions/0020-retry-queue.md).
 
     Args:
-        pause_s: Seconds without a new attempt after a failure; a server that is gone costs the
-            client's own time-out on every attempt.
-        patience_s: Seconds of failed attempts after which the last try of all is given up.
+        pause_s: Seconds without a new attempt after a failure: each one costs the client's
+            time-out while the server is gone.
+        patience_s: Seconds of failed attempts after which ``flush`` gives up.
         clock: Seconds that only grow.
     """
 
@@ -28,46 +30,46 @@ class Outbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pause_s, self._patience_s, self._clock = pause_s, patience_s, clock
-        self._unsent: dict[str, Callable[[], None]] = {}
-        self._silent_until = 0.0
+        self._kept: dict[str, Callable[[], None]] = {}
+        self._paused_until = 0.0
 
-    def send(self, what: str, call: Callable[[], None]) -> None:
-        """Make the call now, after those kept from before; keep what fails.
+    def send(self, name: str, call: Callable[[], None]) -> None:
+        """Make the call now, after those that were kept; keep it if it raises an ``Exception``.
 
         Args:
-            what: Name of the thing; a newer call under the same name replaces a kept one.
-            call: Does the recording; whatever ``Exception`` it raises is logged and held back.
+            name: For messages; a new call replaces a kept one of the same name.
+            call: Records something.
         """
-        self._unsent.pop(what, None)
-        self._unsent[what] = call
-        if self._clock() >= self._silent_until:
-            self._attempt(patience_s=0.0)
+        self._kept.pop(name, None)
+        self._kept[name] = call
+        if self._clock() >= self._paused_until:
+            self._try_kept(patience_s=0.0)
 
     def flush(self) -> dict[str, str]:
-        """Try once more whatever is kept, until failures have taken longer than the patience.
+        """Try once more whatever is kept.
 
         Returns:
             Name -> error of everything that could not be recorded.
         """
-        errors = self._attempt(patience_s=self._patience_s)
-        return {what: errors.get(what, "not tried again") for what in self._unsent}
+        errors = self._try_kept(patience_s=self._patience_s)
+        return {name: errors.get(name, "not tried again") for name in self._kept}
 
-    def _attempt(self, *, patience_s: float) -> dict[str, str]:
-        errors = {}
+    def _try_kept(self, *, patience_s: float) -> dict[str, str]:
+        errors: dict[str, str] = {}
         failed_s = 0.0
-        for what, call in list(self._unsent.items()):
+        for name, call in list(self._kept.items()):
             start = self._clock()
             try:
                 call()
             except Exception as error:
-                errors[what] = f"{type(error).__name__}: {error}"
+                errors[name] = f"{type(error).__name__}: {error}"
                 logger.warning(
-                    "%s could not be tracked and will be tried again: %s", what, errors[what]
+                    "%s could not be tracked and will be tried again: %s", name, errors[name]
                 )
-                self._silent_until = self._clock() + self._pause_s
+                self._paused_until = self._clock() + self._pause_s
                 failed_s += self._clock() - start
                 if failed_s >= patience_s:
                     break
             else:
-                del self._unsent[what]
+                del self._kept[name]
         return errors

@@ -1,4 +1,4 @@
-"""Which run writes what: two that write the same files would spoil each other's."""
+"""The run lock: two runs that write the same files would spoil each other's results."""
 
 import json
 import logging
@@ -9,17 +9,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from filelock import BaseFileLock, FileLock, Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from face_forgery.data.images.remote import is_url
-
-if sys.platform != "win32":
-    import fcntl
 
 logger = logging.getLogger(__name__)
 
@@ -29,32 +27,32 @@ _EXAMPLES_SHOWN = 3
 _ONLY_WHERE = {"explanations_of_judged": ("inference", "explain")}
 
 
-class OtherRunError(RuntimeError):
+class RunLockError(RuntimeError):
     """Another run writes the same files; the message names its process."""
 
 
-class ClaimHooks:
+class RunLockHooks:
     """Refuse a run that would write what another one is writing.
 
-    A run keeps a file with what it writes in ``data/.runs`` and a lock on it, which the system
-    takes back when the process ends, whatever way that is. Runs that write different files, such
-    as two of inference with an ``inference.output`` each, do not see each other.
+    A run keeps a lock in ``data/.runs``, and beside it a file with the paths that it writes. The
+    system frees the lock when the process ends, whatever way that is. Runs that write different
+    files, such as two of inference with an ``inference.output`` each, go on side by side.
     """
 
     def __init__(self) -> None:
-        self._claim: Claim | None = None
+        self._lock: BaseFileLock | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Remember the project and its parameters."""
-        self._project_path = Path(context.project_path)
+        self._folder = Path(context.project_path) / _FOLDER
         self._values: dict[str, Any] = context.config_loader["parameters"]
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Claim what is to be written, before any of it is."""
+        """Lock what is to be written, before any of it is."""
         self._release()
-        self._claim = Claim(self._project_path / _FOLDER, self._places(pipeline, catalog))
+        self._lock = lock_paths(self._folder, self._find_outputs(pipeline, catalog))
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -66,106 +64,92 @@ class ClaimHooks:
         """Let others write."""
         self._release()
 
-    def _places(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
+    def _find_outputs(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
         found = set()
         for name in pipeline.all_outputs():
             section, key = _ONLY_WHERE.get(name, (None, ""))
             if name not in catalog or (section and not self._values.get(section, {}).get(key)):
                 continue
             dataset = catalog.get(name)
-            place = getattr(dataset, "_filepath", None) or getattr(dataset, "_root", None)
-            if place is not None:
-                found.add(str(place) if is_url(str(place)) else str(Path(place).resolve()))
+            path = getattr(dataset, "_filepath", None) or getattr(dataset, "_root", None)
+            if path is not None:
+                found.add(str(path) if is_url(str(path)) else str(Path(path).resolve()))
         return sorted(found)
 
     def _release(self) -> None:
-        if self._claim is not None:
-            self._claim.release()
-            self._claim = None
+        if self._lock is None:
+            return
+        self._lock.release()
+        with suppress(OSError):  # a folder that became read-only is not why a run ends
+            _remove(Path(self._lock.lock_file))
+        self._lock = None
 
 
-class Claim:
-    """What this process writes, until it is released or the process ends.
-
-    The locks are POSIX record locks: they belong to a process, and its children have none of them.
+def lock_paths(folder: Path, paths: list[str]) -> BaseFileLock | None:
+    """Lock ``paths`` for this process, until the lock is released or the process ends.
 
     Args:
-        folder: Where the runs of a project know of each other.
-        places: Files and folders, by one name each.
+        folder: Where the runs of a project find each other's locks.
+        paths: Files and folders that this run writes, resolved.
+
+    Returns:
+        The lock; ``None``, after a warning, where the folder cannot hold one.
 
     Raises:
-        OtherRunError: If a process that lives has claimed one of them.
+        RunLockError: If a process that is alive has locked one of the paths.
     """
-
-    def __init__(self, folder: Path, places: list[str]) -> None:
-        self._path = folder / f"{platform.node()}-{os.getpid()}.json"
-        self._file: IO[str] | None = None
-        if sys.platform == "win32":
-            return
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / "lock").open("w") as gate:
-                fcntl.lockf(gate, fcntl.LOCK_EX)
-                self._check_others(folder, set(places))
-                self._file = self._path.open("w+", encoding="utf-8")
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                json.dump(_describe_run(places), self._file)
-                self._file.flush()
-        except OSError as error:
-            self.release()
-            logger.warning(
-                "%s: no lock can be kept there (%s): see to it yourself that no other run writes "
-                "the same files",
-                folder,
-                error,
-            )
-
-    def release(self) -> None:
-        """Give up the claim; where its file cannot be removed, the next run does it."""
-        if self._file is not None:
-            with suppress(OSError):  # a folder that became read-only is not why a run ends
-                self._path.unlink(missing_ok=True)
-            self._file.close()
-            self._file = None
-
-    def _check_others(self, folder: Path, places: set[str]) -> None:
-        for path in sorted(folder.glob("*.json")):
-            if path == self._path:
-                continue
-            other = _read_if_alive(path)
-            if other is None:
-                path.unlink(missing_ok=True)
-            elif shared := sorted(places & set(other["places"])):
-                raise OtherRunError(_refusal(other, shared, len(places)))
+    own = folder / f"{platform.node()}-{os.getpid()}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
+            for path in sorted(folder.glob("*.lock")):
+                if path != own:
+                    _check_other(path, set(paths))
+            lock: BaseFileLock = FileLock(own)
+            lock.acquire(blocking=False)
+            own.with_suffix(".json").write_text(json.dumps(_describe_run(paths)), "utf-8")
+    except (OSError, Timeout) as error:
+        logger.warning(
+            "%s: no run lock can be kept there (%s): make sure yourself that no other run writes "
+            "the same files",
+            folder,
+            error,
+        )
+        return None
+    return lock
 
 
-def _read_if_alive(path: Path) -> dict[str, Any] | None:
-    """Return what a run has claimed, ``None`` if its process has ended."""
-    with path.open("r+", encoding="utf-8") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            claimed: dict[str, Any] = json.load(file)
-            return claimed
-    return None
+def _check_other(path: Path, paths: set[str]) -> None:
+    try:
+        FileLock(path).acquire(blocking=False).lock.release()
+        _remove(path)  # its process has ended
+    except Timeout:
+        other = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        if shared := sorted(paths & set(other["paths"])):
+            raise RunLockError(_refusal(other, shared, len(paths))) from None
 
 
-def _describe_run(places: list[str]) -> dict[str, Any]:
+def _remove(path: Path) -> None:
+    for file in (path, path.with_suffix(".json")):
+        file.unlink(missing_ok=True)
+
+
+def _describe_run(paths: list[str]) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "machine": platform.node(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "places": places,
+        "paths": paths,
     }
 
 
-def _refusal(other: dict[str, Any], shared: list[str], num_places: int) -> str:
+def _refusal(other: dict[str, Any], shared: list[str], num_paths: int) -> str:
     named = ", ".join(shared[:_EXAMPLES_SHOWN])
     return (
         f"process {other['pid']} on {other['machine']} ({other['command']}, since "
-        f"{other['since']}) is writing {len(shared)} of the {num_places} places that this run "
+        f"{other['since']}) is writing {len(shared)} of the {num_paths} paths that this run "
         f"would write: {named}{', ...' if len(shared) > _EXAMPLES_SHOWN else ''}. Wait for its "
-        f"end, or end it (kill {other['pid']}); inference of other pictures can have an "
+        f"end, or end it (kill {other['pid']}); inference of other images can have an "
         "inference.output of its own, anything else a copy of the project"
     )
