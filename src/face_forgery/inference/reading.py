@@ -1,7 +1,7 @@
 """Pictures as the network takes them, or the reason why there is none; a batch at a time."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,6 @@ from face_forgery.data.images.remote import read_rgb_at
 from face_forgery.data.loading.transforms import PixelTransform, eval_transform
 from face_forgery.data.loading.workers import in_one_thread, load_in_workers
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.packing import pack
 
 _PREFETCHED_BATCHES = 2  # of each worker
 
@@ -34,7 +33,7 @@ class Decode(Protocol):
 class Reading(NamedTuple):
     """One picture: images of the network's size, or none and why."""
 
-    images: tuple[Tensor, ...]  # uint8, as `pack` gives them: one, or one a face; none unless ok
+    images: tuple[Tensor, ...]  # uint8 (3, S, S): one, or one a face; none unless ok
     faces: tuple[Face, ...]  # as many as images; none where the picture is taken whole
     status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
     detail: str  # empty for ok
@@ -43,7 +42,7 @@ class Reading(NamedTuple):
 class ReadBatch(NamedTuple):
     """Pictures in order; ``images`` holds only those that are ok."""
 
-    images: Tensor  # uint8 (K, 3, S, S) or (K, 3, P), those of the first picture first
+    images: Tensor  # uint8 (K, 3, S, S), those of the first picture first
     counts: NDArray[np.int64]  # (B,), how many of the images are a picture's
     faces: tuple[tuple[Face, ...], ...]  # (B,)
     statuses: tuple[str, ...]  # (B,)
@@ -51,7 +50,7 @@ class ReadBatch(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """One way of bringing pictures to a network's size."""
+    """How pictures are brought to a network's size."""
 
     transform: PixelTransform  # uint8 (3, H, W) -> uint8 (3, S, S)
     side: int | None  # a JPEG is decoded smaller, with so many pixels on both sides; None: in full
@@ -62,33 +61,25 @@ class PictureReader:
     """Reads pictures for one detector; picklable, but not for several threads at once.
 
     Args:
-        fits: The ways in which the detector reads pictures.
+        fit: How the detector reads pictures.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
         finder: Cuts pictures to their faces, which needs all of their pixels; ``None``: they are
             taken whole.
     """
 
-    fits: tuple[Fit, ...]
+    fit: Fit
     min_size: int
     finder: FaceFinder | None = None
 
     @classmethod
     def of(cls, detector: Detector, *, min_size: int) -> "PictureReader":
         """Return what reads pictures as ``detector`` has learnt them."""
-        finder = finder_of(detector)
-        fits = (
-            Fit(
-                eval_transform(given.image_size, given.interpolation),
-                given.image_size if given.scaled_decoding and finder is None else None,
-            )
-            for given in detector.inputs
+        finder, given = finder_of(detector), detector.preprocessing
+        fit = Fit(
+            eval_transform(given.image_size, given.interpolation),
+            given.image_size if given.scaled_decoding and finder is None else None,
         )
-        return cls(tuple(fits), min_size, finder)
-
-    @property
-    def side(self) -> int | None:
-        """The largest side that a picture is decoded for; ``None``: it is decoded in full."""
-        return self._sides()[0]
+        return cls(fit, min_size, finder)
 
     def read_at(self, packed: str | None) -> Reading:
         """Read the picture at a path or URL, as `pack_places` gives it.
@@ -102,10 +93,9 @@ class PictureReader:
     def read(self, decode: Decode) -> Reading:
         """Decode one picture and bring it to the network's size; a bad one gets a status."""
         try:
-            scales = self._decode(decode)
-            pixels = scales[self.side]
+            pixels = decode(side=self.fit.side)
             height, width = pixels.shape[:2]
-            if self.side is not None and min(height, width) < self.min_size:
+            if self.fit.side is not None and min(height, width) < self.min_size:
                 height, width = decode(side=None).shape[:2]
         except ImageError as error:
             return Reading((), (), error.status, error.detail)
@@ -116,37 +106,14 @@ class PictureReader:
             )
             return Reading((), (), "too_small", detail)
         if self.finder is None:
-            return Reading((self._fit(scales),), (), "ok", "")
+            return Reading((self._fit(pixels),), (), "ok", "")
         found = self.finder.find(pixels)
         squares = (self.finder.square_of(face, pixels.shape) for face in found.faces)
-        images = tuple(self._fit({None: cut_square(pixels, square)}) for square in squares)
+        images = tuple(self._fit(cut_square(pixels, square)) for square in squares)
         return Reading(images, found.faces, found.status, found.detail)
 
-    def _sides(self) -> list[int | None]:
-        """Return each side once, the largest first; in full is larger than any."""
-        return sorted({fit.side for fit in self.fits}, key=lambda s: -np.inf if s is None else -s)
-
-    def _decode(self, decode: Decode) -> dict[int | None, NDArray[np.uint8]]:
-        """Decode for each side, but no scale twice up to the smallest that there is, 1/8.
-
-        Each scale is half of the one before. Where half of what was decoded for a larger side would
-        be too small for this one, the decoder would choose the same scale again.
-        """
-        scales: dict[int | None, NDArray[np.uint8]] = {}
-        pixels = None
-        for side in self._sides():
-            if pixels is None or (side is not None and min(pixels.shape[:2]) >= 2 * side):
-                pixels = decode(side=side)
-            scales[side] = pixels
-        return scales
-
-    def _fit(self, scales: Mapping[int | None, NDArray[np.uint8]]) -> Tensor:
-        return pack(
-            [
-                fit.transform(torch.from_numpy(scales[fit.side]).permute(2, 0, 1))
-                for fit in self.fits
-            ]
-        )
+    def _fit(self, pixels: NDArray[np.uint8]) -> Tensor:
+        return self.fit.transform(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
 def finder_of(detector: Detector) -> FaceFinder | None:

@@ -278,7 +278,7 @@ def judge_in_parts(
 
     Args:
         detector: Must have operating points.
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
         batch_size: As ``score_files``.
         num_workers: As ``score_files``.
@@ -431,8 +431,7 @@ def margins_of(network: "nn.Module", images: "Tensor") -> NDArray[np.float64]:
 
     Args:
         network: On any device.
-        images: uint8, a batch of what `modeling.packing.pack` gives: ``(B, 3, S, S)`` unless the
-            detector reads pictures in several ways; B may be 0.
+        images: uint8 ``(B, 3, S, S)``; B may be 0.
 
     Returns:
         ``(B,)``, logit of fake less logit of real.

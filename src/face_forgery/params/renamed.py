@@ -2,6 +2,7 @@
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
 }
 
 

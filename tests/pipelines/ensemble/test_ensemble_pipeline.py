@@ -38,7 +38,7 @@ def members(make_detector, manifests, tmp_path):
     data = {"data_fingerprint": fingerprint_sets(train=train, val=val)}
     made = {
         "one": make_detector(temperature=20.0, **data),
-        "two": make_detector("test_vit", image_size=48, temperature=10.0, **data),
+        "two": make_detector("test_vit", temperature=10.0, **data),
     }
     for name, detector in made.items():
         DetectorDataset(filepath=str(tmp_path / "members" / name)).save(detector)
@@ -99,7 +99,7 @@ def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, 
     described = report._describe(certified)
     assert described["parameters"] == f"{count_parameters_of(joined):,}"
     assert described["forward passes a picture"] == 2
-    assert described["input"] == "32, 48 pixels"
+    assert described["input"] == "32 pixels"
 
 
 def test_the_report_shows_no_training_of_something_else(run, monkeypatch):

@@ -26,7 +26,6 @@ from face_forgery.inference.reading import Decode, PictureReader, Reading
 from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide, operating_points_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.ensemble_network import with_one_input
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.progress import track
 
@@ -73,7 +72,7 @@ def explain_pictures(
 
     Args:
         detector: Must have operating points.
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
 
     Raises:
@@ -99,7 +98,7 @@ def pick_suspects(pictures: pd.DataFrame, predictions: pd.DataFrame, most: int) 
     Pictures without a score are left out: their row of ``predictions`` says all there is to say.
 
     Args:
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         predictions: ``inference.scoring.PREDICTION_COLUMNS``, of the same pictures in their order.
         most: At most so many rows.
 
@@ -145,7 +144,7 @@ def explain_one(
     reading = reader.read(remember)
     if reading.status != "ok":
         return reading, None
-    if reader.side is not None:
+    if reader.fit.side is not None:
         pixels = decode(side=None)  # people are shown all of it
     margins = margins_of(network, torch.stack(reading.images))
     worst = int(margins.argmax())
@@ -181,7 +180,7 @@ def _explain(
     height, width = pixels.shape[:2]
     points = centered_landmarks(height, width) if landmarks is None else landmarks
     labels = label_regions(height, width, points)
-    heat = heat_map(*with_one_input(network, image))
+    heat = heat_map(network, image)
     side = len(heat)
     scaled = tuple((x * side / width, y * side / height) for x, y in points)
     return Explanation(
