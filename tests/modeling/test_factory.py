@@ -38,8 +38,8 @@ def model(
         options=options,
         input=channels,
         cut_after=cut_after,
-        tuning="full",
-        rank=8,
+        fine_tuning="full",
+        lora={},
         max_parameters=max_parameters,
     )
 

@@ -8,7 +8,6 @@ from torch import nn
 
 from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.modeling.factory import build_network
-from face_forgery.modeling.low_rank import add_low_rank, plain_weights
 from face_forgery.modeling.parameter_count import (
     BudgetError,
     check_budget,
@@ -24,8 +23,8 @@ MODEL = {
     "options": {},
     "input": "rgb",
     "cut_after": None,
-    "tuning": "low_rank",
-    "rank": 8,
+    "fine_tuning": "lora",
+    "lora": {},
 }
 
 
@@ -40,18 +39,6 @@ def test_a_network_at_the_limit_is_built_and_one_above_it_is_not():
     build_network(ModelParams(**MODEL, max_parameters=count), 32)
     with pytest.raises(BudgetError, match=rf"test_resnet has {count:,} parameters, 1 more than"):
         build_network(ModelParams(**MODEL, max_parameters=count - 1), 32)
-
-
-def test_what_is_trained_of_low_rank_is_not_in_the_detector(make_detector):
-    detector = make_detector()
-    network = detector.build_network()
-    plain = count_parameters(network)
-    add_low_rank([m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)], 4)
-    assert count_parameters(network) > plain
-    assert (
-        count_parameters_of(replace(detector, weights=plain_weights(network.backbone.state_dict())))
-        == plain
-    )
 
 
 def test_members_count_together_but_a_backbone_they_share_once(make_detector):

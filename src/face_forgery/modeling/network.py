@@ -105,7 +105,7 @@ class DetectorNetwork(nn.Module):
             head.float().register_forward_pre_hook(_to_float32)
 
 
-class _PatchConv(nn.Conv2d):
+class PatchConv(nn.Conv2d):
     """A convolution of patches that do not overlap; on CPUs with AMX it computes in float32.
 
     In bfloat16 oneDNN gives numbers there that have nothing to do with the input (torch 2.15.0:
@@ -133,7 +133,7 @@ def _make_patches_exact(backbone: nn.Module) -> None:
             continue
         is_of_patches = layer.kernel_size == layer.stride and max(layer.kernel_size) > 1
         if is_of_patches and layer.in_channels % 2 == 0:
-            layer.__class__ = _PatchConv
+            layer.__class__ = PatchConv
 
 
 def heads_of(backbone: Any) -> tuple[nn.Module, ...]:

@@ -2,6 +2,8 @@
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
+    "model.rank": "is now model.lora.r",
+    "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
 }
 
 

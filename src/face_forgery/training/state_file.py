@@ -7,7 +7,7 @@ from typing import Any
 from face_forgery.modeling.torch_archive import refuse_bomb
 from face_forgery.training.records import Checkpoint
 
-_FORMAT = 2  # raised when the fields of Checkpoint change their meaning
+_FORMAT = 3  # raised when the fields of Checkpoint change their meaning
 _REMEDY = "Start anew with --params training.resume=false, which replaces it"
 
 
