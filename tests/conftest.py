@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from face_forgery.config_loader import read_parameters
-from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
+from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
 
 POINTS = OperatingPoints(
     real_threshold=0.3,
@@ -31,12 +31,12 @@ POINTS = OperatingPoints(
     is_verified=True,
     num_real=150,
     num_fake=150,
-    fpr=Share(0.0, 0.0, 0.025),
-    tpr=Share(0.9, 0.84, 0.94),
-    fnr=Share(0.0, 0.0, 0.025),
-    unsure_real=Share(0.1, 0.06, 0.16),
-    unsure_fake=Share(0.1, 0.06, 0.16),
-    coverage=Share(1.0, 0.987, 1.0),
+    fpr=Proportion(0.0, 0.0, 0.025),
+    tpr=Proportion(0.9, 0.84, 0.94),
+    fnr=Proportion(0.0, 0.0, 0.025),
+    unsure_real=Proportion(0.1, 0.06, 0.16),
+    unsure_fake=Proportion(0.1, 0.06, 0.16),
+    coverage=Proportion(1.0, 0.987, 1.0),
 )
 
 

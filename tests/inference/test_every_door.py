@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from face_forgery.data.images.decoding import decode_rgb
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.forgery.degradation.levels import list_degradations
 from face_forgery.inference import ray_scoring as cluster_scoring
 from face_forgery.inference.degraded_scoring import score_degraded
@@ -86,7 +86,7 @@ def test_every_door_gives_the_same_score(make_detector, folder, tmp_path, monkey
     expected = score_manifest(detector, table, folder, **HOW).scores
     assert np.ptp(expected) > 0.01
     doors = {
-        "inference": judge(detector, list_pictures(folder), min_size=9, **HOW)["y_pred"],
+        "inference": judge(detector, list_images(folder), min_size=9, **HOW)["y_pred"],
         "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
         "submission": score_rows(detector, table, folder, unreadable_score=None, **HOW)["y_pred"],
         "memory": [judged.score for judged in judge_bytes(detector, contents, min_size=9)],

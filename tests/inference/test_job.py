@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.inference.job import Begun, name_job, run_job
 from face_forgery.inference.scoring import judge
 
@@ -14,7 +14,7 @@ HOW = {"min_size": 48, "batch_size": 2, "num_workers": 0}
 
 @pytest.fixture
 def pictures(awkward_folder, tmp_path) -> pd.DataFrame:
-    return list_pictures(tmp_path / "pictures")
+    return list_images(tmp_path / "pictures")
 
 
 def test_parts_are_what_judging_at_once_gives(make_detector, pictures):

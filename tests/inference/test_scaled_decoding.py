@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from face_forgery.data.images.decoding import decode_rgb
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.inference.explanation.explain import explain_one
@@ -53,7 +53,7 @@ def test_training_measuring_judging_and_explaining_see_the_same_pixels(
     network = detector.build_network()
     expected = score_images(network, images, torch.device("cpu"))
     how = {"min_size": 8, "batch_size": 3, "num_workers": 0}
-    rows = judge(detector, list_pictures(tmp_path / "pictures"), **how)
+    rows = judge(detector, list_images(tmp_path / "pictures"), **how)
     encoded = [(tmp_path / path).read_bytes() for path in manifest["path"]]
     in_memory = [judged.score for judged in judge_bytes(detector, encoded, min_size=8)]
     explained = [

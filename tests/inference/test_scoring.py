@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.inference.scoring import (
     PREDICTION_COLUMNS,
     judge,
@@ -71,7 +71,7 @@ def test_a_score_is_the_softmax_of_the_fake_logit(make_detector, folder, manifes
 def test_a_manifest_with_a_bad_image_is_an_error_that_names_it(make_detector, folder, manifest):
     (folder / manifest["path"][1]).write_bytes(b"text")
     (folder / manifest["path"][5]).unlink()
-    with pytest.raises(ImageError, match=r"2 of 13 images .*01\.png: not a picture.*05\.webp: no"):
+    with pytest.raises(ImageError, match=r"2 of 13 images .*01\.png: not an image.*05\.webp: no"):
         score_manifest(make_detector(), manifest, folder, **READING)
 
 
@@ -86,7 +86,7 @@ def test_a_bad_picture_stops_nothing_and_says_why(
 ):
     predictions = judge(
         make_detector(),
-        list_pictures(tmp_path / "pictures"),
+        list_images(tmp_path / "pictures"),
         min_size=48,
         batch_size=2,
         num_workers=num_workers,
@@ -107,13 +107,13 @@ def test_a_bad_picture_stops_nothing_and_says_why(
 def test_a_picture_of_exactly_the_smallest_size_is_judged(make_detector, make_picture, tmp_path):
     make_picture(height=48, width=90).save(tmp_path / "a.png")
     make_picture(height=90, width=47).save(tmp_path / "b.png")
-    predictions = judge(make_detector(), list_pictures(tmp_path), min_size=48, **READING)
+    predictions = judge(make_detector(), list_images(tmp_path), min_size=48, **READING)
     assert predictions["status"].tolist() == ["ok", "too_small"]
 
 
 def test_a_missing_picture_says_where_it_was_sought(make_detector, folder):
     (folder / "list.csv").write_text("img_name\n00.jpg\nsub/gone.jpg\n")
-    predictions = judge(make_detector(), list_pictures(folder / "list.csv"), min_size=1, **READING)
+    predictions = judge(make_detector(), list_images(folder / "list.csv"), min_size=1, **READING)
     assert predictions["status"].tolist() == ["ok", "missing"]
     assert predictions["detail"][1] == f"no such file: {folder / 'sub' / 'gone.jpg'}"
 
@@ -123,7 +123,7 @@ def test_nothing_but_bad_pictures_is_judged_too(make_detector, tmp_path, num_wor
     for name in "abcde":
         (tmp_path / name).write_bytes(b"")
     predictions = judge(
-        make_detector(), list_pictures(tmp_path), min_size=1, batch_size=2, num_workers=num_workers
+        make_detector(), list_images(tmp_path), min_size=1, batch_size=2, num_workers=num_workers
     )
     assert predictions["status"].tolist() == ["unreadable"] * 5
 
@@ -136,14 +136,14 @@ def test_verdicts_follow_the_operating_points(make_detector, folder, manifest):
     low, high = np.quantile(scores, [0.3, 0.7])
     points = replace(detector.operating_points, real_threshold=low, fake_threshold=high)
     detector = replace(detector, operating_points=points)
-    predictions = judge(detector, list_pictures(folder), min_size=1, **READING)
+    predictions = judge(detector, list_images(folder), min_size=1, **READING)
     expected = np.where(scores >= high, "fake", np.where(scores < low, "real", "unsure"))
     assert predictions["verdict"].tolist() == expected.tolist()
 
 
 def test_pictures_in_memory_are_judged_as_files_are(make_detector, awkward_folder, tmp_path):
     detector = make_detector()
-    pictures = list_pictures(tmp_path / "pictures")
+    pictures = list_images(tmp_path / "pictures")
     pictures = pictures[pictures["problem"].isna()].reset_index(drop=True)
     from_files = judge(detector, pictures, min_size=48, **READING)
     with_bytes = [open(path, "rb").read() for path in pictures["path"]]  # noqa: PTH123, SIM115
@@ -165,7 +165,7 @@ def test_pictures_in_memory_are_judged_as_files_are(make_detector, awkward_folde
 def test_without_operating_points_the_error_names_the_command(make_detector, folder):
     detector = make_detector(operating_points=None)
     with pytest.raises(DetectorError, match="kedro run --pipeline evaluation"):
-        judge(detector, list_pictures(folder), min_size=1, **READING)
+        judge(detector, list_images(folder), min_size=1, **READING)
     with pytest.raises(DetectorError, match="kedro run --pipeline evaluation"):
         judge_bytes(detector, [b""], min_size=1)
 
@@ -183,7 +183,7 @@ def test_a_network_that_gives_no_number_is_an_error(make_detector, folder, manif
 def test_a_file_name_that_is_no_text_is_judged(make_detector, make_picture, encode, tmp_path):
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(encode(make_picture()))
     (tmp_path / os.fsdecode(b"caf\xea.jpg")).symlink_to(tmp_path / "gone")
-    predictions = judge(make_detector(), list_pictures(tmp_path), min_size=1, **READING)
+    predictions = judge(make_detector(), list_images(tmp_path), min_size=1, **READING)
     assert predictions["status"].tolist() == ["ok", "missing"]
     assert predictions["detail"][1].endswith(r"caf\xea.jpg")
     predictions.to_csv(tmp_path / "predictions.csv")  # what cannot be encoded would raise

@@ -7,12 +7,12 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.data.images.remote import is_url, open_file_system
 
 
 class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
-    """The table of a user's pictures; see ``face_forgery.data.images.listing.list_pictures``.
+    """The table of a user's pictures; see ``face_forgery.data.images.listing.list_images``.
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
     the user's home.
@@ -30,7 +30,7 @@ class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """List the pictures; none is opened."""
-        return list_pictures(self._filepath)
+        return list_images(self._filepath)
 
     def save(self, data: NoReturn) -> None:
         """Refuse: the pictures are the user's."""

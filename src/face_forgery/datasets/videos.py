@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from face_forgery.data.videos.video_listing import list_videos
+from face_forgery.data.images.listing import list_videos
 from face_forgery.datasets.pictures import PicturesDataset
 
 
 class VideosDataset(PicturesDataset):
-    """The table of a user's videos; see ``face_forgery.data.videos.video_listing.list_videos``.
+    """The table of a user's videos; see ``face_forgery.data.images.listing.list_videos``.
 
     Example catalog entry::
 

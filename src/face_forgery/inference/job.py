@@ -72,7 +72,7 @@ def run_job(
 
     Args:
         detector: Must have operating points.
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         begun: What is written already; of another job, it is not looked at.
         min_size: As ``judge_in_parts``.
         batch_size: As ``judge_in_parts``.

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.data.images.faces import FaceDetectorError
+from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import printable
-from face_forgery.data.images.remote import RemoteError, is_url
+from face_forgery.data.images.remote import is_url
 from face_forgery.inference.scoring import Scored, score_batch
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ClusterParams
@@ -67,7 +67,7 @@ def score_on_cluster(
         ClusterError: If there is no cluster, a batch kills every worker, or a machine does not
             have the folder.
         DetectorError: If the network gives no number for a picture.
-        RemoteError: If a worker cannot reach a URL.
+        InputError: If a worker cannot reach a URL.
     """
     if not len(places):
         return
@@ -233,7 +233,7 @@ class _Worker:
         column = np.empty(1, dtype=object)
         try:
             column[0] = self._score(batch["row"][0].as_py(), batch["place"].to_pylist())
-        except (ClusterError, DetectorError, FaceDetectorError, RemoteError) as error:
+        except (ClusterError, DetectorError, InputError) as error:
             column[0] = error  # raised, it would lose its class on the way
         return {"scored": column}
 

@@ -278,7 +278,7 @@ def judge_in_parts(
 
     Args:
         detector: Must have operating points.
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
         batch_size: As ``score_files``.
         num_workers: As ``score_files``.

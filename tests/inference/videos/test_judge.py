@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from face_forgery.data.images.name_lists import PicturesError
-from face_forgery.data.videos.video_listing import list_videos
+from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.listing import list_videos
 from face_forgery.inference.videos.judge import judge_videos
 from face_forgery.inference.videos.judgement import (
     FRAME_COLUMNS,
@@ -129,7 +129,7 @@ def test_a_bad_video_costs_a_row_and_never_the_run(bright_is_forged, judge, mixe
         "d_text.avi": "unreadable",
         "sub/c_cut.mp4": "ok",
     }
-    assert "no picture after" in rows.loc["sub/c_cut.mp4", "detail"]
+    assert "no frame after" in rows.loc["sub/c_cut.mp4", "detail"]
     assert rows.loc["a_empty.mp4", ["y_pred", "verdict", "start_s"]].isna().all()
     assert [video.number for video in videos] == [1, 2, 3, 4]
 
@@ -155,9 +155,9 @@ def test_a_detector_without_operating_points_is_refused(
 
 def test_a_folder_of_pictures_is_sent_to_inference(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "picture.jpg")
-    with pytest.raises(PicturesError, match=r"--pipelines inference --params inference.images="):
+    with pytest.raises(InputError, match=r"--pipelines inference --params inference.images="):
         list_videos(tmp_path)
-    with pytest.raises(PicturesError, match=r"video\.videos"):
+    with pytest.raises(InputError, match=r"video\.videos"):
         list_videos(tmp_path / "nowhere")
 
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.inference.scoring import PREDICTION_COLUMNS, judge
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
@@ -40,7 +40,7 @@ def make_judge(make_detector):
 
 def test_an_upload_scores_as_the_folder_does(make_judge, make_detector, uploads, tmp_path):
     cards = list(make_judge().judge(uploads))
-    pictures = list_pictures(tmp_path / "pictures")
+    pictures = list_images(tmp_path / "pictures")
     rows = judge(make_detector(), pictures, min_size=48, batch_size=4, num_workers=0)
     rows = rows.set_index("img_name")
     for card in cards:

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.data.images.listing import list_pictures
-from face_forgery.data.images.remote import RemoteError
+from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.listing import list_images
 from face_forgery.inference import ray_scoring as scoring
 from face_forgery.inference.job import Begun, name_job, run_job
 from face_forgery.inference.ray_scoring import (
@@ -75,10 +75,10 @@ def worker_pids() -> list[int]:
 def pictures(awkward_folder, tmp_path) -> pd.DataFrame:
     """Good and bad ones, by path and by URL."""
     parts = [
-        list_pictures(tmp_path / "pictures"),
-        list_pictures((tmp_path / "pictures").as_uri()),
+        list_images(tmp_path / "pictures"),
+        list_images((tmp_path / "pictures").as_uri()),
         pd.DataFrame({"img_name": ["gone.jpg"], "path": [f"file://{tmp_path}/gone.jpg"]}),
-        list_pictures(DEMO)[:52],
+        list_images(DEMO)[:52],
     ]
     return pd.concat(parts, ignore_index=True).astype({"problem": "string"})
 
@@ -122,7 +122,7 @@ def test_a_batch_that_kills_every_worker_is_given_up_and_named(
     monkeypatch.setattr(scoring, "_ATTEMPTS", 1)
     detector = Deadly(**vars(make_detector()))
     with pytest.raises(ClusterError, match=r"pictures 0 to 3 \(.*testset/.*\.jpg, \.\.\.\)"):
-        list(judge_in_parts(detector, list_pictures(DEMO)[:4], **HOW, **ON_CLUSTER))
+        list(judge_in_parts(detector, list_images(DEMO)[:4], **HOW, **ON_CLUSTER))
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_worker_answers_with_scores_or_with_the_error_that_stops_the_job(
     (error,) = make_worker(replace(detector, weights=broken))(batch)["scored"]
     assert isinstance(error, DetectorError)
     (error,) = make_worker(detector)(tabulate_places(["s33://bucket/a.jpg"]))["scored"]
-    assert isinstance(error, RemoteError)
+    assert isinstance(error, InputError)
     (error,) = make_worker(detector, is_too_many=True)(batch)["scored"]
     assert "pictures 0 to 2" in str(error)
 

@@ -72,7 +72,7 @@ def explain_pictures(
 
     Args:
         detector: Must have operating points.
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         min_size: Pixels; a picture with a shorter side is ``too_small``.
 
     Raises:
@@ -98,7 +98,7 @@ def pick_suspects(pictures: pd.DataFrame, predictions: pd.DataFrame, most: int) 
     Pictures without a score are left out: their row of ``predictions`` says all there is to say.
 
     Args:
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        pictures: ``data.images.listing.LISTING_COLUMNS``.
         predictions: ``inference.scoring.PREDICTION_COLUMNS``, of the same pictures in their order.
         most: At most so many rows.
 

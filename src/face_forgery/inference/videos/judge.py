@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
 
-from face_forgery.data.videos.frames import Frame, Video, VideoError, open_video, plan_times
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.videos.frames import Frame, Video, open_video, plan_times
 from face_forgery.data.videos.tracks import Tracker
 from face_forgery.inference.reading import PictureReader, Reading, stack_readings
 from face_forgery.inference.scoring import score_batch
@@ -38,7 +39,7 @@ def judge_videos(
 
     Args:
         detector: Must have operating points.
-        videos: ``data.pictures.PICTURE_COLUMNS``.
+        videos: ``data.images.listing.LISTING_COLUMNS``.
         params: How a video is sampled and summed up.
         min_size: Pixels; a frame with a shorter side is ``too_small``.
         batch_size: Images in one forward pass, give or take those of a frame.
@@ -57,7 +58,7 @@ def judge_videos(
         try:
             with open_video(Path(path)) as video:
                 judged = judge.judge(video, place)
-        except VideoError as error:
+        except ImageError as error:
             judged = JudgedVideo(*place, error.status, str(error))
         yield judged
 
