@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline
 
 from face_forgery.hooks.parameters import ParameterHooks
 from face_forgery.hooks.runners import RunnerError, RunnerHooks
-from face_forgery.modeling.factory import BackboneError
+from face_forgery.modeling.detector import BackboneError
 from face_forgery.params import ParameterError
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from face_forgery.modeling.factory import BackboneError, build_network
+from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.fine_tuning import freeze, merged_weights
 from face_forgery.training.start import build_state
 

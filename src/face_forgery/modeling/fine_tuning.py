@@ -3,11 +3,13 @@
 import copy
 import logging
 import re
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from face_forgery.modeling.factory import BackboneError, first_layers_of
+from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.factory import first_layers_of
 from face_forgery.modeling.network import DetectorNetwork, PatchConv, heads_of
 from face_forgery.params import ModelParams
 
@@ -131,7 +133,8 @@ def _add_lora(
             left_out,
         )
     targets = "|".join(map(re.escape, names))  # a list would match the ends of names, too
-    inject_adapter_in_model(LoraConfig(target_modules=targets, **model.lora), network.backbone)
+    options: dict[str, Any] = {"target_modules": targets, **model.lora}
+    inject_adapter_in_model(LoraConfig(**options), network.backbone)
 
 
 def _called(network: DetectorNetwork, layers: dict[str, nn.Module], image_size: int) -> set[str]:
