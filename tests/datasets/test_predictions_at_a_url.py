@@ -6,7 +6,7 @@ import pytest
 from kedro.framework.context.context import _convert_paths_to_absolute_posix
 from kedro.io import DatasetError
 
-from face_forgery.datasets.pictures import PicturesDataset
+from face_forgery.datasets.listing import ImageListDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.inference.job import Begun, PartOfJob
 
@@ -120,13 +120,13 @@ def test_rows_that_do_not_follow_are_refused(bucket):
 @pytest.mark.parametrize("place", ["s3://bucket/photos", "gs://b/**/*.jpg", "file:///p/v.csv"])
 def test_a_url_reaches_the_catalog_as_it_is(tmp_path, place):
     entry = _convert_paths_to_absolute_posix(tmp_path, {"filepath": place})
-    for kind in (PicturesDataset, PredictionsDataset, BegunPredictionsDataset):
+    for kind in (ImageListDataset, PredictionsDataset, BegunPredictionsDataset):
         assert f"'{place}'" in repr(kind(**entry)._describe())
 
 
 def test_pictures_of_a_bucket_are_an_input_of_the_catalog(bucket):
     bucket.pipe_file("/bucket/photos/a.jpg", b"x")
-    dataset = PicturesDataset(filepath="memory://bucket/photos")
+    dataset = ImageListDataset(filepath="memory://bucket/photos")
     assert dataset.exists()
     assert dataset.load()["img_name"].tolist() == ["a.jpg"]
-    assert not PicturesDataset(filepath="memory://bucket/gone").exists()
+    assert not ImageListDataset(filepath="memory://bucket/gone").exists()
