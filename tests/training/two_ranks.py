@@ -58,9 +58,9 @@ CASES = {
         "training.sampling": "balanced",
         "training.loss.name": "focal",
     },
-    "low rank, frozen batch normalization": {
+    "LoRA, frozen batch normalization": {
         "model.backbone": "test_resnet",
-        "model.tuning": "low_rank",
+        "model.fine_tuning": "lora",
     },
 }
 SLICED = {  # acts within the slice of a rank, so that no single process does the same

@@ -36,7 +36,7 @@ class FaceModelDataset(AbstractDataset[NoReturn, bytes | None]):
             raise InputError(
                 f"faces.detector={self._filepath}: {error.strerror}; name a YuNet file in ONNX "
                 "(face_detection_yunet_2023mar.onnx of OpenCV's model zoo), or null to take "
-                "pictures whole"
+                "images whole"
             ) from error
 
     def save(self, data: NoReturn) -> None:

@@ -5,6 +5,10 @@ RENAMED: dict[str, str] = {
     "training.cache": "leave it out: images are decoded in every epoch",
     "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.rank": "is now model.lora.r",
+    "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "explanation.max_pictures": "write explanation.max_images",
+    "video.min_frames": "leave it out: a window always needs three judged frames",
 }
 
 

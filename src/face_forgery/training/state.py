@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from face_forgery.modeling.factory import build_network
-from face_forgery.modeling.fine_tuning import freeze
+from face_forgery.modeling.fine_tuning import freeze, merged_weights
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.distributed.process_group import synchronize_batch_norm
@@ -83,6 +83,9 @@ class TrainState:
             random={"cpu": torch.get_rng_state(), "cuda": self._cuda_random_states()},
             history=list(history),
             fingerprint=_to_cpu(fingerprint),
+            merged=None
+            if self.progress.num_batches
+            else _to_cpu(merged_weights(self.judged_network)),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -127,7 +130,7 @@ def build_state(
     at step ``n``: the average of a short run is not full of its random start.
     """
     network = build_network(model, image_size)
-    freeze(network, model)
+    freeze(network, model, image_size)
     network = synchronize_batch_norm(network.to(device))
     optimizer = build_optimizer(network, training.optimizer)
     average = None
