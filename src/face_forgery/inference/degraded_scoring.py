@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from face_forgery.data.degradation.levels import Degradation, apply, make_rng
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.forgery.degradation.levels import Degradation, apply, make_rng
 from face_forgery.modeling.detector import Detector
 from face_forgery.progress import track
 

@@ -24,7 +24,7 @@ def score_degraded(
     robustness: RobustnessParams,
 ) -> pd.DataFrame:
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
-    from face_forgery.forgery.degradation.levels import list_degradations
+    from face_forgery.data.degradation.levels import list_degradations
 
     if operating_points_of(detector).is_verified:
         val_scores = val_scores[val_scores["half"] == "check"]
@@ -48,8 +48,8 @@ def judge_robustness(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure what each degradation costs."""
+    from face_forgery.data.degradation.levels import list_degradations
     from face_forgery.evaluation.robustness import judge_degraded
-    from face_forgery.forgery.degradation.levels import list_degradations
 
     states = list_degradations(robustness.families)
     targets = robustness_scores["target"].to_numpy(dtype=np.int64)
