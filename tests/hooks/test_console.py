@@ -13,7 +13,7 @@ from kedro.logging import RichHandler
 from kedro.pipeline import Node, Pipeline
 from rich.console import Console
 
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
 from face_forgery.hooks import console
 from face_forgery.hooks.console import ConsoleHooks, is_fault_of_input, show_error
 from face_forgery.params import ParameterError

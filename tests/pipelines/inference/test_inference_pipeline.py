@@ -13,8 +13,8 @@ from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.pages import PagesDataset
-from face_forgery.datasets.pictures import PicturesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
+from face_forgery.datasets.user_files import ImagesDataset
 from face_forgery.params import (
     ClusterParams,
     ExplanationParams,
@@ -48,7 +48,7 @@ def run_inference(tmp_path, make_detector, awkward_folder):
         catalog = DataCatalog(
             {
                 "detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-                "pictures": PicturesDataset(filepath=str(tmp_path / "pictures")),
+                "pictures": ImagesDataset(filepath=str(tmp_path / "pictures")),
                 "predictions": PredictionsDataset(filepath=output),
                 "predictions_begun": BegunPredictionsDataset(filepath=output),
                 "explanations_of_judged": PagesDataset(filepath=str(tmp_path / "pages")),

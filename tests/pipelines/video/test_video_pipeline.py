@@ -9,7 +9,7 @@ from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.growing_table import GrowingTableDataset
 from face_forgery.datasets.pages import PagesDataset
-from face_forgery.datasets.videos import VideosDataset
+from face_forgery.datasets.user_files import VideosDataset
 from face_forgery.inference.videos.judgement import TablePart
 from face_forgery.params import ScoringParams
 from face_forgery.pipelines.video import create_pipeline

@@ -1,12 +1,12 @@
-"""Pictures are an input of the catalog, wherever they lie."""
+"""What a user brings is an input of the catalog, wherever it lies."""
 
 import json
 
 import fsspec
 import pytest
-from kedro.io import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
-from face_forgery.datasets.pictures import PicturesDataset
+from face_forgery.datasets.user_files import ImagesDataset
 
 
 @pytest.fixture
@@ -23,30 +23,37 @@ def test_a_tilde_is_the_home_folder_also_behind_the_project_folder(
     photos, tmp_path, monkeypatch, given
 ):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    dataset = PicturesDataset(filepath=given.format(project=tmp_path))
+    dataset = ImagesDataset(filepath=given.format(project=tmp_path))
     assert dataset.load()["img_name"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
 
 
 def test_the_preview_shows_the_first_names_only(photos):
-    shown = json.loads(json.dumps(PicturesDataset(filepath=str(photos)).preview(nrows=2)))
+    shown = json.loads(json.dumps(ImagesDataset(filepath=str(photos)).preview(nrows=2)))
     assert (shown["columns"], shown["data"]) == (["img_name"], [["a.jpg"], ["b.jpg"]])
 
 
 def test_nothing_there_is_an_error_of_the_catalog(tmp_path):
     with pytest.raises(DatasetError, match="no such file or folder"):
-        PicturesDataset(filepath=str(tmp_path / "gone")).load()
+        ImagesDataset(filepath=str(tmp_path / "gone")).load()
 
 
-def test_pictures_are_never_written(photos):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("train_labels", "pictures", "videos", "landmark_file", "face_model", "member_detectors"),
+        *("score_sets", "code_version", "predictions_begun"),
+    ],
+)
+def test_an_input_of_the_user_is_never_written(catalog_entry, name):
     with pytest.raises(DatasetError, match="only read"):
-        PicturesDataset(filepath=str(photos)).save("a table")
+        AbstractDataset.from_config(name, catalog_entry(name)).save("a value")
 
 
-def test_pictures_of_a_bucket_are_an_input_of_the_catalog():
+def test_images_of_a_bucket_are_an_input_of_the_catalog():
     bucket = fsspec.filesystem("memory")
     bucket.pipe_file("/bucket/photos/a.jpg", b"x")
-    dataset = PicturesDataset(filepath="memory://bucket/photos")
+    dataset = ImagesDataset(filepath="memory://bucket/photos")
     assert dataset.exists()
     assert dataset.load()["img_name"].tolist() == ["a.jpg"]
-    assert not PicturesDataset(filepath="memory://bucket/gone").exists()
+    assert not ImagesDataset(filepath="memory://bucket/gone").exists()
     bucket.rm("/bucket", recursive=True)
