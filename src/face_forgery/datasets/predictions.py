@@ -80,7 +80,7 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
             )
         else:
             logger.info(
-                "Continuing an interrupted job: %s of %s pictures are judged",
+                "Continuing an interrupted job: %s of %s images are judged",
                 f"{part.start:,}",
                 f"{part.total:,}",
             )

@@ -1,4 +1,4 @@
-"""Detector + anybody's pictures -> a page a picture that says why."""
+"""Detector + your images -> a page for each image that says why."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""Detector + anybody's pictures -> verdicts."""
+"""Detector + your images -> verdicts."""
 
 from kedro.pipeline import Node, Pipeline
 
