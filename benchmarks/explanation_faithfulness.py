@@ -52,7 +52,7 @@ from face_forgery.inference.explanation.regions import (
     REGIONS,
     Landmarks,
     label_regions,
-    share_evidence,
+    measure_evidence,
 )
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.modeling.network import DetectorNetwork
@@ -302,7 +302,7 @@ def measure(network: DetectorNetwork, recipe: Recipe, seed: int, pictures: int) 
         inside = np.mean([planted.mask.flat[heat.argmax()] for planted, heat in pairs])
         lift = np.mean([_lift(planted, heat) for planted, heat in pairs])
         density = Counter(top_part(planted, heat) for planted, heat in pairs)
-        share = Counter(top_part(planted, heat, by="share") for planted, heat in pairs)
+        share = Counter(top_part(planted, heat, by="proportion") for planted, heat in pairs)
         print(
             f"  {place:12s}{f'{len(found)}/{tried}':>8s}{inside:10.0%}{lift:6.1f}  "
             f"{_counts(density)} | {_counts(share)}  ({time.perf_counter() - start:.0f} s)",
@@ -327,7 +327,7 @@ def find_planted(
 
 def top_part(planted: Planted, heat: NDArray[np.floating], by: str = "density") -> str:
     """Return the part of the face that the page would name first."""
-    shares = share_evidence(heat, label_regions(*heat.shape, planted.landmarks))
+    shares = measure_evidence(heat, label_regions(*heat.shape, planted.landmarks))
     return max(shares, key=lambda name: getattr(shares[name], by))
 
 

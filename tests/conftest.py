@@ -113,6 +113,22 @@ def make_detector() -> Callable[..., Detector]:
 
 
 @pytest.fixture(scope="session")
+def judge_all() -> Callable[..., Any]:
+    """Return a function that judges a table of images as a job does; it returns all rows."""
+    import pandas as pd
+
+    from face_forgery.inference.job import run_job
+    from face_forgery.inference.scoring import stream_scores
+
+    def judge(detector: Detector, images: pd.DataFrame, *, min_size: int = 1, **how: Any) -> Any:
+        how = {"score": stream_scores, "batch_size": 4, "num_workers": 0} | how
+        parts = run_job(detector, images, None, min_size=min_size, **how)
+        return pd.concat([part.rows for part in parts], ignore_index=True)
+
+    return judge
+
+
+@pytest.fixture(scope="session")
 def make_picture() -> Callable[..., Image.Image]:
     """Return a builder of textured pictures; a seed, a picture."""
 

@@ -13,7 +13,7 @@ from face_forgery.datasets.read_only import ReadOnlyDataset
 from face_forgery.forgery.making.landmarks import LandmarksError
 
 
-class ImagesDataset(ReadOnlyDataset[pd.DataFrame]):
+class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
     """The table of a user's images; see ``face_forgery.data.images.listing.list_images``.
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
@@ -21,8 +21,8 @@ class ImagesDataset(ReadOnlyDataset[pd.DataFrame]):
 
     Example catalog entry::
 
-        pictures:
-          type: face_forgery.datasets.user_files.ImagesDataset
+        images:
+          type: face_forgery.datasets.user_files.ImageListDataset
           filepath: ${params:inference.images}
     """
 
@@ -49,7 +49,7 @@ class ImagesDataset(ReadOnlyDataset[pd.DataFrame]):
         return {"filepath": str(self._filepath)}
 
 
-class VideosDataset(ImagesDataset):
+class VideoListDataset(ImageListDataset):
     """The table of a user's videos; see ``face_forgery.data.images.listing.list_videos``."""
 
     def load(self) -> pd.DataFrame:

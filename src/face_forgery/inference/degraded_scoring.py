@@ -52,16 +52,16 @@ def score_degraded(
         DetectorError: If the network gives no number for a picture.
     """
     from face_forgery.data.loading.transforms import eval_transform
-    from face_forgery.inference.reading import Fit, PictureReader, finder_of, read_batches
+    from face_forgery.inference.reading import ImageReader, finder_of, read_batches
     from face_forgery.inference.scoring import margins_of
     from face_forgery.modeling.forward_path import pick_device
 
     given = detector.preprocessing
     transform = eval_transform(given.image_size, given.interpolation)
-    fit = Fit(_DegradeAndFit(tuple(degradations), transform, max_side), None)
+    degrade = _DegradeAndFit(tuple(degradations), transform, max_side)
     batches = read_batches(
         paths,
-        PictureReader(fit, 1, finder_of(detector)),
+        ImageReader(degrade, None, 1, finder_of(detector)),
         batch_size=1,
         num_workers=num_workers,
     )

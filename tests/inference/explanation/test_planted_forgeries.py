@@ -14,7 +14,7 @@ from face_forgery.forgery.rendering.drawn_face import sample_face
 from face_forgery.forgery.rendering.face_parts import EYES, MOUTH, Region, region_mask
 from face_forgery.forgery.rendering.render import render
 from face_forgery.inference.explanation.attribution import heat_map
-from face_forgery.inference.explanation.regions import label_regions, share_evidence
+from face_forgery.inference.explanation.regions import label_regions, measure_evidence
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.modeling.network import DetectorNetwork
 
@@ -94,7 +94,7 @@ def top_parts(pictures, heats):
     tops = Counter()
     for picture, heat in zip(pictures, heats, strict=True):
         labels = label_regions(SIZE, SIZE, five_points(picture))
-        tops[next(iter(share_evidence(heat, labels)))] += 1 / len(pictures)
+        tops[next(iter(measure_evidence(heat, labels)))] += 1 / len(pictures)
     return tops
 
 

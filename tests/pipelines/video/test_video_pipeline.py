@@ -1,4 +1,4 @@
-"""Anybody's videos become two tables and a page each."""
+"""Your videos become two tables and a page each."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.growing_table import GrowingTableDataset
 from face_forgery.datasets.pages import PagesDataset
-from face_forgery.datasets.user_files import VideosDataset
+from face_forgery.datasets.user_files import VideoListDataset
 from face_forgery.inference.videos.judgement import TablePart
 from face_forgery.params import ScoringParams
 from face_forgery.pipelines.video import create_pipeline
@@ -39,7 +39,7 @@ def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detect
     catalog = DataCatalog(
         {
             "detector": MemoryDataset(make_detector(), copy_mode="assign"),
-            "videos": VideosDataset(filepath=str(folder)),
+            "videos": VideoListDataset(filepath=str(folder)),
             "video_pages": PagesDataset(filepath=str(tmp_path / "pages")),
             **{name: GrowingTableDataset(filepath=str(path)) for name, path in tables.items()},
         }

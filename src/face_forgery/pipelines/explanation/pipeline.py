@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 write_explanations,
-                inputs=["detector", "pictures", "params:inference", "params:explanation"],
+                inputs=["detector", "images", "params:inference", "params:explanation"],
                 outputs="explanations",
                 name="write_explanations",
             )

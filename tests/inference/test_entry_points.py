@@ -1,4 +1,4 @@
-"""Whoever scores a picture gives it the same score, whatever the detector is made of."""
+"""Every entry point gives an image the same score, whatever the detector is made of."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from face_forgery.data.images.decoding import decode_rgb
+from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.listing import list_images
 from face_forgery.forgery.degradation.levels import list_degradations
 from face_forgery.inference import ray_scoring as cluster_scoring
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.explanation.explain import explain_one
-from face_forgery.inference.scoring import judge, judge_bytes, score_files, score_manifest
+from face_forgery.inference.scoring import judge_bytes, score_files, score_manifest
 from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.ensemble import join_detectors
@@ -29,7 +30,7 @@ VIEWS = ("whole", "closer_flipped")
 
 @pytest.fixture
 def folder(tmp_path, make_picture):
-    path = tmp_path / "pictures"
+    path = tmp_path / "images"
     path.mkdir()
     for seed, (height, width) in enumerate([(300, 200), (64, 64), (100, 400), (130, 97)]):
         suffix = "jpg" if seed < 3 else "png"
@@ -69,7 +70,9 @@ def test_an_ensemble_scores_the_mean_of_its_members(make_detector, folder):
 
 
 @pytest.mark.parametrize("kind", ["views", "ensemble"])
-def test_every_door_gives_the_same_score(make_detector, folder, tmp_path, monkeypatch, kind):
+def test_every_entry_point_gives_the_same_score(
+    make_detector, judge_all, folder, monkeypatch, kind
+):
     detector = (
         scaled(make_detector(temperature=4.0, views=VIEWS))
         if kind == "views"
@@ -78,22 +81,22 @@ def test_every_door_gives_the_same_score(make_detector, folder, tmp_path, monkey
     paths = sorted(folder.iterdir())
     contents = [path.read_bytes() for path in paths]
     table = pd.DataFrame({"path": [path.name for path in paths], "img_name": contents})
-    stored = tmp_path / "detector"
+    stored = folder.parent / "detector"
     stored.mkdir()
     write_detector(detector, stored)
     network = detector.build_network()
 
     expected = score_manifest(detector, table, folder, **HOW).scores
     assert np.ptp(expected) > 0.01
-    doors = {
-        "inference": judge(detector, list_images(folder), min_size=9, **HOW)["y_pred"],
+    entry_points = {
+        "inference": judge_all(detector, list_images(folder), min_size=9)["y_pred"],
         "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
         "submission": score_rows(detector, table, folder, unreadable_score=None, **HOW)["y_pred"],
         "memory": [judged.score for judged in judge_bytes(detector, contents, min_size=9)],
         "served": serve(stored, contents)["y_pred"],
         "cluster": score_in_worker(detector, paths, monkeypatch),
     }
-    for name, scores in doors.items():
+    for name, scores in entry_points.items():
         np.testing.assert_allclose(np.array(scores, float), expected, atol=1e-6, err_msg=name)
     explained = [explain(detector, network, data).score for data in contents[:1]]
     assert explained == pytest.approx(expected[:1], abs=1e-6)
@@ -116,7 +119,7 @@ def score_in_worker(detector, paths, monkeypatch):
     monkeypatch.setattr(cluster_scoring, "import_ray", lambda: ray)
     attempts = SimpleNamespace(begin=SimpleNamespace(remote=lambda row: False))
     worker = cluster_scoring._Worker(detector, attempts, 1, 2, False)
-    (scored,) = worker(cluster_scoring.tabulate_places(paths))["scored"]
+    (scored,) = worker(cluster_scoring.tabulate_paths(paths))["scored"]
     return scored.scores
 
 
@@ -136,8 +139,6 @@ def judge_uploads(detector, network, contents):
 
 @pytest.mark.usefixtures("find_red_faces")
 def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, encode, monkeypatch):
-    from face_forgery.data.images.faces import FaceFinder
-
     params = FacesParams(detector=None, min_confidence=0.7, margin=0.2, min_size=9, max_blur=1.0)
     cut = {"faces": params, "face_model": b"any"}
     members = {name: replace(member, **cut) for name, member in make_members(make_detector).items()}
