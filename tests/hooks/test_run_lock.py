@@ -15,7 +15,7 @@ from filelock import FileLock
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.pages import PagesDataset
 from face_forgery.hooks.run_lock import RunLockError, RunLockHooks, lock_paths
 
@@ -73,7 +73,9 @@ def make_hooks(tmp_path):
         hooks.after_context_created(SimpleNamespace(project_path=tmp_path, config_loader=loader))
         catalog = DataCatalog(
             {
-                "metrics": AtomicJSONDataset(filepath=str(tmp_path / "metrics.json")),
+                "metrics": AtomicDataset(
+                    dataset={"type": "json.JSONDataset", "filepath": str(tmp_path / "metrics.json")}
+                ),
                 "explanations_of_judged": PagesDataset(filepath=str(tmp_path / "pages")),
                 "batches": MemoryDataset(),
             }

@@ -71,7 +71,7 @@ def test_smallest_side_comes_from_the_parameters(logged):
 
 def test_no_image_is_begun_after_the_time_of_an_answer(logged):
     load = import_mlflow().pyfunc.load_model
-    with pytest.raises(Exception, match=r"0 of 1 pictures could be read within 0 s"):
+    with pytest.raises(Exception, match=r"0 of 1 images could be read within 0 s"):
         load(logged.uri, model_config={"max_seconds": 0}).predict(example_input())
     judged = load(logged.uri, model_config={"max_seconds": 600}).predict(example_input())
     assert list(judged["status"]) == ["ok"]

@@ -2,6 +2,11 @@
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.rank": "is now model.lora.r",
+    "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "explanation.max_pictures": "write explanation.max_images",
+    "video.min_frames": "leave it out: a window always needs three judged frames",
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from face_forgery.inference.scoring import JudgedFace, judge_bytes
+from face_forgery.inference.scoring import judge_bytes
+from face_forgery.inference.verdicts import JudgedFace
 from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.forward_path import pick_device
 

@@ -1,4 +1,4 @@
-"""Whoever scores a picture gives it the same score, whatever the detector is made of."""
+"""Every entry point gives an image the same score, whatever the detector is made of."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,20 +7,18 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from face_forgery.data.images.decoding import decode_rgb
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.faces import FaceFinder
+from face_forgery.data.images.listing import list_images
 from face_forgery.forgery.degradation.levels import list_degradations
 from face_forgery.inference import ray_scoring as cluster_scoring
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.explanation.explain import explain_one
-from face_forgery.inference.reading import PictureReader
-from face_forgery.inference.scoring import judge, judge_bytes, score_files, score_manifest
+from face_forgery.inference.scoring import judge_bytes, score_files, score_manifest
 from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.ensemble import join_detectors
-from face_forgery.modeling.packing import unpack
 from face_forgery.params import FacesParams
 from face_forgery.serving.page.cards import Judge
 from face_forgery.serving.pyfunc_model import ServedDetector
@@ -32,7 +30,7 @@ VIEWS = ("whole", "closer_flipped")
 
 @pytest.fixture
 def folder(tmp_path, make_picture):
-    path = tmp_path / "pictures"
+    path = tmp_path / "images"
     path.mkdir()
     for seed, (height, width) in enumerate([(300, 200), (64, 64), (100, 400), (130, 97)]):
         suffix = "jpg" if seed < 3 else "png"
@@ -46,13 +44,10 @@ def scaled(detector):
 
 
 def make_members(make_detector):
-    """Read in three ways: of another size, scale of decoding and interpolation."""
-    bicubic = make_detector(image_size=48, temperature=2.0)
-    given = replace(bicubic.preprocessing, interpolation="bicubic")
     return {
         "a": scaled(make_detector(temperature=5.0)),
-        "b": make_detector("test_vit", temperature=3.0, views=VIEWS),
-        "c": scaled(replace(bicubic, preprocessing=given)),
+        "b": scaled(make_detector("test_vit", temperature=3.0, views=VIEWS)),
+        "c": scaled(make_detector(temperature=2.0, input="rgb_srm")),
     }
 
 
@@ -63,20 +58,21 @@ def make_ensemble(make_detector, temperature=1.0):
     return replace(joined, operating_points=points, temperature=temperature)
 
 
-def test_an_ensemble_that_reads_in_three_ways_scores_the_mean(make_detector, folder):
+def test_an_ensemble_scores_the_mean_of_its_members(make_detector, folder):
     paths = sorted(folder.iterdir())
     by_hand = [
         score_files(member, paths, **HOW).scores for member in make_members(make_detector).values()
     ]
     joined = make_ensemble(make_detector)
-    assert len(joined.inputs) == 3
     scores = score_files(joined, paths, **HOW).scores
     np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
     assert np.ptp(by_hand, axis=0).max() > 0.1
 
 
 @pytest.mark.parametrize("kind", ["views", "ensemble"])
-def test_every_door_gives_the_same_score(make_detector, folder, tmp_path, monkeypatch, kind):
+def test_every_entry_point_gives_the_same_score(
+    make_detector, judge_all, folder, monkeypatch, kind
+):
     detector = (
         scaled(make_detector(temperature=4.0, views=VIEWS))
         if kind == "views"
@@ -85,22 +81,22 @@ def test_every_door_gives_the_same_score(make_detector, folder, tmp_path, monkey
     paths = sorted(folder.iterdir())
     contents = [path.read_bytes() for path in paths]
     table = pd.DataFrame({"path": [path.name for path in paths], "img_name": contents})
-    stored = tmp_path / "detector"
+    stored = folder.parent / "detector"
     stored.mkdir()
     write_detector(detector, stored)
     network = detector.build_network()
 
     expected = score_manifest(detector, table, folder, **HOW).scores
     assert np.ptp(expected) > 0.01
-    doors = {
-        "inference": judge(detector, list_pictures(folder), min_size=9, **HOW)["y_pred"],
+    entry_points = {
+        "inference": judge_all(detector, list_images(folder), min_size=9)["y_pred"],
         "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
         "submission": score_rows(detector, table, folder, unreadable_score=None, **HOW)["y_pred"],
         "memory": [judged.score for judged in judge_bytes(detector, contents, min_size=9)],
         "served": serve(stored, contents)["y_pred"],
         "cluster": score_in_worker(detector, paths, monkeypatch),
     }
-    for name, scores in doors.items():
+    for name, scores in entry_points.items():
         np.testing.assert_allclose(np.array(scores, float), expected, atol=1e-6, err_msg=name)
     explained = [explain(detector, network, data).score for data in contents[:1]]
     assert explained == pytest.approx(expected[:1], abs=1e-6)
@@ -123,14 +119,14 @@ def score_in_worker(detector, paths, monkeypatch):
     monkeypatch.setattr(cluster_scoring, "import_ray", lambda: ray)
     attempts = SimpleNamespace(begin=SimpleNamespace(remote=lambda row: False))
     worker = cluster_scoring._Worker(detector, attempts, 1, 2, False)
-    (scored,) = worker(cluster_scoring.tabulate_places(paths))["scored"]
+    (scored,) = worker(cluster_scoring.tabulate_paths(paths))["scored"]
     return scored.scores
 
 
 def explain(detector, network, data):
     decode = partial(decode_rgb, data)
     _, found = explain_one(detector, network, decode, min_size=9, has_views=False)
-    assert found.heat.shape == (max(given.image_size for given in detector.inputs),) * 2
+    assert found.heat.shape == (32, 32)
     assert np.ptp(found.heat) > 0
     return found
 
@@ -143,8 +139,6 @@ def judge_uploads(detector, network, contents):
 
 @pytest.mark.usefixtures("find_red_faces")
 def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, encode, monkeypatch):
-    from face_forgery.data.images.faces import FaceFinder
-
     params = FacesParams(detector=None, min_confidence=0.7, margin=0.2, min_size=9, max_blur=1.0)
     cut = {"faces": params, "face_model": b"any"}
     members = {name: replace(member, **cut) for name, member in make_members(make_detector).items()}
@@ -162,24 +156,3 @@ def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, enc
     means = np.mean([[face.score for face in one.faces] for one in by_hand], axis=0)
     assert [face.score for face in judged.faces] == pytest.approx(means.tolist(), abs=1e-6)
     assert judged.score == max(face.score for face in judged.faces)
-
-
-@pytest.mark.parametrize(
-    ("side", "decoded"), [(190, [48, 32]), (128, [48, 32]), (100, [48]), (60, [48])]
-)
-def test_no_scale_is_decoded_twice(make_detector, make_picture, encode, side, decoded):
-    """For 48 and for 32 pixels: 190 and 128 by 2 and 4, 100 by 2, 60 in full."""
-    members = {"a": scaled(make_detector()), "b": scaled(make_detector(image_size=48))}
-    joined = join_detectors(members, **JOINED)
-    data, asked = encode(make_picture(0, height=side, width=side)), []
-
-    def decode(*, side):
-        asked.append(side)
-        return decode_rgb(data, side=side)
-
-    (packed,) = PictureReader.of(joined, min_size=9).read(decode).images
-    assert asked == decoded
-    images = unpack(packed[None], [given.image_size for given in joined.inputs])
-    for image, given in zip(images, joined.inputs, strict=True):
-        alone = PictureReader.of(replace(members["a"], preprocessing=given), min_size=9)
-        assert torch.equal(image[0], alone.read(partial(decode_rgb, data)).images[0])

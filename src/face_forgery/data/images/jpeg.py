@@ -1,7 +1,12 @@
-"""How strongly a JPEG was compressed, read off its header."""
+"""What a JPEG's markers say without decoding it: how it was compressed, and how many scans it has.
 
+A few bytes can ask a decoder for another pass over the whole image, so scans are counted first.
+"""
+
+import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +24,14 @@ _LUMINANCE = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 ).ravel()
+
+MAX_SCANS = 100  # encoders write about ten
+_START_OF_SCAN, _END = 0xDA, 0xD9
+_SCAN = bytes([0xFF, _START_OF_SCAN])
+# Between markers, 0xff is followed by 0 or counts restarts.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_CHUNK = 2**20
+_MAX_WALKED = 2**28  # bytes that are looked at closely
 
 
 def estimate_jpeg_quality(luminance: Sequence[int]) -> int:
@@ -55,3 +68,40 @@ def _tables() -> NDArray[np.int64]:
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     tables: NDArray[np.int64] = np.clip((_LUMINANCE * scale + 50) // 100, 1, 255)
     return tables
+
+
+def has_too_many_scans(file: IO[bytes]) -> bool:
+    """Say whether decoding a JPEG would pass over its image more than ``MAX_SCANS`` times.
+
+    Args:
+        file: At any offset; it is left at the same one.
+    """
+    offset = file.tell()
+    file.seek(0)
+    try:
+        return _may_have(file) and _count_scans(file) > MAX_SCANS
+    finally:
+        file.seek(offset)
+
+
+def _may_have(file: IO[bytes]) -> bool:
+    """Count what looks like a scan, quickly and at least as often as there is one."""
+    found, last = 0, b""
+    while chunk := file.read(_CHUNK):
+        found += (last + chunk).count(_SCAN)
+        last = chunk[-1:]
+    return found > MAX_SCANS
+
+
+def _count_scans(file: IO[bytes]) -> int:
+    """Count scans up to the end of the image; what is in segments or behind it is none."""
+    file.seek(0)
+    data = file.read(_MAX_WALKED)
+    scans, offset = 0, 2
+    while match := _MARKER.search(data, offset):
+        kind, offset = data[match.start() + 1], match.end()
+        if kind == _END:
+            break
+        scans += kind == _START_OF_SCAN
+        offset += int.from_bytes(data[offset : offset + 2], "big")
+    return scans

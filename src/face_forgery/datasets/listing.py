@@ -1,4 +1,4 @@
-"""The pictures that a user wants judged, as an input of the catalog."""
+"""The images or videos that you want judged, as inputs of the catalog."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -7,20 +7,20 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images, list_videos
 from face_forgery.data.images.remote import is_url, open_file_system
 
 
-class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
-    """The table of a user's pictures; see ``face_forgery.data.images.listing.list_pictures``.
+class ImageListDataset(AbstractDataset[NoReturn, pd.DataFrame]):
+    """The table of your images; see ``face_forgery.data.images.listing.list_images``.
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
-    the user's home.
+    your home folder.
 
     Example catalog entry::
 
-        pictures:
-          type: face_forgery.datasets.pictures.PicturesDataset
+        images:
+          type: face_forgery.datasets.listing.ImageListDataset
           filepath: ${params:inference.images}
     """
 
@@ -29,12 +29,12 @@ class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """List the pictures; none is opened."""
-        return list_pictures(self._filepath)
+        """List the images; none is opened."""
+        return list_images(self._filepath)
 
     def save(self, data: NoReturn) -> None:
-        """Refuse: the pictures are the user's."""
-        raise DatasetError("pictures are only read")
+        """Refuse: the files are yours."""
+        raise DatasetError("images and videos are only read")
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first names in Kedro-Viz."""
@@ -49,6 +49,21 @@ class PicturesDataset(AbstractDataset[NoReturn, pd.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+class VideoListDataset(ImageListDataset):
+    """The table of your videos; see ``face_forgery.data.images.listing.list_videos``.
+
+    Example catalog entry::
+
+        videos:
+          type: face_forgery.datasets.listing.VideoListDataset
+          filepath: ${params:video.videos}
+    """
+
+    def load(self) -> pd.DataFrame:
+        """List the videos; none is opened."""
+        return list_videos(self._filepath)
 
 
 def _expand_home(path: Path) -> Path:
