@@ -10,6 +10,7 @@ import time
 import numpy as np
 from place import describe_place
 
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import evaluate
 
 
@@ -24,17 +25,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     targets = np.arange(arguments.images) % 2
     scores = 1 / (1 + np.exp(-rng.normal(2.0 * targets - 1.0, 1.4)))
-    groups = np.arange(arguments.images) // 4 if arguments.grouped else None
+    groups = np.arange(arguments.images) // (4 if arguments.grouped else 1)
     start = time.perf_counter()
-    evaluate(
-        scores,
-        targets,
-        groups,
-        num_resamples=arguments.resamples,
-        confidence=0.95,
-        num_bins=15,
-        seed=0,
-    )
+    evaluate(scores, targets, groups, Bootstrap(arguments.resamples, confidence=0.95, seed=0))
     seconds = time.perf_counter() - start
     peak = sum(
         resource.getrusage(who).ru_maxrss

@@ -1,4 +1,4 @@
-"""Scores of pictures that were degraded: decode once, degrade many times, score as ever."""
+"""Scores of degraded images: decode once, degrade many times, score as always."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from face_forgery.data.loading.transforms import PixelTransform
 
+MAX_SIDE = 1024  # pixels; larger images are reduced to it first, as most services do
 _FORWARD = 16  # states in one forward pass; on a CPU a tenth faster than all of them at once
 
 
@@ -27,29 +28,28 @@ def score_degraded(
     paths: Sequence[Path],
     degradations: Sequence[Degradation],
     *,
-    max_side: int,
     num_workers: int,
+    max_side: int = MAX_SIDE,
 ) -> NDArray[np.float64]:
-    """Score pictures as they are and degraded; each is decoded once.
+    """Score images as they are and degraded; each is decoded once.
 
-    Degradations see what the network is shown of a picture: the whole of it, or the square around
-    its largest face, which is found in the clean picture. They see it in its own size, before it
-    is brought to the network's, so that nothing is decoded at a smaller scale here. What is random
-    in one follows from its pixels and the degradation, not from its place.
+    Degradations are applied to what the network sees of an image, in its own size: the whole of it,
+    or the square around its largest face, which is found in the clean image. What is random in
+    one follows from its pixels and the degradation, not from its index.
 
     Args:
         detector: What scores.
         paths: ``(N,)``.
         degradations: D of them.
-        max_side: Pixels; a picture with a longer side is reduced to it first, clean or not.
         num_workers: Processes that decode and degrade; 0: this one. Does not change a score.
+        max_side: Pixels; an image with a longer side is reduced to it first, clean or not.
 
     Returns:
         ``(N, 1 + D)``, the probability of forgery: clean, then degraded in the order given.
 
     Raises:
-        ImageError: If a picture cannot be read.
-        DetectorError: If the network gives no number for a picture.
+        ImageError: If an image cannot be read.
+        DetectorError: If the network gives no number for an image.
     """
     from face_forgery.data.loading.transforms import eval_transform
     from face_forgery.inference.reading import Fit, PictureReader, finder_of, read_batches
@@ -76,7 +76,7 @@ def score_degraded(
         if batch.statuses[0] != "ok":
             raise ImageError(
                 f"{paths[row]}: {batch.details[0]}. It could be read when the manifest was made; "
-                "run it again: kedro run --pipeline ingestion",
+                "run ingestion again",
                 status=batch.statuses[0],
             )
         margins = [margins_of(network, images) for images in batch.images[0].split(_FORWARD)]

@@ -192,7 +192,7 @@ def test_reliability_is_drawn_before_and_after_with_its_counts(make_judged):
     figure = draw_calibration(calibration)
     for column, state in enumerate(("before", "after")):
         diagram, counts = figure.axes[column], figure.axes[2 + column]
-        shares = [row["share"] for row in calibration[state]["bins"]]
+        shares = [row["proportion"] for row in calibration[state]["bins"]]
         lines = [line.get_ydata().tolist() for line in diagram.get_lines()]
         assert shares in lines
         assert [bar.get_height() for bar in counts.patches] == [

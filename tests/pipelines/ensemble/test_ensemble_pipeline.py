@@ -146,7 +146,7 @@ def test_views_of_a_single_detector_become_part_of_it(members, manifests, tmp_pa
                 "y_pred": expit(margins / 9),
                 "target": manifests[1]["target"].to_numpy(),
                 "group": manifests[1]["group"].to_numpy(),
-                "half": ["fit", "check"] * 12,
+                "split": ["calibration", "verification"] * 12,
             }
         ),
         params.evaluation,

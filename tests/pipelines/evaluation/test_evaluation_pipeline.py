@@ -25,7 +25,7 @@ from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
 
 EVALUATION = EvaluationParams(
-    seed=0, num_resamples=100, confidence=0.95, ece_bins=15, target_fpr=0.1, target_fnr=0.1
+    seed=0, num_resamples=100, confidence=0.95, target_fpr=0.1, target_fnr=0.1
 )
 SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", views="whole")
 NUM_IMAGES = 40
@@ -139,7 +139,7 @@ def test_scores_stand_beside_the_labels_in_the_order_of_the_manifest(
     val_scores, val_manifest, detector
 ):
     assert list(val_scores.columns) == [
-        *("img_name", "path", "target", "group", "kind", "source", "y_pred", "half"),
+        *("img_name", "path", "target", "group", "kind", "source", "y_pred", "split"),
         *("width", "height", "format", "jpeg_quality"),
     ]
     assert val_scores["path"].tolist() == val_manifest["path"].tolist()

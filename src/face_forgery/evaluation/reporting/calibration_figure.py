@@ -35,7 +35,7 @@ def draw_calibration(calibration: dict[str, Any]) -> Figure:
 def _draw_diagram(axes: Axes, bins: list[dict[str, float]], title: str, confidence: float) -> None:
     style_axes(axes, title=title, xlabel="", ylabel="")
     score, share, low, high = (
-        np.array([row[name] for row in bins]) for name in ("score", "share", "low", "high")
+        np.array([row[name] for row in bins]) for name in ("score", "proportion", "low", "high")
     )
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", label="scores that keep their promise")
     axes.errorbar(

@@ -138,9 +138,9 @@ def describe_calibration(calibration: dict[str, Any]) -> str:
     direction = "too sure" if temperature > 1 else "not sure enough"
     return (
         f"The network was {direction}: its logits are divided by {temperature:.3g}, fitted on "
-        f"{calibration['num_fit']:,} validation pictures. On "
+        f"{calibration['num_calibration']:,} validation pictures. On "
         f"{'the other' if calibration['is_verified'] else 'the same'} "
-        f"{calibration['num_check']:,}, the calibration error went from {format_number(before)} to "
+        f"{calibration['num_verification']:,}, the calibration error went from {format_number(before)} to "
         f"{format_number(after)}."
     )
 
