@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.evaluation.audits.shortcuts import STATISTICS, measure_statistics, probe_shortcuts
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-from face_forgery.evaluation.reporting.audit_figure import draw_shortcuts
+from face_forgery.evaluation.reporting.data_figures import draw_shortcuts
 from face_forgery.evaluation.reporting.style import FAKE_COLOR
 
 NUM = 400

@@ -316,20 +316,3 @@ def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, d
         val_scores, table.assign(is_held_out=False), trained, EVALUATION
     )
     assert none == {"folds": []}
-
-
-def test_cross_validation_of_another_recipe_or_other_pictures_is_not_shown(detector, val_manifest):
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
-    from face_forgery.pipelines.report.nodes import _if_of_recipe
-
-    trained = replace(detector, training={"training": {"seed": 0, "resume": True}})
-    result = {
-        "image_size": 32,
-        "recipe": {"training": {"seed": 0}},
-        "data_fingerprint": fingerprint_sets(labelled=val_manifest),
-    }
-    assert _if_of_recipe(trained, val_manifest, result) is result
-    assert _if_of_recipe(trained, val_manifest.iloc[1:], result) is None
-    assert _if_of_recipe(trained, val_manifest, result | {"image_size": 64}) is None
-    other = result | {"recipe": {"training": {"seed": 1}}}
-    assert _if_of_recipe(trained, val_manifest, other) is None

@@ -15,8 +15,8 @@ def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: f
 
     Images of one group are not independent. The interval is that of ``N / deff`` independent
     images, where the design effect ``deff`` is the variance of the proportion between groups over
-    the variance that independent images would have; where the hits say nothing about it (none or all),
-    it is the worst case, the size of the group that an average image is in.
+    the variance that independent images would have; where the hits say nothing about it (none or
+    all), it is the worst case, the size of the group that an average image is in.
 
     Sources: Wilson 1927 (Journal of the American Statistical Association 22); Kish 1965, Survey
     Sampling, section 8.2; Korn and Graubard 1998 (Survey Methodology 24) for the effective size.

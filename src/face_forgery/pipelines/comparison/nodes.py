@@ -43,7 +43,7 @@ def compare_detectors(
 
 def plot_comparison(aligned_scores: pd.DataFrame, comparison: dict[str, Any]) -> Any:
     """Draw the ROC curves over each other."""
-    from face_forgery.evaluation.reporting.comparison_figure import draw_comparison
+    from face_forgery.evaluation.reporting.score_figures import draw_comparison
 
     targets = aligned_scores["target"].to_numpy(dtype=np.int64)
     return draw_comparison(_scores_by_name(aligned_scores), targets, comparison)

@@ -154,14 +154,14 @@ def plot_roc(
     roc_curve: pd.DataFrame, metrics: dict[str, Any], operating_points: dict[str, Any]
 ) -> Any:
     """Draw the ROC curve over a logarithmic false-positive axis."""
-    from face_forgery.evaluation.reporting.figures import draw_roc
+    from face_forgery.evaluation.reporting.score_figures import draw_roc
 
     return draw_roc(roc_curve, metrics, operating_points)
 
 
 def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw the scores of both classes and the thresholds."""
-    from face_forgery.evaluation.reporting.figures import draw_scores
+    from face_forgery.evaluation.reporting.score_figures import draw_scores
 
     return draw_scores(*_scores_and_targets(val_scores), operating_points)
 
@@ -169,7 +169,7 @@ def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> A
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
     from face_forgery.evaluation.calibration_split import select_verification
-    from face_forgery.evaluation.reporting.figures import draw_confusion
+    from face_forgery.evaluation.reporting.score_figures import draw_confusion
 
     val_scores = select_verification(val_scores, is_verified=operating_points["is_verified"])
     _, targets = _scores_and_targets(val_scores)
@@ -177,8 +177,8 @@ def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -
 
 
 def plot_calibration(calibration: dict[str, Any]) -> Any:
-    """Draw promised probability against what came true, before and after scaling."""
-    from face_forgery.evaluation.reporting.calibration_figure import draw_calibration
+    """Draw predicted probability against what came true, before and after scaling."""
+    from face_forgery.evaluation.reporting.score_figures import draw_calibration
 
     return draw_calibration(calibration)
 
