@@ -6,6 +6,11 @@ RENAMED: dict[str, str] = {
     "audit.seed": "write evaluation.seed instead",
     "robustness.seed": "write evaluation.seed instead",
     "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.rank": "is now model.lora.r",
+    "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "explanation.max_pictures": "write explanation.max_images",
+    "video.min_frames": "leave it out: a window always needs three judged frames",
 }
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from face_forgery.evaluation.holdout_results import judge_folds, judge_held_out
-from face_forgery.evaluation.metrics.binary import auc
+from sklearn.metrics import roc_auc_score
 
 SETTINGS = {"num_resamples": 200, "confidence": 0.95, "seed": 0}
 

@@ -313,13 +313,10 @@ def show_data(
 
 def show_detector(detector: Detector, code_version: Values) -> Blocks:
     """What was judged, and by which code."""
-    from face_forgery.modeling.parameter_count import count_parameters_of
-
-    sizes = sorted({given.image_size for given in detector.inputs})
     facts: Values = {
         "architecture": detector.architecture,
-        "parameters": f"{count_parameters_of(detector):,}",
-        "input": f"{', '.join(map(str, sizes))} pixels",
+        "parameters": f"{detector.count_parameters():,}",
+        "input": f"{detector.preprocessing.image_size} pixels",
         "forward passes an image": detector.num_passes,
         "chosen epoch": None if isinstance(detector, Ensemble) else detector.epoch,
         "data fingerprint": detector.data_fingerprint,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.inference.scoring import score_manifest
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import Detector, OperatingPoints
 from face_forgery.params import DataParams, EvaluationParams, ScoringParams
@@ -32,6 +31,7 @@ def score_validation(
     split.
     """
     from face_forgery.evaluation import calibration_split as splits
+    from face_forgery.inference.scoring import score_manifest
 
     detector = trained_detector.scored_by(scoring.precision, scoring.views)
     if detector.num_passes > 1:
