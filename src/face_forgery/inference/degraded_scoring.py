@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.special import expit
+from torch import Tensor
 
 from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.loading.transforms import PixelTransform, eval_transform
 from face_forgery.forgery.degradation.levels import Degradation, apply, make_rng
+from face_forgery.inference.reading import ImageReader, finder_of, read_batches
+from face_forgery.inference.scoring import margins_of
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.forward_path import pick_device
 from face_forgery.progress import track
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from face_forgery.data.loading.transforms import PixelTransform
 
 MAX_SIDE = 1024  # pixels; larger images are reduced to it first, as most services do
 _FORWARD = 16  # states in one forward pass; on a CPU a tenth faster than all of them at once
@@ -51,11 +52,6 @@ def score_degraded(
         ImageError: If an image cannot be read.
         DetectorError: If the network gives no number for an image.
     """
-    from face_forgery.data.loading.transforms import eval_transform
-    from face_forgery.inference.reading import ImageReader, finder_of, read_batches
-    from face_forgery.inference.scoring import margins_of
-    from face_forgery.modeling.forward_path import pick_device
-
     given = detector.preprocessing
     transform = eval_transform(given.image_size, given.interpolation)
     degrade = _DegradeAndFit(tuple(degradations), transform, max_side)
@@ -85,12 +81,10 @@ class _DegradeAndFit:
     """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
 
     degradations: tuple[Degradation, ...]
-    transform: "PixelTransform"
+    transform: PixelTransform
     max_side: int
 
-    def __call__(self, image: "Tensor") -> "Tensor":
-        import torch
-
+    def __call__(self, image: Tensor) -> Tensor:
         pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
         states = [pixels]
         for degradation in self.degradations:
@@ -100,8 +94,6 @@ class _DegradeAndFit:
 
 
 def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
     height, width = pixels.shape[:2]
     if max(height, width) <= max_side:
         return pixels

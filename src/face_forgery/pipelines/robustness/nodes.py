@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from face_forgery.data.splits.subset import choose_subset
-from face_forgery.inference import degraded_scoring as degraded
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams
@@ -28,6 +27,7 @@ def score_degraded(
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
     from face_forgery.evaluation.calibration_split import select_verification
     from face_forgery.forgery.degradation.levels import list_degradations
+    from face_forgery.inference import degraded_scoring as degraded
 
     is_verified = operating_points_of(detector).is_verified
     fresh = select_verification(val_scores, is_verified=is_verified)
