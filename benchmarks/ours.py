@@ -24,7 +24,7 @@ from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.inference.reading import ImageReader, pack_paths, read_batches
 from face_forgery.inference.scoring import score_batch
-from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
+from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.training.loop import train_epochs
@@ -60,7 +60,7 @@ def make_detector(backbone: str, image_size: int) -> Detector:
 
 
 def _points() -> OperatingPoints:
-    nothing = Share(0.0, 0.0, 1.0)
+    nothing = Proportion(0.0, 0.0, 1.0)
     return OperatingPoints(
         0.3, 0.6, 0.01, 0.05, 0.01, 0.05, 0, 0, False, 0, 0,
         nothing, nothing, nothing, nothing, nothing, nothing,

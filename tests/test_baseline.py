@@ -29,7 +29,7 @@ RECIPE = {
     "augmentation.vertical_flip": 0.5,
     "augmentation.crop_scale": 1.0,
     "augmentation.color_jitter": 0.0,
-    "augmentation.forgeries.share": 0.0,
+    "augmentation.forgeries.proportion": 0.0,
     "augmentation.degradation": 0.0,
     "augmentation.jpeg": 0.0,
     "augmentation.blur": 0.0,

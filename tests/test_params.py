@@ -131,7 +131,10 @@ OUT_OF_RANGE = [
     ({"submission__unreadable_score": -0.1}, "submission.unreadable_score: .*equal to 0"),
     ({"demo_data__image_size": 32}, "demo_data.image_size: .*equal to 64"),
     ({"augmentation__degradation": 1.5}, "augmentation.degradation: .*equal to 1"),
-    ({"augmentation__forgeries__share": 2.0}, "augmentation.forgeries.share: .*equal to 1"),
+    (
+        {"augmentation__forgeries__proportion": 2.0},
+        "augmentation.forgeries.proportion: .*equal to 1",
+    ),
     ({"augmentation__forgeries__strength": 3.0}, "forgeries.strength: .*equal to 2"),
     ({"forging__circle": 1}, "forging.circle: .*equal to 2"),
     ({"forging__kinds": {"face_swop": 1.0}}, "forging.kinds.face_swop"),

@@ -2,6 +2,7 @@
 
 import json
 
+import fsspec
 import pytest
 from kedro.io import DatasetError
 
@@ -39,3 +40,13 @@ def test_nothing_there_is_an_error_of_the_catalog(tmp_path):
 def test_images_are_never_written(photos):
     with pytest.raises(DatasetError, match="only read"):
         ImageListDataset(filepath=str(photos)).save("a table")
+
+
+def test_images_of_a_bucket_are_an_input_of_the_catalog():
+    bucket = fsspec.filesystem("memory")
+    bucket.pipe_file("/bucket/photos/a.jpg", b"x")
+    dataset = ImageListDataset(filepath="memory://bucket/photos")
+    assert dataset.exists()
+    assert dataset.load()["img_name"].tolist() == ["a.jpg"]
+    assert not ImageListDataset(filepath="memory://bucket/gone").exists()
+    bucket.rm("/bucket", recursive=True)

@@ -20,7 +20,7 @@ from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.params import FacesParams
-from face_forgery.serving.page.judging import Judge
+from face_forgery.serving.page.cards import Judge
 from face_forgery.serving.pyfunc_model import ServedDetector
 
 HOW = {"batch_size": 3, "num_workers": 0}

@@ -26,7 +26,7 @@ from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.export import export_onnx
 from face_forgery.serving.packaging import log_detector
-from face_forgery.serving.page.judging import Judge
+from face_forgery.serving.page.cards import Judge
 
 pytestmark = pytest.mark.slow
 START_SECONDS = 120

@@ -59,8 +59,8 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A measured share in [0, 1] with its confidence interval."""
+class Proportion:
+    """A measured proportion in [0, 1] with its confidence interval."""
 
     value: float
     low: float
@@ -76,21 +76,21 @@ class OperatingPoints:
 
     real_threshold: float
     fake_threshold: float
-    target_fpr: float  # share of real images that may be called fake
-    target_fnr: float  # share of forgeries that may be called real
-    promised_fpr: float  # bound on the expected share, from the images the thresholds come from
+    target_fpr: float  # proportion of real images that may be called fake
+    target_fnr: float  # proportion of forgeries that may be called real
+    promised_fpr: float  # bound on what to expect, from the images the thresholds come from
     promised_fnr: float
     num_real_chosen_on: int
     num_fake_chosen_on: int
     is_verified: bool  # the rest was measured on other images than the thresholds come from
     num_real: int
     num_fake: int
-    fpr: Share  # of real images called fake
-    tpr: Share  # of forgeries called fake
-    fnr: Share  # of forgeries called real
-    unsure_real: Share
-    unsure_fake: Share
-    coverage: Share  # of all images not given the wrong verdict
+    fpr: Proportion  # of real images called fake
+    tpr: Proportion  # of forgeries called fake
+    fnr: Proportion  # of forgeries called real
+    unsure_real: Proportion
+    unsure_fake: Proportion
+    coverage: Proportion  # of all images not given the wrong verdict
 
     def __post_init__(self) -> None:
         """Refuse thresholds that give a picture two verdicts or none."""

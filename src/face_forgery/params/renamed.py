@@ -4,6 +4,7 @@ RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
     "explanation.max_pictures": "write explanation.max_images",
     "video.min_frames": "leave it out: a window always needs three judged frames",
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
 }
 
 

@@ -19,7 +19,7 @@ from face_forgery.data.images.listing import list_images
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
-from face_forgery.serving.page.judging import Judge, render, to_csv
+from face_forgery.serving.page.cards import Judge, render, to_csv
 from face_forgery.serving.page.words import LANGUAGES, WORDS
 
 

@@ -78,7 +78,7 @@ def split_manifest(
         image_hashes,
         splitting,
         has_val_labels=data.val_labels is not None,
-        makes_fakes=augmentation.forgeries.share > 0,
+        makes_fakes=augmentation.forgeries.proportion > 0,
         features=backbone_features,
     )
     return partition.train, partition.val, partition.val_folds, partition.report

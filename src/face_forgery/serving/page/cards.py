@@ -1,4 +1,4 @@
-"""Uploaded pictures to what the page shows of them; knows nothing of the web toolkit."""
+"""Cards: what the page shows of each uploaded image. Knows nothing of the web toolkit."""
 
 import csv
 import io
@@ -29,11 +29,11 @@ _COLORS = {"fake": (213, 94, 0), "real": (0, 114, 178), "unsure": (110, 110, 110
 
 @dataclass(frozen=True)
 class Card:
-    """One picture on the page."""
+    """One image on the page."""
 
     name: str
     judgement: Judgement
-    picture: str | None  # an address that holds a JPEG, with boxes around faces
+    image: str | None  # an address that holds a JPEG, with boxes around faces
     heat: str | None
 
 
@@ -43,12 +43,12 @@ class Judge:
     Args:
         detector: Must have operating points.
         network: ``detector.build_network()``, on any device.
-        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        min_size: Pixels; an image with a shorter side is ``too_small``.
     """
 
     def __init__(self, detector: Detector, network: nn.Module, *, min_size: int) -> None:
         self.points = operating_points_of(detector)
-        self._turn = Lock()  # a picture may take gigabytes, whoever asks at the same time
+        self._turn = Lock()  # one image at a time: it may take gigabytes
         self._detector, self._network, self._min_size = detector, network, min_size
 
     def judge(self, uploads: Iterable[tuple[str, bytes]]) -> Iterator[Card]:
