@@ -29,12 +29,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from place import describe_place
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import TrainBatches
-from face_forgery.evaluation.metrics.binary import auc
 from face_forgery.forgery.making.kinds import ForgingKind
 from face_forgery.forgery.making.landmarks import Points, five_of
 from face_forgery.forgery.rendering.demo_set import (
@@ -287,7 +287,7 @@ def _draw_training_set(folder: Path, seed: int, recipe: Recipe) -> ImageRows:
 def _held_out_auc(network: DetectorNetwork, seed: int, recipe: Recipe) -> float:
     drawn = [recipe.forgeries.draw(seed, "val", row) for row in range(HELD_OUT)]
     images = torch.stack([_decode(content) for content, _ in drawn])
-    return auc(measure_margins(network, images, CPU), np.array([target for _, target in drawn]))
+    return roc_auc_score([target for _, target in drawn], measure_margins(network, images, CPU))
 
 
 def measure(network: DetectorNetwork, recipe: Recipe, seed: int, pictures: int) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
 
 if TYPE_CHECKING:
     from face_forgery.forgery.made_images import MadeImage

@@ -24,7 +24,7 @@ from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
 
 EVALUATION = EvaluationParams(
-    seed=0, num_resamples=100, confidence=0.95, ece_bins=15, target_fpr=0.1, target_fnr=0.1
+    seed=0, num_resamples=100, confidence=0.95, target_fpr=0.1, target_fnr=0.1
 )
 SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", views="whole")
 NUM_IMAGES = 40
@@ -137,7 +137,7 @@ def test_scores_stand_beside_the_labels_in_the_order_of_the_manifest(
     val_scores, val_manifest, detector
 ):
     assert list(val_scores.columns) == [
-        *("img_name", "path", "target", "group", "kind", "source", "y_pred", "half"),
+        *("img_name", "path", "target", "group", "kind", "source", "y_pred", "split"),
         *("width", "height", "format", "jpeg_quality"),
     ]
     assert val_scores["path"].tolist() == val_manifest["path"].tolist()
@@ -312,20 +312,3 @@ def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, d
         val_scores, table.assign(is_held_out=False), trained, EVALUATION
     )
     assert none == {"folds": []}
-
-
-def test_cross_validation_of_another_recipe_or_other_pictures_is_not_shown(detector, val_manifest):
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
-    from face_forgery.pipelines.report.nodes import _if_of_recipe
-
-    trained = replace(detector, training={"training": {"seed": 0, "resume": True}})
-    result = {
-        "image_size": 32,
-        "recipe": {"training": {"seed": 0}},
-        "data_fingerprint": fingerprint_sets(labelled=val_manifest),
-    }
-    assert _if_of_recipe(trained, val_manifest, result) is result
-    assert _if_of_recipe(trained, val_manifest.iloc[1:], result) is None
-    assert _if_of_recipe(trained, val_manifest, result | {"image_size": 64}) is None
-    other = result | {"recipe": {"training": {"seed": 1}}}
-    assert _if_of_recipe(trained, val_manifest, other) is None
