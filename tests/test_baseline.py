@@ -20,7 +20,7 @@ RECIPE = {
     "model.options": {},
     "model.input": "rgb",
     "model.cut_after": None,
-    "model.tuning": "full",
+    "model.fine_tuning": "full",
     "model.max_parameters": None,
     "preprocessing.image_size": 256,
     "preprocessing.interpolation": "bilinear",

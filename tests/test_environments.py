@@ -28,7 +28,7 @@ def test_an_environment_has_valid_parameters(environment):
 
 def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
     from face_forgery.modeling.factory import build_network
-    from face_forgery.modeling.parameter_count import count_parameters
+    from face_forgery.modeling.network import count_parameters
 
     model = parameters_of("strong").model
     blank = model.model_copy(update={"pretrained": False})

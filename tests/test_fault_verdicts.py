@@ -172,5 +172,5 @@ def test_a_part_that_holds_other_rows_than_its_name_says_is_an_error(verdicts, t
     (folder / "job-000000000003-000000000004-rows.csv").write_text("img_name\nd.jpg\n")
     assert verdicts.read_saved(tmp_path).num_begun == 2
     (folder / "job-000000000002-000000000003-rows.csv").write_text("img_name\n")
-    with pytest.raises(ValueError, match="-000000000003-rows.csv holds 0 rows"):
+    with pytest.raises(ValueError, match=r"-000000000003-rows\.csv holds 0 rows"):
         verdicts.read_saved(tmp_path)

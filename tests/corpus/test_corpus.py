@@ -26,8 +26,7 @@ from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.evaluation.score_sets import ScoreError
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.inference.submission import SubmissionError
-from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.factory import BackboneError, WeightsError
+from face_forgery.modeling.detector import BackboneError, DetectorError
 from face_forgery.params import ParameterError
 
 Made = Any
@@ -76,7 +75,7 @@ ERRORS: dict[str, Any] = {
     "detector": DetectorError,
     "ensemble": DetectorError,
     "training state": ValueError,
-    "starting weights": WeightsError,
+    "starting weights": BackboneError,
     "model": BackboneError,
     "parameters": ParameterError,
     "parameter file": Exception,  # Kedro's and OmegaConf's own

@@ -10,7 +10,7 @@ from kedro.pipeline import Node, Pipeline
 
 from face_forgery.config_loader import ProjectConfigLoader
 from face_forgery.hooks.parameters import ParameterHooks, how_to_set, rebase_paths
-from face_forgery.modeling.factory import BackboneError
+from face_forgery.modeling.detector import BackboneError
 from face_forgery.params import ParameterError
 from face_forgery.settings import CONFIG_LOADER_ARGS
 

@@ -198,6 +198,21 @@ def test_members_keep_precision_and_views_with_a_warning(members, caplog):
     assert "1 of 3 members keep the precision and the views" in caplog.text
 
 
+def test_members_count_together_but_a_backbone_they_share_once(make_detector):
+    one = make_detector()
+    head = {name for name in one.weights if name.startswith("fc")}
+    other = {name: value + (name in head) for name, value in one.weights.items()}
+    stranger = make_detector("test_vit")
+    apart = join_detectors({"a": one, "b": stranger}, **HOW)
+    assert apart.count_parameters() == one.count_parameters() + stranger.count_parameters()
+    shared = join_detectors({"a": one, "b": replace(one, weights=other)}, **HOW)
+    size_of_head = sum(one.weights[name].numel() for name in head)
+    assert shared.count_parameters() == one.count_parameters() + size_of_head
+    with torch.inference_mode():
+        logits = shared.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+    assert torch.isfinite(logits).all()
+
+
 @pytest.mark.slow
 def test_an_ensemble_is_exported_with_its_views(members, images):
     viewed = replace(members["a"], temperature=6.0, views=("whole", "closer_flipped"))

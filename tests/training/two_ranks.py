@@ -65,9 +65,9 @@ CASES = {
         "training.sampling": "balanced",
         "training.loss.name": "focal",
     },
-    "low rank, frozen batch normalization": TERMS
-    | {"model.backbone": "test_resnet", "model.tuning": "low_rank"},
-    "norm": TERMS | {"model.tuning": "norm"},
+    "LoRA, frozen batch normalization": TERMS
+    | {"model.backbone": "test_resnet", "model.fine_tuning": "lora"},
+    "norm": TERMS | {"model.fine_tuning": "norm"},
     "forgeries, mixed": MIXED | {"augmentation.forgeries.proportion": 0.5},
     "batches of fewer images than ranks": MIXED
     | {"training.batch_size": 1, "training.loss.consistency": 1.0},

@@ -26,6 +26,10 @@ class DetectorError(ValueError):
     """A detector that cannot be used; the message says what is wrong, where, and the remedy."""
 
 
+class BackboneError(ValueError):
+    """The section ``model`` asks for a network or weights that cannot be had."""
+
+
 def _are_finite(values: tuple[float, ...]) -> bool:
     return len(values) == 3 and all(math.isfinite(value) for value in values)
 
@@ -192,6 +196,15 @@ class Detector:
         """How many forward passes the score of a picture takes."""
         return len(self.views)
 
+    def count_parameters(self) -> int:
+        """Return how many weights it has, its members together.
+
+        Only what was trained by this project counts: the face detector does not.
+        """
+        from face_forgery.modeling.network import count_parameters
+
+        return count_parameters(self.build_network())
+
     def scored_by(
         self, precision: Literal["float32", "bfloat16"], views: tuple[ViewName, ...]
     ) -> "Detector":
@@ -209,7 +222,7 @@ class Detector:
         network = self.build_plain_network()
         if self.views == ("whole",):
             return network
-        from face_forgery.modeling.tta import ViewedNetwork
+        from face_forgery.modeling.network import ViewedNetwork
 
         return ViewedNetwork(network, self.views).eval()
 
@@ -236,7 +249,7 @@ class Detector:
         return network
 
     def _build_blank_network(self) -> "DetectorNetwork":
-        from face_forgery.modeling.factory import BackboneError, build_blank_network
+        from face_forgery.modeling.factory import build_blank_network
 
         try:
             return build_blank_network(
@@ -270,3 +283,16 @@ class Detector:
                 f"kind than {self.architecture} has: {', '.join(wrong[:_EXAMPLES_SHOWN])}. Train "
                 "again: kedro run --pipelines training,evaluation"
             )
+
+
+def check_budget(count: int, limit: int | None, *, what: str) -> None:
+    """Refuse more weights than ``limit``; ``None``: there is none.
+
+    Raises:
+        BackboneError: With both numbers; names ``what`` has so many.
+    """
+    if limit is not None and count > limit:
+        raise BackboneError(
+            f"{what} has {count:,} parameters, {count - limit:,} more than "
+            f"model.max_parameters={limit:,}; choose something smaller or raise the limit"
+        )

@@ -70,7 +70,7 @@ class Ensemble(Detector):
         Raises:
             DetectorError: If the weights of a member do not fit its architecture.
         """
-        from face_forgery.modeling.ensemble_network import EnsembleNetwork
+        from face_forgery.modeling.network import EnsembleNetwork
 
         members = [member.build_network() for member in self.members]
         return EnsembleNetwork(members, self.temperature).eval()

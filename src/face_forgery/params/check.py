@@ -83,11 +83,11 @@ class Parameters(Params):
     @model_validator(mode="after")
     def _contrasted_features_can_change(self) -> Self:
         contrastive = self.training.loss.contrastive
-        if contrastive and self.model.tuning == "linear" and self.model.input == "rgb":
+        if contrastive and self.model.fine_tuning == "linear" and self.model.input == "rgb":
             raise ValueError(
                 f"training.loss.contrastive={contrastive:g} has no effect while "
-                "model.tuning=linear leaves the features as they are; set another model.tuning or "
-                "training.loss.contrastive=0"
+                "model.fine_tuning=linear leaves the features as they are; set another "
+                "model.fine_tuning or training.loss.contrastive=0"
             )
         return self
 

@@ -5,6 +5,11 @@ RENAMED: dict[str, str] = {
     "explanation.max_pictures": "write explanation.max_images",
     "video.min_frames": "leave it out: a window always needs three judged frames",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.rank": "is now model.lora.r",
+    "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "explanation.max_pictures": "write explanation.max_images",
+    "video.min_frames": "leave it out: a window always needs three judged frames",
 }
 
 

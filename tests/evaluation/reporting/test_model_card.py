@@ -4,7 +4,6 @@ import yaml
 
 from face_forgery.evaluation.reporting.model_card import render_model_card
 from face_forgery.modeling.ensemble import join_detectors
-from face_forgery.modeling.parameter_count import count_parameters_of
 
 
 def render(make_judged, make_detector, **changes):
@@ -63,7 +62,7 @@ def test_names_of_users_do_not_break_the_table(make_judged, make_detector):
 
 
 def test_weights_and_passes_are_counted(make_judged, make_detector):
-    count = f"{count_parameters_of(make_detector()):,}"
+    count = f"{make_detector().count_parameters():,}"
     _, card = render(make_judged, make_detector)
     assert f"- **Parameters:** {count}; a picture takes 1 forward pass\n" in card
     _, card = render(make_judged, make_detector, views=("whole", "flipped"))

@@ -204,11 +204,11 @@ def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_worke
 
 
 RECIPES = {
-    "linear": {"model.tuning": "linear"},
-    "norm": {"model.tuning": "norm", "model.input": "rgb_srm"},
-    "low_rank": {
-        "model.tuning": "low_rank",
-        "model.rank": 2,
+    "linear": {"model.fine_tuning": "linear"},
+    "norm": {"model.fine_tuning": "norm", "model.input": "rgb_srm"},
+    "lora": {
+        "model.fine_tuning": "lora",
+        "model.lora": {"r": 2, "use_dora": True},
         "model.input": "rgb_frequency",
         "training.ema_decay": 0.9,
         "training.optimizer.layer_decay": 0.7,

@@ -24,7 +24,6 @@ from face_forgery.evaluation.reporting.sentences import (
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
-from face_forgery.modeling.parameter_count import count_parameters_of
 
 _TEMPLATE = "model_card.md.jinja"
 
@@ -65,7 +64,7 @@ def render_model_card(
         name=f"face-forgery-{detector.architecture.replace(' ', '')}",
         architecture=detector.architecture,
         members=_describe_members(detector),
-        num_parameters=count_parameters_of(detector),
+        num_parameters=detector.count_parameters(),
         num_passes=detector.num_passes,
         options=detector.options,
         input=detector.input,
