@@ -2,9 +2,10 @@
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
-    "explanation.max_pictures": "write explanation.max_images",
-    "video.min_frames": "leave it out: a window always needs three judged frames",
-    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
+    "audit.seed": "write evaluation.seed instead",
+    "robustness.seed": "write evaluation.seed instead",
+    "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
     "model.rank": "is now model.lora.r",
     "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
