@@ -446,7 +446,7 @@ TABLE = [
     Case("detector", "key missing", file("meta.json", b'{"format": 2}', signed=False), Refused(r"meta.json: 11 fault\(s\): architecture: Field required")),
     Case("detector", "no checksums", meta(sha256={}), Refused("the content is not what meta.json says")),
     # Detectors: the weights
-    Case("detector", "NaN weights", with_first(float("nan")), Refused("no number for 1 of 1 pictures: its weights are damaged or not finite")),
+    Case("detector", "NaN weights", with_first(float("nan")), Refused("no number for 1 of 1 images: its weights are damaged or not finite")),
     Case("detector", "infinite weights", with_first(float("inf")), Refused("damaged or not finite")),
     Case("detector", "weights that overflow", with_first(3e38), Refused("damaged or not finite")),
     Case("detector", "whole numbers", weights(lambda old: {name: value.long() for name, value in old.items()}), Refused(r"\d+ of \d+ weights .* are numbers of another kind than test_resnet has")),

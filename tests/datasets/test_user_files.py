@@ -1,12 +1,12 @@
-"""Images are an input of the catalog, wherever they lie."""
+"""What a user brings is an input of the catalog, wherever it lies."""
 
 import json
 
 import fsspec
 import pytest
-from kedro.io import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
-from face_forgery.datasets.listing import ImageListDataset
+from face_forgery.datasets.user_files import ImageListDataset
 
 
 @pytest.fixture
@@ -37,9 +37,16 @@ def test_nothing_there_is_an_error_of_the_catalog(tmp_path):
         ImageListDataset(filepath=str(tmp_path / "gone")).load()
 
 
-def test_images_are_never_written(photos):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("train_labels", "images", "videos", "landmark_file", "face_model", "member_detectors"),
+        *("score_sets", "code_version", "predictions_begun"),
+    ],
+)
+def test_an_input_of_the_user_is_never_written(catalog_entry, name):
     with pytest.raises(DatasetError, match="only read"):
-        ImageListDataset(filepath=str(photos)).save("a table")
+        AbstractDataset.from_config(name, catalog_entry(name)).save("a value")
 
 
 def test_images_of_a_bucket_are_an_input_of_the_catalog():
