@@ -10,8 +10,8 @@ from kedro.framework.context.context import _convert_paths_to_absolute_posix
 from kedro.io import DatasetError
 
 from face_forgery.datasets import predictions as module
-from face_forgery.datasets.listing import ImageListDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
+from face_forgery.datasets.user_files import ImageListDataset
 from face_forgery.inference.job import Begun, PartOfJob
 
 ROWS = pd.DataFrame(

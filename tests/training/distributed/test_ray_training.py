@@ -20,10 +20,10 @@ import torch
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.forgery.making.contact_sheet import draw_portraits
-from face_forgery.forgery.making.draw import Forger, Partners
+from face_forgery.forgery.making.forger import Forger, Partners
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
+from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.params import ClusterParams
 from face_forgery.training.distributed import ray_training as on_cluster
 from face_forgery.training.distributed.ray_cluster import ClusterError
