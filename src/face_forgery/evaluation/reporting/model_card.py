@@ -10,7 +10,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from face_forgery.evaluation.operating_points import note_limits
 from face_forgery.evaluation.reporting.relevance import audit_of, robustness_of
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,
@@ -23,6 +22,7 @@ from face_forgery.evaluation.reporting.sentences import (
     format_number,
     format_percent,
     list_promises,
+    note_limits,
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble

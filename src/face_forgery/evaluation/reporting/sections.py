@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from face_forgery.evaluation.operating_points import note_limits
 from face_forgery.evaluation.reporting import blocks
 from face_forgery.evaluation.reporting.relevance import (
     audit_of,
@@ -31,6 +30,7 @@ from face_forgery.evaluation.reporting.sentences import (
     format_percent,
     list_promises,
     list_worst_cells,
+    note_limits,
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble

@@ -127,7 +127,8 @@ def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
     """Choose the thresholds of the verdicts, for the error rates that were asked for."""
-    from face_forgery.evaluation.operating_points import note_limits, set_operating_points
+    from face_forgery.evaluation.operating_points import set_operating_points
+    from face_forgery.evaluation.reporting.sentences import note_limits
 
     points = set_operating_points(
         *_scores_and_targets(val_scores),
