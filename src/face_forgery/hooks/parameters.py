@@ -23,9 +23,9 @@ class ParameterHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Look the backbone up before hours of work, if anything is to be built from it."""
+        """Look backbone and input up before hours of work, if anything is to be built from it."""
         if "params:model" not in pipeline.inputs():
             return
-        from face_forgery.modeling.factory import check_backbone
+        from face_forgery.modeling.factory import check_model
 
-        check_backbone(self._parameters.model.backbone)
+        check_model(self._parameters.model)

@@ -3,8 +3,11 @@
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.cut_after": "is now model.truncate_after",
     "model.rank": "is now model.lora.r",
     "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "scoring.views": "is now scoring.tta: none, flip (was whole+flipped), crop (was whole+closer) "
+    "or flip_crop (was all four)",
 }
 
 

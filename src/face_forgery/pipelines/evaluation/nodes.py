@@ -32,7 +32,7 @@ def score_validation(
     """
     from face_forgery.evaluation.halves import split_halves
 
-    detector = trained_detector.scored_by(scoring.precision, scoring.views)
+    detector = trained_detector.scored_by(scoring.precision, scoring.tta)
     if detector.num_passes > 1:
         logger.info("Each picture takes %d forward passes", detector.num_passes)
     scored = score_manifest(
@@ -214,7 +214,7 @@ def certify_detector(
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
-        trained_detector.scored_by(scoring.precision, scoring.views),
+        trained_detector.scored_by(scoring.precision, scoring.tta),
         temperature=calibration["temperature"],
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),
