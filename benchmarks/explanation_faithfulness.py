@@ -29,12 +29,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from place import describe_place
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import TrainBatches
-from face_forgery.evaluation.metrics.binary import auc
 from face_forgery.forgery.rendering.demo_set import SUBSETS, draw_row, forgery_of, plan_row
 from face_forgery.forgery.rendering.drawn_face import sample_face
 from face_forgery.forgery.rendering.face_parts import (
@@ -52,7 +52,7 @@ from face_forgery.inference.explanation.regions import (
     REGIONS,
     Landmarks,
     label_regions,
-    share_evidence,
+    measure_evidence,
 )
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.modeling.network import DetectorNetwork
@@ -286,7 +286,7 @@ def _draw_training_set(folder: Path, seed: int, recipe: Recipe) -> ImageRows:
 def _held_out_auc(network: DetectorNetwork, seed: int, recipe: Recipe) -> float:
     drawn = [recipe.forgeries.draw(seed, "val", row) for row in range(HELD_OUT)]
     images = torch.stack([_decode(content) for content, _ in drawn])
-    return auc(measure_margins(network, images, CPU), np.array([target for _, target in drawn]))
+    return roc_auc_score([target for _, target in drawn], measure_margins(network, images, CPU))
 
 
 def measure(network: DetectorNetwork, recipe: Recipe, seed: int, pictures: int) -> None:
@@ -302,7 +302,7 @@ def measure(network: DetectorNetwork, recipe: Recipe, seed: int, pictures: int) 
         inside = np.mean([planted.mask.flat[heat.argmax()] for planted, heat in pairs])
         lift = np.mean([_lift(planted, heat) for planted, heat in pairs])
         density = Counter(top_part(planted, heat) for planted, heat in pairs)
-        share = Counter(top_part(planted, heat, by="share") for planted, heat in pairs)
+        share = Counter(top_part(planted, heat, by="proportion") for planted, heat in pairs)
         print(
             f"  {place:12s}{f'{len(found)}/{tried}':>8s}{inside:10.0%}{lift:6.1f}  "
             f"{_counts(density)} | {_counts(share)}  ({time.perf_counter() - start:.0f} s)",
@@ -327,7 +327,7 @@ def find_planted(
 
 def top_part(planted: Planted, heat: NDArray[np.floating], by: str = "density") -> str:
     """Return the part of the face that the page would name first."""
-    shares = share_evidence(heat, label_regions(*heat.shape, planted.landmarks))
+    shares = measure_evidence(heat, label_regions(*heat.shape, planted.landmarks))
     return max(shares, key=lambda name: getattr(shares[name], by))
 
 

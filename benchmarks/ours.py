@@ -22,7 +22,7 @@ from course import MEAN, STD
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
-from face_forgery.inference.reading import PictureReader, pack_places, read_batches
+from face_forgery.inference.reading import ImageReader, pack_paths, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
 from face_forgery.modeling.forward_path import measure_margins
@@ -142,7 +142,7 @@ def scoring(
     """Return what scores every picture."""
     detector = _detector(params, precision)
     network = detector.build_network().to(device)
-    reader = PictureReader.of(detector, min_size=MIN_SIZE)
+    reader = ImageReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
 
     def score() -> None:
@@ -173,7 +173,7 @@ def scoring_from_memory(
 def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[[], None]:
     """Return what reads every picture for nobody."""
     detector = _detector(params, "float32")
-    reader = PictureReader.of(detector, min_size=MIN_SIZE)
+    reader = ImageReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
     return lambda: _exhaust(read_batches(paths, reader, **how))
 
@@ -181,8 +181,8 @@ def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[
 def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
     """Return what brings every picture to the network's input, in this process."""
     detector = make_detector("resnet18", image_size)
-    reader = PictureReader.of(detector, min_size=MIN_SIZE)
-    places = pack_places(paths)
+    reader = ImageReader.of(detector, min_size=MIN_SIZE)
+    places = pack_paths(paths)
 
     def prepare() -> None:
         for place in places:

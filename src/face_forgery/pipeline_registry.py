@@ -24,7 +24,6 @@ from face_forgery.pipelines import (
     video,
 )
 
-
 _MAIN_JOB = (
     ingestion,
     splitting,

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.json_file import AtomicJSONDataset
-from face_forgery.datasets.parquet_file import AtomicParquetDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.training.fold_records import FoldProgress, FoldResult, FoldsBegun
 from face_forgery.training.records import Checkpoint, EpochWeights
@@ -86,11 +85,13 @@ class FoldRunsDataset(AbstractDataset[FoldProgress, FoldsBegun]):
     def _state(self, number: int) -> TrainingStateDataset:
         return TrainingStateDataset(filepath=str(self._folder(number) / "state.pt"))
 
-    def _scores(self, number: int) -> AtomicParquetDataset:
-        return AtomicParquetDataset(filepath=str(self._folder(number) / "scores.parquet"))
+    def _scores(self, number: int) -> AtomicDataset:
+        path = str(self._folder(number) / "scores.parquet")
+        return AtomicDataset(dataset={"type": "pandas.ParquetDataset", "filepath": path})
 
-    def _result(self, number: int) -> AtomicJSONDataset:
-        return AtomicJSONDataset(filepath=str(self._folder(number) / "result.json"))
+    def _result(self, number: int) -> AtomicDataset:
+        path = str(self._folder(number) / "result.json")
+        return AtomicDataset(dataset={"type": "json.JSONDataset", "filepath": path})
 
     def _exists(self) -> bool:
         return bool(self._numbers())

@@ -1,4 +1,4 @@
-"""A made set on disk: pictures in folders and the label files that name them."""
+"""A made set on disk: images in folders and the label files that name them."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
 
 LABEL_FILES = {
     "train": "trainset_label.txt",
@@ -33,7 +33,7 @@ _EXAMPLES_SHOWN = 3
 
 
 class _Plan(Protocol):
-    """What the label file says of a picture: at least the columns of ``_LABEL_COLUMNS``."""
+    """What the label file says of an image: at least the columns of ``_LABEL_COLUMNS``."""
 
     @property
     def subset(self) -> str: ...
@@ -42,7 +42,7 @@ class _Plan(Protocol):
 
 
 class _MadeRow(Protocol):
-    """A row of the set with its picture."""
+    """A row of the set with its image."""
 
     @property
     def plan(self) -> _Plan: ...
@@ -51,7 +51,7 @@ class _MadeRow(Protocol):
 
 
 class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
-    """A folder of made pictures in the challenge's layout, written batch by batch.
+    """A folder of made images in the challenge's layout, written batch by batch.
 
     The first batch replaces the set that was there; each further one is added to it. Pictures are
     written before the rows that name them, so that a killed run leaves a smaller set that is
@@ -143,8 +143,8 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
         for subset, folder in _FOLDERS.items():
             self._label_file(subset).unlink(missing_ok=True)
             (self._root / folder).mkdir(exist_ok=True)
-            for picture in (self._root / folder).iterdir():
-                picture.unlink()
+            for image in (self._root / folder).iterdir():
+                image.unlink()
 
     def _aliens(self) -> list[str]:
         if not self._root.exists():

@@ -107,7 +107,7 @@ def check_parameters(values: dict[str, Any]) -> Parameters:
     except ValidationError as error:
         faults = [_describe_fault(fault, values) for fault in error.errors()]
         raise ParameterError(
-            f"{len(faults)} fault(s) in the parameters (conf/*/parameters*.yml or --params):\n"
+            f"{len(faults)} fault(s) in the parameters:\n"
             + "\n".join(f"  {fault}" for fault in faults)
         ) from error
 
@@ -120,14 +120,15 @@ def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
         return f"{name}: {message}{given}"
     if advice := advice_for(name):
         return f"{name}: {advice}"
-    near = get_close_matches(name, _known_names(Parameters), n=3, cutoff=0.5)
+    near = get_close_matches(name, known_names(Parameters), n=3, cutoff=0.5)
     return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
 
 
-def _known_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+def known_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted names of all parameters, sections included."""
     names = []
     for field, info in section.model_fields.items():
         names.append(prefix + field)
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            names += _known_names(info.annotation, f"{prefix}{field}.")
+            names += known_names(info.annotation, f"{prefix}{field}.")
     return names

@@ -156,7 +156,8 @@ def test_training_measuring_and_judging_cut_the_same(
 ):
     from face_forgery.data.images.listing import list_images
     from face_forgery.data.loading.transforms import eval_transform
-    from face_forgery.inference.scoring import judge, judge_bytes, judge_in_parts, score_files
+    from face_forgery.inference.job import run_job
+    from face_forgery.inference.scoring import judge_bytes, score_files, stream_scores
     from face_forgery.modeling.forward_path import score_images
 
     detector = make_detector(faces=PARAMS, face_model=b"any")
@@ -172,10 +173,9 @@ def test_training_measuring_and_judging_cut_the_same(
         torch.device("cpu"),
     )
     scored = score_files(detector, paths, **how)
-    (part,) = judge_in_parts(detector, list_images(tmp_path), **how)
+    (part,) = run_job(detector, list_images(tmp_path), None, score=stream_scores, **how)
     in_memory = judge_bytes(detector, [path.read_bytes() for path in paths], min_size=8)
     assert scored.statuses.tolist() == ["ok", "no_face", "ok"]
-    assert judge(detector, list_images(tmp_path), **how).equals(part.rows)
     first = part.faces[part.faces["face"] == 1]
     assert first["y_pred"].to_numpy() == pytest.approx(trained_on, abs=1e-6)
     assert part.faces["img_name"].tolist() == ["0.png", "2.png", "2.png"]

@@ -78,5 +78,5 @@ def test_entropy_counts_levels_in_bits():
     ],
 )
 def test_anything_but_an_rgb_picture_is_refused(picture):
-    with pytest.raises(ValueError, match="expected an RGB picture"):
+    with pytest.raises(ValueError, match="expected an RGB image"):
         global_statistics(picture, 1)

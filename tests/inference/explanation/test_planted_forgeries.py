@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import timm
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from face_forgery.evaluation.metrics.binary import auc
 from face_forgery.forgery.rendering.drawn_face import sample_face
 from face_forgery.forgery.rendering.face_parts import EYES, MOUTH, Region, region_mask
 from face_forgery.forgery.rendering.render import render
 from face_forgery.inference.explanation.attribution import heat_map
-from face_forgery.inference.explanation.regions import label_regions, share_evidence
+from face_forgery.inference.explanation.regions import label_regions, measure_evidence
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.modeling.network import DetectorNetwork
 
@@ -94,7 +94,7 @@ def top_parts(pictures, heats):
     tops = Counter()
     for picture, heat in zip(pictures, heats, strict=True):
         labels = label_regions(SIZE, SIZE, five_points(picture))
-        tops[next(iter(share_evidence(heat, labels)))] += 1 / len(pictures)
+        tops[next(iter(measure_evidence(heat, labels)))] += 1 / len(pictures)
     return tops
 
 
@@ -105,7 +105,7 @@ def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(networ
     forged = torch.stack([plant(picture, region, rng) for picture in pictures])
     real = torch.stack([plant(picture, None, rng) for picture in pictures])
     margins = measure_margins(network, torch.cat([real, forged]), CPU)
-    assert auc(margins, np.arange(40) // 20) > 0.95
+    assert roc_auc_score(np.arange(40) // 20, margins) > 0.95
     heats = [heat_map(network, image) for image in forged]
     assert top_parts(pictures, heats)[place] >= LOWEST
     chance = [cv2.resize(rng.random((8, 8)), (SIZE, SIZE)) for _ in pictures]

@@ -13,10 +13,8 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, ManifestError
 from face_forgery.data.splits.feature_table import empty_feature_table
 from face_forgery.data.splits.partition import fold_manifest
-from face_forgery.datasets.figure import FigureDataset
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.fold_runs import FoldRunsDataset
-from face_forgery.datasets.json_file import AtomicJSONDataset
-from face_forgery.datasets.parquet_file import AtomicParquetDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.pipelines.cross_validation import create_pipeline
 from face_forgery.training.cross_validation import Recipe, divide_for, seed_of
@@ -70,6 +68,10 @@ def make_catalog(data, make_all_params, tmp_path):
     def make(folder="cv", **overrides):
         params, out = make_all_params(**overrides), tmp_path / folder
         runs = str(out / "folds")
+
+        def at(kind, name, **options):
+            return AtomicDataset(dataset={"type": kind, "filepath": str(out / name)}, **options)
+
         entries = {
             "manifest": MemoryDataset(data.manifest),
             "image_hashes": MemoryDataset(data.hashes),
@@ -80,9 +82,11 @@ def make_catalog(data, make_all_params, tmp_path):
             "fold_landmarks": MemoryDataset(),
             "fold_runs": FoldRunsDataset(filepath=runs),
             "folds_begun": FoldRunsDataset(filepath=runs, enabled=params.training.resume),
-            "cross_validation": AtomicJSONDataset(filepath=str(out / "cv.json")),
-            "cross_validation_table": AtomicParquetDataset(filepath=str(out / "table.parquet")),
-            "cross_validation_figure": FigureDataset(filepath=str(out / "cv.png")),
+            "cross_validation": at("json.JSONDataset", "cv.json"),
+            "cross_validation_table": at("pandas.ParquetDataset", "table.parquet"),
+            "cross_validation_figure": at(
+                "matplotlib.MatplotlibDataset", "cv.png", load_bytes=True
+            ),
         }
         for section in type(params).model_fields:
             entries[f"params:{section}"] = MemoryDataset(getattr(params, section))

@@ -12,7 +12,7 @@ from PIL import Image
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 from face_forgery.datasets.image_set import ImageSetDataset
-from face_forgery.datasets.landmark_file import LandmarkFileDataset
+from face_forgery.datasets.user_files import LandmarkFileDataset
 from face_forgery.forgery.making.contact_sheet import draw_portraits
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.forging import create_pipeline
@@ -43,7 +43,7 @@ def catalog(tmp_path):
                 "pipeline": "forging",
             },
             "landmark_file": {
-                "type": "face_forgery.datasets.landmark_file.LandmarkFileDataset",
+                "type": "face_forgery.datasets.user_files.LandmarkFileDataset",
                 "filepath": str(tmp_path / "landmarks.csv"),
             },
         }

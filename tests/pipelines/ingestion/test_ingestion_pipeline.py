@@ -61,23 +61,26 @@ def make_catalog(root, tmp_path):
         of_splitting = ("image_hashes", "backbone_features", "train_manifest", "val_manifest")
         for name in (*PARQUET, *of_splitting, "val_folds"):
             entries[name] = {
-                "type": "face_forgery.datasets.parquet_file.AtomicParquetDataset",
-                "filepath": str(tmp_path / f"{name}.parquet"),
+                "type": "face_forgery.datasets.atomic.AtomicDataset",
+                "dataset": {
+                    "type": "pandas.ParquetDataset",
+                    "filepath": str(tmp_path / f"{name}.parquet"),
+                },
             }
-        entries["known_facts"] = entries["image_facts"] | {"may_be_missing": True}
-        entries["known_features"] = entries["backbone_features"] | {"may_be_missing": True}
+        entries["known_facts"] = entries["image_facts"] | {"optional": True}
+        entries["known_features"] = entries["backbone_features"] | {"optional": True}
         entries["rejected"] = {
-            "type": "face_forgery.datasets.csv_file.AtomicCSVDataset",
+            "type": "face_forgery.datasets.csv_file.QuotedCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),
-            "dtype": {"subset": "string", "img_name": "string"},
+            "load_args": {"dtype": {"subset": "string", "img_name": "string"}},
         }
         entries["face_model"] = {
-            "type": "face_forgery.datasets.face_model.FaceModelDataset",
+            "type": "face_forgery.datasets.user_files.FaceModelDataset",
             "filepath": None if face_model is None else str(face_model),
         }
         for name in ("data_report", "split_report", "face_finder"):
             entries[name] = {
-                "type": "face_forgery.datasets.json_file.AtomicJSONDataset",
+                "type": "json.JSONDataset",
                 "filepath": str(tmp_path / f"{name}.json"),
             }
         catalog = DataCatalog.from_config(entries)

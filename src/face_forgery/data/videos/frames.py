@@ -25,6 +25,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, check_regular
+from face_forgery.params import VideoParams
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
 _SEEK_AHEAD = 5.0  # seconds; decoding what lies between is faster than seeking below that
@@ -179,9 +180,7 @@ def open_video(path: Path) -> Iterator[Video]:
         yield Video(duration, container, stream)
 
 
-def plan_times(
-    duration: float, *, frames_per_second: float, max_frames: int, window_seconds: float
-) -> list[float]:
+def plan_times(duration: float, params: VideoParams) -> list[float]:
     """Return the times, in seconds, at which a video is looked at.
 
     A clip shorter than a window gets as many frames as a window has. A clip too long for
@@ -190,26 +189,18 @@ def plan_times(
 
     Args:
         duration: Of the video, seconds.
-        frames_per_second: How densely it is looked at.
-        max_frames: At most so many times; at least what a window has.
-        window_seconds: Length of a window.
+        params: ``frames_per_second``, ``max_frames`` and ``window_seconds``.
     """
-    per_window = frames_per_window(frames_per_second, window_seconds)
-    rate = max(frames_per_second, per_window / max(duration, 1e-3))
-    if duration >= window_seconds:
-        rate = frames_per_second
+    rate, per_window = params.frames_per_second, params.frames_per_window
+    if duration < params.window_seconds:
+        rate = max(rate, per_window / max(duration, 1e-3))
     num_times = max(1, math.ceil(duration * rate - 1e-9))
-    if num_times <= max_frames:
+    if num_times <= params.max_frames:
         return [index / rate for index in range(num_times)]
-    num_windows = max(1, max_frames // per_window)
-    last = duration - window_seconds - 1 / frames_per_second
+    num_windows = max(1, params.max_frames // per_window)
+    last = duration - params.window_seconds - 1 / params.frames_per_second
     starts = np.linspace(0.0, last, num_windows) if num_windows > 1 else np.array([last / 2])
     return [float(start + index / rate) for start in starts for index in range(per_window)]
-
-
-def frames_per_window(frames_per_second: float, window_seconds: float) -> int:
-    """Return how many frames a window has from its first to its last moment."""
-    return math.floor(window_seconds * frames_per_second + 1e-9) + 1
 
 
 @contextmanager

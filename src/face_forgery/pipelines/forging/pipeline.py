@@ -1,4 +1,4 @@
-"""Real pictures and their landmarks -> a labelled set of forgeries."""
+"""Real images and their landmarks -> a labelled set of forgeries."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from .nodes import find_landmarks, forge_pictures
 
 
 def create_pipeline() -> Pipeline:
-    """Forge the real pictures of the manifest; it comes from the pipeline ingestion."""
+    """Forge the real images of the manifest; it comes from the pipeline ingestion."""
     return Pipeline(
         [
             Node(
