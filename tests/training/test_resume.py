@@ -85,7 +85,7 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.loss.consistency": 0.1},
         {"model.input": "rgb_srm"},
         {"model.fine_tuning": "norm"},
-        {"model.cut_after": "layer2"},
+        {"model.truncate_after": "layer2"},
         {"model.rank": 4},
         {"training.ema_decay": 0.99},
         {"training.optimizer.layer_decay": 0.7},

@@ -21,7 +21,7 @@ from face_forgery.params.evaluation import (
     EvaluationParams,
     RobustnessParams,
     ScoringParams,
-    ViewName,
+    TTAName,
 )
 from face_forgery.params.forgery import DemoDataParams, ForgingParams
 from face_forgery.params.inference import (
@@ -33,7 +33,6 @@ from face_forgery.params.inference import (
 from face_forgery.params.model import (
     RESERVED_OPTIONS,
     FineTuningMode,
-    InputName,
     ModelParams,
     PreprocessingParams,
 )
@@ -70,7 +69,6 @@ __all__ = [
     "Fraction",
     "InferenceParams",
     "IngestionParams",
-    "InputName",
     "KindWeights",
     "LossName",
     "LossParams",
@@ -91,9 +89,9 @@ __all__ = [
     "SelectBy",
     "SplittingParams",
     "SubmissionParams",
+    "TTAName",
     "TrackingParams",
     "TrainingParams",
     "VideoParams",
-    "ViewName",
     "check_parameters",
 ]

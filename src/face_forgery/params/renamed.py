@@ -7,8 +7,11 @@ RENAMED: dict[str, str] = {
     "robustness.seed": "write evaluation.seed instead",
     "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.cut_after": "is now model.truncate_after",
     "model.rank": "is now model.lora.r",
     "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "scoring.views": "is now scoring.tta: none, flip (was whole+flipped), crop (was whole+closer) "
+    "or flip_crop (was all four)",
     "explanation.max_pictures": "write explanation.max_images",
     "video.min_frames": "leave it out: a window always needs three judged frames",
 }

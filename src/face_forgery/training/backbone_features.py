@@ -137,7 +137,7 @@ def _fingerprint(
         model.backbone,
         model.options,
         model.input,
-        model.cut_after,
+        model.truncate_after,
         preprocessing.model_dump(),
     ]
     digest = hashlib.sha256(json.dumps(network_input, default=str).encode())

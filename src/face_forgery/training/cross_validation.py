@@ -283,7 +283,7 @@ def _fingerprint(run: Run, data: FoldData, recipe: Recipe) -> dict[str, Any]:
         "training.select_by": run.training.select_by,
         "training.patience": run.training.patience,
         "scoring.precision": recipe.scoring.precision,
-        "scoring.views": list(recipe.scoring.views),
+        "scoring.tta": recipe.scoring.tta,
     }
 
 
@@ -303,9 +303,9 @@ def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> p
         code_version={},
         training={},
         input=recipe.model.input,
-        cut_after=recipe.model.cut_after,
+        truncate_after=recipe.model.truncate_after,
         precision=recipe.scoring.precision,
-        views=recipe.scoring.views,
+        tta=recipe.scoring.tta,
     )
     network = detector.build_network()
     device = pick_device()

@@ -445,11 +445,11 @@ def test_the_detector_of_every_recipe_is_a_plain_timm_model(
 def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
     make_catalog, tmp_path, recipe, backbone, after
 ):
-    changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.cut_after": after}
+    changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.truncate_after": after}
     catalog = make_catalog(**changes)
     SequentialRunner().run(create_pipeline(), catalog)
     detector = catalog.load("trained_detector")
-    assert detector.cut_after == after
+    assert detector.truncate_after == after
     assert not any(name.startswith(f"body.{_next(after)}") for name in detector.weights)
     network = detector.build_network()
     assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)

@@ -33,7 +33,7 @@ def join_detectors(
     count = joined.count_parameters()
     check_budget(count, model.max_parameters, what=f"an ensemble of {joined.architecture}")
     logger.info(
-        "An ensemble of %s: %s parameters, %d forward passes a picture",
+        "An ensemble of %s: %s parameters, %d forward passes an image",
         joined.architecture,
         f"{count:,}",
         joined.num_passes,

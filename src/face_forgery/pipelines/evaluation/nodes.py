@@ -33,7 +33,7 @@ def score_validation(
     from face_forgery.evaluation import calibration_split as splits
     from face_forgery.inference.scoring import score_manifest
 
-    detector = trained_detector.scored_by(scoring.precision, scoring.views)
+    detector = trained_detector.scored_by(scoring.precision, scoring.tta)
     if detector.num_passes > 1:
         logger.info("Each image takes %d forward passes", detector.num_passes)
     scored = score_manifest(
@@ -204,7 +204,7 @@ def certify_detector(
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
-        trained_detector.scored_by(scoring.precision, scoring.views),
+        trained_detector.scored_by(scoring.precision, scoring.tta),
         temperature=calibration["temperature"],
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),

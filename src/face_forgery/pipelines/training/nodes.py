@@ -198,7 +198,7 @@ def select_checkpoint(
             scaled_decoding=preprocessing.scaled_decoding,
         ),
         input=model.input,
-        cut_after=model.cut_after,
+        truncate_after=model.truncate_after,
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
         epoch=chosen.epoch,
