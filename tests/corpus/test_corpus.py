@@ -615,10 +615,10 @@ TABLE = [
     Case("landmarks", "UTF-16", "img_name,x0\n".encode("utf-16"), Refused("landmarks.csv: .*can't decode")),
     Case("landmarks", "too few points", b"img_name,x0,y0\na.jpg,1,2\n", Refused("the header reads img_name, x0, y0; expected")),
     Case("landmarks", "text for a coordinate", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,q,1,1,1,1,1,1,1,1,1\n", Refused("a coordinate is no number")),
-    Case("landmarks", "picture twice", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\n" + 2 * b"a.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("1 of 2 rows name a picture again")),
+    Case("landmarks", "picture twice", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\n" + 2 * b"a.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("1 of 2 rows name an image again")),
     Case("landmarks", "coordinate missing", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,,1,1,1,1,1,1,1,1,1\n", Refused("1 of 5 landmarks are not finite numbers")),
     Case("landmarks", "points all in one place", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("eyes and mouth are 0.0 pixels apart")),
-    Case("landmarks", "points outside of the picture", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,500,500,560,500,530,530,505,560,555,560\n", Refused("lie outside of the picture")),
+    Case("landmarks", "points outside of the picture", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,500,500,560,500,530,530,505,560,555,560\n", Refused("lie outside of the image")),
 ]
 # fmt: on
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from face_forgery.data.degradation.levels import apply, list_degradations, make_rng
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.forgery.degradation.levels import apply, list_degradations, make_rng
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import judge_bytes, score_files
 

@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from face_forgery.data.degradation.levels import list_degradations
 from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.splits.feature_table import FEATURE_COLUMNS, cluster_by_features
 from face_forgery.evaluation.audits import shortcuts
@@ -30,9 +31,8 @@ from face_forgery.evaluation.metrics import bootstrap
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, GroupResampler, bootstrap_metrics
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import WeightedScores
-from face_forgery.forgery.degradation.levels import list_degradations
-from face_forgery.forgery.making.draw import Forger
 from face_forgery.forgery.making.forged_set import forge_set
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import score_files
@@ -325,7 +325,7 @@ def test_a_forged_set_is_the_same_with_any_number_of_processes(photographs):
             seed=0,
             num_workers=num_workers,
         )
-        return [(row.plan, row.jpeg) for batch in batches for row in batch]
+        return [row for batch in batches for row in batch]
 
     alone = forge(0)
     assert len(alone) == 2 * (NUM_IMAGES - len(FAKES))

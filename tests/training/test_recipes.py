@@ -6,8 +6,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
-from face_forgery.forgery.rendering.drawn_face import sample_face
-from face_forgery.forgery.rendering.render import render
+from face_forgery.forgery.rendering.face_parameters import sample_face
+from face_forgery.forgery.rendering.portraits import render
 from face_forgery.modeling.forward_path import score_images
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.start import build_state

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import find_landmarks, forge_pictures
+from .nodes import find_landmarks, forge_images
 
 
 def create_pipeline() -> Pipeline:
@@ -23,10 +23,10 @@ def create_pipeline() -> Pipeline:
                 name="find_landmarks",
             ),
             Node(
-                forge_pictures,
+                forge_images,
                 inputs=["manifest", "landmark_table", "params:data", "params:forging"],
                 outputs="forged_set",
-                name="forge_pictures",
+                name="forge_images",
             ),
         ]
     )

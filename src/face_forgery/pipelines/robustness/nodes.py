@@ -25,8 +25,8 @@ def score_degraded(
     evaluation: EvaluationParams,
 ) -> pd.DataFrame:
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
+    from face_forgery.data.degradation.levels import list_degradations
     from face_forgery.evaluation.calibration_split import select_verification
-    from face_forgery.forgery.degradation.levels import list_degradations
     from face_forgery.inference import degraded_scoring as degraded
 
     is_verified = operating_points_of(detector).is_verified
@@ -50,9 +50,9 @@ def judge_robustness(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure what each degradation costs."""
+    from face_forgery.data.degradation.levels import list_degradations
     from face_forgery.evaluation.metrics.bootstrap import Bootstrap
     from face_forgery.evaluation.robustness import judge_degraded
-    from face_forgery.forgery.degradation.levels import list_degradations
 
     states = list_degradations(robustness.families)
     targets = robustness_scores["target"].to_numpy(dtype=np.int64)

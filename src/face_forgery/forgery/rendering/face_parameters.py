@@ -1,7 +1,7 @@
 """Who is drawn, and how: the parameters of a face and how they are sampled.
 
 Lengths are in head units (half the height of the head without hair; x to the right of the
-picture, y down, the origin in the middle of the head). Colors are linear light in [0, 1].
+image, y down, the origin in the middle of the head). Colors are linear light in [0, 1].
 """
 
 import math
@@ -44,7 +44,7 @@ _EYE_COLORS: tuple[Color, ...] = (
 
 @dataclass(frozen=True)
 class Identity:
-    """What stays with a person from picture to picture."""
+    """What stays with a person from image to image."""
 
     width: float  # of the head at its widest, half
     jaw_square: float  # 0 to 1, weights of three jaw shapes; the rest is round
@@ -108,11 +108,11 @@ class Expression:
 class Pose:
     """Where the head is and where it turns. Angles are in radians."""
 
-    yaw: float  # > 0: the face turns to the left of the picture
+    yaw: float  # > 0: the face turns to the left of the image
     pitch: float  # > 0: the face turns down
     roll: float  # > 0: clockwise
-    scale: float  # 1: the head is 0.7 of the picture's height
-    shift: tuple[float, float]  # of the head's middle, in parts of the picture
+    scale: float  # 1: the head is 0.7 of the image's height
+    shift: tuple[float, float]  # of the head's middle, in parts of the image
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Face:
-    """Everything a picture before the camera shows."""
+    """Everything an image before the camera shows."""
 
     identity: Identity
     look: Look

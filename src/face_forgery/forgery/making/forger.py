@@ -1,4 +1,4 @@
-"""Forgeries on the fly: which kind, which partner and every draw follow from a few numbers."""
+"""Who forges: which kind, which partner and every other choice follow from a few numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ _STREAM = 0x666F7267  # keeps these draws apart from others that follow from the
 _CANDIDATES = 12  # of which the partner with the nearest pose is taken
 
 
-def picture_rng(seed: int, epoch: int, index: int, *again: int) -> np.random.Generator:
-    """Return the random stream of one picture in one epoch; no other picture or epoch shares it.
+def image_rng(seed: int, epoch: int, index: int, *again: int) -> np.random.Generator:
+    """Return the random generator of one image in one epoch; no other image or epoch shares it.
 
-    ``again`` is given for a picture that comes again in its epoch: how often it came before.
+    ``again`` is given for an image that comes again in its epoch: how often it came before.
     """
     return np.random.default_rng(np.random.SeedSequence((_STREAM, seed, epoch, index, *again)))
 
 
 @dataclass(frozen=True)
 class Forger:
-    """Forges pictures of faces; picklable, without a state of its own.
+    """Forges images of faces; picklable, without a state of its own.
 
     It sees pixels and landmarks: no label, no name, no split. Outside of the mask a forgery is its
     original bit for bit, so **both must go through the same encoder and the same degradations
@@ -61,20 +61,20 @@ class Forger:
         partner: tuple[Pixels, NDArray[np.floating]] | None,
         rng: np.random.Generator,
     ) -> Forgery:
-        """Forge a picture.
+        """Forge an image.
 
         Args:
             pixels: ``(H, W, 3)`` uint8 RGB; stays as it is.
             landmarks: ``(5, 2)`` or ``(68, 2)`` in pixels, see ``landmarks``; some may lie outside.
             partner: Pixels and landmarks of another person, of any size; ``None``: a face swap
                 becomes a self-blend, and expressions are drawn instead of borrowed.
-            rng: Decides everything; ``picture_rng`` makes it.
+            rng: Decides everything; ``image_rng`` makes it.
 
         Returns:
             Pixels of the same shape, the mask, and the kind that was made.
 
         Raises:
-            LandmarksError: If the landmarks cannot be a face of their picture.
+            LandmarksError: If the landmarks cannot be a face of their image.
         """
         own = Portrait(pixels, complete(landmarks, pixels.shape))
         other = None
@@ -96,9 +96,9 @@ class Partners:
     Build it of one side of a split only: a forgery shows both its people.
 
     Args:
-        shapes: ``(N, 136)`` float32: the landmarks of each picture about their middle, in units of
+        shapes: ``(N, 136)`` float32: the landmarks of each image about their middle, in units of
             the face.
-        groups: ``(N,)``: pictures that share one may show the same person.
+        groups: ``(N,)``: images that share one may show the same person.
     """
 
     shapes: NDArray[np.float32]
@@ -114,7 +114,7 @@ class Partners:
         return cls(np.stack(shapes) if shapes else np.zeros((0, 136), np.float32), groups)
 
     def draw(self, index: int, rng: np.random.Generator) -> int | None:
-        """Return the position of a partner for picture ``index``; ``None``: there is nobody else.
+        """Return the position of a partner for image ``index``; ``None``: there is nobody else.
 
         ``rng`` draws the candidates.
         """

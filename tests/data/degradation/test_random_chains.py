@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision.transforms.v2 import functional as F
 
-from face_forgery.data.loading.degradation_sheet import contact_sheet
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import TrainBatches
-from face_forgery.data.loading.random_degradations import (
+from face_forgery.data.degradation.random_chains import (
     DEGRADATION_KINDS,
     MOST_COVERED,
     RandomDegradations,
     degrade,
 )
+from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.loaders import TrainBatches
 from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
 
 
 @pytest.fixture
 def image(make_picture):
-    """A smooth picture with a little grain, of all colors alike."""
+    """A smooth image with a little grain, of all colors alike."""
     rng = np.random.default_rng(0)
     pixels = np.array(make_picture(3, height=48, width=56), dtype=int)
     noisy = np.clip(pixels + rng.integers(-4, 5, (48, 56, 1)), 0, 255).astype(np.uint8)
@@ -39,6 +39,12 @@ def mean_change(image, step, numbers=range(40)):
         with seeded_torch(number):
             changes.append(change(image, step(image)))
     return float(np.mean(changes))
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+def test_a_registered_operation_is_a_step_of_the_chains(image, strength):
+    expected = F.jpeg(image, round(95 - 70 * strength))
+    assert torch.equal(degrade(image, "jpeg_quality", strength), expected)
 
 
 def test_the_dial_at_zero_changes_nothing_and_draws_nothing(image):
@@ -91,7 +97,7 @@ def test_all_kinds_occur_and_chains_have_up_to_four_steps(image, monkeypatch):
         assert 0.0 <= strength <= 0.8
         return pixels
 
-    monkeypatch.setattr("face_forgery.data.loading.random_degradations.degrade", note)
+    monkeypatch.setattr("face_forgery.data.degradation.random_chains.degrade", note)
     for number in range(120):
         steps.clear()
         with seeded_torch(number):
@@ -138,11 +144,3 @@ def test_both_classes_are_degraded_alike_in_any_process(make_faces, make_params,
     for (images, targets), (others, other_targets) in zip(*epochs, strict=True):
         assert torch.equal(images, others)
         assert torch.equal(targets, 1 - other_targets)
-
-
-def test_a_contact_sheet_shows_the_pictures_themselves_first(image):
-    pixels = np.ascontiguousarray(image.permute(1, 2, 0)[:, :48].numpy())
-    sheet = np.array(contact_sheet([pixels] * 3, dials=[0.0, 1.0], tile=48, seed=0))
-    assert sheet.shape[0] == 2 * 52
-    assert (sheet[:48, -52:-4] == pixels).all()
-    assert (sheet[52:100, -52:-4] != pixels).any()

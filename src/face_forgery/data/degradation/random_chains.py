@@ -1,32 +1,29 @@
-"""Random chains of what pictures go through on their way, for training; one dial says how strong.
+"""Random chains of what images go through on their way, for training; one dial says how strong.
 
-The steps are torchvision's where it has them. The measured grid of single degradations at fixed
-levels, which a detector is judged by, is another matter: the package ``degradation``.
+Steps are the registered operations that have a strength for training, and those below, which are
+torchvision's.
 """
 
-import io
 import math
 from collections.abc import Callable
-from typing import Literal
 
+import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-DegradationKind = Literal[
-    "jpeg", "webp", "blur", "noise", "resampling", "color", "contrast", "occlusion"
-]
-MOST_STEPS = 4  # of a chain
-MOST_COVERED = 0.2  # of the picture, by an occlusion at full strength
+from face_forgery.data.degradation.levels import rng_of_content
+from face_forgery.data.degradation.operations import REGISTERED, Pixels, Registered, through_webp
 
-_BEST_QUALITY = 95
-_JPEG_SPAN, _WEBP_SPAN = 70, 80  # steps of quality from the best down to full strength
+MOST_STEPS = 4  # of a chain
+MOST_COVERED = 0.2  # of the image, by an occlusion at full strength
+
+_WEBP_BEST, _WEBP_SPAN = 95, 80  # quality, and steps from there down to full strength
 _BLUR_SIGMA = 2.0  # pixels
 _NOISE_SIGMA = 20.0  # of 255
 _REDUCTION = 0.7  # of both sides
-_SATURATION, _HUE = 0.8, 0.05  # relative change; share of the color circle
+_SATURATION, _HUE = 0.8, 0.05  # relative change; part of the color circle
 _CONTRAST, _BRIGHTNESS = 0.5, 0.3  # relative changes
 _MOST_RECTANGLES = 3
 _MODES = (
@@ -62,12 +59,12 @@ class RandomDegradations(nn.Module):
         return image
 
 
-def degrade(image: Tensor, kind: DegradationKind, strength: float) -> Tensor:
+def degrade(image: Tensor, kind: str, strength: float) -> Tensor:
     """Return ``image`` after one step; what else is random about it is drawn.
 
     Args:
         image: uint8 ``(3, H, W)``; stays as it is.
-        kind: Of the step.
+        kind: One of ``DEGRADATION_KINDS``.
         strength: 0 to 1; near 0 hardly anything changes.
     """
     return _STEPS[kind](image, strength)
@@ -89,18 +86,29 @@ def kernel_size(sigma: float) -> int:
     return 2 * max(1, round(3 * sigma)) + 1
 
 
-def _compress_jpeg(image: Tensor, strength: float) -> Tensor:
-    compressed: Tensor = F.jpeg(image, round(_BEST_QUALITY - _JPEG_SPAN * strength))
-    return compressed
+def _step_of(one: Registered) -> Callable[[Tensor, float], Tensor]:
+    """Return a registered operation on tensors; what is random in it follows from the pixels."""
+
+    def step(image: Tensor, strength: float) -> Tensor:
+        assert one.training is not None
+        pixels = _to_pixels(image)
+        value, rng = one.training(strength), rng_of_content(pixels, one.name)
+        return _to_tensor(one.operation(pixels, value, rng))
+
+    return step
 
 
 def _compress_webp(image: Tensor, strength: float) -> Tensor:
-    buffer = io.BytesIO()
-    quality = round(_BEST_QUALITY - _WEBP_SPAN * strength)
-    F.to_pil_image(image).save(buffer, "WEBP", quality=quality, method=0)
-    with Image.open(buffer) as decoded:
-        compressed: Tensor = F.pil_to_tensor(decoded.convert("RGB"))
-    return compressed
+    quality = round(_WEBP_BEST - _WEBP_SPAN * strength)
+    return _to_tensor(through_webp(_to_pixels(image), quality, method=0))
+
+
+def _to_pixels(image: Tensor) -> Pixels:
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+
+
+def _to_tensor(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def _blur(image: Tensor, strength: float) -> Tensor:
@@ -164,8 +172,8 @@ def _sign() -> int:
     return 2 * _integer(2) - 1
 
 
-_STEPS: dict[DegradationKind, Callable[[Tensor, float], Tensor]] = {
-    "jpeg": _compress_jpeg,
+_STEPS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    **{one.name: _step_of(one) for one in REGISTERED if one.training is not None},
     "webp": _compress_webp,
     "blur": _blur,
     "noise": _add_noise,
@@ -174,4 +182,4 @@ _STEPS: dict[DegradationKind, Callable[[Tensor, float], Tensor]] = {
     "contrast": _change_contrast,
     "occlusion": _occlude,
 }
-DEGRADATION_KINDS: tuple[DegradationKind, ...] = tuple(_STEPS)
+DEGRADATION_KINDS = tuple(_STEPS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from face_forgery.forgery.degradation.levels import FAMILIES, apply, list_degradations, make_rng
+from face_forgery.data.degradation.levels import FAMILIES, apply, list_degradations, make_rng
 
 ALL = list_degradations()
 BY_NAME = {name: list(levels) for name, levels in itertools.groupby(ALL, key=lambda one: one.name)}
@@ -48,7 +48,7 @@ def test_size_stays_and_the_argument_is_not_touched(degradation, shape, photo):
     assert (degrade(degradation, pixels) == degraded).all()
 
 
-# An upload also moves the picture by some pixels, which weighs more than what it loses.
+# An upload also moves the image by some pixels, which weighs more than what it loses.
 @pytest.mark.parametrize("name", sorted(set(BY_NAME) - {"social_media"}))
 def test_a_higher_level_is_a_larger_change(name, photo):
     changes = [
@@ -68,7 +68,7 @@ def test_the_seven_of_deeper_forensics_stand_at_its_levels():
     assert found == LABELS
 
 
-def test_luck_follows_from_the_picture_and_the_degradation(photo):
+def test_luck_follows_from_the_image_and_the_degradation(photo):
     noise = BY_NAME["noise_sigma"]
     draws = {make_rng(photo, one).integers(1 << 60) for one in noise}
     assert len(draws) == len(noise)
