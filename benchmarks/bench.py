@@ -46,7 +46,6 @@ BUSY = 3.0  # load from which a number is worth a second look
 FEWEST, MOST = 40, 20_000  # pictures of one measurement
 COURSE, OURS, BFLOAT16 = "course", "ours", "bfloat16"
 MEMORY, MEMORY_BFLOAT16, DECODING = "memory", "memory bfloat16", "decoding"
-KEPT = "kept"
 
 Work = Callable[[], None]
 MakeWork = Callable[[Sequence[Path]], Work]
@@ -129,7 +128,7 @@ def _measure(options: argparse.Namespace, device: torch.device, folder: Path) ->
         (folder / str(side)).mkdir()
         drawn = write_pictures(folder / str(side), NUM_DRAWN, side)
         params = ours.base_parameters("resnet18", IMAGE_SIZE, options.workers)
-        arms = _preparing_arms(params, side, folder / "kept")
+        arms = _preparing_arms()
         yield Measured("preparing", "", side, _take_turns(arms, drawn, options, 1))
         for backbone in options.backbones:
             params = ours.base_parameters(backbone, IMAGE_SIZE, options.workers)
@@ -141,11 +140,10 @@ def _measure(options: argparse.Namespace, device: torch.device, folder: Path) ->
                 yield Measured(what, backbone, side, rates)
 
 
-def _preparing_arms(params: ours.Parameters, side: int, folder: Path) -> Arms:
+def _preparing_arms() -> Arms:
     return {
         COURSE: partial(course.preparing, image_size=IMAGE_SIZE),
         OURS: partial(ours.preparing, image_size=IMAGE_SIZE),
-        KEPT: partial(ours.preparing_from_cache, params=params, side=side, folder=folder),
     }
 
 
@@ -279,12 +277,11 @@ def _section(results: list[Measured], place: list[str], options: argparse.Namesp
             "",
             "**The machine was busy with other work: to be measured again on a quiet one.**",
         ]
-    lines += ["", "| preparing, one core | course | ours | x course | kept on disk | x course |"]
-    lines += ["|---|---|---|---|---|---|"]
+    lines += ["", "| preparing, one core | course | ours | x course |", "|---|---|---|---|"]
     for one in results:
         if one.what == "preparing":
-            cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS), one.rate(KEPT)]
-            lines.append(_row(f"{one.side} pixels", *cells, one.ratio(KEPT)))
+            cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS)]
+            lines.append(_row(f"{one.side} pixels", *cells))
     heads = ["", "network", "pictures", "course", "ours", "x course", "of memory"]
     heads += ["ours, bfloat16", "x course", "of memory", "decoding alone"]
     lines += ["", _row(*heads), "|" + "---|" * len(heads)]

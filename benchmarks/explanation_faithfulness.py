@@ -33,8 +33,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import train_loader
 from face_forgery.forgery.making.kinds import ForgingKind
 from face_forgery.forgery.making.landmarks import Points, five_of
 from face_forgery.forgery.rendering.demo_set import (
@@ -62,8 +62,8 @@ from face_forgery.params import (
     TrainingParams,
 )
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.reproducible import seed_torch
-from face_forgery.training.start import build_state
+from face_forgery.training.run import seed_torch
+from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
 Region = tuple[tuple[float, float], tuple[float, float]]  # middle and radii, see ellipse_mask
@@ -248,7 +248,7 @@ def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     """Train on drawn faces as the training pipeline does; return the network and its AUC."""
     values = read_parameters(Path("conf"))
     changed = {"seed": seed, "epochs": recipe.epochs, "batch_size": recipe.batch_size}
-    changed |= {"precision": "float32", "compile": False}
+    changed |= {"precision": "float32", "compile": False, "num_workers": 0}
     training = TrainingParams.model_validate(values["training"] | changed)
     size = {"image_size": recipe.forgeries.size}
     preprocessing = PreprocessingParams.model_validate(values["preprocessing"] | size)
@@ -258,29 +258,32 @@ def train(recipe: Recipe, seed: int) -> tuple[DetectorNetwork, float]:
     model = ModelParams.model_validate(values["model"] | chosen)
     seed_torch(seed)
     with TemporaryDirectory() as folder:
-        rows = _draw_training_set(Path(folder), seed, recipe)
-        batches = TrainBatches(rows, preprocessing, augmentation, training.batch_size, seed, 0)
-        length = len(batches.epoch(1))
+        drawn = _draw_training_set(Path(folder), seed, recipe, preprocessing)
+        loader = train_loader(replace(drawn, augmentation=augmentation, seed=seed), training)
+        length = len(loader)
         state = build_state(model, training, recipe.forgeries.size, length, CPU)
         settings = StepSettings.of(training, CPU, length)
-        for _ in train_epochs(state, batches, settings, epochs=training.epochs):
+        for _ in train_epochs(state, loader, settings, epochs=training.epochs):
             pass
     network = state.network.eval()
     return network, _held_out_auc(network, seed, recipe)
 
 
-def _draw_training_set(folder: Path, seed: int, recipe: Recipe) -> ImageRows:
+def _draw_training_set(
+    folder: Path, seed: int, recipe: Recipe, preprocessing: PreprocessingParams
+) -> ImageDataset:
     names, targets = [], []
     for row in range(recipe.num_images):
         content, target = recipe.forgeries.draw(seed, "train", row)
         names.append(f"{row}.img")
         targets.append(target)
         (folder / names[-1]).write_bytes(content)
-    return ImageRows(
+    return ImageDataset(
         str(folder),
         paths=pa.array(names, type=pa.string()),
         targets=np.array(targets),
         fingerprint="",  # nothing is resumed
+        preprocessing=preprocessing,
     )
 
 

@@ -6,8 +6,8 @@ These are the lines that `kedro run` runs, less its reading of manifests and wri
 import bare  # noqa: F401  first: what is not installed here
 
 # isort: split
-import hashlib
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,16 +20,17 @@ from course import BATCH as COURSE_BATCH
 from course import MEAN, STD
 
 from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import train_loader
+from face_forgery.data.loading.workers import iterate
 from face_forgery.inference.reading import ImageReader, pack_paths, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.memory import keep_freed_memory
-from face_forgery.training.start import build_state
+from face_forgery.training.run import keep_freed_memory
+from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
 SEED = 0
@@ -69,71 +70,62 @@ def _points() -> OperatingPoints:
 
 def training(paths: Sequence[Path], params: Parameters, device: torch.device) -> Callable[[], None]:
     """Return what trains for an epoch."""
-    return _training(params, train_batches(params, paths), device)
+    return _training(params, training_loader(paths, params), device)
 
 
 def training_from_memory(
     paths: Sequence[Path], params: Parameters, device: torch.device
 ) -> Callable[[], None]:
     """Return what trains for an epoch on as many pictures that are there already."""
-    return _training(params, FromMemory(train_batches(params, paths)), device)
+    return _training(params, FromMemory(training_loader(paths, params)), device)
 
 
-def _training(params: Parameters, batches: Any, device: torch.device) -> Callable[[], None]:
+def _training(params: Parameters, loader: Any, device: torch.device) -> Callable[[], None]:
     if device.type == "cpu":
         keep_freed_memory()
-    num_batches = len(batches.epoch(1))
+    num_batches = len(loader)
     size = params.preprocessing.image_size
     state = build_state(params.model, params.training, size, num_batches, device)
     settings = StepSettings.of(params.training, device, num_batches)
-    epochs = train_epochs(state, batches, settings, epochs=params.training.epochs)
+    epochs = train_epochs(state, loader, settings, epochs=params.training.epochs)
     return lambda: (next(epochs), None)[1]
 
 
-def train_batches(params: Parameters, paths: Sequence[Path]) -> TrainBatches:
-    """Return the training batches of ``paths``."""
+def training_loader(paths: Sequence[Path], params: Parameters) -> Any:
+    """Return the loader of training over ``paths``."""
     names = [str(path) for path in paths]
     targets = np.arange(len(paths)) % 2
-    return TrainBatches(
-        ImageRows.of(pd.DataFrame({"path": names, "target": targets, "sha256": names}), ""),
+    dataset = ImageDataset.of(
+        pd.DataFrame({"path": names, "target": targets, "sha256": names}),
+        "",
         params.preprocessing,
-        params.augmentation,
-        params.training.batch_size,
-        SEED,
-        params.training.num_workers,
+        augmentation=params.augmentation,
+        seed=SEED,
     )
+    return train_loader(dataset, params.training)
 
 
 def decoding_for_training(paths: Sequence[Path], params: Parameters) -> Callable[[], None]:
     """Return what gives the batches of an epoch to nobody."""
-    batches = train_batches(params, paths)
-    return lambda: _exhaust(batches.epoch(1))
+    loader = training_loader(paths, params)
+    return lambda: _exhaust(iterate(loader))
 
 
 class FromMemory:
-    """Epochs of the sizes of another's, whose pictures are there already."""
+    """A loader with the batches of another one, whose images are there already."""
 
-    def __init__(self, batches: TrainBatches) -> None:
-        sizes = batches.epoch(1).sizes
-        images = _random_images(max(sizes), batches.preprocessing.image_size)
-        self._batches = [(images[:size], torch.arange(size) % 2) for size in sizes]
+    def __init__(self, loader: Any) -> None:
+        self.batch_size, self.sampler = loader.batch_size, loader.sampler
+        image_size = loader.dataset.preprocessing.image_size
+        self._images = _random_images(self.batch_size, image_size)
 
-    def epoch(self, number: int) -> "_Pass":
-        """Return the same batches whatever the number."""
-        return _Pass(self._batches)
+    def __len__(self) -> int:
+        return math.ceil(len(self.sampler) / self.batch_size)
 
-
-class _Pass(list[Any]):
-    @property
-    def sizes(self) -> list[int]:
-        return [len(targets) for _, targets in self]
-
-    @property
-    def num_images(self) -> int:
-        return sum(self.sizes)
-
-    def after(self, num_batches: int) -> "_Pass":
-        return _Pass(self[num_batches:])
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for start in range(0, len(self.sampler), self.batch_size):
+            size = min(self.batch_size, len(self.sampler) - start)
+            yield self._images[:size], torch.arange(size) % 2
 
 
 def scoring(
@@ -187,33 +179,6 @@ def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
     def prepare() -> None:
         for place in places:
             reader.read_at(place)
-
-    return prepare
-
-
-def preparing_from_cache(
-    paths: Sequence[Path], params: Parameters, side: int, folder: Path
-) -> Callable[[], None]:
-    """Return what finds every picture in a full picture cache, in this process."""
-    contents = [path.read_bytes() for path in paths]
-    manifest = pd.DataFrame(
-        {
-            "path": [str(path) for path in paths],
-            "target": np.arange(len(paths)) % 2,
-            "sha256": [hashlib.sha256(content).hexdigest() for content in contents],
-            "width": side,
-            "height": side,
-            "format": "JPEG",
-        }
-    )
-    rows = ImageRows.of(manifest, "", cache_folder=folder)
-    batches = EvalBatches(rows, params.preprocessing, len(paths), 0)
-    _exhaust(batches)
-    pictures = batches._loader.dataset
-
-    def prepare() -> None:
-        for index in range(len(pictures)):
-            pictures[0, index]
 
     return prepare
 

@@ -47,8 +47,9 @@ from place import describe_place
 from project_copy import lay_out_project
 
 from face_forgery.data.degradation.levels import Degradation, list_degradations
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader
+from face_forgery.data.loading.workers import iterate
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
@@ -243,7 +244,8 @@ def _score(detector: Detector, rows: pd.DataFrame, root: Path) -> NDArray[np.flo
         interpolation=detector.preprocessing.interpolation,
         scaled_decoding=detector.preprocessing.scaled_decoding,
     )
-    batches = EvalBatches(ImageRows.of(manifest, str(root)), preprocessing, 64, 1)
+    dataset = ImageDataset.of(manifest, str(root), preprocessing)
+    batches = iterate(eval_loader(dataset, batch_size=64, num_workers=1))
     device = pick_device()
     return score_batches(detector.build_network().to(device), batches, device)
 

@@ -5,14 +5,13 @@ Run: python benchmarks/scaling_inputs.py [--pictures 400] [--side 512] [--image-
 
 Pictures: the loader of training without worker processes, on one thread, from the page cache;
 drawn JPEGs of quality 90, read whole and in the reduced size that `preprocessing.scaled_decoding`
-allows. Rows: the keys of one epoch, in time and memory. Networks: their weights with two outputs.
+allows. Rows: the order of one epoch, in time and memory. Networks: their weights with two outputs.
 """
 
 import argparse
 import tempfile
 import time
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,11 @@ from PIL import Image
 from place import describe_place
 
 from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import TrainBatches
-from face_forgery.params import check_parameters
+from face_forgery.data.loading.epoch_sampler import EpochSampler
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import train_loader
+from face_forgery.data.loading.workers import iterate
+from face_forgery.params import Parameters, check_parameters
 
 PROJECT = Path(__file__).parents[1]
 
@@ -59,13 +60,16 @@ def _measure_loader(folder: Path, arguments: argparse.Namespace) -> None:
             "sha256": [str(i) for i in range(arguments.pictures)],
         }
     )
-    batches = _batches(ImageRows.of(manifest, str(folder)), arguments.image_size)
-    list(batches.epoch(1))  # into the page cache
+    params = _parameters(arguments.image_size)
     for is_scaled in (False, True):
-        preprocessing = batches.preprocessing.model_copy(update={"scaled_decoding": is_scaled})
-        epoch = replace(batches, preprocessing=preprocessing).epoch(1)
+        preprocessing = params.preprocessing.model_copy(update={"scaled_decoding": is_scaled})
+        dataset = ImageDataset.of(
+            manifest, str(folder), preprocessing, augmentation=params.augmentation
+        )
+        loader = train_loader(dataset, params.training)
+        list(iterate(loader))  # into the page cache
         start = time.process_time()
-        num_images = sum(len(targets) for _, targets in epoch)
+        num_images = sum(len(targets) for _, targets in iterate(loader))
         rate = num_images / (time.process_time() - start)
         print(f"loader, scaled decoding {is_scaled}: {rate:,.0f} pictures/s of one core")
 
@@ -81,30 +85,33 @@ def _draw(folder: Path, count: int, side: int) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _batches(rows: ImageRows, image_size: int) -> TrainBatches:
+def _parameters(image_size: int) -> Parameters:
     values = read_parameters(PROJECT / "conf")
     values["preprocessing"]["image_size"] = image_size
-    params = check_parameters(values)
-    return TrainBatches(rows, params.preprocessing, params.augmentation, 32, 0, num_workers=0)
+    values["training"]["num_workers"] = 0
+    return check_parameters(values)
 
 
 def _measure_rows(num_rows: int) -> None:
     names = [f"trainset/{i:032x}.jpg" for i in range(num_rows)]
     paths = np.array(names, np.dtypes.StringDType())
     targets = np.zeros(num_rows, dtype=np.int64)
-    rows = ImageRows("", paths, targets, "")
+    params = _parameters(256)
+    sampler = EpochSampler(
+        ImageDataset("", paths, targets, "", params.preprocessing), params.training
+    )
     num_bytes = paths.nbytes + sum(map(len, names)) + targets.nbytes  # letters lie outside of paths
     print(f"rows: {num_bytes / num_rows:.0f} bytes each")
-    batches = _batches(rows, 256)
     start = time.process_time()
-    batches.epoch(1)
+    sampler.order(1)
     seconds = time.process_time() - start
     tracemalloc.start()
-    epoch = batches.epoch(1)
+    order = sampler.order(1)
     held, peak = tracemalloc.get_traced_memory()
     print(
-        f"keys of an epoch of {num_rows:,}: {seconds:.1f} s, {held / num_rows:.0f} bytes each "
-        f"(while they are made: {peak / num_rows:.0f}), {len(epoch):,} batches"
+        f"order of an epoch of {len(order):,}: {seconds:.1f} s, {order.nbytes / num_rows:.0f} "
+        f"bytes each (besides torch's, Python holds {held / num_rows:.0f}, at most "
+        f"{peak / num_rows:.0f})"
     )
 
 

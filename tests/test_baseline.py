@@ -42,7 +42,6 @@ RECIPE = {
     "training.sampling": "shuffled",
     "training.source_balance": 0.0,
     "training.num_workers": 4,
-    "training.cache": None,
     "training.precision": "float32",
     "training.compile": False,
     "training.mixup_alpha": 0.0,
@@ -50,7 +49,6 @@ RECIPE = {
     "training.label_smoothing": 0.0,
     "training.loss.name": "cross_entropy",
     "training.loss.contrastive": 0.0,
-    "training.loss.consistency": 0.0,
     "training.grad_clip_norm": None,
     "training.ema_decay": None,
     "training.optimizer.name": "adam",
@@ -111,17 +109,16 @@ def test_normalization_is_that_of_imagenet(baseline):
 
 
 def test_all_images_are_trained_on_not_the_first_thousand(baseline):
-    from face_forgery.data.loading.image_rows import ImageRows
-    from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+    from face_forgery.data.loading.epoch_sampler import EpochSampler
+    from face_forgery.data.loading.image_dataset import ImageDataset
 
     num = 2500
     manifest = pd.DataFrame(
         {"path": [f"{i}.jpg" for i in range(num)], "target": np.arange(num) % 2, "sha256": ""}
     )
-    rows = ImageRows.of(manifest, "")
-    train = TrainBatches(rows, baseline.preprocessing, baseline.augmentation, 40, 0, 0)
-    assert train.epoch(1).num_images == num
-    assert EvalBatches(rows, baseline.preprocessing, 64, 0).num_images == num
+    dataset = ImageDataset.of(manifest, "", baseline.preprocessing)
+    sampler = EpochSampler(dataset, baseline.training)
+    assert len(dataset) == sampler.num_images == len({*sampler}) == num
 
 
 def test_the_rate_drops_after_the_fourth_epoch_not_before_the_first(baseline):

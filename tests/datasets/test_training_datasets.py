@@ -1,14 +1,12 @@
 """Weights and states on disk: whole, lazy, and never executed."""
 
 import pickle
-from pathlib import Path
 
 import pytest
 import torch
 from kedro.io import DatasetError
 
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.picture_cache import PictureCacheDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
 
@@ -205,11 +203,3 @@ def test_a_spoilt_state_is_refused_by_name_and_nothing_is_executed(
     with pytest.raises(DatasetError, match=r"state\.pt: .*training state.*training\.resume=false"):
         dataset.load()
     assert not victim.exists()
-
-
-@pytest.mark.parametrize("folder", [None, "kept/pictures"])
-def test_the_picture_cache_is_a_place_that_loaders_fill(folder):
-    dataset = PictureCacheDataset(filepath=folder)
-    assert dataset.load() == (None if folder is None else Path(folder))
-    with pytest.raises(DatasetError, match="filled by the loaders of training"):
-        dataset.save("anything")

@@ -10,8 +10,8 @@ import torch
 
 from face_forgery.data.images.decoding import decode_rgb
 from face_forgery.data.images.listing import list_images
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.inference.explanation.explain import explain_one
 from face_forgery.inference.reading import ImageReader
 from face_forgery.inference.scoring import judge_bytes
@@ -39,8 +39,8 @@ def manifest(tmp_path, make_picture):
 
 
 def eval_images(manifest, root, params):
-    rows = ImageRows.of(manifest, str(root))
-    ((images, _),) = EvalBatches(rows, params.preprocessing, batch_size=4, num_workers=0)
+    dataset = ImageDataset.of(manifest, str(root), params.preprocessing)
+    ((images, _),) = eval_loader(dataset, batch_size=4, num_workers=0)
     return images
 
 
@@ -98,23 +98,20 @@ def test_an_image_is_not_called_too_small_for_how_it_was_decoded(detector, make_
 
 def test_random_crops_are_not_enlarged(manifest, tmp_path, make_params, monkeypatch):
     asked = []
-    read = ImageRows.read
+    read = ImageDataset.read
 
-    def note(rows, index, *, side):
+    def note(dataset, index, *, side):
         asked.append(side)
-        return read(rows, index, side=side)
+        return read(dataset, index, side=side)
 
-    monkeypatch.setattr(ImageRows, "read", note)
-    params = make_params(**{"augmentation.crop_scale": 0.25})
-    batches = TrainBatches(
-        ImageRows.of(manifest, str(tmp_path)),
-        params.preprocessing,
-        params.augmentation,
-        batch_size=4,
-        seed=0,
-        num_workers=0,
+    monkeypatch.setattr(ImageDataset, "read", note)
+    params = make_params(
+        **{"augmentation.crop_scale": 0.25, "training.batch_size": 4, "training.num_workers": 0}
     )
-    ((images, _),) = batches.epoch(1)
+    dataset = ImageDataset.of(
+        manifest, str(tmp_path), params.preprocessing, augmentation=params.augmentation
+    )
+    ((images, _),) = train_loader(dataset, params.training)
     assert images.shape == (4, 3, SIDE, SIDE)
     assert asked == [2 * SIDE] * 4
 

@@ -10,7 +10,7 @@ from torch import nn
 from face_forgery.modeling.detector import BackboneError
 from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.fine_tuning import freeze, merged_weights
-from face_forgery.training.start import build_state
+from face_forgery.training.state import build_state
 
 SEEDED = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 256, (8, 3, 32, 32), generator=SEEDED, dtype=torch.uint8)

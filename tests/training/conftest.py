@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.training.state import TrainState
@@ -24,27 +25,35 @@ class TinyBackbone(nn.Module):
         return self.head(self.drop(features))
 
 
-class Epochs:
-    """Batches of an epoch from a function of its number."""
+class Images(Dataset):
+    """The images of an epoch, from a function of its number that gives batches."""
 
     def __init__(self, batches_of):
-        self.batches_of = batches_of
+        self.batches_of, self.epoch = batches_of, None
 
-    def epoch(self, number):
-        return Epoch(self.batches_of(number))
+    def __getitem__(self, key):
+        epoch, index = key
+        if epoch != self.epoch:
+            parts = zip(*self.batches_of(epoch), strict=True)
+            self.epoch, (self.images, self.targets) = epoch, map(torch.cat, parts)
+        return self.images[index], self.targets[index]
 
 
-class Epoch(list):
-    @property
-    def sizes(self):
-        return [len(targets) for _, targets in self]
+class InOrder:
+    """Keys ``(epoch, index)`` of `Images`."""
 
-    @property
-    def num_images(self):
-        return sum(self.sizes)
+    def __init__(self, num_images, batch_size):
+        self.num_images, self.batch_size = num_images, batch_size
+        self.set_epoch(1)
 
-    def after(self, num_batches):
-        return Epoch(self[num_batches:])
+    def set_epoch(self, epoch, num_batches=0):
+        self.epoch, self.start = epoch, num_batches * self.batch_size
+
+    def __len__(self):
+        return self.num_images - self.start
+
+    def __iter__(self):
+        return ((self.epoch, index) for index in range(self.start, self.num_images))
 
 
 @pytest.fixture
@@ -60,14 +69,27 @@ def make_state():
 
 
 @pytest.fixture
-def make_epochs():
-    """Return a builder of two batches an epoch in which a forgery is a brighter image."""
+def batches_of():
+    """Return a function of an epoch's number: two batches in which a forgery is brighter."""
 
-    def batches_of(number):
+    def make(number):
         generator = torch.Generator().manual_seed(number)
         targets = torch.tensor([0, 1, 0, 1])
         noise = [torch.randint(0, 160, (4, 3, 8, 8), generator=generator) for _ in range(2)]
         bright = 90 * targets.view(-1, 1, 1, 1)
         return [((pixels + bright).to(torch.uint8), targets) for pixels in noise]
 
-    return lambda of=batches_of: Epochs(of)
+    return make
+
+
+@pytest.fixture
+def make_loader(batches_of):
+    """Return a builder of torch's loader from a function of the epoch's number."""
+
+    def make(of=batches_of):
+        sizes = [len(targets) for _, targets in of(1)]
+        sampler = InOrder(sum(sizes), sizes[0])
+        alone = torch.Generator()  # the loader draws too; dropout has the global one
+        return DataLoader(Images(of), batch_size=sizes[0], sampler=sampler, generator=alone)
+
+    return make

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from face_forgery.data.images.face_table import FACE_COLUMNS
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.splits.feature_table import FEATURE_COLUMNS
 from face_forgery.modeling.factory import build_network
 from face_forgery.training import backbone_features as features
-from face_forgery.training.reproducible import seed_torch
+from face_forgery.training.run import seed_torch
 
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 
@@ -49,8 +49,8 @@ def test_features_are_those_before_the_head_of_the_starting_network(measure, mak
     params = make_params(**{"model.backbone": "test_vit"})
     seed_torch(0)
     network = build_network(params.model, 32).eval()
-    batches = EvalBatches(ImageRows.of(measure.manifest, measure.root), params.preprocessing, 10, 0)
-    images, _ = next(iter(batches))
+    dataset = ImageDataset.of(measure.manifest, measure.root, params.preprocessing)
+    images, _ = next(iter(eval_loader(dataset, batch_size=10, num_workers=0)))
     with torch.inference_mode():
         _, whole = network.logits_and_features(images)
     whole = torch.nn.functional.normalize(whole)

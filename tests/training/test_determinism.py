@@ -37,8 +37,8 @@ from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import score_files
 from face_forgery.pipelines.training.nodes import (
-    build_train_batches,
-    build_val_batches,
+    build_train_loader,
+    build_val_loader,
     train_detector,
 )
 
@@ -90,7 +90,7 @@ def train(photographs, make_params):
     def run(num_workers, resume_from=None, **changes):
         workers = {"training.num_workers": num_workers, "scoring.num_workers": num_workers}
         params = make_params(**{"data.root": root} | EVERYTHING | workers | changes)
-        train_batches = build_train_batches(
+        train_loader = build_train_loader(
             manifest,
             NO_FACES,
             table,
@@ -99,13 +99,14 @@ def train(photographs, make_params):
             augmentation=params.augmentation,
             training=params.training,
         )
-        val_batches = build_val_batches(
+        val_loader = build_val_loader(
             manifest, NO_FACES, params.data, params.preprocessing, params.scoring
         )
         torch.manual_seed(num_workers)  # what was drawn before is another matter
         yields = train_detector(
-            train_batches=train_batches,
-            val_batches=val_batches,
+            train_loader=train_loader,
+            val_loader=val_loader,
+            val_folds=None,
             model=params.model,
             training=params.training,
             cluster=params.cluster,

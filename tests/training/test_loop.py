@@ -14,9 +14,9 @@ from face_forgery.training.records import EpochWeights, NoNewWeights
 from face_forgery.training.step_settings import StepSettings
 
 
-def run(state, epochs_of_batches, *, epochs, **changes):
+def run(state, loader, *, epochs, **changes):
     settings = StepSettings(torch.device("cpu"), **changes)
-    return list(train_epochs(state, epochs_of_batches, settings, epochs=epochs))
+    return list(train_epochs(state, loader, settings, epochs=epochs))
 
 
 def assert_same_weights(some, others):
@@ -25,103 +25,103 @@ def assert_same_weights(some, others):
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_loop_overfits_one_batch(make_state, make_epochs, precision):
-    state, (batch, _) = make_state(step_size=1000), make_epochs().epoch(1)
+def test_loop_overfits_one_batch(make_state, make_loader, batches_of, precision):
+    state, (batch, _) = make_state(step_size=1000), batches_of(1)
     state.network.backbone.drop.p = 0.0
-    reports = run(state, make_epochs(lambda number: [batch]), epochs=60, precision=precision)
+    reports = run(state, make_loader(lambda number: [batch]), epochs=60, precision=precision)
     assert [report.epoch for report in reports] == list(range(1, 61))
     assert reports[-1].train_loss < 0.1 * reports[0].train_loss
     assert reports[-1].train_accuracy == 1.0
 
 
-def test_weights_stay_float32_under_bfloat16(make_state, make_epochs):
+def test_weights_stay_float32_under_bfloat16(make_state, make_loader):
     state, seen = make_state(), []
     state.network.backbone.head.register_forward_hook(lambda *call: seen.append(call[2].dtype))
-    run(state, make_epochs(), epochs=1, precision=torch.bfloat16)
+    run(state, make_loader(), epochs=1, precision=torch.bfloat16)
     assert set(seen) == {torch.bfloat16}
     assert all(value.dtype == torch.float32 for value in state.network.parameters())
 
 
-def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(make_state, make_epochs):
+def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(make_state, make_loader):
     whole, first = make_state(), make_state()
-    whole_reports = run(whole, make_epochs(), epochs=6)
+    whole_reports = run(whole, make_loader(), epochs=6)
     first = make_state()
-    run(first, make_epochs(), epochs=3)
+    run(first, make_loader(), epochs=3)
     checkpoint = first.snapshot([], {})
     second = make_state(learning_rate=9.0)
     torch.manual_seed(99)  # another process has drawn other numbers
     second.restore(checkpoint)
-    rest = run(second, make_epochs(), epochs=6)
+    rest = run(second, make_loader(), epochs=6)
     assert_same_weights(second.network.state_dict(), whole.network.state_dict())
     assert [report.epoch for report in rest] == [4, 5, 6]
     assert [r.train_loss for r in rest] == [r.train_loss for r in whole_reports[3:]]
 
 
-def test_snapshots_do_not_change_when_training_goes_on(make_state, make_epochs):
+def test_snapshots_do_not_change_when_training_goes_on(make_state, make_loader):
     state = make_state()
-    run(state, make_epochs(), epochs=1)
+    run(state, make_loader(), epochs=1)
     checkpoint = state.snapshot([], {})
     weights = checkpoint.weights()
     before = copy.deepcopy((checkpoint.network, checkpoint.optimizer, weights.weights))
-    run(state, make_epochs(), epochs=2)
+    run(state, make_loader(), epochs=2)
     assert_same_weights(checkpoint.network, before[0])
     assert_same_weights(weights.weights, before[2])
     for index, moments in checkpoint.optimizer["state"].items():
         assert_same_weights(moments, before[1]["state"][index])
 
 
-def test_evaluating_between_epochs_does_not_leave_the_network_in_eval_mode(make_state, make_epochs):
+def test_evaluating_between_epochs_does_not_leave_the_network_in_eval_mode(make_state, make_loader):
     state = make_state()
     settings = StepSettings(torch.device("cpu"))
-    for _ in train_epochs(state, make_epochs(), settings, epochs=2):
+    for _ in train_epochs(state, make_loader(), settings, epochs=2):
         assert state.network.training
         state.network.eval()
 
 
 def test_loss_and_accuracy_are_means_over_images_when_batches_differ_in_size(
-    make_state, make_epochs
+    make_state, make_loader
 ):
     state = make_state()
     sure_of_real, weight = torch.tensor([[2.0, -2.0]]), nn.Parameter(torch.zeros(1))
     state.network.forward = lambda images: sure_of_real.expand(len(images), 2) + 0.0 * weight
     images = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
     uneven = [(images, torch.zeros(3, dtype=torch.long)), (images[:1], torch.ones(1).long())]
-    (report,) = run(state, make_epochs(lambda number: uneven), epochs=1)
+    (report,) = run(state, make_loader(lambda number: uneven), epochs=1)
     on_real, on_fake = torch.nn.functional.softplus(torch.tensor([-4.0, 4.0])).tolist()
     assert report.train_loss == pytest.approx((3 * on_real + on_fake) / 4)
     assert report.train_accuracy == 3 / 4
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_before_the_weights_change(make_state, make_epochs, bad):
+def test_a_loss_that_is_no_number_stops_before_the_weights_change(make_state, make_loader, bad):
     state = make_state()
-    run(state, make_epochs(), epochs=1)
+    run(state, make_loader(), epochs=1)
     state.network.backbone.head.register_forward_hook(lambda *call: call[2] * bad)
     before = copy.deepcopy(dict(state.network.named_parameters()))
     with pytest.raises(NonFiniteLossError, match=r"loss is nan at epoch 2, step 1; .*float32"):
-        run(state, make_epochs(), epochs=2)
+        run(state, make_loader(), epochs=2)
     assert_same_weights(dict(state.network.named_parameters()), before)
     assert state.epoch == 1
 
 
-def test_schedule_moves_once_per_optimizer_step(make_state, make_epochs):
+def test_schedule_moves_once_per_optimizer_step(make_state, make_loader):
     state = make_state(learning_rate=0.1, step_size=3)
-    reports = run(state, make_epochs(), epochs=3)  # 2 steps an epoch; the rate halves every 3
+    reports = run(state, make_loader(), epochs=3)  # 2 steps an epoch; the rate halves every 3
     assert [report.learning_rate for report in reports] == [0.1, 0.05, 0.05]
     assert state.scheduler.get_last_lr() == [0.025]
 
 
-def test_gradients_are_clipped_to_the_asked_norm(make_state, make_epochs):
+def test_gradients_are_clipped_to_the_asked_norm(make_state, make_loader):
     state, norms = make_state(), []
     state.optimizer.register_step_pre_hook(
         lambda *call: norms.append(
             torch.stack([p.grad.norm() for p in state.network.parameters()]).norm().item()
         )
     )
-    run(state, make_epochs(), epochs=1)
+    run(state, make_loader(), epochs=1)
     assert max(norms) > 0.01
     norms.clear()
-    run(state, make_epochs(), epochs=2, grad_clip_norm=0.01)
+    run(state, make_loader(), epochs=2, grad_clip_norm=0.01)
     assert max(norms) == pytest.approx(0.01, rel=1e-3)
 
 
@@ -133,7 +133,7 @@ def test_gradients_are_clipped_to_the_asked_norm(make_state, make_epochs):
     ],
 )
 def test_a_batch_that_does_not_fit_is_answered_with_a_size_to_try(
-    make_state, make_epochs, error, place
+    make_state, make_loader, error, place
 ):
     state = make_state()
 
@@ -142,21 +142,21 @@ def test_a_batch_that_does_not_fit_is_answered_with_a_size_to_try(
 
     state.network.backbone.head.register_forward_hook(fail)
     with pytest.raises(BatchTooLargeError, match=rf"batch of 4 .*{place}; .*batch_size=2$"):
-        run(state, make_epochs(), epochs=1)
+        run(state, make_loader(), epochs=1)
 
 
-def test_other_errors_pass_unchanged(make_state, make_epochs):
+def test_other_errors_pass_unchanged(make_state, make_loader):
     state = make_state()
     wrong = [(torch.zeros(2, 4, 8, 8, dtype=torch.uint8), torch.zeros(2).long())]
     with pytest.raises(RuntimeError, match="must match the size"):
-        run(state, make_epochs(lambda number: wrong), epochs=1)
+        run(state, make_loader(lambda number: wrong), epochs=1)
 
 
-def plain_loop(state, batches, *, epochs):
+def plain_loop(state, batches_of, *, epochs):
     """The eight steps as a course writes them: the slow reference of the loop."""
     for epoch in range(1, epochs + 1):
         state.network.train()
-        for images, targets in batches.epoch(epoch):
+        for images, targets in batches_of(epoch):
             loss = torch.nn.functional.cross_entropy(state.network(images), targets)
             state.optimizer.zero_grad()
             loss.backward()
@@ -164,20 +164,20 @@ def plain_loop(state, batches, *, epochs):
             state.scheduler.step()
 
 
-def test_the_neutral_step_is_the_plain_one_bit_for_bit(make_state, make_epochs):
+def test_the_neutral_step_is_the_plain_one_bit_for_bit(make_state, make_loader, batches_of):
     ours, plain = make_state(), make_state()
     torch.manual_seed(1)
-    run(ours, make_epochs(), epochs=3)
+    run(ours, make_loader(), epochs=3)
     torch.manual_seed(1)
-    plain_loop(plain, make_epochs(), epochs=3)
+    plain_loop(plain, batches_of, epochs=3)
     assert_same_weights(ours.network.state_dict(), plain.network.state_dict())
 
 
-def test_every_term_reaches_the_weights_and_the_reported_loss(make_state, make_epochs):
+def test_every_term_reaches_the_weights_and_the_reported_loss(make_state, make_loader):
     def weights_and_loss(**changes):
         state = make_state()
         torch.manual_seed(1)
-        (report,) = run(state, make_epochs(), epochs=1, loss=Loss(**changes))
+        (report,) = run(state, make_loader(), epochs=1, loss=Loss(**changes))
         return state.network.state_dict()["backbone.head.weight"], report.train_loss
 
     plain, loss = weights_and_loss()
@@ -185,34 +185,19 @@ def test_every_term_reaches_the_weights_and_the_reported_loss(make_state, make_e
         {"name": "bce"},
         {"name": "focal"},
         {"contrastive": 0.5},
-        {"consistency": 0.5},
     ):
         others, other_loss = weights_and_loss(**changes)
         assert not torch.equal(others, plain), changes
         assert other_loss != loss, changes
 
 
-def test_copies_are_drawn_by_their_place_in_the_run(make_state, make_epochs, monkeypatch):
-    asked = []
-
-    def copies_of(images, degrade, *, seed, epoch, number, part):
-        asked.append((seed, epoch, number))
-        return images
-
-    monkeypatch.setattr("face_forgery.training.losses.copies_of", copies_of)
-    state = make_state()
-    state.progress.num_batches = 6  # of the first epoch
-    run(state, make_epochs(eight_batches), epochs=2, loss=Loss(consistency=1.0, seed=5))
-    assert asked == [(5, 1, 6), (5, 1, 7)] + [(5, 2, number) for number in range(8)]
-
-
-def test_label_smoothing_moves_its_share_to_both_classes(make_state, make_epochs):
+def test_label_smoothing_is_spread_over_both_classes(make_state, make_loader):
     state, logits = make_state(), torch.tensor([[2.0, -1.0]])
     weight = nn.Parameter(torch.zeros(1))
     state.network.forward = lambda images: logits.expand(len(images), 2) + 0.0 * weight
     real = [(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.long))]
     (report,) = run(
-        state, make_epochs(lambda number: real), epochs=1, loss=Loss(label_smoothing=0.2)
+        state, make_loader(lambda number: real), epochs=1, loss=Loss(label_smoothing=0.2)
     )
     of_real, of_fake = -torch.log_softmax(logits[0], dim=0)
     assert report.train_loss == pytest.approx((0.9 * of_real + 0.1 * of_fake).item())
@@ -243,13 +228,12 @@ def cut(batches, size):
 @pytest.mark.parametrize("clip", [None, 0.05])
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_accumulated_batches_make_the_step_of_one_large_batch(
-    make_plain_state, make_epochs, part, clip
+    make_plain_state, make_loader, batches_of, part, clip
 ):
     """Eight images in steps of six: the last step, and batches of it, are smaller."""
-    of = make_epochs().batches_of
     large, small = make_plain_state(), make_plain_state()
-    large_epochs = make_epochs(lambda number: cut(of(number), 6))
-    small_epochs = make_epochs(lambda number: cut(of(number), part))
+    large_epochs = make_loader(lambda number: cut(batches_of(number), 6))
+    small_epochs = make_loader(lambda number: cut(batches_of(number), part))
     whole = run(large, large_epochs, epochs=2, grad_clip_norm=clip)
     parts = run(small, small_epochs, epochs=2, grad_clip_norm=clip, accumulate=6 // part)
     for name, value in large.network.state_dict().items():
@@ -259,14 +243,14 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(
     assert [r.train_loss for r in parts] == pytest.approx([r.train_loss for r in whole])
 
 
-def test_averaged_weights_are_those_of_the_slow_formula(make_state, make_epochs):
+def test_averaged_weights_are_those_of_the_slow_formula(make_state, make_loader):
     state = make_state()
     state.average = ModelEmaV3(state.network, decay=0.6, use_warmup=True)
     seen = []
     state.optimizer.register_step_post_hook(
         lambda *call: seen.append(copy.deepcopy(state.network.state_dict()))
     )
-    run(state, make_epochs(), epochs=3)
+    run(state, make_loader(), epochs=3)
     expected = dict(seen[0])
     for number, weights in enumerate(seen[1:], start=2):
         decay = min(1 - number ** (-2 / 3), 0.6)
@@ -291,32 +275,32 @@ def eight_batches(number):
 
 ALL_AT_ONCE = {
     "mixing": Mixing(mixup_alpha=0.5, cutmix_alpha=0.5, seed=3),
-    "loss": Loss(name="focal", label_smoothing=0.1, consistency=0.5, seed=3),
+    "loss": Loss(name="focal", label_smoothing=0.1),
     "accumulate": 2,
     "grad_clip_norm": 1.0,
 }
 
 
-def test_saves_within_an_epoch_come_after_whole_steps_and_not_at_its_end(make_state, make_epochs):
+def test_saves_within_an_epoch_come_after_whole_steps_and_not_at_its_end(make_state, make_loader):
     reports = run(
-        make_state(), make_epochs(eight_batches), epochs=2, checkpoint_steps=1, accumulate=2
+        make_state(), make_loader(eight_batches), epochs=2, checkpoint_steps=1, accumulate=2
     )
     of_an_epoch = [None, None, None]
     assert [report and report.epoch for report in reports] == [*of_an_epoch, 1, *of_an_epoch, 2]
     reports = run(
-        make_state(), make_epochs(eight_batches), epochs=1, checkpoint_steps=3, accumulate=2
+        make_state(), make_loader(eight_batches), epochs=1, checkpoint_steps=3, accumulate=2
     )
     assert [report and report.epoch for report in reports] == [None, 1]
 
 
 @pytest.mark.parametrize("num_yields", range(1, 8))
-def test_a_run_that_ends_anywhere_is_continued_bit_for_bit(make_state, make_epochs, num_yields):
+def test_a_run_that_ends_anywhere_is_continued_bit_for_bit(make_state, make_loader, num_yields):
     def start(seed):
         state = make_state()
         state.average = ModelEmaV3(state.network, decay=0.9, use_warmup=True)
         torch.manual_seed(seed)  # of dropout
         settings = StepSettings(torch.device("cpu"), checkpoint_steps=1, **ALL_AT_ONCE)
-        return state, train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
+        return state, train_epochs(state, make_loader(eight_batches), settings, epochs=2)
 
     whole, whole_run = start(seed=0)
     whole_reports = list(whole_run)
@@ -338,7 +322,7 @@ def test_a_run_that_ends_anywhere_is_continued_bit_for_bit(make_state, make_epoc
             assert ours.seconds > 0
 
 
-def test_batches_are_mixed_by_their_place_in_the_run(make_state, make_epochs):
+def test_batches_are_mixed_by_their_place_in_the_run(make_state, make_loader):
     asked = []
 
     def mixing(images, targets, *, epoch, number):
@@ -347,14 +331,14 @@ def test_batches_are_mixed_by_their_place_in_the_run(make_state, make_epochs):
 
     state = make_state()
     state.progress.num_batches = 6  # of the first epoch
-    run(state, make_epochs(eight_batches), epochs=2, mixing=mixing)
+    run(state, make_loader(eight_batches), epochs=2, mixing=mixing)
     assert asked == [(1, 6), (1, 7)] + [(2, number) for number in range(8)]
 
 
-def test_within_an_epoch_there_are_no_weights_to_keep(make_state, make_epochs):
+def test_within_an_epoch_there_are_no_weights_to_keep(make_state, make_loader):
     state = make_state()
     settings = StepSettings(torch.device("cpu"), checkpoint_steps=3)
-    reports = train_epochs(state, make_epochs(eight_batches), settings, epochs=2)
+    reports = train_epochs(state, make_loader(eight_batches), settings, epochs=2)
     kept = [state.snapshot([], {}).weights() for _ in reports]
     assert [(type(one), one.epoch) for one in kept] == [
         (NoNewWeights, 0), (NoNewWeights, 0), (EpochWeights, 1),

@@ -11,10 +11,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from face_forgery.modeling.forward_path import pick_device, resolve_precision, score_images
-from face_forgery.training.copies import PictureDraws, soften_and_add_noise
-from face_forgery.training.distributed.process_group import Part
 from face_forgery.training.loop import BatchTooLargeError, train_epochs
-from face_forgery.training.start import build_state
+from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
 CPU = torch.device("cpu")
@@ -36,7 +34,7 @@ def batches_of(epoch):
 
 
 @pytest.fixture
-def start(make_params, make_epochs):
+def start(make_params, make_loader):
     """Return a builder: device, changes -> a state, and what trains it up to an epoch."""
 
     def of(device, **changes):
@@ -46,7 +44,7 @@ def start(make_params, make_epochs):
         settings = StepSettings.of(params.training, torch.device(device), batches_per_epoch=5)
 
         def train(until):
-            reports = list(train_epochs(state, make_epochs(batches_of), settings, epochs=until))
+            reports = list(train_epochs(state, make_loader(batches_of), settings, epochs=until))
             return [report.train_loss for report in reports if report is not None]
 
         return state, train
@@ -60,7 +58,7 @@ def start(make_params, make_epochs):
     [
         {},
         {"training.precision": "bfloat16"},
-        {"model.input": "rgb_srm", "training.loss.consistency": 0.5},
+        {"model.input": "rgb_srm", "training.loss.contrastive": 0.5},
         {"model.backbone": "test_vit", "model.fine_tuning": "lora", "training.ema_decay": 0.9},
         {"model.truncate_after": "layer2", "training.mixup_alpha": 0.2},
     ],
@@ -118,7 +116,7 @@ def test_a_checkpoint_of_a_gpu_holds_no_tensor_of_it(start):
 @pytest.mark.gpu
 @needs_gpu
 def test_memory_of_the_gpu_does_not_grow_with_epochs(start):
-    _, train = start("cuda", **{"training.ema_decay": 0.9, "training.loss.consistency": 0.5})
+    _, train = start("cuda", **{"training.ema_decay": 0.9, "training.loss.contrastive": 0.5})
     train(2)
     gc.collect()
     before = torch.cuda.memory_allocated()
@@ -129,36 +127,21 @@ def test_memory_of_the_gpu_does_not_grow_with_epochs(start):
 
 @pytest.mark.gpu
 @needs_gpu
-def test_a_batch_too_large_for_the_gpu_names_the_size_to_try(make_params, make_epochs):
+def test_a_batch_too_large_for_the_gpu_names_the_size_to_try(make_params, make_loader):
     params = make_params(**{"training.batch_size": 64})
     device, size = torch.device("cuda"), 224
     state = build_state(params.model, params.training, size, 1, device)
     settings = StepSettings.of(params.training, device, batches_per_epoch=1)
     images = torch.zeros((64, 3, size, size), dtype=torch.uint8)
-    batches = make_epochs(lambda number: [(images, torch.arange(64) % 2)])
+    batches = make_loader(lambda number: [(images, torch.arange(64) % 2)])
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction(60e6 / total)
     try:
-        with pytest.raises(BatchTooLargeError, match=r"GPU; try --params training.batch_size=32"):
+        with pytest.raises(BatchTooLargeError, match=r"GPU; try training.batch_size=32"):
             list(train_epochs(state, batches, settings, epochs=1))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-
-
-@pytest.mark.gpu
-@needs_gpu
-def test_degraded_copies_of_a_gpu_are_those_of_their_pictures_whoever_makes_them():
-    images = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, device="cuda")
-
-    def copies(part):
-        draws = PictureDraws(7, part, images.device)
-        return soften_and_add_noise(images[part.as_slice], draws)
-
-    whole = copies(Part.whole(6))
-    assert whole.is_cuda
-    assert not torch.equal(whole, images)
-    assert torch.equal(copies(Part(6, range(2, 5), 3)), whole[2:5])
 
 
 @pytest.mark.gpu

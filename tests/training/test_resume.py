@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
 from face_forgery.training.step_settings import StepSettings
@@ -17,36 +17,38 @@ from face_forgery.training.step_settings import StepSettings
 @pytest.fixture
 def fingerprint(make_params, monkeypatch):
     """Return a function: parameters and data -> fingerprint."""
-    monkeypatch.setattr("face_forgery.training.compilation._missing", lambda device: None)
+    monkeypatch.setattr("face_forgery.training.step_settings._missing", lambda device: None)
 
     def of(
         *, train_data="a", val_data="b", landmarks=None, held_out=None, sources=None, **overrides
     ):
         params = make_params(**overrides)
 
-        def rows(content):
-            return ImageRows("", np.array(["x"] * 8), np.arange(8) % 2, content)
+        def dataset(content, **settings):
+            paths, targets = np.array(["x"] * 8), np.arange(8) % 2
+            return ImageDataset("", paths, targets, content, params.preprocessing, **settings)
 
-        def forgeries(content):
-            return SimpleNamespace(rows=np.arange(2), num_per_epoch=1, fingerprint=content)
-
-        train = TrainBatches(
-            rows(train_data),
-            params.preprocessing,
-            params.augmentation,
-            params.training.batch_size,
-            params.training.seed,
-            params.training.num_workers,
-            params.training.sampling,
-            None if landmarks is None else forgeries(landmarks),
-            None if sources is None else np.array(sources * 4),
+        forgeries = None
+        if landmarks is not None:
+            forgeries = SimpleNamespace(rows=np.arange(2), num_per_epoch=1, fingerprint=landmarks)
+        train = dataset(
+            train_data,
+            augmentation=params.augmentation,
+            sources=None if sources is None else np.array(sources * 4),
+            forgeries=forgeries,
         )
         folds = None
         if held_out is not None:
             folds = HeldOutFolds({"swap": np.array(held_out)}, seen=np.arange(2, 8))
-        val = EvalBatches(rows(val_data), params.preprocessing, 8, 0, folds)
-        settings = StepSettings.of(params.training, torch.device("cpu"), len(train.epoch(1)))
-        return run_fingerprint(train, val, params.model, params.training, settings)
+        loader = train_loader(train, params.training)
+        return run_fingerprint(
+            train_loader=loader,
+            val_loader=eval_loader(dataset(val_data), batch_size=8, num_workers=0),
+            held_out=folds,
+            model=params.model,
+            training=params.training,
+            settings=StepSettings.of(params.training, torch.device("cpu"), len(loader)),
+        )
 
     return of
 
@@ -82,7 +84,6 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.label_smoothing": 0.1},
         {"training.loss.name": "focal"},
         {"training.loss.contrastive": 0.1},
-        {"training.loss.consistency": 0.1},
         {"model.input": "rgb_srm"},
         {"model.fine_tuning": "norm"},
         {"model.truncate_after": "layer2"},
@@ -101,7 +102,6 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
     [
         {"training.resume": True},
         {"training.num_workers": 2},
-        {"training.cache": "folder"},
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
         {"training.select_by": "held_out_mean", **SWAP_HELD_OUT},

@@ -1,18 +1,27 @@
-"""Parameters reach the step, and every batch knows its place."""
+"""Parameters reach the step; batches make whole steps; a run is compiled where that pays."""
 
 import math
+import shutil
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from face_forgery.training.distributed.process_group import Team
+from face_forgery.training import step_settings
+from face_forgery.training.loop import train_epochs
 from face_forgery.training.losses import Loss
 from face_forgery.training.mixing import Mixing
-from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.step_settings import (
+    CompilerError,
+    StepPlan,
+    StepSettings,
+    resolve_compile,
+)
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+LONG = step_settings._BATCHES_THAT_PAY
 
 
 def test_every_parameter_of_the_step_reaches_it(make_params):
@@ -29,7 +38,6 @@ def test_every_parameter_of_the_step_reaches_it(make_params):
                 "gamma": 1.5,
                 "contrastive": 0.0,
                 "temperature": 0.2,
-                "consistency": 0.6,
             },
             "training.accumulate": 5,
             "training.grad_clip_norm": 6.0,
@@ -41,34 +49,11 @@ def test_every_parameter_of_the_step_reaches_it(make_params):
         precision=torch.bfloat16,
         is_compiled=False,
         mixing=Mixing(mixup_alpha=0.1, cutmix_alpha=0.2, seed=4),
-        loss=Loss("focal", 1.5, 0.3, temperature=0.2, consistency=0.6, seed=4),
+        loss=Loss("focal", 1.5, 0.3, temperature=0.2),
         accumulate=5,
         grad_clip_norm=6.0,
         checkpoint_steps=7,
     )
-
-
-def test_the_length_of_the_run_is_that_of_all_epochs(make_params, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "face_forgery.training.step_settings.resolve_compile",
-        lambda wanted, device, *, num_batches: asked.append(num_batches),
-    )
-    StepSettings.of(make_params(**{"training.epochs": 4}).training, CPU, batches_per_epoch=25)
-    assert asked == [100]
-
-
-def test_with_the_contrastive_term_nothing_is_compiled(make_params, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "face_forgery.training.step_settings.resolve_compile",
-        lambda wanted, device, *, num_batches: asked.append(wanted),
-    )
-    for weight in (0.0, 0.5):
-        params = make_params(**{"training.loss.contrastive": weight}).training
-        settings = StepSettings.of(params, CPU, batches_per_epoch=3)
-        assert settings.loss.contrastive == weight
-    assert asked == ["auto", False]
 
 
 def test_the_shipped_step_is_a_plain_one(make_params):
@@ -76,55 +61,92 @@ def test_the_shipped_step_is_a_plain_one(make_params):
     assert settings == StepSettings(CPU, grad_clip_norm=1.0)
 
 
+@pytest.mark.parametrize(("contrastive", "wanted"), [(0.0, "auto"), (0.5, False)])
+def test_all_epochs_count_and_with_the_contrastive_term_nothing_is_compiled(
+    make_params, monkeypatch, contrastive, wanted
+):
+    asked = []
+    monkeypatch.setattr(
+        "face_forgery.training.step_settings.resolve_compile",
+        lambda wanted, device, *, num_batches: asked.append((wanted, num_batches)),
+    )
+    params = make_params(**{"training.epochs": 4, "training.loss.contrastive": contrastive})
+    StepSettings.of(params.training, CPU, batches_per_epoch=25)
+    assert asked == [(wanted, 100)]
+
+
 @given(
-    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20),
+    num_images=st.integers(1, 60),
+    batch_size=st.integers(1, 9),
     accumulate=st.integers(1, 6),
     every=st.integers(1, 4),
 )
-def test_places_cover_the_epoch_in_whole_steps(sizes, accumulate, every):
-    settings = StepSettings(CPU, accumulate=accumulate, checkpoint_steps=every)
-    places = settings.places(sizes)
-    assert [place.number for place in places] == list(range(len(sizes)))
-    starts = [place.number for place in places if place.begins_step]
-    assert starts == list(range(0, len(sizes), accumulate))
-    ends = [place.number for place in places if place.ends_step]
-    assert ends == [start - 1 for start in starts[1:]] + [len(sizes) - 1]
+def test_batches_cover_the_epoch_in_whole_steps(num_images, batch_size, accumulate, every):
+    plan = StepPlan(num_images, batch_size, accumulate, every)
+    numbers = range(math.ceil(num_images / batch_size))
+    sizes = [min(batch_size, num_images - number * batch_size) for number in numbers]
+    starts = [number for number in numbers if plan.begins(number)]
+    assert starts == list(range(0, len(numbers), accumulate))
+    ends = [number for number in numbers if plan.ends(number)]
+    assert ends == [start - 1 for start in starts[1:]] + [len(numbers) - 1]
     for start, end in zip(starts, ends, strict=True):
-        shares = [place.share for place in places[start : end + 1]]
-        assert math.isclose(sum(shares), 1.0)
-        assert shares == pytest.approx(
-            [size / sum(sizes[start : end + 1]) for size in sizes[start : end + 1]]
-        )
-    saves = [place.number for place in places if place.is_save_due]
+        of_step = sizes[start : end + 1]
+        weights = [plan.weight(number) for number in range(start, end + 1)]
+        assert weights == [size / sum(of_step) for size in of_step]
+    saves = [number for number in numbers if plan.is_save_due(number)]
     assert saves == [end for step, end in enumerate(ends[:-1], start=1) if step % every == 0]
 
 
-@given(
-    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12),
-    accumulate=st.integers(1, 4),
-    num_ranks=st.integers(2, 5),
+def test_without_checkpoint_steps_no_save_is_due():
+    assert not any(StepPlan(20, 2).is_save_due(number) for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "num_batches", "expected"),
+    [
+        (True, CPU, 1, True),
+        (False, GPU, 10 * LONG, False),
+        ("auto", GPU, LONG - 1, False),
+        ("auto", GPU, LONG, True),
+        ("auto", CPU, 10 * LONG, False),
+    ],
 )
-def test_the_mean_over_ranks_weighs_every_image_alike(sizes, accumulate, num_ranks):
-    alone = StepSettings(CPU, accumulate=accumulate).places(sizes)
-    teams = [Team(rank, num_ranks) for rank in range(num_ranks)]
-    by_rank = [StepSettings(CPU, accumulate=accumulate, team=team).places(sizes) for team in teams]
-    for whole, *parts in zip(alone, *by_rank, strict=True):
-        counted = [place.part.num_counted for place in parts]
-        assert sum(counted) == whole.part.num_counted == whole.part.num_images
-        assert math.isclose(sum(place.share for place in parts) / num_ranks, whole.share)
-        of_images = [
-            place.share / place.part.num_counted for place in parts if place.part.num_counted
-        ]
-        assert of_images == pytest.approx(
-            [num_ranks * whole.share / whole.part.num_images] * len(of_images)
-        )
+def test_auto_compiles_where_the_run_is_long_enough_to_pay(
+    monkeypatch, wanted, device, num_batches, expected
+):
+    monkeypatch.setattr(step_settings, "_missing", lambda device: None)
+    assert resolve_compile(wanted, device, num_batches=num_batches) is expected
 
 
-def test_a_picture_before_the_part_is_asked_for_where_several_ranks_mix():
-    def num_before(team, **alphas):
-        return StepSettings(CPU, mixing=Mixing(**alphas), team=team).num_before
+def test_without_a_compiler_auto_goes_on_and_what_was_asked_for_is_refused(monkeypatch, caplog):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with caplog.at_level("INFO"):
+        assert resolve_compile("auto", GPU, num_batches=LONG) is False
+    assert "no C++ compiler (no-such-compiler)" in caplog.text
+    with pytest.raises(CompilerError, match=r"no C\+\+ compiler .*training\.compile=auto"):
+        resolve_compile(True, CPU, num_batches=1)
 
-    assert num_before(Team(), mixup_alpha=0.5) == 0
-    assert num_before(Team(1, 2)) == 0
-    assert num_before(Team(0, 2), mixup_alpha=0.5) == 1
-    assert num_before(Team(1, 2), cutmix_alpha=0.5) == 1
+
+def test_only_whole_batches_go_through_the_compiled_network(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda module, **_: lambda images: -module(images).logits)
+    forward = StepSettings(CPU, is_compiled=True).make_forward(nn.Identity(), batch_size=3)
+    assert forward(torch.ones(3)).tolist() == [-1, -1, -1]
+    assert forward(torch.ones(2)).logits.tolist() == [1, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+def test_a_compiled_run_learns_alike_and_resumes_bit_for_bit(make_state, make_loader):
+    settings = StepSettings(CPU, is_compiled=True)
+    eager, whole, second = make_state(), make_state(), make_state()
+    for state in (eager, whole, second):
+        state.network.backbone.drop.p = 0.0  # compiled dropout draws other numbers
+    (eager_report,) = train_epochs(eager, make_loader(), StepSettings(CPU), epochs=1)
+    for report in train_epochs(whole, make_loader(), settings, epochs=3):
+        if report.epoch == 1:
+            assert report.train_loss == pytest.approx(eager_report.train_loss, rel=1e-3)
+            saved = whole.snapshot([], {})
+    second.restore(saved)
+    list(train_epochs(second, make_loader(), settings, epochs=3))
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(second.network.state_dict()[name], value)

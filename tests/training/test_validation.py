@@ -1,5 +1,7 @@
 """Validation numbers are those of the whole set."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,10 @@ from torch import nn
 from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.training.validation import validate
 
+CPU = torch.device("cpu")
+TARGETS = np.array([0, 1, 0, 1, 1])
+VALUES = [10, 200, 150, 100, 250]  # of 6 pairs, (150, 100) is the wrong way
+
 
 class Brightness(nn.Module):
     def forward(self, images):
@@ -15,35 +21,46 @@ class Brightness(nn.Module):
         return torch.stack([torch.zeros_like(value), value], dim=1)
 
 
-class Batches:
-    targets = np.array([0, 1, 0, 1, 1])
-    num_images = 5
-    held_out = None
+class Loader:
+    sampler = range(5)
+
+    def __init__(self, targets=TARGETS):
+        self.dataset = SimpleNamespace(targets=targets)
 
     def __iter__(self):
-        for values, targets in (([10, 200, 150], [0, 1, 0]), ([100, 250], [1, 1])):
-            images = torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
-            yield images, torch.tensor(targets)
+        images = torch.tensor(VALUES, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
+        return iter(zip(images.split(3), torch.tensor(TARGETS).split(3), strict=True))
 
 
 def test_numbers_are_computed_once_over_all_images():
-    numbers = validate(Brightness(), Batches(), torch.device("cpu"))
-    logits = np.array([10, 200, 150, 100, 250]) / 25 - 5
-    signed = np.where(Batches.targets == 1, logits, -logits)
-    assert numbers["val_auc"] == pytest.approx(5 / 6)  # of 6 pairs, (150, 100) is the wrong way
+    numbers = validate(Brightness(), Loader(), None, CPU)
+    logits = np.array(VALUES) / 25 - 5
+    signed = np.where(TARGETS == 1, logits, -logits)
+    assert numbers["val_auc"] == pytest.approx(5 / 6)
     assert numbers["val_loss"] == pytest.approx(np.log1p(np.exp(-signed)).mean(), rel=1e-5)
     assert numbers["val_accuracy"] == 3 / 5
     assert "val_auc_seen" not in numbers
 
 
 def test_held_out_folds_are_measured_apart_from_what_was_seen():
-    batches = Batches()  # logits of 10 and 150 are real, of 200, 100 and 250 fake
     rows = {"a": np.array([0, 2, 3]), "b": np.array([0, 2, 4])}
-    batches.held_out = HeldOutFolds(rows, seen=np.array([0, 1, 2]))
-    numbers = validate(Brightness(), batches, torch.device("cpu"))
+    held_out = HeldOutFolds(rows, seen=np.array([0, 1, 2]))
+    numbers = validate(Brightness(), Loader(), held_out, CPU)
     assert numbers["val_auc"] == pytest.approx(5 / 6)
     assert numbers["val_auc_held_out"] == {"a": 0.5, "b": 1.0}
     assert (numbers["val_auc_held_out_mean"], numbers["val_auc_held_out_worst"]) == (0.75, 0.5)
     assert numbers["val_auc_seen"] == 1.0
-    batches.held_out = HeldOutFolds(rows, seen=np.array([0, 2]))
-    assert validate(Brightness(), batches, torch.device("cpu"))["val_auc_seen"] is None
+    of_one_class = HeldOutFolds(rows, seen=np.array([0, 2]))
+    assert validate(Brightness(), Loader(), of_one_class, CPU)["val_auc_seen"] is None
+
+
+def test_scores_that_are_no_numbers_and_a_missing_class_are_errors():
+    with pytest.raises(ValueError, match=r"5 validation score\(s\) are not finite"):
+        validate(nn.Sequential(Brightness(), Broken()), Loader(), None, CPU)
+    with pytest.raises(ValueError, match="all 5 validation images are of one class"):
+        validate(Brightness(), Loader(np.ones(5, dtype=np.int64)), None, CPU)
+
+
+class Broken(nn.Module):
+    def forward(self, logits):
+        return logits * torch.nan

@@ -6,8 +6,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from face_forgery.datasets.atomic import replacing
-from face_forgery.training.records import Checkpoint
-from face_forgery.training.state_file import read_state, write_state
+from face_forgery.training.records import Checkpoint, read_state, write_state
 
 
 class TrainingStateDataset(AbstractDataset[Checkpoint, Checkpoint | None]):

@@ -1,7 +1,7 @@
 """Read: paths, URLs and bytes to the uint8 images that a network takes, or the reason why not."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.faces import Face, FaceFinder, cut_square
 from face_forgery.data.images.remote import read_rgb_at
 from face_forgery.data.loading.transforms import PixelTransform, eval_transform
-from face_forgery.data.loading.workers import in_one_thread, load_in_workers
+from face_forgery.data.loading.workers import in_one_thread, iterate, load_in_workers
 from face_forgery.modeling.detector import Detector
 
 _PREFETCHED_BATCHES = 2  # of each worker
@@ -143,8 +142,8 @@ def stack_readings(readings: list[Reading]) -> ReadBatch:
 
 def read_batches(
     paths: Iterable[Path | str | None], reader: ImageReader, *, batch_size: int, num_workers: int
-) -> DataLoader[Any]:
-    """Return a loader of ``ReadBatch`` over paths and URLs, in their order.
+) -> Iterator[Any]:
+    """Yield a ``ReadBatch`` after the other of paths and URLs, in their order.
 
     What is in a batch does not depend on ``num_workers``; 0 reads in this process. A path that is
     ``None`` is ``unreadable`` without a reason: the caller knows it.
@@ -152,13 +151,14 @@ def read_batches(
     packed = pack_paths(paths)
     if len(packed) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
-    return load_in_workers(
+    loader = load_in_workers(
         _ImageFiles(packed, reader),
         num_workers,
         collate=stack_readings,
         num_ahead=_PREFETCHED_BATCHES,
         batch_size=batch_size,
     )
+    return iterate(loader)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
+    "training.cache": "leave it out: images are decoded in every epoch",
+    "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
     "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
     "audit.seed": "write evaluation.seed instead",
     "robustness.seed": "write evaluation.seed instead",

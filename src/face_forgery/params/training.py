@@ -40,7 +40,7 @@ class ScheduleParams(Params):
 
 
 class LossParams(Params):
-    """What is minimized: a loss of the classes, and two terms that can be added."""
+    """What is minimized: a loss of the classes, and a term that can be added."""
 
     name: LossName
     gamma: float = Field(
@@ -54,11 +54,6 @@ class LossParams(Params):
         description="Weight of the supervised-contrastive term; 0: off.",
     )
     temperature: Rate = Field(description="Of the contrastive term.")
-    consistency: float = Field(
-        ge=0.0,
-        allow_inf_nan=False,
-        description="Weight of saying the same of a picture and its degraded copy; 0: off.",
-    )
 
 
 class TrainingParams(Params):
@@ -78,11 +73,6 @@ class TrainingParams(Params):
     )
     num_workers: NumWorkers = Field(
         description="Loader processes; auto: one a core. Does not change the result."
-    )
-    cache: str | None = Field(
-        min_length=1,
-        description="A folder for decoded pictures, read from the second epoch on; null: none. "
-        "Does not change the result.",
     )
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         description="auto: bfloat16 where the device gains from it, else float32."

@@ -4,24 +4,27 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from face_forgery.data.images.face_table import squares_of
 from face_forgery.data.labels.manifest import KEY
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader
+from face_forgery.data.loading.workers import iterate
 from face_forgery.data.splits.feature_table import FEATURE_COLUMNS
 from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.params import ModelParams, PreprocessingParams, ScoringParams
 from face_forgery.progress import track
-from face_forgery.training.reproducible import seed_torch
+from face_forgery.training.run import seed_torch
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +84,11 @@ def measure_features(
     source = pd.MultiIndex.from_frame(table[_SOURCE])
     is_new = np.array([key not in found for key in source]) & ~source.duplicated()
     if is_new.any():
-        rows = ImageRows.of(manifest[is_new], root, face_table)
-        batches = EvalBatches(rows, preprocessing, scoring.batch_size, scoring.num_workers)
-        found |= dict(zip(source[is_new], _stream(network, batches), strict=True))
+        dataset = ImageDataset.of(manifest[is_new], root, preprocessing, face_table)
+        loader = eval_loader(
+            dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers
+        )
+        found |= dict(zip(source[is_new], _stream(network, loader, len(dataset)), strict=True))
     logger.info(
         "Features of %s pictures: %s measured, the others known.",
         f"{len(table):,}",
@@ -100,14 +105,14 @@ def _makers(network: str, squares: NDArray[np.int64] | None) -> str | list[str]:
     return [f"{network} {left},{top},{side}" for left, top, side in squares.tolist()]
 
 
-def _stream(network: DetectorNetwork, batches: EvalBatches) -> Iterator[bytes]:
+def _stream(network: DetectorNetwork, loader: DataLoader[Any], num_images: int) -> Iterator[bytes]:
     """Yield the features of one picture after the other."""
     device = pick_device()
     network.to(device).eval()
     tracked = track(
-        batches,
+        iterate(loader),
         description="measuring features",
-        total=batches.num_images,
+        total=num_images,
         count=lambda batch: len(batch[1]),
     )
     with torch.inference_mode():

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch.utils.data import DataLoader
 
 from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader
+from face_forgery.data.loading.workers import iterate
 from face_forgery.data.splits.held_out import NO_FOLD, HeldOutFolds
 from face_forgery.data.splits.holdout import FoldedSplit, HeldOutSplit, choose_folds
 from face_forgery.evaluation.calibration_split import choose_calibration_split
@@ -39,7 +41,7 @@ from face_forgery.training.resume import check_same_run, run_fingerprint
 from face_forgery.training.run import Run, train
 from face_forgery.training.selection import best_weights
 from face_forgery.training.step_settings import StepSettings
-from face_forgery.training.training_data import build_train_batches
+from face_forgery.training.training_data import build_train_loader
 
 logger = logging.getLogger(__name__)
 
@@ -240,7 +242,7 @@ def _itself(weights: EpochWeights) -> EpochWeights:
 
 def _run_of(number: int, fold: str, data: FoldData, recipe: Recipe, begun: FoldsBegun) -> Run:
     training = recipe.training.model_copy(update={"seed": seed_of(recipe.training.seed, fold)})
-    batches = build_train_batches(
+    loader = build_train_loader(
         data.train,
         recipe.face_table,
         recipe.landmarks,
@@ -251,34 +253,35 @@ def _run_of(number: int, fold: str, data: FoldData, recipe: Recipe, begun: Folds
     )
     targets = data.choosing["target"].to_numpy(dtype=np.int64)
     return Run(
-        train_batches=batches,
-        val_batches=_eval_batches(
-            data.choosing, recipe, HeldOutFolds.of(targets, data.choosing_folds)
-        ),
+        train_loader=loader,
+        val_loader=_eval_loader(data.choosing, recipe),
         model=recipe.model,
         training=training,
+        held_out=HeldOutFolds.of(targets, data.choosing_folds),
         resume_from=begun.state(number) if training.resume else None,
     )
 
 
-def _eval_batches(
-    rows: pd.DataFrame, recipe: Recipe, held_out: HeldOutFolds | None = None
-) -> EvalBatches:
-    return EvalBatches(
-        rows=ImageRows.of(rows, recipe.root, recipe.face_table),
-        preprocessing=recipe.preprocessing,
-        batch_size=recipe.scoring.batch_size,
-        num_workers=recipe.scoring.num_workers,
-        held_out=held_out,
-    )
+def _eval_loader(rows: pd.DataFrame, recipe: Recipe) -> DataLoader[Any]:
+    dataset = ImageDataset.of(rows, recipe.root, recipe.preprocessing, recipe.face_table)
+    scoring = recipe.scoring
+    return eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
 
 
 def _fingerprint(run: Run, data: FoldData, recipe: Recipe) -> dict[str, Any]:
     """Return what a result follows from: the run, how its epoch is chosen, what is measured."""
-    settings = StepSettings.of(run.training, pick_device(), len(run.train_batches.epoch(1)))
-    of_run = run_fingerprint(run.train_batches, run.val_batches, run.model, run.training, settings)
+    settings = StepSettings.of(run.training, pick_device(), len(run.train_loader))
+    of_run = run_fingerprint(
+        train_loader=run.train_loader,
+        val_loader=run.val_loader,
+        held_out=run.held_out,
+        model=run.model,
+        training=run.training,
+        settings=settings,
+    )
+    measured = ImageDataset.of(data.measured, recipe.root, recipe.preprocessing, recipe.face_table)
     return of_run | {
-        "data.measured_images": _eval_batches(data.measured, recipe).rows.fingerprint,
+        "data.measured_images": measured.fingerprint,
         "training.epochs": run.training.epochs,
         "training.select_by": run.training.select_by,
         "training.patience": run.training.patience,
@@ -289,7 +292,7 @@ def _fingerprint(run: Run, data: FoldData, recipe: Recipe) -> dict[str, Any]:
 
 def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> pd.DataFrame:
     """Score what the fold is measured on: ``FOLD_SCORE_COLUMNS``."""
-    batches = _eval_batches(data.measured, recipe)
+    loader = _eval_loader(data.measured, recipe)
     mean, std = normalization_of(recipe.model.backbone)
     detector = Detector(
         architecture=recipe.model.backbone,
@@ -310,9 +313,9 @@ def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> p
     network = detector.build_network()
     device = pick_device()
     tracked = track(
-        batches,
+        iterate(loader),
         description=f"measuring {fold}",
-        total=batches.num_images,
+        total=len(data.measured),
         count=lambda batch: len(batch[1]),
     )
     scores = data.measured.assign(

@@ -2,20 +2,19 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from face_forgery.data.loading.batches import Batches, BatchesByEpoch
+from face_forgery.data.loading.workers import iterate
 from face_forgery.progress import track
-from face_forgery.training.compilation import forward_pass
-from face_forgery.training.distributed.process_group import Part, Team
+from face_forgery.training.distributed.process_group import world_size
+from face_forgery.training.losses import Outputs
 from face_forgery.training.records import EpochReport
 from face_forgery.training.state import TrainState
-from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.step_settings import StepSettings, TrainLoader
 
 
 class NonFiniteLossError(RuntimeError):
@@ -27,7 +26,7 @@ class BatchTooLargeError(RuntimeError):
 
 
 def train_epochs(
-    state: TrainState, batches: BatchesByEpoch, settings: StepSettings, *, epochs: int
+    state: TrainState, loader: TrainLoader, settings: StepSettings, *, epochs: int
 ) -> Iterator[EpochReport | None]:
     """Train ``state`` in place up to ``epochs``, yielding a report after each one.
 
@@ -35,10 +34,9 @@ def train_epochs(
         state: A network on the device of ``settings``, its optimizer, and a schedule that is
             stepped once per optimizer step. Training continues where ``state`` is, be it within
             an epoch.
-        batches: What an epoch holds follows from its number, so a resumed run sees the batches
+        loader: What an epoch holds follows from its number, so a resumed run sees the batches
             that an uninterrupted one would have seen.
-        settings: How batches become steps of the optimizer, and who else takes part: each rank of
-            a team calls this with the same batches, and takes its share of each.
+        settings: How batches become steps of the optimizer.
         epochs: The number of the last epoch.
 
     Yields:
@@ -49,96 +47,72 @@ def train_epochs(
         NonFiniteLossError: Before the optimizer step that would have spoiled the weights.
         BatchTooLargeError: If a batch does not fit into memory.
     """
-    device, team = settings.device, settings.team
-    autocast = torch.autocast(
-        device.type, settings.precision, enabled=settings.precision != torch.float32
-    )
-    network = team.join_gradients(settings.loss.passes(state.network))
-    forward = forward_pass(
-        network,
-        is_compiled=settings.is_compiled,
-        batch_size=len(team.part_of(batches.epoch(1).sizes[0]).shown),
-    )
-    for epoch in range(state.epoch + 1, epochs + 1):
-        epoch_batches, progress = batches.epoch(epoch), state.progress
-        places = settings.places(epoch_batches.sizes)[progress.num_batches :]
-        own_rest = team.share_each(
-            epoch_batches.after(progress.num_batches), num_before=settings.num_before
-        )
-        rest = _tracked(own_rest, epoch, epochs)
-        start = time.perf_counter() - progress.seconds
-
-        state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
-        for place, (images, targets) in zip(places, rest, strict=True):  # 2. loop
-            is_due = place.ends_step
-            with _naming_a_batch_size(place.part), team.exchanging(network, is_due=is_due):
-                images = images.to(device, non_blocking=True)  # 3. move to the device
-                targets = targets.to(device, non_blocking=True)
-                images, shares = settings.mixing(images, targets, epoch=epoch, number=place.number)
-                images, shares = images[settings.num_before :], shares[settings.num_before :]
-                with autocast:
-                    outputs = settings.loss.outputs(  # 4. forward
-                        forward, images, epoch=epoch, number=place.number, part=place.part
-                    )
-                join = partial(team.join_rows, part=place.part)
-                loss = settings.loss(outputs, shares, join)  # 5. loss
-                is_right = outputs.logits.detach().argmax(dim=1) == shares.argmax(dim=1)
-                mean_loss, num_correct = _over_ranks(loss, is_right, place.part, team)
-                _stop_unless_finite(mean_loss, epoch, place.number)
-                if place.begins_step:
-                    state.optimizer.zero_grad()  # 6. zero the gradients
-                (loss * place.share).backward()  # type: ignore[no-untyped-call]  # 7. backward
-                if place.ends_step:
-                    team.check_gradients(state.network)
-                    _clip_gradients(state.network, settings.grad_clip_norm)
-                    learning_rate = max(state.scheduler.get_last_lr())
-                    state.optimizer.step()  # 8. step
-                    state.scheduler.step()
-                    state.count_step()
-
-            progress.add(mean_loss, num_correct, place.part.num_images)
-            progress.seconds = time.perf_counter() - start
-            if place.is_save_due:
-                yield None
-
-        state.end_epoch()
-        yield EpochReport(
-            epoch=epoch,
-            train_loss=progress.loss_sum / progress.num_images,
-            train_accuracy=progress.num_correct / progress.num_images,
-            learning_rate=float(learning_rate),
-            images_per_second=progress.num_images / progress.seconds,
-            seconds=progress.seconds,
-        )
+    forward = settings.make_forward(state.network, loader.batch_size)
+    while state.epoch < epochs:
+        loader.sampler.set_epoch(state.epoch + 1, state.progress.num_batches)
+        for _ in train_epoch(state, loader, forward, settings, f"of {epochs}"):
+            yield None
+        yield state.end_epoch()
 
 
-def _tracked(batches: Batches, epoch: int, epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
+def train_epoch(
+    state: TrainState,
+    loader: TrainLoader,
+    forward: Callable[[Tensor], Outputs],
+    settings: StepSettings,
+    of_epochs: str = "",
+) -> Iterator[None]:
+    """Train ``state`` with the rest of its epoch, yielding where a save within it is due."""
+    device, epoch, progress = settings.device, state.epoch + 1, state.progress
+    steps = settings.plan_steps(loader)
+    start = time.perf_counter() - progress.seconds
+    batches = _tracked(loader, f"epoch {epoch} {of_epochs}")
+    state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
+    for number, (images, targets) in enumerate(batches, progress.num_batches):  # 2. loop
+        with _naming_a_batch_size(len(targets)):
+            images = images.to(device, non_blocking=True)  # 3. to the device
+            targets = targets.to(device, non_blocking=True)
+            images, soft_targets = settings.mixing(images, targets, epoch=epoch, number=number)
+            with settings.autocast():
+                outputs = forward(images)  # 4. forward pass
+            loss = settings.loss(outputs, soft_targets)  # 5. loss
+            mean_loss, num_correct = _measure(loss, outputs, soft_targets)
+            _stop_unless_finite(mean_loss, epoch, number)
+            if steps.begins(number):
+                state.optimizer.zero_grad()  # 6. zero the gradients
+            (loss * steps.weight(number)).backward()  # type: ignore[no-untyped-call]  # 7. backward
+            if steps.ends(number):
+                _clip_gradients(state.network, settings.grad_clip_norm)
+                state.optimizer.step()  # 8. step
+                state.end_step()
+        progress.add(mean_loss, num_correct, len(targets))
+        progress.seconds = time.perf_counter() - start
+        if steps.is_save_due(number):
+            yield
+
+
+def _tracked(loader: TrainLoader, description: str) -> Iterator[tuple[Tensor, Tensor]]:
     return track(
-        batches,
-        description=f"epoch {epoch} of {epochs}",
-        total=batches.num_images,
+        iterate(loader),
+        description=description,
+        total=len(loader.sampler),
         count=lambda batch: len(batch[1]),
     )
 
 
-def _over_ranks(loss: Tensor, is_right: Tensor, part: Part, team: Team) -> tuple[float, int]:
-    """Return the mean loss of the whole batch, and on how many of its images it was right.
+def _measure(loss: Tensor, outputs: Outputs, soft_targets: Tensor) -> tuple[float, int]:
+    """Return the mean loss of a batch, and on how many of its images the network was right.
 
     Waits for the GPU once a step: the price of never stepping on a loss that is no number.
     """
-    own_loss, own_correct = loss.item(), int(is_right.sum())
-    if team.size == 1:
-        return own_loss, own_correct
-    loss_sum, num_correct = team.add_up(
-        [own_loss * part.num_counted, own_correct * (part.num_counted > 0)], loss.device
-    )
-    return loss_sum / part.num_images, int(num_correct)
+    is_right = outputs.logits.detach().argmax(dim=1) == soft_targets.argmax(dim=1)
+    return loss.item(), int(is_right.sum())
 
 
-def _stop_unless_finite(loss: float, epoch: int, step: int) -> None:
+def _stop_unless_finite(loss: float, epoch: int, number: int) -> None:
     if not math.isfinite(loss):
         raise NonFiniteLossError(
-            f"the loss is {loss} at epoch {epoch}, step {step + 1}; the weights of the "
+            f"the loss is {loss} at epoch {epoch}, step {number + 1}; the weights of the "
             "epoch before are kept. Lower training.optimizer.learning_rate, set "
             "training.grad_clip_norm, or train in float32 (training.precision)"
         )
@@ -150,24 +124,21 @@ def _clip_gradients(network: nn.Module, max_norm: float | None) -> None:
 
 
 @contextmanager
-def _naming_a_batch_size(part: Part) -> Iterator[None]:
+def _naming_a_batch_size(num_images: int) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError of a GPU is one, too
         of_gpu = isinstance(error, torch.OutOfMemoryError)
         if not of_gpu and "can't allocate memory" not in str(error):
             raise
+        total = num_images * world_size()
         remedy = (
-            f"try --params training.batch_size={part.num_images // 2}"
-            if len(part.shown) > 1
+            f"try training.batch_size={total // 2}"
+            if num_images > 1
             else "lower preprocessing.image_size or take a smaller model.backbone"
         )
+        slice_of = "" if total == num_images else f", {num_images} of them for this worker,"
         raise BatchTooLargeError(
-            f"a batch of {part.num_images} image(s){_of_which(part)} does not fit into the memory "
-            f"of the {'GPU' if of_gpu else 'CPU'}; {remedy}"
+            f"a batch of {total} image(s){slice_of} does not fit into the memory of the "
+            f"{'GPU' if of_gpu else 'CPU'}; {remedy}"
         ) from error
-
-
-def _of_which(part: Part) -> str:
-    own = len(part.shown)
-    return "" if own == part.num_images else f", {own} of them for this worker,"

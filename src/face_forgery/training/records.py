@@ -1,9 +1,15 @@
-"""What training hands over as it goes on. Free of torch, so that nodes can name it."""
+"""What training hands over as it goes on, and its state as a file of tensors and plain values.
 
-from dataclasses import dataclass, field
+Imports no torch at the top, so that nodes and datasets can name these types cheaply.
+"""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 _BACKBONE = "backbone."  # of DetectorNetwork
+_FORMAT = 3  # raised when the fields of Checkpoint change their meaning
+_REMEDY = "Start anew with training.resume=false, which replaces it"
 
 
 @dataclass(frozen=True)
@@ -12,7 +18,9 @@ class EpochReport:
 
     epoch: int  # from 1: the number of whole epochs
     train_loss: float  # what was minimized, in nats; mean over images, not over batches
-    train_accuracy: float  # share of images on the right side of 0.5, while weights were moving
+    train_accuracy: (
+        float  # proportion of images on the right side of 0.5, while weights were moving
+    )
     learning_rate: float  # of the last step of the epoch; of several rates the highest
     images_per_second: float  # loading and saves within the epoch included, validation not
     seconds: float  # likewise
@@ -45,9 +53,9 @@ class EpochProgress:
     """What the batches of the epoch that is on have come to."""
 
     num_batches: int = 0
-    num_images: int = 0
+    num_images: float = 0  # whole, but where what all ranks have seen is divided among them
     loss_sum: float = 0.0
-    num_correct: int = 0
+    num_correct: float = 0
     seconds: float = 0.0
 
     def add(self, loss: float, num_correct: int, num_images: int) -> None:
@@ -101,3 +109,42 @@ class Checkpoint:
         for part in (*parts, self.random):
             if part is not None:
                 part.clear()
+
+
+def write_state(state: Checkpoint, path: Path) -> None:
+    """Write ``state`` to ``path``."""
+    import torch
+
+    torch.save({"format": _FORMAT, **vars(state)}, path)
+
+
+def read_state(path: Path) -> Checkpoint:
+    """Read a state; only tensors and plain values are, a file with anything else is refused.
+
+    Raises:
+        ValueError: If the file is damaged, foreign, or of another format.
+    """
+    values = _read(path)
+    names = {field.name for field in fields(Checkpoint)}
+    if values.get("format") != _FORMAT or set(values) != names | {"format"}:
+        raise ValueError(
+            f"{path}: not a training state of format {_FORMAT} "
+            f"(found format {values.get('format')!r}). {_REMEDY}"
+        )
+    return Checkpoint(**{name: values[name] for name in names})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import torch
+
+    from face_forgery.modeling.factory import refuse_bomb
+
+    try:
+        refuse_bomb(path)
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zipfile, pickle and torch each raise their own
+        raise ValueError(
+            f"{path}: cannot be read as a training state ({type(error).__name__}); "
+            f"nothing in it was executed. {_REMEDY}"
+        ) from error
+    return values if isinstance(values, dict) else {}

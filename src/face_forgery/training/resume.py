@@ -4,7 +4,9 @@ import hashlib
 import logging
 from typing import Any
 
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from torch.utils.data import DataLoader
+
+from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
@@ -14,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 # Of `training`; `engine` and the number of its workers only by how sums are rounded, where
 # docs/training.md does not say otherwise.
-CHANGES_NO_WEIGHT = {"resume", "num_workers", "cache", "checkpoint_steps", "engine"}
+CHANGES_NO_WEIGHT = {"resume", "num_workers", "checkpoint_steps", "engine"}
 _FREE = CHANGES_NO_WEIGHT | {"select_by", "patience"}  # they choose among the epochs
 _EXAMPLES_SHOWN = 3
 
@@ -24,8 +26,10 @@ class ResumeError(ValueError):
 
 
 def run_fingerprint(
-    train_batches: TrainBatches,
-    val_batches: EvalBatches,
+    *,
+    train_loader: DataLoader[Any],
+    val_loader: DataLoader[Any],
+    held_out: HeldOutFolds | None,
     model: ModelParams,
     training: TrainingParams,
     settings: StepSettings,
@@ -38,20 +42,21 @@ def run_fingerprint(
     else the run is refused, not continued in another way. ``epochs`` counts only if the schedule
     depends on it (cosine).
     """
-    forgeries, held_out = train_batches.forgeries, val_batches.held_out
-    sources = train_batches.sources
+    train_set: Any = train_loader.dataset
+    val_set: Any = val_loader.dataset
+    sources, forgeries = train_set.sources, train_set.forgeries
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
         "data": {
-            "train_images": train_batches.rows.fingerprint,
-            "val_images": val_batches.rows.fingerprint,
+            "train_images": train_set.fingerprint,
+            "val_images": val_set.fingerprint,
         }
         | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
         | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
         "model": model.model_dump(mode="json", exclude={"max_parameters"}),
-        "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
-        "augmentation": train_batches.augmentation.model_dump(mode="json"),
+        "preprocessing": train_set.preprocessing.model_dump(mode="json"),
+        "augmentation": train_set.augmentation.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude=free)
         | {
             "precision": str(settings.precision).removeprefix("torch."),

@@ -1,27 +1,38 @@
-"""One run of training, from its first state to its last epoch: alone, or as one rank of many."""
+"""One run of training, from its first state to its last epoch: alone, or as one rank of several."""
 
+import ctypes
 import logging
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.loaders import eval_loader, train_loader
+from face_forgery.data.splits.held_out import HeldOutFolds
 from face_forgery.params import ModelParams, TrainingParams
-from face_forgery.training.distributed.process_group import ALONE, Team
+from face_forgery.training.distributed.process_group import (
+    check_gradients,
+    rank,
+    seed_rank,
+    sum_over_ranks,
+    world_size,
+)
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.memory import keep_freed_memory
-from face_forgery.training.records import Checkpoint
-from face_forgery.training.reproducible import seed_torch
+from face_forgery.training.records import Checkpoint, EpochProgress, EpochReport
 from face_forgery.training.resume import resume, run_fingerprint
 from face_forgery.training.selection import check_folds_to_select_by, is_stalled
-from face_forgery.training.start import build_state
+from face_forgery.training.state import TrainState, build_state
 from face_forgery.training.step_settings import StepSettings
 from face_forgery.training.validation import validate
 
 logger = logging.getLogger(__name__)
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
+_MOST = 2**31 - 1  # bytes at the end of the heap that are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,27 +40,30 @@ class Run:
     """What a run follows from.
 
     Args:
-        train_batches: What the network learns from.
-        val_batches: What it is judged by after every epoch.
+        train_loader: What the network learns from, of `data.loading.loaders.train_loader`.
+        val_loader: What it is judged by after every epoch, of `eval_loader`.
         model: Which network.
         training: How it is trained; ``resume`` says whether ``resume_from`` is gone by.
+        held_out: The part of validation that training has nothing of; ``None``: there is none.
         resume_from: The last saved state, if there is one.
     """
 
-    train_batches: TrainBatches
-    val_batches: EvalBatches
+    train_loader: DataLoader[Any]
+    val_loader: DataLoader[Any]
     model: ModelParams
     training: TrainingParams
-    resume_from: Checkpoint | None
+    held_out: HeldOutFolds | None = None
+    resume_from: Checkpoint | None = None
 
 
-def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callable[[], Checkpoint]]:
+def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
     """Train a network up to the last epoch, or until patience ends.
+
+    In a process group all ranks call this with the same run, and each takes its slice of the data.
 
     Args:
         run: The same for all ranks.
         device: Where this rank trains.
-        team: Who takes part.
 
     Yields:
         A function that copies the state as it is, with the history so far: after every epoch, and
@@ -61,31 +75,73 @@ def train(run: Run, device: torch.device, team: Team = ALONE) -> Iterator[Callab
         SelectionError: If the epoch is to be chosen by folds that validation does not have.
         NonFiniteLossError, BatchTooLargeError: As `train_epochs`.
     """
-    training, batches_per_epoch = run.training, len(run.train_batches.epoch(1))
-    check_folds_to_select_by(training.select_by, run.val_batches.held_out)
+    training = run.training
+    check_folds_to_select_by(training.select_by, run.held_out)
     seed_torch(training.seed)
     if device.type == "cpu":
         keep_freed_memory()
-    image_size = run.train_batches.preprocessing.image_size
-    state = build_state(run.model, training, image_size, batches_per_epoch, device, team=team)
-    settings = StepSettings.of(training, device, batches_per_epoch, team)
-    fingerprint = run_fingerprint(run.train_batches, run.val_batches, run.model, training, settings)
+    run = _own_slice(run)
+    image_size = run.train_loader.dataset.preprocessing.image_size  # type: ignore[attr-defined]
+    batches_per_epoch = len(run.train_loader)
+    state = build_state(run.model, training, image_size, batches_per_epoch, device)
+    settings = StepSettings.of(training, device, batches_per_epoch)
+    fingerprint = run_fingerprint(
+        train_loader=run.train_loader,
+        val_loader=run.val_loader,
+        held_out=run.held_out,
+        model=run.model,
+        training=training,
+        settings=settings,
+    )
     history: list[dict[str, Any]] = []
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)
     if state.epoch == training.epochs or is_stalled(history, training.patience, training.select_by):
         yield partial(state.snapshot, history, fingerprint)
         return
-    team.draw_apart(training.seed, state.epoch, state.progress.num_batches)
-    for report in train_epochs(state, run.train_batches, settings, epochs=training.epochs):
+    _begin_as_rank(state, training.seed)
+    for report in train_epochs(state, run.train_loader, settings, epochs=training.epochs):
+        progress = _sum_progress(state.progress, device)
         if report is not None:
-            numbers = validate(state.judged_network, run.val_batches, device, team)
-            history = [*history, asdict(report) | numbers]
-            if team.rank == 0:
+            numbers = validate(state.judged_network, run.val_loader, run.held_out, device)
+            history = [*history, asdict(_mean_report(report, device)) | numbers]
+            if rank() == 0:
                 log_epoch(history[-1])
-        yield partial(state.snapshot, history, fingerprint)
+        yield partial(state.snapshot, history, fingerprint, progress)
         if report is not None and is_stalled(history, training.patience, training.select_by):
             return
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch on every device and ask cuDNN for repeatable kernels.
+
+    On a CPU with the same number of threads and the same library versions, equal seeds then give
+    equal weights, bit for bit. On a GPU cuDNN is held to deterministic kernels and does not try
+    out which are fastest; other CUDA kernels may still add in another order. Deterministic mode
+    for everything (``torch.use_deterministic_algorithms``) is left off: it refuses operations that
+    some timm backbones need.
+    """
+    torch.manual_seed(seed)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def keep_freed_memory() -> bool:
+    """Have glibc keep large blocks for the next tensor, and not give each back to the system.
+
+    A step frees and takes some gigabytes again. By default every block is mapped anew, and each of
+    its pages comes filled with zeros by the kernel at first touch. For the whole process, and for
+    good; at most 2 GB stay with it. Bits do not change. docs/experiments.md has what it gains.
+
+    Returns:
+        Whether it was done; where the C library is another one, nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, _MOST))
 
 
 def log_epoch(row: dict[str, Any]) -> None:
@@ -97,4 +153,62 @@ def log_epoch(row: dict[str, Any]) -> None:
         row["train_loss"],
         row["val_auc"],
         "".join(f", held out {name} {auc:.4f}" for name, auc in folds.items()),
+    )
+
+
+def _own_slice(run: Run) -> Run:
+    """Return ``run`` with loaders of what falls to this rank."""
+    if world_size() == 1:
+        return run
+    group = {"rank": rank(), "world_size": world_size()}
+    val: Any = run.val_loader
+    return replace(
+        run,
+        train_loader=train_loader(run.train_loader.dataset, run.training, **group),  # type: ignore[arg-type]
+        val_loader=eval_loader(
+            val.dataset, batch_size=val.batch_size, num_workers=val.num_workers, **group
+        ),
+    )
+
+
+def _begin_as_rank(state: TrainState, seed: int) -> None:
+    """Make of a state that all ranks have alike that of one of them."""
+    num_ranks = world_size()
+    if num_ranks == 1:
+        return
+    seed_rank(seed, state.epoch, state.progress.num_batches)
+    state.optimizer.register_step_pre_hook(lambda *_: check_gradients(state.network))
+    state.progress = _scaled(state.progress, 1 / num_ranks)
+
+
+def _sum_progress(progress: EpochProgress, device: torch.device) -> EpochProgress:
+    """Return what the batches of all ranks have come to."""
+    if world_size() == 1:
+        return progress
+    own = [progress.num_images, progress.loss_sum, progress.num_correct]
+    num_images, loss_sum, num_correct = sum_over_ranks(own, device)
+    return replace(progress, num_images=num_images, loss_sum=loss_sum, num_correct=num_correct)
+
+
+def _scaled(progress: EpochProgress, factor: float) -> EpochProgress:
+    return replace(
+        progress,
+        num_images=progress.num_images * factor,
+        loss_sum=progress.loss_sum * factor,
+        num_correct=progress.num_correct * factor,
+    )
+
+
+def _mean_report(report: EpochReport, device: torch.device) -> EpochReport:
+    """Return the report of all ranks, who have equally many images."""
+    num_ranks = world_size()
+    if num_ranks == 1:
+        return report
+    own = [report.train_loss, report.train_accuracy, report.images_per_second]
+    loss, accuracy, rate = sum_over_ranks(own, device)
+    return replace(
+        report,
+        train_loss=loss / num_ranks,
+        train_accuracy=accuracy / num_ranks,
+        images_per_second=rate,
     )

@@ -8,9 +8,13 @@ from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from face_forgery.modeling.fine_tuning import merged_weights
+from face_forgery.modeling.factory import build_network
+from face_forgery.modeling.fine_tuning import freeze, merged_weights
 from face_forgery.modeling.network import DetectorNetwork
-from face_forgery.training.records import Checkpoint, EpochProgress
+from face_forgery.params import ModelParams, TrainingParams
+from face_forgery.training.distributed.process_group import synchronize_batch_norm
+from face_forgery.training.optimizer import build_optimizer, build_scheduler
+from face_forgery.training.records import Checkpoint, EpochProgress, EpochReport
 
 
 @dataclass
@@ -20,21 +24,32 @@ class TrainState:
     network: DetectorNetwork
     optimizer: Optimizer
     scheduler: LRScheduler
-    average: ModelEmaV3 | None = None  # of the weights; moved by `count_step`
+    average: ModelEmaV3 | None = None  # of the weights; moved by `end_step`
     epoch: int = 0  # whole epochs behind it
     progress: EpochProgress = field(default_factory=EpochProgress)  # of the epoch after
     num_steps: int = 0  # optimizer steps behind it
+    learning_rate: float = 0.0  # of the last step; of several rates the highest
 
-    def count_step(self) -> None:
-        """Count a step of the optimizer, and bring the average of the weights up to it."""
+    def end_step(self) -> None:
+        """Count a step of the optimizer; move the schedule and the average of the weights."""
+        self.learning_rate = float(max(self.scheduler.get_last_lr()))
+        self.scheduler.step()
         self.num_steps += 1
         if self.average is not None:
             self.average.update(self.network, step=self.num_steps)
 
-    def end_epoch(self) -> None:
-        """Count the epoch that was on as a whole one."""
+    def end_epoch(self) -> EpochReport:
+        """Count the epoch that was on as a whole one, and report it."""
         self.epoch += 1
-        self.progress = EpochProgress()
+        progress, self.progress = self.progress, EpochProgress()
+        return EpochReport(
+            epoch=self.epoch,
+            train_loss=progress.loss_sum / progress.num_images,
+            train_accuracy=progress.num_correct / progress.num_images,
+            learning_rate=self.learning_rate,
+            images_per_second=progress.num_images / progress.seconds,
+            seconds=progress.seconds,
+        )
 
     @property
     def judged_network(self) -> DetectorNetwork:
@@ -44,16 +59,22 @@ class TrainState:
         averaged: DetectorNetwork = self.average.module
         return averaged
 
-    def snapshot(self, history: list[dict[str, Any]], fingerprint: dict[str, Any]) -> Checkpoint:
+    def snapshot(
+        self,
+        history: list[dict[str, Any]],
+        fingerprint: dict[str, Any],
+        progress: EpochProgress | None = None,
+    ) -> Checkpoint:
         """Copy the state to the CPU; later steps do not change the copy.
 
         Args:
             history: A row for every epoch so far; rows are shared, and never change.
             fingerprint: What a run that continues from here must share.
+            progress: Of all ranks, where several train.
         """
         return Checkpoint(
             epoch=self.epoch,
-            progress=asdict(self.progress),
+            progress=asdict(progress or self.progress),
             num_steps=self.num_steps,
             network=_to_cpu(self.network.state_dict()),
             average=None if self.average is None else _to_cpu(self.average.module.state_dict()),
@@ -92,6 +113,35 @@ class TrainState:
     @property
     def _device(self) -> torch.device:
         return self.network.mean.device
+
+
+def build_state(
+    model: ModelParams,
+    training: TrainingParams,
+    image_size: int,
+    batches_per_epoch: int,
+    device: torch.device,
+) -> TrainState:
+    """Return network, optimizer, schedule and, if asked for, averaged weights, on ``device``.
+
+    With the same seed all ranks begin alike.
+
+    The decay of the average climbs to ``ema_decay`` as steps are made, with ``1 - n ** (-2 / 3)``
+    at step ``n``: the average of a short run is not full of its random start.
+    """
+    network = build_network(model, image_size)
+    freeze(network, model, image_size)
+    network = synchronize_batch_norm(network.to(device))
+    optimizer = build_optimizer(network, training.optimizer)
+    average = None
+    if training.ema_decay is not None:
+        average = ModelEmaV3(network, decay=training.ema_decay, use_warmup=True)
+    return TrainState(
+        network=network,
+        optimizer=optimizer,
+        scheduler=build_scheduler(optimizer, training, batches_per_epoch),
+        average=average,
+    )
 
 
 def _to_cpu(value: Any) -> Any:

@@ -1,16 +1,41 @@
 """How batches become steps of the optimizer: the parameters, resolved for one device and run."""
 
-from collections.abc import Sequence
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Literal, Protocol
 
 import torch
+from torch import Tensor
 
 from face_forgery.modeling.forward_path import resolve_precision
+from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.params import TrainingParams
-from face_forgery.training.compilation import resolve_compile
-from face_forgery.training.distributed.process_group import ALONE, Part, Team
-from face_forgery.training.losses import Loss
+from face_forgery.training.distributed.process_group import distribute
+from face_forgery.training.losses import ForwardPass, Loss, Outputs
 from face_forgery.training.mixing import Mixing
+
+logger = logging.getLogger(__name__)
+
+# The slowest compilation seen (275 s) over what a batch on a GPU should save at least (15 ms),
+# rounded up; docs/decisions/0006-precision-and-compilation.md.
+_BATCHES_THAT_PAY = 20_000
+
+
+class CompilerError(RuntimeError):
+    """Compilation was asked for where it cannot be done; the message names what is missing."""
+
+
+class TrainLoader(Protocol):
+    """What the loop asks of a loader of `data.loading.loaders.train_loader`."""
+
+    batch_size: Any  # images of a batch; the last one of an epoch may be smaller
+    sampler: Any  # `set_epoch`, `num_images` of an epoch, and a length: images of the next pass
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -22,12 +47,11 @@ class StepSettings:
         precision: Of the forward pass, under autocast; ``torch.float32`` switches autocast off.
             Weights, loss and optimizer are float32 always.
         is_compiled: Whether whole batches go through ``torch.compile``.
-        mixing: What is done to pictures and targets of a batch.
+        mixing: What is done to images and targets of a batch.
         loss: What is minimized.
         accumulate: Batches of one optimizer step.
         grad_clip_norm: Largest global gradient norm of a step; ``None`` does not clip.
         checkpoint_steps: Optimizer steps between two saves within an epoch; ``None``: no saves.
-        team: The processes that train together.
     """
 
     device: torch.device
@@ -38,25 +62,19 @@ class StepSettings:
     accumulate: int = 1
     grad_clip_norm: float | None = None
     checkpoint_steps: int | None = None
-    team: Team = ALONE
 
     @classmethod
     def of(
-        cls,
-        params: TrainingParams,
-        device: torch.device,
-        batches_per_epoch: int,
-        team: Team = ALONE,
+        cls, params: TrainingParams, device: torch.device, batches_per_epoch: int
     ) -> "StepSettings":
         """Resolve what is left to the device (``precision``) and to the length (``compile``).
 
         With the contrastive term, which looks into the network, nothing is compiled.
         """
-        precision = resolve_precision(params.precision, device)
         wanted = False if params.loss.contrastive else params.compile
         return cls(
             device=device,
-            precision=precision,
+            precision=resolve_precision(params.precision, device),
             is_compiled=resolve_compile(
                 wanted, device, num_batches=params.epochs * batches_per_epoch
             ),
@@ -65,48 +83,114 @@ class StepSettings:
             accumulate=params.accumulate,
             grad_clip_norm=params.grad_clip_norm,
             checkpoint_steps=params.checkpoint_steps,
-            team=team,
         )
 
-    @property
-    def num_before(self) -> int:
-        """How many images this rank is shown before its part of a batch, for mixing alone."""
-        return self.mixing.num_before if self.team.size > 1 else 0
+    def autocast(self) -> torch.autocast:
+        """Return the context of a forward pass."""
+        is_on = self.precision != torch.float32
+        return torch.autocast(self.device.type, self.precision, enabled=is_on)
 
-    def places(self, sizes: Sequence[int]) -> list["BatchPlace"]:
-        """Return the place of every batch of an epoch.
+    def make_forward(
+        self, network: DetectorNetwork, batch_size: int
+    ) -> Callable[[Tensor], Outputs]:
+        """Return the forward pass of training: distributed and compiled, where it has to be.
 
-        Args:
-            sizes: Images of each batch, all ranks together. The last step of an epoch may have
-                fewer batches.
+        Compiled is what sees batches of ``batch_size``. The smaller last batch of an epoch is not:
+        a second compilation would cost more than it saves. ``network`` stays as it is for scoring.
         """
-        places = []
-        for number, size in enumerate(sizes):
-            first = number - number % self.accumulate
-            of_step = sizes[first : first + self.accumulate]
-            step, last = number // self.accumulate + 1, first + len(of_step) - 1
-            is_save = self.checkpoint_steps is not None and step % self.checkpoint_steps == 0
-            part = self.team.part_of(size)
-            places.append(
-                BatchPlace(
-                    number=number,
-                    part=part,
-                    share=self.team.size * part.num_counted / sum(of_step),
-                    begins_step=number == first,
-                    ends_step=number == last,
-                    is_save_due=is_save and number == last and last + 1 < len(sizes),
-                )
-            )
-        return places
+        module = distribute(ForwardPass(network, gives_features=self.loss.contrastive > 0.0))
+        if not self.is_compiled:
+            return module
+        compiled = torch.compile(module, dynamic=False)
+
+        def forward(images: Tensor) -> Outputs:
+            outputs: Outputs = (compiled if len(images) == batch_size else module)(images)
+            return outputs
+
+        return forward
+
+    def plan_steps(self, loader: TrainLoader) -> "StepPlan":
+        """Return which batches of an epoch of ``loader`` make a step."""
+        return StepPlan(
+            loader.sampler.num_images, loader.batch_size, self.accumulate, self.checkpoint_steps
+        )
 
 
 @dataclass(frozen=True)
-class BatchPlace:
-    """Where a batch stands in its epoch and in its step of the optimizer."""
+class StepPlan:
+    """Which batches of an epoch, by their numbers from 0, make a step of the optimizer.
 
-    number: int  # in the epoch, from 0
-    part: Part  # that this rank is shown
-    share: float  # of this rank in the images of its step, times the number of ranks: their mean
-    begins_step: bool
-    ends_step: bool
-    is_save_due: bool  # after it; never at the end of an epoch, which is saved anyway
+    Args:
+        num_images: Of the epoch.
+        batch_size: Of all batches but the last.
+        accumulate: Batches of a step; the last one of an epoch may have fewer.
+        checkpoint_steps: Steps between two saves within an epoch; ``None``: no saves.
+    """
+
+    num_images: int
+    batch_size: int
+    accumulate: int = 1
+    checkpoint_steps: int | None = None
+
+    def begins(self, number: int) -> bool:
+        """Say whether a step begins with a batch."""
+        return number % self.accumulate == 0
+
+    def ends(self, number: int) -> bool:
+        """Say whether a step ends with a batch."""
+        return (number + 1) % self.accumulate == 0 or self._count(0, number + 1) == self.num_images
+
+    def weight(self, number: int) -> float:
+        """Return the proportion that the images of a batch have in its step."""
+        first = number - number % self.accumulate
+        return self._count(number, number + 1) / self._count(first, first + self.accumulate)
+
+    def is_save_due(self, number: int) -> bool:
+        """Say whether to save after a batch; never at the end of an epoch, saved anyway."""
+        if self.checkpoint_steps is None or self._count(0, number + 1) == self.num_images:
+            return False
+        return (number + 1) % (self.accumulate * self.checkpoint_steps) == 0
+
+    def _count(self, first: int, end: int) -> int:
+        """Return how many images the batches from ``first`` up to ``end`` hold."""
+        last, before = (min(number * self.batch_size, self.num_images) for number in (end, first))
+        return last - before
+
+
+def resolve_compile(
+    wanted: bool | Literal["auto"], device: torch.device, *, num_batches: int
+) -> bool:
+    """Say whether a run is compiled.
+
+    Args:
+        wanted: ``auto``: on a GPU from 20,000 batches on, if there is a compiler; never on a CPU,
+            where a compiled step is not faster.
+        device: Where training takes place.
+        num_batches: Of the whole run.
+
+    Raises:
+        CompilerError: If compilation is asked for and there is no compiler.
+    """
+    pays = device.type == "cuda" and num_batches >= _BATCHES_THAT_PAY
+    if wanted is False or (wanted == "auto" and not pays):
+        return False
+    missing = _missing(device)
+    if not missing:
+        return True
+    if wanted == "auto":
+        logger.info("Training is not compiled: there is no %s.", missing)
+        return False
+    raise CompilerError(
+        f"training.compile=true, but there is no {missing}; install it, or train without: "
+        "training.compile=auto"
+    )
+
+
+def _missing(device: torch.device) -> str | None:
+    """Name what torch.compile lacks; it would say so only in the first step."""
+    compiler = os.environ.get("CXX", "g++")  # as torch chooses it
+    if shutil.which(compiler) is None:
+        return f"C++ compiler ({compiler})"
+    if device.type == "cuda" and find_spec("triton") is None:
+        return "package triton"
+    return None

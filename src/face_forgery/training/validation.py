@@ -5,29 +5,33 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from torch import nn
+from torch.utils.data import DataLoader
 
-from face_forgery.data.loading.loaders import EvalBatches
+from face_forgery.data.loading.workers import iterate
 from face_forgery.data.splits.held_out import HeldOutFolds
-from face_forgery.evaluation.metrics.binary import accuracy, auc, log_loss
 from face_forgery.modeling.forward_path import score_batches
 from face_forgery.progress import track
-from face_forgery.training.distributed.process_group import ALONE, Team
+from face_forgery.training.distributed.process_group import broadcast_buffers, gather
 
 
 def validate(
-    network: nn.Module, batches: EvalBatches, device: torch.device, team: Team = ALONE
+    network: nn.Module,
+    loader: DataLoader[Any],
+    held_out: HeldOutFolds | None,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Score every validation image and return the numbers of the whole set.
 
-    Each rank scores a part of the batches; the scores of all are put together in the order of the
-    images, and every rank returns the same numbers.
+    Of several ranks each scores what its loader has; the scores of all are put together in the
+    order of the images, and every rank returns the same numbers.
 
     Args:
         network: ``uint8 (B, 3, S, S) -> logits (B, 2)``, on ``device``; its mode is left as it was.
-        batches: Both classes must occur.
+        loader: Both classes must occur in its data set.
+        held_out: The part that training has nothing of; ``None``: there is none.
         device: Where the network is.
-        team: Who takes part.
 
     Returns:
         ``val_auc`` (chance that a forgery scores above a real image), ``val_loss`` (cross-entropy
@@ -38,20 +42,22 @@ def validate(
     Raises:
         ValueError: If a score is not finite or a class is missing.
     """
-    team.align(network)
-    part = team.share(batches)
+    broadcast_buffers(network)
     tracked = track(
-        part,
+        iterate(loader),
         description="validation",
-        total=part.num_images,
+        total=len(loader.sampler),  # type: ignore[arg-type]  # every sampler of ours has one
         count=lambda batch: len(batch[1]),
     )
-    scores = team.join(score_batches(network, tracked, device))
+    scores = gather(score_batches(network, tracked, device))
+    targets: NDArray[np.int64] = loader.dataset.targets  # type: ignore[attr-defined]
+    if not np.isfinite(scores).all():
+        raise ValueError(f"{int((~np.isfinite(scores)).sum())} validation score(s) are not finite")
     return {
-        "val_auc": auc(scores, batches.targets),
-        "val_loss": log_loss(scores, batches.targets),
-        "val_accuracy": accuracy(scores, batches.targets),
-        **({} if batches.held_out is None else _measure(scores, batches.targets, batches.held_out)),
+        "val_auc": _auc(scores, targets),
+        "val_loss": float(log_loss(targets, scores)),
+        "val_accuracy": float(accuracy_score(targets, scores >= 0.5)),
+        **({} if held_out is None else _measure(scores, targets, held_out)),
     }
 
 
@@ -59,10 +65,16 @@ def _measure(
     scores: NDArray[np.float64], targets: NDArray[np.int64], held_out: HeldOutFolds
 ) -> dict[str, Any]:
     seen = targets[held_out.seen]
-    aucs = {name: auc(scores[rows], targets[rows]) for name, rows in held_out.rows.items()}
+    aucs = {name: _auc(scores[rows], targets[rows]) for name, rows in held_out.rows.items()}
     return {
-        "val_auc_seen": auc(scores[held_out.seen], seen) if np.ptp(seen) else None,
+        "val_auc_seen": _auc(scores[held_out.seen], seen) if np.ptp(seen) else None,
         "val_auc_held_out": aucs,
         "val_auc_held_out_mean": sum(aucs.values()) / len(aucs),
         "val_auc_held_out_worst": min(aucs.values()),
     }
+
+
+def _auc(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    if not np.ptp(targets):
+        raise ValueError(f"all {len(targets)} validation images are of one class: there is no AUC")
+    return float(roc_auc_score(targets, scores))

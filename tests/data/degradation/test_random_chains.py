@@ -14,8 +14,8 @@ from face_forgery.data.degradation.random_chains import (
     RandomDegradations,
     degrade,
 )
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
 
@@ -134,13 +134,19 @@ def test_a_degradation_is_a_step_of_the_training_transform(make_params, image):
 
 
 def test_both_classes_are_degraded_alike_in_any_process(make_faces, make_params, tmp_path):
-    params = make_params(**{"augmentation.degradation": 0.8})
     manifest = make_faces(11)
     epochs = []
     for targets, num_workers in ((manifest["target"], 0), (1 - manifest["target"], 2)):
-        rows = ImageRows.of(manifest.assign(target=targets), str(tmp_path / "faces"))
-        batches = TrainBatches(rows, params.preprocessing, params.augmentation, 4, 0, num_workers)
-        epochs.append(list(batches.epoch(1)))
+        params = make_params(
+            **{"augmentation.degradation": 0.8, "training.num_workers": num_workers}
+        )
+        dataset = ImageDataset.of(
+            manifest.assign(target=targets),
+            str(tmp_path / "faces"),
+            params.preprocessing,
+            augmentation=params.augmentation,
+        )
+        epochs.append(list(train_loader(dataset, params.training)))
     for (images, targets), (others, other_targets) in zip(*epochs, strict=True):
         assert torch.equal(images, others)
         assert torch.equal(targets, 1 - other_targets)

@@ -21,7 +21,7 @@ from face_forgery.data.images.faces import (
     square_of,
 )
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.loading.image_rows import ImageRows
+from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.params import FacesParams
 
 PARAMS = FacesParams(detector=None, min_confidence=0.7, margin=0.25, min_size=20, max_blur=0.9)
@@ -124,7 +124,7 @@ def labelled(tmp_path, draw_red_faces):
 
 
 @pytest.mark.usefixtures("find_red_faces")
-def test_images_without_a_face_are_unusable_and_the_others_are_cut(labelled, tmp_path):
+def test_images_without_a_face_are_unusable_and_the_others_are_cut(labelled, make_params, tmp_path):
     table, facts = labelled
     faces = find_faces(table, facts, FaceFinder(b"", PARAMS), root=tmp_path, num_workers=2)
     assert list(faces.columns) == list(FACE_COLUMNS)
@@ -134,10 +134,12 @@ def test_images_without_a_face_are_unusable_and_the_others_are_cut(labelled, tmp
     assert "no face was found" in marked["detail"][1]
     manifest = table.drop(index=1).assign(sha256="x")
     assert squares_of(manifest, faces).tolist() == [[2, 0, 75], [75, 15, 90]]
-    rows = ImageRows.of(manifest, str(tmp_path), faces)
-    assert rows.read(1).shape == (3, 90, 90)
-    assert ImageRows.of(manifest, str(tmp_path)).read(1).shape == (3, 120, 200)
-    assert rows.fingerprint != ImageRows.of(manifest, str(tmp_path)).fingerprint
+    preprocessing = make_params().preprocessing
+    crops = ImageDataset.of(manifest, str(tmp_path), preprocessing, faces)
+    whole = ImageDataset.of(manifest, str(tmp_path), preprocessing)
+    assert crops.read(1).shape == (3, 90, 90)
+    assert whole.read(1).shape == (3, 120, 200)
+    assert crops.fingerprint != whole.fingerprint
     with pytest.raises(ManifestError, match="1 of 3 images have no face to cut"):
         squares_of(table, faces)
 
@@ -152,7 +154,7 @@ def test_without_a_detector_nothing_is_looked_for(labelled, tmp_path):
 
 @pytest.mark.usefixtures("find_red_faces")
 def test_training_measuring_and_judging_cut_the_same(
-    labelled, tmp_path, make_detector, draw_red_faces
+    labelled, tmp_path, make_detector, make_params, draw_red_faces
 ):
     from face_forgery.data.images.listing import list_images
     from face_forgery.data.loading.transforms import eval_transform
@@ -165,7 +167,8 @@ def test_training_measuring_and_judging_cut_the_same(
     how = {"min_size": 8, "batch_size": 2, "num_workers": 0}
     table, facts = labelled
     faces = find_faces(table, facts, FaceFinder(b"", PARAMS), root=tmp_path, num_workers=0)
-    rows = ImageRows.of(table.drop(index=1).assign(sha256="x"), str(tmp_path), faces)
+    manifest = table.drop(index=1).assign(sha256="x")
+    rows = ImageDataset.of(manifest, str(tmp_path), make_params().preprocessing, faces)
     transform = eval_transform(32, "bilinear")
     trained_on = score_images(
         detector.build_network(),

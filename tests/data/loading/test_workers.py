@@ -9,14 +9,14 @@ import pytest
 from torch.utils.data import dataloader
 from torch.utils.data._utils import signal_handling
 
-from face_forgery.data.loading.workers import _complain, load_in_workers
+from face_forgery.data.loading.workers import _complain, iterate, load_in_workers
 from face_forgery.hooks.error_messages import remedy_for
 
 
 @pytest.fixture
 def batches(monkeypatch):
     monkeypatch.setattr(signal_handling, "_SIGCHLD_handler_set", False)  # as in a new process
-    return iter(load_in_workers(range(1000), 2, collate=list, num_ahead=1, batch_size=1))
+    return iterate(load_in_workers(range(1000), 2, collate=list, num_ahead=1, batch_size=1))
 
 
 def test_a_dead_worker_is_an_error_where_a_batch_is_asked_for(batches):
@@ -54,7 +54,7 @@ class _Unreachable:
 
 def test_a_connection_that_a_worker_has_lost_is_told_as_it_is():
     with pytest.raises(ConnectionResetError, match="the bucket is gone"):
-        list(load_in_workers(_Unreachable(), 1, collate=list, num_ahead=1, batch_size=1))
+        list(iterate(load_in_workers(_Unreachable(), 1, collate=list, num_ahead=1, batch_size=1)))
 
 
 def test_the_handler_of_ended_children_stays_what_it_was(batches):

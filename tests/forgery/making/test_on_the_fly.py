@@ -1,6 +1,5 @@
 """Forgeries that a training loader makes while it reads."""
 
-import hashlib
 import inspect
 import pickle
 from collections import Counter
@@ -13,9 +12,9 @@ import pytest
 import torch
 
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.keyed_images import decoding_side
-from face_forgery.data.loading.loaders import TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
+from face_forgery.data.loading.loaders import train_loader
+from face_forgery.data.loading.workers import iterate
 from face_forgery.forgery.making.forger import Forger, image_rng
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
@@ -45,12 +44,14 @@ def make_batches(photographs, make_params):
         kinds=FORGING_KINDS,
         num_workers=0,
         sampling="shuffled",
-        cache_folder=None,
+        batch_size=4,
+        change_dataset=lambda dataset: dataset,
         **changes,
     ):
         root, manifest, table = photographs
+        training = {"batch_size": batch_size, "num_workers": num_workers, "sampling": sampling}
+        changes |= {f"training.{key}": value for key, value in training.items()}
         params = make_params(**{"preprocessing.image_size": 48} | changes)
-        rows = ImageRows.of(manifest, root, cache_folder=cache_folder)
         forgeries = TrainForgeries.of(
             manifest,
             table,
@@ -59,23 +60,34 @@ def make_batches(photographs, make_params):
             squares=None,
             side=decoding_side(params.preprocessing, params.augmentation.crop_scale),
         )
-        return TrainBatches(
-            rows, params.preprocessing, params.augmentation, 4, 0, num_workers, sampling, forgeries
+        dataset = ImageDataset.of(
+            manifest,
+            root,
+            params.preprocessing,
+            augmentation=params.augmentation,
+            seed=params.training.seed,
+            forgeries=forgeries,
         )
+        return train_loader(change_dataset(dataset), params.training)
 
     return make
 
 
+def unforged(dataset):
+    return replace(dataset, forgeries=None)
+
+
 def keys_of(batches, epoch):
-    return [key for batch in batches._keys(epoch) for key in batch]
+    batches.sampler.set_epoch(epoch)
+    return list(batches.sampler)
 
 
 def images_of(batches, epoch):
     """Key -> image and target."""
-    images = [image for batch in batches.epoch(epoch) for image in zip(*batch, strict=True)]
+    keys = keys_of(batches, epoch)
+    images = [image for batch in iterate(batches) for image in zip(*batch, strict=True)]
     return {
-        key: (image.clone(), int(target))
-        for key, (image, target) in zip(keys_of(batches, epoch), images, strict=True)
+        key: (image.clone(), int(target)) for key, (image, target) in zip(keys, images, strict=True)
     }
 
 
@@ -90,7 +102,7 @@ def test_an_epoch_has_every_image_and_forged_copies_of_real_ones(make_batches):
         seen.add(tuple(forged))
     assert {row for rows in seen for row in rows} == set(FORGEABLE)
     assert len(seen) > 2
-    assert batches.epoch(1).num_images == NUM_IMAGES + 4
+    assert batches.sampler.num_images == NUM_IMAGES + 4
 
 
 def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
@@ -99,37 +111,6 @@ def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
     assert len(images) == NUM_IMAGES + len(FORGEABLE)
     for (_, index), (_, target) in images.items():
         assert target == (1 if index >= NUM_IMAGES or index in FAKES else 0)
-
-
-@pytest.mark.parametrize("crop_scale", [1.0, 0.5])
-def test_kept_images_change_no_forged_copy(
-    make_batches, photographs, tmp_path, crop_scale, monkeypatch
-):
-    manifest = photographs[1]
-    digests = [
-        hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() for path in manifest["path"]
-    ]
-    manifest["sha256"] = digests
-    changes = {"augmentation.crop_scale": crop_scale, "augmentation.noise": 0.5}
-    plain = make_batches(proportion=1.0, **changes)
-    kept = make_batches(proportion=1.0, cache_folder=tmp_path / "kept", **changes)
-    for epoch in (1, 2):
-        expected, found = images_of(plain, epoch), images_of(kept, epoch)
-        assert expected.keys() == found.keys()
-        for key, (image, target) in expected.items():
-            assert torch.equal(found[key][0], image)
-            assert found[key][1] == target
-    opened = []
-    read = ImageRows.read
-    monkeypatch.setattr(
-        ImageRows,
-        "read",
-        lambda self, index, **how: opened.append(index) or read(self, index, **how),
-    )
-    images_of(kept, 2)
-    sources_are_kept = crop_scale < 1.0  # as images are kept unresized then
-    assert sources_are_kept == (not opened)
-    assert set(FAKES).isdisjoint(opened)
 
 
 def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
@@ -179,9 +160,8 @@ def test_workers_are_not_stopped_by_threads_that_opencv_had_before(make_batches)
 
 
 def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
-    batches = make_batches(proportion=1.0)
-    images = batches._loader.dataset
-    other = replace(batches, seed=1)._loader.dataset
+    images = make_batches(proportion=1.0).dataset
+    other = make_batches(proportion=1.0, **{"training.seed": 1}).dataset
     index = NUM_IMAGES + FORGEABLE[0]
     read = [forged[0] for forged in (images[1, index], images[2, index], other[1, index])]
     read.append(images[1, index, 1][0])
@@ -189,47 +169,44 @@ def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
 
 
 def test_forgeries_change_nothing_else_in_an_epoch(make_batches):
-    batches = make_batches()
-    without = images_of(replace(batches, forgeries=None), 1)
-    with_forgeries = images_of(batches, 1)
+    without = images_of(make_batches(change_dataset=unforged), 1)
+    with_forgeries = images_of(make_batches(), 1)
     assert all(torch.equal(image, with_forgeries[key][0]) for key, (image, _) in without.items())
 
 
 def test_balanced_epochs_count_forged_copies_as_forgeries(make_batches):
     batches = make_batches(proportion=1.0, sampling="balanced")
-    assert batches.epoch(1).num_images == NUM_IMAGES + len(FORGEABLE)
+    assert batches.sampler.num_images == NUM_IMAGES + len(FORGEABLE)
     targets = [target for _, target in images_of(batches, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
 
 
 def test_real_images_alone_can_be_balanced_by_their_forgeries(make_batches):
-    batches = make_batches(proportion=1.0)
-    only_real = replace(batches.rows, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
-    balanced = replace(batches, rows=only_real, sampling="balanced")
+    def only_real(dataset):
+        return replace(dataset, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
+
+    balanced = make_batches(proportion=1.0, sampling="balanced", change_dataset=only_real)
     targets = [target for _, target in images_of(balanced, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
     with pytest.raises(ValueError, match="balanced needs both classes"):
-        replace(balanced, forgeries=None)
+        make_batches(sampling="balanced", change_dataset=lambda one: unforged(only_real(one)))
 
 
 def test_a_batch_may_be_as_large_as_an_epoch_with_its_forgeries(make_batches):
-    batches = make_batches(proportion=1.0)
-    assert replace(batches, batch_size=20).epoch(1).sizes == [20]
+    assert len(make_batches(proportion=1.0, batch_size=20)) == 1
     with pytest.raises(ValueError, match=r"\(20 images\); lower it to 20"):
-        replace(batches, batch_size=21)
+        make_batches(proportion=1.0, batch_size=21)
 
 
 def test_partners_come_from_other_groups(photographs, make_batches):
-    forgeries = make_batches(kinds=("face_swap",)).forgeries
-    people = photographs[1]["group"]
-    root = photographs[0]
-    rows = ImageRows.of(photographs[1], root)
+    dataset = make_batches(kinds=("face_swap",)).dataset
+    forgeries, people = dataset.forgeries, photographs[1]["group"]
     for row in FORGEABLE:
         opened = []
 
         def read(index, opened=opened):
             opened.append(index)
-            return rows.read(index).permute(1, 2, 0).numpy()
+            return dataset.read(index).permute(1, 2, 0).numpy()
 
         forgeries.make(row, read, seed=0, epoch=1)
         assert opened[0] == row
@@ -238,19 +215,18 @@ def test_partners_come_from_other_groups(photographs, make_batches):
         assert len(opened) == 2
 
 
-def test_a_kind_that_borrows_nothing_opens_no_other_image(photographs, make_batches):
-    forgeries = make_batches(kinds=("self_blend",)).forgeries
-    rows = ImageRows.of(photographs[1], photographs[0])
+def test_a_kind_that_borrows_nothing_opens_no_other_image(make_batches):
+    dataset = make_batches(kinds=("self_blend",)).dataset
 
     def read(index):
         assert index == FORGEABLE[0]
-        return rows.read(index).permute(1, 2, 0).numpy()
+        return dataset.read(index).permute(1, 2, 0).numpy()
 
-    forgeries.make(FORGEABLE[0], read, seed=0, epoch=1)
+    dataset.forgeries.make(FORGEABLE[0], read, seed=0, epoch=1)
 
 
 def test_landmarks_follow_the_size_that_is_read(photographs, make_batches, portraits, resized):
-    forgeries = make_batches(kinds=("self_blend",)).forgeries
+    forgeries = make_batches(kinds=("self_blend",)).dataset.forgeries
     row = FORGEABLE[0]
     pixels, points = resized(portraits[row % 4], 90, 130)
     portrait = forgeries._portrait(forgeries.rows.tolist().index(row), lambda index: pixels)
@@ -296,9 +272,9 @@ def test_faces_that_are_too_small_in_what_is_read_are_left_out_before_training(p
 
 @pytest.mark.parametrize(("proportion", "number"), [(1.0, 8), (0.3, 2), (0.001, 1)])
 def test_every_epoch_has_as_many_forged_copies(make_batches, proportion, number):
-    batches = replace(make_batches(proportion=proportion), batch_size=5)
-    assert batches.forgeries.num_per_epoch == number
-    assert {batches.epoch(epoch).num_images for epoch in (1, 2, 3)} == {NUM_IMAGES + number}
+    batches = make_batches(proportion=proportion, batch_size=5)
+    assert batches.dataset.forgeries.num_per_epoch == number
+    assert {len(keys_of(batches, epoch)) for epoch in (1, 2, 3)} == {batches.sampler.num_images}
 
 
 def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_batches):

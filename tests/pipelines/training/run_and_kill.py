@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -24,8 +25,8 @@ import torch
 from PIL import Image
 
 from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
@@ -114,12 +115,9 @@ def train(folder, out, manifest, num_workers):
     values["model"]["backbone"] = "test_resnet"
     values["preprocessing"]["image_size"] = 32
     params = check_parameters(values)
-    rows = ImageRows.of(manifest, str(folder / "pictures"))
-    training = params.training
-    train_batches = TrainBatches(
-        rows, params.preprocessing, params.augmentation, training.batch_size, training.seed,
-        num_workers,
-    )  # fmt: skip
+    root, training = str(folder / "pictures"), params.training
+    val_set = ImageDataset.of(manifest, root, params.preprocessing)
+    train_set = replace(val_set, augmentation=params.augmentation, seed=training.seed)
     state = TrainingStateDataset(filepath=str(out / "state.pt"))
     datasets = (
         EpochWeightsDataset(filepath=str(out / "epochs")),
@@ -127,8 +125,9 @@ def train(folder, out, manifest, num_workers):
         state,
     )
     for values in train_detector(
-        train_batches=train_batches,
-        val_batches=EvalBatches(rows, params.preprocessing, 32, 0),
+        train_loader=train_loader(train_set, training),
+        val_loader=eval_loader(val_set, batch_size=32, num_workers=0),
+        val_folds=None,
         model=params.model,
         training=training,
         cluster=params.cluster,

@@ -1,6 +1,5 @@
 """Training as a pipeline: what it leaves on disk, repeats, resumes and selects."""
 
-import hashlib
 import json
 import logging
 import subprocess
@@ -28,15 +27,14 @@ from face_forgery.data.loading.transforms import eval_transform
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.picture_cache import PictureCacheDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
-    build_train_batches,
-    build_val_batches,
+    build_train_loader,
+    build_val_loader,
     find_train_landmarks,
     fingerprint_data,
     select_checkpoint,
@@ -64,7 +62,7 @@ def train(data, make_params):
     def run(resume_from=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
         yields = train_detector(
-            train_batches=build_train_batches(
+            train_loader=build_train_loader(
                 train_manifest,
                 NO_FACES,
                 empty_table(),
@@ -73,9 +71,10 @@ def train(data, make_params):
                 augmentation=params.augmentation,
                 training=params.training,
             ),
-            val_batches=build_val_batches(
+            val_loader=build_val_loader(
                 val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
             ),
+            val_folds=None,
             model=params.model,
             training=params.training,
             cluster=params.cluster,
@@ -152,7 +151,7 @@ def build_batches(data, make_params):
 
     def build(manifest=None, **changes):
         params = make_params(**changes)
-        return build_train_batches(
+        return build_train_loader(
             data[1] if manifest is None else manifest,
             NO_FACES,
             empty_table(),
@@ -167,17 +166,17 @@ def build_batches(data, make_params):
 
 def test_batches_are_sampled_as_asked(build_batches):
     for sampling in ("shuffled", "balanced"):
-        batches = build_batches(**{"training.sampling": sampling})
-        assert batches.sampling == sampling
-        assert batches.sources is None
+        loader = build_batches(**{"training.sampling": sampling})
+        assert loader.sampler.params.sampling == sampling
+        assert loader.dataset.sources is None
 
 
 def test_sources_are_balanced_as_asked(build_batches, data):
     names = ["b", "a", None] * len(data[1])
     manifest = data[1].assign(source=names[: len(data[1])])
     batches = build_batches(manifest, **{"training.source_balance": 0.5})
-    assert batches.source_balance == 0.5
-    assert batches.sources.tolist() == ([1, 0, 2] * len(manifest))[: len(manifest)]
+    assert batches.sampler.params.source_balance == 0.5
+    assert batches.dataset.sources.tolist() == ([1, 0, 2] * len(manifest))[: len(manifest)]
 
 
 def test_balancing_a_single_source_is_refused_with_what_to_do(build_batches, data):
@@ -216,7 +215,6 @@ RECIPES = {
     "terms": {
         "training.loss.name": "focal",
         "training.loss.contrastive": 0.5,
-        "training.loss.consistency": 0.5,
         "training.label_smoothing": 0.1,
     },
 }
@@ -263,7 +261,7 @@ def falling_auc(monkeypatch):
     """Have the first epoch validate best, whatever is trained."""
     aucs = iter([0.9, 0.8, 0.7, 0.6, 0.5])
 
-    def validate(network, batches, device, team):
+    def validate(network, loader, held_out, device):
         return {"val_auc": next(aucs), "val_loss": 0.5, "val_accuracy": 0.5}
 
     monkeypatch.setattr("face_forgery.training.run.validate", validate)
@@ -385,13 +383,12 @@ def make_catalog(data, make_params, tmp_path):
             "train_manifest": MemoryDataset(train_manifest),
             "val_manifest": MemoryDataset(val_manifest),
             "val_folds": MemoryDataset(NO_FOLDS),
-            "train_batches": MemoryDataset(copy_mode="assign"),
-            "val_batches": MemoryDataset(copy_mode="assign"),
+            "train_loader": MemoryDataset(copy_mode="assign"),
+            "val_loader": MemoryDataset(copy_mode="assign"),
             "face_table": MemoryDataset(NO_FACES),
             "face_model": MemoryDataset(None),
             "landmark_file": MemoryDataset(landmark_file),
             "train_landmarks": at("pandas.ParquetDataset", "landmarks.parquet"),
-            "picture_cache": PictureCacheDataset(filepath=params.training.cache),
             "face_finder": MemoryDataset(finder_values(None, params.faces)),
             "code_version": MemoryDataset(CODE_VERSION),
             "data_fingerprint": at("json.JSONDataset", "data.json"),
@@ -459,24 +456,6 @@ def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
 
 def _next(block):
     return block[:-1] + str(int(block[-1]) + 1)
-
-
-def test_kept_pictures_change_no_weight_and_no_number(make_catalog, data, tmp_path):
-    root, *manifests = data
-    facts = {"width": 40, "height": 40, "format": "PNG"}
-    results = []
-    for cache in (None, str(tmp_path / "kept")):
-        catalog = make_catalog(**{"training.cache": cache, "augmentation.noise": 0.5})
-        for name, manifest in zip(("train", "val"), manifests, strict=True):
-            contents = [(Path(root) / path).read_bytes() for path in manifest["path"]]
-            digests = [hashlib.sha256(content).hexdigest() for content in contents]
-            catalog[f"{name}_manifest"] = MemoryDataset(manifest.assign(**facts, sha256=digests))
-        SequentialRunner().run(create_pipeline(), catalog)
-        history = without_timings(catalog.load("training_history"))
-        results.append((catalog.load("epoch_weights")[2]().weights, history))
-    assert_same_weights(results[0][0], results[1][0])
-    assert results[0][1] == results[1][1]
-    assert {path.name.split("-")[0] for path in (tmp_path / "kept").iterdir()} == {"train", "val"}
 
 
 def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
@@ -633,7 +612,7 @@ def test_real_pictures_alone_are_trained_on_with_forgeries_of_them(
     catalog["train_manifest"] = MemoryDataset(photographs[0])
     with caplog.at_level(logging.INFO):
         SequentialRunner().run(create_pipeline(), catalog)
-    assert "Every epoch has 4 forged copies, of 4 real pictures" in caplog.text
+    assert "Every epoch has 4 forged copies, of 4 real images" in caplog.text
     assert catalog.load("train_landmarks")["status"].tolist() == ["ok"] * 4
     assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
     assert catalog.load("trained_detector").training["augmentation"]["forgeries"]["share"] == 1.0
@@ -676,7 +655,7 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
         landmarks = find_train_landmarks(
             *photographs, None, ingestion=params.ingestion, faces=params.faces, **shared
         )
-        batches = build_train_batches(
+        batches = build_train_loader(
             photographs[0],
             NO_FACES,
             landmarks,
@@ -684,12 +663,11 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
             training=params.training,
             **shared,
         )
-        val = build_val_batches(
-            data[2], NO_FACES, params.data, params.preprocessing, params.scoring
-        )
+        val = build_val_loader(data[2], NO_FACES, params.data, params.preprocessing, params.scoring)
         yields = train_detector(
-            train_batches=batches,
-            val_batches=val,
+            train_loader=batches,
+            val_loader=val,
+            val_folds=None,
             model=params.model,
             training=params.training,
             cluster=params.cluster,
@@ -709,13 +687,13 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
 
 def test_validation_is_never_forged(make_params, photographs, data):
     params = make_params(**{"data.root": data[0]} | FORGING)
-    batches = build_val_batches(
+    batches = build_val_loader(
         photographs[0], NO_FACES, params.data, params.preprocessing, params.scoring
     )
-    images = torch.cat([images for images, _ in batches])
-    assert torch.cat([targets for _, targets in batches]).tolist() == [0] * 4
+    images, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    assert targets.tolist() == [0] * 4
     resize = eval_transform(64, "bilinear")
-    expected = [resize(batches.rows.read(row)) for row in range(4)]
+    expected = [resize(batches.dataset.read(row)) for row in range(4)]
     assert torch.equal(images, torch.stack(expected))
 
 

@@ -7,7 +7,6 @@ travels to the workers with its code.
 import logging
 import os
 import pickle
-import shutil
 import signal
 import time
 from dataclasses import replace
@@ -15,14 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.data.loading.image_rows import ImageRows
-from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
-from face_forgery.data.loading.picture_cache import PictureCache
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.forgery.making.forger import Forger, Partners
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
@@ -47,7 +44,7 @@ TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 SHUFFLED = {
     "model.backbone": "test_vit",  # without batch normalization, whose averages are of one rank
     "training.epochs": 3,
-    "training.batch_size": 5,  # shares of 2 and 3 images
+    "training.batch_size": 6,  # 3 of each worker
     "training.optimizer.name": "sgd",  # Adam blows the noise of zero gradients up to whole steps
     "training.optimizer.learning_rate": 0.02,
     "augmentation.noise": 0.5,
@@ -58,33 +55,32 @@ SIDE = 64
 
 @pytest.fixture
 def make_run(make_faces, make_params, tmp_path):
-    """Return a builder of runs: 18 images, thus batches of 5, 5, 5 and 3."""
+    """Return a builder of runs: 18 images, thus three batches of 6."""
     root = str(tmp_path / "faces")
     train_manifest = make_faces(18, name="train", size=SIDE)
     manifests = train_manifest, make_faces(11, seed=1, name="val")
 
-    def make(change_rows=lambda rows: rows, *, forgeries=None, num_workers=0, **changes):
-        params = make_params(**SHUFFLED | changes)
-        training = params.training
-        train_rows, val_rows = (ImageRows.of(manifest, root) for manifest in manifests)
-        train_batches = TrainBatches(
-            change_rows(train_rows),
-            params.preprocessing,
-            params.augmentation,
-            training.batch_size,
-            training.seed,
-            num_workers,
-            forgeries=forgeries,
+    def make(change_dataset=lambda dataset: dataset, *, forgeries=None, num_workers=0, **changes):
+        params = make_params(**SHUFFLED | {"training.num_workers": num_workers} | changes)
+        train_set, val_set = (
+            ImageDataset.of(manifest, root, params.preprocessing) for manifest in manifests
         )
-        val_batches = EvalBatches(val_rows, params.preprocessing, batch_size=4, num_workers=0)
-        return Run(train_batches, val_batches, params.model, training, resume_from=None)
+        train_set = replace(
+            change_dataset(train_set), augmentation=params.augmentation, forgeries=forgeries
+        )
+        return Run(
+            train_loader(train_set, params.training),
+            eval_loader(val_set, batch_size=4, num_workers=0),
+            params.model,
+            params.training,
+        )
 
     return make
 
 
 @pytest.fixture
 def forgeries():
-    """Forged copies of half of the nine real pictures, who all hold their heads alike."""
+    """Forged copies of six of the nine real images, who all hold their heads alike."""
     (portrait,) = draw_portraits(1, seed=3)
     rows = np.arange(0, 18, 2)
     faces = np.stack([portrait.landmarks * SIDE / portrait.pixels.shape[0]] * len(rows))
@@ -94,7 +90,7 @@ def forgeries():
         sizes=np.full((len(rows), 2), float(SIDE)),
         partners=Partners.of(list(faces), np.arange(len(rows))),
         forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
-        proportion=0.5,
+        proportion=0.667,
     )
 
 
@@ -122,20 +118,18 @@ def test_two_workers_have_the_curve_and_the_weights_of_one_process(
 ):
     changes = {
         "training.accumulate": 2,
-        "training.checkpoint_steps": 2,
+        "training.checkpoint_steps": 1,
         "training.ema_decay": 0.9,
         "training.label_smoothing": 0.1,
         "training.loss.name": "focal",
-        "training.loss.contrastive": 0.5,
-        "training.loss.consistency": 0.5,
     }
     run = make_run(forgeries=forgeries, num_workers=1, **changes)
-    assert run.train_batches.epoch(1).sizes == [5, 5, 5, 5, 2]
+    assert len(run.train_loader) == 4
     expected = train_alone(make_run(forgeries=forgeries, **changes))
     storage = (tmp_path / "saves").as_uri()
     states = list(train_on_cluster(run, local_ray.model_copy(update={"storage": storage})))
-    places = [(state.epoch, state.progress["num_batches"]) for state in states]
-    assert places == [(0, 4), (1, 0), (1, 4), (2, 0), (2, 4), (3, 0)]
+    positions = [(state.epoch, state.progress["num_batches"]) for state in states]
+    assert positions == [(0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
     assert_close(states, expected)
     assert states[-1].fingerprint == expected[-1].fingerprint
     for name, value in expected[-1].weights().weights.items():  # averaged ones
@@ -149,22 +143,22 @@ def test_a_run_whose_worker_is_killed_goes_on_and_repeats_the_epoch_alone(
 ):
     seen, marker = tmp_path / "seen", tmp_path / "killed"
 
-    def make_deadly(rows):
+    def make_deadly(dataset):
         num_read = 0
 
-        class Deadly(ImageRows):
+        class Deadly(ImageDataset):
             def read(self, index, *, side=None):
                 nonlocal num_read
                 num_read += 1
                 with seen.open("a") as file:
                     file.write("x")
-                if num_read == 15 and not marker.exists():  # of 7 or 11 an epoch
+                if num_read == 15 and not marker.exists():  # of 9 an epoch
                     time.sleep(1)  # for the save of the epoch before
                     marker.touch(exist_ok=False)
                     os.kill(os.getpid(), signal.SIGKILL)
                 return super().read(index, side=side)
 
-        return Deadly(**vars(rows))
+        return Deadly(**vars(dataset))
 
     expected = train_alone(make_run())
     with caplog.at_level(logging.WARNING):
@@ -241,8 +235,8 @@ def test_a_state_is_handed_on_once_and_the_save_before_it_removed(take):
     system = FakeSystem()
     saves = [save_at(*place, system) for place in [(0, 2), (1, 0), (1, 0), (1, 2), (2, 0)]]
     states = take([[], saves[:2], ["worker 1 died", *saves[2:4]], saves[4:]])
-    places = [(state.epoch, state.progress["num_batches"]) for state in states]
-    assert places == [(0, 2), (1, 0), (1, 2), (2, 0)]
+    positions = [(state.epoch, state.progress["num_batches"]) for state in states]
+    assert positions == [(0, 2), (1, 0), (1, 2), (2, 0)]
     assert system.deleted == ["0-2", "1-0", "1-0", "1-2"]
 
 
@@ -258,8 +252,8 @@ def test_a_run_that_is_given_up_says_what_happened_last(take):
     ("change", "message"),
     [
         ({"gpus_per_worker": 0.5}, "a worker trains on one GPU of its own"),
-        ({"num_workers": 6}, "training.batch_size=5 is dealt out to 6 workers"),
-        ({}, "the cluster has 2 machines, and no place where they can save"),
+        ({"num_workers": 4}, "training.batch_size=6 .* evenly among 4; set training.batch_size=4"),
+        ({}, "the cluster has 2 machines, and no storage where they can save"),
     ],
 )
 def test_a_cluster_that_does_not_fit_the_run_is_refused(monkeypatch, make_run, change, message):
@@ -297,24 +291,9 @@ def test_saves_lie_where_they_are_wanted_and_are_removed(tmp_path, monkeypatch):
 def test_roots_do_not_depend_on_the_folder_of_the_worker(make_run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     run = make_run()
-    batches = run.train_batches
-    relative = replace(batches, rows=replace(batches.rows, root="faces"))
-    job = on_cluster._make_job(replace(run, train_batches=relative))
-    assert job.run.train_batches.rows.root == str(tmp_path / "faces")
+    dataset = replace(run.train_loader.dataset, root="faces")
+    relative = replace(run, train_loader=train_loader(dataset, run.training))
+    job = pickle.loads(pickle.dumps(on_cluster._make_job(relative)))
+    assert job.run.train_loader.dataset.root == str(tmp_path / "faces")
+    assert len(job.run.train_loader) == 3
     assert job.folder == str(tmp_path)
-
-
-def test_a_worker_keeps_pictures_on_the_machine_it_is_on(make_run, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    run = make_run()
-    assert on_cluster._on_this_machine(run) is run
-    sizes = pd.DataFrame({"sha256": ["00" * 32] * 18, "width": SIDE, "height": SIDE})
-    cache = PictureCache.of(Path("kept"), sizes.assign(format="PNG"), None)
-    train_batches = replace(run.train_batches, rows=replace(run.train_batches.rows, cache=cache))
-    job = on_cluster._make_job(replace(run, train_batches=train_batches))
-    sent = pickle.loads(pickle.dumps(job.run))
-    shutil.rmtree(tmp_path / "kept")  # as on a machine that the driver is not on
-    monkeypatch.chdir("/")
-    own = on_cluster._on_this_machine(sent)
-    assert [file.parent for file in tmp_path.glob("kept/train-*.pictures")] == [tmp_path / "kept"]
-    assert own.train_batches.epoch(1).sizes == run.train_batches.epoch(1).sizes

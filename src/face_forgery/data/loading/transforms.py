@@ -41,21 +41,9 @@ def train_transform(
     either.
     """
     size, mode = preprocessing.image_size, preprocessing.interpolation
-    return _chain([_random_crop(size, mode, augmentation.crop_scale), *_changes(augmentation)])
-
-
-def split_train_transform(
-    preprocessing: PreprocessingParams, augmentation: AugmentationParams
-) -> tuple[PixelTransform | None, PixelTransform]:
-    """Return `train_transform` in two parts: what is the same in every epoch, and the rest.
-
-    The first is the resizing, ``uint8 (3, H, W) -> uint8 (3, S, S)``, and draws nothing; ``None``
-    where crops are drawn, which come first.
-    """
-    if augmentation.crop_scale < 1.0:
-        return None, train_transform(preprocessing, augmentation)
-    resize = eval_transform(preprocessing.image_size, preprocessing.interpolation)
-    return resize, _chain(_changes(augmentation))
+    crop = _random_crop(size, mode, augmentation.crop_scale)
+    transform: PixelTransform = v2.Compose([crop, *_changes(augmentation)])
+    return transform
 
 
 def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
@@ -79,11 +67,6 @@ def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
     if augmentation.jpeg:
         steps.append(v2.RandomApply([v2.JPEG(augmentation.jpeg_quality)], augmentation.jpeg))
     return steps
-
-
-def _chain(steps: list[nn.Module]) -> PixelTransform:
-    transform: PixelTransform = v2.Compose(steps) if steps else nn.Identity()
-    return transform
 
 
 class RandomNoise(nn.Module):

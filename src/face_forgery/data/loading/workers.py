@@ -35,14 +35,14 @@ def load_in_workers(
         collate: Makes a batch of items.
         num_ahead: Batches that each worker reads ahead.
         is_persistent: Whether workers outlive a pass.
-        batching: ``batch_size`` or ``batch_sampler``, as torch has them.
+        batching: ``batch_size`` and ``sampler``, as torch has them.
     """
     with_workers: dict[str, Any] = {
         "persistent_workers": is_persistent,
         "prefetch_factor": num_ahead,
         "worker_init_fn": _prepare_worker,
     }
-    return _Loader(
+    return DataLoader(
         dataset,
         num_workers=num_workers,
         collate_fn=collate,
@@ -53,36 +53,36 @@ def load_in_workers(
     )
 
 
-class _Loader(DataLoader[Any]):
-    """A loader that says that a worker has died where a batch is asked for, and nowhere else.
+def iterate(loader: Any) -> Iterator[Any]:
+    """Yield the batches of ``loader``, with errors that say what has happened.
 
-    torch also raises it from a handler of SIGCHLD, wherever the main process is just then: while a
-    file is saved, while another error is handled, or at the end of a run that was interrupted,
-    when Python ends the workers. Without that it is noticed within 5 s.
+    An exception that a worker hands over in the place of a batch is raised here. That a worker has
+    died is said where a batch is asked for, and nowhere else: torch also raises it from a handler
+    of SIGCHLD, wherever the main process is just then: while a file is saved, while another error
+    is handled, or at the end of a run that was interrupted, when Python ends the workers. Without
+    that it is noticed within 5 s.
+
+    Args:
+        loader: Of `load_in_workers`, or any other iterable of batches.
+
+    Raises:
+        RuntimeError: If a worker has died.
     """
-
-    def __iter__(self) -> Any:
-        if self.num_workers == 0:
-            return super().__iter__()
-        is_main_thread = threading.current_thread() is threading.main_thread()
-        if not hasattr(signal, "SIGCHLD") or not is_main_thread:  # torch sets none then
-            return _handed_over(super().__iter__())
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    num_workers = getattr(loader, "num_workers", 0)
+    if num_workers and is_main_thread and hasattr(signal, "SIGCHLD"):
         before = signal.getsignal(signal.SIGCHLD)
-        batches = super().__iter__()
+        batches = iter(loader)
         signal.signal(signal.SIGCHLD, before)
-        return _handed_over(batches)
-
-
-def _handed_over(batches: Iterator[Any]) -> Iterator[Any]:
-    """Yield batches; a worker that dies while it hands one over is said to be dead.
-
-    Otherwise that is a lost connection within torch. An error that a worker itself has come upon
-    says so in its text.
-    """
+    else:
+        batches = iter(loader)
     try:
-        yield from batches
+        for batch in batches:
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
     except (ConnectionError, EOFError, FileNotFoundError) as error:
-        if "in DataLoader worker process" in str(error):
+        if "in DataLoader worker process" in str(error) or not num_workers:
             raise
         raise RuntimeError(
             "DataLoader worker (pid unknown) has died while it handed over a batch "

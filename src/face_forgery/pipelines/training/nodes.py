@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from face_forgery.data.loading.batches import BatchesByEpoch
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.params import (
     AugmentationParams,
@@ -35,7 +34,7 @@ def find_train_landmarks(
     faces: FacesParams,
     augmentation: AugmentationParams,
 ) -> pd.DataFrame:
-    """Return the landmarks of every real training picture, without a row if none is forged.
+    """Return the landmarks of every real training image, without a row if none is forged.
 
     The columns are ``LANDMARK_COLUMNS``.
     """
@@ -52,24 +51,20 @@ def find_train_landmarks(
     )
 
 
-def build_train_batches(
+def build_train_loader(
     train_manifest: pd.DataFrame,
     face_table: pd.DataFrame,
     train_landmarks: pd.DataFrame,
-    picture_cache: Path | None = None,
     *,
     data: DataParams,
     preprocessing: PreprocessingParams,
     augmentation: AugmentationParams,
     training: TrainingParams,
-) -> BatchesByEpoch:
-    """Return the shuffled, augmented batches of every epoch; no image is opened yet.
+) -> Any:
+    """Return the loader of training: images shuffled and augmented; none is opened yet."""
+    from face_forgery.training.training_data import build_train_loader
 
-    With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
-    """
-    from face_forgery.training.training_data import build_train_batches
-
-    return build_train_batches(
+    return build_train_loader(
         train_manifest,
         face_table,
         train_landmarks,
@@ -77,43 +72,29 @@ def build_train_batches(
         preprocessing=preprocessing,
         augmentation=augmentation,
         training=training,
-        picture_cache=picture_cache,
     )
 
 
-def build_val_batches(
+def build_val_loader(
     val_manifest: pd.DataFrame,
     face_table: pd.DataFrame,
     data: DataParams,
     preprocessing: PreprocessingParams,
     scoring: ScoringParams,
-    *,
-    picture_cache: Path | None = None,
-    val_folds: pd.DataFrame | None = None,
 ) -> Any:
-    """Return the validation images in the order of their manifest; none is opened yet.
+    """Return the loader of validation: images in the order of their manifest; none is opened."""
+    from face_forgery.data.loading.image_dataset import ImageDataset
+    from face_forgery.data.loading.loaders import eval_loader
 
-    With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
-    ``val_folds`` says which images belong to folds that training has nothing of.
-    """
-    from face_forgery.data.loading.image_rows import ImageRows
-    from face_forgery.data.loading.loaders import EvalBatches
-    from face_forgery.data.splits.held_out import HeldOutFolds
-
-    rows = ImageRows.of(val_manifest, data.root, face_table, picture_cache)
-    return EvalBatches(
-        rows=rows,
-        preprocessing=preprocessing,
-        batch_size=scoring.batch_size,
-        num_workers=scoring.num_workers,
-        held_out=None if val_folds is None else HeldOutFolds.of(rows.targets, val_folds),
-    )
+    dataset = ImageDataset.of(val_manifest, data.root, preprocessing, face_table)
+    return eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
 
 
 def train_detector(
     *,
-    train_batches: Any,
-    val_batches: Any,
+    train_loader: Any,
+    val_loader: Any,
+    val_folds: pd.DataFrame | None,
     model: ModelParams,
     training: TrainingParams,
     cluster: ClusterParams,
@@ -125,11 +106,15 @@ def train_detector(
     leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by; with
     ``checkpoint_steps`` it is yielded within an epoch, too. Choosing among the epochs is another
     node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
-    every node.
+    every node. ``val_folds`` says which images of validation training has nothing of.
     """
+    from face_forgery.data.splits.held_out import HeldOutFolds
     from face_forgery.training.run import Run
 
-    run = Run(train_batches, val_batches, model, training, resume_from)
+    held_out = None
+    if val_folds is not None:
+        held_out = HeldOutFolds.of(val_loader.dataset.targets, val_folds)
+    run = Run(train_loader, val_loader, model, training, held_out, resume_from)
     states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
     for state in states:
         weights = state.weights()

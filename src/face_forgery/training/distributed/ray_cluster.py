@@ -65,7 +65,7 @@ def connected(cluster: ClusterParams) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
             f"there is no Ray cluster to connect to ({_named(cluster)}): {_first_line(error)}. "
-            "Start one with `ray start --head` (docs/scaling.md), or name one with --params "
+            "Start one with `ray start --head` (docs/scaling.md), or name one with "
             "cluster.address=HOST:PORT, or use this machine alone: cluster.address=local. Where it "
             "asks for a token, set RAY_AUTH_MODE=token"
         ) from error

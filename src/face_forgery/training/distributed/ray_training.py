@@ -1,8 +1,8 @@
-"""Training on the workers of a Ray cluster: one network, and a share of every batch for each.
+"""Training on the workers of a Ray cluster: one network, and a slice of every batch for each.
 
-Ray Train starts the workers, puts them in touch, and starts all of them anew when one has died. A
-worker runs the function that a single process runs, as one rank of a team. The first rank saves
-into the storage that all of them share; this process reads each save there and hands it on.
+Ray Train starts the workers, makes them a process group, and starts all of them anew when one has
+died. A worker runs the function that a single process runs, as one rank. The first rank saves into
+the storage that all of them share; this process reads each save there and hands it on.
 """
 
 import logging
@@ -25,11 +25,9 @@ from face_forgery.training.distributed.ray_cluster import (
     count_room,
     import_ray,
 )
-from face_forgery.training.records import Checkpoint
-from face_forgery.training.state_file import read_state, write_state
+from face_forgery.training.records import Checkpoint, read_state, write_state
 
 if TYPE_CHECKING:
-    from face_forgery.training.distributed.process_group import Team
     from face_forgery.training.run import Run
 
 logger = logging.getLogger(__name__)
@@ -87,26 +85,21 @@ class _Job:
 
 def _make_job(run: "Run") -> _Job:
     """Return ``run`` with roots of images that do not depend on the folder of the process."""
+    from face_forgery.data.loading.loaders import eval_loader, train_loader
+
+    train, val = run.train_loader, run.val_loader
     rooted = replace(
-        run, train_batches=_rooted(run.train_batches), val_batches=_rooted(run.val_batches)
+        run,
+        train_loader=train_loader(_rooted(train.dataset), run.training),
+        val_loader=eval_loader(
+            _rooted(val.dataset), batch_size=val.batch_size or 1, num_workers=val.num_workers
+        ),
     )
     return _Job(rooted, str(Path.cwd()))
 
 
-def _rooted(batches: Any) -> Any:
-    rows = replace(batches.rows, root=str(Path(batches.rows.root).absolute()))
-    if rows.cache is not None:
-        rows = replace(rows, cache=replace(rows.cache, folder=rows.cache.folder.absolute()))
-    return replace(batches, rows=rows)
-
-
-def _on_this_machine(run: "Run") -> "Run":
-    """Return ``run`` with files for the pictures that are kept, if any are, on this machine."""
-    if run.train_batches.rows.cache is None:
-        return run
-    return replace(
-        run, train_batches=replace(run.train_batches), val_batches=replace(run.val_batches)
-    )
+def _rooted(dataset: Any) -> Any:
+    return replace(dataset, root=str(Path(dataset.root).absolute()))
 
 
 def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -> None:
@@ -115,17 +108,19 @@ def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -
             f"cluster.gpus_per_worker={cluster.gpus_per_worker:g}: a worker trains on one GPU of "
             "its own, or on CPUs; set it to 1 or 0"
         )
-    if training.batch_size < num_workers:
+    if training.batch_size % num_workers:
+        nearest = max(training.batch_size // num_workers, 1) * num_workers
         raise ClusterError(
-            f"training.batch_size={training.batch_size} is dealt out to {num_workers} workers, "
-            "which leaves some without an image; raise it, or lower cluster.num_workers"
+            f"training.batch_size={training.batch_size} is that of all workers together and does "
+            f"not divide evenly among {num_workers}; set training.batch_size={nearest}, or change "
+            "cluster.num_workers"
         )
     machines = [node["Resources"] for node in import_ray().nodes() if node["Alive"]]
     if cluster.storage is None and len(machines) > 1:
         raise ClusterError(
-            f"the cluster has {len(machines)} machines, and no place where they can save: set "
+            f"the cluster has {len(machines)} machines, and no storage where they can save: set "
             "cluster.storage to a folder that all of them mount under the same name, or to a "
-            "bucket: --params cluster.storage=s3://BUCKET/FOLDER (docs/scaling.md)"
+            "bucket: cluster.storage=s3://BUCKET/FOLDER (docs/scaling.md)"
         )
     num_gpus = sum(machine.get("GPU", 0) for machine in machines)
     if num_gpus and not cluster.gpus_per_worker:
@@ -150,7 +145,7 @@ class _Storage:
 
 @contextmanager
 def _open_storage(cluster: ClusterParams) -> Iterator[_Storage]:
-    """Yield a place for the saves of one run, and remove them afterwards."""
+    """Yield a storage for the saves of one run, and remove them afterwards."""
     from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
     name = f"training-{uuid4().hex}"
@@ -177,7 +172,7 @@ class _Mailbox:
         self._letters: list[Any] = []
 
     def put(self, letter: Any) -> None:
-        """Keep the place of a save, or what made workers fail."""
+        """Keep the path of a save, or what made workers fail."""
         self._letters.append(letter)
 
     def empty(self) -> list[Any]:
@@ -217,7 +212,7 @@ def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Chec
         Exception: What a worker met that it would meet again.
     """
     ray = import_ray()
-    before, last_place = None, (0, -1)  # whole epochs, batches of the next
+    before, last = None, (0, -1)  # whole epochs, batches of the next
     failures: list[str] = []
     is_over = False
     while not is_over:
@@ -230,9 +225,9 @@ def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Chec
                 _say_failure(letter, num_left=cluster.max_failures + 1 - len(failures))
                 continue
             state = _read(letter)
-            place = (state.epoch, state.progress["num_batches"])
-            if place > last_place:
-                last_place = place
+            position = (state.epoch, state.progress["num_batches"])
+            if position > last:
+                last = position
                 yield state
             if before is not None:
                 before.filesystem.delete_dir(before.path)
@@ -243,7 +238,7 @@ def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Chec
         reason = failures[-1] if failures else str(error).strip().splitlines()[-1]
         raise ClusterError(
             f"training was given up after {len(failures)} failure(s) of its workers, the last of "
-            f"which was: {reason}. Ray's logs say more (docs/scaling.md). With --params "
+            f"which was: {reason}. Ray's logs say more (docs/scaling.md). With "
             "training.resume=true the same command goes on from the last save"
         ) from error
 
@@ -310,11 +305,10 @@ def _make_courier(mailbox: Any) -> Any:
 
 def _letter_of(exceptions: dict[int, Exception]) -> Exception | str:
     """Return what another attempt would meet again, or else a line about what was met."""
-    from face_forgery.data.loading.picture_cache import CacheError
-    from face_forgery.training.compilation import CompilerError
     from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
+    from face_forgery.training.step_settings import CompilerError
 
-    lasting = (ValueError, BatchTooLargeError, CacheError, CompilerError, NonFiniteLossError)
+    lasting = (ValueError, BatchTooLargeError, CompilerError, NonFiniteLossError)
     for error in exceptions.values():
         if isinstance(error, lasting):
             return error
@@ -328,26 +322,26 @@ def _work(config: dict[str, Any]) -> None:
     import ray
     import ray.train.torch
 
-    from face_forgery.training.distributed.process_group import Team
     from face_forgery.training.run import train
 
     job: _Job = ray.get(config["job"])
     if Path(job.folder).is_dir():  # then relative paths mean what they mean to the asker
         os.chdir(job.folder)
-    run, saved = _on_this_machine(job.run), ray.train.get_checkpoint()
+    run, saved = job.run, ray.train.get_checkpoint()
     if saved is not None:  # a worker has died
         going_on = run.training.model_copy(update={"resume": True})
         run = replace(run, training=going_on, resume_from=_read(saved))
-    team, device = Team.of_process_group(), ray.train.torch.get_device()
-    for copy_state in train(run, device, team):
-        _save(copy_state, team)
+    for copy_state in train(run, ray.train.torch.get_device()):
+        _save(copy_state)
 
 
-def _save(copy_state: Callable[[], Checkpoint], team: "Team") -> None:
+def _save(copy_state: Callable[[], Checkpoint]) -> None:
     """Put the state into the storage; all ranks wait until the first has done it."""
     from ray import train
 
-    if not team.is_first:
+    from face_forgery.training.distributed.process_group import rank
+
+    if rank() > 0:
         train.report({})
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from face_forgery.training.memory import keep_freed_memory
+from face_forgery.training.run import keep_freed_memory
 
 COUNT_FAULTS = """
 import resource
 import torch
-from face_forgery.training.memory import keep_freed_memory
+from face_forgery.training.run import keep_freed_memory
 
 def count_faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

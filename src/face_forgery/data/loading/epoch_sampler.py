@@ -1,0 +1,205 @@
+"""Which images an epoch shows, and in which order: it follows from (seed, epoch) alone."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from face_forgery.data.labels.manifest import FAKE
+from face_forgery.data.loading.image_dataset import ImageDataset, Key
+from face_forgery.data.loading.rng import mix_seed
+from face_forgery.params import TrainingParams
+
+_CHUNK = 65_536  # keys made at once
+
+
+class EpochSampler(Sampler[Key]):
+    """The keys of an epoch for `ImageDataset`, in a new order every epoch.
+
+    Neither the number of workers nor a restart changes what an epoch holds. A last batch of a
+    single image is left out (of that epoch: the order changes), because batch normalization cannot
+    normalize over one.
+
+    ``balanced`` epochs are as long as shuffled ones, less one image if that number is odd, and hold
+    as many images of each class. Images of the rarer class come several times, each time changed
+    in another way and all of them equally often up to one; of the other class every epoch has
+    another part. With forgeries an epoch also has forged copies of some of its real images, other
+    ones in every epoch and as many in each.
+
+    With several ranks each one has every ``world_size``-th image, so that the batches of all ranks
+    together are the batches of a single process. All ranks have equally many images, none comes
+    to two of them; what is left (fewer than ``world_size``) is not shown in that epoch.
+
+    Args:
+        dataset: What is shown: its targets, sources and forgeries decide.
+        params: ``batch_size`` (of all ranks together, at most the images of an epoch and a multiple
+            of ``world_size``), ``seed``, ``sampling`` and ``source_balance`` are used.
+        rank: Of this process.
+        world_size: How many processes train together.
+
+    Raises:
+        ValueError: If the batch is larger than the set, or a class is missing that is balanced.
+    """
+
+    def __init__(
+        self, dataset: ImageDataset, params: TrainingParams, *, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.dataset = dataset
+        self.params = params
+        self.rank = rank
+        self.world_size = world_size
+        self.batch_size = params.batch_size // world_size
+        self._epoch = 1
+        self._start = 0
+        _check(dataset, self._num_drawn, params)
+
+    @property
+    def num_images(self) -> int:
+        """How many images this rank is shown in an epoch, the same in every one."""
+        total = self._num_drawn
+        if self.params.sampling == "balanced":
+            total -= total % 2
+        own = total // self.world_size
+        has_single = own % self.batch_size == 1 and self.batch_size > 1
+        return own - 1 if has_single else own
+
+    def set_epoch(self, epoch: int, num_batches: int = 0) -> None:
+        """Choose what the next pass yields: ``epoch``, from 1, without its first batches."""
+        self._epoch = epoch
+        self._start = num_batches * self.batch_size
+
+    def __len__(self) -> int:
+        """How many images the next pass yields."""
+        return self.num_images - self._start
+
+    def __iter__(self) -> Iterator[Key]:
+        epoch, order = self._epoch, self.order(self._epoch)
+        for start in range(self._start, len(order), _CHUNK):
+            repeats, indices = np.divmod(order[start : start + _CHUNK], 2 * len(self.dataset))
+            for index, repeat in zip(indices.tolist(), repeats.tolist(), strict=True):
+                yield (epoch, index, repeat) if repeat else (epoch, index)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the order of an epoch, ``(num_images,)``.
+
+        An image that came ``n`` times before in the epoch is ``index + n * 2 * len(dataset)``.
+        """
+        generator = torch.Generator().manual_seed(mix_seed(self.params.seed, epoch))
+        forged = self._choose_forged(generator)
+        order: NDArray[np.int64] = torch.randperm(self._num_drawn, generator=generator).numpy()
+        if len(forged):
+            order = np.concatenate([np.arange(len(self.dataset)), forged])[order]
+        if self.params.sampling == "balanced" or self.dataset.sources is not None:
+            order = self._balance(order, generator)
+        shown = self.num_images * self.world_size
+        return order[self.rank : shown : self.world_size]
+
+    @property
+    def _num_drawn(self) -> int:
+        forgeries = self.dataset.forgeries
+        return len(self.dataset) + (0 if forgeries is None else forgeries.num_per_epoch)
+
+    def _choose_forged(self, generator: torch.Generator) -> NDArray[np.int64]:
+        """Draw whose forged copies an epoch has; their indices follow those of the images."""
+        forgeries = self.dataset.forgeries
+        if forgeries is None:
+            return np.empty(0, dtype=np.int64)
+        chosen = torch.randperm(len(forgeries.rows), generator=generator).numpy()
+        forged: NDArray[np.int64] = forgeries.rows[chosen[: forgeries.num_per_epoch]]
+        return len(self.dataset) + forged
+
+    def _balance(self, order: NDArray[np.int64], generator: torch.Generator) -> NDArray[np.int64]:
+        num_rows, sources = len(self.dataset), self.dataset.sources
+        rows = order % num_rows
+        return draw_balanced(
+            order,
+            np.where(order < num_rows, self.dataset.targets[rows], FAKE),
+            np.zeros(len(order), dtype=np.int64) if sources is None else sources[rows],
+            by_class=self.params.sampling == "balanced",
+            source_balance=self.params.source_balance,
+            repeat=2 * num_rows,
+            generator=generator,
+        )
+
+
+def _check(dataset: ImageDataset, num_images: int, params: TrainingParams) -> None:
+    if params.batch_size > num_images:
+        raise ValueError(
+            f"training.batch_size={params.batch_size} is larger than the training set "
+            f"({num_images} images); lower it to {num_images} or less"
+        )
+    classes = {*np.unique(dataset.targets).tolist(), *([FAKE] if dataset.forgeries else [])}
+    if params.sampling == "balanced" and len(classes) < 2:
+        raise ValueError(
+            f"training.sampling=balanced needs both classes, but all {len(dataset)} training "
+            "images are of one; set training.sampling=shuffled"
+        )
+
+
+def draw_balanced(
+    order: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    sources: NDArray[np.int64],
+    *,
+    by_class: bool,
+    source_balance: float,
+    repeat: int,
+    generator: torch.Generator,
+) -> NDArray[np.int64]:
+    """Draw an epoch from ``order``, which is random, in a new order.
+
+    Within a group images come equally often up to one.
+
+    Args:
+        order: ``(N,)`` indices, all different.
+        targets: ``(N,)``, 0 or 1, of each of them.
+        sources: ``(N,)``, a number for each of them.
+        by_class: Whether half of the epoch goes to each class; otherwise classes keep their sizes.
+        source_balance: 0 to 1: how evenly the sources of a class divide its part (`apportion`).
+        repeat: Added to an index each time that it comes again; above all indices.
+        generator: Where the new order comes from.
+
+    Returns:
+        ``(N,)``; one fewer if classes are balanced and ``N`` is odd.
+    """
+    drawn = []
+    for target in np.unique(targets):
+        of_class = targets == target
+        groups = [order[of_class & (sources == one)] for one in np.unique(sources[of_class])]
+        num_images = len(order) // 2 if by_class else int(of_class.sum())
+        sizes = [len(group) for group in groups]
+        for group, count in zip(groups, apportion(num_images, sizes, source_balance), strict=True):
+            repeats, positions = np.divmod(np.arange(count), len(group))
+            drawn.append(group[positions] + repeat * repeats)
+    whole: NDArray[np.int64] = np.concatenate(drawn)
+    shuffled: NDArray[np.int64] = whole[torch.randperm(len(whole), generator=generator).numpy()]
+    return shuffled
+
+
+def apportion(num_images: int, sizes: Sequence[int], balance: float) -> list[int]:
+    """Divide ``num_images`` among groups in proportion to ``size ** (1 - balance)``.
+
+    Args:
+        num_images: Images to show.
+        sizes: Of the groups, each at least 1.
+        balance: 0: as large as they are; 1: all alike.
+
+    Returns:
+        Images of each group. They add up to ``num_images``; what is left of whole numbers goes to
+        the largest remainders (Hamilton's method), the earlier group first.
+
+    Example:
+        >>> apportion(100, [900, 100], 0.0), apportion(100, [900, 100], 0.5)
+        ([90, 10], [75, 25])
+        >>> apportion(100, [900, 100], 1.0)
+        [50, 50]
+    """
+    weights: NDArray[np.float64] = np.asarray(sizes, dtype=np.float64) ** (1.0 - balance)
+    exact = num_images * weights / weights.sum()
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: num_images - int(whole.sum())]] += 1
+    counts: list[int] = whole.tolist()
+    return counts

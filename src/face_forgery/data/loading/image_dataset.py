@@ -1,0 +1,222 @@
+"""Images by index: what is read, forged and augmented follows from (seed, epoch, index) alone."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from face_forgery.data.images.decoding import ImageError, read_rgb
+from face_forgery.data.images.face_table import squares_of
+from face_forgery.data.images.faces import Square, cut_square
+from face_forgery.data.labels.fingerprint import fingerprint_rows
+from face_forgery.data.labels.manifest import FAKE
+from face_forgery.data.loading.rng import seeded_torch
+from face_forgery.data.loading.transforms import PixelTransform, eval_transform, train_transform
+from face_forgery.data.loading.workers import in_one_thread
+from face_forgery.params import AugmentationParams, PreprocessingParams
+
+# (epoch, index), or (epoch, index, repeat) of an image that comes again within the epoch: how often
+# it came before.
+Key = tuple[int, ...]
+
+
+class Forgeries(Protocol):
+    """Makes forgeries of real images that are read; ``forgery.making.on_the_fly`` has them."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """``(M,)``: indices of the images that can be forged, ascending; all of them real."""
+
+    @property
+    def num_per_epoch(self) -> int:
+        """How many forged copies every epoch has, at most ``M``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that a forgery follows from and no parameter says."""
+
+    def make(
+        self,
+        row: int,
+        read: Callable[[int], NDArray[np.uint8]],
+        *,
+        seed: int,
+        epoch: int,
+        again: int,
+    ) -> NDArray[np.uint8]:
+        """Return a forgery ``(H, W, 3)`` of the image at index ``row``.
+
+        ``read`` opens the image at an index; ``again`` counts forgeries of ``row`` in an epoch.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset(Dataset[tuple[Tensor, int]]):
+    """The images of a manifest: ``(uint8 (3, S, S), target)``; picklable, cheap for workers.
+
+    ``dataset[index]`` is an image as it is scored. ``dataset[epoch, index]`` and
+    ``dataset[epoch, index, repeat]`` are changed at random, by ``augmentation``. Indices from
+    ``len(dataset)`` on are forged copies: of the image at ``index - len(dataset)``. An image that
+    cannot be decoded gives an `ImageError` in its place, which `workers.iterate` raises: raised in
+    a worker, it would be buried in a traceback.
+
+    Args:
+        root: The folder that paths start from.
+        paths: ``(N,)``, relative to ``root``. NumPy's own strings: Python's would be copied into
+            every worker as their reference counts are touched.
+        targets: ``(N,)`` int64, 0 = real, 1 = fake.
+        fingerprint: Of the rows in their order and of the face crops; see `fingerprint_rows`.
+        preprocessing: The size that images are brought to.
+        augmentation: What is changed at random; ``None``: nothing is.
+        seed: Of augmentation and forgeries.
+        squares: ``(N, 3)`` int64: left, top and side, in pixels, of the face crop of each image;
+            ``None``: images are taken whole.
+        num_bytes: ``(N,)`` int64, of the files that ingestion read; -1 or ``None``: not known.
+        sources: ``(N,)`` int64, a number for the source of each image; ``None``: sources are not
+            looked at.
+        forgeries: ``None``: no copies are forged.
+    """
+
+    root: str
+    paths: NDArray[Any]
+    targets: NDArray[np.int64]
+    fingerprint: str
+    preprocessing: PreprocessingParams
+    augmentation: AugmentationParams | None = None
+    seed: int = 0
+    squares: NDArray[np.int64] | None = None
+    num_bytes: NDArray[np.int64] | None = None
+    sources: NDArray[np.int64] | None = None
+    forgeries: Forgeries | None = None
+
+    @classmethod
+    def of(
+        cls,
+        manifest: pd.DataFrame,
+        root: str,
+        preprocessing: PreprocessingParams,
+        face_table: pd.DataFrame | None = None,
+        **settings: Any,
+    ) -> "ImageDataset":
+        """Take the rows of ``manifest``; every one must have a target.
+
+        Args:
+            manifest: What there is to read.
+            root: The folder that paths start from.
+            preprocessing: The size that images are brought to.
+            face_table: The face crops; without rows images are taken whole.
+            settings: Other fields of the data set.
+
+        Raises:
+            ManifestError: If faces are cut out (``face_table``, of ``FACE_COLUMNS``, has rows) and
+                an image has none.
+        """
+        squares = None if face_table is None else squares_of(manifest, face_table)
+        fingerprint = fingerprint_rows(manifest)
+        if squares is not None:
+            fingerprint = hashlib.sha256(fingerprint.encode() + squares.tobytes()).hexdigest()
+        return cls(
+            root=root,
+            paths=manifest["path"].to_numpy(dtype=object).astype(np.dtypes.StringDType()),
+            targets=manifest["target"].to_numpy(dtype=np.int64),
+            fingerprint=fingerprint,
+            preprocessing=preprocessing,
+            squares=squares,
+            num_bytes=_num_bytes_of(manifest),
+            **settings,
+        )
+
+    def __len__(self) -> int:
+        """How many images the manifest has; forged copies come on top."""
+        return len(self.targets)
+
+    def __getitem__(self, key: int | Key) -> Any:
+        with in_one_thread():
+            try:
+                return self._augmented(*key) if isinstance(key, tuple) else self._plain(key)
+            except ImageError as error:
+                return error
+
+    def read(self, index: int, *, side: int | None = None) -> Tensor:
+        """Return image ``index`` as it is on disk, or its face crop: uint8 ``(3, H, W)``.
+
+        Args:
+            index: From 0.
+            side: As `read_rgb`; an image with a face crop is decoded in full.
+
+        Raises:
+            ImageError: With the path, if the file cannot be decoded, or is no longer the one that
+                ingestion read. A file of the same size is taken for it.
+        """
+        path = Path(self.root) / str(self.paths[index])
+        pixels = read_rgb(path, side=side if self.squares is None else None)
+        self._check_size(path, index)
+        if self.squares is not None:
+            pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
+        return torch.from_numpy(pixels).permute(2, 0, 1)
+
+    def _plain(self, index: int) -> tuple[Tensor, int]:
+        image = self.read(index, side=decoding_side(self.preprocessing))
+        return self._transform(image), int(self.targets[index])
+
+    def _augmented(self, epoch: int, index: int, *repeat: int) -> tuple[Tensor, int]:
+        row = index - len(self)
+        if row < 0:
+            image, target = self._read_for_training(index), int(self.targets[index])
+        else:
+            assert self.forgeries is not None
+            again = repeat[0] if repeat else 0
+            forged = self.forgeries.make(
+                row, self._read_pixels, seed=self.seed, epoch=epoch, again=again
+            )
+            image, target = torch.from_numpy(forged).permute(2, 0, 1), FAKE
+        with seeded_torch(self.seed, epoch, index, *repeat):
+            return self._transform(image), target
+
+    def _read_for_training(self, index: int) -> Tensor:
+        assert self.augmentation is not None
+        side = decoding_side(self.preprocessing, self.augmentation.crop_scale)
+        return self.read(index, side=side)
+
+    def _read_pixels(self, index: int) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = self._read_for_training(index).permute(1, 2, 0).numpy()
+        return pixels
+
+    @cached_property
+    def _transform(self) -> PixelTransform:
+        if self.augmentation is not None:
+            return train_transform(self.preprocessing, self.augmentation)
+        return eval_transform(self.preprocessing.image_size, self.preprocessing.interpolation)
+
+    def _check_size(self, path: Path, index: int) -> None:
+        known = -1 if self.num_bytes is None else int(self.num_bytes[index])
+        if known < 0 or not path.exists():  # gone since it was read: what was read counts
+            return
+        if (found := path.stat().st_size) != known:
+            raise ImageError(
+                f"{path}: it has {found:,} bytes and had {known:,} when ingestion read it. Put the "
+                "file back, or read all again: kedro run --pipelines ingestion,splitting"
+            )
+
+
+def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:
+    """Return the side that an image needs so that no crop of it is enlarged; ``None``: its own."""
+    if not preprocessing.scaled_decoding:
+        return None
+    return math.ceil(preprocessing.image_size / math.sqrt(smallest_crop))
+
+
+def _num_bytes_of(manifest: pd.DataFrame) -> NDArray[np.int64] | None:
+    if "num_bytes" not in manifest:
+        return None
+    return manifest["num_bytes"].fillna(-1).to_numpy(dtype=np.int64)
