@@ -18,9 +18,13 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.data.splits.duplicates import HashedPictures, Positions, near_identical_pairs
+from face_forgery.data.splits.near_duplicates import (
+    MAX_BITS,
+    HashedImages,
+    Positions,
+    near_identical_pairs,
+)
 
-MAX_BITS = 6
 NUM_CENTERS = 2000
 CENTER_BITS = 5  # flipped around a center, at most
 NOISE = 3  # of 255, added to the thumbnail of a copy
@@ -51,7 +55,7 @@ def main() -> None:
 
 def draw_pictures(
     args: argparse.Namespace, *, skewed: bool
-) -> tuple[HashedPictures, NDArray[np.int64]]:
+) -> tuple[HashedImages, NDArray[np.int64]]:
     """Return pictures, the last of which are copies, and the position of each copy's original."""
     rng = np.random.default_rng(args.seed)
     num_originals = args.pictures - args.planted
@@ -66,7 +70,7 @@ def draw_pictures(
     copies = np.clip(thumbnails[planted] + noise, 0, 255).astype(np.uint8)
     all_hashes = np.concatenate([hashes, flip(hashes[planted], MAX_BITS, rng)])
     positions = np.arange(args.pictures)
-    return HashedPictures(positions, all_hashes, np.concatenate([thumbnails, copies])), planted
+    return HashedImages(positions, all_hashes, np.concatenate([thumbnails, copies])), planted
 
 
 def flip(hashes: NDArray[np.uint64], at_most: int, rng: np.random.Generator) -> NDArray[np.uint64]:
@@ -77,7 +81,7 @@ def flip(hashes: NDArray[np.uint64], at_most: int, rng: np.random.Generator) -> 
     return flipped
 
 
-def search(pictures: HashedPictures, planted: NDArray[np.int64]) -> tuple[int, int]:
+def search(pictures: HashedImages, planted: NDArray[np.int64]) -> tuple[int, int]:
     """Return the number of planted pairs found and of other pairs found."""
     first_copy = len(pictures.positions) - len(planted)
     wanted = {(int(a), first_copy + n) for n, a in enumerate(planted)}
@@ -86,7 +90,7 @@ def search(pictures: HashedPictures, planted: NDArray[np.int64]) -> tuple[int, i
         return np.asarray(left == right)
 
     found: set[tuple[int, int]] = set()
-    blocks = near_identical_pairs(pictures, None, max_bits=MAX_BITS, skip=is_itself)
+    blocks = near_identical_pairs(pictures, None, skip=is_itself)
     for left, right in blocks:
         low, high = np.minimum(left, right), np.maximum(left, right)
         found.update(zip(low.tolist(), high.tolist(), strict=True))

@@ -6,7 +6,9 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
-from face_forgery.params import Parameters, check_parameters
+from face_forgery.params import ParameterError, Parameters, check_parameters
+
+_HOW_TO_SET = "Set them with --params NAME=VALUE, or in conf/*/parameters*.yml."
 
 
 class ParameterHooks:
@@ -19,7 +21,10 @@ class ParameterHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Check the merged parameters of the environment and the command line."""
         values: dict[str, Any] = context.config_loader["parameters"]
-        self._parameters: Parameters = check_parameters(values)
+        try:
+            self._parameters: Parameters = check_parameters(values)
+        except ParameterError as error:
+            raise ParameterError(f"{error}\n{_HOW_TO_SET}") from None
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:

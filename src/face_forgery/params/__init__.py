@@ -37,7 +37,7 @@ from face_forgery.params.model import (
     PreprocessingParams,
     TuningName,
 )
-from face_forgery.params.splitting import FoldsParams, SplittingParams
+from face_forgery.params.splitting import HoldoutParams, SplittingParams
 from face_forgery.params.tracking import TrackingParams
 from face_forgery.params.training import (
     ClusterParams,
@@ -63,10 +63,10 @@ __all__ = [
     "EvaluationParams",
     "ExplanationParams",
     "FacesParams",
-    "FoldsParams",
     "ForgeriesParams",
     "ForgingParams",
     "Fraction",
+    "HoldoutParams",
     "InferenceParams",
     "IngestionParams",
     "InputName",

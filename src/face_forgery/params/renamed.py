@@ -2,6 +2,9 @@
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
+    "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
+    "small is gone: hold-out groups that are too small are joined",
+    "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",
 }
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from face_forgery.data.loading.loaders import EvalBatches
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.evaluation.metrics.binary import accuracy, auc, log_loss
 from face_forgery.modeling.forward_path import score_batches
 from face_forgery.progress import track
@@ -56,7 +56,7 @@ def validate(
 
 
 def _measure(
-    scores: NDArray[np.float64], targets: NDArray[np.int64], held_out: HeldOutFolds
+    scores: NDArray[np.float64], targets: NDArray[np.int64], held_out: HeldOut
 ) -> dict[str, Any]:
     seen = targets[held_out.seen]
     aucs = {name: auc(scores[rows], targets[rows]) for name, rows in held_out.rows.items()}

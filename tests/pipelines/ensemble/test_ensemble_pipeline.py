@@ -110,7 +110,7 @@ def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
         ("metrics", "operating_points", "calibration", "breakdown", "mistakes", "data_report")
     )
     rest |= dict.fromkeys(("code_version", "audit", "robustness", "cross_validation", "manifest"))
-    rest["held_out_folds"] = {"folds": []}
+    rest["holdout_results"] = {"groups": []}
     shown = report.write_report(detector=run(), training_figure=b"old", roc_figure=b"new", **rest)
     assert shown["figures"] == {"training_figure": None, "roc_figure": b"new"}
     assert "chosen epoch" not in shown["detector"]

@@ -58,14 +58,13 @@ def make_catalog(root, tmp_path):
             }
             for subset in ("train", "val", "test")
         }
-        of_splitting = ("image_hashes", "backbone_features", "train_manifest", "val_manifest")
-        for name in (*PARQUET, *of_splitting, "val_folds"):
+        of_splitting = ("image_hashes", "holdout_groups", "train_manifest", "val_manifest")
+        for name in (*PARQUET, *of_splitting, "val_holdout"):
             entries[name] = {
                 "type": "face_forgery.datasets.parquet_file.AtomicParquetDataset",
                 "filepath": str(tmp_path / f"{name}.parquet"),
             }
         entries["known_facts"] = entries["image_facts"] | {"may_be_missing": True}
-        entries["known_features"] = entries["backbone_features"] | {"may_be_missing": True}
         entries["rejected"] = {
             "type": "face_forgery.datasets.csv_file.AtomicCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),

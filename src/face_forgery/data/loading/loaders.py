@@ -28,7 +28,7 @@ from face_forgery.data.loading.picture_cache import KeptPictures
 from face_forgery.data.loading.sampling import draw_balanced
 from face_forgery.data.loading.transforms import eval_transform, split_train_transform
 from face_forgery.data.loading.workers import stop_threads_of_opencv
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 
@@ -165,7 +165,7 @@ class EvalBatches:
     preprocessing: PreprocessingParams
     batch_size: int
     num_workers: int
-    held_out: HeldOutFolds | None = None
+    held_out: HeldOut | None = None
     _kept: KeptPictures | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

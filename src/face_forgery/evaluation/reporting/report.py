@@ -58,8 +58,8 @@ OPTIONAL_FIGURES = {
         "is guessing."
     ),
     "cross_validation_figure": (
-        "AUC of a detector on pictures like those it was trained on, and on the fold that was kept "
-        "from it, fold by fold."
+        "AUC of a detector on images like those it was trained on, and on the hold-out group that "
+        "was kept from it, group by group."
     ),
 }
 
@@ -76,7 +76,7 @@ def render_report(
     code_version: dict[str, Any],
     audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
-    held_out_folds: dict[str, Any],
+    holdout_results: dict[str, Any],
     cross_validation: dict[str, Any] | None,
     figures: Mapping[str, bytes | None],
 ) -> str:
@@ -93,8 +93,8 @@ def render_report(
         code_version: Name -> version.
         audit: What the pipeline of that name writes; ``None``: not made.
         robustness: What the pipeline of that name writes; ``None``: not measured.
-        held_out_folds: What ``metrics.folds.judge_held_out`` returns, with ``select_by``; its
-            ``folds`` are empty where none is held out.
+        holdout_results: What ``judge_held_out`` returns, with ``select_by``; its
+            ``groups`` are empty where none is held out.
         cross_validation: What the pipeline of that name writes; ``None``: not measured.
         figures: Encoded PNG files; exactly the names of ``FIGURES`` and ``OPTIONAL_FIGURES``. Of
             the latter, a file may be ``None``, and is not shown where its result is ``None``.
@@ -136,8 +136,8 @@ def render_report(
         code_version=code_version,
         audit=audit,
         shortcut_sentences=[] if audit is None else describe_shortcuts(audit),
-        held_out_folds=held_out_folds,
-        held_out_sentences=describe_held_out(held_out_folds) if held_out_folds["folds"] else [],
+        holdout_results=holdout_results,
+        held_out_sentences=describe_held_out(holdout_results) if holdout_results["groups"] else [],
         cross_validation=cross_validation,
         cross_validation_sentences=(
             [] if cross_validation is None else describe_cross_validation(cross_validation)

@@ -11,7 +11,6 @@ from face_forgery.params import (
     DataParams,
     EvaluationParams,
     IngestionParams,
-    SplittingParams,
 )
 
 logger = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ def measure_statistics(
     audit: AuditParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a sample of all labelled images and measure thirty statistics of each."""
-    from face_forgery.data.splits.subset import choose_subset
+    from face_forgery.data.splits.splitting import choose_subset
     from face_forgery.evaluation.audits import shortcuts
 
     whole = pd.concat([train_manifest, val_manifest], ignore_index=True)
@@ -68,14 +67,11 @@ def find_overlaps(
     val_manifest: pd.DataFrame,
     image_hashes: pd.DataFrame,
     split_report: dict[str, Any],
-    splitting: SplittingParams,
 ) -> list[dict[str, Any]]:
     """Look for pictures that are there twice, and say what splitting has removed already."""
     from face_forgery.evaluation.audits.overlaps import describe_removed, find_overlaps
 
-    findings = find_overlaps(
-        train_manifest, val_manifest, image_hashes, max_bits=splitting.near_duplicate_bits
-    )
+    findings = find_overlaps(train_manifest, val_manifest, image_hashes)
     for finding in findings:
         if finding["is_warning"]:
             logger.warning("audit: %s", finding["sentence"])

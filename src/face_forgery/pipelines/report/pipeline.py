@@ -9,7 +9,7 @@ _REPORT_INPUTS = (
     "operating_points",
     "calibration",
     "breakdown",
-    "held_out_folds",
+    "holdout_results",
     "manifest",
     "mistakes",
     "data_report",

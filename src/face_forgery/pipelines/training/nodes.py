@@ -89,16 +89,16 @@ def build_val_batches(
     scoring: ScoringParams,
     *,
     picture_cache: Path | None = None,
-    val_folds: pd.DataFrame | None = None,
+    val_holdout: pd.DataFrame | None = None,
 ) -> Any:
     """Return the validation images in the order of their manifest; none is opened yet.
 
     With ``picture_cache``, the folder of decoded pictures, its disk must have room for them.
-    ``val_folds`` says which images belong to folds that training has nothing of.
+    ``val_holdout`` says which images belong to hold-out groups that training has nothing of.
     """
     from face_forgery.data.loading.image_rows import ImageRows
     from face_forgery.data.loading.loaders import EvalBatches
-    from face_forgery.data.splits.held_out import HeldOutFolds
+    from face_forgery.data.splits.holdout import HeldOut
 
     rows = ImageRows.of(val_manifest, data.root, face_table, picture_cache)
     return EvalBatches(
@@ -106,7 +106,7 @@ def build_val_batches(
         preprocessing=preprocessing,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
-        held_out=None if val_folds is None else HeldOutFolds.of(rows.targets, val_folds),
+        held_out=None if val_holdout is None else HeldOut.of(rows.targets, val_holdout),
     )
 
 

@@ -55,7 +55,7 @@ def create_pipeline() -> Pipeline:
                     "preprocessing": "params:preprocessing",
                     "scoring": "params:scoring",
                     "picture_cache": "picture_cache",
-                    "val_folds": "val_folds",
+                    "val_holdout": "val_holdout",
                 },
                 outputs="val_batches",
                 name="build_val_batches",
