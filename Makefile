@@ -17,7 +17,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all test-fast check audit fuzz faults load bench viz app lock clean
+.PHONY: help setup run test test-all test-fast check docs-check audit fuzz faults load bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs-check: setup ## Run every command of the README and of docs/ on a tiny set (half an hour)
+	$(BIN)/python -m pytest tests/docs
 
 # --strict: a package that the service does not know is a failure, not a note. AUDIT_SERVICE=osv asks the other one.
 audit: setup ## Look for known holes in what is pinned (asks an online service)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from place import describe_place
-from torch import Tensor
+from torch import Tensor, nn
 
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
@@ -47,13 +47,12 @@ from face_forgery.forgery.rendering.face_parts import (
 )
 from face_forgery.forgery.rendering.render import Picture, render
 from face_forgery.forgery.rendering.rendered_forgeries import ForgeryKind
-from face_forgery.inference.explanation.attribution import heat_map
-from face_forgery.inference.explanation.faithfulness import random_map, trace_curves
+from face_forgery.inference.explanation.attribution import blur_away, heat_map
 from face_forgery.inference.explanation.regions import (
     REGIONS,
     Landmarks,
     label_regions,
-    share_evidence,
+    measure_evidence,
 )
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.modeling.network import DetectorNetwork
@@ -77,6 +76,53 @@ PLACES: dict[str, tuple[Region, ForgeryKind, tuple[str, ...]]] = {  # and what i
 HELD_OUT = 200
 STEPS = 8  # of a curve
 CPU = torch.device("cpu")
+_COARSE = 8  # cells a side of a random map: as smooth as a real one
+
+
+class Curves(NamedTuple):
+    """Margins while more and more of an image is hidden, or shown, hottest pixels first.
+
+    Source: Petsiuk et al. 2018, RISE: Randomized Input Sampling for Explanation of Black-box
+    Models.
+    """
+
+    deletion: NDArray[np.float64]  # (T,), from the image to nothing of it
+    insertion: NDArray[np.float64]  # (T,), from nothing of the image to all of it
+
+    @property
+    def gap(self) -> float:
+        """Mean of insertion less mean of deletion, in logits; high: the map is faithful."""
+        return float(self.insertion.mean() - self.deletion.mean())
+
+
+def trace_curves(
+    network: nn.Module, image: Tensor, heat: NDArray[np.floating], *, steps: int = 16
+) -> Curves:
+    """Hide and show parts of ``image``, uint8 ``(3, S, S)``, in the order of ``heat``, ``(S, S)``.
+
+    Args:
+        network: As ``heat_map``.
+        image: What was explained.
+        heat: Its map; high = speaks for a forgery.
+        steps: T less 1.
+    """
+    hidden = blur_away(image)
+    order = np.argsort(-heat.ravel(), kind="stable")
+    rank = torch.from_numpy(np.argsort(order, kind="stable")).reshape(heat.shape)
+    tops = [rank < part * heat.size for part in np.linspace(0, 1, steps + 1)]
+    device = next(network.parameters()).device
+    deleted = torch.stack([torch.where(top, hidden, image) for top in tops])
+    inserted = torch.stack([torch.where(top, image, hidden) for top in tops])
+    return Curves(
+        measure_margins(network, deleted, device), measure_margins(network, inserted, device)
+    )
+
+
+def random_map(side: int, seed: int) -> NDArray[np.float32]:
+    """Return a map that knows nothing, ``(side, side)``, smooth as a real one."""
+    coarse = torch.from_numpy(np.random.default_rng(seed).random((1, 1, _COARSE, _COARSE)))
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic")
+    return np.asarray(smooth[0, 0].numpy(), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +302,7 @@ def measure(network: DetectorNetwork, recipe: Recipe, seed: int, pictures: int) 
         inside = np.mean([planted.mask.flat[heat.argmax()] for planted, heat in pairs])
         lift = np.mean([_lift(planted, heat) for planted, heat in pairs])
         density = Counter(top_part(planted, heat) for planted, heat in pairs)
-        share = Counter(top_part(planted, heat, by="share") for planted, heat in pairs)
+        share = Counter(top_part(planted, heat, by="proportion") for planted, heat in pairs)
         print(
             f"  {place:12s}{f'{len(found)}/{tried}':>8s}{inside:10.0%}{lift:6.1f}  "
             f"{_counts(density)} | {_counts(share)}  ({time.perf_counter() - start:.0f} s)",
@@ -281,7 +327,7 @@ def find_planted(
 
 def top_part(planted: Planted, heat: NDArray[np.floating], by: str = "density") -> str:
     """Return the part of the face that the page would name first."""
-    shares = share_evidence(heat, label_regions(*heat.shape, planted.landmarks))
+    shares = measure_evidence(heat, label_regions(*heat.shape, planted.landmarks))
     return max(shares, key=lambda name: getattr(shares[name], by))
 
 

@@ -213,6 +213,7 @@ def _strike_file(stage: Stage, strike: Callable[[Path], None], how: str) -> Kedr
     path = stage.project / stage.struck_file
     process = stage.start()
     is_struck = stage.wait_for_the_moment(process)
+    path = next(iter(stage.project.glob(stage.struck_file)), path)  # the name of a part is a glob
     was_there = path.exists()
     stage.is_struck = is_struck and was_there
     if is_struck:

@@ -22,7 +22,7 @@ _WEIGHTS = "data/06_models/epochs"
 _HISTORY = "data/08_reporting/training_history.json"
 VERDICTS = "data/07_model_output/predictions.csv"
 _BEGUN = f"{VERDICTS}.begun"
-SAVED_FILES = (_STATE, f"{_WEIGHTS}/epoch_001.safetensors", f"{_BEGUN}.csv", f"{_BEGUN}.json")
+SAVED_FILES = (_STATE, f"{_WEIGHTS}/epoch_001.safetensors", f"{_BEGUN}/*-rows.csv")  # globs
 _OF_TIME = ("seconds", "images_per_second")
 _LAST_DIGITS = 1e-6
 _EPOCH = re.compile(r"Epoch (\d+): loss")
@@ -89,15 +89,21 @@ def _timeless(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _read_begun(project: Path) -> list[str]:
-    """Return the rows that the journal counts; while the job ends its files go one by one."""
-    try:
-        state = json.loads((project / f"{_BEGUN}.json").read_text())
-        content = (project / f"{_BEGUN}.csv").read_bytes()
-    except FileNotFoundError:
-        return []
-    lines = content[: state["num_bytes"]["rows"]].decode().splitlines()
-    if len(lines) - 1 != state["num_rows"]:
-        raise ValueError(f"the journal counts {state['num_rows']} rows, there are {len(lines) - 1}")
+    """Return the rows of the parts that follow one another; at the end they go one by one."""
+    lines: list[str] = []
+    for path in sorted(
+        (project / _BEGUN).glob("*-rows.csv"), key=lambda path: path.name.split("-")[1]
+    ):
+        start, end = (int(digits) for digits in path.name.split("-")[1:3])
+        try:
+            header, *rows = path.read_text().splitlines()
+        except FileNotFoundError:
+            break
+        if start != max(0, len(lines) - 1):
+            break
+        if len(rows) != end - start:
+            raise ValueError(f"{path.name} holds {len(rows)} rows")
+        lines += rows if lines else [header, *rows]
     return lines
 
 

@@ -23,7 +23,7 @@ SERVERS = {"served": ("served detector", REAL_COLOR), "page": ("page", FAKE_COLO
 PICTURES = {
     "ingestion_headers": ("ingestion, headers", REAL_COLOR, "inspect_images"),
     "ingestion_pixels": ("ingestion, pixels", FAKE_COLOR, "inspect_images"),
-    "inference": ("inference", THIRD_COLOR, "judge_pictures"),
+    "inference": ("inference", THIRD_COLOR, "judge_images"),
 }
 
 

@@ -73,7 +73,7 @@ def infer(work: Path, num_pictures: int) -> Verdict:
         num_rows = sum(1 for _ in file) - 1
     verdict = Verdict("inference")
     verdict.equal("rows of the table", num_rows, num_pictures)
-    return _judge_pictures(verdict, samples, "judge_pictures", num_pictures, 0)
+    return _judge_pictures(verdict, samples, "judge_images", num_pictures, 0)
 
 
 def _judge_pictures(

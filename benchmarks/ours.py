@@ -22,9 +22,9 @@ from course import MEAN, STD
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
-from face_forgery.inference.reading import PictureReader, pack_places, read_batches
+from face_forgery.inference.reading import ImageReader, pack_paths, read_batches
 from face_forgery.inference.scoring import score_batch
-from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
+from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.training.loop import train_epochs
@@ -60,7 +60,7 @@ def make_detector(backbone: str, image_size: int) -> Detector:
 
 
 def _points() -> OperatingPoints:
-    nothing = Share(0.0, 0.0, 1.0)
+    nothing = Proportion(0.0, 0.0, 1.0)
     return OperatingPoints(
         0.3, 0.6, 0.01, 0.05, 0.01, 0.05, 0, 0, False, 0, 0,
         nothing, nothing, nothing, nothing, nothing, nothing,
@@ -142,7 +142,7 @@ def scoring(
     """Return what scores every picture."""
     detector = _detector(params, precision)
     network = detector.build_network().to(device)
-    reader = PictureReader.of(detector, min_size=MIN_SIZE)
+    reader = ImageReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
 
     def score() -> None:
@@ -173,7 +173,7 @@ def scoring_from_memory(
 def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[[], None]:
     """Return what reads every picture for nobody."""
     detector = _detector(params, "float32")
-    reader = PictureReader.of(detector, min_size=MIN_SIZE)
+    reader = ImageReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
     return lambda: _exhaust(read_batches(paths, reader, **how))
 
@@ -181,8 +181,8 @@ def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[
 def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
     """Return what brings every picture to the network's input, in this process."""
     detector = make_detector("resnet18", image_size)
-    reader = PictureReader.of(detector, min_size=MIN_SIZE)
-    places = pack_places(paths)
+    reader = ImageReader.of(detector, min_size=MIN_SIZE)
+    places = pack_paths(paths)
 
     def prepare() -> None:
         for place in places:

@@ -58,7 +58,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "base": {},
     "rich": {
         "forging.landmarks": "landmarks.csv",
-        "augmentation.forgeries.share": 0.5,
+        "augmentation.forgeries.proportion": 0.5,
         "augmentation.crop_scale": 0.7,
         "augmentation.color_jitter": 0.3,
         "augmentation.degradation": 0.5,

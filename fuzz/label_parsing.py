@@ -3,7 +3,8 @@
 import io
 import posixpath
 
-from face_forgery.data.images.name_lists import PicturesError, read_names
+from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.listing import read_names
 from face_forgery.data.labels.image_names import CONTROL_CHARACTERS
 from face_forgery.data.labels.manifest import LABEL_COLUMNS, ManifestError
 from face_forgery.data.labels.readers import LabelFile, read_label_source
@@ -50,7 +51,7 @@ def _check_list(data: bytes) -> None:
     file = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
     try:
         names = read_names(file, "list.csv")
-    except PicturesError as error:
+    except InputError as error:
         assert str(error).startswith("list.csv: "), error
         return
     assert names

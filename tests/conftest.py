@@ -8,16 +8,19 @@ os.environ.setdefault("DO_NOT_TRACK", "true")  # Kedro would report each of thei
 
 import io
 from collections.abc import Callable, Set
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from kedro.io import AbstractDataset, CatalogConfigResolver
 from PIL import Image
 
-from face_forgery.config_loader import read_parameters
-from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Share
+from face_forgery.config_loader import ProjectConfigLoader, read_parameters
+from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
+from face_forgery.settings import CONFIG_LOADER_ARGS
 
 POINTS = OperatingPoints(
     real_threshold=0.3,
@@ -31,13 +34,40 @@ POINTS = OperatingPoints(
     is_verified=True,
     num_real=150,
     num_fake=150,
-    fpr=Share(0.0, 0.0, 0.025),
-    tpr=Share(0.9, 0.84, 0.94),
-    fnr=Share(0.0, 0.0, 0.025),
-    unsure_real=Share(0.1, 0.06, 0.16),
-    unsure_fake=Share(0.1, 0.06, 0.16),
-    coverage=Share(1.0, 0.987, 1.0),
+    fpr=Proportion(0.0, 0.0, 0.025),
+    tpr=Proportion(0.9, 0.84, 0.94),
+    fnr=Proportion(0.0, 0.0, 0.025),
+    unsure_real=Proportion(0.1, 0.06, 0.16),
+    unsure_fake=Proportion(0.1, 0.06, 0.16),
+    coverage=Proportion(1.0, 0.987, 1.0),
 )
+
+
+@pytest.fixture(scope="session")
+def catalog_entry() -> Callable[[str], dict[str, Any]]:
+    """Name -> the entry of the shipped catalog, an explicit one or one of a pattern."""
+    conf = str(Path(__file__).parents[1] / "conf")
+    loader = ProjectConfigLoader(conf, env="base", **CONFIG_LOADER_ARGS)
+    resolver = CatalogConfigResolver(config=loader["catalog"])
+
+    def find(name: str) -> dict[str, Any]:
+        return deepcopy(resolver.config.get(name) or resolver.resolve_pattern(name))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def dataset_at(
+    catalog_entry: Callable[[str], dict[str, Any]],
+) -> Callable[[str, Path], AbstractDataset[Any, Any]]:
+    """Name, path -> the dataset of the shipped catalog, with its file at that path."""
+
+    def build(name: str, path: Path) -> AbstractDataset[Any, Any]:
+        entry = catalog_entry(name)
+        entry.get("dataset", entry)["filepath"] = str(path)
+        return AbstractDataset.from_config(name, entry)
+
+    return build
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +110,22 @@ def make_detector() -> Callable[..., Detector]:
         return replace(detector, **changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def judge_all() -> Callable[..., Any]:
+    """Return a function that judges a table of images as a job does; it returns all rows."""
+    import pandas as pd
+
+    from face_forgery.inference.job import run_job
+    from face_forgery.inference.scoring import stream_scores
+
+    def judge(detector: Detector, images: pd.DataFrame, *, min_size: int = 1, **how: Any) -> Any:
+        how = {"score": stream_scores, "batch_size": 4, "num_workers": 0} | how
+        parts = run_job(detector, images, None, min_size=min_size, **how)
+        return pd.concat([part.rows for part in parts], ignore_index=True)
+
+    return judge
 
 
 @pytest.fixture(scope="session")

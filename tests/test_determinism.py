@@ -33,7 +33,7 @@ SETTINGS = {
     "splitting.holdout.by": "cluster",
     "splitting.holdout.num_clusters": 2,
     "splitting.holdout.min_images": 4,
-    "augmentation.forgeries.share": 0.5,
+    "augmentation.forgeries.proportion": 0.5,
     "augmentation.crop_scale": 0.7,
     "augmentation.color_jitter": 0.3,
     "augmentation.degradation": 0.7,

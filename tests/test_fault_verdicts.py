@@ -1,6 +1,5 @@
 """The verdicts of `make faults`: each notices what it is there for."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -166,15 +165,12 @@ def test_a_number_that_is_tracked_twice_wrong_or_not_at_all_is_noticed(verdicts,
     assert all(words in problem for problem in problems)
 
 
-def test_a_journal_that_counts_other_rows_than_there_are_is_an_error(verdicts, tmp_path):
-    table = tmp_path / verdicts.VERDICTS
-    table.parent.mkdir(parents=True)
-    rows = "img_name,y_pred\na.jpg,0.5\nb.jpg,0.5\n"
-    table.with_name("predictions.csv.begun.csv").write_text(rows + "c.jp")
-    state = {"num_rows": 2, "num_bytes": {"rows": len(rows)}}
-    begun = table.with_name("predictions.csv.begun.json")
-    begun.write_text(json.dumps(state))
+def test_a_part_that_holds_other_rows_than_its_name_says_is_an_error(verdicts, tmp_path):
+    folder = tmp_path / f"{verdicts.VERDICTS}.begun"
+    folder.mkdir(parents=True)
+    (folder / "job-000000000000-000000000002-rows.csv").write_text("img_name\na.jpg\nb.jpg\n")
+    (folder / "job-000000000003-000000000004-rows.csv").write_text("img_name\nd.jpg\n")
     assert verdicts.read_saved(tmp_path).num_begun == 2
-    begun.write_text(json.dumps(state | {"num_rows": 3}))
-    with pytest.raises(ValueError, match="counts 3 rows, there are 2"):
+    (folder / "job-000000000002-000000000003-rows.csv").write_text("img_name\n")
+    with pytest.raises(ValueError, match=r"-000000000003-rows\.csv holds 0 rows"):
         verdicts.read_saved(tmp_path)

@@ -25,7 +25,10 @@ def test_default_is_the_main_job_and_nothing_else():
     pipelines = register_pipelines()
     parts = [node_names(pipelines[name]) for name in MAIN_JOB]
     assert node_names(pipelines["__default__"]) == set().union(*parts)
-    assert set.intersection(parts[4], parts[5]) == {"write_report", "write_model_card"}
+    assert set.intersection(parts[4], parts[5]) == {
+        "report.write_report",
+        "report.write_model_card",
+    }
 
 
 @pytest.mark.parametrize("name", ["inference", "demo_data"])
@@ -34,9 +37,23 @@ def test_side_jobs_are_not_part_of_the_main_job(name):
     assert node_names(pipelines[name]).isdisjoint(node_names(pipelines["__default__"]))
 
 
-def test_every_node_is_called_what_its_function_is_called():
-    nodes = {node for pipeline in register_pipelines().values() for node in pipeline.nodes}
-    assert [node.name for node in nodes if node.name != node.func.__name__] == []
+def test_every_node_is_called_what_its_pipeline_and_its_function_are_called():
+    pipelines = register_pipelines()
+    for name in set(pipelines) - {"__default__"}:
+        for node in pipelines[name].nodes:
+            assert node.name in {f"{name}.{node.func.__name__}", f"report.{node.func.__name__}"}
+
+
+def test_the_name_of_a_pipeline_selects_its_nodes_and_renames_no_dataset():
+    pipelines = register_pipelines()
+    training = pipelines["__default__"].only_nodes_with_namespaces(["training"])
+    assert node_names(training) == node_names(pipelines["training"])
+    assert {"train_manifest", "trained_detector", "params:training"} <= training.datasets()
+
+
+def test_a_node_without_its_pipeline_is_answered_with_its_whole_name():
+    with pytest.raises(ValueError, match=r"Did you mean: \['training.train_detector'\]"):
+        register_pipelines()["__default__"].from_nodes("train_detector")
 
 
 def test_opening_the_registry_loads_no_heavy_library():

@@ -36,9 +36,13 @@ PREVIEWS = {
 TABLE = pd.DataFrame({"img_name": ["a.jpg", "b.jpg"], "y_pred": [0.1, 0.9]})
 
 
+def file_of(entry):
+    return Path(str(entry.get("dataset", entry).get("filepath")))
+
+
 def shows_a_preview(entry):
-    shown = entry.get("metadata", {}).get("kedro-viz", {}).get("preview", True)
-    return shown and Path(str(entry.get("filepath"))).suffix in PREVIEWS
+    shown = entry["metadata"]["kedro-viz"].get("preview", True)
+    return shown and file_of(entry).suffix in PREVIEWS
 
 
 def write_something(file):
@@ -55,9 +59,10 @@ def write_something(file):
 
 
 @pytest.fixture(scope="module")
-def catalog():
-    loader = ProjectConfigLoader(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)
-    return loader["catalog"]
+def catalog(catalog_entry):
+    """The entry of every dataset that a pipeline names."""
+    names = set().union(*(pipeline.datasets() for pipeline in register_pipelines().values()))
+    return {n: catalog_entry(n) for n in names if not n.startswith(("params:", "parameters"))}
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +74,8 @@ def viz(catalog, tmp_path_factory):
     shutil.copy(ROOT / "pyproject.toml", root)
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for entry in catalog.values():
-        if shows_a_preview(entry) and not Path(entry["filepath"]).is_absolute():
-            write_something(root / entry["filepath"])
+        if shows_a_preview(entry) and not file_of(entry).is_absolute():
+            write_something(root / file_of(entry))
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "viz", "build", "--include-previews"],
         cwd=root,
@@ -91,18 +96,15 @@ def viz(catalog, tmp_path_factory):
     return SimpleNamespace(graph=graph, details=details, root=root, output=done.stdout)
 
 
-def test_every_catalog_entry_has_a_layer_that_the_project_knows(catalog):
-    layers = {
-        name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
-        for name, entry in catalog.items()
-    }
+def test_every_dataset_has_a_layer_that_the_project_knows(catalog):
+    layers = {name: entry["metadata"]["kedro-viz"]["layer"] for name, entry in catalog.items()}
     assert {name: layer for name, layer in layers.items() if layer not in LAYERS} == {}
 
 
-def test_every_dataset_that_a_pipeline_names_is_in_the_catalog(catalog):
-    datasets = set().union(*(pipeline.datasets() for pipeline in register_pipelines().values()))
-    named = {name for name in datasets if not name.startswith(("params:", "parameters"))}
-    assert named - set(catalog) == set()
+def test_every_entry_of_the_catalog_is_used(catalog):
+    loader = ProjectConfigLoader(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)
+    explicit = {name for name in loader["catalog"] if not name.startswith(("_", "{"))}
+    assert explicit - set(catalog) == set()
 
 
 def test_no_node_reads_from_a_later_layer_than_it_writes_to(catalog):
@@ -135,7 +137,17 @@ def test_every_pipeline_is_shown_with_every_node(viz):
         }
         for name in pipelines
     }
-    assert shown == {name: {node.name for node in p.nodes} for name, p in pipelines.items()}
+    expected = {name: {node.func.__name__ for node in p.nodes} for name, p in pipelines.items()}
+    assert shown == expected
+
+
+@pytest.mark.slow
+def test_the_main_job_opens_on_a_few_boxes(viz):
+    shown = json.loads((viz.root / "build/api/pipelines/__default__").read_text())
+    children = shown["modular_pipelines"]["__root__"]["children"]
+    boxes = [child["id"] for child in children if child["type"] in ("modularPipeline", "task")]
+    assert len(boxes) <= 12
+    assert {"ingestion", "training", "evaluation", "report"} <= set(boxes)
 
 
 @pytest.mark.slow
@@ -149,7 +161,7 @@ def test_every_dataset_is_shown_in_the_layer_of_its_catalog_entry(viz, catalog):
 @pytest.mark.slow
 def test_tables_numbers_and_figures_are_previewed(viz, catalog):
     expected = {
-        name: PREVIEWS[Path(catalog[name]["filepath"]).suffix]
+        name: PREVIEWS[file_of(catalog[name]).suffix]
         for name in viz.details
         if shows_a_preview(catalog[name])
     }

@@ -1,5 +1,7 @@
 """The pipelines by name: the table of contents of the project."""
 
+from types import ModuleType
+
 from kedro.pipeline import Pipeline
 
 from face_forgery.pipelines import (
@@ -22,33 +24,53 @@ from face_forgery.pipelines import (
     video,
 )
 
+_MAIN_JOB = (
+    ingestion,
+    splitting,
+    audit,
+    training,
+    evaluation,
+    robustness,
+    submission,
+)
+_BY_NAME_ONLY = (
+    ensemble,
+    comparison,
+    cross_validation,
+    demo_data,
+    forging,
+    inference,
+    explanation,
+    video,
+    export,
+)
+_MEASURE_A_DETECTOR = (evaluation, robustness)
+
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline; ``__default__`` is the main job, from label files to a submission.
 
-    Whatever measures a detector ends by writing the report again.
+    The name of a pipeline is the namespace of its nodes: Kedro-Viz draws a box for each, and
+    ``kedro run --namespaces training`` runs one. Datasets and parameters keep their names.
+    Pipelines that measure a detector end by writing the report again.
     """
-    page = report.create_pipeline()
-    main_job = {
-        "ingestion": ingestion.create_pipeline(),
-        "splitting": splitting.create_pipeline(),
-        "audit": audit.create_pipeline(),
-        "training": training.create_pipeline(),
-        "evaluation": evaluation.create_pipeline() + page,
-        "robustness": robustness.create_pipeline() + page,
-        "submission": submission.create_pipeline(),
-    }
+    report_page = _in_namespace(report)
+    main_job = {_name(module): _in_namespace(module) for module in _MAIN_JOB}
+    for module in _MEASURE_A_DETECTOR:
+        main_job[_name(module)] += report_page
     return {
         "__default__": sum(main_job.values(), Pipeline([])),
         **main_job,
-        "report": page,
-        "ensemble": ensemble.create_pipeline(),
-        "comparison": comparison.create_pipeline(),
-        "cross_validation": cross_validation.create_pipeline(),
-        "demo_data": demo_data.create_pipeline(),
-        "forging": forging.create_pipeline(),
-        "inference": inference.create_pipeline(),
-        "explanation": explanation.create_pipeline(),
-        "video": video.create_pipeline(),
-        "export": export.create_pipeline(),
+        "report": report_page,
+        **{_name(module): _in_namespace(module) for module in _BY_NAME_ONLY},
     }
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[-1]
+
+
+def _in_namespace(module: ModuleType) -> Pipeline:
+    return Pipeline(
+        module.create_pipeline(), namespace=_name(module), prefix_datasets_with_namespace=False
+    )

@@ -1,24 +1,11 @@
-"""Progress of long work: a bar with a rate and the time left, or log lines where nobody looks."""
+"""Progress of long work: a bar on a terminal, log lines where nobody looks."""
 
-import atexit
 import logging
-import time
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +23,9 @@ def track(
 ) -> Iterator[T]:
     """Yield ``items`` unchanged while showing how many are done, how fast, and what is left.
 
-    On a terminal this is a bar on stderr, below what is logged meanwhile; a bar inside another
-    one is drawn under it. Elsewhere it is a log line every 15 seconds. When all items are done, a
-    log line says how many there were and how fast; whoever stops early or fails leaves none.
+    On a terminal this is a bar on stderr; elsewhere a log line every 15 seconds. When all items
+    are done, a log line says how many there were and how fast; an early stop or an error leaves
+    none.
 
     Args:
         items: Anything iterable; consumed lazily.
@@ -47,107 +34,43 @@ def track(
         unit: What is counted, in the plural.
         count: How many units one item holds: 1, or the length of a batch.
     """
-    num_done = 0
-    start = time.monotonic()
-    with _reporting(description, total, unit) as advance:
+    bar_class = _Bar if sys.stderr.isatty() else _LogLines
+    with bar_class(desc=description, total=total, unit=f" {unit}", file=sys.stderr) as bar:
         for item in items:
             yield item
-            step = count(item)
-            num_done += step
-            advance(step)
-    seconds = time.monotonic() - start
-    logger.info(
-        "%s: %s %s in %.1f s%s",
-        description,
-        f"{num_done:,}",
-        unit,
-        seconds,
-        f", {_per_second(num_done / seconds, unit)}" if seconds > 0 else "",
-    )
+            bar.update(count(item))
+        seconds = bar.format_dict["elapsed"]
+    rate = f", {_format_rate(bar.n / seconds, unit)}" if seconds > 0 else ""
+    logger.info("%s: %s %s in %.1f s%s", description, f"{bar.n:,}", unit, seconds, rate)
 
 
-def _per_second(rate: float, unit: str) -> str:
-    return f"{rate:,.0f} {unit}/s" if rate >= 10 else f"{rate:.2g} {unit}/s"
+class _Bar(tqdm):  # type: ignore[misc]
+    """A bar that goes away when the work is done."""
+
+    monitor_interval = 0  # no thread of tqdm's: the processes of loaders are forked beside the bar
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"leave": False, "dynamic_ncols": True, "miniters": 1, **options})
 
 
-class _Advance(Protocol):
-    def __call__(self, num_done: int, /) -> object: ...
+class _LogLines(_Bar):
+    """A line in the log every few seconds, where a bar would fill a file with its redrawings."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(mininterval=_LOG_EVERY_S, delay=_LOG_EVERY_S, **options)
 
-@contextmanager
-def _reporting(description: str, total: int | None, unit: str) -> Iterator[_Advance]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _LogReporter(description, total, unit).advance
-        return
-    with _shared_progress(console) as progress:
-        task = progress.add_task(description, total=total, unit=unit)
-        try:
-            yield lambda num_done: progress.advance(task, num_done)
-        finally:
-            progress.remove_task(task)
-
-
-_open: list[Progress] = []  # at most one: two displays would draw over each other
-
-
-@contextmanager
-def _shared_progress(console: Console) -> Iterator[Progress]:
-    if _open:
-        yield _open[0]
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*columns, console=console, transient=True)
-    # A traceback keeps its frames, and so this one, alive: without this, a run that fails would
-    # leave a terminal without a cursor.
-    atexit.register(progress.stop)
-    _open.append(progress)
-    try:
-        with progress:
-            yield progress
-    finally:
-        _open.remove(progress)
-        atexit.unregister(progress.stop)
-
-
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else _per_second(speed, task.fields["unit"]))
-
-
-class _LogReporter:
-    """Writes a line every few seconds: for logs, pipes and continuous integration."""
-
-    def __init__(self, description: str, total: int | None, unit: str) -> None:
-        self._description, self._total, self._unit = description, total, unit
-        self._num_done = 0
-        self._start = self._last = time.monotonic()
-
-    def advance(self, num_done: int) -> None:
-        self._num_done += num_done
-        now = time.monotonic()
-        if now - self._last < _LOG_EVERY_S:
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Write the line; tqdm asks for an empty ``msg`` to wipe a bar out."""
+        if msg is not None:
             return
-        self._last = now
-        rate = self._num_done / (now - self._start)
-        left = ""
-        if self._total is not None and rate > 0:
-            left = f", {max(self._total - self._num_done, 0) / rate:,.0f} s left"
-        of = "" if self._total is None else f" of {self._total:,}"
-        logger.info(
-            "%s: %s%s %s, %s%s",
-            self._description,
-            f"{self._num_done:,}",
-            of,
-            self._unit,
-            _per_second(rate, self._unit),
-            left,
-        )
+        rate = self.n / self.format_dict["elapsed"]
+        done, left = f"{self.n:,}", ""
+        if self.total is not None:
+            done += f" of {self.total:,}"
+            left = f", {self.format_interval(max(self.total - self.n, 0) / rate)} left"
+        unit = self.unit.strip()
+        logger.info("%s: %s %s, %s%s", self.desc, done, unit, _format_rate(rate, unit), left)
+
+
+def _format_rate(per_second: float, unit: str) -> str:
+    return f"{per_second:,.0f} {unit}/s" if per_second >= 10 else f"{per_second:.2g} {unit}/s"

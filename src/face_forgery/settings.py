@@ -1,21 +1,13 @@
 """Kedro's settings of the project."""
 
 from face_forgery.config_loader import ProjectConfigLoader, read_environment
-from face_forgery.hooks.claims import ClaimHooks
 from face_forgery.hooks.console import ConsoleHooks
-from face_forgery.hooks.locations import LocationHooks
 from face_forgery.hooks.parameters import ParameterHooks
-from face_forgery.hooks.runners import RunnerHooks
+from face_forgery.hooks.run_lock import RunLockHooks
 from face_forgery.hooks.tracking import TrackingHooks
 
-HOOKS = (
-    TrackingHooks(),
-    ClaimHooks(),
-    RunnerHooks(),
-    ParameterHooks(),
-    ConsoleHooks(),
-    LocationHooks(),
-)
+# The last is called first, but for those that ask to be.
+HOOKS = (TrackingHooks(), RunLockHooks(), ParameterHooks(), ConsoleHooks())
 
 # The project tracks runs itself; the plugin, where it is installed, would start a second run.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

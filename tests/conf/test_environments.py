@@ -83,7 +83,7 @@ def test_the_mlflow_variable_is_the_default_of_the_tracking_store(monkeypatch):
 
 def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
     from face_forgery.modeling.factory import build_network
-    from face_forgery.modeling.parameter_count import count_parameters
+    from face_forgery.modeling.network import count_parameters
 
     model = check_parameters(load("strong")["parameters"]).model
     blank = model.model_copy(update={"pretrained": False})

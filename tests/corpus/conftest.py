@@ -15,12 +15,11 @@ from PIL import Image
 from face_forgery.config_loader import ProjectConfigLoader, read_parameters
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.inspection import inspect_table
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.data.labels.manifest import LABEL_COLUMNS, MANIFEST_COLUMNS, check_manifest
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
-from face_forgery.datasets.csv_file import AtomicCSVDataset
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.landmark_file import LandmarkFileDataset
-from face_forgery.datasets.parquet_file import AtomicParquetDataset
 from face_forgery.evaluation.score_sets import align_scores
 from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.inference.scoring import score_files
@@ -161,8 +160,9 @@ def table_door(tmp_path: Path) -> Door:
         name, data = content
         path = tmp_path / name
         path.write_bytes(data)
-        dataset = AtomicParquetDataset if path.suffix == ".parquet" else AtomicCSVDataset
-        return dataset(filepath=str(path)).load()
+        kind = "Parquet" if path.suffix == ".parquet" else "CSV"
+        entry = {"type": f"pandas.{kind}Dataset", "filepath": str(path)}
+        return AtomicDataset(dataset=entry).load()
 
     return enter
 
@@ -345,14 +345,14 @@ def scores_door() -> Door:
 def picture_list_door(tmp_path: Path) -> Door:
     def enter(data: bytes) -> list[str]:
         (tmp_path / "list.csv").write_bytes(data)
-        return list(list_pictures(tmp_path / "list.csv")["img_name"])
+        return list(list_images(tmp_path / "list.csv")["img_name"])
 
     return enter
 
 
 @pytest.fixture
 def pictures_door() -> Door:
-    return list_pictures
+    return list_images
 
 
 @pytest.fixture

@@ -21,14 +21,12 @@ from kedro.io import DatasetError
 from PIL import Image
 from safetensors.torch import load, save
 
-from face_forgery.data.images.name_lists import PicturesError
-from face_forgery.data.images.remote import RemoteError
+from face_forgery.data.images.decoding import InputError
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.evaluation.score_sets import ScoreError
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.inference.submission import SubmissionError
-from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.factory import BackboneError, WeightsError
+from face_forgery.modeling.detector import BackboneError, DetectorError
 from face_forgery.params import ParameterError
 
 Made = Any
@@ -77,14 +75,14 @@ ERRORS: dict[str, Any] = {
     "detector": DetectorError,
     "ensemble": DetectorError,
     "training state": ValueError,
-    "starting weights": WeightsError,
+    "starting weights": BackboneError,
     "model": BackboneError,
     "parameters": ParameterError,
     "parameter file": Exception,  # Kedro's and OmegaConf's own
     "submission": SubmissionError,
     "scores": ScoreError,
-    "picture list": PicturesError,
-    "pictures": (PicturesError, RemoteError),
+    "picture list": InputError,
+    "pictures": InputError,
     "landmarks": (LandmarksError, DatasetError),
 }
 
@@ -145,7 +143,7 @@ PNG, GIF, WEBP, BMP = (encode(draw(), name) for name in ("PNG", "GIF", "WEBP", "
 FRAME, HUFFMAN = JPEG.index(b"\xff\xc0"), JPEG.index(b"\xff\xc4")
 BLACK = b"\0" * 310  # 10 rows of 10 pixels
 TEXT_BOMB = b"x\0\0" + zlib.compress(b"x" * 30_000_000)
-NO_PICTURE = Rejected("unreadable", "not a picture in one of AVIF, BMP")
+NO_PICTURE = Rejected("unreadable", "not an image in one of AVIF, BMP")
 OK = Rejected("ok", "^$")
 
 
@@ -386,7 +384,7 @@ TABLE = [
     Case("image", "PDF", b"%PDF-1.4\n", NO_PICTURE),
     Case("image", "PostScript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
     Case("image", "HEIC", b"\0\0\0\x18ftypheic" + bytes(20), NO_PICTURE),
-    Case("image", "video", b"\0\0\0\x18ftypisom" + bytes(20), Rejected("unreadable", "a video, not a picture; judge it with")),
+    Case("image", "video", b"\0\0\0\x18ftypisom" + bytes(20), Rejected("unreadable", "a video, not an image; judge it with")),
     Case("image", "first bytes of a JPEG", JPEG[:20], NO_PICTURE),
     Case("image", "truncated JPEG", JPEG[:1500], Rejected("unreadable", "damaged: image file is truncated")),
     Case("image", "truncated PNG", PNG[: len(PNG) // 2], Rejected("unreadable", "damaged")),
@@ -420,7 +418,7 @@ TABLE = [
     Case("image file", "path of 3,000 folders", named("a/" * 3000 + "b.jpg"), Rejected("unreadable", "File name too long")),
     Case("image file", "picture as a folder", named("good.png/b.jpg"), Rejected("missing", "no such file")),
     Case("image file", "other case", named("Good.png"), Rejected("missing", "no such file")),
-    Case("image file", "folder", make("x.jpg", Path.mkdir), Rejected("unreadable", "a folder, not a picture")),
+    Case("image file", "folder", make("x.jpg", Path.mkdir), Rejected("unreadable", "a folder, not an image")),
     Case("image file", "pipe", make("x.jpg", os.mkfifo), Rejected("unreadable", "not a regular file")),
     Case("image file", "socket", make("x.jpg", bind_socket), Rejected("unreadable", "not a regular file")),
     Case("image file", "link to nothing", make("x.jpg", lambda path: path.symlink_to("gone.jpg")), Rejected("missing", "no such file")),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,9 +14,6 @@ from typing import Any
 import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-
-from face_forgery.config_loader import ProjectConfigLoader
-from face_forgery.settings import CONFIG_LOADER_ARGS
 
 FILES = {
     "pyproject.toml": """
@@ -95,15 +93,6 @@ FILES = {
 }
 
 
-@pytest.fixture
-def shipped_parameters():
-    """The parameters of conf/base, to change at will."""
-    loader = ProjectConfigLoader(
-        str(Path(__file__).parents[2] / "conf"), env="base", **CONFIG_LOADER_ARGS
-    )
-    return loader["parameters"]
-
-
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory):
     """An MLflow database without runs; making one takes seconds, copying it none."""
@@ -150,6 +139,8 @@ class TinyProject:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A shell starts a job in the background with Ctrl-C ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def run(self, *pipeline_names: str, **params: Any) -> None:
@@ -157,10 +148,10 @@ class TinyProject:
         runtime_params: dict[str, Any] = {}
         for name, value in params.items():
             *sections, key = name.split("__")
-            place = runtime_params
-            for section in sections:
-                place = place.setdefault(section, {})
-            place[key] = value
+            section = runtime_params
+            for part in sections:
+                section = section.setdefault(part, {})
+            section[key] = value
         bootstrap_project(self.root)
         with KedroSession.create(self.root, runtime_params=runtime_params) as session:
             session.run(pipeline_names=list(pipeline_names))

@@ -1,85 +1,27 @@
-"""What people read: whole lines, one a node, errors that end with their message."""
+"""What people read while a run goes on: whole lines, one a node, above the progress bar."""
 
+import io
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
-from kedro.io import DatasetError
 from kedro.logging import RichHandler
 from kedro.pipeline import Node, Pipeline
 from rich.console import Console
 
-from face_forgery.datasets.errors import FileError
+from face_forgery import progress
 from face_forgery.hooks import console
-from face_forgery.hooks.console import ConsoleHooks, is_fault_of_input, show_error
-from face_forgery.params import ParameterError
+from face_forgery.hooks.console import ConsoleHooks, prepare_log_handlers
+from face_forgery.progress import track
 
 ROOT = Path(__file__).parents[2]
 
 
-def kedro_run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "kedro", "run", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "DO_NOT_TRACK": "true", "COLUMNS": "40"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_a_users_fault_ends_with_its_message_whole_and_no_traceback():
-    done = kedro_run("--params", "training.epoch=5,data.rot=/a/very/long/folder/name/for/forty")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip().splitlines() == [
-        "ParameterError: 2 fault(s) in the parameters (conf/*/parameters*.yml or --params):",
-        "  data.rot: unknown parameter; did you mean data.root, demo_data.root, data?",
-        "  training.epoch: unknown parameter; "
-        "did you mean training.epochs, training.cache, training.warmup_epochs?",
-        "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)",
-    ]
-
-
-def chained(error, cause):
-    error.__cause__ = cause
-    return error
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ParameterError("x"), True),
-        (chained(DatasetError("cannot load"), ParameterError("x")), True),
-        (chained(DatasetError("predictions: x"), FileError("x")), True),
-        (ValueError("x"), False),
-        (chained(DatasetError("cannot load"), OSError("x")), False),
-    ],
-)
-def test_faults_of_the_input_are_errors_of_ours_or_caused_by_them(error, expected):
-    assert is_fault_of_input(error) is expected
-
-
-def test_an_error_that_nobody_foresaw_has_its_traceback_and_ends_with_its_message(capsys):
-    try:
-        raise ZeroDivisionError("a bug")
-    except ZeroDivisionError as error:
-        show_error(type(error), error, error.__traceback__)
-    written = capsys.readouterr().err
-    assert "test_console.py" in written
-    assert written.endswith("ZeroDivisionError: a bug\n")
-
-
-def test_debug_level_shows_the_traceback_of_any_error(capsys, monkeypatch):
-    monkeypatch.setattr(console.logger, "level", logging.DEBUG)
-    console.logger.manager._clear_cache()
-    show_error(ParameterError, ParameterError("x"), None)
-    console.logger.manager._clear_cache()
-    assert "params.check.ParameterError: x" in capsys.readouterr().err
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 @pytest.fixture
@@ -91,29 +33,32 @@ def root_handlers():
 
 
 def test_lines_in_a_pipe_are_whole(root_handlers, capsys):
-    root_handlers[:] = [RichHandler()]
-    console.write_whole_lines_to_pipes()
+    others = logging.NullHandler()
+    root_handlers[:] = [others, RichHandler()]
+    prepare_log_handlers()
+    assert others in root_handlers
     assert not any(isinstance(handler, RichHandler) for handler in root_handlers)
     logging.getLogger("face_forgery.test").warning("saved %s", "/a/" + "long/" * 50 + "[name]")
     assert "/a/" + "long/" * 50 + "[name]\n" in capsys.readouterr().out
 
 
-def test_a_terminal_keeps_its_colors(root_handlers, monkeypatch):
-    handler = RichHandler()
+def test_lines_on_a_terminal_keep_their_colors_and_come_above_the_bar(root_handlers, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(console, "sys", SimpleNamespace(stdout=screen))
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=screen))
+    monkeypatch.setattr("sys.stdout", screen)
+    handler = RichHandler(console=Console(file=screen, force_terminal=True, width=80))
     root_handlers[:] = [handler]
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    console.write_whole_lines_to_pipes()
+    prepare_log_handlers()
     assert root_handlers == [handler]
+    for _ in track(range(2), description="Scoring", total=2):
+        logging.getLogger("face_forgery.test").warning("look here")
+    bar, line = screen.getvalue().split("look here")[0].rsplit("\r", maxsplit=1)
+    assert "Scoring" in bar
+    assert "Scoring" not in line
 
 
-def test_handlers_of_others_stay(root_handlers):
-    handler = logging.NullHandler()
-    root_handlers[:] = [handler]
-    console.write_whole_lines_to_pipes()
-    assert root_handlers == [handler]
-
-
-def test_a_node_is_one_line_with_its_place_and_what_it_makes(caplog):
+def test_a_node_is_one_line_with_its_number_and_what_it_makes(caplog):
     nodes = [
         Node(lambda value: value, "a", ["b", "c"], name="first"),
         Node(lambda value: None, "b", None, name="second"),
@@ -129,9 +74,9 @@ def test_a_node_is_one_line_with_its_place_and_what_it_makes(caplog):
     assert lines[2].startswith("Done: 2 of 2 nodes in 0.")
 
 
-def test_a_name_in_brackets_is_no_markup(tmp_path):
+def test_a_name_in_brackets_is_no_markup():
     settings = yaml.safe_load((ROOT / "conf/logging.yml").read_text())["handlers"]["rich"]
-    with (tmp_path / "log").open("w") as file:
-        handler = RichHandler(console=Console(file=file, width=200), markup=settings["markup"])
-        handler.handle(logging.makeLogRecord({"msg": "[bold]a[/x].jpg", "levelno": 20}))
-    assert "[bold]a[/x].jpg" in (tmp_path / "log").read_text()
+    screen = io.StringIO()
+    handler = RichHandler(console=Console(file=screen, width=200), markup=settings["markup"])
+    handler.handle(logging.makeLogRecord({"msg": "[bold]a[/x].jpg", "levelno": 20}))
+    assert "[bold]a[/x].jpg" in screen.getvalue()

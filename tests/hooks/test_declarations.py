@@ -5,7 +5,7 @@ import json
 import pytest
 
 from face_forgery.hooks.declarations import (
-    DeclarationError,
+    TrackingError,
     flatten,
     read_declaration,
     read_epochs,
@@ -35,7 +35,7 @@ def test_artifact_has_a_folder():
     ],
 )
 def test_faulty_declaration_is_refused_with_the_entry_and_the_fault(declaration, fault):
-    with pytest.raises(DeclarationError, match=f"'roc_figure'.*{fault}"):
+    with pytest.raises(TrackingError, match=f"'roc_figure'.*{fault}"):
         read_declaration("roc_figure", {"mlflow": declaration})
 
 

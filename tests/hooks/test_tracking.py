@@ -7,8 +7,11 @@ import time
 
 import pytest
 
-from face_forgery.hooks import outbox, tracking
-from face_forgery.hooks.store import TrackingError, import_mlflow
+from face_forgery.hooks import tracked_run
+from face_forgery.hooks.declarations import TrackingError
+from face_forgery.hooks.retry_queue import RetryQueue
+from face_forgery.hooks.store import import_mlflow
+from face_forgery.hooks.tracked_run import describe_run
 
 
 def names_of_artifacts(project, run, folder=None):
@@ -16,6 +19,7 @@ def names_of_artifacts(project, run, folder=None):
 
 
 def test_finished_run_has_parameters_by_field_metrics_artifacts_and_tags(make_project):
+    before = signal.getsignal(signal.SIGTERM)
     project = make_project()
     project.run()
     run = project.tracked_run()
@@ -31,13 +35,9 @@ def test_finished_run_has_parameters_by_field_metrics_artifacts_and_tags(make_pr
     assert names_of_artifacts(project, run) == {"parameters.json", "notes"}
     assert names_of_artifacts(project, run, "notes") == {"notes/my_note.json"}
     assert run.data.tags["kedro.pipelines"] == "__default__"
-
-
-def test_every_epoch_is_a_step_and_is_recorded_once(make_project):
-    project = make_project()
-    project.run()
-    history = project.client.get_metric_history(project.tracked_run().info.run_id, "val_auc")
+    history = project.client.get_metric_history(run.info.run_id, "val_auc")
     assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_what_arrived_is_recorded_once_though_the_answer_was_lost(make_project, monkeypatch):
@@ -54,7 +54,7 @@ def test_what_arrived_is_recorded_once_though_the_answer_was_lost(make_project, 
             raise ConnectionError("the connection ended")
 
     monkeypatch.setattr(mlflow, "log_metrics", lose_first_answers)
-    monkeypatch.setattr(tracking, "Outbox", lambda: outbox.Outbox(pause_s=0.0))
+    monkeypatch.setattr(tracked_run, "RetryQueue", lambda: RetryQueue(pause_s=0.0))
     project.run()
     run_id = project.tracked_run().info.run_id
     for name, expected in (("val_auc", [(1, 0.1), (2, 0.2), (3, 0.3)]), ("auc", [(0, 0.3)])):
@@ -130,12 +130,6 @@ def test_interrupted_run_of_a_session_is_killed_when_the_next_one_starts(make_pr
     assert [run.info.status for run in project.tracked_runs()] == ["FINISHED", "KILLED"]
 
 
-def test_sigterm_means_what_it_meant_before_once_the_run_is_over(make_project):
-    before = signal.getsignal(signal.SIGTERM)
-    make_project().run()
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
 def test_reopened_run_takes_new_epochs_and_says_what_changed(make_project):
     project = make_project()
     project.run("training")
@@ -150,15 +144,11 @@ def test_reopened_run_takes_new_epochs_and_says_what_changed(make_project):
     assert [point.step for point in history] == [1, 2, 3, 4]
 
 
-def test_pipelines_to_skip_and_disabled_tracking_leave_no_run(make_project):
+def test_pipelines_to_skip_leave_no_run_unless_another_one_runs_with_them(make_project):
     project = make_project()
     project.run("quiet")
     project.run(tracking__enabled=False)
     assert project.tracked_runs() == []
-
-
-def test_a_skipped_pipeline_together_with_another_one_is_tracked(make_project):
-    project = make_project()
     project.run("quiet", "training", tracking__run_name="a name")
     assert project.tracked_run().info.run_name == "a name"
 
@@ -166,8 +156,10 @@ def test_a_skipped_pipeline_together_with_another_one_is_tracked(make_project):
 def test_store_that_cannot_be_used_is_an_error_before_any_node_runs(make_project, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     project = make_project()
-    with pytest.raises(TrackingError, match=r"tracking\.enabled=false"):
-        project.run(tracking__tracking_uri="http://127.0.0.1:9")
+    with pytest.raises(TrackingError, match=r"http://\*\*\*@127.0.0.1:9") as raised:
+        project.run(tracking__tracking_uri="http://me:hunter2@127.0.0.1:9")
+    assert "tracking.enabled=false" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
     assert not (project.root / "data/history.json").exists()
 
 
@@ -175,7 +167,7 @@ def test_run_that_cannot_be_described_is_closed_as_failed(make_project, monkeypa
     def fail(run_params):
         raise OSError("no space")
 
-    monkeypatch.setattr("face_forgery.hooks.tracking.describe_run", fail)
+    monkeypatch.setattr("face_forgery.hooks.tracked_run.describe_run", fail)
     project = make_project()
     with pytest.raises(TrackingError, match="no space"):
         project.run()
@@ -285,8 +277,43 @@ def test_no_password_of_a_parameter_or_an_error_is_recorded(make_project):
     assert project.tracked_run().data.params["training.url"] == "https://***@host/a.jpg"
 
 
-def test_a_store_that_cannot_be_used_is_named_without_its_password(make_project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(TrackingError, match=r"http://\*\*\*@127.0.0.1:9") as raised:
-        make_project().run(tracking__tracking_uri="http://me:hunter2@127.0.0.1:9")
-    assert "hunter2" not in str(raised.value)
+RUN_PARAMS = {
+    "run_id": "2026-11-23T04.05.06.270Z",
+    "kedro_version": "1.7.0",
+    "pipeline_names": ["training", "evaluation"],
+    "env": "baseline",
+}
+
+
+@pytest.fixture
+def make_tags(monkeypatch):
+    def make(*arguments, code, **changes):
+        monkeypatch.setattr(tracked_run.CodeVersionDataset, "load", lambda self: code)
+        monkeypatch.setattr("sys.argv", ["/venv/bin/kedro", *arguments])
+        return describe_run({**RUN_PARAMS, **changes})
+
+    return make
+
+
+def test_tags_say_which_code_ran_and_how_it_was_called(make_tags):
+    params = "data.root=/my faces,tracking.tracking_uri=http://me:hunter2@host:5000"
+    tags = make_tags("run", "--params", params, code={"git_commit": "abc", "git_dirty": True})
+    masked = "data.root=/my faces,tracking.tracking_uri=http://***@host:5000"
+    assert tags == {
+        "kedro.run_id": "2026-11-23T04.05.06.270Z",
+        "kedro.version": "1.7.0",
+        "kedro.pipelines": "training,evaluation",
+        "kedro.env": "baseline",
+        "command": f"kedro run --params '{masked}'",
+        "git_commit": "abc",
+        "git_dirty": "True",
+        "mlflow.source.git.commit": "abc",
+    }
+
+
+def test_outside_a_checkout_tags_name_no_commit(make_tags):
+    code = {"git_commit": None, "git_dirty": None, "torch": "2.15.0"}
+    tags = make_tags("run", code=code, pipeline_names=None, env=None)
+    assert not any("git" in name for name in tags)
+    assert tags["torch"] == "2.15.0"
+    assert (tags["kedro.pipelines"], tags["kedro.env"]) == ("__default__", "local")

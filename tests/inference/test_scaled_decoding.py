@@ -4,16 +4,17 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from face_forgery.data.images.decoding import decode_rgb
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.inference.explanation.explain import explain_one
-from face_forgery.inference.reading import PictureReader
-from face_forgery.inference.scoring import judge, judge_bytes
+from face_forgery.inference.reading import ImageReader
+from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.forward_path import score_images
 
 SIDE = 32
@@ -27,8 +28,6 @@ def detector(make_detector):
 
 @pytest.fixture
 def manifest(tmp_path, make_picture):
-    import pandas as pd
-
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number, size in enumerate([(200, 130), (64, 64), (33, 400), (40, 40)]):
@@ -46,14 +45,13 @@ def eval_images(manifest, root, params):
 
 
 def test_training_measuring_judging_and_explaining_see_the_same_pixels(
-    detector, manifest, tmp_path, make_params
+    detector, manifest, tmp_path, make_params, judge_all
 ):
     params = make_params(**{"preprocessing.scaled_decoding": True})
     images = eval_images(manifest, tmp_path, params)
     network = detector.build_network()
     expected = score_images(network, images, torch.device("cpu"))
-    how = {"min_size": 8, "batch_size": 3, "num_workers": 0}
-    rows = judge(detector, list_pictures(tmp_path / "pictures"), **how)
+    rows = judge_all(detector, list_images(tmp_path / "pictures"), min_size=8)
     encoded = [(tmp_path / path).read_bytes() for path in manifest["path"]]
     in_memory = [judged.score for judged in judge_bytes(detector, encoded, min_size=8)]
     explained = [
@@ -66,7 +64,7 @@ def test_training_measuring_judging_and_explaining_see_the_same_pixels(
     assert explained[0].pixels.shape == (200, 130, 3)
 
 
-def test_pixels_are_those_of_the_whole_picture_but_for_rounding(manifest, tmp_path, make_params):
+def test_pixels_are_those_of_the_whole_image_but_for_rounding(manifest, tmp_path, make_params):
     whole, scaled = (
         eval_images(
             manifest, tmp_path, make_params(**{"preprocessing.scaled_decoding": on})
@@ -87,15 +85,14 @@ def test_no_side_becomes_shorter_than_asked_for(make_picture, encode, size, deco
     assert decode_rgb(data, side=64).shape[0] == decoded
 
 
-def test_a_picture_is_not_called_too_small_for_how_it_was_decoded(detector, make_picture, encode):
+def test_an_image_is_not_called_too_small_for_how_it_was_decoded(detector, make_picture, encode):
     data = encode(make_picture(0, height=300, width=300))
     readings = [
-        PictureReader.of(detector, min_size=size).read(partial(decode_rgb, data))
-        for size in (1, 300)
+        ImageReader.of(detector, min_size=size).read(partial(decode_rgb, data)) for size in (1, 300)
     ]
     assert [reading.status for reading in readings] == ["ok", "ok"]
     assert torch.equal(readings[0].images[0], readings[1].images[0])
-    small = PictureReader.of(detector, min_size=301).read(partial(decode_rgb, data))
+    small = ImageReader.of(detector, min_size=301).read(partial(decode_rgb, data))
     assert "300 x 300 pixels" in small.detail
 
 
@@ -124,7 +121,7 @@ def test_random_crops_are_not_enlarged(manifest, tmp_path, make_params, monkeypa
 
 def test_what_faces_are_looked_for_in_is_decoded_whole(detector, make_params):
     faces = make_params().faces
-    reader = PictureReader.of(replace(detector, faces=faces, face_model=b"any"), min_size=8)
+    reader = ImageReader.of(replace(detector, faces=faces, face_model=b"any"), min_size=8)
     assert reader.side is None
 
 

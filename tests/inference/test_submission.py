@@ -145,8 +145,8 @@ def test_the_summary_tells_submissions_apart(submission):
 def test_the_checksum_is_that_of_the_file(submission, tmp_path):
     import hashlib
 
-    from face_forgery.datasets.csv_file import AtomicCSVDataset
+    from face_forgery.datasets.csv_file import QuotedCSVDataset
 
-    AtomicCSVDataset(filepath=str(tmp_path / "a.csv")).save(submission)
+    QuotedCSVDataset(filepath=str(tmp_path / "a.csv")).save(submission)
     written = hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
     assert summarize_submission(submission)["sha256"] == written

@@ -148,21 +148,37 @@ def test_members_that_do_not_go_together_are_refused_by_name(members, make_detec
             join_detectors(named, **HOW)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {},
-        {"faces": FACES.model_copy(update={"margin": 0.5}), "face_model": b"x"},
-        {"faces": FACES, "face_model": b"y"},
-    ],
-)
-def test_members_that_cut_faces_in_other_ways_are_refused(make_detector, other):
+def with_reading(detector, **changes):
+    return replace(detector, preprocessing=replace(detector.preprocessing, **changes))
+
+
+def test_members_that_are_shown_other_images_are_refused(make_detector, tmp_path):
     cut = make_detector(faces=FACES, face_model=b"x")
-    with pytest.raises(DetectorError, match=r"b \(.*\) and a \(faces .*margin=0\.3.*different pa"):
-        join_detectors({"a": cut, "b": make_detector("test_vit", **other)}, **HOW)
-    elsewhere = FACES.model_copy(update={"detector": "other/place.onnx"})
+    close = {"faces": FACES.model_copy(update={"margin": 0.5}), "face_model": b"x"}
+    for other, shown in [
+        (make_detector("test_vit", image_size=48, faces=FACES, face_model=b"x"), "48 pixels"),
+        (with_reading(cut, interpolation="bicubic"), "bicubic"),
+        (with_reading(cut, scaled_decoding=True), "scaled decoding"),
+        (make_detector("test_vit"), "whole images"),
+        (make_detector("test_vit", **close), "margin=0.5"),
+        (make_detector("test_vit", faces=FACES, face_model=b"y"), "detector a1fce436"),
+    ]:
+        message = rf"b \(.*{shown}.*\) and a \(32 pixels, bilinear, .*margin=0\.3.*same parameters"
+        with pytest.raises(DetectorError, match=message):
+            join_detectors({"a": cut, "b": other}, **HOW)
+    elsewhere = FACES.model_copy(update={"detector": "other/folder.onnx"})
     same = make_detector("test_vit", faces=elsewhere, face_model=b"x")
     assert join_detectors({"a": cut, "b": same}, **HOW).face_model == b"x"
+
+
+def test_an_ensemble_of_unequal_sizes_of_an_earlier_release_says_why_it_does_not_open(
+    members, make_detector, tmp_path
+):
+    joined = join_detectors(members, **HOW)
+    other = make_detector("test_vit", image_size=48)
+    write_detector(replace(joined, members=(*joined.members, other)), tmp_path)
+    with pytest.raises(DetectorError, match=r"members/4_test_vit \(48 pixels.*train them with the"):
+        read_detector(tmp_path)
 
 
 def test_members_of_another_split_are_refused_or_warned_about(members, caplog):
@@ -182,8 +198,23 @@ def test_members_keep_precision_and_views_with_a_warning(members, caplog):
     assert "1 of 3 members keep the precision and the views" in caplog.text
 
 
+def test_members_count_together_but_a_backbone_they_share_once(make_detector):
+    one = make_detector()
+    head = {name for name in one.weights if name.startswith("fc")}
+    other = {name: value + (name in head) for name, value in one.weights.items()}
+    stranger = make_detector("test_vit")
+    apart = join_detectors({"a": one, "b": stranger}, **HOW)
+    assert apart.count_parameters() == one.count_parameters() + stranger.count_parameters()
+    shared = join_detectors({"a": one, "b": replace(one, weights=other)}, **HOW)
+    size_of_head = sum(one.weights[name].numel() for name in head)
+    assert shared.count_parameters() == one.count_parameters() + size_of_head
+    with torch.inference_mode():
+        logits = shared.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+    assert torch.isfinite(logits).all()
+
+
 @pytest.mark.slow
-def test_an_ensemble_of_one_way_of_reading_is_exported_with_its_views(members, images):
+def test_an_ensemble_is_exported_with_its_views(members, images):
     viewed = replace(members["a"], temperature=6.0, views=("whole", "closer_flipped"))
     joined = join_detectors({"a": members["a"], "b": viewed}, **HOW)
     joined = replace(joined, temperature=1.3)
@@ -192,9 +223,3 @@ def test_an_ensemble_of_one_way_of_reading_is_exported_with_its_views(members, i
     ours = score_images(joined.build_network(), images, CPU)
     np.testing.assert_allclose(theirs, ours, atol=1e-4)
     assert theirs.dtype == np.float32
-
-
-def test_an_ensemble_of_several_ways_of_reading_is_not_exported(make_detector):
-    joined = join_detectors({"a": make_detector(), "b": make_detector(image_size=48)}, **HOW)
-    with pytest.raises(DetectorError, match=r"in 2 ways \(.*48 pixels.*\).* Export each member"):
-        export_onnx(joined)

@@ -7,15 +7,15 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from face_forgery.modeling.detector import BackboneError
 from face_forgery.modeling.factory import (
-    BackboneError,
-    WeightsError,
     build_blank_network,
     build_network,
     check_backbone,
     first_layers_of,
     normalization_of,
 )
+from face_forgery.modeling.network import count_parameters
 from face_forgery.params import ModelParams
 
 IMAGES = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
@@ -38,8 +38,8 @@ def model(
         options=options,
         input=channels,
         cut_after=cut_after,
-        tuning="full",
-        rank=8,
+        fine_tuning="full",
+        lora={},
         max_parameters=max_parameters,
     )
 
@@ -138,7 +138,7 @@ def test_a_file_of_another_model_is_refused_and_its_keys_are_named(tmp_path, tra
     path = tmp_path / "resnet.safetensors"
     save_file(trained.state_dict(), path)
     with pytest.raises(
-        WeightsError, match=r"does not fit .*'test_convnext'.*the file lacks .*stem"
+        BackboneError, match=r"does not fit .*'test_convnext'.*the file lacks .*stem"
     ):
         build_network(model("test_convnext", weights=path), 64)
 
@@ -148,7 +148,7 @@ def test_a_file_that_lacks_one_tensor_is_refused(tmp_path, trained):
     del state["conv1.0.weight"]
     save_file(state, tmp_path / "short.safetensors")
     with pytest.raises(
-        WeightsError, match=r"the file lacks 1 of \d+ tensors, such as conv1.0.weig"
+        BackboneError, match=r"the file lacks 1 of \d+ tensors, such as conv1.0.weig"
     ):
         build_network(model(weights=tmp_path / "short.safetensors"), 64)
 
@@ -165,16 +165,16 @@ class Malicious:
 def test_a_pickle_that_executes_is_refused_and_executes_nothing(tmp_path, suffix):
     path, victim = tmp_path / f"evil{suffix}", tmp_path / "victim"
     path.write_bytes(pickle.dumps({"conv1.0.weight": Malicious(victim)}))
-    with pytest.raises(WeightsError, match="Nothing in it was executed"):
+    with pytest.raises(BackboneError, match="Nothing in it was executed"):
         build_network(model(weights=path), 64)
     assert not victim.exists()
 
 
 def test_a_missing_file_and_a_foreign_suffix_are_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"gone\.pth'?: there is no such file"):
+    with pytest.raises(BackboneError, match=r"gone\.pth'?: there is no such file"):
         build_network(model(weights=tmp_path / "gone.pth"), 64)
     (tmp_path / "weights.onnx").write_bytes(b"")
-    with pytest.raises(WeightsError, match=r"neither a \.safetensors nor a \.pth"):
+    with pytest.raises(BackboneError, match=r"neither a \.safetensors nor a \.pth"):
         build_network(model(weights=tmp_path / "weights.onnx"), 64)
 
 
@@ -184,7 +184,7 @@ def test_without_a_hub_both_remedies_are_named_and_nothing_starts_at_random(monk
 
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", unreachable)
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_url", unreachable)
-    with pytest.raises(WeightsError, match=r"model\.pretrained=true.*service not known") as caught:
+    with pytest.raises(BackboneError, match=r"model\.pretrained=true.*service not known") as caught:
         build_network(model("test_resnet", pretrained=True), 64)
     assert "model.weights=FILE.safetensors" in str(caught.value)
     assert str(caught.value).endswith("--params model.pretrained=false")
@@ -192,7 +192,7 @@ def test_without_a_hub_both_remedies_are_named_and_nothing_starts_at_random(monk
 
 def test_a_backbone_without_published_weights_does_not_start_at_random_either():
     name = next(n for n in timm.list_models("test_*") if not timm.list_pretrained(f"{n}.*"))
-    with pytest.raises(WeightsError, match=r"could not be had.*No pretrained weights exist"):
+    with pytest.raises(BackboneError, match=r"could not be had.*No pretrained weights exist"):
         build_network(model(name, pretrained=True), 64)
 
 
@@ -249,3 +249,10 @@ def test_without_further_channels_timm_is_told_nothing_about_them(monkeypatch):
     build_network(model(), 64)
     build_network(model(channels="rgb_srm"), 64)
     assert [arguments.get("in_chans") for arguments in asked] == [None, 6]
+
+
+def test_a_network_at_the_limit_is_built_and_one_above_it_is_not():
+    count = count_parameters(build_network(model(), 32))
+    build_network(model(max_parameters=count), 32)
+    with pytest.raises(BackboneError, match=rf"test_resnet has {count:,} parameters, 1 more than"):
+        build_network(model(max_parameters=count - 1), 32)

@@ -5,9 +5,11 @@ import logging
 
 import pytest
 import torch
+from torch import nn
 
-from face_forgery.modeling.factory import BackboneError
-from face_forgery.modeling.low_rank import plain_weights
+from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.factory import build_network
+from face_forgery.modeling.fine_tuning import freeze, merged_weights
 from face_forgery.training.start import build_state
 
 SEEDED = torch.Generator().manual_seed(0)
@@ -19,17 +21,18 @@ HEADS = {
     "test_convnext": "head.fc.",
     "mobilenetv3_small_050": "classifier.",
 }
+SMALL_BEIT = {"depth": 2, "embed_dim": 48, "num_heads": 3}
 
 
 @pytest.fixture
 def start(make_params):
-    def make(backbone="test_resnet", tuning="full", *, channels="rgb", **overrides):
+    def make(backbone="test_resnet", mode="full", *, channels="rgb", **overrides):
         torch.manual_seed(0)
         changes = {
             "model.backbone": backbone,
-            "model.tuning": tuning,
+            "model.fine_tuning": mode,
             "model.input": channels,
-            "model.rank": 2,
+            "model.lora": {"r": 2, "lora_alpha": 2},
             "training.optimizer.learning_rate": 0.01,
             "training.warmup_epochs": 0,
         }
@@ -37,6 +40,11 @@ def start(make_params):
         return build_state(params.model, params.training, 32, 10, torch.device("cpu"))
 
     return make
+
+
+def kept_weights(network):
+    merged = merged_weights(network)
+    return copy.deepcopy(network.backbone.state_dict() if merged is None else merged)
 
 
 def trained_names(state):
@@ -49,26 +57,22 @@ def step(state, times=2):
     state.network.train()
     for _ in range(times):
         state.optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(state.network(IMAGES), TARGETS).backward()
+        nn.functional.cross_entropy(state.network(IMAGES), TARGETS).backward()
         state.optimizer.step()
         state.count_step()
 
 
 def moved_names(state):
-    before = copy.deepcopy(plain_weights(state.network.backbone.state_dict()))
+    before = kept_weights(state.network)
     step(state)
-    after = plain_weights(state.network.backbone.state_dict())
+    after = kept_weights(state.network)
     return {name for name, value in before.items() if not torch.equal(value, after[name])}
 
 
 @pytest.mark.parametrize("backbone", HEADS)
-def test_everything_is_trained_unless_asked_otherwise(start, backbone):
+def test_full_trains_everything_and_linear_the_head_alone(start, backbone):
     state = start(backbone)
     assert trained_names(state) == {name for name, _ in state.network.backbone.named_parameters()}
-
-
-@pytest.mark.parametrize("backbone", HEADS)
-def test_a_linear_probe_moves_the_head_alone(start, backbone):
     state = start(backbone, "linear")
     head = {f"{HEADS[backbone]}weight", f"{HEADS[backbone]}bias"}
     assert trained_names(state) == head
@@ -78,52 +82,83 @@ def test_a_linear_probe_moves_the_head_alone(start, backbone):
 @pytest.mark.parametrize("backbone", HEADS)
 def test_norm_moves_the_normalization_layers_and_the_head(start, backbone):
     state = start(backbone, "norm")
+    layers = dict(state.network.backbone.named_modules())
     norms = {
         f"{name}.{part}"
-        for name, layer in state.network.backbone.named_modules()
+        for name, layer in layers.items()
         if "Norm" in type(layer).__name__
         for part, _ in layer.named_parameters(recurse=False)
     }
     assert len(norms) > 6
     assert trained_names(state) == norms | {f"{HEADS[backbone]}weight", f"{HEADS[backbone]}bias"}
     statistics = {name for name in moved_names(state) if name not in trained_names(state)}
-    by_batch = {f"{name}.{part}" for name, layer in state.network.backbone.named_modules()
-                if "BatchNorm" in type(layer).__name__
-                for part in ("running_mean", "running_var", "num_batches_tracked")}  # fmt: skip
-    assert statistics == by_batch
+    assert statistics == {
+        f"{name}.{part}"
+        for name, layer in layers.items()
+        if "BatchNorm" in type(layer).__name__
+        for part in ("running_mean", "running_var", "num_batches_tracked")
+    }
 
 
+@pytest.mark.parametrize("lora", [{"r": 2}, {"r": 2, "use_dora": True}], ids=["lora", "dora"])
 @pytest.mark.parametrize("backbone", HEADS)
-def test_low_rank_moves_every_layer_but_no_norm_bias_or_statistic(start, backbone):
-    state = start(backbone, "low_rank")
-    backbone_of = state.network.backbone
+def test_lora_moves_every_plain_layer_and_merges_into_the_weights_of_timm(start, backbone, lora):
+    state = start(backbone, "lora", **{"model.lora": lora})
+    network, plain = state.network, start(backbone).network
     head = {f"{HEADS[backbone]}weight", f"{HEADS[backbone]}bias"}
     layers = {
         f"{name}.weight"
-        for name, layer in backbone_of.named_modules()
-        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)
+        for name, layer in plain.backbone.named_modules()
+        if isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
     }
-    for layer in backbone_of.modules():  # timm starts some norms at 0: nothing would pass below
+    for layer in network.backbone.modules():  # timm starts some norms at 0: nothing would pass
         if "Norm" in type(layer).__name__ and hasattr(layer, "weight"):
-            torch.nn.init.ones_(layer.weight)
-    before = copy.deepcopy(plain_weights(backbone_of.state_dict()))
+            nn.init.ones_(layer.weight)
+    before = kept_weights(network)
     assert moved_names(state) == layers | head
-    after = plain_weights(backbone_of.state_dict())
-    for name in layers - head:
-        change = (after[name] - before[name]).flatten(1)
-        assert torch.linalg.matrix_rank(change, atol=1e-5) <= 2  # the rest is rounding
+    after = kept_weights(network)
+    if "use_dora" not in lora:
+        for name in layers - head:
+            change = (after[name] - before[name]).flatten(1)
+            assert torch.linalg.matrix_rank(change, atol=1e-5) <= 2  # the rest is rounding
+    assert list(after) == list(plain.backbone.state_dict())
+    plain.backbone.load_state_dict(after, strict=True)
+    with torch.inference_mode():
+        logits = network.eval()(IMAGES)
+        torch.testing.assert_close(plain.eval()(IMAGES), logits, atol=1e-5, rtol=1e-4)
+    assert logits.std() > 0
 
 
-@pytest.mark.parametrize("tuning", ["linear", "norm", "low_rank"])
-def test_the_layer_that_reads_further_channels_is_always_trained(start, tuning):
-    state = start("test_resnet", tuning, channels="rgb_srm")
+def test_lora_leaves_out_layers_that_the_backbone_never_calls(start, caplog):
+    """BEiT reads the weight of ``qkv`` itself: an adapter there would never see a gradient."""
+    size = {"model.options": SMALL_BEIT | {"img_size": 32}}
+    with caplog.at_level(logging.INFO):
+        state = start("beit_base_patch16_224", "lora", **size)
+    assert "LoRA changes 7 layers; 2 stay frozen" in caplog.text
+    assert not [name for name in trained_names(state) if "qkv" in name]
+    step(state, times=1)
+    assert all(w.grad is not None for w in state.network.parameters() if w.requires_grad)
+
+
+def test_lora_takes_the_options_of_peft(start):
+    ranks = {
+        weight.shape[0]
+        for name, weight in start("test_vit", "lora").network.named_parameters()
+        if "lora_A" in name
+    }
+    assert ranks == {2}
+
+
+@pytest.mark.parametrize("mode", ["linear", "norm", "lora"])
+def test_the_layer_that_reads_further_channels_is_always_trained(start, mode):
+    state = start("test_resnet", mode, channels="rgb_srm")
     assert "conv1.0.weight" in trained_names(state)
     assert "conv1.0.weight" in moved_names(state)
 
 
-@pytest.mark.parametrize("tuning", ["linear", "low_rank"])
-def test_a_frozen_backbone_keeps_its_statistics_whatever_mode_it_is_set_to(start, tuning):
-    state = start("test_resnet", tuning)
+@pytest.mark.parametrize("mode", ["linear", "lora"])
+def test_a_frozen_backbone_keeps_its_statistics_whatever_mode_it_is_set_to(start, mode):
+    state = start("test_resnet", mode)
     before = state.network.backbone.bn1.running_mean.clone()
     state.network.eval()
     step(state)
@@ -131,50 +166,48 @@ def test_a_frozen_backbone_keeps_its_statistics_whatever_mode_it_is_set_to(start
 
 
 @pytest.mark.parametrize("layer_decay", [None, 0.7])
-@pytest.mark.parametrize("tuning", ["linear", "norm", "low_rank"])
-def test_the_optimizer_holds_what_is_trained_and_nothing_else(start, tuning, layer_decay):
-    state = start("test_vit", tuning, **{"training.optimizer.layer_decay": layer_decay})
+@pytest.mark.parametrize("mode", ["linear", "norm", "lora"])
+def test_the_optimizer_holds_what_is_trained_and_nothing_else(start, mode, layer_decay):
+    state = start("test_vit", mode, **{"training.optimizer.layer_decay": layer_decay})
     held = [id(weight) for group in state.optimizer.param_groups for weight in group["params"]]
     trained = [id(weight) for weight in state.network.parameters() if weight.requires_grad]
     assert sorted(held) == sorted(trained)
 
 
-def test_averaged_weights_of_low_rank_are_kept_as_plain_ones(start):
-    state = start("test_vit", "low_rank", **{"training.ema_decay": 0.5})
-    names = set(plain_weights(start("test_vit").network.backbone.state_dict()))
+def test_averaged_lora_weights_are_kept_merged(start):
+    state = start("test_vit", "lora", **{"training.ema_decay": 0.5})
     step(state, times=3)
     kept = state.snapshot([], {}).weights().weights
-    assert set(kept) == names
-    average = state.average.module.backbone
-    assert torch.equal(kept["blocks.0.attn.qkv.weight"], average.blocks[0].attn.qkv.weight)
-    own = plain_weights(state.network.backbone.state_dict())
-    assert not torch.equal(kept["blocks.0.attn.qkv.weight"], own["blocks.0.attn.qkv.weight"])
+    assert set(kept) == set(start("test_vit").network.backbone.state_dict())
+    name = "blocks.0.attn.qkv.weight"
+    assert torch.equal(kept[name], merged_weights(state.average.module)[name])
+    assert not torch.equal(kept[name], merged_weights(state.network)[name])
 
 
-def test_the_share_of_trained_weights_is_logged(start, caplog):
+def test_the_proportion_of_trained_weights_is_logged(start, caplog):
     with caplog.at_level(logging.INFO):
         state = start("test_resnet", "linear")
     total = sum(weight.numel() for weight in state.network.parameters())
     head = sum(weight.numel() for weight in state.network.backbone.fc.parameters())
-    assert f"model.tuning=linear trains {head:,} of {total:,} parameters" in caplog.text
+    assert f"model.fine_tuning=linear trains {head:,} of {total:,} parameters" in caplog.text
     assert "it starts at random" in caplog.text
-
-
-def test_full_tuning_of_a_random_start_is_no_reason_to_warn(start, caplog):
+    caplog.clear()
     with caplog.at_level(logging.WARNING):
         start("test_resnet")
     assert not caplog.text
 
 
-def test_a_backbone_without_normalization_is_refused_for_norm(start):
-    options = {"norm_layer": torch.nn.Identity}
-    with pytest.raises(BackboneError, match=r"tuning=norm: .*'test_vit' has no normalization"):
+def test_a_backbone_without_the_layers_to_train_is_refused(start, make_params, monkeypatch):
+    options = {"norm_layer": nn.Identity}
+    with pytest.raises(BackboneError, match=r"fine_tuning=norm: .*'test_vit' has no normalization"):
         start("test_vit", "norm", **{"model.options": options})
-
-
-def test_a_backbone_whose_first_layer_is_unknown_is_refused_where_it_must_be_trained(
-    start, monkeypatch
-):
+    model = make_params(**{"model.fine_tuning": "lora"}).model
+    network = build_network(model, 32)
+    network.backbone.layer1 = network.backbone.layer2 = nn.Identity()
+    network.backbone.layer3 = network.backbone.layer4 = network.backbone.conv1 = nn.Identity()
+    network.backbone.forward = lambda seen: seen.mean((2, 3))
+    with pytest.raises(BackboneError, match=r"fine_tuning=lora: .*no layer besides its head"):
+        freeze(network, model, 32)
     monkeypatch.setattr("face_forgery.modeling.fine_tuning.first_layers_of", lambda backbone: ())
     with pytest.raises(BackboneError, match=r"timm does not say which one .*'test_resnet'"):
         start("test_resnet", "linear", channels="rgb_srm")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from face_forgery.modeling.inputs import extra_channels
-from face_forgery.modeling.network import DetectorNetwork, heads_of
+from face_forgery.modeling.network import DetectorNetwork, count_parameters, heads_of
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 
@@ -132,3 +132,9 @@ def test_patches_of_six_channels_are_exact_on_processors_with_amx(make_detector,
     assert torch.equal(layer(seen), exact.bfloat16())
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(layer(seen.float()), exact, atol=0, rtol=0)
+
+
+def test_shared_weights_count_once_and_buffers_do_not():
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    assert count_parameters(nn.Sequential(first, second, nn.BatchNorm1d(3))) == 9 + 3 + 3 + 6

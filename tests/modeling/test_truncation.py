@@ -3,8 +3,9 @@ import timm
 import torch
 from torch import nn
 
-from face_forgery.modeling.factory import BackboneError, build_blank_network
-from face_forgery.modeling.truncation import CutError, cut_backbone
+from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.factory import build_blank_network
+from face_forgery.modeling.truncation import cut_backbone
 
 CUTS = {
     "mobilenetv1_100": "blocks.3.1",
@@ -61,12 +62,14 @@ def test_weights_below_the_cut_are_those_of_the_backbone():
 
 @pytest.mark.parametrize("after", ["layer9", "layer3.7", "layer3.0.conv1", "fc", ""])
 def test_a_block_that_is_not_there_is_refused_with_those_that_are(after):
-    with pytest.raises(CutError, match=r"layer1, layer2, layer3, layer4.*layer4\.0, layer4\.1"):
+    with pytest.raises(
+        BackboneError, match=r"layer1, layer2, layer3, layer4.*layer4\.0, layer4\.1"
+    ):
         cut("resnet18", after)
 
 
 def test_a_backbone_that_timm_cannot_shorten_is_refused():
-    with pytest.raises(CutError, match=r"set model\.cut_after=null"):
+    with pytest.raises(BackboneError, match=r"set model\.cut_after=null"):
         cut_backbone(nn.Linear(2, 2), "0", num_classes=2, channels=3, image_size=32)
 
 

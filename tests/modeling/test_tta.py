@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from face_forgery.modeling.forward_path import measure_margins
-from face_forgery.modeling.tta import ViewedNetwork, show
+from face_forgery.modeling.network import ViewedNetwork, show
 from face_forgery.params import ScoringParams
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import uvicorn
 
-from face_forgery.serving.server import hurried_protocol
+from face_forgery.serving.server import protocol_with_timeout
 
 SECONDS = 0.5
 REQUEST = b"GET /quick HTTP/1.1\r\nHost: localhost\r\n"
@@ -32,7 +32,7 @@ def port():
 @contextmanager
 def serving():
     """Serve `answer` in a thread."""
-    http = hurried_protocol(SECONDS)
+    http = protocol_with_timeout(SECONDS)
     config = uvicorn.Config(answer, port=0, http=http, lifespan="off", log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

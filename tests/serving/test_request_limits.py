@@ -1,4 +1,4 @@
-"""The gate: who may ask, how much, how many at once, and what an error tells."""
+"""Request limits: who may ask, how much, how many at once, and what an error tells."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from face_forgery.serving.request_limits import LOOPBACK, Gate, Limits
+from face_forgery.serving.request_limits import LOOPBACK, Limits, RequestLimits
 
 LIMITS = Limits(
     hosts=LOOPBACK,
@@ -75,16 +75,16 @@ async def ask(app, *chunks, method="POST", pause=0.0, path="/", again=(), **head
     return sent[0]["status"], dict(sent[0]["headers"]), body
 
 
-def ask_gate(*chunks, limits=LIMITS, **options):
+def ask_limited(*chunks, limits=LIMITS, **options):
     async def main():
-        return await ask(Gate(Echo(), limits), *chunks, **options)
+        return await ask(RequestLimits(Echo(), limits), *chunks, **options)
 
     return asyncio.run(main())
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:7860", "127.0.0.1:80", "[::1]:7860"])
 def test_a_request_by_a_name_of_this_machine_is_served(host):
-    status, _, body = ask_gate(b"12345", b"678", host=host)
+    status, _, body = ask_limited(b"12345", b"678", host=host)
     assert (status, body) == (200, b"8")
 
 
@@ -94,20 +94,20 @@ def test_a_request_by_a_name_of_this_machine_is_served(host):
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_name_that_was_pointed_at_this_machine_is_refused(host, method):
-    assert ask_gate(host=host, method=method)[0] == 421
+    assert ask_limited(host=host, method=method)[0] == 400
 
 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
 )
 def test_a_foreign_page_may_not_send_anything(origin):
-    assert ask_gate(origin=origin)[0] == 403
-    assert ask_gate(origin="http://localhost:7860")[0] == 200
+    assert ask_limited(origin=origin)[0] == 403
+    assert ask_limited(origin="http://localhost:7860")[0] == 200
 
 
 @pytest.mark.parametrize("length", ["1001", "9" * 400, "-1", "1e2"])
 def test_a_body_that_claims_too_much_is_refused_unread(length):
-    status, headers, body = ask_gate(content_length=length)
+    status, headers, body = ask_limited(content_length=length)
     assert status == 413
     assert headers[b"connection"] == b"close"
     assert b"1,000 bytes" in body
@@ -121,7 +121,7 @@ def test_a_body_that_claims_too_much_is_refused_unread(length):
     ],
 )
 def test_a_header_that_comes_twice_does_not_hide_the_first(host, origin, again):
-    assert ask_gate(host=host, origin=origin, again=[again])[0] in (403, 421)
+    assert ask_limited(host=host, origin=origin, again=[again])[0] in (400, 403)
 
 
 def test_what_a_proxy_would_say_is_not_passed_on():
@@ -131,23 +131,23 @@ def test_what_a_proxy_would_say_is_not_passed_on():
         await send({"type": "http.response.body", "body": told})
 
     claims = {"x_forwarded_host": "evil.example", "x_forwarded_proto": "https", "forwarded": "a=b"}
-    _, _, body = asyncio.run(ask(Gate(tell, LIMITS), **claims))
+    _, _, body = asyncio.run(ask(RequestLimits(tell, LIMITS), **claims))
     assert body == b"host,content-type"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_there_are_no_paths_but_those_that_are_named(method):
     limits = replace(LIMITS, paths=("/invocations",))
-    assert ask_gate(limits=limits, path="/invocations", method=method)[0] == 200
-    status, _, body = ask_gate(limits=limits, path="/docs", method=method)
-    assert (status, json.loads(body)) == (404, {"message": "there are /invocations"})
+    assert ask_limited(limits=limits, path="/invocations", method=method)[0] == 200
+    status, _, body = ask_limited(limits=limits, path="/docs", method=method)
+    assert (status, json.loads(body)) == (404, {"message": "the paths are /invocations"})
 
 
 @pytest.mark.parametrize("mark", [b"[", b"{", b",", b":"])
 def test_a_small_body_of_very_many_values_is_cut_off(mark):
     limits = replace(LIMITS, max_marks=20)
-    assert ask_gate(mark * 10, mark * 10, b"]}+/=" * 20, limits=limits)[0] == 200
-    status, _, body = ask_gate(mark * 10, mark * 11, limits=limits)
+    assert ask_limited(mark * 10, mark * 10, b"]}+/=" * 20, limits=limits)[0] == 200
+    status, _, body = ask_limited(mark * 10, mark * 11, limits=limits)
     assert status == 413
     assert b"20 commas" in body
 
@@ -156,54 +156,54 @@ def test_a_small_body_of_very_many_values_is_cut_off(mark):
 def test_a_large_body_goes_to_one_path_alone(claim):
     limits = replace(LIMITS, max_bytes=2**21, large_at="/upload")
     halves = [b"a" * 2**20, b"a"]
-    assert ask_gate(*halves, limits=limits, path="/upload", **claim)[0] == 200
-    status, _, body = ask_gate(*halves, limits=limits, path="/join", **claim)
+    assert ask_limited(*halves, limits=limits, path="/upload", **claim)[0] == 200
+    status, _, body = ask_limited(*halves, limits=limits, path="/join", **claim)
     assert status == 413
     assert b"1,048,576 bytes" in body
-    assert ask_gate(halves[0], limits=limits, path="/join")[0] == 200
+    assert ask_limited(halves[0], limits=limits, path="/join")[0] == 200
 
 
 def test_a_body_that_claims_nothing_is_cut_off_at_the_limit():
-    assert ask_gate(*[b"a" * 100] * 10)[0] == 200
-    assert ask_gate(*[b"a" * 100] * 11)[0] == 413
+    assert ask_limited(*[b"a" * 100] * 10)[0] == 200
+    assert ask_limited(*[b"a" * 100] * 11)[0] == 413
 
 
 def test_a_body_that_drips_is_cut_off():
-    assert ask_gate(*[b"a"] * 100, pause=0.05)[0] == 408
+    assert ask_limited(*[b"a"] * 100, pause=0.05)[0] == 408
 
 
 def test_only_bodies_of_the_right_kind_are_read():
     parquet = {"content_type": "application/vnd.apache.parquet"}
-    assert ask_gate(**parquet)[0] == 415
-    assert ask_gate(content_type="Application/JSON; charset=utf-8")[0] == 200
+    assert ask_limited(**parquet)[0] == 415
+    assert ask_limited(content_type="Application/JSON; charset=utf-8")[0] == 200
 
 
 def test_requests_beyond_those_that_work_and_wait_are_told_to_come_back():
     async def main():
-        app = Echo()
-        gate = Gate(app, LIMITS)
-        app.go.clear()
-        inside = [asyncio.create_task(ask(gate)) for _ in range(5)]
+        echo = Echo()
+        app = RequestLimits(echo, LIMITS)
+        echo.go.clear()
+        inside = [asyncio.create_task(ask(app)) for _ in range(5)]
         await asyncio.sleep(0.05)
-        refused = await ask(gate)
-        looked = asyncio.create_task(ask(gate, method="GET"))
+        refused = await ask(app)
+        looked = asyncio.create_task(ask(app, method="GET"))
         await asyncio.sleep(0.05)
-        app.go.set()
+        echo.go.set()
         served = await asyncio.gather(*inside)
-        return app, refused, served, await looked, await ask(gate)
+        return echo, refused, served, await looked, await ask(app)
 
-    app, refused, served, looked, later = asyncio.run(main())
+    echo, refused, served, looked, later = asyncio.run(main())
     assert refused[0] == 503
     assert refused[1][b"retry-after"] == b"1"
     assert [answer[0] for answer in (*served, looked, later)] == [200] * 7
-    assert app.most_at_work == 3  # two, and the one that only looks
+    assert echo.most_at_work == 3  # two, and the one that only looks
 
 
 def test_a_request_that_is_cut_off_gives_its_place_back():
     async def main():
-        gate = Gate(Echo(), LIMITS)
-        slow = [ask(gate, *[b"a"] * 100, pause=0.05) for _ in range(5)]
-        return [a[0] for a in await asyncio.gather(*slow)], (await ask(gate))[0]
+        app = RequestLimits(Echo(), LIMITS)
+        slow = [ask(app, *[b"a"] * 100, pause=0.05) for _ in range(5)]
+        return [a[0] for a in await asyncio.gather(*slow)], (await ask(app))[0]
 
     assert asyncio.run(main()) == ([408] * 5, 200)
 
@@ -211,20 +211,20 @@ def test_a_request_that_is_cut_off_gives_its_place_back():
 def test_an_error_keeps_its_message_and_loses_its_stack_trace():
     told = {"error_code": "BAD_REQUEST", "message": "no", "stack_trace": "File /home/me/x.py"}
     app = fail_with(json.dumps(told).encode(), status=400)
-    status, _, body = asyncio.run(ask(Gate(app, LIMITS)))
+    status, _, body = asyncio.run(ask(RequestLimits(app, LIMITS)))
     assert (status, json.loads(body)) == (400, {"error_code": "BAD_REQUEST", "message": "no"})
 
 
 def test_a_long_error_keeps_both_ends():
     app = fail_with(json.dumps({"message": "begin" + "x" * 9000 + "end"}).encode())
-    message = json.loads(asyncio.run(ask(Gate(app, LIMITS)))[2])["message"]
+    message = json.loads(asyncio.run(ask(RequestLimits(app, LIMITS)))[2])["message"]
     assert len(message) < 600
     assert message.startswith("begin")
     assert message.endswith("end")
 
 
 def test_an_error_that_is_no_json_says_only_that_it_is_one():
-    _, _, body = asyncio.run(ask(Gate(fail_with(b"Traceback: /home/me/x.py"), LIMITS)))
+    _, _, body = asyncio.run(ask(RequestLimits(fail_with(b"Traceback: /home/me/x.py"), LIMITS)))
     assert json.loads(body) == {"message": "the request failed"}
 
 
@@ -235,7 +235,7 @@ def test_web_sockets_are_closed():
         async def send(message):
             sent.append(message["type"])
 
-        await Gate(Echo(), LIMITS)({"type": "websocket", "headers": []}, None, send)
+        await RequestLimits(Echo(), LIMITS)({"type": "websocket", "headers": []}, None, send)
         return sent
 
     assert asyncio.run(main()) == ["websocket.close"]

@@ -101,7 +101,7 @@ def test_a_server_tells_the_model_its_limits(model, monkeypatch):
     limits = Limits(
         hosts=(), max_bytes=1, max_working=1, max_waiting=1, body_seconds=1.0, max_marks=1
     )
-    build_server("models:/m", limits, max_pictures=3, max_seconds=7)
+    build_server("models:/m", limits, max_images=3, max_seconds=7)
     assert told == {"uri": "models:/m", "model_config": {"max_pictures": 3, "max_seconds": 7}}
 
 

@@ -21,12 +21,12 @@ import pytest
 from PIL import Image, ImageOps
 from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
-from face_forgery.data.images.listing import list_pictures
+from face_forgery.data.images.listing import list_images
 from face_forgery.hooks.store import import_mlflow
-from face_forgery.inference.scoring import judge, judge_bytes
+from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.export import export_onnx
 from face_forgery.serving.packaging import log_detector
-from face_forgery.serving.page.judging import Judge
+from face_forgery.serving.page.cards import Judge
 
 pytestmark = pytest.mark.slow
 START_SECONDS = 120
@@ -155,11 +155,11 @@ def by_onnx(detector, contents):
 
 
 def test_a_picture_has_one_score_by_folder_server_page_and_onnx(
-    server, detector, pictures, tmp_path
+    server, detector, judge_all, pictures, tmp_path
 ):
-    listed = list_pictures(tmp_path / "pictures")
+    listed = list_images(tmp_path / "pictures")
     how = {"min_size": 48, "batch_size": 3, "num_workers": 0}
-    scores = judge(detector, listed, **how).set_index("img_name")["y_pred"].to_dict()
+    scores = judge_all(detector, listed, **how).set_index("img_name")["y_pred"].to_dict()
     assert len(set(scores.values())) == len(pictures)
     expected = [scores[name] for name in pictures]
     served = [row["y_pred"] for row in ask(server, *pictures.values())]

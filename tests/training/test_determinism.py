@@ -48,7 +48,7 @@ NUM_IMAGES, FAKES = 12, (2, 5, 9)
 EVERYTHING = {
     "model.options": {"drop_rate": 0.3},
     "preprocessing.image_size": 48,
-    "augmentation.forgeries.share": 0.5,
+    "augmentation.forgeries.proportion": 0.5,
     "augmentation.horizontal_flip": 0.5,
     "augmentation.vertical_flip": 0.5,
     "augmentation.crop_scale": 0.5,

@@ -1,4 +1,4 @@
-"""Every input, every way of tuning and every loss learns to tell drawn faces from forged ones."""
+"""Every input, fine-tuning mode and loss learns to tell drawn faces from forged ones."""
 
 import numpy as np
 import pytest
@@ -65,9 +65,9 @@ def test_every_input_learns(auc_after_training, backbone, channels):
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
-@pytest.mark.parametrize("tuning", ["linear", "norm", "low_rank"])
-def test_every_way_of_tuning_learns(auc_after_training, backbone, tuning):
-    assert auc_after_training(**{"model.backbone": backbone, "model.tuning": tuning}) > 0.8
+@pytest.mark.parametrize("mode", ["linear", "norm", "lora"])
+def test_every_fine_tuning_mode_learns(auc_after_training, backbone, mode):
+    assert auc_after_training(**{"model.backbone": backbone, "model.fine_tuning": mode}) > 0.8
 
 
 @pytest.mark.parametrize(

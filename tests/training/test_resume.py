@@ -84,7 +84,7 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.loss.contrastive": 0.1},
         {"training.loss.consistency": 0.1},
         {"model.input": "rgb_srm"},
-        {"model.tuning": "norm"},
+        {"model.fine_tuning": "norm"},
         {"model.cut_after": "layer2"},
         {"model.rank": 4},
         {"training.ema_decay": 0.99},

@@ -61,14 +61,14 @@ CASES = {
     "contrastive, accumulate": {"training.loss.contrastive": 1.0, "training.accumulate": 2},
     "forgeries, balanced, focal, all terms": TERMS
     | {
-        "augmentation.forgeries.share": 0.5,
+        "augmentation.forgeries.proportion": 0.5,
         "training.sampling": "balanced",
         "training.loss.name": "focal",
     },
-    "low rank, frozen batch normalization": TERMS
-    | {"model.backbone": "test_resnet", "model.tuning": "low_rank"},
-    "norm": TERMS | {"model.tuning": "norm"},
-    "forgeries, mixed": MIXED | {"augmentation.forgeries.share": 0.5},
+    "LoRA, frozen batch normalization": TERMS
+    | {"model.backbone": "test_resnet", "model.fine_tuning": "lora"},
+    "norm": TERMS | {"model.fine_tuning": "norm"},
+    "forgeries, mixed": MIXED | {"augmentation.forgeries.proportion": 0.5},
     "batches of fewer images than ranks": MIXED
     | {"training.batch_size": 1, "training.loss.consistency": 1.0},
     "batch normalization": TERMS | {"model.backbone": "test_resnet"},
@@ -121,11 +121,11 @@ def make_run(folder: Path, manifest: pd.DataFrame, landmarks: pd.DataFrame, chan
             section = section[part]
         section[key] = value
     params = check_parameters(values)
-    training, share = params.training, params.augmentation.forgeries.share
+    training, proportion = params.training, params.augmentation.forgeries.proportion
     forgeries = TrainForgeries.of(
         manifest, landmarks, Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
-        share=share, squares=None, side=None,
-    ) if share else None  # fmt: skip
+        proportion=proportion, squares=None, side=None,
+    ) if proportion else None  # fmt: skip
     rows = ImageRows.of(manifest, str(folder))
     return Run(
         TrainBatches(

@@ -1,11 +1,115 @@
 """Replace a file in one step: a reader, or a killed run, finds the old file or the new one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
 
 _PROBE = bytes(2**16)
+
+
+class AtomicDataset(AbstractDataset[Any, Any]):
+    """A dataset of kedro-datasets whose file is replaced in one step.
+
+    Args:
+        dataset: The catalog entry of the dataset that reads and writes; its ``filepath`` is a local
+            file.
+        optional: Load ``None`` if there is no file: for what another pipeline may have written.
+        load_bytes: Load the file as it is: for figures, which no dataset reads again.
+        metadata: For Kedro-Viz and the tracking hook.
+
+    Example catalog entry::
+
+        val_scores:
+          type: face_forgery.datasets.atomic.AtomicDataset
+          dataset:
+            type: pandas.ParquetDataset
+            filepath: data/07_model_output/val_scores.parquet
+            save_args: {index: false}
+          metadata: {kedro-viz: {layer: model_output, preview_args: {nrows: 10}}}
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: dict[str, Any],
+        optional: bool = False,
+        load_bytes: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._config = dataset
+        self._filepath = Path(dataset["filepath"])
+        self._dataset = self._build_at(self._filepath)
+        self._optional = optional
+        self._load_bytes = load_bytes
+        self.metadata = metadata
+        if hasattr(self._dataset, "preview"):  # Kedro-Viz asks which type its preview returns
+            self.preview = _without_missing_values(self._dataset.preview)
+
+    def load(self) -> Any:
+        """Return the content, or ``None`` if there may be none.
+
+        Raises:
+            FileNotFoundError: If there is no file.
+            ValueError: If the file is damaged; the message names it and says what to do.
+        """
+        if not self._filepath.exists():
+            if self._optional:
+                return None
+            raise FileNotFoundError(
+                f"{self._filepath}: no such file; run the pipeline that writes it"
+            )
+        if self._load_bytes:
+            return self._filepath.read_bytes()
+        try:
+            return type(self._dataset).load.__wrapped__(self._dataset)  # type: ignore[attr-defined]
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as error:
+            file_format = type(self._dataset).__name__.removesuffix("Dataset")
+            raise ValueError(
+                f"{self._filepath}: not {file_format} ({str(error).strip()}); delete it and run "
+                "the pipeline that writes it again"
+            ) from error
+
+    def save(self, data: Any) -> None:
+        """Replace the file; if that fails, it stays as it was."""
+        with replacing(self._filepath) as partial:
+            dataset = self._build_at(partial)
+            type(dataset).save.__wrapped__(dataset, data)  # type: ignore[attr-defined]
+
+    def _build_at(self, path: Path) -> AbstractDataset[Any, Any]:
+        return AbstractDataset.from_config(path.name, self._config | {"filepath": str(path)})
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "type": type(self._dataset).__name__}
+
+
+def _without_missing_values(preview: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a preview of a table hold ``None`` where a value is missing: NaN is no JSON."""
+
+    @wraps(preview)
+    def show(**options: Any) -> Any:
+        shown = preview(**options)
+        if isinstance(shown, dict):
+            rows = [[_none_if_missing(value) for value in row] for row in shown["data"]]
+            return {**shown, "data": rows}
+        return shown
+
+    return show
+
+
+def _none_if_missing(value: Any) -> Any:
+    import pandas as pd
+
+    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
 
 
 @contextmanager

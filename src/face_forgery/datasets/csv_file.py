@@ -1,78 +1,47 @@
-"""CSV tables that are whole, repeatable and read back as they were written."""
+"""CSV tables that every reader takes apart alike."""
 
-from pathlib import Path
-from typing import Any
+import csv
+from typing import Any, ClassVar
 
 import pandas as pd
-from kedro.io import AbstractDataset
-from kedro_datasets._typing import TablePreview
-
-from face_forgery.datasets.atomic import replacing
-from face_forgery.datasets.csv_text import csv_text
+from kedro_datasets.pandas import CSVDataset
 
 
-class AtomicCSVDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
-    """One CSV in UTF-8 with LF line ends and without an index, replaced in one step.
+class QuotedCSVDataset(CSVDataset):  # type: ignore[misc]
+    """``pandas.CSVDataset`` for tables with names that users give.
 
-    Numbers have as many digits as they need to come back as the same number. An empty field is a
-    missing value, and nothing else is: a picture may be called ``NA``.
-
-    Args:
-        filepath: Where it lies.
-        dtype: Column -> pandas type when reading; other columns get the type they look like.
-        metadata: For Kedro-Viz and tracking.
+    An empty field is a missing value, and nothing else is: an image may be called ``NA``. A name
+    with a carriage return is quoted.
 
     Example catalog entry::
 
         submission:
-          type: face_forgery.datasets.csv_file.AtomicCSVDataset
-          filepath: data/07_model_output/submission.csv
-          dtype: {img_name: string}
+          type: face_forgery.datasets.atomic.AtomicDataset
+          dataset:
+            type: face_forgery.datasets.csv_file.QuotedCSVDataset
+            filepath: data/07_model_output/submission.csv
+            load_args: {dtype: {img_name: string}}
     """
 
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        dtype: dict[str, str] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        self._filepath = Path(filepath)
-        self._dtype = dict(dtype or {})
-        self.metadata = metadata
-
-    def load(self) -> pd.DataFrame:
-        """Return the table; a file that is none is an error that names the place."""
-        try:
-            return self._read()
-        except ValueError as error:  # what pandas raises of texts, among others
-            raise ValueError(
-                f"{self._filepath}: not a table of comma-separated values ({str(error).strip()}); "
-                "delete it and run the pipeline that writes it again"
-            ) from error
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"keep_default_na": False, "na_values": [""]}
+    DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = {
+        "open_args_save": {"mode": "w", "encoding": "utf-8", "newline": ""}
+    }
 
     def save(self, data: pd.DataFrame) -> None:
-        """Write the table; its index is not part of it."""
-        with replacing(self._filepath) as partial:
-            partial.write_text(csv_text(data), encoding="utf-8", newline="")
+        """Write the table in UTF-8 with LF line ends; its index is not part of it."""
+        with self._fs.open(str(self._get_save_path()), **self._fs_open_args_save) as file:
+            file.write(csv_text(data))
 
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Show the first rows in Kedro-Viz."""
-        head = self._read(nrows=nrows).astype(object)
-        return TablePreview(head.where(head.notna(), None).to_dict(orient="split"))
 
-    def _read(self, **options: Any) -> pd.DataFrame:
-        table: pd.DataFrame = pd.read_csv(
-            self._filepath,
-            dtype=self._dtype,
-            keep_default_na=False,
-            na_values=[""],
-            **options,
-        )
-        return table
+def csv_text(table: pd.DataFrame, *, header: bool = True) -> str:
+    """Return a table without its index, with LF line ends.
 
-    def _exists(self) -> bool:
-        return self._filepath.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+    Before 3.13 Python leaves a carriage return bare, which readers take for the end of a row: if
+    there is one, all texts are quoted.
+    """
+    options: dict[str, Any] = {"index": False, "header": header, "lineterminator": "\n"}
+    text: str = table.to_csv(**options)
+    if "\r" in text:
+        text = table.to_csv(**options, quoting=csv.QUOTE_NONNUMERIC)
+    return text

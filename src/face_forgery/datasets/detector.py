@@ -105,7 +105,7 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
         if names and not names & {META, WEIGHTS}:
             raise DetectorError(
                 f"{self._filepath}: {len(names)} file(s) and none is a detector's; they would be "
-                "deleted. Move them away, or change filepath in conf/base/catalog/detector.yml"
+                "deleted. Move them away, or change filepath in conf/base/catalog.yml"
             )
 
     def _exists(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from face_forgery.data.images.faces import FaceDetectorError
+from face_forgery.data.images.decoding import InputError
 
 
 class FaceModelDataset(AbstractDataset[NoReturn, bytes | None]):
@@ -26,17 +26,17 @@ class FaceModelDataset(AbstractDataset[NoReturn, bytes | None]):
         """Return the content.
 
         Raises:
-            FaceDetectorError: If the file cannot be read.
+            InputError: If the file cannot be read.
         """
         if self._filepath is None:
             return None
         try:
             return self._filepath.read_bytes()
         except OSError as error:
-            raise FaceDetectorError(
+            raise InputError(
                 f"faces.detector={self._filepath}: {error.strerror}; name a YuNet file in ONNX "
                 "(face_detection_yunet_2023mar.onnx of OpenCV's model zoo), or null to take "
-                "pictures whole"
+                "images whole"
             ) from error
 
     def save(self, data: NoReturn) -> None:

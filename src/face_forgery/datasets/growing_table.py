@@ -1,5 +1,6 @@
 """A table that comes part by part."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,15 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.datasets.appending import append, check_size
-from face_forgery.datasets.csv_text import csv_text
+from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish
 from face_forgery.inference.videos.judgement import TablePart
 
 
 class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
     """A CSV that takes its place in one step when its last part has come.
 
-    Until then the rows are in ``NAME.begun.csv`` beside it, which anybody may read meanwhile. The
-    first part of a table begins it anew.
+    Until then the parts are in the folder ``NAME.begun`` beside it, a CSV each, which anybody may
+    read meanwhile. The first part of a table begins it anew.
 
     Example catalog entry::
 
@@ -27,7 +27,7 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
-        self._num_bytes = 0  # of the parts that are written
+        self._writer = IncrementalWriter(filepath)
         self.metadata = metadata
 
     def save(self, data: TablePart) -> None:
@@ -36,17 +36,13 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
         Raises:
             FileError: If the parts before it are not there any more.
         """
-        begun = self._filepath.with_name(f"{self._filepath.name}.begun.csv")
-        begun.parent.mkdir(parents=True, exist_ok=True)
-        is_first = data.number == 1
-        if is_first:
-            begun.write_bytes(b"")
-        else:
-            check_size(begun, self._num_bytes)
-        append(begun, csv_text(data.rows, header=is_first))
-        self._num_bytes = begun.stat().st_size
+        if data.number == 1:
+            self._writer.remove()
+        self._writer.add(Part("rows", data.number - 1, data.number), {"rows": data.rows})
         if data.number == data.total:
-            begun.replace(self._filepath)
+            self._writer.check_complete(data.total)
+            publish(str(self._filepath), partial(self._writer.gather, "rows"))
+            self._writer.remove()
 
     def load(self) -> pd.DataFrame:
         """Return the whole table; an empty field is a missing value, and nothing else is."""

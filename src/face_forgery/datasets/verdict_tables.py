@@ -21,12 +21,11 @@ def read_table(location: str) -> pd.DataFrame:
     return pd.concat(_read_csv(location), ignore_index=True)
 
 
-def write_table(rows: Path, path: Path, *, ending: str | None = None) -> None:
-    """Bring a CSV of rows into the format that ``ending``, or the name of ``path``, says."""
-    ending = (path.suffix if ending is None else ending).lower()
-    if ending == ".parquet":
+def write_table(rows: Path, path: Path, *, ending: str) -> None:
+    """Bring a CSV of rows into the format that ``ending`` says."""
+    if ending.lower() == ".parquet":
         _write_parquet(_read_csv(rows), path)
-    elif ending == ".jsonl":
+    elif ending.lower() == ".jsonl":
         _write_json_lines(_read_csv(rows), path)
     else:
         shutil.copyfile(rows, path)

@@ -1,6 +1,6 @@
-"""What a catalog entry declares for tracking, and what follows for the value that was saved.
+"""How a catalog entry is tracked, and what is recorded of a saved value.
 
-An entry says it under ``metadata: mlflow``::
+An entry declares it under ``metadata: mlflow``::
 
     metadata:
       mlflow: {as: metrics}              # {"auc": {"value": .., "low": .., "high": ..}, ..}
@@ -21,8 +21,8 @@ _MAX_PARAM_CHARS = 6000  # MLflow's own limit
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 
 
-class DeclarationError(ValueError):
-    """A catalog entry asks tracking for something that does not exist."""
+class TrackingError(ValueError):
+    """A run cannot be recorded as its catalog or its parameters ask."""
 
 
 class Declaration(BaseModel):
@@ -48,7 +48,7 @@ def read_declaration(name: str, metadata: Any) -> Declaration | None:
         metadata: The entry's ``metadata``: a mapping or ``None``.
 
     Raises:
-        DeclarationError: With the entry's name and every fault.
+        TrackingError: With the entry's name and every fault.
     """
     declared = (metadata or {}).get("mlflow")
     if declared is None:
@@ -60,7 +60,7 @@ def read_declaration(name: str, metadata: Any) -> Declaration | None:
             f"{'.'.join(map(str, fault['loc'])) or 'mlflow'}: {fault['msg']}"
             for fault in error.errors()
         )
-        raise DeclarationError(
+        raise TrackingError(
             f"catalog entry {name!r}: metadata.mlflow={declared!r} is not understood ({faults})"
         ) from error
 
@@ -69,9 +69,8 @@ def read_metrics(metrics: Any) -> dict[str, float]:
     """Return the numbers of a metrics report, flat: ``auc``, ``auc_low``, ``auc_high``.
 
     Args:
-        metrics: Name -> number, or name -> ``{"value": .., "low": .., "high": ..}``. Nulls and
-            numbers that are not finite are left out, and so is anything else that stands beside
-            the metrics (``notes``, tables).
+        metrics: Name -> number, or name -> ``{"value": .., "low": .., "high": ..}``. Anything but
+            finite numbers (nulls, ``notes``, tables) is left out.
     """
     found: dict[str, float] = {}
     for name, entry in metrics.items():
@@ -113,7 +112,7 @@ def _name_each(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return nested parameters by their dotted names, each as text.
 
-    A text longer than MLflow takes says so in its place; ``parameters.json`` holds it whole.
+    A text that is too long for MLflow is replaced by its length; ``parameters.json`` holds it.
     """
     flat: dict[str, str] = {}
     for name, value in values.items():

@@ -1,5 +1,9 @@
-"""Parameters are checked as a whole before any node runs."""
+"""The parameters of a run: where its relative paths lie, whether they fit, how they are set."""
 
+import os
+import re
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -7,30 +11,67 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from face_forgery.params import ParameterError, Parameters, check_parameters
+from face_forgery.params.check import known_names
 
-_HOW_TO_SET = "Set them with --params NAME=VALUE, or in conf/*/parameters*.yml."
+# Paths that nodes open themselves; Kedro resolves the ``filepath`` of a catalog entry.
+_PATHS = (("data", "root"), ("demo_data", "root"), ("forging", "root"), ("model", "weights"))
+_REFUSED_RUNNERS = ("ParallelRunner", "ThreadRunner")
+_HOW_TO_SET = (
+    "(parameters: for one run kedro run --params NAME=VALUE,..., for all conf/local/parameters.yml)"
+)
+_DOTTED = re.compile(r"[a-z]\w*(?:\.\w+)+")
 
 
 class ParameterHooks:
-    """Refuse unknown, missing and contradicting parameters, whatever pipeline is to run.
+    """Refuse parameters, and runners, that do not fit before any node runs."""
 
-    Kedro checks only the sections that the requested nodes use, and accepts any other key.
-    """
-
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Check the merged parameters of the environment and the command line."""
+        """Check all parameters, and take their relative paths from the project's folder.
+
+        Kedro checks only the sections that the requested nodes use, and accepts any other key.
+        Started in the project's folder, a run has the parameters as they were written.
+        """
         values: dict[str, Any] = context.config_loader["parameters"]
-        try:
-            self._parameters: Parameters = check_parameters(values)
-        except ParameterError as error:
-            raise ParameterError(f"{error}\n{_HOW_TO_SET}") from None
+        here, project = Path.cwd(), Path(context.project_path)
+        if here != project:
+            values = context.config_loader["parameters"] = rebase_paths(values, project, here)
+        self._parameters: Parameters = check_parameters(values)
 
-    @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Look the backbone up before hours of work, if anything is to be built from it."""
-        if "params:model" not in pipeline.inputs():
-            return
-        from face_forgery.modeling.factory import check_backbone
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Refuse runners other than Kedro's sequential one, and unknown backbones.
 
-        check_backbone(self._parameters.model.backbone)
+        Batches and networks live in memory between nodes: `ParallelRunner` hands on emptied copies
+        of them and calls no hook, so that nothing is tracked; `ThreadRunner` runs nodes outside the
+        main thread, where random state is shared and signals do not arrive.
+        """
+        refused = [name for name in _REFUSED_RUNNERS if name in run_params["runner"]]
+        if refused:
+            raise ParameterError(
+                f"{refused[0]} cannot run these pipelines: batches and networks live in memory "
+                "between nodes. Leave out --runner; nodes use several processes by themselves "
+                "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
+            )
+        if "params:model" in pipeline.inputs():
+            from face_forgery.modeling.factory import check_backbone
+
+            check_backbone(self._parameters.model.backbone)
+
+
+def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:
+    """Return the parameters with paths relative to ``project`` made relative to ``here``."""
+    values = deepcopy(values)
+    for section, key in _PATHS:
+        held = values.get(section)
+        # A value of another type is for the rules of params.
+        if isinstance(held, dict) and isinstance(held.get(key), str):
+            held[key] = os.path.relpath(project / held[key], here)
+    return values
+
+
+def how_to_set(message: str) -> str:
+    """Return how parameters are set where a message of the library names one, else ''."""
+    if "--params" in message or not set(_DOTTED.findall(message)) & set(known_names(Parameters)):
+        return ""
+    return _HOW_TO_SET

@@ -1,4 +1,4 @@
-"""The MLflow store: found, made ready, quiet."""
+"""Where runs are recorded: MLflow imported, its store and experiment made ready."""
 
 import importlib.util
 import logging
@@ -6,13 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from face_forgery.hooks.declarations import TrackingError
 from face_forgery.params import TrackingParams
 
 _SQLITE = "sqlite:///"
-
-
-class TrackingError(RuntimeError):
-    """Runs cannot be recorded as the parameters ask; the message names the remedies."""
 
 
 def import_mlflow() -> Any:

@@ -1,4 +1,4 @@
-"""Tracking with MLflow: one tracked run for one `kedro run`, whatever way it ends."""
+"""Tracking with MLflow: one tracked run for one `kedro run`, however it ends."""
 
 import atexit
 import logging
@@ -15,10 +15,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from face_forgery.data.redaction import mask
-from face_forgery.hooks.declarations import read_declaration
-from face_forgery.hooks.outbox import Outbox
-from face_forgery.hooks.provenance import describe_run
-from face_forgery.hooks.store import TrackingError, import_mlflow
+from face_forgery.hooks.declarations import TrackingError, read_declaration
+from face_forgery.hooks.store import import_mlflow
 from face_forgery.hooks.tracked_run import TrackedRun
 from face_forgery.params import TrackingParams
 
@@ -28,7 +26,7 @@ logger = logging.getLogger(__name__)
 class TrackingHooks:
     """Record parameters by field, metrics while training runs, artifacts, models, and the end.
 
-    A store that cannot be used is an error before any node runs. Afterwards tracking never stops
+    A store that cannot be used is an error before any node runs. After that tracking never stops
     the work: what cannot be recorded is kept, tried again, and named at the end.
     """
 
@@ -47,7 +45,7 @@ class TrackingHooks:
     def after_catalog_created(
         self, catalog: CatalogProtocol[Any, Any], conf_catalog: dict[str, Any]
     ) -> None:
-        """Refuse now a declaration that nobody would understand when it is due, hours later."""
+        """Refuse a faulty declaration now, not when its entry is saved, hours later."""
         self._catalog = catalog
         for name, entry in conf_catalog.items():
             if isinstance(entry, dict):
@@ -61,15 +59,14 @@ class TrackingHooks:
             return
         self._end_as_killed()  # what an interrupted run of this process left open
         try:
-            import_mlflow()  # before the next line: see there
-            self._watch_for_the_end()
+            import_mlflow()  # first: see _end_when_the_process_does
+            self._end_when_the_process_does()
             self._run = TrackedRun(
                 self._params,
                 self._project_path,
                 run_name="+".join(names).replace("__default__", "main"),
-                outbox=Outbox(),
             )
-            self._run.describe(describe_run(run_params), self._values_used_by(pipeline))
+            self._run.describe(run_params, self._values_used_by(pipeline))
         except Exception as error:
             self._end("FAILED", error)
             reason = mask(f"the run cannot be tracked in {self._params.tracking_uri}: {error}")
@@ -85,7 +82,7 @@ class TrackingHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Record what the catalog entry declares, at once."""
+        """Record the value at once, as its catalog entry declares."""
         if self._run is None:
             return
         dataset: Any = self._catalog.get(dataset_name)
@@ -95,7 +92,7 @@ class TrackingHooks:
                 dataset_name,
                 declared,
                 data,
-                location=Path(str(dataset._filepath)),
+                path=Path(str(dataset._filepath)),
                 min_size=self._values["inference"]["min_size"],
             )
 
@@ -124,12 +121,12 @@ class TrackingHooks:
         if self._is_main_thread() and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    def _watch_for_the_end(self) -> None:
-        """See to it that Ctrl-C and SIGTERM end the tracked run as KILLED.
+    def _end_when_the_process_does(self) -> None:
+        """Make Ctrl-C and SIGTERM end the tracked run as KILLED; Kedro calls no hook for either.
 
-        Kedro calls no hook for either. Functions registered with `atexit` run last in, first out:
-        this one comes before MLflow's own, which would say FINISHED and is registered when MLflow
-        is imported.
+        Functions registered with `atexit` run last in, first out: this one comes before MLflow's,
+        which would say FINISHED and is registered when MLflow is imported. A run that a shell
+        started in the background ignores Ctrl-C, as it should.
         """
         atexit.unregister(self._end_as_killed)
         atexit.register(self._end_as_killed)
@@ -141,7 +138,7 @@ class TrackingHooks:
             self._end("KILLED")
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> NoReturn:
-        """Leave in an orderly way, with the exit status that a shell gives to a killed process."""
+        """Exit by an exception, with the status that a shell gives to a killed process."""
         if os.getpid() != self._process:
             os._exit(128 + number)
         raise SystemExit(128 + number)

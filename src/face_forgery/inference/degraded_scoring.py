@@ -52,20 +52,16 @@ def score_degraded(
         DetectorError: If the network gives no number for a picture.
     """
     from face_forgery.data.loading.transforms import eval_transform
-    from face_forgery.inference.reading import Fit, PictureReader, finder_of, read_batches
+    from face_forgery.inference.reading import ImageReader, finder_of, read_batches
     from face_forgery.inference.scoring import margins_of
     from face_forgery.modeling.forward_path import pick_device
 
-    transforms = tuple(
-        eval_transform(given.image_size, given.interpolation) for given in detector.inputs
-    )
+    given = detector.preprocessing
+    transform = eval_transform(given.image_size, given.interpolation)
+    degrade = _DegradeAndFit(tuple(degradations), transform, max_side)
     batches = read_batches(
         paths,
-        PictureReader(
-            (Fit(_DegradeAndFit(tuple(degradations), transforms, max_side), None),),
-            1,
-            finder_of(detector),
-        ),
+        ImageReader(degrade, None, 1, finder_of(detector)),
         batch_size=1,
         num_workers=num_workers,
     )
@@ -86,25 +82,21 @@ def score_degraded(
 
 @dataclass(frozen=True)
 class _DegradeAndFit:
-    """``uint8 (3, H, W)`` to 1 + D of what `modeling.packing.pack` gives."""
+    """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
 
     degradations: tuple[Degradation, ...]
-    transforms: tuple["PixelTransform", ...]
+    transform: "PixelTransform"
     max_side: int
 
     def __call__(self, image: "Tensor") -> "Tensor":
         import torch
-
-        from face_forgery.modeling.packing import pack
 
         pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
         states = [pixels]
         for degradation in self.degradations:
             states.append(apply(degradation, pixels, make_rng(pixels, degradation)))
         images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
-        return torch.stack(
-            [pack([transform(image) for transform in self.transforms]) for image in images]
-        )
+        return torch.stack([self.transform(image) for image in images])
 
 
 def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:

@@ -1,21 +1,22 @@
-"""Judging many pictures as one job that can be interrupted and continued."""
+"""Judging many images as one job that can be interrupted and continued. Needs no torch."""
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from face_forgery.inference.scoring import (
-    FACE_COLUMNS,
+from face_forgery.inference.verdicts import (
+    JUDGED_FACE_COLUMNS,
     PREDICTION_COLUMNS,
-    ScoresBatches,
-    judge_in_parts,
-    score_batches,
+    Scored,
+    operating_points_of,
+    tabulate_faces,
+    tabulate_predictions,
 )
-from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 
 
@@ -25,7 +26,7 @@ class Begun:
 
     Attributes:
         job: The name of the job, as ``name_job`` gives it.
-        num_rows: Verdicts that are written, of the first so many pictures.
+        num_rows: Verdicts that are written, of the first so many images.
     """
 
     job: str
@@ -34,14 +35,14 @@ class Begun:
 
 @dataclass(frozen=True, eq=False)
 class PartOfJob:
-    """Verdicts of some pictures that follow one another.
+    """Verdicts of some images that follow one another.
 
     Attributes:
         job: The name of the job.
-        start: Place of the first of them among the pictures of the job, from 0.
-        total: Pictures of the job.
-        rows: ``inference.scoring.PREDICTION_COLUMNS``.
-        faces: ``inference.scoring.FACE_COLUMNS``, of the same pictures; ``None`` where pictures
+        start: Index of the first of them among the images of the job, from 0.
+        total: Images of the job.
+        rows: ``inference.verdicts.PREDICTION_COLUMNS``.
+        faces: ``inference.verdicts.JUDGED_FACE_COLUMNS``, of the same images; ``None`` where images
             are taken whole.
     """
 
@@ -53,32 +54,34 @@ class PartOfJob:
 
     @property
     def end(self) -> int:
-        """Pictures that are judged with this part."""
+        """Images that are judged with this part."""
         return self.start + len(self.rows)
 
 
 def run_job(
     detector: Detector,
-    pictures: pd.DataFrame,
+    images: pd.DataFrame,
     begun: Begun | None,
     *,
+    score: Callable[..., Iterator[Scored]],
     min_size: int,
     batch_size: int,
     num_workers: int,
     part_size: int = 1024,
-    score: ScoresBatches = score_batches,
+    part_seconds: float = 10.0,
 ) -> Iterator[PartOfJob]:
-    """Judge pictures part by part, from where the same job was interrupted.
+    """Judge images part by part, from where the same job was interrupted; none stops it.
 
     Args:
         detector: Must have operating points.
-        pictures: ``data.pictures.PICTURE_COLUMNS``.
+        images: ``data.images.listing.LISTING_COLUMNS``.
         begun: What is written already; of another job, it is not looked at.
-        min_size: As ``judge_in_parts``.
-        batch_size: As ``judge_in_parts``.
-        num_workers: As ``judge_in_parts``.
-        part_size: As ``judge_in_parts``.
-        score: As ``judge_in_parts``.
+        score: ``inference.scoring.stream_scores``, or what does the same elsewhere.
+        min_size: Pixels; an image with a shorter side is ``too_small``.
+        batch_size: Images in one forward pass.
+        num_workers: Processes that decode; 0: this one.
+        part_size: Rows after which a part is yielded, give or take a batch.
+        part_seconds: A part is yielded after so long even if it is smaller.
 
     Yields:
         Parts in order; the last one ends the job, and is empty if nothing was left to do.
@@ -86,30 +89,48 @@ def run_job(
     Raises:
         DetectorError: If the detector has no operating points.
     """
-    job = name_job(detector, pictures, min_size=min_size)
+    points = operating_points_of(detector)
+    job, total = name_job(detector, images, min_size=min_size), len(images)
     start = begun.num_rows if begun is not None and begun.job == job else 0
-    left = pictures.iloc[start:]
-    for part in judge_in_parts(
+    left = images.iloc[start:]
+    readable = zip(left["path"], left["problem"].isna(), strict=True)
+    batches = score(
         detector,
-        left,
+        [path if is_readable else None for path, is_readable in readable],
         min_size=min_size,
         batch_size=batch_size,
         num_workers=num_workers,
-        part_size=part_size,
-        score=score,
-    ):
-        yield PartOfJob(job, start, len(pictures), part.rows, part.faces)
-        start += len(part.rows)
+        description="judging",
+    )
+    for scored in _gather(batches, part_size, part_seconds):
+        part = images.iloc[start : start + len(scored.statuses)]
+        faces = None if detector.faces is None else tabulate_faces(part, scored, points)
+        yield PartOfJob(job, start, total, tabulate_predictions(part, scored, points), faces)
+        start += len(part)
     if left.empty:
-        nothing = pd.DataFrame(columns=list(PREDICTION_COLUMNS))
-        faces = None if detector.faces is None else pd.DataFrame(columns=list(FACE_COLUMNS))
-        yield PartOfJob(job, start, len(pictures), nothing, faces)
+        rows = pd.DataFrame(columns=list(PREDICTION_COLUMNS))
+        faces = None if detector.faces is None else pd.DataFrame(columns=list(JUDGED_FACE_COLUMNS))
+        yield PartOfJob(job, start, total, rows, faces)
 
 
-def name_job(detector: Detector, pictures: pd.DataFrame, *, min_size: int) -> str:
+def _gather(batches: Iterable[Scored], size: int, seconds: float) -> Iterator[Scored]:
+    """Join batches until they are ``size`` long or ``seconds`` have passed."""
+    waiting: list[Scored] = []
+    num_waiting, since = 0, time.monotonic()
+    for batch in batches:
+        waiting.append(batch)
+        num_waiting += len(batch.statuses)
+        if num_waiting >= size or time.monotonic() - since >= seconds:
+            yield Scored.join(waiting)
+            waiting, num_waiting, since = [], 0, time.monotonic()
+    if waiting:
+        yield Scored.join(waiting)
+
+
+def name_job(detector: Detector, images: pd.DataFrame, *, min_size: int) -> str:
     """Return 16 hexadecimal digits that follow from all that the verdicts follow from.
 
-    The contents of the pictures are not part of it: of a million they would take an hour to read.
+    The contents of the images are not part of it: of a million they would take an hour to read.
     """
     settings = {
         "detector": detector.identity(),
@@ -117,6 +138,6 @@ def name_job(detector: Detector, pictures: pd.DataFrame, *, min_size: int) -> st
         "min_size": min_size,
     }
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name, path in zip(pictures["img_name"], pictures["path"], strict=True):
+    for name, path in zip(images["img_name"], images["path"], strict=True):
         digest.update(os.fsencode(f"{name}\n{path}\0"))
     return digest.hexdigest()[:16]

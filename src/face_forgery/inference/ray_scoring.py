@@ -1,8 +1,7 @@
-"""Scores from a Ray cluster: the same function as on one machine, in a pool of workers.
+"""Scores from a Ray cluster: the same functions as on one machine, in a pool of workers.
 
-Ray Data deals out batches, brings the scores back in order, starts a worker anew that has died,
-and gives its batches to the others. A worker reads and scores with the functions that a single
-machine uses.
+Ray Data hands out batches, returns the scores in order, restarts a worker that has died, and gives
+its batches to the others. A worker reads and scores with the functions that a single machine uses.
 """
 
 import logging
@@ -11,16 +10,27 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
-from face_forgery.data.images.faces import FaceDetectorError
+from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import printable
-from face_forgery.data.images.remote import RemoteError, is_url
-from face_forgery.inference.scoring import Scored, score_batch
+from face_forgery.data.images.remote import is_url
+from face_forgery.inference.reading import (
+    ImageReader,
+    Reading,
+    pack_paths,
+    stack_readings,
+    unpack_path,
+)
+from face_forgery.inference.scoring import score_batch
+from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.modeling.forward_path import pick_device
 from face_forgery.params import ClusterParams
 from face_forgery.progress import track
 from face_forgery.training.distributed.ray_cluster import (
@@ -29,11 +39,6 @@ from face_forgery.training.distributed.ray_cluster import (
     connected,
     import_ray,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from face_forgery.inference.reading import PictureReader, Reading
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +49,7 @@ _BATCHES_AT_ONCE = 2  # of a worker: one is read while another is scored
 
 def score_on_cluster(
     detector: Detector,
-    places: Sequence[Path | str | None],
+    paths: Sequence[Path | str | None],
     *,
     batch_size: int,
     num_workers: int,
@@ -52,26 +57,26 @@ def score_on_cluster(
     description: str,
     cluster: ClusterParams,
 ) -> Iterator[Scored]:
-    """Yield what ``inference.scoring.score_batches`` yields, from the workers of a Ray cluster.
+    """Yield what ``inference.scoring.stream_scores`` yields, from the workers of a Ray cluster.
 
     Args:
         detector: What scores.
-        places: ``(N,)``; paths that every machine has, or URLs; ``None`` is ``unreadable``.
-        batch_size: Pictures in one forward pass, and dealt out together.
+        paths: ``(N,)``; paths that every machine has, or URLs; ``None`` is ``unreadable``.
+        batch_size: Images in one forward pass, and handed out together.
         num_workers: Threads of each worker that read and decode; 0: one.
-        min_size: Pixels; a picture with a shorter side is ``too_small``.
+        min_size: Pixels; an image with a shorter side is ``too_small``.
         description: Shown before the progress bar.
         cluster: Which cluster, and how many workers.
 
     Raises:
         ClusterError: If there is no cluster, a batch kills every worker, or a machine does not
             have the folder.
-        DetectorError: If the network gives no number for a picture.
-        RemoteError: If a worker cannot reach a URL.
+        DetectorError: If the network gives no number for an image.
+        InputError: If a worker cannot reach a URL.
     """
-    if not len(places):
+    if not len(paths):
         return
-    absolute = [_absolute(place) for place in places]
+    absolute = [_absolute(path) for path in paths]
     with connected(cluster):
         batches = _stream(
             detector,
@@ -83,7 +88,7 @@ def score_on_cluster(
         )
         start = 0
         for scored in track(
-            batches, description=description, total=len(places), count=lambda b: len(b.statuses)
+            batches, description=description, total=len(paths), count=lambda b: len(b.statuses)
         ):
             end = start + len(scored.statuses)
             check_shared(absolute[start:end], scored)
@@ -91,37 +96,36 @@ def score_on_cluster(
             start = end
 
 
-def check_shared(places: Sequence[str | None], scored: Scored) -> None:
-    """Refuse a batch in which a worker misses a file that is there.
+def check_shared(paths: Sequence[str | None], scored: Scored) -> None:
+    """Refuse a batch in which a worker misses a file that this machine has.
 
     Args:
-        places: ``(B,)``, of the batch.
+        paths: ``(B,)``, of the batch.
         scored: What a worker says of it.
 
     Raises:
         ClusterError: If this machine has a file that the worker's does not have.
     """
-    for place, status in zip(places, scored.statuses, strict=True):
-        if status != "missing":
+    for path, status in zip(paths, scored.statuses, strict=True):
+        if status != "missing" or path is None or is_url(path):
             continue
-        if place is not None and not is_url(place) and Path(place).exists():
+        if Path(path).exists():
             raise ClusterError(
-                f"{place}: this machine has the file, a machine of the cluster does not. Put the "
-                "pictures into a folder that all machines mount under the same name, or into a "
+                f"{path}: this machine has the file, a machine of the cluster does not. Put the "
+                "images into a folder that all machines mount under the same name, or into a "
                 "bucket: --params inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
             )
 
 
-def _absolute(place: Path | str | None) -> str | None:
-    if place is None:
+def _absolute(path: Path | str | None) -> str | None:
+    if path is None:
         return None
-    text = str(place)
-    return text if is_url(text) else str(Path(text).absolute())
+    return str(path) if is_url(str(path)) else str(Path(path).absolute())
 
 
 def _stream(
     detector: Detector,
-    places: Sequence[str | None],
+    paths: Sequence[str | None],
     *,
     batch_size: int,
     num_readers: int,
@@ -129,8 +133,10 @@ def _stream(
     cluster: ClusterParams,
 ) -> Iterator[Scored]:
     ray = import_ray()
-    _quiet_ray_data()
-    table = tabulate_places(places)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the rest is ours to say
+    table = tabulate_paths(paths)
+    size = min(choose_num_workers(cluster), -(-len(table) // batch_size))
+    logger.info("Up to %d workers of a Ray cluster", size)
     attempts = ray.remote(_Attempts).options(num_cpus=0, max_restarts=-1).remote(_ATTEMPTS)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -151,7 +157,7 @@ def _stream(
             batch_size=batch_size,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(
-                size=_choose_size(cluster, num_batches=-(-len(table) // batch_size)),
+                size=size,
                 max_concurrent_calls_per_actor=_BATCHES_AT_ONCE,
                 enable_true_multi_threading=True,
             ),
@@ -167,25 +173,10 @@ def _stream(
         raise _explain(error) from error
 
 
-def tabulate_places(places: Sequence[Path | str | None]) -> "pa.Table":
-    """Return what is dealt out: ``row``, from 0, and ``place``, packed."""
-    import pyarrow as pa
-
-    from face_forgery.inference.reading import pack_places
-
-    packed = pa.array(pack_places(places).tolist(), pa.large_string())
-    return pa.table({"row": range(len(places)), "place": packed})
-
-
-def _choose_size(cluster: ClusterParams, *, num_batches: int) -> int:
-    size = min(choose_num_workers(cluster), num_batches)
-    logger.info("Up to %d workers of a Ray cluster", size)
-    return size
-
-
-def _quiet_ray_data() -> None:
-    """Have Ray Data speak of failures alone; the rest is ours to say."""
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+def tabulate_paths(paths: Sequence[Path | str | None]) -> pa.Table:
+    """Return what is handed out: ``row``, from 0, and ``path``, packed."""
+    packed = pa.array(pack_paths(paths).tolist(), pa.large_string())
+    return pa.table({"row": range(len(paths)), "path": packed})
 
 
 def _explain(error: Exception) -> ClusterError:
@@ -198,7 +189,7 @@ def _explain(error: Exception) -> ClusterError:
 
 
 class _Attempts:
-    """How often each batch was begun, of all workers."""
+    """Counts how often each batch was begun, by all workers."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -211,15 +202,11 @@ class _Attempts:
 
 
 class _Worker:
-    """One of the pool: the network in memory, a batch of places in, their scores out."""
+    """One of the pool: the network in memory, a batch of paths in, their scores out."""
 
     def __init__(
         self, detector_ref: Any, attempts: Any, min_size: int, num_readers: int, on_gpu: bool
     ) -> None:
-        import torch
-
-        from face_forgery.modeling.forward_path import pick_device
-
         self._ray = import_ray()
         self._attempts = attempts
         detector: Detector = self._ray.get(detector_ref)
@@ -229,44 +216,36 @@ class _Worker:
         self._own = _OwnReader(detector, min_size)
         self._threads = ThreadPoolExecutor(num_readers)
 
-    def __call__(self, batch: "pa.Table") -> dict[str, NDArray[np.object_]]:
+    def __call__(self, batch: pa.Table) -> dict[str, NDArray[np.object_]]:
         column = np.empty(1, dtype=object)
         try:
-            column[0] = self._score(batch["row"][0].as_py(), batch["place"].to_pylist())
-        except (ClusterError, DetectorError, FaceDetectorError, RemoteError) as error:
+            column[0] = self._score(batch["row"][0].as_py(), batch["path"].to_pylist())
+        except (ClusterError, DetectorError, InputError) as error:
             column[0] = error  # raised, it would lose its class on the way
         return {"scored": column}
 
-    def _score(self, row: int, places: list[str | None]) -> Scored:
-        from face_forgery.inference.reading import stack_readings
-
+    def _score(self, row: int, paths: list[str | None]) -> Scored:
         if self._ray.get(self._attempts.begin.remote(row)):
             raise ClusterError(
-                f"every worker died that was given pictures {row:,} to {row + len(places) - 1:,} "
-                f"({_show(places)}), most often of too little memory: lower scoring.batch_size or "
+                f"every worker died that was given images {row:,} to {row + len(paths) - 1:,} "
+                f"({_show(paths)}), most often of too little memory: lower scoring.batch_size or "
                 "scoring.num_workers. The same command goes on where this run stopped"
             )
-        readings = list(self._threads.map(self._read, places))
+        readings = list(self._threads.map(self._read, paths))
         with self._scoring:
             return score_batch(self._network, stack_readings(readings))
 
-    def _read(self, place: str | None) -> "Reading":
-        return self._own.reader.read_at(place)
+    def _read(self, path: str | None) -> Reading:
+        return self._own.reader.read_at(path)
 
 
-def _show(places: list[str | None]) -> str:
-    from face_forgery.inference.reading import unpack_place
-
-    known = [printable(unpack_place(place)) for place in places if place is not None]
+def _show(paths: list[str | None]) -> str:
+    known = [printable(unpack_path(path)) for path in paths if path is not None]
     return ", ".join(known[:_EXAMPLES_SHOWN]) + (", ..." if len(known) > _EXAMPLES_SHOWN else "")
 
 
 class _OwnReader(threading.local):
     """A reader for each thread: a face detector serves one at a time."""
 
-    reader: "PictureReader"
-
     def __init__(self, detector: Detector, min_size: int) -> None:
-        from face_forgery.inference.reading import PictureReader
-
-        self.reader = PictureReader.of(detector, min_size=min_size)
+        self.reader = ImageReader.of(detector, min_size=min_size)

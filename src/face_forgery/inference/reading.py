@@ -1,7 +1,7 @@
-"""Pictures as the network takes them, or the reason why there is none; a batch at a time."""
+"""Read: paths, URLs and bytes to the uint8 images that a network takes, or the reason why not."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,91 +19,73 @@ from face_forgery.data.images.remote import read_rgb_at
 from face_forgery.data.loading.transforms import PixelTransform, eval_transform
 from face_forgery.data.loading.workers import in_one_thread, load_in_workers
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.packing import pack
 
 _PREFETCHED_BATCHES = 2  # of each worker
 
 
 class Decode(Protocol):
-    """Returns a picture, ``(H, W, 3)`` uint8, or raises ``ImageError``."""
+    """Returns an image, ``(H, W, 3)`` uint8, or raises ``ImageError``."""
 
     def __call__(self, *, side: int | None) -> NDArray[np.uint8]:
         """Decode in full, or at a smaller scale that keeps ``side`` pixels on both sides."""
 
 
 class Reading(NamedTuple):
-    """One picture: images of the network's size, or none and why."""
+    """One image in the network's size, or the reason why there is none."""
 
-    images: tuple[Tensor, ...]  # uint8, as `pack` gives them: one, or one a face; none unless ok
-    faces: tuple[Face, ...]  # as many as images; none where the picture is taken whole
+    images: tuple[Tensor, ...]  # uint8 (3, S, S): one, or one for each face; none unless ok
+    faces: tuple[Face, ...]  # as many as images; none where the image is taken whole
     status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
     detail: str  # empty for ok
 
 
 class ReadBatch(NamedTuple):
-    """Pictures in order; ``images`` holds only those that are ok."""
+    """Readings in order; ``images`` holds only those that are ok."""
 
-    images: Tensor  # uint8 (K, 3, S, S) or (K, 3, P), those of the first picture first
-    counts: NDArray[np.int64]  # (B,), how many of the images are a picture's
+    images: Tensor  # uint8 (K, 3, S, S), those of the first reading first
+    counts: NDArray[np.int64]  # (B,), how many of the images belong to each reading
     faces: tuple[tuple[Face, ...], ...]  # (B,)
     statuses: tuple[str, ...]  # (B,)
     details: tuple[str, ...]  # (B,)
 
 
-class Fit(NamedTuple):
-    """One way of bringing pictures to a network's size."""
-
-    transform: PixelTransform  # uint8 (3, H, W) -> uint8 (3, S, S)
-    side: int | None  # a JPEG is decoded smaller, with so many pixels on both sides; None: in full
-
-
 @dataclass(frozen=True, eq=False)
-class PictureReader:
-    """Reads pictures for one detector; picklable, but not for several threads at once.
+class ImageReader:
+    """Reads images for one detector; picklable, but not for several threads at once.
 
     Args:
-        fits: The ways in which the detector reads pictures.
-        min_size: Pixels; a picture with a shorter side is ``too_small``.
-        finder: Cuts pictures to their faces, which needs all of their pixels; ``None``: they are
+        transform: uint8 ``(3, H, W)`` to uint8 ``(3, S, S)``.
+        side: A JPEG is decoded smaller, with so many pixels on both sides; ``None``: in full.
+        min_size: Pixels; an image with a shorter side is ``too_small``.
+        finder: Crops images to their faces, which needs all of their pixels; ``None``: images are
             taken whole.
     """
 
-    fits: tuple[Fit, ...]
+    transform: PixelTransform
+    side: int | None
     min_size: int
     finder: FaceFinder | None = None
 
     @classmethod
-    def of(cls, detector: Detector, *, min_size: int) -> "PictureReader":
-        """Return what reads pictures as ``detector`` has learnt them."""
-        finder = finder_of(detector)
-        fits = (
-            Fit(
-                eval_transform(given.image_size, given.interpolation),
-                given.image_size if given.scaled_decoding and finder is None else None,
-            )
-            for given in detector.inputs
-        )
-        return cls(tuple(fits), min_size, finder)
-
-    @property
-    def side(self) -> int | None:
-        """The largest side that a picture is decoded for; ``None``: it is decoded in full."""
-        return self._sides()[0]
+    def of(cls, detector: Detector, *, min_size: int) -> "ImageReader":
+        """Return the reader that prepares images as ``detector`` was trained on them."""
+        finder, given = finder_of(detector), detector.preprocessing
+        side = given.image_size if given.scaled_decoding and finder is None else None
+        return cls(eval_transform(given.image_size, given.interpolation), side, min_size, finder)
 
     def read_at(self, packed: str | None) -> Reading:
-        """Read the picture at a path or URL, as `pack_places` gives it.
+        """Read the image at a path or URL, as `pack_paths` gives it.
 
         ``None`` is ``unreadable`` without a reason: the caller knows it.
         """
         if packed is None:
             return Reading((), (), "unreadable", "")
-        return self.read(partial(read_rgb_at, unpack_place(packed)))
+        return self.read(partial(read_rgb_at, unpack_path(packed)))
 
     def read(self, decode: Decode) -> Reading:
-        """Decode one picture and bring it to the network's size; a bad one gets a status."""
+        """Decode one image and bring it to the network's size; a bad one gets a status."""
         try:
-            scales = self._decode(decode)
-            pixels = scales[self.side]
+            pixels = decode(side=self.side)
             height, width = pixels.shape[:2]
             if self.side is not None and min(height, width) < self.min_size:
                 height, width = decode(side=None).shape[:2]
@@ -116,57 +98,34 @@ class PictureReader:
             )
             return Reading((), (), "too_small", detail)
         if self.finder is None:
-            return Reading((self._fit(scales),), (), "ok", "")
+            return Reading((self._resize(pixels),), (), "ok", "")
         found = self.finder.find(pixels)
         squares = (self.finder.square_of(face, pixels.shape) for face in found.faces)
-        images = tuple(self._fit({None: cut_square(pixels, square)}) for square in squares)
+        images = tuple(self._resize(cut_square(pixels, square)) for square in squares)
         return Reading(images, found.faces, found.status, found.detail)
 
-    def _sides(self) -> list[int | None]:
-        """Return each side once, the largest first; in full is larger than any."""
-        return sorted({fit.side for fit in self.fits}, key=lambda s: -np.inf if s is None else -s)
-
-    def _decode(self, decode: Decode) -> dict[int | None, NDArray[np.uint8]]:
-        """Decode for each side, but no scale twice up to the smallest that there is, 1/8.
-
-        Each scale is half of the one before. Where half of what was decoded for a larger side would
-        be too small for this one, the decoder would choose the same scale again.
-        """
-        scales: dict[int | None, NDArray[np.uint8]] = {}
-        pixels = None
-        for side in self._sides():
-            if pixels is None or (side is not None and min(pixels.shape[:2]) >= 2 * side):
-                pixels = decode(side=side)
-            scales[side] = pixels
-        return scales
-
-    def _fit(self, scales: Mapping[int | None, NDArray[np.uint8]]) -> Tensor:
-        return pack(
-            [
-                fit.transform(torch.from_numpy(scales[fit.side]).permute(2, 0, 1))
-                for fit in self.fits
-            ]
-        )
+    def _resize(self, pixels: NDArray[np.uint8]) -> Tensor:
+        return self.transform(torch.from_numpy(pixels).permute(2, 0, 1))
 
 
 def finder_of(detector: Detector) -> FaceFinder | None:
-    """Return what cuts pictures to their faces; ``None`` where they are taken whole."""
+    """Return what crops images to their faces; ``None`` where they are taken whole."""
     if detector.faces is None or detector.face_model is None:
         return None
     return FaceFinder(detector.face_model, detector.faces)
 
 
-def pack_places(places: Iterable[Path | str | None]) -> NDArray[Any]:
+def pack_paths(paths: Iterable[Path | str | None]) -> NDArray[Any]:
     """Return paths and URLs as NumPy holds them: processes share them and copy none.
 
     A file name need not be text: its bytes are kept as Latin-1, which has a letter for each.
     """
-    names = [None if place is None else os.fsencode(place).decode("latin-1") for place in places]
+    names = [None if path is None else os.fsencode(path).decode("latin-1") for path in paths]
     return np.array(names, dtype=np.dtypes.StringDType(na_object=None))
 
 
-def unpack_place(packed: str) -> str:
-    """Return the path or URL that `pack_places` has packed."""
+def unpack_path(packed: str) -> str:
+    """Return the path or URL that `pack_paths` has packed."""
     return os.fsdecode(packed.encode("latin-1"))
 
 
@@ -183,22 +142,18 @@ def stack_readings(readings: list[Reading]) -> ReadBatch:
 
 
 def read_batches(
-    places: Iterable[Path | str | None],
-    reader: PictureReader,
-    *,
-    batch_size: int,
-    num_workers: int,
+    paths: Iterable[Path | str | None], reader: ImageReader, *, batch_size: int, num_workers: int
 ) -> DataLoader[Any]:
     """Return a loader of ``ReadBatch`` over paths and URLs, in their order.
 
-    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A place that is
+    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A path that is
     ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
-    packed = pack_places(places)
+    packed = pack_paths(paths)
     if len(packed) <= batch_size:
         num_workers = 0  # starting a worker takes longer than a batch
     return load_in_workers(
-        _PictureFiles(packed, reader),
+        _ImageFiles(packed, reader),
         num_workers,
         collate=stack_readings,
         num_ahead=_PREFETCHED_BATCHES,
@@ -207,13 +162,13 @@ def read_batches(
 
 
 @dataclass(frozen=True, eq=False)
-class _PictureFiles:
-    places: NDArray[Any]
-    reader: PictureReader
+class _ImageFiles:
+    packed: NDArray[Any]
+    reader: ImageReader
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.packed)
 
     def __getitem__(self, index: int) -> Reading:
         with in_one_thread():
-            return self.reader.read_at(self.places[index])
+            return self.reader.read_at(self.packed[index])

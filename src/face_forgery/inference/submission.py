@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.inference.scoring import Scored, score_files
+from face_forgery.inference.scoring import score_files
+from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector
 
 SUBMISSION_COLUMNS = ("img_name", "y_pred")
@@ -22,9 +23,9 @@ def submission_rows(labels: pd.DataFrame, val_manifest: pd.DataFrame) -> pd.Data
     """Return the rows that a submission covers, in the order of their label file.
 
     Args:
-        labels: ``data.manifest.LABEL_COLUMNS``: every row of every label file.
-        val_manifest: ``data.manifest.MANIFEST_COLUMNS``: the validation that was split off the
-            training set, where there is no validation file either.
+        labels: ``data.labels.manifest.LABEL_COLUMNS``: every row of every label file.
+        val_manifest: ``data.labels.manifest.MANIFEST_COLUMNS``: the validation images that
+            were split off the training set, where there is no validation file either.
 
     Returns:
         The rows of the test set, or of validation where there is no test set.

@@ -1,11 +1,89 @@
-"""Scores to verdicts."""
+"""Decide: scores to verdicts, and the tables that say what was found. Needs no torch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from face_forgery.data.images.listing import printable
 from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoints
 
-VERDICTS = ("real", "fake", "unsure")
+if TYPE_CHECKING:
+    from face_forgery.data.images.faces import Face
+
+PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
+JUDGED_FACE_COLUMNS = (
+    *("img_name", "face", "left", "top", "width", "height"),
+    *("confidence", "y_pred", "verdict"),
+)
+
+
+class JudgedFace(NamedTuple):
+    """A face and its verdict; the box in pixels of the upright image."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float  # that it is a face, in [0, 1]
+    score: float  # the probability of forgery, in [0, 1]
+    verdict: str  # real, fake or unsure
+
+
+class Judgement(NamedTuple):
+    """What is said about one image; score and verdict are ``None`` unless the status is ok."""
+
+    score: float | None  # the probability of forgery, in [0, 1]; the highest of the faces
+    verdict: str | None  # real, fake or unsure
+    status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
+    detail: str  # why, unless ok
+    faces: tuple[JudgedFace, ...] = ()  # the largest first; none where the image is taken whole
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of images, in their order.
+
+    Attributes:
+        margins: ``(N,)``, logit of fake less logit of real; NaN where the status is not ok.
+        statuses: ``(N,)`` of ok, missing, unreadable, too_large, too_small, no_face, too_blurry.
+        details: ``(N,)``, why; empty for ok.
+        faces: ``(N,)`` of tuples of ``(face, margin)``; empty where images are taken whole. The
+            margin of an image is the highest of its faces.
+    """
+
+    margins: NDArray[np.float64]
+    statuses: NDArray[np.object_]
+    details: NDArray[np.object_]
+    faces: NDArray[np.object_]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """``(N,)`` in [0, 1], the probability of forgery; NaN where the status is not ok."""
+        return to_scores(self.margins)
+
+    @classmethod
+    def join(cls, parts: Iterable["Scored"]) -> "Scored":
+        """Put parts behind one another; none of them gives one of no images."""
+        nothing = np.empty(0, dtype=object)
+        parts = [cls(np.empty(0), nothing, nothing, nothing), *parts]
+        return cls(
+            np.concatenate([part.margins for part in parts]),
+            np.concatenate([part.statuses for part in parts]),
+            np.concatenate([part.details for part in parts]),
+            np.concatenate([part.faces for part in parts]),
+        )
+
+
+def to_scores(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return margins, logit of fake less logit of real, as probabilities of forgery."""
+    from scipy.special import expit
+
+    scores: NDArray[np.float64] = expit(margins)
+    return scores
 
 
 def operating_points_of(detector: Detector) -> OperatingPoints:
@@ -39,3 +117,66 @@ def decide(scores: NDArray[np.float64], points: OperatingPoints) -> NDArray[np.s
         raise ValueError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN")
     fake, real = scores >= points.fake_threshold, scores < points.real_threshold
     return np.select([fake, real], ["fake", "real"], default="unsure")
+
+
+def decide_one(score: float, points: OperatingPoints) -> str:
+    """Return the verdict of one score, as `decide`."""
+    return str(decide(np.array([score]), points)[0])
+
+
+def judge_row(scored: Scored, row: int, points: OperatingPoints) -> Judgement:
+    """Return what is said about one of the images of ``scored``."""
+    status, detail = scored.statuses[row], scored.details[row]
+    if status != "ok":
+        return Judgement(None, None, status, detail)
+    score = float(scored.scores[row])
+    faces = tuple(_judge_face(face, margin, points) for face, margin in scored.faces[row])
+    return Judgement(score, decide_one(score, points), status, detail, faces)
+
+
+def tabulate_predictions(
+    images: pd.DataFrame, scored: Scored, points: OperatingPoints
+) -> pd.DataFrame:
+    """Return a row for each image, in their order: ``PREDICTION_COLUMNS``.
+
+    ``y_pred`` is NaN and ``verdict`` missing where ``status`` is not ``ok``; ``detail`` says why.
+
+    Args:
+        images: ``data.images.listing.LISTING_COLUMNS``, N rows.
+        scored: Of the same N images.
+        points: Of the detector.
+    """
+    details = scored.details.copy()
+    for row in np.flatnonzero(images["problem"].notna()):
+        details[row] = images["problem"].iloc[row]
+    for row in np.flatnonzero(scored.statuses == "missing"):
+        details[row] += f": {printable(images['path'].iloc[row])}"
+    verdicts = np.full(len(images), None, dtype=object)
+    is_ok = scored.statuses == "ok"
+    verdicts[is_ok] = decide(scored.scores[is_ok], points)
+    return pd.DataFrame(
+        {
+            "img_name": images["img_name"].array,
+            "y_pred": scored.scores,
+            "verdict": pd.array(verdicts, dtype="string"),
+            "status": pd.array(scored.statuses, dtype="string"),
+            "detail": pd.array(details, dtype="string"),
+        }
+    )
+
+
+def tabulate_faces(images: pd.DataFrame, scored: Scored, points: OperatingPoints) -> pd.DataFrame:
+    """Return a row for each judged face, numbered from 1 by size: ``JUDGED_FACE_COLUMNS``."""
+    rows = [
+        (name, number, *_judge_face(face, margin, points))
+        for name, faces in zip(images["img_name"], scored.faces, strict=True)
+        for number, (face, margin) in enumerate(faces, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(JUDGED_FACE_COLUMNS))
+
+
+def _judge_face(face: "Face", margin: float, points: OperatingPoints) -> JudgedFace:
+    score = float(to_scores(np.asarray(margin)))
+    left, top, width, height = (round(value, 1) for value in face[:4])
+    confidence = round(face.confidence, 4)
+    return JudgedFace(left, top, width, height, confidence, score, decide_one(score, points))

@@ -26,6 +26,10 @@ class DetectorError(ValueError):
     """A detector that cannot be used; the message says what is wrong, where, and the remedy."""
 
 
+class BackboneError(ValueError):
+    """The section ``model`` asks for a network or weights that cannot be had."""
+
+
 def _are_finite(values: tuple[float, ...]) -> bool:
     return len(values) == 3 and all(math.isfinite(value) for value in values)
 
@@ -59,8 +63,8 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A measured share in [0, 1] with its confidence interval."""
+class Proportion:
+    """A measured proportion in [0, 1] with its confidence interval."""
 
     value: float
     low: float
@@ -76,21 +80,21 @@ class OperatingPoints:
 
     real_threshold: float
     fake_threshold: float
-    target_fpr: float  # share of real images that may be called fake
-    target_fnr: float  # share of forgeries that may be called real
-    promised_fpr: float  # bound on the expected share, from the images the thresholds come from
+    target_fpr: float  # proportion of real images that may be called fake
+    target_fnr: float  # proportion of forgeries that may be called real
+    promised_fpr: float  # bound on what to expect, from the images the thresholds come from
     promised_fnr: float
     num_real_chosen_on: int
     num_fake_chosen_on: int
     is_verified: bool  # the rest was measured on other images than the thresholds come from
     num_real: int
     num_fake: int
-    fpr: Share  # of real images called fake
-    tpr: Share  # of forgeries called fake
-    fnr: Share  # of forgeries called real
-    unsure_real: Share
-    unsure_fake: Share
-    coverage: Share  # of all images not given the wrong verdict
+    fpr: Proportion  # of real images called fake
+    tpr: Proportion  # of forgeries called fake
+    fnr: Proportion  # of forgeries called real
+    unsure_real: Proportion
+    unsure_fake: Proportion
+    coverage: Proportion  # of all images not given the wrong verdict
 
     def __post_init__(self) -> None:
         """Refuse thresholds that give a picture two verdicts or none."""
@@ -188,14 +192,18 @@ class Detector:
         return digest.hexdigest()[:16]
 
     @property
-    def inputs(self) -> tuple[Preprocessing, ...]:
-        """The ways in which a picture is read for this detector: one, or several of an ensemble."""
-        return (self.preprocessing,)
-
-    @property
     def num_passes(self) -> int:
         """How many forward passes the score of a picture takes."""
         return len(self.views)
+
+    def count_parameters(self) -> int:
+        """Return how many weights it has, its members together.
+
+        Only what was trained by this project counts: the face detector does not.
+        """
+        from face_forgery.modeling.network import count_parameters
+
+        return count_parameters(self.build_network())
 
     def scored_by(
         self, precision: Literal["float32", "bfloat16"], views: tuple[ViewName, ...]
@@ -214,7 +222,7 @@ class Detector:
         network = self.build_plain_network()
         if self.views == ("whole",):
             return network
-        from face_forgery.modeling.tta import ViewedNetwork
+        from face_forgery.modeling.network import ViewedNetwork
 
         return ViewedNetwork(network, self.views).eval()
 
@@ -241,7 +249,7 @@ class Detector:
         return network
 
     def _build_blank_network(self) -> "DetectorNetwork":
-        from face_forgery.modeling.factory import BackboneError, build_blank_network
+        from face_forgery.modeling.factory import build_blank_network
 
         try:
             return build_blank_network(
@@ -275,3 +283,16 @@ class Detector:
                 f"kind than {self.architecture} has: {', '.join(wrong[:_EXAMPLES_SHOWN])}. Train "
                 "again: kedro run --pipelines training,evaluation"
             )
+
+
+def check_budget(count: int, limit: int | None, *, what: str) -> None:
+    """Refuse more weights than ``limit``; ``None``: there is none.
+
+    Raises:
+        BackboneError: With both numbers; names ``what`` has so many.
+    """
+    if limit is not None and count > limit:
+        raise BackboneError(
+            f"{what} has {count:,} parameters, {count - limit:,} more than "
+            f"model.max_parameters={limit:,}; choose something smaller or raise the limit"
+        )

@@ -23,7 +23,7 @@ from face_forgery.modeling.detector import (
     OperatingPoints,
     Preprocessing,
 )
-from face_forgery.modeling.ensemble import Ensemble
+from face_forgery.modeling.ensemble import Ensemble, check_same_image
 from face_forgery.params import RESERVED_OPTIONS, FacesParams, InputName, ViewName
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class _EnsembleMeta(BaseModel):
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     architecture: str
-    preprocessing: Preprocessing  # of the largest input
+    preprocessing: Preprocessing
     sha256: dict[str, str]  # of each member's meta.json, which has those of its files
 
 
@@ -221,7 +221,9 @@ def read_detector(folder: Path) -> Detector:
 def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     for member in meta.ensemble:
         _read_checked(folder, f"{member.folder}/{META}", meta.sha256)
-    members = tuple(_read_member(member, folder) for member in meta.ensemble)
+    named = {str(folder / one.folder): _read_member(one, folder) for one in meta.ensemble}
+    check_same_image(named)
+    members = tuple(named.values())
     fields = {name: getattr(meta, name) for name in _EnsembleMeta.model_fields}
     for name in ("format", "score", "ensemble", "sha256"):
         del fields[name]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from face_forgery.modeling.detector import Detector, DetectorError, Preprocessing
+from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ViewName
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ logger = logging.getLogger(__name__)
 class Ensemble(Detector):
     """Detectors whose calibrated probabilities are averaged, and what was measured of the mean.
 
-    It is used as any detector is. ``architecture`` names those of the members, ``preprocessing``
-    is that of the largest input; ``options`` and ``weights`` are empty, and ``precision``,
-    ``input`` and ``views`` say nothing: each member has its own.
+    It is used as any detector is. ``architecture`` names those of the members, which are all shown
+    the same image: their ``preprocessing`` differs in nothing but the normalization. ``options``
+    and ``weights`` are empty, and ``precision``, ``input`` and ``views`` say nothing: each member
+    has its own.
 
     Attributes:
         members: Evaluated detectors, in the order of their identities.
@@ -35,14 +36,6 @@ class Ensemble(Detector):
         identities = sorted(member.identity() for member in self.members)
         described = f"ensemble {self.temperature!r} {' '.join(identities)}"
         return hashlib.sha256(described.encode()).hexdigest()[:16]
-
-    @property
-    def inputs(self) -> tuple[Preprocessing, ...]:
-        """The ways in which a picture is read, each once, as many as the members need."""
-        found: dict[tuple[Any, ...], Preprocessing] = {}
-        for member in self.members:
-            found.setdefault(_way_of_reading(member.preprocessing), member.preprocessing)
-        return tuple(found.values())
 
     @property
     def num_passes(self) -> int:
@@ -72,20 +65,15 @@ class Ensemble(Detector):
         return self
 
     def build_network(self) -> "nn.Module":
-        """Return what scores: a batch of what `packing.pack` gives, to logits ``(B, 2)``.
+        """Return what scores: pixels, uint8 ``(B, 3, S, S)``, to logits ``(B, 2)``.
 
         Raises:
             DetectorError: If the weights of a member do not fit its architecture.
         """
-        from face_forgery.modeling.ensemble_network import EnsembleNetwork
+        from face_forgery.modeling.network import EnsembleNetwork
 
-        ways = [_way_of_reading(given) for given in self.inputs]
-        return EnsembleNetwork(
-            [member.build_network() for member in self.members],
-            [given.image_size for given in self.inputs],
-            [ways.index(_way_of_reading(member.preprocessing)) for member in self.members],
-            self.temperature,
-        ).eval()
+        members = [member.build_network() for member in self.members]
+        return EnsembleNetwork(members, self.temperature).eval()
 
 
 def join_detectors(
@@ -105,13 +93,13 @@ def join_detectors(
 
     Raises:
         DetectorError: If there are none, one is an ensemble, was not evaluated or counts twice,
-            they look for faces in different ways, or were trained on another split.
+            they are shown images in different ways, or were trained on another split.
     """
     _check_members(named)
-    _check_faces(named)
+    check_same_image(named)
     _check_data(named, data_fingerprint, other_data)
     members = tuple(sorted(named.values(), key=lambda member: member.identity()))
-    largest = max(members, key=lambda member: member.preprocessing.image_size)
+    first = members[0]
     counts = Counter(member.architecture for member in members)
     return Ensemble(
         architecture=" + ".join(
@@ -119,13 +107,13 @@ def join_detectors(
         ),
         options={},
         weights={},
-        preprocessing=largest.preprocessing,
+        preprocessing=first.preprocessing,
         epoch=0,
         data_fingerprint=data_fingerprint,
         code_version=code_version,
         training={"members": [_describe(member) for member in members]},
-        faces=largest.faces,
-        face_model=largest.face_model,
+        faces=first.faces,
+        face_model=first.face_model,
         members=members,
     )
 
@@ -136,10 +124,6 @@ def in_float32(detector: Detector) -> Detector:
         members = tuple(replace(member, precision="float32") for member in detector.members)
         return replace(detector, members=members)
     return replace(detector, precision="float32")
-
-
-def _way_of_reading(given: Preprocessing) -> tuple[Any, ...]:
-    return given.image_size, given.interpolation, given.scaled_decoding
 
 
 def _describe(member: Detector) -> dict[str, Any]:
@@ -177,28 +161,43 @@ def _check_members(named: Mapping[str, Detector]) -> None:
             )
 
 
-def _check_faces(named: Mapping[str, Detector]) -> None:
+def check_same_image(named: Mapping[str, Detector]) -> None:
+    """Refuse members that are not shown the same image.
+
+    Raises:
+        DetectorError: With the names of two members, how each reads images, and the remedy.
+    """
     (first, reference), *others = named.items()
     for name, member in others:
-        if _faces_of(member) != _faces_of(reference):
+        if _reading_of(member) != _reading_of(reference):
             raise DetectorError(
-                f"{name} ({_show_faces(member)}) and {first} ({_show_faces(reference)}) are shown "
-                "different parts of a picture, so their scores are about different things; train "
-                "them with the same parameters of faces and the same face detector"
+                f"{name} ({_show_reading(member)}) and {first} ({_show_reading(reference)}) read "
+                "images in different ways, and all members of an ensemble are shown the same one; "
+                "train them with the same parameters of preprocessing and faces and the same face "
+                "detector"
             )
 
 
-def _faces_of(member: Detector) -> Any:
-    faces = None if member.faces is None else member.faces.model_dump(exclude={"detector"})
-    return faces, member.face_model
+def _reading_of(member: Detector) -> tuple[Any, ...]:
+    given, faces = member.preprocessing, member.faces
+    settings = None if faces is None else faces.model_dump(exclude={"detector"})
+    return (
+        given.image_size,
+        given.interpolation,
+        given.scaled_decoding,
+        settings,
+        member.face_model,
+    )
 
 
-def _show_faces(member: Detector) -> str:
-    if member.faces is None:
-        return "pictures whole"
-    settings = member.faces.model_dump(exclude={"detector"})
-    model = hashlib.sha256(member.face_model or b"").hexdigest()[:8]
-    return "faces " + ", ".join(f"{k}={v}" for k, v in settings.items()) + f", detector {model}"
+def _show_reading(member: Detector) -> str:
+    size, interpolation, is_scaled, faces, face_model = _reading_of(member)
+    shown = f"{size} pixels, {interpolation}" + (", scaled decoding" if is_scaled else "")
+    if faces is None:
+        return f"{shown}, whole images"
+    settings = ", ".join(f"{name}={value}" for name, value in faces.items())
+    digest = hashlib.sha256(face_model or b"").hexdigest()[:8]
+    return f"{shown}, faces {settings}, detector {digest}"
 
 
 def _check_data(

@@ -44,11 +44,9 @@ def export_onnx(detector: Detector) -> bytes:
     computed in float32.
 
     Raises:
-        DetectorError: If the network cannot be exported, the exported one scores otherwise, or
-            the members of an ensemble read pictures in different ways.
+        DetectorError: If the network cannot be exported, or the exported one scores otherwise.
         ImportError: If the packages of the extra ``export`` are missing.
     """
-    _check_one_input(detector)
     exact = in_float32(detector)
     if exact.identity() != detector.identity():
         logger.warning(
@@ -78,22 +76,6 @@ def describe(detector: Detector) -> dict[str, Any]:
         "faces": None if faces is None else faces.model_dump(mode="json", exclude={"detector"}),
         "operating_points": None if points is None else asdict(points),
     }
-
-
-def _check_one_input(detector: Detector) -> None:
-    if len(detector.inputs) == 1:
-        return
-    ways = ", ".join(
-        f"{given.image_size} pixels {given.interpolation}"
-        + (" with scaled decoding" if given.scaled_decoding else "")
-        for given in detector.inputs
-    )
-    raise DetectorError(
-        f"the members of this ensemble read pictures in {len(detector.inputs)} ways ({ways}), and "
-        "one ONNX file has one input. Export each member, which is a detector in the ensemble's "
-        "folder members/, and average their scores (docs/ensembles.md), or train members with the "
-        "same parameters of preprocessing"
-    )
 
 
 def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> bytes:

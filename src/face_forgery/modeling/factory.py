@@ -1,6 +1,7 @@
 """Networks by name: the only caller of timm."""
 
 import logging
+import zipfile
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,11 +10,10 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
+from face_forgery.modeling.detector import BackboneError, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
-from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, heads_of
-from face_forgery.modeling.parameter_count import check_budget, count_parameters
-from face_forgery.modeling.torch_archive import refuse_bomb
-from face_forgery.modeling.truncation import CutError, cut_backbone
+from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, count_parameters, heads_of
+from face_forgery.modeling.truncation import cut_backbone
 from face_forgery.params import InputName, ModelParams
 
 logger = logging.getLogger(__name__)
@@ -21,14 +21,6 @@ logger = logging.getLogger(__name__)
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
-
-
-class BackboneError(ValueError):
-    """A backbone that timm does not have, or that does not go with the other parameters."""
-
-
-class WeightsError(ValueError):
-    """Starting weights that cannot be had; training never starts from others in their place."""
 
 
 def check_backbone(name: str) -> None:
@@ -75,10 +67,9 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
         image_size: Side of the input in pixels, for backbones that are built for one size.
 
     Raises:
-        BackboneError: An unknown backbone, options or a size that it does not take, or a block
-            that it does not have.
-        WeightsError: The hub or the file does not give the weights.
-        BudgetError: More weights than ``max_parameters``.
+        BackboneError: An unknown backbone, options or a size that it does not take, a block that
+            it does not have, weights that the hub or the file does not give, or more weights than
+            ``max_parameters``.
     """
     check_backbone(model.backbone)
     if model.pretrained:
@@ -145,12 +136,9 @@ def _channels(name: InputName) -> dict[str, int]:
 
 def _cut(backbone: nn.Module, after: str, channels: InputName, image_size: int) -> nn.Module:
     count = _channels(channels).get("in_chans", NUM_COLORS)
-    try:
-        return cut_backbone(
-            backbone, after, num_classes=NUM_CLASSES, channels=count, image_size=image_size
-        )
-    except CutError as error:
-        raise BackboneError(str(error)) from error
+    return cut_backbone(
+        backbone, after, num_classes=NUM_CLASSES, channels=count, image_size=image_size
+    )
 
 
 def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:
@@ -191,7 +179,7 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
     except BackboneError:
         raise
     except Exception as error:  # the hub client, urllib, ssl and timm each raise their own
-        raise WeightsError(
+        raise BackboneError(
             f"model.pretrained=true, but the weights of {model.backbone} could not be had from the "
             f"model hub ({type(error).__name__}: {_first_line(error)}). Give a local file, "
             "--params model.pretrained=false,model.weights=FILE.safetensors, or start from random "
@@ -215,7 +203,7 @@ def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
             pretrained=True, pretrained_cfg_overlay=loading, **channels,
         )  # fmt: skip
     except (RuntimeError, KeyError, ValueError) as error:
-        raise WeightsError(
+        raise BackboneError(
             f"model.weights={str(path)!r} does not fit model.backbone={model.backbone!r} with "
             f"model.options={model.options}: {_differences(weights, blank) or _first_line(error)}"
         ) from error
@@ -238,21 +226,42 @@ def _start_head_near_zero(backbone: Any) -> None:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise WeightsError(f"model.weights={str(path)!r}: there is no such file")
+        raise BackboneError(f"model.weights={str(path)!r}: there is no such file")
     if path.suffix not in {".safetensors", ".pth"}:
-        raise WeightsError(f"model.weights={str(path)!r} is neither a .safetensors nor a .pth file")
+        raise BackboneError(
+            f"model.weights={str(path)!r} is neither a .safetensors nor a .pth file"
+        )
     try:
         refuse_bomb(path)
         weights = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
-        raise WeightsError(
+        raise BackboneError(
             f"model.weights={str(path)!r} cannot be read as weights "
             f"({type(error).__name__}: {_first_line(error)}). Nothing in it was executed; "
             "give a file of plain tensors, preferably .safetensors"
         ) from error
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise WeightsError(f"model.weights={str(path)!r} does not hold a mapping of tensors")
+        raise BackboneError(f"model.weights={str(path)!r} does not hold a mapping of tensors")
     return dict(weights)
+
+
+def refuse_bomb(path: Path) -> None:
+    """Refuse an archive whose records are together larger than the file.
+
+    torch stores them as they are. Packed, or laid over one another, a few megabytes would become
+    gigabytes in memory. A file that is no archive is left to who reads it.
+
+    Raises:
+        ValueError: With both sizes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(record.file_size for record in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        return
+    size = path.stat().st_size
+    if unpacked > size:
+        raise ValueError(f"its {size:,} bytes would become {unpacked:,}, which torch never writes")
 
 
 def _replace_other_head(weights: dict[str, Tensor], name: str, blank: nn.Module) -> None:

@@ -1,60 +1,88 @@
 """Which weights are trained: all of them, or little besides the head."""
 
+import copy
 import logging
 import re
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from face_forgery.modeling.factory import BackboneError, first_layers_of
-from face_forgery.modeling.low_rank import add_low_rank
-from face_forgery.modeling.network import DetectorNetwork, heads_of
+from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.factory import first_layers_of
+from face_forgery.modeling.network import DetectorNetwork, PatchConv, heads_of
 from face_forgery.params import ModelParams
 
 logger = logging.getLogger(__name__)
 
 # Layers of torch and timm by their names: some of timm's are no subclasses of torch's.
 _NORM = re.compile("(Batch|Group|Instance|Layer|Response|Rms|RMS|Simple|Evo)Norm")
+# No subclasses: timm's standardize weights or pad by themselves, so LoRA could not be merged.
+_LORA_TYPES = (nn.Linear, nn.Conv2d, PatchConv)
 
 
-def freeze(network: DetectorNetwork, model: ModelParams) -> None:
-    """Leave gradients only to what ``model.tuning`` trains, in place; say how much that is.
+def freeze(network: DetectorNetwork, model: ModelParams, image_size: int) -> None:
+    """Leave gradients only to what ``model.fine_tuning`` trains, in place; log how much that is.
 
     - ``full``: everything.
     - ``linear``: the head.
     - ``norm``: the head and the weights of all normalization layers.
-    - ``low_rank``: the head, and a change of rank ``model.rank`` of every linear and convolutional
-      layer.
+    - ``lora``: the head, and adapters (peft, with the options ``model.lora``) of every linear and
+      ungrouped convolutional layer that the backbone calls.
 
-    Where the input has further channels, the layer that reads them is trained always. Statistics of
+    Where the input has further channels, the layer that reads them is always trained. Statistics of
     batch normalization move in ``full`` and ``norm`` and are kept in the others.
+
+    Args:
+        network: On the CPU, with its starting weights.
+        model: How it is trained.
+        image_size: Side of the input in pixels.
 
     Raises:
         BackboneError: If the backbone lacks the layers that are to be trained.
     """
-    if model.tuning != "full":
-        _freeze_backbone(network, model)
+    if model.fine_tuning != "full":
+        _freeze_backbone(network, model, image_size)
         if not model.pretrained and model.weights is None:
             logger.warning(
-                "model.tuning=%s leaves the backbone nearly as it starts, and it starts at random; "
-                "set model.pretrained=true or model.weights",
-                model.tuning,
+                "model.fine_tuning=%s leaves the backbone nearly as it starts, and it starts at "
+                "random; set model.pretrained=true or model.weights",
+                model.fine_tuning,
             )
     sizes = [(weight.numel(), weight.requires_grad) for weight in network.parameters()]
     total = sum(size for size, _ in sizes)
     trained = sum(size for size, is_trained in sizes if is_trained)
     logger.info(
-        "model.tuning=%s trains %s of %s parameters (%.3g %%).",
-        model.tuning, f"{trained:,}", f"{total:,}", 100 * trained / total,
+        "model.fine_tuning=%s trains %s of %s parameters (%.3g %%).",
+        model.fine_tuning, f"{trained:,}", f"{total:,}", 100 * trained / total,
     )  # fmt: skip
 
 
-def _freeze_backbone(network: DetectorNetwork, model: ModelParams) -> None:
+def merged_weights(network: DetectorNetwork) -> dict[str, Tensor] | None:
+    """Return the weights of the backbone with its LoRA adapters merged; ``None``: it has none.
+
+    The names are those of the plain timm backbone. ``network`` is not changed.
+    """
+    if not any(hasattr(layer, "lora_A") for layer in network.backbone.modules()):
+        return None
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    backbone = copy.deepcopy(network.backbone)
+    for name, layer in list(backbone.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            layer.merge()
+            backbone.set_submodule(name, layer.get_base_layer())
+    weights: dict[str, Tensor] = backbone.state_dict()
+    return weights
+
+
+def _freeze_backbone(network: DetectorNetwork, model: ModelParams, image_size: int) -> None:
     backbone = network.backbone
     trained = [*heads_of(backbone), *_readers_of_new_channels(backbone, model)]
     backbone.requires_grad_(requires_grad=False)
-    if model.tuning == "low_rank":
-        _add_low_rank_but_to(trained, backbone, model)
-    if model.tuning == "norm":
+    if model.fine_tuning == "lora":
+        _add_lora(network, trained, model, image_size)
+    if model.fine_tuning == "norm":
         _train_norms(backbone, model)
     else:
         network.keep_statistics()
@@ -68,26 +96,62 @@ def _readers_of_new_channels(backbone: nn.Module, model: ModelParams) -> tuple[n
     layers = first_layers_of(backbone)
     if not layers:
         raise BackboneError(
-            f"model.input={model.input} with model.tuning={model.tuning} trains the first layer, "
-            f"and timm does not say which one of model.backbone={model.backbone!r} that is; set "
-            "model.tuning=full or model.input=rgb"
+            f"model.input={model.input} with model.fine_tuning={model.fine_tuning} trains the "
+            f"first layer, and timm does not say which one of model.backbone={model.backbone!r} "
+            "that is; set model.fine_tuning=full or model.input=rgb"
         )
     return layers
 
 
-def _add_low_rank_but_to(trained: list[nn.Module], backbone: nn.Module, model: ModelParams) -> None:
+def _add_lora(
+    network: DetectorNetwork, trained: list[nn.Module], model: ModelParams, image_size: int
+) -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
     whole = {part for layer in trained for part in layer.modules()}
-    layers = [
-        layer
-        for layer in backbone.modules()
+    layers = {
+        name: layer
+        for name, layer in network.backbone.named_modules()
         if isinstance(layer, nn.Linear | nn.Conv2d) and layer not in whole
+    }
+    called = _called(network, layers, image_size)
+    names = [
+        name
+        for name, layer in layers.items()
+        if name in called and type(layer) in _LORA_TYPES and getattr(layer, "groups", 1) == 1
     ]
-    if not layers:
+    if not names:
         raise BackboneError(
-            f"model.tuning=low_rank: model.backbone={model.backbone!r} has no linear or "
-            "convolutional layer besides its head; set model.tuning=full"
+            f"model.fine_tuning=lora: model.backbone={model.backbone!r} has no layer besides its "
+            "head that LoRA can change; set model.fine_tuning=norm or full"
         )
-    add_low_rank(layers, model.rank)
+    if left_out := len(layers) - len(names):
+        logger.info(
+            "LoRA changes %d layers; %d stay frozen: grouped or standardized convolutions, and "
+            "layers whose weights the backbone reads without calling them.",
+            len(names),
+            left_out,
+        )
+    targets = "|".join(map(re.escape, names))  # a list would match the ends of names, too
+    options: dict[str, Any] = {"target_modules": targets, **model.lora}
+    inject_adapter_in_model(LoraConfig(**options), network.backbone)
+
+
+def _called(network: DetectorNetwork, layers: dict[str, nn.Module], image_size: int) -> set[str]:
+    """Return the names of those ``layers`` that a forward pass calls."""
+    called: set[str] = set()
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, __, name=name: called.add(name))
+        for name, layer in layers.items()
+    ]
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        network(torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8))
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return called
 
 
 def _train_norms(backbone: nn.Module, model: ModelParams) -> None:
@@ -99,8 +163,8 @@ def _train_norms(backbone: nn.Module, model: ModelParams) -> None:
     ]
     if not weights:
         raise BackboneError(
-            f"model.tuning=norm: model.backbone={model.backbone!r} has no normalization layer with "
-            "weights; set another model.tuning"
+            f"model.fine_tuning=norm: model.backbone={model.backbone!r} has no normalization layer "
+            "with weights; set another model.fine_tuning"
         )
     for weight in weights:
         weight.requires_grad_(True)

@@ -1,16 +1,19 @@
-"""The network: a timm backbone behind the normalization of its pixels."""
+"""The networks: a timm backbone behind the normalization of its pixels, and means of several."""
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from face_forgery.modeling.inputs import FixedFilters
+from face_forgery.params import ViewName
 
 NUM_CLASSES = 2  # logit 0: real, logit 1: fake
+_CLOSER = 0.875  # share of each side that the closer views keep
 
 
 class DetectorNetwork(nn.Module):
@@ -105,7 +108,7 @@ class DetectorNetwork(nn.Module):
             head.float().register_forward_pre_hook(_to_float32)
 
 
-class _PatchConv(nn.Conv2d):
+class PatchConv(nn.Conv2d):
     """A convolution of patches that do not overlap; on CPUs with AMX it computes in float32.
 
     In bfloat16 oneDNN gives numbers there that have nothing to do with the input (torch 2.15.0:
@@ -133,7 +136,7 @@ def _make_patches_exact(backbone: nn.Module) -> None:
             continue
         is_of_patches = layer.kernel_size == layer.stride and max(layer.kernel_size) > 1
         if is_of_patches and layer.in_channels % 2 == 0:
-            layer.__class__ = _PatchConv
+            layer.__class__ = PatchConv
 
 
 def heads_of(backbone: Any) -> tuple[nn.Module, ...]:
@@ -142,5 +145,101 @@ def heads_of(backbone: Any) -> tuple[nn.Module, ...]:
     return tuple(heads) if isinstance(heads, tuple | list) else (heads,)
 
 
+def count_parameters(network: nn.Module) -> int:
+    """Return how many weights ``network`` has: a shared one counts once, buffers do not.
+
+    Buffers are what is not trained: statistics of batch normalization, fixed filters.
+    """
+    return sum(weight.numel() for weight in network.parameters())
+
+
 def _to_float32(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(value.float() for value in inputs)
+
+
+def show(images: Tensor, view: ViewName) -> Tensor:
+    """Return what a view shows of images.
+
+    Args:
+        images: uint8 or float ``(B, 3, S, S)``, 0 to 255.
+        view: ``whole``: the images themselves; ``flipped``: left and right exchanged; ``closer``:
+            the middle 7/8 of both sides, enlarged to S; ``closer_flipped``: both.
+
+    Returns:
+        ``(B, 3, S, S)``, 0 to 255; float where it is enlarged.
+    """
+    if view.startswith("closer"):
+        images = _enlarge_middle(images)
+    return images.flip(-1) if view.endswith("flipped") else images
+
+
+class ViewedNetwork(nn.Module):
+    """Maps pixels to the mean of the logits that a network gives of several views.
+
+    Of the logits and not of the probabilities: one temperature then calibrates the mean as it does
+    a single view, and very certain scores stay apart, where probabilities would all be 1.
+
+    Args:
+        network: ``uint8 or float (B, 3, S, S) -> logits (B, 2)``.
+        views: At least one; their order counts for nothing.
+    """
+
+    def __init__(self, network: nn.Module, views: Sequence[ViewName]) -> None:
+        super().__init__()
+        self.network = network
+        self.views = tuple(sorted(views))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``(B, 2)`` of ``images``, uint8 or float ``(B, 3, S, S)``."""
+        logits = [self.network(show(images, view)) for view in self.views]
+        return torch.stack(logits).mean(dim=0)
+
+
+def _enlarge_middle(images: Tensor) -> Tensor:
+    side = images.shape[-1]
+    kept = round(_CLOSER * side)
+    start = (side - kept) // 2
+    middle = images[..., start : start + kept, start : start + kept].float()
+    return F.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)
+
+
+class EnsembleNetwork(nn.Module):
+    """Maps pixels to the logarithms of the summed probabilities of several networks.
+
+    Their softmax is the mean of the members' probabilities. In float64, and by logarithms
+    throughout, so that very certain scores stay apart. Weights that members have in common are
+    held once.
+
+    Args:
+        members: Each ``(B, 3, S, S) -> logits (B, 2)`` whose softmax is calibrated.
+        temperature: What the logarithms are divided by.
+    """
+
+    def __init__(self, members: Sequence[nn.Module], temperature: float = 1.0) -> None:
+        super().__init__()
+        share_equal_weights(members)
+        self.members = nn.ModuleList(members)
+        self.temperature = temperature
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``(B, 2)``, float64, of ``images``, uint8 ``(B, 3, S, S)``."""
+        votes = [F.log_softmax(member(images).double(), dim=1) for member in self.members]
+        return torch.logsumexp(torch.stack(votes), dim=0) / self.temperature
+
+
+def share_equal_weights(members: Sequence[nn.Module]) -> None:
+    """Let members hold a weight once where they have an equal one under the same name."""
+    known: dict[str, list[nn.Parameter]] = {}
+    for member in members:
+        for name, module in member.named_modules():
+            for own, weight in module.named_parameters(recurse=False):
+                others = known.setdefault(f"{name}.{own}", [])
+                equal = next((other for other in others if _is_equal(other, weight)), None)
+                if equal is None:
+                    others.append(weight)
+                else:
+                    setattr(module, own, equal)
+
+
+def _is_equal(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)

@@ -11,11 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from face_forgery.modeling.detector import BackboneError
+
 _EXAMPLES_SHOWN = 8
-
-
-class CutError(ValueError):
-    """A backbone that cannot end where it should."""
 
 
 class CutBackbone(nn.Module):
@@ -73,14 +71,14 @@ def cut_backbone(
         image_size: Side of the input in pixels.
 
     Raises:
-        CutError: If there is no such block, or timm cannot shorten this backbone.
+        BackboneError: If there is no such block, or timm cannot shorten this backbone.
     """
     stages = _stages_of(backbone)
     names = [name for name, _ in backbone.named_modules() if name]
     if not stages or not hasattr(backbone, "prune_intermediate_layers"):
-        raise CutError("timm cannot shorten this backbone; set model.cut_after=null")
+        raise BackboneError("timm cannot shorten this backbone; set model.cut_after=null")
     if after not in names or not _is_a_block(after, stages, names):
-        raise CutError(
+        raise BackboneError(
             f"model.cut_after={after!r} is no block; the stages are "
             f"{', '.join(stages[:_EXAMPLES_SHOWN])}, and their blocks are named as in "
             f"{', '.join(_blocks_of(backbone, stages[-1])[:2]) or stages[-1]}"

@@ -32,10 +32,10 @@ from face_forgery.params.inference import (
 )
 from face_forgery.params.model import (
     RESERVED_OPTIONS,
+    FineTuningMode,
     InputName,
     ModelParams,
     PreprocessingParams,
-    TuningName,
 )
 from face_forgery.params.splitting import HoldoutParams, SplittingParams
 from face_forgery.params.tracking import TrackingParams
@@ -63,6 +63,7 @@ __all__ = [
     "EvaluationParams",
     "ExplanationParams",
     "FacesParams",
+    "FineTuningMode",
     "ForgeriesParams",
     "ForgingParams",
     "Fraction",
@@ -92,7 +93,6 @@ __all__ = [
     "SubmissionParams",
     "TrackingParams",
     "TrainingParams",
-    "TuningName",
     "VideoParams",
     "ViewName",
     "check_parameters",

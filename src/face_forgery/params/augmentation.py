@@ -11,7 +11,7 @@ from face_forgery.params.base import KindWeights, Params, Probability
 class ForgeriesParams(Params):
     """Forgeries made of real training pictures while they are read, new ones in every epoch."""
 
-    share: Probability = Field(
+    proportion: Probability = Field(
         description="Forged copies that an epoch has beside its pictures, of the real ones with "
         "landmarks; 0 = off."
     )

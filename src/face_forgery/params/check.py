@@ -83,11 +83,11 @@ class Parameters(Params):
     @model_validator(mode="after")
     def _contrasted_features_can_change(self) -> Self:
         contrastive = self.training.loss.contrastive
-        if contrastive and self.model.tuning == "linear" and self.model.input == "rgb":
+        if contrastive and self.model.fine_tuning == "linear" and self.model.input == "rgb":
             raise ValueError(
                 f"training.loss.contrastive={contrastive:g} has no effect while "
-                "model.tuning=linear leaves the features as they are; set another model.tuning or "
-                "training.loss.contrastive=0"
+                "model.fine_tuning=linear leaves the features as they are; set another "
+                "model.fine_tuning or training.loss.contrastive=0"
             )
         return self
 
@@ -120,14 +120,15 @@ def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
         return f"{name}: {message}{given}"
     if advice := advice_for(name):
         return f"{name}: {advice}"
-    near = get_close_matches(name, _known_names(Parameters), n=3, cutoff=0.5)
+    near = get_close_matches(name, known_names(Parameters), n=3, cutoff=0.5)
     return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
 
 
-def _known_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+def known_names(section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted names of all parameters, sections included."""
     names = []
     for field, info in section.model_fields.items():
         names.append(prefix + field)
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            names += _known_names(info.annotation, f"{prefix}{field}.")
+            names += known_names(info.annotation, f"{prefix}{field}.")
     return names

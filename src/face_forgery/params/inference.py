@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from face_forgery.params.base import Params, Place, Probability
 
+MIN_WINDOW_FRAMES = 3  # judged frames that a window of a video needs to count
+
 
 class SubmissionParams(Params):
     """How a submission is written."""
@@ -17,7 +19,7 @@ class SubmissionParams(Params):
 
 
 class InferenceParams(Params):
-    """Whose pictures are judged."""
+    """Which images are judged."""
 
     images: Place = Field(
         description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
@@ -29,16 +31,16 @@ class InferenceParams(Params):
     )
     min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
     engine: Literal["local", "ray"] = Field(
-        description="Where pictures are judged: on this machine, or by a Ray cluster (`cluster`). "
+        description="Where images are judged: on this machine, or by a Ray cluster (`cluster`). "
         "Does not change a score."
     )
-    explain: bool = Field(description="Also explain the pictures with the highest scores.")
+    explain: bool = Field(description="Also explain the images with the highest scores.")
 
 
 class ExplanationParams(Params):
-    """How many of the pictures of ``inference.images`` are explained."""
+    """How many of the images of ``inference.images`` are explained."""
 
-    max_pictures: int = Field(
+    max_images: int = Field(
         ge=1,
         description="The first so many, or those with the highest scores where inference explains; "
         "a page and a second or two each.",
@@ -46,7 +48,7 @@ class ExplanationParams(Params):
 
 
 class VideoParams(Params):
-    """Whose videos are judged, how they are sampled, and how frames are summed up."""
+    """Which videos are judged, and how they are sampled."""
 
     videos: Place = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
     frames_per_second: float = Field(
@@ -61,15 +63,18 @@ class VideoParams(Params):
         allow_inf_nan=False,
         description="A video is judged by the most suspicious so many seconds of a person.",
     )
-    min_frames: int = Field(ge=1, description="Judged frames that such a window needs.")
+
+    @property
+    def frames_per_window(self) -> int:
+        """Frames of a window from its first to its last moment."""
+        return math.floor(self.window_seconds * self.frames_per_second + 1e-9) + 1
 
     @model_validator(mode="after")
     def _a_window_has_its_frames(self) -> Self:
-        per_window = math.floor(self.window_seconds * self.frames_per_second + 1e-9) + 1
-        if not self.min_frames <= per_window <= self.max_frames:
+        if not MIN_WINDOW_FRAMES <= self.frames_per_window <= self.max_frames:
             raise ValueError(
-                f"frames_per_second={self.frames_per_second:g} puts {per_window} frame(s) into "
-                f"window_seconds={self.window_seconds:g}; there must be at least "
-                f"min_frames={self.min_frames} and at most max_frames={self.max_frames}"
+                f"frames_per_second={self.frames_per_second:g} puts {self.frames_per_window} "
+                f"frame(s) into window_seconds={self.window_seconds:g}; there must be at least "
+                f"{MIN_WINDOW_FRAMES} and at most max_frames={self.max_frames}"
             )
         return self

@@ -2,13 +2,15 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from face_forgery.params.base import Params, Place
 
 InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
 
-TuningName = Literal["full", "linear", "norm", "low_rank"]
+FineTuningMode = Literal["full", "linear", "norm", "lora"]
+
+LoraOption = Literal["r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora"]
 
 # Set by the project, or ways around its checks of weights and of the network's shape.
 RESERVED_OPTIONS = {
@@ -42,11 +44,13 @@ class ModelParams(Params):
         description="The block that the network ends with, such as layer3 or blocks.3.1; null: "
         "all of it. Stored in the detector."
     )
-    tuning: TuningName = Field(
+    fine_tuning: FineTuningMode = Field(
         description="What is trained besides the head: everything, nothing, the normalization "
-        "layers, or a change of low rank of every other layer."
+        "layers, or LoRA adapters of the other layers."
     )
-    rank: int = Field(ge=1, description="low_rank only: of the change of a layer.")
+    lora: dict[LoraOption, bool | int | float] = Field(
+        description="lora only: handed to peft.LoraConfig; r is the rank."
+    )
     max_parameters: int | None = Field(
         ge=1, description="A detector with more weights is refused; null: no limit."
     )
@@ -62,6 +66,15 @@ class ModelParams(Params):
         if reserved:
             raise ValueError(f"options must not hold {reserved}: they are set by the project")
         return self
+
+    @field_validator("lora")
+    @classmethod
+    def _rank_is_positive(cls, lora: dict[str, float]) -> dict[str, float]:
+        if not (type(rank := lora.get("r", 8)) is int and rank >= 1):
+            raise ValueError(f"r={rank} is not a whole number of at least 1")
+        if not 0 <= lora.get("lora_dropout", 0) < 1:
+            raise ValueError(f"lora_dropout={lora['lora_dropout']} is not in [0, 1)")
+        return lora
 
 
 class PreprocessingParams(Params):

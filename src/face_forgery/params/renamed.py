@@ -5,6 +5,11 @@ RENAMED: dict[str, str] = {
     "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
     "small is gone: hold-out groups that are too small are joined",
     "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",
+    "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.rank": "is now model.lora.r",
+    "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "explanation.max_pictures": "write explanation.max_images",
+    "video.min_frames": "leave it out: a window always needs three judged frames",
 }
 
 

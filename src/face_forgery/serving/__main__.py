@@ -5,27 +5,38 @@ import os
 import sys
 
 from face_forgery.serving.request_limits import LOOPBACK, Limits
-from face_forgery.serving.server import PATHS, build_server, run_server
 
 _MEGABYTE = 2**20
-_HEADER_SECONDS = 10.0
-_MARKS, _MARKS_A_PICTURE = 256, 16  # the longest way to send one, records of objects, takes 5
+_HEAD_SECONDS = 10.0
+_MARKS, _MARKS_AN_IMAGE = 256, 16  # the longest way to send one, records of objects, takes 5
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m face_forgery.serving", description=__doc__)
     parser.add_argument("model", help="models:/NAME@ALIAS, models:/ID or a folder")
-    parser.add_argument("--host", default=LOOPBACK[0], help="the address that is listened at")
+    parser.add_argument("--host", default=LOOPBACK[0], help="the address to listen at")
     parser.add_argument("--port", type=int, default=5001)
-    parser.add_argument("--name", action="append", default=[], help="the server is also known by")
+    parser.add_argument("--name", action="append", default=[], help="another name of the server")
     parser.add_argument("--max-megabytes", type=int, default=20, help="of one request")
-    parser.add_argument("--max-pictures", type=int, default=64, help="in one request")
+    parser.add_argument(
+        "--max-images", "--max-pictures", type=int, default=64, help="in one request"
+    )
     parser.add_argument("--at-once", type=int, default=2, help="requests that are worked on")
     parser.add_argument("--waiting", type=int, default=16, help="further requests; then 503")
     parser.add_argument("--body-seconds", type=float, default=30, help="for a request to arrive")
     parser.add_argument("--answer-seconds", type=int, default=60, help="for a model; then 504")
-    options = parser.parse_args(arguments)
+    serve(parser.parse_args(arguments))
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Load the model and serve it; ends the program with a message where that is impossible."""
+    os.environ["MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"] = str(options.answer_seconds)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reads both when imported
+    from mlflow.exceptions import MlflowException
+
+    from face_forgery.serving.server import PATHS, build_server, run_server
+
     limits = Limits(
         hosts=(*LOOPBACK, options.host, *options.name),
         max_bytes=options.max_megabytes * _MEGABYTE,
@@ -34,33 +45,23 @@ def main(arguments: list[str] | None = None) -> None:
         body_seconds=options.body_seconds,
         content_type="application/json",  # Parquet, which MLflow reads, too, unpacks without limit
         paths=PATHS,
-        max_marks=_MARKS + _MARKS_A_PICTURE * options.max_pictures,
+        max_marks=_MARKS + _MARKS_AN_IMAGE * options.max_images,
     )
-    serve(options, limits)
-
-
-def serve(options: argparse.Namespace, limits: Limits) -> None:
-    """Load the model and serve it; ends the program with a message where that is impossible."""
-    os.environ["MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"] = str(options.answer_seconds)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow.exceptions import MlflowException
-
     try:
-        gate = build_server(
+        app = build_server(
             options.model,
             limits,
-            max_pictures=options.max_pictures,
+            max_images=options.max_images,
             max_seconds=options.answer_seconds,
         )
     except (MlflowException, OSError) as error:
         sys.exit(f"{options.model}: {error}\nIs MLFLOW_TRACKING_URI set to where it was logged?")
-    max_connections = 4 * (options.at_once + options.waiting)
     run_server(
-        gate,
+        app,
         host=options.host,
         port=options.port,
-        max_connections=max_connections,
-        header_seconds=_HEADER_SECONDS,
+        max_connections=4 * (options.at_once + options.waiting),
+        head_seconds=_HEAD_SECONDS,
     )
 
 

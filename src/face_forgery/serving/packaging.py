@@ -24,12 +24,12 @@ _REQUIREMENTS = (
     "pillow",
     "pyarrow",
     "pydantic",
-    "rich",
     "safetensors",
     "scipy",
     "timm",
     "torch",
     "torchvision",
+    "tqdm",
 )
 _FACE = Object(
     [
@@ -59,7 +59,7 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
 
     Args:
         folder: As ``modeling.detector_folder`` writes it, with operating points.
-        min_size: Pixels; the served model refuses pictures with a shorter side.
+        min_size: Pixels; the served model refuses images with a shorter side.
         register_as: Also a new version of this name in the registry, with the alias ``newest``.
 
     Returns:
@@ -85,14 +85,14 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
 
 def example_input() -> pd.DataFrame:
     """Return one row with a small drawn face as a JPEG."""
-    picture = Image.new("RGB", (96, 96), (70, 90, 120))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (96, 96), (70, 90, 120))
+    draw = ImageDraw.Draw(image)
     draw.ellipse((20, 10, 76, 86), fill=(224, 182, 150))
     for left in (34, 54):
         draw.ellipse((left, 36, left + 8, 42), fill=(40, 30, 30))
     draw.arc((36, 54, 60, 70), start=20, end=160, fill=(150, 60, 60), width=3)
     encoded = io.BytesIO()
-    picture.save(encoded, format="JPEG", quality=90)
+    image.save(encoded, format="JPEG", quality=90)
     return pd.DataFrame({"image": [encoded.getvalue()]})
 
 

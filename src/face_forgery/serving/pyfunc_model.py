@@ -1,4 +1,4 @@
-"""What MLflow runs where a detector is loaded or served: encoded pictures in, judgements out.
+"""What MLflow runs where a detector is loaded or served: encoded images in, judgements out.
 
 MLflow stores this file with the detector's folder and executes it on loading.
 """
@@ -10,13 +10,14 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from face_forgery.inference.scoring import JudgedFace, judge_bytes
+from face_forgery.inference.scoring import judge_bytes
+from face_forgery.inference.verdicts import JudgedFace
 from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.forward_path import pick_device
 
 
 class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Judges pictures by the detector in the artifact ``detector``."""
+    """Judges images by the detector in the artifact ``detector``."""
 
     def load_context(self, context: Any) -> None:
         """Read the detector and build its network, once.
@@ -24,7 +25,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Args:
             context: ``artifacts["detector"]`` is the folder, ``model_config["min_size"]`` the
                 shortest side in pixels that is judged, ``model_config["max_pictures"]`` how many
-                may be asked about at once and ``model_config["max_seconds"]`` how long that may
+                images one request may have and ``model_config["max_seconds"]`` how long that may
                 take; ``None``: any number.
 
         Raises:
@@ -33,7 +34,7 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._detector = read_detector(Path(context.artifacts["detector"]))
         self._network = self._detector.build_network().to(pick_device())
         self._min_size = int(context.model_config["min_size"])
-        self._max_pictures: int | None = context.model_config.get("max_pictures")
+        self._max_images: int | None = context.model_config.get("max_pictures")
         self._max_seconds: float | None = context.model_config.get("max_seconds")
 
     def predict(
@@ -42,34 +43,34 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Judge pictures; one that cannot be judged gets a status and stops nothing.
+        """Judge images; one that cannot be judged gets a status and stops nothing.
 
         Args:
             context: Not used.
-            model_input: Column ``image``: encoded pictures (JPEG, PNG, ...); base64 over HTTP.
+            model_input: Column ``image``: encoded images (JPEG, PNG, ...); base64 over HTTP.
             params: Not used.
 
         Returns:
-            A row a picture: ``y_pred`` (the probability of forgery; None unless the status is ok),
+            A row an image: ``y_pred`` (the probability of forgery; None unless the status is ok),
             ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why),
             ``faces``: a list of ``left``, ``top``, ``width``, ``height`` (pixels of the upright
-            picture), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
-            detector takes pictures whole.
+            image), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
+            detector takes images whole.
 
         Raises:
             MlflowException: If there are more than ``max_pictures``, or they take more than
                 ``max_seconds``.
         """
-        if self._max_pictures is not None and len(model_input) > self._max_pictures:
+        if self._max_images is not None and len(model_input) > self._max_images:
             raise mlflow.MlflowException.invalid_parameter_value(
-                f"{len(model_input):,} pictures are more than the {self._max_pictures:,} that one "
+                f"{len(model_input):,} images are more than the {self._max_images:,} that one "
                 "request may have"
             )
         end = None if self._max_seconds is None else time.monotonic() + self._max_seconds
         try:
             judgements = judge_bytes(
                 self._detector,
-                [bytes(picture) for picture in model_input["image"]],
+                [bytes(image) for image in model_input["image"]],
                 min_size=self._min_size,
                 network=self._network,
                 end=end,

@@ -1,24 +1,25 @@
-"""The gate in front of a server: who may ask, how much, how many at once, for how long.
+"""Request limits: who may ask a server, how much, how many at once, for how long.
 
-An ASGI application around another one; the page and the served detector stand behind it.
+An ASGI middleware in front of the page and of the served detector. starlette checks the names of
+the host; docs/decisions/0021-request-limits.md says why the rest is ours.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
-_RETRY_SECONDS = 1
-_TOLD = ("error_code", "message", "detail")  # of an error; MLflow's has a stack trace as well
+_RETRY_SECONDS = "1"
+_KEPT_OF_ERRORS = ("error_code", "message", "detail")  # MLflow's have a stack trace as well
 _LONGEST_MESSAGE = 500  # characters
 _SMALL_BYTES = 2**20
 _MARKS = (b",", b":", b"[", b"{")  # each is a value that a reader of JSON makes an object of
@@ -26,21 +27,21 @@ _MARKS = (b",", b":", b"[", b"{")  # each is a value that a reader of JSON makes
 
 @dataclass(frozen=True)
 class Limits:
-    """What the gate lets in.
+    """What is let in.
 
     Attributes:
-        hosts: Names and addresses that a browser may know the server by. Others are refused: a
-            foreign page whose name was pointed at this machine would ask by its own.
+        hosts: Names and addresses that a browser may know the server by. Others are refused: the
+            page of another site could point its name at this machine and ask by it.
         max_bytes: Of the body of a request.
-        large_at: The only path whose bodies may be so large, others have 1 MiB: what is sent there
-            goes to the disk as it comes, and anything else into memory. ``None``: any path.
         max_working: Requests with a body that are worked on at once.
         max_waiting: Further ones that wait, unread; those beyond are told to come back.
         body_seconds: In which a whole body must arrive once it is its turn.
         content_type: Of a body; others get 415. ``None``: any.
-        paths: That there are; others get 404. ``None``: what the application has.
+        paths: The only ones; others get 404. ``None``: what the application has.
         max_marks: Commas, colons and opening brackets in a body. As JSON, 20 MB of them take two
-            gigabytes and block everybody for 14 s; of base64 they are no part. ``None``: any.
+            gigabytes and block everybody for 14 s; base64 has none. ``None``: any number.
+        large_at: The only path whose bodies may have ``max_bytes``, others have 1 MiB: what is sent
+            there goes to the disk as it comes, anything else into memory. ``None``: any path.
     """
 
     hosts: tuple[str, ...]
@@ -58,207 +59,157 @@ class Limits:
         return self.max_bytes if self.large_at in (None, path) else _SMALL_BYTES
 
 
-class Gate:
-    """Lets a request through to ``app``, or answers it with the reason and without reading it.
+class RequestLimits:
+    """Passes a request on to ``app``, or answers it with the reason and without reading it.
 
-    A foreign name gets 421, a foreign page 403, a body that is too large 413, too slow 408 or of
-    another kind 415, a request too many 503 with ``Retry-After``. Of errors of ``app``, JSON keeps
-    code and message alone: a stack trace names the files of this machine. What a proxy would say
-    of a request (``X-Forwarded-Host``) is not passed on: anybody can write it.
+    Another name in Host gets 400, the page of another site 403, another path 404, a body that is
+    too large 413, too slow 408 or of another type 415, a request too many 503 with ``Retry-After``.
+    Of errors of ``app``, JSON keeps code and message alone: a stack trace names the files of this
+    machine. Headers of proxies (``X-Forwarded-Host``) are dropped: anybody can write them.
     """
 
-    def __init__(self, app: Application, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app, self._limits = app, limits
         self._turns = asyncio.Semaphore(limits.max_working)
         self._num_inside = 0
+        hosts = [f"[{host}]" if ":" in host else host for host in limits.hosts]
+        self._known_hosts = TrustedHostMiddleware(self._check, hosts, www_redirect=False)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
-            else:  # neither the page nor the model knows web sockets
-                await send({"type": "websocket.close"})
-            return
-        headers, has_body = _headers_of(scope), scope["method"] not in _WITHOUT_BODY
-        scope = {**scope, "headers": [pair for pair in scope["headers"] if not _is_hearsay(pair)]}
-        refusal = self._refuse_place(headers, scope["path"])
-        if refusal is None and has_body:
-            refusal = self._refuse_body(headers, scope["path"])
-        if refusal is not None:
-            await _answer(send, *refusal)
+        if scope["type"] == "http":
+            headers = [pair for pair in scope["headers"] if not _is_of_a_proxy(pair[0])]
+            await self._known_hosts({**scope, "headers": headers}, receive, _Answer(send))
+        elif scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        else:  # neither the page nor the model knows web sockets
+            await send({"type": "websocket.close"})
+
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        paths, has_body = self._limits.paths, scope["method"] not in _WITHOUT_BODY
+        if paths is not None and scope["path"] not in paths:
+            await _answer(404, f"the paths are {', '.join(paths)}")(scope, receive, send)
         elif not has_body:
-            await self._app(scope, receive, _Answer(send))
-        elif self._num_inside >= self._limits.max_working + self._limits.max_waiting:
-            await _answer(send, 503, "too many requests at once; try again")
+            await self._app(scope, receive, send)
+        elif (refusal := self._refuse_body(scope)) is not None:
+            await refusal(scope, receive, send)
         else:
             await self._take_turn(scope, receive, send)
 
-    def _refuse_place(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
-        if _host_of("//" + headers.get("host", "")) not in self._limits.hosts:
-            return 421, "this server is not known by that name"
-        if self._limits.paths is not None and path not in self._limits.paths:
-            return 404, f"there are {', '.join(self._limits.paths)}"
+    def _refuse_body(self, scope: Scope) -> JSONResponse | None:
+        limits, headers = self._limits, Headers(scope=scope)
+        if not {_host_of(origin) for origin in headers.getlist("origin")} <= {*limits.hosts}:
+            return _answer(403, "the page of another site may not ask this server")
+        length, max_bytes = headers.get("content-length", "0"), limits.bytes_at(scope["path"])
+        if not length.isdecimal() or float(length) > max_bytes:
+            return _answer(413, _too_large(max_bytes))
+        types = {kind.partition(";")[0].strip().lower() for kind in headers.getlist("content-type")}
+        if limits.content_type is not None and types != {limits.content_type}:
+            return _answer(415, f"a body must be {limits.content_type}")
+        if self._num_inside >= limits.max_working + limits.max_waiting:
+            return _answer(503, "too many requests at once; try again")
         return None
 
-    def _refuse_body(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
-        origin = headers.get("origin")
-        if origin is not None and _host_of(origin) not in self._limits.hosts:
-            return 403, "a page from elsewhere may not ask this server"
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or float(length) > self._limits.bytes_at(path):
-            return self._too_large(path)
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if self._limits.content_type not in (None, kind):
-            return 415, f"a body must be {self._limits.content_type}"
-        return None
-
-    def _too_large(self, path: str) -> tuple[int, str]:
-        return 413, f"the body of a request may have {self._limits.bytes_at(path):,} bytes"
-
-    async def _take_turn(
-        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
+    async def _take_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._num_inside += 1
         try:
             async with self._turns:
-                await self._serve(scope, receive, send)
+                body = _Body(receive, self._limits, scope["path"])
+                await self._app(scope, body, send)
+        except HTTPException as error:  # of the body; most applications answer it themselves
+            await _answer(error.status_code, error.detail)(scope, receive, send)
         finally:
             self._num_inside -= 1
 
-    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        body, answer = _Body(receive, self._limits, scope["path"]), _Answer(send)
-
-        async def send_unless_refused(message: Message) -> None:
-            if body.fault is None:
-                await answer(message)
-
-        try:
-            await self._app(scope, body, send_unless_refused)
-        except Exception:
-            if body.fault is None:
-                raise
-        if body.fault is None or answer.has_begun:
-            return
-        await _answer(send, *self._word(body, scope["path"]))
-
-    def _word(self, body: "_Body", path: str) -> tuple[int, str]:
-        if body.fault == 408:
-            return 408, f"no whole body in {self._limits.body_seconds:g} s"
-        if body.has_too_many_marks:
-            most = f"{self._limits.max_marks:,}"
-            return 413, f"the body of a request may have {most} commas, colons, [ and {{"
-        return self._too_large(path)
-
 
 class _Body:
-    """A request's body as it arrives; one that breaks a limit ends as if the client had left."""
+    """Receives a request's body; raises an error at the first limit that is broken."""
 
     def __init__(self, receive: Receive, limits: Limits, path: str) -> None:
         self._receive, self._limits = receive, limits
         self._max_bytes = limits.bytes_at(path)
-        self._num_bytes, self._num_marks, self._is_whole = 0, 0, False
-        self._end = asyncio.get_running_loop().time() + limits.body_seconds
-        self.fault: int | None = None  # the status of the answer
+        self._num_bytes = self._num_marks = 0
+        self._end: float | None = asyncio.get_running_loop().time() + limits.body_seconds
 
     async def __call__(self) -> Message:
-        if self.fault is not None:
-            return {"type": "http.disconnect"}
-        if self._is_whole:
-            return await self._receive()
         try:
             async with asyncio.timeout_at(self._end):
                 message = await self._receive()
         except TimeoutError:
-            return self._break_off(408)
-        self._count(message.get("body", b""))
-        self._is_whole = not message.get("more_body", False)
-        if self._num_bytes > self._max_bytes or self.has_too_many_marks:
-            return self._break_off(413)
-        return message
-
-    @property
-    def has_too_many_marks(self) -> bool:
-        """Whether it has more values than are let in."""
-        return self._limits.max_marks is not None and self._num_marks > self._limits.max_marks
-
-    def _count(self, part: bytes) -> None:
+            seconds = self._limits.body_seconds
+            raise HTTPException(408, f"no whole body in {seconds:g} s") from None
+        if not message.get("more_body", False):
+            self._end = None
+        part = message.get("body", b"")
         self._num_bytes += len(part)
+        if self._num_bytes > self._max_bytes:
+            raise HTTPException(413, _too_large(self._max_bytes))
         if self._limits.max_marks is not None:
             self._num_marks += sum(part.count(mark) for mark in _MARKS)
-
-    def _break_off(self, fault: int) -> Message:
-        self.fault = fault
-        return {"type": "http.disconnect"}
+            if self._num_marks > self._limits.max_marks:
+                most = f"{self._limits.max_marks:,}"
+                raise HTTPException(413, f"a body may have {most} commas, colons, [ and {{")
+        return message
 
 
 class _Answer:
-    """Passes an answer on; an error in JSON is held back until it is whole, and cut down."""
+    """Sends an answer; an error closes the connection, and one in JSON is shortened first."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._error: Message | None = None
         self._content = b""
-        self.has_begun = False
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = dict(message.get("headers", ()))
-            is_json = headers.get(b"content-type", b"").startswith(b"application/json")
-            if message["status"] >= 400 and is_json:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            headers = [*message.get("headers", ()), (b"connection", b"close")]  # body left unread
+            message = {**message, "headers": headers}
+            if Headers(raw=headers).get("content-type", "").startswith("application/json"):
                 self._error = message
                 return
-        elif self._error is not None:
-            self._content += message.get("body", b"")
-            if not message.get("more_body", False):
-                status = self._error["status"]
-                await _answer(self._send, status, **_cut_down(self._content))
+        if self._error is None:
+            await self._send(message)
             return
-        self.has_begun = True
-        await self._send(message)
+        self._content += message.get("body", b"")
+        if not message.get("more_body", False):
+            await self._send_error(self._error, _shorten(self._content))
+
+    async def _send_error(self, start: Message, content: bytes) -> None:
+        headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+        length = (b"content-length", b"%d" % len(content))
+        await self._send({**start, "headers": [*headers, length]})
+        await self._send({"type": "http.response.body", "body": content})
 
 
-def _cut_down(content: bytes) -> dict[str, str]:
-    """Return what an error says; a stack trace, or whatever else is with it, stays here."""
+def _shorten(content: bytes) -> bytes:
+    """Return what an error in JSON says, without a stack trace or whatever else is with it."""
     try:
-        told = json.loads(content)
+        error: Any = json.loads(content)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        return {}
-    return {name: _shorten(str(told[name])) for name in _TOLD if name in told}
+        error = None
+    kept = {"message": "the request failed"}
+    if isinstance(error, dict):
+        kept |= {name: _cut(str(error[name])) for name in _KEPT_OF_ERRORS if name in error}
+    return json.dumps(kept).encode()
 
 
-def _shorten(text: str) -> str:
+def _cut(text: str) -> str:
     """Keep both ends: MLflow begins with the data and ends with the reason."""
     half = _LONGEST_MESSAGE // 2
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:half]} ... {text[-half:]}"
 
 
-async def _answer(
-    send: Send, status: int, message: str = "the request failed", **more: str
-) -> None:
-    content = json.dumps({"message": message, **more}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-    if status == 503:
-        headers.append((b"retry-after", b"%d" % _RETRY_SECONDS))
-    if status in (403, 404, 408, 413, 415, 421):
-        headers.append((b"connection", b"close"))  # the rest of the body is not read
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+def _answer(status: int, message: str) -> JSONResponse:
+    headers = {"retry-after": _RETRY_SECONDS} if status == 503 else None
+    return JSONResponse({"message": message}, status, headers)
 
 
-def _headers_of(scope: MutableMapping[str, Any]) -> dict[str, str]:
-    """Return each header once; one that is there twice is all of its values, which none allows."""
-    pairs: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    headers: dict[str, str] = {}
-    for name, value in ((n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs):
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+def _too_large(max_bytes: int) -> str:
+    return f"the body of a request may have {max_bytes:,} bytes"
 
 
-def _is_hearsay(header: tuple[bytes, bytes]) -> bool:
-    return header[0] == b"forwarded" or header[0].startswith(b"x-forwarded-")
+def _is_of_a_proxy(name: bytes) -> bool:
+    return name == b"forwarded" or name.startswith(b"x-forwarded-")
 
 
 def _host_of(url: str) -> str | None:

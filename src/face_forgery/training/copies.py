@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from face_forgery.data.loading.draws import mix
+from face_forgery.data.loading.rng import mix_seed
 from face_forgery.training.distributed.process_group import Part
 
 _SMALLEST = 0.5  # factor of both sides
@@ -88,7 +88,7 @@ def copies_of(
     Returns:
         ``(B, 3, S, S)`` of the type of ``images``.
     """
-    draws = PictureDraws(mix(seed, epoch, number, _OF_COPIES), part, images.device)
+    draws = PictureDraws(mix_seed(seed, epoch, number, _OF_COPIES), part, images.device)
     is_whole = images.dtype == torch.uint8
     whole = images if is_whole else images.round().clamp(0.0, 255.0).to(torch.uint8)
     return degrade(whole, draws).to(images.dtype)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import v2
 
-from face_forgery.data.loading.draws import own_draws
+from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.modeling.network import NUM_CLASSES
 
 
@@ -58,7 +58,7 @@ class Mixing:
             mixes.append(v2.CutMix(alpha=self.cutmix_alpha))
         if not mixes:
             return images, shares
-        with own_draws(self.seed, epoch, number):
+        with seeded_torch(self.seed, epoch, number):
             mix = mixes[int(torch.randint(len(mixes), ()))]
             images, shares = mix(images, shares)
         return images, shares

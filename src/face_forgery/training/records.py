@@ -72,29 +72,32 @@ class Checkpoint:
     random: dict[str, Any] = field(repr=False)  # states of torch's generators: dropout draws
     history: list[dict[str, Any]] = field(repr=False)  # a row an epoch, as in training_history
     fingerprint: dict[str, Any] = field(repr=False)  # what must not change; see training.resume
+    # Weights of the backbone to keep, where LoRA adapters had to be merged into them.
+    merged: dict[str, Any] | None = field(default=None, repr=False)
 
     def weights(self) -> EpochWeights | NoNewWeights:
         """Return the weights to keep, averaged where they are averaged.
 
-        Within an epoch there are none to keep. Changes of low rank are part of the weights that
-        they change: what is kept fits the backbone that training began with.
+        Within an epoch there are none to keep. LoRA adapters are merged: what is kept fits the
+        backbone that training began with.
         """
-        from face_forgery.modeling.low_rank import plain_weights
-
         if self.progress["num_batches"]:
             return NoNewWeights(self.epoch)
-        network = self.network if self.average is None else self.average
-        return EpochWeights(
-            self.epoch,
-            {
-                name.removeprefix(_BACKBONE): value.contiguous()
-                for name, value in plain_weights(network).items()
+        weights = self.merged
+        if weights is None:
+            network = self.network if self.average is None else self.average
+            weights = {
+                name.removeprefix(_BACKBONE): value
+                for name, value in network.items()
                 if name.startswith(_BACKBONE)
-            },
+            }
+        return EpochWeights(
+            self.epoch, {name: value.contiguous() for name, value in weights.items()}
         )
 
     def release(self) -> None:
         """Let go of the tensors; whoever still has this object keeps none of them in memory."""
-        for part in (self.network, self.average, self.optimizer, self.scheduler, self.random):
+        parts = (self.network, self.average, self.merged, self.optimizer, self.scheduler)
+        for part in (*parts, self.random):
             if part is not None:
                 part.clear()

@@ -48,7 +48,7 @@ def run_fingerprint(
         }
         | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
-        | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
+        | ({} if held_out is None else {"held_out_groups": held_out.fingerprint}),
         "model": model.model_dump(mode="json", exclude={"max_parameters"}),
         "preprocessing": train_batches.preprocessing.model_dump(mode="json"),
         "augmentation": train_batches.augmentation.model_dump(mode="json"),

@@ -28,7 +28,7 @@ def build_state(
     at step ``n``: the average of a short run is not full of its random start.
     """
     network = build_network(model, image_size)
-    freeze(network, model)
+    freeze(network, model, image_size)
     network = team.prepare(network.to(device))
     optimizer = build_optimizer(network, training.optimizer)
     average = None

@@ -8,6 +8,7 @@ from timm.utils import ModelEmaV3
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from face_forgery.modeling.fine_tuning import merged_weights
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.training.records import Checkpoint, EpochProgress
 
@@ -61,6 +62,9 @@ class TrainState:
             random={"cpu": torch.get_rng_state(), "cuda": self._cuda_random_states()},
             history=list(history),
             fingerprint=_to_cpu(fingerprint),
+            merged=None
+            if self.progress.num_batches
+            else _to_cpu(merged_weights(self.judged_network)),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

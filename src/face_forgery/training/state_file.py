@@ -4,10 +4,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from face_forgery.modeling.torch_archive import refuse_bomb
 from face_forgery.training.records import Checkpoint
 
-_FORMAT = 2  # raised when the fields of Checkpoint change their meaning
+_FORMAT = 3  # raised when the fields of Checkpoint change their meaning
 _REMEDY = "Start anew with --params training.resume=false, which replaces it"
 
 
@@ -36,6 +35,8 @@ def read_state(path: Path) -> Checkpoint:
 
 def _read(path: Path) -> dict[str, Any]:
     import torch
+
+    from face_forgery.modeling.factory import refuse_bomb
 
     try:
         refuse_bomb(path)

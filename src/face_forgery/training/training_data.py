@@ -85,7 +85,7 @@ def _plan_forgeries(
 ) -> TrainForgeries | None:
     """Say whose forgeries are made in training; without any, both classes must be there."""
     params = augmentation.forgeries
-    if params.share == 0.0:
+    if params.proportion == 0.0:
         remedy = "Run the pipeline splitting again, with the same parameters."
         check_both_classes(manifest, "the training set", remedy=remedy)
         return None
@@ -93,7 +93,7 @@ def _plan_forgeries(
         manifest,
         landmarks,
         Forger(params.kinds, params.strength),
-        share=params.share,
+        proportion=params.proportion,
         squares=rows.squares,
         side=decoding_side(preprocessing, augmentation.crop_scale),
     )

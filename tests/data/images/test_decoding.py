@@ -13,7 +13,13 @@ import PIL
 import pytest
 from PIL import Image, ImageFile
 
-from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, decode_rgb, read_rgb
+from face_forgery.data.images.decoding import (
+    MAX_PIXELS,
+    ImageError,
+    decode_rgb,
+    read_reduced,
+    read_rgb,
+)
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 EXACT, LOSSY = 0, 24
@@ -172,6 +178,30 @@ def test_damaged_metadata_does_not_hide_a_good_picture():
     assert decode_rgb(data).shape == (96, 128, 3)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "shape"), [("jpg", (64, 32, 3)), ("png", (256, 128, 3)), ("webp", (256, 128, 3))]
+)
+def test_only_a_jpeg_is_decoded_smaller_and_says_its_own_size_upright(tmp_path, suffix, shape):
+    path, exif = tmp_path / f"sideways.{suffix}", Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(make_quadrants(128, 256)).save(path, exif=exif)
+    reduced = read_reduced(path, side=32)
+    assert (reduced.header.width, reduced.header.height) == (128, 256)
+    assert reduced.header.format == {"jpg": "JPEG"}.get(suffix, suffix.upper())
+    assert reduced.pixels.shape == shape
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
+def test_a_truncated_jpeg_is_found_at_any_scale(tmp_path, progressive, kept):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((256, 256))
+    data = encode(image, "JPEG", progressive=progressive)
+    (tmp_path / "cut.jpg").write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(ImageError, match=r"cut\.jpg: damaged: .*truncated"):
+        read_reduced(tmp_path / "cut.jpg", side=1)
+
+
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_the_first_frame_of_several_is_used(file_format):
     first, second = (Image.new("RGB", (8, 8), color) for color in (RED, BLUE))
@@ -206,8 +236,8 @@ def test_damage_anywhere_gives_pixels_or_an_image_error(file_format):
     ("content", "detail"),
     [
         (b"", "it is empty"),
-        (b"hello, this is text", "not a picture in one of AVIF, BMP"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture in one of"),
+        (b"hello, this is text", "not an image in one of AVIF, BMP"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image in one of"),
     ],
 )
 def test_what_is_not_a_picture_is_unreadable_and_named(tmp_path, content, detail):

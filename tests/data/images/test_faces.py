@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
+from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.face_table import FACE_COLUMNS, find_faces, mark_faceless, squares_of
 from face_forgery.data.images.faces import (
     Face,
-    FaceDetectorError,
     FaceFinder,
     Square,
     cut_square,
@@ -108,7 +108,7 @@ def test_a_finder_becomes_plain_values_and_back():
 @pytest.mark.parametrize("content", [b"", b"no network at all"])
 def test_what_is_no_face_detector_is_refused(content):
     finder = FaceFinder(content, PARAMS.model_copy(update={"detector": "my.onnx"}))
-    with pytest.raises(FaceDetectorError, match=r"faces.detector=my.onnx: not a YuNet"):
+    with pytest.raises(InputError, match=r"faces.detector=my.onnx: not a YuNet"):
         finder.find(np.zeros((64, 64, 3), np.uint8))
 
 
@@ -154,9 +154,10 @@ def test_without_a_detector_nothing_is_looked_for(labelled, tmp_path):
 def test_training_measuring_and_judging_cut_the_same(
     labelled, tmp_path, make_detector, draw_red_faces
 ):
-    from face_forgery.data.images.listing import list_pictures
+    from face_forgery.data.images.listing import list_images
     from face_forgery.data.loading.transforms import eval_transform
-    from face_forgery.inference.scoring import judge, judge_bytes, judge_in_parts, score_files
+    from face_forgery.inference.job import run_job
+    from face_forgery.inference.scoring import judge_bytes, score_files, stream_scores
     from face_forgery.modeling.forward_path import score_images
 
     detector = make_detector(faces=PARAMS, face_model=b"any")
@@ -172,10 +173,9 @@ def test_training_measuring_and_judging_cut_the_same(
         torch.device("cpu"),
     )
     scored = score_files(detector, paths, **how)
-    (part,) = judge_in_parts(detector, list_pictures(tmp_path), **how)
+    (part,) = run_job(detector, list_images(tmp_path), None, score=stream_scores, **how)
     in_memory = judge_bytes(detector, [path.read_bytes() for path in paths], min_size=8)
     assert scored.statuses.tolist() == ["ok", "no_face", "ok"]
-    assert judge(detector, list_pictures(tmp_path), **how).equals(part.rows)
     first = part.faces[part.faces["face"] == 1]
     assert first["y_pred"].to_numpy() == pytest.approx(trained_on, abs=1e-6)
     assert part.faces["img_name"].tolist() == ["0.png", "2.png", "2.png"]

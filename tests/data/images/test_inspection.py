@@ -70,7 +70,7 @@ def test_unusable_images_are_listed_with_their_reasons(image_folder):
     assert list(rejected["status"]) == ["unreadable"] * 4 + ["too_large", "missing"]
     for detail, reason in zip(
         rejected["detail"],
-        ["truncated", "empty", "not a picture", "a folder", "pixels", "no such file"],
+        ["truncated", "empty", "not an image", "a folder", "pixels", "no such file"],
         strict=True,
     ):
         assert reason in detail

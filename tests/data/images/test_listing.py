@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from face_forgery.data.images.listing import PICTURE_COLUMNS, PicturesError, list_pictures
+from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.listing import LISTING_COLUMNS, list_images
 
 
 @pytest.fixture
@@ -22,23 +23,23 @@ def photos(tmp_path):
 
 
 def names_of(location) -> list[str]:
-    return list_pictures(Path(location))["img_name"].tolist()
+    return list_images(Path(location))["img_name"].tolist()
 
 
 def test_a_folder_gives_every_visible_file_below_it_in_order(photos):
-    pictures = list_pictures(photos)
+    pictures = list_images(photos)
     expected = ["a.PNG", "b.jpg", "notes.txt", "trip/c.jpg", "trip/day 2/d"]
     assert pictures["img_name"].tolist() == expected
     assert pictures["path"].tolist() == [str(photos / name) for name in expected]
     assert pictures["problem"].isna().all()
-    assert {name: str(kind) for name, kind in pictures.dtypes.items()} == PICTURE_COLUMNS
+    assert {name: str(kind) for name, kind in pictures.dtypes.items()} == LISTING_COLUMNS
 
 
 def test_a_folder_without_files_is_a_row_with_a_reason(photos):
     (photos / "trip" / "empty").mkdir()
     (photos / "only_hidden").mkdir()
     (photos / "only_hidden" / ".a.jpg").write_bytes(b"x")
-    pictures = list_pictures(photos).set_index("img_name")
+    pictures = list_images(photos).set_index("img_name")
     for name in ("trip/empty", "only_hidden"):
         assert pictures.loc[name, "problem"] == "a folder with no file in it"
 
@@ -62,7 +63,7 @@ def test_a_folder_without_files_is_a_row_with_a_reason(photos):
 def test_a_name_neither_hides_anything_nor_is_a_formula(tmp_path, name, shown):
     (tmp_path / name).write_bytes(b"x")
     for location in (tmp_path, tmp_path / name, tmp_path / "*[xeb1)]*"):
-        (row,) = list_pictures(location).to_dict("records")
+        (row,) = list_images(location).to_dict("records")
         assert row["img_name"] == shown
         assert Path(row["path"]).read_bytes() == b"x"
 
@@ -91,7 +92,7 @@ def test_a_folder_that_cannot_be_listed_is_a_row_with_a_reason(photos, monkeypat
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root, who runs containers, may list anything
-    pictures = list_pictures(photos).set_index("img_name")
+    pictures = list_images(photos).set_index("img_name")
     assert pictures.loc["trip", "problem"] == "a folder that cannot be listed: Permission denied"
     assert "b.jpg" in pictures.index
 
@@ -100,7 +101,7 @@ def test_a_folder_that_cannot_be_listed_is_a_row_with_a_reason(photos, monkeypat
 def test_a_file_name_that_is_no_text_is_shown_escaped_and_still_found(tmp_path):
     name = os.fsdecode(b"caf\xe9.jpg")
     (tmp_path / name).write_bytes(b"x")
-    pictures = list_pictures(tmp_path)
+    pictures = list_images(tmp_path)
     assert pictures["img_name"].tolist() == [r"caf\xe9.jpg"]
     assert Path(pictures["path"].iloc[0]).read_bytes() == b"x"
 
@@ -113,12 +114,12 @@ def make_loop(path: Path) -> None:
 @pytest.mark.parametrize("make", [Path.mkdir, make_loop])
 def test_a_folder_with_nothing_in_it_is_an_error(tmp_path, make):
     make(tmp_path / "photos")
-    with pytest.raises(PicturesError, match="photos: a folder with no file in it"):
-        list_pictures(tmp_path / "photos")
+    with pytest.raises(InputError, match="photos: a folder with no file in it"):
+        list_images(tmp_path / "photos")
 
 
 def test_one_file_is_a_table_of_one(photos):
-    pictures = list_pictures(photos / "trip" / "c.jpg")
+    pictures = list_images(photos / "trip" / "c.jpg")
     assert pictures["img_name"].tolist() == ["c.jpg"]
     assert pictures["path"].tolist() == [str(photos / "trip" / "c.jpg")]
 
@@ -144,13 +145,13 @@ def test_a_name_with_wildcards_that_exists_is_no_pattern(tmp_path):
 
 
 def test_a_pattern_without_a_match_names_folder_and_pattern(photos):
-    with pytest.raises(PicturesError, match=r"no file below .*photos matches \*\.webp"):
-        list_pictures(photos / "*.webp")
+    with pytest.raises(InputError, match=r"no file below .*photos matches \*\.webp"):
+        list_images(photos / "*.webp")
 
 
 def test_nothing_there_says_what_may_be_given(tmp_path):
-    with pytest.raises(PicturesError, match=r"gone: there is no such file or folder .*a pattern"):
-        list_pictures(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"gone: there is no such file or folder .*a pattern"):
+        list_images(tmp_path / "gone")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_nothing_there_says_what_may_be_given(tmp_path):
 )
 def test_a_table_gives_its_rows_in_its_order(photos, file_name, text):
     (photos / file_name).write_bytes(text.encode())
-    pictures = list_pictures(photos / file_name)
+    pictures = list_images(photos / file_name)
     assert pictures["img_name"].tolist() == ["b.jpg", "trip/c.jpg"]
     assert pictures["path"].tolist() == [str(photos / "b.jpg"), str(photos / "trip/c.jpg")]
 
@@ -173,7 +174,7 @@ def test_a_table_gives_its_rows_in_its_order(photos, file_name, text):
 def test_a_table_may_name_absolute_paths_and_odd_and_repeated_names(photos, tmp_path):
     names = [str(photos / "b.jpg"), "NA", "007", "no,comma.jpg", "NA"]
     pd.DataFrame({"img_name": names}).to_csv(tmp_path / "list.csv", index=False)
-    pictures = list_pictures(tmp_path / "list.csv")
+    pictures = list_images(tmp_path / "list.csv")
     assert pictures["img_name"].tolist() == names
     assert pictures["path"].iloc[0] == str(photos / "b.jpg")
 
@@ -193,8 +194,8 @@ def test_a_table_may_name_absolute_paths_and_odd_and_repeated_names(photos, tmp_
 )
 def test_a_table_that_is_none_is_an_error(tmp_path, content, message):
     (tmp_path / "list.csv").write_bytes(content)
-    with pytest.raises(PicturesError, match=rf"list\.csv: .*{message}"):
-        list_pictures(tmp_path / "list.csv")
+    with pytest.raises(InputError, match=rf"list\.csv: .*{message}"):
+        list_images(tmp_path / "list.csv")
 
 
 @pytest.mark.parametrize(
@@ -210,8 +211,8 @@ def test_a_table_that_is_none_is_an_error(tmp_path, content, message):
 )
 def test_a_table_may_not_name_what_would_be_interpreted_or_connected_to(tmp_path, name):
     (tmp_path / "list.csv").write_text(f"img_name\n{name}\nb.jpg\nHTTPS://host/c.jpg\n")
-    local = list_pictures(tmp_path / "list.csv")
-    remote = list_pictures((tmp_path / "list.csv").as_uri())
+    local = list_images(tmp_path / "list.csv")
+    remote = list_images((tmp_path / "list.csv").as_uri())
     for pictures in (local, remote):
         assert pictures["img_name"].tolist() == [name, "b.jpg", "HTTPS://host/c.jpg"]
         assert "not of this kind" in pictures["problem"][0]
@@ -220,9 +221,9 @@ def test_a_table_may_not_name_what_would_be_interpreted_or_connected_to(tmp_path
 
 def test_names_that_lead_out_of_the_folder_of_a_table_are_mentioned(photos, tmp_path, caplog):
     (photos / "list.csv").write_text("img_name\na.jpg\nx/../b.jpg\n../c.jpg\n/etc/d.jpg\n")
-    list_pictures(photos / "list.csv")
+    list_images(photos / "list.csv")
     assert "2 of 4 names lead out of its folder, the first to '../c.jpg'" in caplog.text
     caplog.clear()
     (photos / "list.csv").write_text("img_name\na.jpg\ns3://bucket/b.jpg\n")
-    list_pictures(photos / "list.csv")
+    list_images(photos / "list.csv")
     assert caplog.text == ""

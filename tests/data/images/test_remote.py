@@ -8,9 +8,9 @@ import pytest
 from fsspec.registry import known_implementations
 
 from face_forgery.data.images import remote
-from face_forgery.data.images.decoding import ImageError, read_rgb
-from face_forgery.data.images.listing import PICTURE_COLUMNS, PicturesError, list_pictures
-from face_forgery.data.images.remote import RemoteError, is_url, read_rgb_at
+from face_forgery.data.images.decoding import ImageError, InputError, read_rgb
+from face_forgery.data.images.listing import LISTING_COLUMNS, list_images
+from face_forgery.data.images.remote import is_url, read_rgb_at
 
 
 @pytest.fixture
@@ -24,16 +24,16 @@ def bucket():
 
 
 def names_at(url):
-    return list_pictures(url)["img_name"].tolist()
+    return list_images(url)["img_name"].tolist()
 
 
 @pytest.mark.parametrize("url", ["memory://bucket/photos", "memory://bucket/photos/"])
 def test_a_folder_at_a_url_is_listed_as_one_on_a_disk(bucket, url):
-    pictures = list_pictures(url)
+    pictures = list_images(url)
     assert pictures["img_name"].tolist() == ["a.PNG", "b.jpg", "trip/c.jpg", "täuschung"]
     assert pictures["path"].iloc[2] == "memory:///bucket/photos/trip/c.jpg"
     assert pictures["problem"].isna().all()
-    assert {name: str(kind) for name, kind in pictures.dtypes.items()} == PICTURE_COLUMNS
+    assert {name: str(kind) for name, kind in pictures.dtypes.items()} == LISTING_COLUMNS
 
 
 def test_a_pattern_and_one_file_at_a_url(bucket):
@@ -45,7 +45,7 @@ def test_a_pattern_and_one_file_at_a_url(bucket):
 def test_a_table_at_a_url_names_files_beside_it_and_other_urls(bucket):
     table = "note,img_name\n1,photos/b.jpg\n2,s3://other/e.jpg\n3,/mnt/f.jpg\n"
     bucket.pipe_file("/bucket/list.csv", table.encode("utf-8-sig"))
-    pictures = list_pictures("memory://bucket/list.csv")
+    pictures = list_images("memory://bucket/list.csv")
     assert pictures["img_name"].tolist() == ["photos/b.jpg", "s3://other/e.jpg", "/mnt/f.jpg"]
     places = ["memory:///bucket/photos/b.jpg", "s3://other/e.jpg", "/mnt/f.jpg"]
     assert pictures["path"].tolist() == places
@@ -53,7 +53,7 @@ def test_a_table_at_a_url_names_files_beside_it_and_other_urls(bucket):
 
 def test_a_table_on_a_disk_may_name_urls(tmp_path):
     (tmp_path / "list.csv").write_text("img_name\ns3://bucket/a.jpg\nb.jpg\n")
-    places = list_pictures(tmp_path / "list.csv")["path"].tolist()
+    places = list_images(tmp_path / "list.csv")["path"].tolist()
     assert places == ["s3://bucket/a.jpg", str(tmp_path / "b.jpg")]
 
 
@@ -65,15 +65,15 @@ def test_a_table_on_a_disk_may_name_urls(tmp_path):
     ],
 )
 def test_nothing_at_a_url_is_an_error_that_names_it(bucket, url, message):
-    with pytest.raises(PicturesError, match=message) as raised:
-        list_pictures(url)
+    with pytest.raises(InputError, match=message) as raised:
+        list_images(url)
     assert url in str(raised.value)
 
 
 def test_a_table_without_the_column_is_refused_at_a_url_too(bucket):
     bucket.pipe_file("/bucket/list.csv", b"name\na.jpg\n")
-    with pytest.raises(PicturesError, match=r"memory://bucket/list.csv: no column 'img_name'"):
-        list_pictures("memory://bucket/list.csv")
+    with pytest.raises(InputError, match=r"memory://bucket/list.csv: no column 'img_name'"):
+        list_images("memory://bucket/list.csv")
 
 
 def test_a_picture_at_a_url_has_the_pixels_of_the_file(bucket, tmp_path, make_picture, encode):
@@ -90,7 +90,7 @@ def test_a_picture_at_a_url_has_the_pixels_of_the_file(bucket, tmp_path, make_pi
     ("name", "status", "detail"),
     [
         ("gone.jpg", "missing", "no such file"),
-        ("photos/b.jpg", "unreadable", "not a picture in one of"),
+        ("photos/b.jpg", "unreadable", "not an image in one of"),
         ("empty.jpg", "unreadable", "it is empty"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_bad_picture_at_a_url_has_the_status_of_a_bad_file(bucket, name, statu
 
 
 def test_a_folder_in_place_of_a_picture_is_unreadable(tmp_path):
-    with pytest.raises(ImageError, match="a folder, not a picture"):
+    with pytest.raises(ImageError, match="a folder, not an image"):
         read_rgb_at(tmp_path.as_uri())
 
 
@@ -115,15 +115,15 @@ def test_more_bytes_than_a_picture_can_have_are_not_read(bucket, monkeypatch):
 
 
 def test_an_unknown_scheme_is_an_error_that_names_the_url():
-    with pytest.raises(RemoteError, match=r"s33://bucket/a.jpg: Protocol not known: s33"):
+    with pytest.raises(InputError, match=r"s33://bucket/a.jpg: Protocol not known: s33"):
         read_rgb_at("s33://bucket/a.jpg")
 
 
 def test_a_missing_library_is_named(monkeypatch):
     known = {"class": "no_such_package.FileSystem", "err": "install no_such_package"}
     monkeypatch.setitem(known_implementations, "protocol", known)
-    with pytest.raises(RemoteError, match="install no_such_package; in the environment of every"):
-        list_pictures("protocol://bucket/a.jpg")
+    with pytest.raises(InputError, match="install no_such_package; in the environment of every"):
+        list_images("protocol://bucket/a.jpg")
 
 
 @pytest.mark.parametrize("place", ["a.jpg", "/a.jpg", "c:/a.jpg", "c://a.jpg", "a b://c", "s3:/b"])
@@ -145,6 +145,6 @@ def test_whatever_a_store_raises_for_one_picture_is_its_status(bucket, monkeypat
 
 def test_a_name_in_a_bucket_is_no_formula(bucket):
     bucket.pipe("/bucket/odd/=1+1.jpg", b"x")
-    (row,) = list_pictures("memory://bucket/odd").to_dict("records")
+    (row,) = list_images("memory://bucket/odd").to_dict("records")
     assert row["img_name"] == "./=1+1.jpg"
     assert row["path"].endswith("/odd/=1+1.jpg")

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from face_forgery.data.loading.degradation_sheet import contact_sheet
-from face_forgery.data.loading.draws import own_draws
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import TrainBatches
 from face_forgery.data.loading.random_degradations import (
@@ -17,6 +16,7 @@ from face_forgery.data.loading.random_degradations import (
     RandomDegradations,
     degrade,
 )
+from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
 
 
@@ -36,7 +36,7 @@ def change(image, other):
 def mean_change(image, step, numbers=range(40)):
     changes = []
     for number in numbers:
-        with own_draws(number):
+        with seeded_torch(number):
             changes.append(change(image, step(image)))
     return float(np.mean(changes))
 
@@ -50,7 +50,7 @@ def test_the_dial_at_zero_changes_nothing_and_draws_nothing(image):
 @pytest.mark.parametrize("kind", DEGRADATION_KINDS)
 def test_every_kind_changes_bytes_to_bytes_and_leaves_its_argument_alone(image, kind):
     given = image.clone()
-    with own_draws(0):
+    with seeded_torch(0):
         degraded = degrade(image, kind, 0.7)
     assert (degraded.shape, degraded.dtype) == (image.shape, torch.uint8)
     assert torch.equal(image, given)
@@ -76,7 +76,7 @@ def test_chains_change_more_the_higher_the_dial(image):
 def test_the_dial_does_not_change_what_is_drawn(image):
     states = []
     for dial in (0.3, 1.0):
-        with own_draws(5):
+        with seeded_torch(5):
             RandomDegradations(dial)(image)
             states.append(torch.get_rng_state())
     assert torch.equal(*states)
@@ -94,7 +94,7 @@ def test_all_kinds_occur_and_chains_have_up_to_four_steps(image, monkeypatch):
     monkeypatch.setattr("face_forgery.data.loading.random_degradations.degrade", note)
     for number in range(120):
         steps.clear()
-        with own_draws(number):
+        with seeded_torch(number):
             RandomDegradations(0.8)(image)
         seen.update(steps)
         lengths.add(len(steps))
@@ -105,7 +105,7 @@ def test_all_kinds_occur_and_chains_have_up_to_four_steps(image, monkeypatch):
 def test_occlusion_covers_no_more_than_it_says():
     gray = torch.full((3, 100, 100), 128, dtype=torch.uint8)
     for number in range(20):
-        with own_draws(number):
+        with seeded_torch(number):
             covered = (degrade(gray, "occlusion", 1.0) != 128).any(dim=0).float().mean().item()
         assert 0.2 * MOST_COVERED < covered <= 1.1 * MOST_COVERED
 
@@ -122,7 +122,7 @@ def test_a_degradation_is_a_step_of_the_training_transform(make_params, image):
     assert isinstance(transform, nn.Module)
     names = [type(step).__name__ for step in transform.transforms]
     assert names.index("RandomDegradations") < names.index("RandomApply")
-    with own_draws(2):
+    with seeded_torch(2):
         degraded = transform(image)
     assert (degraded.shape, degraded.dtype) == ((3, 32, 32), torch.uint8)
 

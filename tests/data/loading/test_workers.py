@@ -10,7 +10,7 @@ from torch.utils.data import dataloader
 from torch.utils.data._utils import signal_handling
 
 from face_forgery.data.loading.workers import _complain, load_in_workers
-from face_forgery.hooks.mishaps import remedy_for
+from face_forgery.hooks.error_messages import remedy_for
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import yaml
 
 from face_forgery.evaluation.reporting.model_card import render_model_card
 from face_forgery.modeling.ensemble import join_detectors
-from face_forgery.modeling.parameter_count import count_parameters_of
 
 
 def render(make_judged, make_detector, **changes):
@@ -63,7 +62,7 @@ def test_names_of_users_do_not_break_the_table(make_judged, make_detector):
 
 
 def test_weights_and_passes_are_counted(make_judged, make_detector):
-    count = f"{count_parameters_of(make_detector()):,}"
+    count = f"{make_detector().count_parameters():,}"
     _, card = render(make_judged, make_detector)
     assert f"- **Parameters:** {count}; a picture takes 1 forward pass\n" in card
     _, card = render(make_judged, make_detector, views=("whole", "flipped"))
@@ -72,12 +71,12 @@ def test_weights_and_passes_are_counted(make_judged, make_detector):
 
 def test_an_ensemble_is_described_by_its_members(make_judged, make_detector):
     versions = {"face_forgery": "0.1.0"}
-    members = {"a": make_detector(), "b": make_detector("test_vit", image_size=48)}
+    members = {"a": make_detector(), "b": make_detector("test_vit")}
     joined = join_detectors(
         members, data_fingerprint="f" * 64, code_version=versions, other_data="refuse"
     )
     _, card = render(make_judged, make_detector, detector=joined)
-    assert "test_resnet + test_vit on 32 x 32 and 48 x 48 pixels" in card
+    assert "test_resnet + test_vit on 32 x 32 pixels" in card
     assert "an ensemble of 2 detectors" in card
     for number, member in enumerate(joined.members, start=1):
         line = f"  - `members/{number}_{member.architecture}`: `{member.architecture}`, "

@@ -41,7 +41,7 @@ def make_batches(photographs, make_params):
 
     def make(
         *,
-        share=0.5,
+        proportion=0.5,
         kinds=FORGING_KINDS,
         num_workers=0,
         sampling="shuffled",
@@ -55,7 +55,7 @@ def make_batches(photographs, make_params):
             manifest,
             table,
             Forger(dict.fromkeys(kinds, 1.0), 1.0),
-            share=share,
+            proportion=proportion,
             squares=None,
             side=decoding_side(params.preprocessing, params.augmentation.crop_scale),
         )
@@ -94,7 +94,7 @@ def test_an_epoch_has_every_picture_and_forged_copies_of_real_ones(make_batches)
 
 
 def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
-    batches = make_batches(share=1.0)
+    batches = make_batches(proportion=1.0)
     pictures = pictures_of(batches, 1)
     assert len(pictures) == NUM_IMAGES + len(FORGEABLE)
     for (_, index), (_, target) in pictures.items():
@@ -111,8 +111,8 @@ def test_kept_pictures_change_no_forged_copy(
     ]
     manifest["sha256"] = digests
     changes = {"augmentation.crop_scale": crop_scale, "augmentation.noise": 0.5}
-    plain = make_batches(share=1.0, **changes)
-    kept = make_batches(share=1.0, cache_folder=tmp_path / "kept", **changes)
+    plain = make_batches(proportion=1.0, **changes)
+    kept = make_batches(proportion=1.0, cache_folder=tmp_path / "kept", **changes)
     for epoch in (1, 2):
         expected, found = pictures_of(plain, epoch), pictures_of(kept, epoch)
         assert expected.keys() == found.keys()
@@ -136,7 +136,7 @@ def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
     still = {"augmentation.horizontal_flip": 0.0}
     pictures = {
         key[1]: image
-        for key, (image, _) in pictures_of(make_batches(share=1.0, **still), 1).items()
+        for key, (image, _) in pictures_of(make_batches(proportion=1.0, **still), 1).items()
     }
     for row in FORGEABLE:
         differs = (pictures[row] != pictures[NUM_IMAGES + row]).any(dim=0)
@@ -145,8 +145,8 @@ def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
 
 def test_everybody_goes_through_the_same_transform(make_batches):
     still = {"augmentation.horizontal_flip": 0.0}
-    plain = pictures_of(make_batches(share=1.0, **still), 1)
-    batches = make_batches(share=1.0, **still | {"augmentation.noise": 1.0})
+    plain = pictures_of(make_batches(proportion=1.0, **still), 1)
+    batches = make_batches(proportion=1.0, **still | {"augmentation.noise": 1.0})
     for key, (image, _) in pictures_of(batches, 1).items():
         noise = image.float() - plain[key][0].float()
         assert 0.5 < noise.std() < 12.0
@@ -158,7 +158,7 @@ def test_everybody_goes_through_the_same_transform(make_batches):
 def test_a_forgery_follows_from_seed_epoch_and_index_in_any_process(
     make_batches, num_workers, sampling
 ):
-    changes = {"share": 1.0, "sampling": sampling, "augmentation.degradation": 0.5}
+    changes = {"proportion": 1.0, "sampling": sampling, "augmentation.degradation": 0.5}
     alone = make_batches(**changes)
     helped = pickle.loads(pickle.dumps(make_batches(num_workers=num_workers, **changes)))
     expected, found = pictures_of(alone, 2), pictures_of(helped, 2)
@@ -179,7 +179,7 @@ def test_workers_are_not_stopped_by_threads_that_opencv_had_before(make_batches)
 
 
 def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
-    batches = make_batches(share=1.0)
+    batches = make_batches(proportion=1.0)
     images = batches._loader.dataset
     other = replace(batches, seed=1)._loader.dataset
     index = NUM_IMAGES + FORGEABLE[0]
@@ -196,14 +196,14 @@ def test_forgeries_change_nothing_else_in_an_epoch(make_batches):
 
 
 def test_balanced_epochs_count_forged_copies_as_forgeries(make_batches):
-    batches = make_batches(share=1.0, sampling="balanced")
+    batches = make_batches(proportion=1.0, sampling="balanced")
     assert batches.epoch(1).num_images == NUM_IMAGES + len(FORGEABLE)
     targets = [target for _, target in pictures_of(batches, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
 
 
 def test_real_pictures_alone_can_be_balanced_by_their_forgeries(make_batches):
-    batches = make_batches(share=1.0)
+    batches = make_batches(proportion=1.0)
     only_real = replace(batches.rows, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
     balanced = replace(batches, rows=only_real, sampling="balanced")
     targets = [target for _, target in pictures_of(balanced, 1).values()]
@@ -213,7 +213,7 @@ def test_real_pictures_alone_can_be_balanced_by_their_forgeries(make_batches):
 
 
 def test_a_batch_may_be_as_large_as_an_epoch_with_its_forgeries(make_batches):
-    batches = make_batches(share=1.0)
+    batches = make_batches(proportion=1.0)
     assert replace(batches, batch_size=20).epoch(1).sizes == [20]
     with pytest.raises(ValueError, match=r"\(20 images\); lower it to 20"):
         replace(batches, batch_size=21)
@@ -262,7 +262,7 @@ def test_landmarks_move_along_with_a_face_that_is_cut_out(photographs, portraits
     squares = np.tile([[20, 30, 150]], (NUM_IMAGES, 1))
     squares[1] = [0, 0, 12]  # next to nothing of the face
     forgeries = TrainForgeries.of(
-        manifest, table, Forger({"self_blend": 1.0}, 1.0), share=1.0, squares=squares, side=16
+        manifest, table, Forger({"self_blend": 1.0}, 1.0), proportion=1.0, squares=squares, side=16
     )
     assert 1 not in forgeries.rows
     row = int(forgeries.rows[-1])
@@ -279,7 +279,7 @@ def test_five_points_are_completed(photographs, portraits):
         manifest,
         table.assign(points=five),
         Forger({"self_blend": 1.0}, 1.0),
-        share=1.0,
+        proportion=1.0,
         squares=None,
         side=None,
     )
@@ -291,12 +291,12 @@ def test_faces_that_are_too_small_in_what_is_read_are_left_out_before_training(p
     _, manifest, table = photographs
     forger = Forger({"self_blend": 1.0}, 1.0)
     with pytest.raises(ManifestError, match="none of 9 real training pictures can be forged"):
-        TrainForgeries.of(manifest, table, forger, share=1.0, squares=None, side=8)
+        TrainForgeries.of(manifest, table, forger, proportion=1.0, squares=None, side=8)
 
 
-@pytest.mark.parametrize(("share", "number"), [(1.0, 8), (0.3, 2), (0.001, 1)])
-def test_every_epoch_has_as_many_forged_copies(make_batches, share, number):
-    batches = replace(make_batches(share=share), batch_size=5)
+@pytest.mark.parametrize(("proportion", "number"), [(1.0, 8), (0.3, 2), (0.001, 1)])
+def test_every_epoch_has_as_many_forged_copies(make_batches, proportion, number):
+    batches = replace(make_batches(proportion=proportion), batch_size=5)
     assert batches.forgeries.num_per_epoch == number
     assert {batches.epoch(epoch).num_images for epoch in (1, 2, 3)} == {NUM_IMAGES + number}
 
@@ -307,7 +307,7 @@ def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_bat
     def of(manifest, table):
         forger = Forger({"self_blend": 1.0}, 1.0)
         return TrainForgeries.of(
-            manifest, table, forger, share=1.0, squares=None, side=None
+            manifest, table, forger, proportion=1.0, squares=None, side=None
         ).fingerprint
 
     moved = table.assign(points=[[value + 1 for value in points] for points in table["points"]])

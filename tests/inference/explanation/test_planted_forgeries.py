@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 import timm
@@ -13,8 +14,7 @@ from face_forgery.forgery.rendering.drawn_face import sample_face
 from face_forgery.forgery.rendering.face_parts import EYES, MOUTH, Region, region_mask
 from face_forgery.forgery.rendering.render import render
 from face_forgery.inference.explanation.attribution import heat_map
-from face_forgery.inference.explanation.faithfulness import random_map
-from face_forgery.inference.explanation.regions import label_regions, share_evidence
+from face_forgery.inference.explanation.regions import label_regions, measure_evidence
 from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.modeling.network import DetectorNetwork
 
@@ -94,7 +94,7 @@ def top_parts(pictures, heats):
     tops = Counter()
     for picture, heat in zip(pictures, heats, strict=True):
         labels = label_regions(SIZE, SIZE, five_points(picture))
-        tops[next(iter(share_evidence(heat, labels)))] += 1 / len(pictures)
+        tops[next(iter(measure_evidence(heat, labels)))] += 1 / len(pictures)
     return tops
 
 
@@ -108,5 +108,5 @@ def test_the_forged_part_comes_out_on_top_and_by_a_random_map_it_does_not(networ
     assert auc(margins, np.arange(40) // 20) > 0.95
     heats = [heat_map(network, image) for image in forged]
     assert top_parts(pictures, heats)[place] >= LOWEST
-    chance = [random_map(SIZE, seed) for seed in range(len(pictures))]
+    chance = [cv2.resize(rng.random((8, 8)), (SIZE, SIZE)) for _ in pictures]
     assert top_parts(pictures, chance)[place] < 0.5

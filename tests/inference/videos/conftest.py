@@ -51,7 +51,6 @@ def make_video_params():
             "frames_per_second": 2.0,
             "max_frames": 600,
             "window_seconds": 4.0,
-            "min_frames": 3,
         }
         return VideoParams(**(values | changes))
 

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from face_forgery.data.images.name_lists import PicturesError
-from face_forgery.data.videos.video_listing import list_videos
-from face_forgery.inference.videos.judge import judge_videos
+from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.listing import list_videos
+from face_forgery.inference.videos.judge import Scenes, judge_videos
 from face_forgery.inference.videos.judgement import (
     FRAME_COLUMNS,
     VIDEO_COLUMNS,
+    Scene,
     frame_rows,
     video_row,
 )
@@ -21,12 +22,12 @@ DARK, BRIGHT = 60, 200  # scores of 0.06 and 0.95
 
 @pytest.fixture
 def judge(make_video_params):
-    """Return a function that judges what is at a place."""
+    """Return a function that judges what is at a path."""
 
-    def run(detector, place, *, batch_size=16, min_size=48, **changes):
+    def run(detector, path, *, batch_size=16, min_size=48, **changes):
         params = make_video_params(**changes)
         options = {"min_size": min_size, "batch_size": batch_size}
-        return list(judge_videos(detector, list_videos(place), params, **options))
+        return list(judge_videos(detector, list_videos(path), params, **options))
 
     return run
 
@@ -105,7 +106,7 @@ def test_small_frames_and_few_frames_have_a_status(write_clip, make_flat, bright
     few = write_clip("few.mp4", [make_flat(DARK)] * 2)
     (video,) = judge(detector, few)
     assert video.status == "too_few_frames"
-    assert "video.min_frames" in video.detail
+    assert "video.frames_per_second" in video.detail
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_a_bad_video_costs_a_row_and_never_the_run(bright_is_forged, judge, mixe
         "d_text.avi": "unreadable",
         "sub/c_cut.mp4": "ok",
     }
-    assert "no picture after" in rows.loc["sub/c_cut.mp4", "detail"]
+    assert "no frame after" in rows.loc["sub/c_cut.mp4", "detail"]
     assert rows.loc["a_empty.mp4", ["y_pred", "verdict", "start_s"]].isna().all()
     assert [video.number for video in videos] == [1, 2, 3, 4]
 
@@ -153,12 +154,25 @@ def test_a_detector_without_operating_points_is_refused(
         judge(make_detector(operating_points=None), path)
 
 
-def test_a_folder_of_pictures_is_sent_to_inference(tmp_path):
+def test_a_folder_of_images_is_sent_to_inference_and_a_url_is_refused(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "picture.jpg")
-    with pytest.raises(PicturesError, match=r"--pipelines inference --params inference.images="):
+    with pytest.raises(InputError, match=r"--pipelines inference --params inference.images="):
         list_videos(tmp_path)
-    with pytest.raises(PicturesError, match=r"video\.videos"):
+    with pytest.raises(InputError, match=r"video\.videos"):
         list_videos(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"s3://clips: a URL.*copy them first"):
+        list_videos("s3://clips")
+
+
+def test_the_stretch_is_shown_though_other_frames_are_more_suspicious():
+    scenes = Scenes(240.0)
+    for second in range(240):
+        score = 0.5 if 100 <= second <= 104 else 0.9 if second % 2 else 0.1
+        scenes.offer(Scene(float(second), score, 1, np.zeros((2, 2, 3), np.uint8), None))
+    seconds = [scene.seconds for scene in scenes.choose(100.0, 104.0)]
+    assert len(seconds) == 6
+    assert any(100 <= second <= 104 for second in seconds)
+    assert np.diff(seconds).min() >= 10
 
 
 def test_one_file_and_a_pattern_are_listed(tmp_path):

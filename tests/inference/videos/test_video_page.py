@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from face_forgery.data.videos.video_listing import list_videos
-from face_forgery.inference.videos.chart import draw_scores_over_time, format_time, spread
+from face_forgery.data.images.listing import list_videos
 from face_forgery.inference.videos.judge import judge_videos
 from face_forgery.inference.videos.judgement import JudgedVideo
-from face_forgery.inference.videos.video_page import write_page
+from face_forgery.inference.videos.video_page import (
+    draw_scores_over_time,
+    format_time,
+    spread,
+    write_page,
+)
 
 
 @pytest.fixture

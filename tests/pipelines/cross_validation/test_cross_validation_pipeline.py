@@ -14,9 +14,7 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, ManifestError
 from face_forgery.data.splits.holdout import name_holdout_groups
 from face_forgery.data.splits.partition import divide_for_cross_validation
-from face_forgery.datasets.figure import FigureDataset
-from face_forgery.datasets.json_file import AtomicJSONDataset
-from face_forgery.datasets.parquet_file import AtomicParquetDataset
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.pipelines.cross_validation import create_pipeline
 from face_forgery.training.cross_validation import Recipe, divide_for, seed_of
@@ -69,6 +67,10 @@ def make_catalog(data, make_all_params, tmp_path):
     def make(folder="cv", **overrides):
         params, out = make_all_params(**overrides), tmp_path / folder
         groups = name_holdout_groups(data.manifest, params.splitting.holdout, seed=0)
+
+        def at(kind, name, **options):
+            return AtomicDataset(dataset={"type": kind, "filepath": str(out / name)}, **options)
+
         entries = {
             "manifest": MemoryDataset(data.manifest),
             "image_hashes": MemoryDataset(data.hashes),
@@ -77,11 +79,13 @@ def make_catalog(data, make_all_params, tmp_path):
             "landmark_file": MemoryDataset(None),
             "face_model": MemoryDataset(None),
             "fold_landmarks": MemoryDataset(),
-            "fold_scores": AtomicParquetDataset(filepath=str(out / "scores.parquet")),
-            "fold_runs": AtomicJSONDataset(filepath=str(out / "runs.json")),
-            "cross_validation": AtomicJSONDataset(filepath=str(out / "cv.json")),
-            "cross_validation_table": AtomicParquetDataset(filepath=str(out / "table.parquet")),
-            "cross_validation_figure": FigureDataset(filepath=str(out / "cv.png")),
+            "fold_scores": at("pandas.ParquetDataset", "scores.parquet"),
+            "fold_runs": at("json.JSONDataset", "runs.json"),
+            "cross_validation": at("json.JSONDataset", "cv.json"),
+            "cross_validation_table": at("pandas.ParquetDataset", "table.parquet"),
+            "cross_validation_figure": at(
+                "matplotlib.MatplotlibDataset", "cv.png", load_bytes=True
+            ),
         }
         for section in type(params).model_fields:
             entries[f"params:{section}"] = MemoryDataset(getattr(params, section))

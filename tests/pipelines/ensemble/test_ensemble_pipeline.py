@@ -13,7 +13,7 @@ from face_forgery.data.labels.fingerprint import fingerprint_sets
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.member_detectors import MemberDetectorsDataset
 from face_forgery.inference.scoring import score_manifest
-from face_forgery.modeling.parameter_count import BudgetError, count_parameters_of
+from face_forgery.modeling.detector import BackboneError
 from face_forgery.pipelines.ensemble import create_pipeline
 from face_forgery.pipelines.evaluation import nodes as evaluation
 from face_forgery.pipelines.report import nodes as report
@@ -38,7 +38,7 @@ def members(make_detector, manifests, tmp_path):
     data = {"data_fingerprint": fingerprint_sets(train=train, val=val)}
     made = {
         "one": make_detector(temperature=20.0, **data),
-        "two": make_detector("test_vit", image_size=48, temperature=10.0, **data),
+        "two": make_detector("test_vit", temperature=10.0, **data),
     }
     for name, detector in made.items():
         DetectorDataset(filepath=str(tmp_path / "members" / name)).save(detector)
@@ -97,9 +97,9 @@ def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, 
     scores = score_manifest(certified, manifests[1], tmp_path / "faces", **READING).scores
     np.testing.assert_allclose(scores, expit(margins["margin"] / 1.7), atol=1e-6)
     described = report._describe(certified)
-    assert described["parameters"] == f"{count_parameters_of(joined):,}"
+    assert described["parameters"] == f"{joined.count_parameters():,}"
     assert described["forward passes a picture"] == 2
-    assert described["input"] == "32, 48 pixels"
+    assert described["input"] == "32 pixels"
 
 
 def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
@@ -117,10 +117,10 @@ def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
 
 
 def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, members, tmp_path):
-    count = sum(count_parameters_of(one) for one in members.values())
+    count = sum(one.count_parameters() for one in members.values())
     run(**{"model.max_parameters": count})
     (tmp_path / "detector").rename(tmp_path / "written")
-    with pytest.raises(BudgetError, match=rf"an ensemble of .* has {count:,} parameters, 1 more"):
+    with pytest.raises(BackboneError, match=rf"an ensemble of .* has {count:,} parameters, 1 more"):
         run(**{"model.max_parameters": count - 1})
     assert not (tmp_path / "detector").exists()
 

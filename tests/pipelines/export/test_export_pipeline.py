@@ -4,9 +4,14 @@ import onnxruntime
 from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
-from face_forgery.datasets.binary_file import BinaryFileDataset
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.pipelines.export import create_pipeline
+
+ENTRY = {
+    "type": "text.TextDataset",
+    "fs_args": {"open_args_load": {"mode": "rb"}, "open_args_save": {"mode": "wb"}},
+}
 
 
 def test_the_file_opens_and_replaces_an_older_one(tmp_path, make_detector):
@@ -15,7 +20,7 @@ def test_the_file_opens_and_replaces_an_older_one(tmp_path, make_detector):
     catalog = DataCatalog(
         {
             "detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-            "onnx_detector": BinaryFileDataset(filepath=str(file)),
+            "onnx_detector": AtomicDataset(dataset=ENTRY | {"filepath": str(file)}),
         }
     )
     catalog["detector"].save(make_detector())

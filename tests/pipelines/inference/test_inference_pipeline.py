@@ -1,4 +1,4 @@
-"""Anybody's pictures become predictions.csv, good ones and bad ones."""
+"""Your images become predictions.csv, good ones and bad ones."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.datasets.listing import ImageListDataset
 from face_forgery.datasets.pages import PagesDataset
-from face_forgery.datasets.pictures import PicturesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.params import (
     ClusterParams,
@@ -43,12 +43,12 @@ def check_predictions(path: Path, expected: dict[str, str]) -> None:
 def run_inference(tmp_path, make_detector, awkward_folder):
     """Return a function that runs the pipeline on the awkward folder."""
 
-    def run(*, explain, max_pictures=2):
+    def run(*, explain, max_images=2):
         output = str(tmp_path / "predictions.csv")
         catalog = DataCatalog(
             {
                 "detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-                "pictures": PicturesDataset(filepath=str(tmp_path / "pictures")),
+                "images": ImageListDataset(filepath=str(tmp_path / "pictures")),
                 "predictions": PredictionsDataset(filepath=output),
                 "predictions_begun": BegunPredictionsDataset(filepath=output),
                 "explanations_of_judged": PagesDataset(filepath=str(tmp_path / "pages")),
@@ -72,24 +72,20 @@ def run_inference(tmp_path, make_detector, awkward_folder):
         catalog["params:scoring"] = ScoringParams(
             batch_size=3, num_workers=0, precision="float32", views="whole"
         )
-        catalog["params:explanation"] = ExplanationParams(max_pictures=max_pictures)
+        catalog["params:explanation"] = ExplanationParams(max_images=max_images)
         catalog["detector"].save(make_detector())
         SequentialRunner().run(create_pipeline(), catalog)
 
     return run
 
 
-def test_a_folder_of_good_and_bad_pictures_gives_a_row_each(
-    tmp_path, run_inference, awkward_folder
-):
+def test_a_folder_of_good_and_bad_images_gives_a_row_each(tmp_path, run_inference, awkward_folder):
     run_inference(explain=False)
     check_predictions(tmp_path / "predictions.csv", awkward_folder)
     assert not (tmp_path / "pages").exists()
 
 
-def test_the_pictures_with_the_highest_scores_are_explained_where_asked_for(
-    tmp_path, run_inference
-):
+def test_the_images_with_the_highest_scores_are_explained_where_asked_for(tmp_path, run_inference):
     run_inference(explain=True)
     judged = pd.read_csv(tmp_path / "predictions.csv").dropna(subset="y_pred")
     highest = judged.sort_values("y_pred", ascending=False)["img_name"].tolist()

@@ -61,14 +61,17 @@ def make_catalog(root, tmp_path):
         of_splitting = ("image_hashes", "holdout_groups", "train_manifest", "val_manifest")
         for name in (*PARQUET, *of_splitting, "val_holdout"):
             entries[name] = {
-                "type": "face_forgery.datasets.parquet_file.AtomicParquetDataset",
-                "filepath": str(tmp_path / f"{name}.parquet"),
+                "type": "face_forgery.datasets.atomic.AtomicDataset",
+                "dataset": {
+                    "type": "pandas.ParquetDataset",
+                    "filepath": str(tmp_path / f"{name}.parquet"),
+                },
             }
-        entries["known_facts"] = entries["image_facts"] | {"may_be_missing": True}
+        entries["known_facts"] = entries["image_facts"] | {"optional": True}
         entries["rejected"] = {
-            "type": "face_forgery.datasets.csv_file.AtomicCSVDataset",
+            "type": "face_forgery.datasets.csv_file.QuotedCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),
-            "dtype": {"subset": "string", "img_name": "string"},
+            "load_args": {"dtype": {"subset": "string", "img_name": "string"}},
         }
         entries["face_model"] = {
             "type": "face_forgery.datasets.face_model.FaceModelDataset",
@@ -76,7 +79,7 @@ def make_catalog(root, tmp_path):
         }
         for name in ("data_report", "split_report", "face_finder"):
             entries[name] = {
-                "type": "face_forgery.datasets.json_file.AtomicJSONDataset",
+                "type": "json.JSONDataset",
                 "filepath": str(tmp_path / f"{name}.json"),
             }
         catalog = DataCatalog.from_config(entries)

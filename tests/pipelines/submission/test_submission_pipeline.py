@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
+from kedro_datasets.json import JSONDataset
 
-from face_forgery.datasets.csv_file import AtomicCSVDataset
-from face_forgery.datasets.json_file import AtomicJSONDataset
+from face_forgery.datasets.csv_file import QuotedCSVDataset
 from face_forgery.inference.submission import SubmissionError
 from face_forgery.params import DataParams, ScoringParams, SubmissionParams
 from face_forgery.pipelines.submission import create_pipeline
@@ -32,10 +32,11 @@ def label_table(tmp_path, make_picture):
 def catalog(tmp_path, make_detector, label_table):
     filled = DataCatalog(
         {
-            "submission": AtomicCSVDataset(
-                filepath=str(tmp_path / "submission.csv"), dtype={"img_name": "string"}
+            "submission": QuotedCSVDataset(
+                filepath=str(tmp_path / "submission.csv"),
+                load_args={"dtype": {"img_name": "string"}},
             ),
-            "submission_check": AtomicJSONDataset(filepath=str(tmp_path / "check.json")),
+            "submission_check": JSONDataset(filepath=str(tmp_path / "check.json")),
         }
     )
     filled["detector"], filled["label_table"] = make_detector(operating_points=None), label_table

@@ -26,8 +26,8 @@ from PIL import Image
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.json_file import AtomicJSONDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
@@ -123,7 +123,7 @@ def train(folder, out, manifest, num_workers):
     state = TrainingStateDataset(filepath=str(out / "state.pt"))
     datasets = (
         EpochWeightsDataset(filepath=str(out / "epochs")),
-        AtomicJSONDataset(filepath=str(out / "history.json")),
+        AtomicDataset(dataset={"type": "json.JSONDataset", "filepath": str(out / "history.json")}),
         state,
     )
     for values in train_detector(

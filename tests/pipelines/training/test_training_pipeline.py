@@ -25,11 +25,9 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.images.faces import finder_values
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, ManifestError
 from face_forgery.data.loading.transforms import eval_transform
+from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.figure import FigureDataset
-from face_forgery.datasets.json_file import AtomicJSONDataset
-from face_forgery.datasets.parquet_file import AtomicParquetDataset
 from face_forgery.datasets.picture_cache import PictureCacheDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.forgery.making.contact_sheet import draw_portraits
@@ -206,11 +204,11 @@ def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_worke
 
 
 RECIPES = {
-    "linear": {"model.tuning": "linear"},
-    "norm": {"model.tuning": "norm", "model.input": "rgb_srm"},
-    "low_rank": {
-        "model.tuning": "low_rank",
-        "model.rank": 2,
+    "linear": {"model.fine_tuning": "linear"},
+    "norm": {"model.fine_tuning": "norm", "model.input": "rgb_srm"},
+    "lora": {
+        "model.fine_tuning": "lora",
+        "model.lora": {"r": 2, "use_dora": True},
         "model.input": "rgb_frequency",
         "training.ema_decay": 0.9,
         "training.optimizer.layer_decay": 0.7,
@@ -377,6 +375,9 @@ def test_it_learns(train):
 def make_catalog(data, make_params, tmp_path):
     root, train_manifest, val_manifest = data
 
+    def at(kind, name, **options):
+        return AtomicDataset(dataset={"type": kind, "filepath": str(tmp_path / name)}, **options)
+
     def make(landmark_file=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
         state = str(tmp_path / "state.pt")
@@ -389,16 +390,16 @@ def make_catalog(data, make_params, tmp_path):
             "face_table": MemoryDataset(NO_FACES),
             "face_model": MemoryDataset(None),
             "landmark_file": MemoryDataset(landmark_file),
-            "train_landmarks": AtomicParquetDataset(filepath=str(tmp_path / "landmarks.parquet")),
+            "train_landmarks": at("pandas.ParquetDataset", "landmarks.parquet"),
             "picture_cache": PictureCacheDataset(filepath=params.training.cache),
             "face_finder": MemoryDataset(finder_values(None, params.faces)),
             "code_version": MemoryDataset(CODE_VERSION),
-            "data_fingerprint": AtomicJSONDataset(filepath=str(tmp_path / "data.json")),
+            "data_fingerprint": at("json.JSONDataset", "data.json"),
             "epoch_weights": EpochWeightsDataset(filepath=str(tmp_path / "epochs")),
-            "training_history": AtomicJSONDataset(filepath=str(tmp_path / "history.json")),
+            "training_history": at("json.JSONDataset", "history.json"),
             "training_state": TrainingStateDataset(filepath=state),
             "resume_from": TrainingStateDataset(filepath=state, enabled=params.training.resume),
-            "training_figure": FigureDataset(filepath=str(tmp_path / "training.png")),
+            "training_figure": at("matplotlib.MatplotlibDataset", "training.png", load_bytes=True),
             "trained_detector": DetectorDataset(filepath=str(tmp_path / "detector")),
         }
         for section in type(params).model_fields:

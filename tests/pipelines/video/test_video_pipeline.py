@@ -1,4 +1,6 @@
-"""Anybody's videos become two tables and a page each."""
+"""Your videos become two tables and a page each."""
+
+import shutil
 
 import pandas as pd
 import pytest
@@ -6,8 +8,8 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.growing_table import GrowingTableDataset
+from face_forgery.datasets.listing import VideoListDataset
 from face_forgery.datasets.pages import PagesDataset
-from face_forgery.datasets.videos import VideosDataset
 from face_forgery.inference.videos.judgement import TablePart
 from face_forgery.params import ScoringParams
 from face_forgery.pipelines.video import create_pipeline
@@ -37,7 +39,7 @@ def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detect
     catalog = DataCatalog(
         {
             "detector": MemoryDataset(make_detector(), copy_mode="assign"),
-            "videos": VideosDataset(filepath=str(folder)),
+            "videos": VideoListDataset(filepath=str(folder)),
             "video_pages": PagesDataset(filepath=str(tmp_path / "pages")),
             **{name: GrowingTableDataset(filepath=str(path)) for name, path in tables.items()},
         }
@@ -60,7 +62,7 @@ def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detect
     assert len(frames) == predictions.loc[1, "frames_judged"]
     assert frames["y_pred"].between(0, 1).all()
     assert [page.name for page in catalog["video_pages"].load()] == ["0001.html", "0002.html"]
-    assert not list(tmp_path.glob("*.begun.csv"))
+    assert not list(tmp_path.glob("*.begun"))
 
 
 def test_a_growing_table_takes_its_place_when_it_is_whole(tmp_path):
@@ -69,7 +71,8 @@ def test_a_growing_table_takes_its_place_when_it_is_whole(tmp_path):
     table = GrowingTableDataset(filepath=str(path))
     table.save(TablePart(1, 2, pd.DataFrame({"name": ["NA"], "score": [0.5]})))
     assert path.read_text() == "old\n1\n"
-    assert (tmp_path / "table.csv.begun.csv").read_text() == "name,score\nNA,0.5\n"
+    (part,) = (tmp_path / "table.csv.begun").iterdir()
+    assert part.read_text() == "name,score\nNA,0.5\n"
     table.save(TablePart(2, 2, pd.DataFrame({"name": ["a\rb"], "score": [None]})))
     loaded = table.load()
     assert loaded["name"].tolist() == ["NA", "a\rb"]
@@ -82,7 +85,7 @@ def test_a_growing_table_that_lost_its_rows_is_an_error(tmp_path):
     path = tmp_path / "table.csv"
     table = GrowingTableDataset(filepath=str(path))
     table.save(TablePart(1, 2, pd.DataFrame({"name": ["a"]})))
-    (tmp_path / "table.csv.begun.csv").unlink()
-    with pytest.raises(DatasetError, match=r"table.csv.begun.csv: it holds 0 bytes, and 7 were"):
+    shutil.rmtree(tmp_path / "table.csv.begun")
+    with pytest.raises(DatasetError, match=r"table.csv.begun: it holds 0 that follow one another"):
         table.save(TablePart(2, 2, pd.DataFrame({"name": ["b"]})))
     assert not path.exists()

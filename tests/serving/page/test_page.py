@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from face_forgery.data.images.listing import list_pictures
-from face_forgery.inference.scoring import PREDICTION_COLUMNS, judge
+from face_forgery.data.images.listing import list_images
+from face_forgery.inference.verdicts import PREDICTION_COLUMNS
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
-from face_forgery.serving.page.judging import Judge, render, to_csv
+from face_forgery.serving.page.cards import Judge, render, to_csv
 from face_forgery.serving.page.words import LANGUAGES, WORDS
 
 
@@ -38,10 +38,12 @@ def make_judge(make_detector):
     return make
 
 
-def test_an_upload_scores_as_the_folder_does(make_judge, make_detector, uploads, tmp_path):
+def test_an_upload_scores_as_the_folder_does(
+    make_judge, make_detector, judge_all, uploads, tmp_path
+):
     cards = list(make_judge().judge(uploads))
-    pictures = list_pictures(tmp_path / "pictures")
-    rows = judge(make_detector(), pictures, min_size=48, batch_size=4, num_workers=0)
+    pictures = list_images(tmp_path / "pictures")
+    rows = judge_all(make_detector(), pictures, min_size=48)
     rows = rows.set_index("img_name")
     for card in cards:
         row = rows.loc[card.name]

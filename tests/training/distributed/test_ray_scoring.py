@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.data.images.listing import list_pictures
-from face_forgery.data.images.remote import RemoteError
+from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.listing import list_images
 from face_forgery.inference import ray_scoring as scoring
 from face_forgery.inference.job import Begun, name_job, run_job
 from face_forgery.inference.ray_scoring import (
@@ -25,9 +25,9 @@ from face_forgery.inference.ray_scoring import (
     _Worker,
     check_shared,
     score_on_cluster,
-    tabulate_places,
+    tabulate_paths,
 )
-from face_forgery.inference.scoring import Scored, judge, judge_in_parts
+from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.params import ClusterParams
 from face_forgery.training.distributed.ray_cluster import ClusterError
@@ -75,17 +75,17 @@ def worker_pids() -> list[int]:
 def pictures(awkward_folder, tmp_path) -> pd.DataFrame:
     """Good and bad ones, by path and by URL."""
     parts = [
-        list_pictures(tmp_path / "pictures"),
-        list_pictures((tmp_path / "pictures").as_uri()),
+        list_images(tmp_path / "pictures"),
+        list_images((tmp_path / "pictures").as_uri()),
         pd.DataFrame({"img_name": ["gone.jpg"], "path": [f"file://{tmp_path}/gone.jpg"]}),
-        list_pictures(DEMO)[:52],
+        list_images(DEMO)[:52],
     ]
     return pd.concat(parts, ignore_index=True).astype({"problem": "string"})
 
 
 @pytest.mark.slow
 def test_two_workers_one_of_them_killed_on_the_way_give_the_rows_of_one_process(
-    local_ray, make_detector, pictures
+    local_ray, make_detector, judge_all, pictures
 ):
     class Slow(Detector):
         def build_network(self):
@@ -102,7 +102,7 @@ def test_two_workers_one_of_them_killed_on_the_way_give_the_rows_of_one_process(
             killed = worker_pids()[0]
             os.kill(killed, signal.SIGKILL)
     rows = pd.concat([part.rows for part in parts], ignore_index=True)
-    local = judge(make_detector(), pictures[3:], **HOW)
+    local = judge_all(make_detector(), pictures[3:], **HOW)
     assert killed not in worker_pids()
     assert [part.start for part in parts] == list(range(3, len(pictures), 4))
     pd.testing.assert_frame_equal(rows, local, rtol=0, atol=1e-6)
@@ -121,8 +121,8 @@ def test_a_batch_that_kills_every_worker_is_given_up_and_named(
 
     monkeypatch.setattr(scoring, "_ATTEMPTS", 1)
     detector = Deadly(**vars(make_detector()))
-    with pytest.raises(ClusterError, match=r"pictures 0 to 3 \(.*testset/.*\.jpg, \.\.\.\)"):
-        list(judge_in_parts(detector, list_pictures(DEMO)[:4], **HOW, **ON_CLUSTER))
+    with pytest.raises(ClusterError, match=r"images 0 to 3 \(.*testset/.*\.jpg, \.\.\.\)"):
+        list(run_job(detector, list_images(DEMO)[:4], None, **HOW, **ON_CLUSTER))
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_worker_answers_with_scores_or_with_the_error_that_stops_the_job(
     make_worker, make_detector
 ):
     detector = make_detector()
-    batch = tabulate_places(sorted(DEMO.glob("*.jpg"))[:3])
+    batch = tabulate_paths(sorted(DEMO.glob("*.jpg"))[:3])
     (scored,) = make_worker(detector)(batch)["scored"]
     assert scored.statuses.tolist() == ["ok"] * 3
     broken = {
@@ -151,10 +151,10 @@ def test_a_worker_answers_with_scores_or_with_the_error_that_stops_the_job(
     }
     (error,) = make_worker(replace(detector, weights=broken))(batch)["scored"]
     assert isinstance(error, DetectorError)
-    (error,) = make_worker(detector)(tabulate_places(["s33://bucket/a.jpg"]))["scored"]
-    assert isinstance(error, RemoteError)
+    (error,) = make_worker(detector)(tabulate_paths(["s33://bucket/a.jpg"]))["scored"]
+    assert isinstance(error, InputError)
     (error,) = make_worker(detector, is_too_many=True)(batch)["scored"]
-    assert "pictures 0 to 2" in str(error)
+    assert "images 0 to 2" in str(error)
 
 
 def test_attempts_are_counted_by_batch():
@@ -177,6 +177,6 @@ def test_a_folder_that_a_worker_does_not_have_is_an_error(tmp_path):
         check_shared([gone, here], scored_as("missing", "missing"))
 
 
-def test_no_picture_needs_no_cluster(make_detector):
+def test_no_image_needs_no_cluster(make_detector):
     how = {"batch_size": 4, "num_workers": 0, "min_size": 1, "description": "scoring"}
     assert list(score_on_cluster(make_detector(), [], **how, cluster=TWO_WORKERS)) == []

@@ -94,7 +94,7 @@ def forgeries():
         sizes=np.full((len(rows), 2), float(SIDE)),
         partners=Partners.of(list(faces), np.arange(len(rows))),
         forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
-        share=0.5,
+        proportion=0.5,
     )
 
 

@@ -1,4 +1,4 @@
-"""Encoded pictures to upright 8-bit RGB: the one decoder, for training and for everything else.
+"""Encoded images to upright 8-bit RGB: the one decoder, for training and for everything else.
 
 What is decided here, once:
 
@@ -9,31 +9,29 @@ What is decided here, once:
 - Transparency is composited on white.
 - 16 bits become 8 by dropping the low byte, in grey as in color. Floating-point pixels are refused:
   their range is not known.
-- Of an animation or a picture of several pages the first is used.
+- Of an animation or an image of several pages the first is used.
 """
 
 import io
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from face_forgery.data.images.jpeg_quality import estimate_jpeg_quality
-from face_forgery.data.images.jpeg_scans import MAX_SCANS, has_too_many_scans
+from face_forgery.data.images.jpeg import MAX_SCANS, estimate_jpeg_quality, has_too_many_scans
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 
-# Of ISO media files; others are pictures (HEIF, AVIF) or sound.
+# Of ISO media files; others are images (HEIF, AVIF) or sound.
 _MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
 
-ImageStatus = Literal["missing", "unreadable", "too_large"]
+ImageStatus = Literal["missing", "unreadable", "too_large", "no_video", "no_frames"]
 
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
@@ -49,12 +47,17 @@ _UPRIGHT = {
 _SIDEWAYS = {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}
 
 
+class InputError(ValueError):
+    """A path, URL or face detector that you named cannot be used; the message has the remedy."""
+
+
 class ImageError(ValueError):
-    """A picture that cannot be decoded; the message says where and why.
+    """One image or video that cannot be decoded; the message says which and why.
 
     Attributes:
-        status: ``missing``, ``unreadable`` or ``too_large``.
-        detail: The reason alone, without the place.
+        status: ``missing``, ``unreadable`` or ``too_large``; of a video also ``no_video`` (sound
+            alone) or ``no_frames``.
+        detail: The reason alone, without the path.
     """
 
     def __init__(
@@ -64,42 +67,34 @@ class ImageError(ValueError):
         self.status: ImageStatus = status
         self.detail = message if detail is None else detail
 
-    def at(self, place: str) -> "ImageError":
-        """Return the same error with the place before its reason."""
-        return ImageError(f"{place}: {self.detail}", status=self.status, detail=self.detail)
+    def at(self, path: str) -> "ImageError":
+        """Return the same error with a path, a URL or a size before its reason."""
+        return ImageError(f"{path}: {self.detail}", status=self.status, detail=self.detail)
 
 
-@dataclass(frozen=True, eq=False)
-class ReducedImage:
-    """A picture decoded at a smaller scale, and what it is at its own.
+class ImageHeader(NamedTuple):
+    """What an image file says of itself.
 
-    Attributes:
-        pixels: ``(h, w, 3)``, upright 8-bit RGB, at most the original's size.
-        width: Pixels of the original, upright.
-        height: Pixels of the original, upright.
-        format: As Pillow names it: JPEG, PNG, WEBP, ...
-        jpeg_quality: 1 to 100, as `estimate_jpeg_quality` gives it; ``None`` for other formats.
+    ``width`` and ``height`` are pixels, upright; ``format`` is as Pillow names it: JPEG, PNG,
+    WEBP, ...; ``jpeg_quality`` is 1 to 100, as `estimate_jpeg_quality` gives it, or ``None`` for
+    other formats.
     """
 
-    pixels: NDArray[np.uint8]
     width: int
     height: int
     format: str
     jpeg_quality: int | None
 
 
-@dataclass(frozen=True)
-class ImageHeader:
-    """What a picture says of itself; see `ReducedImage`."""
+class ReducedImage(NamedTuple):
+    """An image decoded at a smaller scale, and what it is at its own."""
 
-    width: int
-    height: int
-    format: str
-    jpeg_quality: int | None
+    pixels: NDArray[np.uint8]  # (h, w, 3), upright 8-bit RGB, at most the original's size
+    header: ImageHeader
 
 
 def read_header(data: bytes) -> ImageHeader | None:
-    """Read what a JPEG or PNG says of itself, without decoding it.
+    """Read the header of a JPEG or PNG, without decoding the image.
 
     A file that breaks off is noticed by its missing end; damage in its middle is not.
 
@@ -122,7 +117,7 @@ def read_header(data: bytes) -> ImageHeader | None:
             if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
                 size = size[::-1]
             name = "JPEG" if image.format == "MPO" else str(image.format)
-            return ImageHeader(*size, format=name, jpeg_quality=_jpeg_quality(image))
+            return ImageHeader(*size, name, _jpeg_quality(image))
     except Exception:  # decoding it will say what is wrong
         return None
 
@@ -132,7 +127,7 @@ def _may_be_turned(png: bytes) -> bool:
 
 
 def read_reduced(path: Path, *, side: int) -> ReducedImage:
-    """Decode all of a picture at a scale that costs less, where its format has one.
+    """Decode all of an image at a scale that costs less, where its format has one.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep ``side`` pixels:
     every coefficient is read, so damage is found as `read_rgb` finds it, in a third of its time.
@@ -148,7 +143,7 @@ def read_reduced(path: Path, *, side: int) -> ReducedImage:
 
 
 def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode the picture in a file.
+    """Decode the image in a file.
 
     Args:
         path: The file.
@@ -159,7 +154,7 @@ def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
         ``(H, W, 3)``, upright, 0 to 255; a writable array of its own.
 
     Raises:
-        ImageError: No such file (``missing``); a folder, an empty file, not a picture, truncated,
+        ImageError: No such file (``missing``); a folder, an empty file, not an image, truncated,
             not permitted (``unreadable``); more than ``MAX_PIXELS``, or a JPEG of more than
             ``MAX_SCANS`` scans (``too_large``).
     """
@@ -170,7 +165,7 @@ def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
 
 
 def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode an encoded picture that is in memory.
+    """Decode an encoded image that is in memory.
 
     Args:
         data: The whole file.
@@ -187,7 +182,7 @@ def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
             raise ImageError("it is empty")
         return _decode(io.BytesIO(data), side=side).pixels
     except ImageError as error:
-        raise error.at(f"a picture of {len(data):,} bytes") from error
+        raise error.at(f"an image of {len(data):,} bytes") from error
 
 
 def _read(path: Path, *, side: int | None, has_quality: bool = False) -> ReducedImage:
@@ -203,8 +198,8 @@ def _read(path: Path, *, side: int | None, has_quality: bool = False) -> Reduced
         raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
 
 
-def check_regular(path: Path, *, noun: str = "picture") -> None:
-    """See to it that opening ``path`` gives bytes, and at once.
+def check_regular(path: Path, *, expected: str = "an image") -> None:
+    """Check that opening ``path`` gives bytes, and at once.
 
     Raises:
         ImageError: A folder, a pipe, an empty file, not a file name.
@@ -215,7 +210,7 @@ def check_regular(path: Path, *, noun: str = "picture") -> None:
     except ValueError as error:  # a NUL in the name
         raise ImageError(f"not a file name: {error}", status="missing") from error
     if stat.S_ISDIR(facts.st_mode):
-        raise ImageError(f"a folder, not a {noun}")
+        raise ImageError(f"a folder, not {expected}")
     if not stat.S_ISREG(facts.st_mode):  # opening a pipe would wait for a writer
         raise ImageError("not a regular file")
     if not facts.st_size:
@@ -237,16 +232,16 @@ def _decode(file: IO[bytes], *, side: int | None, has_quality: bool = False) -> 
             if upright in _SIDEWAYS:
                 size = size[::-1]
             pixels = np.array(rgb if upright is None else rgb.transpose(upright))
-            return ReducedImage(pixels, *size, format=name, jpeg_quality=quality)
+            return ReducedImage(pixels, ImageHeader(*size, name, quality))
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         if _is_video(file):
             raise ImageError(
-                "a video, not a picture; judge it with: kedro run --pipelines video --params "
+                "a video, not an image; judge it with: kedro run --pipelines video --params "
                 "video.videos=PATH"
             ) from error
-        raise ImageError(f"not a picture in one of {', '.join(FORMATS)}") from error
+        raise ImageError(f"not an image in one of {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(str(error).rstrip("."), status="too_large") from error
     except Exception as error:  # damaged files make decoders raise nearly any type
@@ -305,8 +300,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Return grey, with alpha where the picture names a transparent 16-bit value."""
-    values = np.asarray(image)  # wider integers would take gigabytes of a large picture
+    """Return grey, with alpha where the image names a transparent 16-bit value."""
+    values = np.asarray(image)  # wider integers would take gigabytes of a large image
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError(
             f"grey values from {values.min()} to {values.max()} leave the range of 16 bits"

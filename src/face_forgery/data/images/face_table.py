@@ -73,7 +73,7 @@ def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame
 def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.int64] | None:
     """Return the squares to cut, ``(N, 3)`` of left, top, side, in the order of ``manifest``.
 
-    ``None`` where pictures are taken whole.
+    ``None`` where images are taken whole.
 
     Raises:
         ManifestError: If images of the manifest have no face in the table.

@@ -1,7 +1,7 @@
-"""Faces in a picture, and the squares that are cut around them.
+"""Faces in an image, and the square face crops around them.
 
-Training, measuring and judging cut by the same lines, so that a network is never asked about a
-crop of another kind than it has learnt.
+Training, measuring and judging cut by the same functions, so that a network never sees a crop of
+another kind than it has learnt.
 """
 
 from base64 import b64decode, b64encode
@@ -12,24 +12,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from face_forgery.data.images.decoding import InputError
 from face_forgery.params import FacesParams
 
 if TYPE_CHECKING:
     import cv2
 
-_MAX_SIDE = 1024  # pixels; faces are looked for in a reduction of longer pictures
+_MAX_SIDE = 1024  # pixels; faces are looked for in a reduction of longer images
 _NMS_OVERLAP = 0.3  # boxes that share more (intersection over union) are one face
 _MAX_CANDIDATES = 5000
 _BLUR_SIDE = 112  # pixels; faces of every size are compared at this one
 _BLUR_KERNEL = 9
 
 
-class FaceDetectorError(ValueError):
-    """A face detector that cannot be used; the message says why, and the remedy."""
-
-
 class Face(NamedTuple):
-    """A face, in pixels of the upright picture; it may reach beyond the edges.
+    """A face, in pixels of the upright image; it may reach beyond the edges.
 
     ``landmarks`` are five points (x, y): the person's right eye, left eye, tip of the nose, right
     and left corner of the mouth.
@@ -44,7 +41,7 @@ class Face(NamedTuple):
 
 
 class Square(NamedTuple):
-    """What is cut out, in pixels of the upright picture; it lies within it."""
+    """What is cut out, in pixels of the upright image; it lies within it."""
 
     left: int
     top: int
@@ -52,7 +49,7 @@ class Square(NamedTuple):
 
 
 class FoundFaces(NamedTuple):
-    """The faces of a picture that can be judged, the largest first, or why there is none."""
+    """The faces of an image that can be judged, the largest first, or why there is none."""
 
     faces: tuple[Face, ...]
     status: str  # ok, no_face, too_small or too_blurry
@@ -77,7 +74,7 @@ class FaceFinder:
         """Find the faces of ``pixels``, ``(H, W, 3)`` RGB, that can be judged.
 
         Raises:
-            FaceDetectorError: If the model cannot be used.
+            InputError: If the model cannot be used.
         """
         faces = self.detect(pixels)
         if not faces:
@@ -118,12 +115,12 @@ class FaceFinder:
         return sorted(faces, key=lambda face: (-face.width * face.height, face.left, face.top))
 
     def square_of(self, face: Face, shape: tuple[int, ...]) -> Square:
-        """Return what is cut out for ``face`` of a picture of ``shape`` (height, width, ...)."""
+        """Return what is cut out for ``face`` of an image of ``shape`` (height, width, ...)."""
         return square_of(face, self.params.margin, shape)
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "FaceFinder | None":
-        """Return what ``finder_values`` made plain; ``None`` where pictures are taken whole."""
+        """Return what ``finder_values`` made plain; ``None`` where images are taken whole."""
         if values["model"] is None:
             return None
         return cls(b64decode(values["model"]), FacesParams(**values["params"]))
@@ -145,7 +142,7 @@ class FaceFinder:
                 _MAX_CANDIDATES,
             )
         except cv2.error as error:
-            raise FaceDetectorError(
+            raise InputError(
                 f"faces.detector={self.params.detector}: not a YuNet face detector in ONNX "
                 f"({str(error).strip().splitlines()[-1]}). One that fits is "
                 "face_detection_yunet_2023mar.onnx of OpenCV's model zoo"
@@ -161,7 +158,7 @@ def finder_values(model: bytes | None, params: FacesParams) -> dict[str, Any]:
     """Return a face detector and its settings as values that JSON can hold.
 
     Args:
-        model: Content of a YuNet file in ONNX; ``None``: pictures are taken whole.
+        model: Content of a YuNet file in ONNX; ``None``: images are taken whole.
         params: Where the model lay is not part of the values.
     """
     return {
@@ -171,15 +168,15 @@ def finder_values(model: bytes | None, params: FacesParams) -> dict[str, Any]:
 
 
 def square_of(face: Face, margin: float, shape: tuple[int, ...]) -> Square:
-    """Return the square around the middle of ``face``, moved and reduced to lie in its picture.
+    """Return the square around the middle of ``face``, moved and reduced to lie in its image.
 
     Its side is the longer side of the face's box plus ``margin`` of it on either side, at most the
-    shorter side of the picture: pixels that are not there would have to be invented.
+    shorter side of the image: pixels that are not there would have to be invented.
 
     Args:
         face: Its box may reach beyond the edges.
         margin: Of the box's longer side.
-        shape: Height and width of the picture first.
+        shape: Height and width of the image first.
     """
     height, width = shape[:2]
     side = max(1, min(round(max(face.width, face.height) * (1 + 2 * margin)), height, width))
@@ -202,7 +199,7 @@ def cut_square(pixels: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
 def measure_blur(pixels: NDArray[np.uint8]) -> float:
     """Return how blurred a face is, from 0 (sharp) to 1; faces of every size are comparable.
 
-    A picture that is blurred once more loses many of its steps between neighbors if it was sharp,
+    An image that is blurred once more loses many of its steps between neighbors if it was sharp,
     and few if it was not. Source: Crete et al. 2007, The blur effect: perception and estimation
     with a new no-reference perceptual blur metric.
 

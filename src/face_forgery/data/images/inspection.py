@@ -11,7 +11,13 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from face_forgery.data.images.decoding import ImageError, check_regular, read_header, read_reduced
+from face_forgery.data.images.decoding import (
+    ImageError,
+    ImageHeader,
+    check_regular,
+    read_header,
+    read_reduced,
+)
 from face_forgery.data.images.parallel import map_in_order
 from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, ManifestError, show_rows
 
@@ -178,18 +184,15 @@ def _inspect_header(path: Path) -> ImageFacts | None:
         data = path.read_bytes()
     except (OSError, ValueError):  # decoding it will say what is wrong
         return None
-    image = read_header(data)
-    if image is None:
+    header = read_header(data)
+    if header is None:
         return None
-    digest = hashlib.sha256(data).hexdigest()
-    return ImageFacts(
-        image.width, image.height, image.format, len(data), image.jpeg_quality, digest, OK, ""
-    )
+    return _usable(header, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _inspect_pixels(path: Path) -> ImageFacts:
     try:
-        image = read_reduced(path, side=1)
+        header = read_reduced(path, side=1).header
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             num_bytes = file.tell()
@@ -197,9 +200,7 @@ def _inspect_pixels(path: Path) -> ImageFacts:
         return _unusable(error.status, error.detail)
     except OSError as error:  # it has gone since it was decoded
         return _unusable("unreadable", f"the file cannot be read: {error.strerror or error}")
-    return ImageFacts(
-        image.width, image.height, image.format, num_bytes, image.jpeg_quality, digest, OK, ""
-    )
+    return _usable(header, num_bytes, digest)
 
 
 def list_unusable(facts: pd.DataFrame) -> pd.DataFrame:
@@ -229,6 +230,12 @@ def _stamp(path: Path, home: str) -> _Stamp:
     changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
     is_settled = changed < now - _UNSETTLED_NS
     return _Stamp(False, facts.st_size, changed if is_settled else None)
+
+
+def _usable(header: ImageHeader, num_bytes: int, digest: str) -> ImageFacts:
+    return ImageFacts(
+        header.width, header.height, header.format, num_bytes, header.jpeg_quality, digest, OK, ""
+    )
 
 
 def _unusable(status: str, detail: str) -> ImageFacts:

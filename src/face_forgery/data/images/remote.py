@@ -1,4 +1,4 @@
-"""Places beyond this machine: URLs of buckets, and whatever else fsspec reaches."""
+"""Images beyond this machine: URLs of buckets, and whatever else fsspec reaches."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.data.images.decoding import ImageError, decode_rgb, read_rgb
+from face_forgery.data.images.decoding import ImageError, InputError, decode_rgb, read_rgb
 from face_forgery.data.redaction import mask
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_MAX_BYTES = 2**30  # more than any picture of images.MAX_PIXELS takes without compression
+_MAX_BYTES = 2**30  # more than any image of decoding.MAX_PIXELS takes without compression
 # What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it
 # to this disk, or connect as soon as they are named.
 _STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "hdfs", "hf", "oci", "oss", "s3", "s3a"}
@@ -21,30 +21,26 @@ _LISTED = _STORES | {"file", "http", "https", "local", "memory", "tos", "webhdfs
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: `c:/` is a drive
 
 
-class RemoteError(ValueError):
-    """A place that cannot be reached; the message says which and the remedy."""
-
-
-def is_url(place: str) -> bool:
-    """Say whether ``place`` begins with a scheme: ``s3://``, ``gs://``, ``file://``, ...
+def is_url(path: str) -> bool:
+    """Say whether ``path`` begins with a scheme: ``s3://``, ``gs://``, ``file://``, ...
 
     Example:
         >>> is_url("s3://bucket/a.jpg"), is_url("data/a.jpg"), is_url("c:/a.jpg")
         (True, False, False)
     """
-    return _SCHEME.match(place) is not None
+    return _SCHEME.match(path) is not None
 
 
-def fault_of_listed(place: str) -> str | None:
-    """Return why a table may not name ``place``; ``None`` if it may.
+def fault_of_listed(path: str) -> str | None:
+    """Return why a table may not name ``path``; ``None`` if it may.
 
     A table may come from a stranger. Paths, and URLs of stores and web servers are read; one
     within another (``reference://x::http://y``) and further schemes of fsspec are not.
     """
-    if not is_url(place):
+    if not is_url(path):
         return None
-    scheme = place.partition("://")[0].lower()
-    if scheme in _LISTED and "::" not in place:
+    scheme = path.partition("://")[0].lower()
+    if scheme in _LISTED and "::" not in path:
         return None
     return f"a table may name paths and URLs of {', '.join(sorted(_LISTED))}, not of this kind"
 
@@ -55,42 +51,42 @@ def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
     Credentials are those of the environment, as the library behind the scheme reads them.
 
     Raises:
-        RemoteError: If the scheme is unknown or its library is missing.
+        InputError: If the scheme is unknown or its library is missing.
     """
     from fsspec.core import url_to_fs
 
     try:
         system, path = url_to_fs(url)
     except ImportError as error:
-        raise RemoteError(
+        raise InputError(
             f"{mask(url)}: {error}; in the environment of every machine that reads it "
             "(docs/scaling.md)"
         ) from error
     except ValueError as error:
-        raise RemoteError(f"{mask(url)}: {error} (docs/scaling.md)") from error
+        raise InputError(f"{mask(url)}: {error} (docs/scaling.md)") from error
     return system, path
 
 
-def read_rgb_at(place: str, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode the picture at a path or a URL.
+def read_rgb_at(path: str, *, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode the image at a path or a URL.
 
     Args:
-        place: The path or URL.
-        side: As ``data.images.read_rgb``.
+        path: A path or a URL.
+        side: As `decoding.read_rgb`.
 
     Returns:
-        As ``data.images.read_rgb``.
+        As `decoding.read_rgb`.
 
     Raises:
-        ImageError: As ``data.images.read_rgb``.
-        RemoteError: As ``open_file_system``.
+        ImageError: As `decoding.read_rgb`.
+        InputError: As `open_file_system`.
     """
-    if not is_url(place):
-        return read_rgb(Path(place), side=side)
+    if not is_url(path):
+        return read_rgb(Path(path), side=side)
     try:
-        return decode_rgb(_fetch(place), side=side)
+        return decode_rgb(_fetch(path), side=side)
     except ImageError as error:
-        raise error.at(mask(place)) from error
+        raise error.at(mask(path)) from error
 
 
 def _fetch(url: str) -> bytes:
@@ -100,7 +96,7 @@ def _fetch(url: str) -> bytes:
     except FileNotFoundError as error:
         raise ImageError("no such file", status="missing") from error
     except IsADirectoryError as error:
-        raise ImageError("a folder, not a picture") from error
+        raise ImageError("a folder, not an image") from error
     except PermissionError as error:
         raise ImageError("no permission to read it") from error
     except OSError as error:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from face_forgery.data.images.decoding import read_rgb
-from face_forgery.data.loading.draws import own_draws
 from face_forgery.data.loading.random_degradations import RandomDegradations
+from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import eval_transform
 
 _DEMO = Path("data/01_raw/demo/trainset")
@@ -47,7 +47,7 @@ def contact_sheet(
         pen.text((4, row * step + tile // 2 - 8), f"dial {dial:g}", fill=_INK, font=font)
         degrade = RandomDegradations(dial)
         for column, image in enumerate(small):
-            with own_draws(seed, column):
+            with seeded_torch(seed, column):
                 degraded = degrade(image)
             picture = Image.fromarray(degraded.permute(1, 2, 0).numpy())
             sheet.paste(picture, (_TITLE_WIDTH + column * step, row * step))

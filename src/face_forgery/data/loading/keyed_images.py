@@ -13,9 +13,9 @@ from torch import Tensor
 
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.labels.manifest import FAKE
-from face_forgery.data.loading.draws import own_draws
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.picture_cache import CacheError, KeptPictures
+from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import PixelTransform
 from face_forgery.data.loading.workers import in_one_thread
 from face_forgery.params import PreprocessingParams
@@ -93,7 +93,7 @@ class KeyedImages:
             return error  # raised by EpochOfBatches: a worker would bury it in its own traceback
         if self.change is None:
             return image, target
-        with own_draws(self.seed, *key):
+        with seeded_torch(self.seed, *key):
             return self.change(image), target
 
     def _read(self, epoch: int, index: int, again: int = 0) -> tuple[Tensor, int]:

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 
 from face_forgery.data.labels.manifest import FAKE
 from face_forgery.data.loading.batches import share_of
-from face_forgery.data.loading.draws import mix
 from face_forgery.data.loading.epochs import EpochOfBatches, make_loader
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.keyed_images import (
@@ -25,6 +24,7 @@ from face_forgery.data.loading.keyed_images import (
     keep_pictures,
 )
 from face_forgery.data.loading.picture_cache import KeptPictures
+from face_forgery.data.loading.rng import mix_seed
 from face_forgery.data.loading.sampling import draw_balanced
 from face_forgery.data.loading.transforms import eval_transform, split_train_transform
 from face_forgery.data.loading.workers import stop_threads_of_opencv
@@ -101,7 +101,7 @@ class TrainBatches:
         return EpochOfBatches(self._loader, keys=self._keys(number))
 
     def _keys(self, epoch: int) -> list[list[Key]]:
-        generator = torch.Generator().manual_seed(mix(self.seed, epoch))
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, epoch))
         images = [*range(len(self.rows)), *self._choose_forged(generator)]
         order = torch.randperm(len(images), generator=generator).tolist()
         keys: list[Key] = [(epoch, images[place]) for place in order]

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _WORTH_A_WARNING = 0.02  # of the images: how far validation may miss its proportion in silence
 
 _IF_OFFICIAL = "Check the targets of the label files (0 = real, 1 = fake), and what was left out."
-_IF_MADE = "Real images alone are enough with augmentation.forgeries.share above 0."
+_IF_MADE = "Real images alone are enough with augmentation.forgeries.proportion above 0."
 _IF_SPLIT = (
     "The groups are too few or too large for this proportion: raise splitting.val_fraction, or set "
     "splitting.num_folds."

@@ -3,7 +3,7 @@
 What is decided here, once:
 
 - Times are those of the file (`pts`), not frame numbers divided by a rate, so that a variable
-  frame rate shifts nothing. They count from the first picture of the video.
+  frame rate shifts nothing. They count from the first frame of the video.
 - Upright: the display matrix (rotation, mirror) is applied, and pixels that are not square are
   made so.
 - Files are opened by content, as one of `FORMATS` only: FFmpeg would also take a playlist, and
@@ -15,39 +15,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
+import av
 import numpy as np
+from av.error import EOFError as EndOfFile
+from av.error import FFmpegError
+from av.stream import Disposition
 from numpy.typing import NDArray
 
-from face_forgery.data.images.decoding import MAX_PIXELS, ImageError
+from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, check_regular
+from face_forgery.params import VideoParams
 
-SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
-    *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
-)
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
 _SEEK_AHEAD = 5.0  # seconds; decoding what lies between is faster than seeking below that
 _EARLY = 1e-3  # seconds that a frame may lie before the time it is taken for
 _CUT_OFF = 1.0  # seconds; a video that ends so much before its stated end is said to be cut off
 
-VideoStatus = Literal["missing", "unreadable", "no_video", "no_frames"]
-
-
-class VideoError(ValueError):
-    """A video that cannot be judged; ``status`` says what, the message why."""
-
-    def __init__(self, message: str, *, status: VideoStatus = "unreadable") -> None:
-        super().__init__(message)
-        self.status: VideoStatus = status
-
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a video, not yet converted."""
+    """One frame of a video, not yet converted."""
 
-    seconds: float  # from the first picture of the video
-    _picture: Any
+    seconds: float  # from the first frame of the video
+    _raw: Any  # an av.VideoFrame
     _aspect: float  # width of a pixel by its height
 
     def decode(self) -> NDArray[np.uint8]:
@@ -56,14 +47,14 @@ class Frame:
         Raises:
             ImageError: More than ``MAX_PIXELS`` (``too_large``).
         """
-        width, height = round(self._picture.width * self._aspect), self._picture.height
+        width, height = round(self._raw.width * self._aspect), self._raw.height
         if width * height > MAX_PIXELS:
             raise ImageError(
                 f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
                 status="too_large",
             )
-        rgb = self._picture.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        return _turn_upright(rgb, self._picture.side_data.get("DISPLAYMATRIX"))
+        rgb = self._raw.reformat(width=width, height=height, format="rgb24").to_ndarray()
+        return _turn_upright(rgb, self._raw.side_data.get("DISPLAYMATRIX"))
 
 
 @dataclass(eq=False)
@@ -87,31 +78,29 @@ class Video:
         does; ``faults`` then says so.
 
         Args:
-            times: Seconds from the first picture, ascending.
+            times: Seconds from the first frame, ascending.
         """
         decoded = self._decode()
-        place, last = 0, -math.inf
-        while place < len(times):
-            if times[place] - max(last, 0.0) > _SEEK_AHEAD and self._seek(times[place]):
+        index, last = 0, -math.inf
+        while index < len(times):
+            if times[index] - max(last, 0.0) > _SEEK_AHEAD and self._seek(times[index]):
                 decoded = self._decode()
             for frame in decoded:
                 last = max(last, frame.seconds)
-                if frame.seconds >= times[place] - _EARLY:
+                if frame.seconds >= times[index] - _EARLY:
                     yield frame
-                    while place < len(times) and times[place] - _EARLY <= frame.seconds:
-                        place += 1
+                    while index < len(times) and times[index] - _EARLY <= frame.seconds:
+                        index += 1
                     break
             else:
                 break
-        if place < len(times) and self.duration - max(last, 0.0) > _CUT_OFF:
+        if index < len(times) and self.duration - max(last, 0.0) > _CUT_OFF:
             self.faults.append(
-                f"no picture after {max(last, 0.0):.1f} s of {self.duration:.1f} s: cut off or "
+                f"no frame after {max(last, 0.0):.1f} s of {self.duration:.1f} s: cut off or "
                 "damaged"
             )
 
     def _seek(self, seconds: float) -> bool:
-        from av.error import FFmpegError
-
         try:
             offset = int((seconds + self._start) / self._stream.time_base)
             self._container.seek(offset, stream=self._stream)
@@ -129,26 +118,23 @@ class Video:
         aspect = self._stream.sample_aspect_ratio
         aspect = float(aspect) if aspect and 0.1 <= aspect <= 10 else 1.0
         seconds = 0.0
-        for pictures in self._decode_packets():
-            if pictures is None:
+        for raws in self._decode_packets():
+            if raws is None:
                 self._note_damage(seconds)
                 continue
-            for picture in pictures:
-                seconds = self._time_of(picture, seconds)
-                if picture.is_corrupt:
+            for raw in raws:
+                seconds = self._time_of(raw, seconds)
+                if raw.is_corrupt:
                     self._note_damage(seconds)
                 else:
-                    yield Frame(seconds, picture, aspect)
+                    yield Frame(seconds, raw, aspect)
 
     def _note_damage(self, seconds: float) -> None:
         if not any(fault.startswith("damaged") for fault in self.faults):
             self.faults.append(f"damaged near {seconds:.1f} s")
 
     def _decode_packets(self) -> Iterator[list[Any] | None]:
-        """Yield the pictures of each packet; ``None`` for one that cannot be decoded."""
-        from av.error import EOFError as EndOfFile
-        from av.error import FFmpegError
-
+        """Yield the frames of each packet; ``None`` for one that cannot be decoded."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -167,9 +153,9 @@ class Video:
             except FFmpegError:
                 yield None
 
-    def _time_of(self, picture: Any, previous: float) -> float:
-        if picture.time is not None:
-            return float(picture.time) - self._start
+    def _time_of(self, raw: Any, previous: float) -> float:
+        if raw.time is not None:
+            return float(raw.time) - self._start
         rate = self._stream.average_rate or self._stream.guessed_rate
         return previous + (1.0 / float(rate) if rate else 0.0)
 
@@ -179,24 +165,22 @@ def open_video(path: Path) -> Iterator[Video]:
     """Open the video in a file.
 
     Raises:
-        VideoError: No such file (``missing``); a folder, an empty file, no video, not permitted
-            (``unreadable``); sound alone (``no_video``); a picture track without a picture
+        ImageError: No such file (``missing``); a folder, an empty file, no video, not permitted
+            (``unreadable``); sound alone (``no_video``); a video track without a frame
             (``no_frames``).
     """
     with _open_file(path) as file, _open_container(file) as container:
-        stream = _picture_stream(container)
+        stream = _video_stream(container)
         duration = _stated_duration(container, stream)
         if duration is None:
             duration = _measure_duration(container, stream)
             with _open_container(file) as again:
-                yield Video(duration, again, _picture_stream(again))
+                yield Video(duration, again, _video_stream(again))
             return
         yield Video(duration, container, stream)
 
 
-def plan_times(
-    duration: float, *, frames_per_second: float, max_frames: int, window_seconds: float
-) -> list[float]:
+def plan_times(duration: float, params: VideoParams) -> list[float]:
     """Return the times, in seconds, at which a video is looked at.
 
     A clip shorter than a window gets as many frames as a window has. A clip too long for
@@ -205,80 +189,61 @@ def plan_times(
 
     Args:
         duration: Of the video, seconds.
-        frames_per_second: How densely it is looked at.
-        max_frames: At most so many times; at least what a window has.
-        window_seconds: Length of a window.
+        params: ``frames_per_second``, ``max_frames`` and ``window_seconds``.
     """
-    per_window = frames_per_window(frames_per_second, window_seconds)
-    rate = max(frames_per_second, per_window / max(duration, 1e-3))
-    if duration >= window_seconds:
-        rate = frames_per_second
+    rate, per_window = params.frames_per_second, params.frames_per_window
+    if duration < params.window_seconds:
+        rate = max(rate, per_window / max(duration, 1e-3))
     num_times = max(1, math.ceil(duration * rate - 1e-9))
-    if num_times <= max_frames:
+    if num_times <= params.max_frames:
         return [index / rate for index in range(num_times)]
-    num_windows = max(1, max_frames // per_window)
-    last = duration - window_seconds - 1 / frames_per_second
+    num_windows = max(1, params.max_frames // per_window)
+    last = duration - params.window_seconds - 1 / params.frames_per_second
     starts = np.linspace(0.0, last, num_windows) if num_windows > 1 else np.array([last / 2])
     return [float(start + index / rate) for start in starts for index in range(per_window)]
 
 
-def frames_per_window(frames_per_second: float, window_seconds: float) -> int:
-    """Return how many frames a window has from its first to its last moment."""
-    return math.floor(window_seconds * frames_per_second + 1e-9) + 1
-
-
 @contextmanager
 def _open_file(path: Path) -> Iterator[IO[bytes]]:
-    from face_forgery.data.images.decoding import check_regular
-
     try:
-        check_regular(path, noun="video")
+        check_regular(path, expected="a video")
         file = path.open("rb")
-    except ImageError as error:
-        raise VideoError(
-            error.detail, status="missing" if error.status == "missing" else "unreadable"
-        ) from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise VideoError("no such file", status="missing") from error
+        raise ImageError("no such file", status="missing") from error
     except PermissionError as error:
-        raise VideoError("no permission to read it") from error
+        raise ImageError("no permission to read it") from error
     except OSError as error:
-        raise VideoError(f"the file cannot be read: {error.strerror or error}") from error
+        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
     with file:
         yield file
 
 
 @contextmanager
 def _open_container(file: IO[bytes]) -> Iterator[Any]:
-    import av
-    from av.error import FFmpegError
-
     file.seek(0)
     try:
         container = av.open(file, options={"format_whitelist": FORMATS})
     except (FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(
+        raise ImageError(
             f"not a video, cut off before its table of contents, or damaged ({reason}). "
-            "Pictures are judged by --pipelines inference"
+            "Images are judged by --pipelines inference"
         ) from error
     with container:
         yield container
 
 
-def _picture_stream(container: Any) -> Any:
-    """Return the first picture track that is not the cover of a record."""
-    from av.stream import Disposition
-
+def _video_stream(container: Any) -> Any:
+    """Return the first video track that is not the cover of a record."""
     tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not tracks:
         kinds = sorted({stream.type for stream in container.streams})
-        raise VideoError(
-            f"it holds no pictures, only {' and '.join(kinds) or 'nothing'}", status="no_video"
+        raise ImageError(
+            f"it holds no frames, only {' and '.join(kinds) or 'nothing'}", status="no_video"
         )
     stream = tracks[0]
     if stream.codec_context is None:
-        raise VideoError("no decoder for its pictures is installed")
+        raise ImageError("no decoder for its frames is installed")
     stream.thread_type = "AUTO"
     return stream
 
@@ -293,8 +258,6 @@ def _stated_duration(container: Any, stream: Any) -> float | None:
 
 def _measure_duration(container: Any, stream: Any) -> float:
     """Read the file to its end, without decoding, where it does not say how long it is."""
-    from av.error import FFmpegError
-
     start, end, num_packets = math.inf, -math.inf, 0
     try:
         for packet in container.demux(stream):
@@ -305,7 +268,7 @@ def _measure_duration(container: Any, stream: Any) -> float:
     except FFmpegError:  # damaged from here on; what came before counts
         pass
     if not num_packets:
-        raise VideoError("its picture track holds no picture", status="no_frames")
+        raise ImageError("its video track holds no frame", status="no_frames")
     if end > start:
         return end - start
     rate = stream.average_rate or stream.guessed_rate

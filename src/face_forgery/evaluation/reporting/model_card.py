@@ -24,7 +24,6 @@ from face_forgery.evaluation.reporting.sentences import (
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
-from face_forgery.modeling.parameter_count import count_parameters_of
 
 _TEMPLATE = "model_card.md.jinja"
 
@@ -65,13 +64,12 @@ def render_model_card(
         name=f"face-forgery-{detector.architecture.replace(' ', '')}",
         architecture=detector.architecture,
         members=_describe_members(detector),
-        num_parameters=count_parameters_of(detector),
+        num_parameters=detector.count_parameters(),
         num_passes=detector.num_passes,
         options=detector.options,
         input=detector.input,
         cut_after=detector.cut_after,
         views=detector.views,
-        sizes=sorted({given.image_size for given in detector.inputs}),
         image_size=preprocessing.image_size,
         interpolation=preprocessing.interpolation,
         mean=list(preprocessing.mean),
@@ -109,7 +107,6 @@ def _describe_members(detector: Detector) -> list[dict[str, Any]]:
             "folder": f"members/{number}_{member.architecture}",
             "architecture": member.architecture,
             "identity": member.identity(),
-            "image_size": member.preprocessing.image_size,
             "input": member.input,
             "views": "+".join(member.views),
             "epoch": member.epoch,

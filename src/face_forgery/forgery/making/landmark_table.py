@@ -118,7 +118,7 @@ def find_landmarks_for_training(
     ``face_model`` and ``faces`` make the finder, if there is a model. The other arguments, result
     and errors are those of `find_landmarks`.
     """
-    if forgeries.share == 0.0:
+    if forgeries.proportion == 0.0:
         return empty_table()
     finder = None if face_model is None else FaceFinder(face_model, faces)
     return find_landmarks_of_reals(

@@ -33,7 +33,7 @@ class TrainForgeries:
             landmarks are scaled.
         partners: Of the ``M`` pictures.
         forger: Makes the forgeries.
-        share: Forged copies of an epoch, as a share of ``M``; above 0.
+        proportion: Forged copies of an epoch, as a proportion of ``M``; above 0.
     """
 
     rows: NDArray[np.int64]
@@ -41,7 +41,7 @@ class TrainForgeries:
     sizes: NDArray[np.float64]
     partners: Partners
     forger: Forger
-    share: float
+    proportion: float
 
     @classmethod
     def of(
@@ -50,7 +50,7 @@ class TrainForgeries:
         landmark_table: pd.DataFrame,
         forger: Forger,
         *,
-        share: float,
+        proportion: float,
         squares: NDArray[np.int64] | None,
         side: int | None,
     ) -> "TrainForgeries":
@@ -60,7 +60,7 @@ class TrainForgeries:
             manifest: The columns of ``MANIFEST_COLUMNS``, training rows only.
             landmark_table: ``LANDMARK_COLUMNS``.
             forger: Makes the forgeries.
-            share: Forged copies of an epoch, as a share of those pictures.
+            proportion: Forged copies of an epoch, as a proportion of those pictures.
             squares: ``(N, 3)`` of left, top and side: what is cut out of each picture; landmarks
                 move along. ``None``: pictures are taken whole.
             side: What whole pictures are decoded to at least; ``None``: their own size.
@@ -88,7 +88,7 @@ class TrainForgeries:
             raise ManifestError(
                 f"none of {int(is_real.sum()):,} real training pictures can be forged: they have "
                 "no landmarks, or faces that are cut off or too small in what is read; check "
-                "forging.landmarks, or set augmentation.forgeries.share=0"
+                "forging.landmarks, or set augmentation.forgeries.proportion=0"
             )
         rows = list(found)
         faces = [face for face, _ in found.values()]
@@ -99,13 +99,13 @@ class TrainForgeries:
             sizes=np.array([size for _, size in found.values()]),
             partners=Partners.of(faces, groups),
             forger=forger,
-            share=share,
+            proportion=proportion,
         )
 
     @property
     def num_per_epoch(self) -> int:
         """How many forged copies every epoch has; at least one."""
-        return max(1, round(self.share * len(self.rows)))
+        return max(1, round(self.proportion * len(self.rows)))
 
     @cached_property
     def fingerprint(self) -> str:

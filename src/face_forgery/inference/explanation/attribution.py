@@ -1,4 +1,4 @@
-"""Where in a picture the evidence lies: what hiding a part takes, and showing it alone gives.
+"""Where in an image the evidence lies: what hiding a part takes, and showing it alone gives.
 
 Works with any network that maps pixels to two logits, convolutional or not. Source: Zeiler and
 Fergus 2014, Visualizing and Understanding Convolutional Networks (occlusion), as captum does it.
@@ -9,18 +9,19 @@ What hides is a blurred copy: a grey square would itself look like an edit.
 
 import numpy as np
 import torch
+from captum.attr import Occlusion
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-_WINDOW = 0.16  # side of what is hidden, of the picture's; about an eye or a mouth of a face
+_WINDOW = 0.16  # side of what is hidden, of the image's; about an eye or a mouth of a face
 _STEPS_PER_WINDOW = 2
 _AT_ONCE = 16  # hidden variants in one forward pass
-_BLUR = 0.08  # standard deviation of what hides, of the picture's side
+_BLUR = 0.08  # standard deviation of what hides, of the image's side
 
 
 def heat_map(network: nn.Module, image: Tensor) -> NDArray[np.float32]:
-    """Return how much each place speaks for a forgery.
+    """Return how much each pixel speaks for a forgery.
 
     Args:
         network: ``uint8 or float (B, 3, S, S) in 0 to 255 -> logits (B, 2)``, on any device.
@@ -42,8 +43,6 @@ def heat_map(network: nn.Module, image: Tensor) -> NDArray[np.float32]:
 
 def _occlude(network: nn.Module, pixels: Tensor, others: Tensor) -> Tensor:
     """Return by how much the margin falls where ``pixels`` are replaced, ``(1, 3, S, S)``."""
-    from captum.attr import Occlusion
-
     window, step = _window(pixels.shape[-1])
     with torch.no_grad():
         heat: Tensor = Occlusion(lambda images: _margins(network, images)).attribute(

@@ -1,4 +1,4 @@
-"""An explained picture as one page that opens offline."""
+"""An explained image as one page that opens offline."""
 
 import io
 from base64 import b64encode
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from face_forgery.inference.explanation.explain import ExplainedPicture, Explanation
+from face_forgery.inference.explanation.explain import ExplainedImage, Explanation
 from face_forgery.modeling.detector import OperatingPoints
 
 _FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
-_SIDE = 640  # pixels of the longer side of pictures on the page
+_SIDE = 640  # pixels of the longer side of images on the page
 _OPAQUE = 0.75
 _THUMBNAIL = 160  # pixels of the longer side in the index
 
@@ -31,65 +31,46 @@ class Page:
     html: str
 
 
-@dataclass(frozen=True)
-class _Entry:
-    title: str
-    uri: str
-    reading: str
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A picture in the index."""
-
-    page: str
-    img_name: str
-    score: float | None
-    verdict: str  # or the status, where there is no score
-    says: str
-    thumbnail: str | None
-
-
-def write_pages(pictures: Iterable[ExplainedPicture], points: OperatingPoints) -> Iterator[Page]:
-    """Write a page a picture and, as the last one, the index of them, the highest score first.
+def write_pages(images: Iterable[ExplainedImage], points: OperatingPoints) -> Iterator[Page]:
+    """Write a page for each image and, as the last one, the index of them, the highest score first.
 
     Args:
-        pictures: What ``explain_pictures`` yields.
+        images: What ``explain_images`` yields.
         points: Of the detector.
     """
-    lines: list[_Line] = []
-    for picture in pictures:
-        page = write_page(picture, points)
-        lines.append(_summarize(picture, page.name))
+    lines: list[dict[str, Any]] = []
+    for image in images:
+        page = write_page(image, points)
+        lines.append(_summarize(image) | {"page": f"{page.name}.html"})
         yield page
-    lines.sort(key=lambda line: -1.0 if line.score is None else line.score, reverse=True)
+    lines.sort(key=lambda line: -1.0 if line["score"] is None else line["score"], reverse=True)
     html = _load_template("index.html.jinja").render(lines=lines, points=points)
     yield Page(len(lines) + 1, len(lines) + 1, "index", html)
 
 
-def write_page(picture: ExplainedPicture, points: OperatingPoints) -> Page:
-    """Write the page of one picture, explained or not.
+def write_page(image: ExplainedImage, points: OperatingPoints) -> Page:
+    """Write the page of one image, explained or not.
 
     Args:
-        picture: What ``explain_pictures`` yields.
+        image: What ``explain_images`` yields.
         points: Of the detector.
     """
-    content: dict[str, Any] = {"picture": picture, "points": points, "entries": [], "shares": {}}
-    if picture.explanation is not None:
-        content |= _describe(picture.explanation)
+    content: dict[str, Any] = {"image": image, "points": points}
+    if image.explanation is not None:
+        content |= _describe(image.explanation)
     html = _load_template("page.html.jinja").render(content)
-    return Page(picture.number, picture.total + 1, f"{picture.number:04d}", html)
+    return Page(image.number, image.total + 1, f"{image.number:04d}", html)
 
 
 def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Lay a heat map over a picture: vermilion speaks for forged, blue for real.
+    """Lay a heat map over an image: vermilion speaks for forged, blue for real.
 
     Args:
         pixels: ``(H, W, 3)``.
-        heat: ``(S, S)``, stretched over the picture; what is weak stays transparent.
+        heat: ``(S, S)``, stretched over the image; what is weak stays transparent.
 
     Returns:
-        ``(H, W, 3)``: the picture in grey below the colors.
+        ``(H, W, 3)``: the image in grey below the colors.
     """
     height, width = pixels.shape[:2]
     stretched = cv2.resize(heat.astype(np.float32), (width, height))
@@ -109,25 +90,28 @@ def _load_template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _summarize(picture: ExplainedPicture, page: str) -> _Line:
-    found = picture.explanation
+def _summarize(image: ExplainedImage) -> dict[str, Any]:
+    """Return a line of the index: verdict, or the status where there is no score."""
+    line: dict[str, Any] = {"img_name": image.img_name, "thumbnail": None, "score": None}
+    found = image.explanation
     if found is None:
-        return _Line(f"{page}.html", picture.img_name, None, picture.status, picture.detail, None)
-    top, share = next(iter(found.shares.items()))
-    says = f"speaks most for a forgery: {top}" if share.share > 0 else ""
-    thumbnail = to_uri(found.pixels, side=_THUMBNAIL)
-    return _Line(f"{page}.html", picture.img_name, found.score, found.verdict, says, thumbnail)
+        return line | {"verdict": image.status, "says": image.detail}
+    top, evidence = next(iter(found.regions.items()))
+    return line | {
+        "score": found.score,
+        "verdict": found.verdict,
+        "says": f"speaks most for a forgery: {top}" if evidence.proportion > 0 else "",
+        "thumbnail": to_uri(found.pixels, side=_THUMBNAIL),
+    }
 
 
 def _describe(explanation: Explanation) -> dict[str, Any]:
-    entries = [_Entry(view.title, to_uri(view.image), view.reading) for view in explanation.views]
     return {
         "original": to_uri(explanation.pixels),
         "heat": to_uri(overlay(enlarge(explanation.pixels), explanation.heat)),
-        "entries": entries,
-        "shares": explanation.shares,
-        "top": next(iter(explanation.shares)),
-        "speaks": max((share.share for share in explanation.shares.values()), default=0.0) > 0,
+        "views": [(view.title, to_uri(view.image), view.reading) for view in explanation.views],
+        "top": next(iter(explanation.regions)),
+        "speaks": any(region.proportion > 0 for region in explanation.regions.values()),
     }
 
 
@@ -140,7 +124,7 @@ def enlarge(pixels: NDArray[np.uint8], side: int = _SIDE) -> NDArray[np.uint8]:
 
 
 def to_uri(pixels: NDArray[np.uint8], side: int = _SIDE) -> str:
-    """Return ``pixels``, ``(H, W, 3)``, as a JPEG within an address; ``side`` as ``enlarge``."""
+    """Return ``pixels``, ``(H, W, 3)``, as a JPEG within a URL; ``side`` as ``enlarge``."""
     stored = io.BytesIO()
     Image.fromarray(enlarge(pixels, side)).save(stored, "JPEG", quality=88)
     return "data:image/jpeg;base64," + b64encode(stored.getvalue()).decode()

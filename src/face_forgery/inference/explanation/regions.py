@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 Landmarks = tuple[tuple[float, float], ...]
 
 REGIONS = ("eyes", "nose", "mouth", "skin", "contour", "background")
-# Where the five points lie in a centered crop, of its side; used where no face detector is at hand.
+# Where the five points lie in a centered crop, of its side; used where there is no face detector.
 CENTERED: Landmarks = ((0.35, 0.42), (0.65, 0.42), (0.5, 0.58), (0.38, 0.74), (0.62, 0.74))
 
 
-class RegionShare(NamedTuple):
+class RegionEvidence(NamedTuple):
     """How much of what speaks for a forgery lies in one part of a face."""
 
-    share: float  # of the evidence, in [0, 1]; those of all regions add up to 1
-    area: float  # of the picture, in [0, 1]
-    density: float  # share / area; above 1: more than its size alone would give it
+    proportion: float  # of the evidence, in [0, 1]; those of all regions add up to 1
+    area: float  # of the image, in [0, 1]
+    density: float  # proportion / area; above 1: more than its size alone would give it
 
 
 def centered_landmarks(height: int, width: int) -> Landmarks:
-    """Return five points for a face in the middle of a picture, in pixels."""
+    """Return five points for a face in the middle of an image, in pixels."""
     return tuple((x * width, y * height) for x, y in CENTERED)
 
 
 def label_regions(height: int, width: int, landmarks: Landmarks) -> NDArray[np.int64]:
-    """Return the region of every pixel, ``(H, W)``, by its place in ``REGIONS``.
+    """Return the region of every pixel, ``(H, W)``, as an index of ``REGIONS``.
 
     Args:
         height: Pixels.
@@ -61,24 +61,26 @@ def label_regions(height: int, width: int, landmarks: Landmarks) -> NDArray[np.i
     return labels
 
 
-def share_evidence(heat: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, RegionShare]:
-    """Share out what speaks for a forgery: the part of ``heat``, ``(H, W)``, above 0.
+def measure_evidence(
+    heat: NDArray[np.floating], labels: NDArray[np.int64]
+) -> dict[str, RegionEvidence]:
+    """Measure by region what speaks for a forgery: the part of ``heat``, ``(H, W)``, above 0.
 
     Args:
         heat: High = speaks for a forgery.
         labels: As ``label_regions``, of the same size.
 
     Returns:
-        Region -> its share, the densest first; regions that are not in the picture are left out.
-        Where nothing speaks for a forgery, every share is 0.
+        Region -> its evidence, the densest first; regions that are not in the image are left out.
+        Where nothing speaks for a forgery, every proportion is 0.
     """
     positive = np.maximum(heat, 0).astype(float)
     total = positive.sum()
-    shares = {}
+    found = {}
     for number, name in enumerate(REGIONS):
         inside = labels == number
         if inside.any():
-            share = float(positive[inside].sum() / total) if total > 0 else 0.0
+            proportion = float(positive[inside].sum() / total) if total > 0 else 0.0
             area = float(inside.mean())
-            shares[name] = RegionShare(share, area, share / area)
-    return dict(sorted(shares.items(), key=lambda item: -item[1].density))
+            found[name] = RegionEvidence(proportion, area, proportion / area)
+    return dict(sorted(found.items(), key=lambda item: -item[1].density))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from face_forgery.inference.explanation.regions import REGIONS, Landmarks
+from face_forgery.inference.explanation.regions import REGIONS, Landmarks, label_regions
 
 Pixels = NDArray[np.uint8]
 
@@ -22,21 +22,21 @@ _FLAT = 4.0  # standard deviation below which a block repeats by having nothing 
 
 
 class View(NamedTuple):
-    """A picture made of the picture, and how to read it."""
+    """An image made of the face, and how to read it."""
 
     title: str
     image: Pixels  # (h, w, 3)
     reading: str
 
 
-def make_views(pixels: Pixels, landmarks: Landmarks, labels: NDArray[np.int64]) -> list[View]:
+def make_views(pixels: Pixels, landmarks: Landmarks) -> list[View]:
     """Return every view of ``pixels``.
 
     Args:
         pixels: ``(H, W, 3)``: a face.
         landmarks: As ``label_regions``.
-        labels: As ``label_regions`` returns them, ``(H, W)``.
     """
+    labels = label_regions(pixels.shape[0], pixels.shape[1], landmarks)
     return [
         *enlarge_details(pixels, landmarks),
         compare_light(pixels, labels),
@@ -81,7 +81,7 @@ def compare_light(pixels: Pixels, labels: NDArray[np.int64]) -> View:
         "Light",
         np.asarray(image, np.uint8),
         f"The face is {face}, the background {behind}. Light from one side makes shadows on the "
-        "other everywhere; a face that was put in keeps the light of its own picture.",
+        "other everywhere; a face that was put in keeps the light of its own image.",
     )
 
 
@@ -114,12 +114,12 @@ def show_error_levels(pixels: Pixels, labels: NDArray[np.int64]) -> View:
 
 
 def find_repetition(pixels: Pixels) -> View:
-    """Mark blocks that occur twice in different places."""
+    """Mark blocks that occur twice."""
     repeated = _mark_repeated(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     image = (pixels.astype(np.float32) * 0.45 + 120).astype(np.uint8)
     image[repeated] = (image[repeated] * 0.4 + np.array((213, 94, 0)) * 0.6).astype(np.uint8)
     found = (
-        f"{max(repeated.mean(), 0.001):.1%} of the picture occurs again elsewhere in it (colored)."
+        f"{max(repeated.mean(), 0.001):.1%} of the image occurs again elsewhere in it (colored)."
         if repeated.any()
         else f"No block of {_BLOCK} x {_BLOCK} pixels occurs twice."
     )
@@ -144,11 +144,11 @@ def _crop(pixels: Pixels, center: NDArray[np.float64], width: float, height: flo
 def _compare_sides(grey: NDArray[np.float32], inside: NDArray[np.bool_]) -> str:
     columns = np.flatnonzero(inside.any(axis=0))
     if not columns.size:
-        return "not in the picture"
+        return "not in the image"
     is_left = np.arange(grey.shape[1]) < columns.mean()
     left, right = inside & is_left, inside & ~is_left
     if not (left.any() and right.any()):
-        return "on one side of the picture only"
+        return "on one side of the image only"
     difference = float(grey[left].mean() / max(float(grey[right].mean()), 1.0) - 1)
     if abs(difference) < 0.05:
         return "as bright on the left as on the right"
@@ -189,7 +189,7 @@ def _mark_repeated(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     first = np.empty_like(order)
     first[order] = np.repeat(order[starts], np.diff(np.r_[starts, order.size]))
     apart = np.maximum(abs(tops - tops[first]), abs(lefts - lefts[first])) >= _BLOCK
-    for place in np.flatnonzero(apart):
-        for one in (place, first[place]):
+    for block in np.flatnonzero(apart):
+        for one in (block, first[block]):
             marked[tops[one] : tops[one] + _BLOCK, lefts[one] : lefts[one] + _BLOCK] = True
     return marked

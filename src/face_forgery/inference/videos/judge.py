@@ -1,29 +1,37 @@
 """Videos to verdicts, one after the other; memory does not grow with their length."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 from torch import nn
 
-from face_forgery.data.videos.frames import Frame, Video, VideoError, open_video, plan_times
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.images.faces import Face
+from face_forgery.data.videos.frames import Frame, open_video, plan_times
 from face_forgery.data.videos.tracks import Tracker
-from face_forgery.inference.reading import PictureReader, Reading, stack_readings
+from face_forgery.inference.reading import ImageReader, Reading, stack_readings
 from face_forgery.inference.scoring import score_batch
-from face_forgery.inference.verdicts import decide, operating_points_of
-from face_forgery.inference.videos.judgement import FrameScore, JudgedVideo, Summary, Windows
-from face_forgery.inference.videos.scenes import Scene, Scenes, scale_box, shrink
-from face_forgery.inference.videos.track_summary import cut_windows, find_stretch, rate_windows
+from face_forgery.inference.verdicts import operating_points_of, to_scores
+from face_forgery.inference.videos.judgement import JudgedVideo, Scene
+from face_forgery.inference.videos.windows import FrameScore, sum_up_persons
 from face_forgery.modeling.detector import Detector, OperatingPoints
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.params import VideoParams
+from face_forgery.params.inference import MIN_WINDOW_FRAMES
 from face_forgery.progress import track
+
+_SIDE = 400  # pixels of the longer side of a scene
+_SHOWN = 6  # scenes of a video
+_PARTS = 96  # of a video; each keeps one frame
+_APART = 1 / 24  # of a video, between two scenes
 
 
 def judge_videos(
@@ -38,7 +46,7 @@ def judge_videos(
 
     Args:
         detector: Must have operating points.
-        videos: ``data.pictures.PICTURE_COLUMNS``.
+        videos: ``data.images.listing.LISTING_COLUMNS``.
         params: How a video is sampled and summed up.
         min_size: Pixels; a frame with a shorter side is ``too_small``.
         batch_size: Images in one forward pass, give or take those of a frame.
@@ -46,19 +54,19 @@ def judge_videos(
     Raises:
         DetectorError: If the detector has no operating points, or gives no number for a frame.
     """
-    judge = _Judge.of(detector, params, min_size=min_size, batch_size=batch_size)
+    points = operating_points_of(detector)
+    score = partial(
+        _score_frames,
+        network=detector.build_network().to(pick_device()),
+        reader=ImageReader.of(detector, min_size=min_size),
+        batch_size=batch_size,
+    )
     rows = zip(videos["img_name"], videos["path"], videos["problem"], strict=True)
     shown = track(rows, description="judging videos", total=len(videos), unit="videos")
     for number, (name, path, problem) in enumerate(shown, start=1):
-        place = (number, len(videos), str(name))
-        if isinstance(problem, str):
-            yield JudgedVideo(*place, "unreadable", problem)
-            continue
-        try:
-            with open_video(Path(path)) as video:
-                judged = judge.judge(video, place)
-        except VideoError as error:
-            judged = JudgedVideo(*place, error.status, str(error))
+        judged = JudgedVideo(number, len(videos), str(name), "unreadable", str(problem))
+        if not isinstance(problem, str):
+            judged = _judge_one(judged, Path(path), score, points, params)
         yield judged
 
 
@@ -67,8 +75,11 @@ class _Item(NamedTuple):
 
     seconds: float
     reading: Reading
-    picture: NDArray[np.uint8]  # (h, w, 3); empty where it has no score
+    thumbnail: NDArray[np.uint8]  # (h, w, 3); empty where it has no score
     scale: float
+
+
+_ScoredItem = tuple[_Item, tuple[tuple[Face, float], ...], float]
 
 
 @dataclass(eq=False)
@@ -76,13 +87,13 @@ class _Seen:
     """What is known of a video so far."""
 
     tracker: Tracker
-    scenes: Scenes
+    scenes: "Scenes"
     sampled: list[float] = field(default_factory=list)
     frames: list[FrameScore] = field(default_factory=list)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, item: _Item, faces: tuple[tuple[Any, float], ...], score: float) -> None:
-        """Take note of the next frame; ``faces`` is a row of ``Scored.faces``."""
+    def add(self, item: _Item, faces: tuple[tuple[Face, float], ...], score: float) -> None:
+        """Add the next frame; ``faces`` is a row of ``Scored.faces``."""
         self.sampled.append(item.seconds)
         if item.reading.status != "ok":
             self.reasons[item.reading.status, item.reading.detail] += 1
@@ -91,146 +102,144 @@ class _Seen:
         if faces:
             persons = self.tracker.follow([face for face, _ in faces], item.seconds)
             found = [
-                FrameScore(item.seconds, person, face, float(expit(margin)))
+                FrameScore(item.seconds, person, face, float(to_scores(np.asarray(margin))))
                 for person, (face, margin) in zip(persons, faces, strict=True)
             ]
         self.frames += found
         worst = max(found, key=lambda frame: frame.score)
-        box = scale_box(worst.face, item.scale)
-        self.scenes.offer(Scene(item.seconds, worst.score, worst.person, item.picture, box))
+        box = None
+        if worst.face is not None:
+            left, top, width, height, *_ = worst.face
+            box = (left * item.scale, top * item.scale, width * item.scale, height * item.scale)
+        self.scenes.offer(Scene(item.seconds, worst.score, worst.person, item.thumbnail, box))
 
 
-@dataclass(frozen=True, eq=False)
-class _Judge:
-    """What is the same for all videos."""
+def _judge_one(
+    unread: JudgedVideo,
+    path: Path,
+    score: Callable[[Iterable[Frame]], Iterator[_ScoredItem]],
+    points: OperatingPoints,
+    params: VideoParams,
+) -> JudgedVideo:
+    """Return ``unread`` with what is found in the file at ``path``."""
+    try:
+        with open_video(path) as video:
+            times = plan_times(video.duration, params)
+            shown = track(
+                video.frames(times), description=unread.name, total=len(times), unit="frames"
+            )
+            seen = _Seen(Tracker(max_gap=params.window_seconds), Scenes(video.duration))
+            for item, faces, item_score in score(shown):
+                seen.add(item, faces, item_score)
+    except ImageError as error:
+        return replace(unread, status=error.status, detail=error.detail)
+    windows, summary = sum_up_persons(seen.frames, points, window_seconds=params.window_seconds)
+    status, reasons = ("ok", []) if summary is not None else _why_not(seen, params)
+    stretch = (0.0, video.duration) if summary is None else (summary.start, summary.end)
+    return replace(
+        unread,
+        status=status,
+        detail="; ".join([*reasons, *video.faults]),
+        duration=video.duration,
+        sampled=np.array(seen.sampled),
+        frames=tuple(seen.frames),
+        windows=windows,
+        summary=summary,
+        scenes=seen.scenes.choose(*stretch),
+    )
 
-    network: nn.Module
-    reader: PictureReader
-    points: OperatingPoints
-    params: VideoParams
-    batch_size: int
 
-    @classmethod
-    def of(
-        cls, detector: Detector, params: VideoParams, *, min_size: int, batch_size: int
-    ) -> "_Judge":
-        """Prepare ``detector``."""
-        points = operating_points_of(detector)
-        network = detector.build_network().to(pick_device())
-        reader = PictureReader.of(detector, min_size=min_size)
-        return cls(network, reader, points, params, batch_size)
+def _score_frames(
+    frames: Iterable[Frame], *, network: nn.Module, reader: ImageReader, batch_size: int
+) -> Iterator[_ScoredItem]:
+    """Yield frames with their faces and scores."""
+    for batch in _read_batches(frames, reader, batch_size):
+        scored = score_batch(network, stack_readings([item.reading for item in batch]))
+        yield from zip(batch, scored.faces, scored.scores, strict=True)
 
-    def judge(self, video: Video, place: tuple[int, int, str]) -> JudgedVideo:
-        """Judge one video; ``place`` is its number, how many there are, and its name."""
-        params = self.params
-        times = plan_times(
-            video.duration,
-            frames_per_second=params.frames_per_second,
-            max_frames=params.max_frames,
-            window_seconds=params.window_seconds,
-        )
-        seen = _Seen(Tracker(max_gap=params.window_seconds), Scenes(video.duration))
-        frames = video.frames(times)
-        shown = track(frames, description=place[2], total=len(times), unit="frames")
-        for batch in self._batches(shown):
-            scored = score_batch(self.network, stack_readings([item.reading for item in batch]))
-            for item, faces, score in zip(batch, scored.faces, scored.scores, strict=True):
-                seen.add(item, faces, score)
-        return self._sum_up(video, place, seen)
 
-    def _batches(self, frames: Iterable[Frame]) -> Iterator[list[_Item]]:
-        """Read frames; a batch is full when it holds ``batch_size`` images or frames."""
-        batch: list[_Item] = []
-        num_images = 0
-        for frame in frames:
-            batch.append(self._read(frame))
-            num_images += len(batch[-1].reading.images)
-            if max(num_images, len(batch)) >= self.batch_size:
-                yield batch
-                batch, num_images = [], 0
-        if batch:
+def _read_batches(
+    frames: Iterable[Frame], reader: ImageReader, batch_size: int
+) -> Iterator[list[_Item]]:
+    """Read frames; a batch is full when it holds ``batch_size`` images or frames."""
+    batch: list[_Item] = []
+    num_images = 0
+    for frame in frames:
+        batch.append(_read(frame, reader))
+        num_images += len(batch[-1].reading.images)
+        if max(num_images, len(batch)) >= batch_size:
             yield batch
-
-    def _read(self, frame: Frame) -> _Item:
-        pixels = np.empty((0, 0, 3), dtype=np.uint8)
-
-        def remember(*, side: int | None) -> NDArray[np.uint8]:
-            nonlocal pixels
-            if not pixels.size:  # a frame has one scale
-                pixels = frame.decode()
-            return pixels
-
-        reading = self.reader.read(remember)
-        if reading.status != "ok":
-            return _Item(frame.seconds, reading, np.empty((0, 0, 3), np.uint8), 1.0)
-        return _Item(frame.seconds, reading, *shrink(pixels))
-
-    def _sum_up(self, video: Video, place: tuple[int, int, str], seen: _Seen) -> JudgedVideo:
-        windows, summary = sum_up_persons(seen.frames, self.params, self.points)
-        status, detail = "ok", "; ".join(video.faults)
-        stretch = (0.0, video.duration) if summary is None else (summary.start, summary.end)
-        if summary is None:
-            status, reason = _why_not(seen, self.params)
-            detail = "; ".join([reason, *video.faults])
-        return JudgedVideo(
-            *place,
-            status,
-            detail,
-            duration=video.duration,
-            sampled=np.array(seen.sampled),
-            frames=tuple(seen.frames),
-            windows=windows,
-            summary=summary,
-            scenes=seen.scenes.choose(*stretch),
-        )
+            batch, num_images = [], 0
+    if batch:
+        yield batch
 
 
-def sum_up_persons(
-    frames: Iterable[FrameScore], params: VideoParams, points: OperatingPoints
-) -> tuple[tuple[Windows, ...], Summary | None]:
-    """Return the windows of each person, and what follows from the most suspicious one.
+def _read(frame: Frame, reader: ImageReader) -> _Item:
+    decoded: list[NDArray[np.uint8]] = []
+
+    def decode(*, side: int | None) -> NDArray[np.uint8]:
+        if not decoded:  # a frame has one scale
+            decoded.append(frame.decode())
+        return decoded[0]
+
+    reading = reader.read(decode)
+    if reading.status != "ok":
+        return _Item(frame.seconds, reading, np.empty((0, 0, 3), np.uint8), 1.0)
+    height, width = decoded[0].shape[:2]
+    scale = min(1.0, _SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    thumbnail = cv2.resize(decoded[0], size, interpolation=cv2.INTER_AREA)
+    return _Item(frame.seconds, reading, np.asarray(thumbnail, np.uint8), scale)
+
+
+class Scenes:
+    """Keeps the most suspicious frame of each part of a video.
 
     Args:
-        frames: By time.
-        params: ``window_seconds`` and ``min_frames``.
-        points: Where scores become verdicts.
+        duration: Of the video, seconds.
     """
-    by_person: dict[int, list[FrameScore]] = {}
-    for frame in frames:
-        by_person.setdefault(frame.person, []).append(frame)
-    levels = (points.real_threshold, points.fake_threshold)
-    windows, best = [], None
-    for person, own in sorted(by_person.items()):
-        seconds = np.array([frame.seconds for frame in own])
-        scores = np.array([frame.score for frame in own])
-        spans = cut_windows(
-            seconds, window_seconds=params.window_seconds, min_frames=params.min_frames
+
+    def __init__(self, duration: float) -> None:
+        self._duration = duration
+        self._part_seconds = max(duration / _PARTS, 1e-3)
+        self._best: dict[int, Scene] = {}
+
+    def offer(self, scene: Scene) -> None:
+        """Keep ``scene`` if it is more suspicious than what its part of the video has."""
+        part = int(scene.seconds / self._part_seconds)
+        if part not in self._best or scene.score > self._best[part].score:
+            self._best[part] = scene
+
+    def choose(self, start: float, end: float) -> tuple[Scene, ...]:
+        """Return up to six of the most suspicious ones, by time.
+
+        The most suspicious one from ``start`` to ``end``, in seconds, is among them.
+        """
+        by_score = sorted(
+            self._best.values(),
+            key=lambda scene: (not start <= scene.seconds <= end, -scene.score, scene.seconds),
         )
-        stretch = find_stretch(seconds, scores, spans, levels=levels)
-        if stretch is None:
-            continue
-        edges = (seconds[spans.starts], seconds[spans.ends - 1])
-        windows.append(Windows(person, *edges, rate_windows(scores, spans)))
-        if best is None or stretch.score > best.score:
-            verdict = str(decide(np.array([stretch.score]), points)[0])
-            best = Summary(stretch.score, verdict, person, stretch.start, stretch.end)
-    return tuple(windows), best
+        chosen = by_score[:1]
+        for scene in sorted(by_score[1:], key=lambda scene: (-scene.score, scene.seconds)):
+            near = min(abs(scene.seconds - other.seconds) for other in chosen)
+            if len(chosen) < _SHOWN and near >= _APART * self._duration:
+                chosen.append(scene)
+        return tuple(sorted(chosen, key=lambda scene: scene.seconds))
 
 
-def _why_not(seen: _Seen, params: VideoParams) -> tuple[str, str]:
-    """Return status and detail of a video without a summary."""
+def _why_not(seen: _Seen, params: VideoParams) -> tuple[str, list[str]]:
+    """Return the status of a video without a summary, and the reason."""
     if not seen.sampled:
-        return "no_frames", "none of its pictures could be decoded"
+        return "no_frames", ["none of its frames could be decoded"]
     if not seen.frames:
         by_status: Counter[str] = Counter()
         for (status, _), count in seen.reasons.items():
             by_status[status] += count
         status, count = by_status.most_common(1)[0]
         example = next(detail for (kind, detail) in seen.reasons if kind == status)
-        return status, f"{count} of {len(seen.sampled)} frames: {example}"
+        return status, [f"{count} of {len(seen.sampled)} frames: {example}"]
     longest = max(Counter(frame.person for frame in seen.frames).values())
-    return "too_few_frames", (
+    return "too_few_frames", [
         f"{len(seen.sampled)} frames, and at most {longest} of one person; a verdict needs "
-        f"{params.min_frames} within {params.window_seconds:g} s (video.min_frames, "
-        "video.frames_per_second)"
-    )
+        f"{MIN_WINDOW_FRAMES} within {params.window_seconds:g} s (video.frames_per_second)"
+    ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from face_forgery.data.images.faces import Face
 from face_forgery.inference.verdicts import decide
-from face_forgery.inference.videos.scenes import Scene
+from face_forgery.inference.videos.windows import FrameScore, Summary, Windows
 from face_forgery.modeling.detector import OperatingPoints
 
 VIDEO_COLUMNS = (
@@ -22,54 +22,24 @@ FRAME_COLUMNS = (
 )
 
 
-class FrameScore(NamedTuple):
-    """A judged face of a frame, or a judged frame where pictures are taken whole."""
+class Scene(NamedTuple):
+    """A frame to look at."""
 
-    seconds: float  # from the first picture
-    person: int  # from 1
-    face: Face | None  # in pixels of the upright frame
-    score: float  # the probability of forgery, in [0, 1]
-
-
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """The windows of a person that have enough frames, by time."""
-
-    person: int
-    starts: NDArray[np.float64]  # (N,), seconds: the first frame of each
-    ends: NDArray[np.float64]  # (N,), seconds: its last frame
-    scores: NDArray[np.float64]  # (N,) in [0, 1]
-
-    @property
-    def middles(self) -> NDArray[np.float64]:
-        """``(N,)``, seconds."""
-        return (self.starts + self.ends) / 2
-
-    @property
-    def num_windows(self) -> int:
-        """N."""
-        return len(self.scores)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What is said about a video that could be judged."""
-
-    score: float  # of the most suspicious window of all persons, in [0, 1]
-    verdict: str  # real, fake or unsure
-    person: int  # whose window it is
-    start: float  # seconds, of the most suspicious stretch
-    end: float
+    seconds: float
+    score: float  # of its most suspicious face, in [0, 1]
+    person: int  # whose face that is
+    thumbnail: NDArray[np.uint8]  # (h, w, 3)
+    box: tuple[float, float, float, float] | None  # left, top, width, height in its pixels
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedVideo:
-    """A video of a user's, judged, or the reason why not.
+    """One of your videos, judged, or the reason why not.
 
     Attributes:
         number: Of the video among those judged, from 1.
         total: Videos that are judged.
-        name: As the user would recognize it.
+        name: As you would recognize it.
         status: ok, missing, unreadable, no_video, no_frames, too_few_frames, or what most of its
             frames have: no_face, too_small, too_blurry, too_large.
         detail: Why, unless ok; of an ok one, what was damaged.

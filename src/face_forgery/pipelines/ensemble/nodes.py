@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.detector import Detector, check_budget
 from face_forgery.params import EnsembleParams, ModelParams
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,6 @@ def join_detectors(
     """Make one detector of several; evaluation then calibrates and certifies it as any other."""
     from face_forgery.data.labels.fingerprint import fingerprint_sets
     from face_forgery.modeling.ensemble import join_detectors
-    from face_forgery.modeling.parameter_count import check_budget, count_parameters_of
 
     joined = join_detectors(
         member_detectors,
@@ -31,7 +30,7 @@ def join_detectors(
         code_version=code_version,
         other_data=ensemble.other_data,
     )
-    count = count_parameters_of(joined)
+    count = joined.count_parameters()
     check_budget(count, model.max_parameters, what=f"an ensemble of {joined.architecture}")
     logger.info(
         "An ensemble of %s: %s parameters, %d forward passes a picture",

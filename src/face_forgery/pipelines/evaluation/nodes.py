@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.inference.scoring import score_manifest
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import Detector, OperatingPoints
 from face_forgery.params import DataParams, EvaluationParams, ScoringParams
@@ -31,6 +30,7 @@ def score_validation(
     Temperature and thresholds are set on the half ``fit`` and verified on the half ``check``.
     """
     from face_forgery.evaluation.halves import split_halves
+    from face_forgery.inference.scoring import score_manifest
 
     detector = trained_detector.scored_by(scoring.precision, scoring.views)
     if detector.num_passes > 1:

@@ -1,4 +1,4 @@
-"""Detector + anybody's pictures -> a page a picture that says why."""
+"""Detector + anybody's images -> a page an image that says why."""
 
 from .pipeline import create_pipeline
 

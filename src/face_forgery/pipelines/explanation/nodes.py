@@ -12,17 +12,17 @@ from face_forgery.params import ExplanationParams, InferenceParams
 
 def write_explanations(
     detector: Detector,
-    pictures: pd.DataFrame,
+    images: pd.DataFrame,
     inference: InferenceParams,
     explanation: ExplanationParams,
 ) -> Iterator[Any]:
-    """Yield a page for each of the first pictures: heat map, regions, and views to check by eye.
+    """Yield a page for each of the first images: heat map, regions, and views to check by eye.
 
     The last page is the index of the others.
     """
-    from face_forgery.inference.explanation.explain import explain_pictures
+    from face_forgery.inference.explanation.explain import explain_images
     from face_forgery.inference.explanation.explanation_page import write_pages
 
-    first = pictures.head(explanation.max_pictures)
-    explained = explain_pictures(detector, first, min_size=inference.min_size)
+    first = images.head(explanation.max_images)
+    explained = explain_images(detector, first, min_size=inference.min_size)
     yield from write_pages(explained, operating_points_of(detector))

@@ -1,4 +1,4 @@
-"""Detector + anybody's pictures -> a page a picture that says why."""
+"""Detector + anybody's images -> a page an image that says why."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 write_explanations,
-                inputs=["detector", "pictures", "params:inference", "params:explanation"],
+                inputs=["detector", "images", "params:inference", "params:explanation"],
                 outputs="explanations",
                 name="write_explanations",
             )

@@ -1,4 +1,4 @@
-"""Detector + anybody's pictures -> verdicts."""
+"""Detector + anybody's images -> verdicts."""
 
 from .pipeline import create_pipeline
 

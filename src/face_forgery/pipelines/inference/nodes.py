@@ -7,58 +7,57 @@ from typing import Any
 import pandas as pd
 
 from face_forgery.inference.job import Begun, PartOfJob, run_job
-from face_forgery.inference.ray_scoring import score_on_cluster
-from face_forgery.inference.scoring import ScoresBatches, score_batches
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import ClusterParams, ExplanationParams, InferenceParams, ScoringParams
 
 
-def judge_pictures(
+def judge_images(
     *,
     detector: Detector,
-    pictures: pd.DataFrame,
+    images: pd.DataFrame,
     begun: Begun | None,
     inference: InferenceParams,
     scoring: ScoringParams,
     cluster: ClusterParams,
 ) -> Iterator[PartOfJob]:
-    """Give each picture a score and a verdict, or a status that says why it has none.
+    """Give each image a score and a verdict, or a status that says why it has none.
 
     A generator node: the catalog saves each part as it comes, so that memory stays flat and an
     interrupted run is continued by the next one.
     """
-    score: ScoresBatches = score_batches
-    if inference.engine == "ray":
-        score = partial(score_on_cluster, cluster=cluster)
+    from face_forgery.inference.ray_scoring import score_on_cluster
+    from face_forgery.inference.scoring import stream_scores
+
+    is_local = inference.engine == "local"
     yield from run_job(
         detector,
-        pictures,
+        images,
         begun,
+        score=stream_scores if is_local else partial(score_on_cluster, cluster=cluster),
         min_size=inference.min_size,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
-        score=score,
     )
 
 
 def explain_judged(
     detector: Detector,
-    pictures: pd.DataFrame,
+    images: pd.DataFrame,
     predictions: pd.DataFrame,
     inference: InferenceParams,
     explanation: ExplanationParams,
 ) -> Iterator[Any]:
-    """Yield a page for each of the pictures with the highest scores, and an index at the end.
+    """Yield a page for each of the images with the highest scores, and an index at the end.
 
     A generator node that yields nothing saves nothing: so it is while ``inference.explain`` is
     off.
     """
     if not inference.explain:
         return
-    from face_forgery.inference.explanation.explain import explain_pictures, pick_suspects
+    from face_forgery.inference.explanation.explain import explain_images, pick_suspects
     from face_forgery.inference.explanation.explanation_page import write_pages
 
-    suspects = pick_suspects(pictures, predictions, explanation.max_pictures)
-    explained = explain_pictures(detector, suspects, min_size=inference.min_size)
+    suspects = pick_suspects(images, predictions, explanation.max_images)
+    explained = explain_images(detector, suspects, min_size=inference.min_size)
     yield from write_pages(explained, operating_points_of(detector))

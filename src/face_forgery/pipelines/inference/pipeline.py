@@ -1,8 +1,8 @@
-"""Detector + anybody's pictures -> verdicts."""
+"""Detector + anybody's images -> verdicts."""
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import explain_judged, judge_pictures
+from .nodes import explain_judged, judge_images
 
 
 def create_pipeline() -> Pipeline:
@@ -10,23 +10,23 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                judge_pictures,
+                judge_images,
                 inputs={
                     "detector": "detector",
-                    "pictures": "pictures",
+                    "images": "images",
                     "begun": "predictions_begun",
                     "inference": "params:inference",
                     "scoring": "params:scoring",
                     "cluster": "params:cluster",
                 },
                 outputs="predictions",
-                name="judge_pictures",
+                name="judge_images",
             ),
             Node(
                 explain_judged,
                 inputs=[
                     "detector",
-                    "pictures",
+                    "images",
                     "predictions",
                     "params:inference",
                     "params:explanation",

@@ -74,14 +74,11 @@ def write_model_card(
 
 
 def _describe(detector: Detector) -> dict[str, Any]:
-    from face_forgery.modeling.parameter_count import count_parameters_of
-
-    sizes = sorted({given.image_size for given in detector.inputs})
     is_trained = not isinstance(detector, Ensemble)
     return {
         "architecture": detector.architecture,
-        "parameters": f"{count_parameters_of(detector):,}",
-        "input": f"{', '.join(map(str, sizes))} pixels",
+        "parameters": f"{detector.count_parameters():,}",
+        "input": f"{detector.preprocessing.image_size} pixels",
         "forward passes a picture": detector.num_passes,
         **({"chosen epoch": detector.epoch} if is_trained else {}),
         "data fingerprint": detector.data_fingerprint,

@@ -81,5 +81,5 @@ def split_manifest(
         holdout_groups,
         splitting,
         has_val_labels=data.val_labels is not None,
-        makes_fakes=augmentation.forgeries.share > 0,
+        makes_fakes=augmentation.forgeries.proportion > 0,
     )

@@ -1,1 +1,1 @@
-"""A web page on this machine that judges pictures dropped on it."""
+"""A web page on this machine that judges images dropped on it."""

@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--detector", type=Path, default=Path("data/06_models/detector"))
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--min-size", type=int, default=_MIN_SIZE, help="pixels")
-    parser.add_argument("--max-pictures", type=int, default=20, help="judged at once")
+    parser.add_argument(
+        "--max-images", "--max-pictures", type=int, default=20, help="judged at once"
+    )
     parser.add_argument("--max-megabytes", type=int, default=50, help="of one file")
     parser.add_argument("--open", action="store_true", help="open a browser")
     options = parser.parse_args(arguments)
@@ -28,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="face-forgery-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads  # gone with the page
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        os.environ["GRADIO_RUN_HISTORY"] = "False"  # would keep pictures in the browser
+        os.environ["GRADIO_RUN_HISTORY"] = "False"  # would keep images in the browser
         os.environ["HF_HUB_OFFLINE"] = "1"
         serve(options)
 
@@ -38,14 +40,14 @@ def serve(options: argparse.Namespace) -> None:
     from face_forgery.modeling.detector import DetectorError
     from face_forgery.modeling.detector_folder import read_detector
     from face_forgery.modeling.forward_path import pick_device
-    from face_forgery.serving.page.judging import Judge
+    from face_forgery.serving.page.cards import Judge
     from face_forgery.serving.page.page import build_page, launch_options
 
     try:
         detector = read_detector(options.detector)
         network = detector.build_network().to(pick_device())
         judge = Judge(detector, network, min_size=options.min_size)
-        page = build_page(judge, max_pictures=options.max_pictures)
+        page = build_page(judge, max_images=options.max_images)
     except DetectorError as error:
         sys.exit(f"{error}\nOr name another one: --detector FOLDER")
     except ImportError as error:
@@ -58,7 +60,7 @@ def serve(options: argparse.Namespace) -> None:
             server_port=options.port,
             max_file_size=options.max_megabytes * 2**20,
             inbrowser=options.open,
-            **launch_options(max_bytes=options.max_pictures * options.max_megabytes * 2**20),
+            **launch_options(max_bytes=options.max_images * options.max_megabytes * 2**20),
         )
     except OSError as error:
         sys.exit(f"{error}\nIs the port taken? Choose another one: --port {options.port + 1}")

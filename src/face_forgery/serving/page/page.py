@@ -1,16 +1,16 @@
-"""The page: a place to drop pictures, a button, the verdicts."""
+"""The page: images are dropped, a button is pressed, verdicts appear."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from face_forgery.data.images.listing import printable
-from face_forgery.serving.page.judging import Judge, render
+from face_forgery.serving.page.cards import Judge, render
 from face_forgery.serving.page.words import LANGUAGES, WORDS
-from face_forgery.serving.request_limits import LOOPBACK, Gate, Limits
+from face_forgery.serving.request_limits import LOOPBACK, Limits, RequestLimits
 
 _MAX_UPLOADS, _MAX_WAITING = 4, 16  # at once
-# Whose last verdicts, pictures included, the toolkit keeps in memory; the page does not need them.
+# Whose last verdicts, images included, the toolkit keeps in memory; the page does not need them.
 _MAX_SESSIONS = _MAX_UPLOADS + _MAX_WAITING
 _BODY_SECONDS = 300.0
 _FORM_BYTES = 2**20  # of an upload beside its files
@@ -18,17 +18,17 @@ _UPLOAD = "/gradio_api/upload"
 _FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
 
 
-def build_page(judge: Judge, *, max_pictures: int) -> Any:
+def build_page(judge: Judge, *, max_images: int) -> Any:
     """Return the page as ``gradio.Blocks``, not yet served.
 
     Args:
         judge: Judges what is dropped.
-        max_pictures: Judged at once.
+        max_images: Judged at once.
     """
     import gradio as gr
 
     def show(files: Sequence[str] | None, language: str) -> str:
-        return _judge_files(judge, files, LANGUAGES[language], max_pictures)
+        return _judge_files(judge, files, LANGUAGES[language], max_images)
 
     def translate(language: str) -> tuple[Any, ...]:
         words = WORDS[LANGUAGES[language]]
@@ -84,7 +84,7 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
         "quiet": True,
         "footer_links": [],
         "state_session_capacity": _MAX_SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(Gate, limits=limits)]},
+        "app_kwargs": {"middleware": [Middleware(RequestLimits, limits=limits)]},
     }
 
 
@@ -92,22 +92,20 @@ def _heading(language: str) -> str:
     return f"<h1>{WORDS[language]['title']}</h1><p>{WORDS[language]['lead']}</p>"
 
 
-def _judge_files(
-    judge: Judge, files: Sequence[str] | None, language: str, max_pictures: int
-) -> str:
+def _judge_files(judge: Judge, files: Sequence[str] | None, language: str, max_images: int) -> str:
     words = WORDS[language]
     if not files:
         return render([], judge, language=language, note=words["nothing"])
     note = ""
-    if len(files) > max_pictures:
-        note = words["too_many"].format(given=len(files), limit=max_pictures)
-    places = [Path(file) for file in files[:max_pictures]]
-    uploads = ((printable(place.name), _take(place)) for place in places)  # in memory one by one
+    if len(files) > max_images:
+        note = words["too_many"].format(given=len(files), limit=max_images)
+    paths = [Path(file) for file in files[:max_images]]
+    uploads = ((printable(path.name), _read(path)) for path in paths)  # in memory one by one
     cards = list(judge.judge(uploads))
     return render(cards, judge, language=language, note=note)
 
 
-def _take(file: Path) -> bytes:
+def _read(file: Path) -> bytes:
     """Read an upload; the toolkit removes its copy after an hour, or when the page is closed."""
     try:
         return file.read_bytes()

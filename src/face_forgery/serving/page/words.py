@@ -4,9 +4,9 @@ LANGUAGES = {"English": "en", "中文": "zh"}
 
 WORDS = {
     "en": {
-        "title": "Is this picture a forgery?",
-        "lead": "Drop pictures of faces. They stay on this machine, and nothing is kept.",
-        "drop": "Pictures",
+        "title": "Is this image a forgery?",
+        "lead": "Drop images of faces. They stay on this machine, and nothing is kept.",
+        "drop": "Images",
         "judge": "Judge",
         "clear": "Clear",
         "language": "Language",
@@ -16,21 +16,21 @@ WORDS = {
         "bad": "Cannot be judged",
         "score": "score",
         "scale": "0 is real, 1 is forged",
-        "limits": "A picture is called a forgery from {fake:.3f} on and real below {real:.3f}. On "
-        "pictures that were held back, {fpr:.1%} of {num_real} real ones were called forgeries, "
+        "limits": "An image is called a forgery from {fake:.3f} on and real below {real:.3f}. On "
+        "images that were held back, {fpr:.1%} of {num_real} real ones were called forgeries, "
         "and {tpr:.1%} of {num_fake} forgeries were found.",
         "evidence": "This is evidence, not proof: kinds of forgeries that the detector has never "
         "seen may pass as real.",
         "heat": "Vermilion speaks for forged, blue for real.",
         "face": "face",
         "csv": "Download as CSV",
-        "too_many": "{given} pictures are more than the {limit} that are judged at once; the first "
+        "too_many": "{given} images are more than the {limit} that are judged at once; the first "
         "{limit} were.",
-        "nothing": "Drop at least one picture.",
+        "nothing": "Drop at least one image.",
         "missing": "The file is gone; drop it again.",
-        "unreadable": "The file is no picture that can be read.",
-        "too_large": "The picture has too many pixels; reduce it.",
-        "too_small": "The picture or the face in it is too small.",
+        "unreadable": "The file is not an image that can be read.",
+        "too_large": "The image has too many pixels; reduce it.",
+        "too_small": "The image or the face in it is too small.",
         "no_face": "No face was found in it.",
         "too_blurry": "The face is too blurred.",
     },

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from face_forgery.data.loading.batches import Batches, share_of
-from face_forgery.data.loading.draws import mix
+from face_forgery.data.loading.rng import mix_seed
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -103,7 +103,7 @@ class Team:
     def draw_apart(self, *numbers: int) -> None:
         """Seed torch by ``numbers`` and the rank: dropout must not be the same on all of them."""
         if self.size > 1:
-            torch.manual_seed(mix(self.rank, *numbers))
+            torch.manual_seed(mix_seed(self.rank, *numbers))
 
     def join_gradients(self, network: nn.Module) -> nn.Module:
         """Return a module whose gradients are the means over all ranks.

@@ -1,0 +1,105 @@
+"""Errors that end a run, by their message and what to do about it, without a traceback."""
+
+import errno
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+
+from face_forgery.hooks.parameters import how_to_set
+
+logger = logging.getLogger(__name__)
+
+_HINT = "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)"
+_AGAIN = (
+    "give the same command again. What was saved is whole: with training.resume=true training goes "
+    "on after the last saved state, and inference goes on after its last saved images"
+)
+_NO_ROOM = f"The disk has no room left, or a quota is used up. Make room, and {_AGAIN}"
+_NOT_WRITABLE = (
+    f"That path may not be read or written. Change that or name another one, and {_AGAIN}"
+)
+_NO_MEMORY = (
+    "There is no memory left for the run. Lower training.batch_size, scoring.batch_size or the "
+    f"number of processes (training.num_workers, scoring.num_workers), and {_AGAIN}"
+)
+_WORKER_ENDED = (
+    "A process that decodes images was ended from outside, most often by the system because "
+    "memory was short. Lower training.num_workers and scoring.num_workers (0: no such processes), "
+    f"and {_AGAIN}"
+)
+_REMEDY_OF_ERRNO = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _NOT_WRITABLE),
+    errno.ENOMEM: _NO_MEMORY,
+}
+# Some libraries hide the error of the system in the text of their own.
+_REMEDY_OF_WORDS = {
+    "DataLoader worker (pid": _WORKER_ENDED,
+    "No space left on device": _NO_ROOM,
+    "database or disk is full": _NO_ROOM,
+    "Read-only file system": _NOT_WRITABLE,
+    "attempt to write a readonly database": _NOT_WRITABLE,
+    "can't allocate memory": _NO_MEMORY,
+    "Cannot allocate memory": _NO_MEMORY,
+    "could not create a primitive": _NO_MEMORY,  # oneDNN
+    "bad_alloc": _NO_MEMORY,
+    "can't start new thread": _NO_MEMORY,
+    "failed to map segment": _NO_MEMORY,
+}
+
+
+def show_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an uncaught error; for ``sys.excepthook``.
+
+    A fault of the input, and trouble with the machine (disk, memory, processes), is printed by its
+    message, what to do, and how to set the parameters that it names; anything else with its
+    traceback.
+    """
+    if any(isinstance(cause, KeyboardInterrupt) for cause in _causes_of(error)):
+        sys.stderr.write("\nAborted!\n")  # a library may have made another error of Ctrl-C
+        return
+    remedy = remedy_for(error)
+    if logger.isEnabledFor(logging.DEBUG) or not (remedy or is_fault_of_input(error)):
+        traceback.print_exception(kind, error, trace)
+        return
+    sys.stdout.flush()
+    lines = [f"{kind.__name__}: {error}", remedy]
+    lines += [how_to_set("\n".join(filter(None, lines))), _HINT]
+    sys.stderr.write("\n" + "\n".join(filter(None, lines)) + "\n")
+
+
+def is_fault_of_input(error: BaseException) -> bool:
+    """Tell whether the error, or what it was raised from, is of a class of this project."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__module__.split(".")[0] == "face_forgery":
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def remedy_for(error: BaseException) -> str | None:
+    """Return what to do about trouble with the machine; ``None`` for any other error."""
+    if is_fault_of_input(error):
+        return None
+    for cause in _causes_of(error):
+        if isinstance(cause, MemoryError):
+            return _NO_MEMORY
+        if isinstance(cause, OSError) and cause.errno in _REMEDY_OF_ERRNO:
+            return _REMEDY_OF_ERRNO[cause.errno]
+        for words, remedy in _REMEDY_OF_WORDS.items():
+            if words in str(cause):
+                return remedy
+    return None
+
+
+def _causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, the last one first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

@@ -1,0 +1,75 @@
+"""What the tracking server did not take, kept and sent again."""
+
+import logging
+import time
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_S = 300.0
+_PATIENCE_S = 10.0
+
+
+class RetryQueue:
+    """Sends at once and keeps what failed: tracking never stops the work.
+
+    MLflow's own asynchronous logging drops what fails (docs/decisions/0020-retry-queue.md).
+
+    Args:
+        pause_s: Seconds without a new attempt after a failure: each one costs the client's
+            time-out while the server is gone.
+        patience_s: Seconds of failed attempts after which ``flush`` gives up.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        *,
+        pause_s: float = _PAUSE_S,
+        patience_s: float = _PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pause_s, self._patience_s, self._clock = pause_s, patience_s, clock
+        self._kept: dict[str, Callable[[], None]] = {}
+        self._paused_until = 0.0
+
+    def send(self, name: str, call: Callable[[], None]) -> None:
+        """Make the call now, after those that were kept; keep it if it raises an ``Exception``.
+
+        Args:
+            name: For messages; a new call replaces a kept one of the same name.
+            call: Records something.
+        """
+        self._kept.pop(name, None)
+        self._kept[name] = call
+        if self._clock() >= self._paused_until:
+            self._try_kept(patience_s=0.0)
+
+    def flush(self) -> dict[str, str]:
+        """Try once more whatever is kept.
+
+        Returns:
+            Name -> error of everything that could not be recorded.
+        """
+        errors = self._try_kept(patience_s=self._patience_s)
+        return {name: errors.get(name, "not tried again") for name in self._kept}
+
+    def _try_kept(self, *, patience_s: float) -> dict[str, str]:
+        errors: dict[str, str] = {}
+        failed_s = 0.0
+        for name, call in list(self._kept.items()):
+            start = self._clock()
+            try:
+                call()
+            except Exception as error:
+                errors[name] = f"{type(error).__name__}: {error}"
+                logger.warning(
+                    "%s could not be tracked and will be tried again: %s", name, errors[name]
+                )
+                self._paused_until = self._clock() + self._pause_s
+                failed_s += self._clock() - start
+                if failed_s >= patience_s:
+                    break
+            else:
+                del self._kept[name]
+        return errors

@@ -1,0 +1,158 @@
+"""Every entry point gives an image the same score, whatever the detector is made of."""
+
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from face_forgery.data.images.decoding import decode_rgb
+from face_forgery.data.images.faces import FaceFinder
+from face_forgery.data.images.listing import list_images
+from face_forgery.forgery.degradation.levels import list_degradations
+from face_forgery.inference import ray_scoring as cluster_scoring
+from face_forgery.inference.degraded_scoring import score_degraded
+from face_forgery.inference.explanation.explain import explain_one
+from face_forgery.inference.scoring import judge_bytes, score_files, score_manifest
+from face_forgery.inference.submission import score_rows
+from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.modeling.ensemble import join_detectors
+from face_forgery.params import FacesParams
+from face_forgery.serving.page.cards import Judge
+from face_forgery.serving.pyfunc_model import ServedDetector
+
+HOW = {"batch_size": 3, "num_workers": 0}
+JOINED = {"data_fingerprint": "f" * 64, "code_version": {}, "other_data": "refuse"}
+VIEWS = ("whole", "closer_flipped")
+
+
+@pytest.fixture
+def folder(tmp_path, make_picture):
+    path = tmp_path / "images"
+    path.mkdir()
+    for seed, (height, width) in enumerate([(300, 200), (64, 64), (100, 400), (130, 97)]):
+        suffix = "jpg" if seed < 3 else "png"
+        make_picture(seed, height=height, width=width).save(path / f"{seed}.{suffix}")
+    return path
+
+
+def scaled(detector):
+    given = replace(detector.preprocessing, scaled_decoding=True)
+    return replace(detector, preprocessing=given)
+
+
+def make_members(make_detector):
+    return {
+        "a": scaled(make_detector(temperature=5.0)),
+        "b": scaled(make_detector("test_vit", temperature=3.0, views=VIEWS)),
+        "c": scaled(make_detector(temperature=2.0, input="rgb_srm")),
+    }
+
+
+def make_ensemble(make_detector, temperature=1.0):
+    members = make_members(make_detector)
+    points = make_detector().operating_points
+    joined = join_detectors(members, **JOINED)
+    return replace(joined, operating_points=points, temperature=temperature)
+
+
+def test_an_ensemble_scores_the_mean_of_its_members(make_detector, folder):
+    paths = sorted(folder.iterdir())
+    by_hand = [
+        score_files(member, paths, **HOW).scores for member in make_members(make_detector).values()
+    ]
+    joined = make_ensemble(make_detector)
+    scores = score_files(joined, paths, **HOW).scores
+    np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
+    assert np.ptp(by_hand, axis=0).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["views", "ensemble"])
+def test_every_entry_point_gives_the_same_score(
+    make_detector, judge_all, folder, monkeypatch, kind
+):
+    detector = (
+        scaled(make_detector(temperature=4.0, views=VIEWS))
+        if kind == "views"
+        else make_ensemble(make_detector, temperature=0.7)
+    )
+    paths = sorted(folder.iterdir())
+    contents = [path.read_bytes() for path in paths]
+    table = pd.DataFrame({"path": [path.name for path in paths], "img_name": contents})
+    stored = folder.parent / "detector"
+    stored.mkdir()
+    write_detector(detector, stored)
+    network = detector.build_network()
+
+    expected = score_manifest(detector, table, folder, **HOW).scores
+    assert np.ptp(expected) > 0.01
+    entry_points = {
+        "inference": judge_all(detector, list_images(folder), min_size=9)["y_pred"],
+        "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
+        "submission": score_rows(detector, table, folder, unreadable_score=None, **HOW)["y_pred"],
+        "memory": [judged.score for judged in judge_bytes(detector, contents, min_size=9)],
+        "served": serve(stored, contents)["y_pred"],
+        "cluster": score_in_worker(detector, paths, monkeypatch),
+    }
+    for name, scores in entry_points.items():
+        np.testing.assert_allclose(np.array(scores, float), expected, atol=1e-6, err_msg=name)
+    explained = [explain(detector, network, data).score for data in contents[:1]]
+    assert explained == pytest.approx(expected[:1], abs=1e-6)
+    shown = judge_uploads(detector, network, contents[3:])
+    assert shown == pytest.approx(expected[3:], abs=1e-6)
+    states = list_degradations(["blur_and_noise"])[:2]
+    degraded = score_degraded(detector, paths[3:], states, max_side=1024, num_workers=0)
+    assert degraded[0, 0] == pytest.approx(expected[3], abs=1e-6)
+
+
+def serve(stored, contents):
+    served = ServedDetector()
+    context = SimpleNamespace(artifacts={"detector": stored}, model_config={"min_size": 9})
+    served.load_context(context)
+    return served.predict(context, pd.DataFrame({"image": contents}))
+
+
+def score_in_worker(detector, paths, monkeypatch):
+    ray = SimpleNamespace(get=lambda value: value)
+    monkeypatch.setattr(cluster_scoring, "import_ray", lambda: ray)
+    attempts = SimpleNamespace(begin=SimpleNamespace(remote=lambda row: False))
+    worker = cluster_scoring._Worker(detector, attempts, 1, 2, False)
+    (scored,) = worker(cluster_scoring.tabulate_paths(paths))["scored"]
+    return scored.scores
+
+
+def explain(detector, network, data):
+    decode = partial(decode_rgb, data)
+    _, found = explain_one(detector, network, decode, min_size=9, has_views=False)
+    assert found.heat.shape == (32, 32)
+    assert np.ptp(found.heat) > 0
+    return found
+
+
+def judge_uploads(detector, network, contents):
+    uploads = [(str(number), data) for number, data in enumerate(contents)]
+    cards = Judge(detector, network, min_size=9).judge(uploads)
+    return [card.judgement.score for card in cards]
+
+
+@pytest.mark.usefixtures("find_red_faces")
+def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, encode, monkeypatch):
+    params = FacesParams(detector=None, min_confidence=0.7, margin=0.2, min_size=9, max_blur=1.0)
+    cut = {"faces": params, "face_model": b"any"}
+    members = {name: replace(member, **cut) for name, member in make_members(make_detector).items()}
+    joined = replace(
+        join_detectors(members, **JOINED), operating_points=make_detector().operating_points
+    )
+    picture = encode(draw_red_faces((20, 30, 40, 50), (120, 30, 30, 30)), "PNG")
+    by_hand = [judge_bytes(member, [picture], min_size=9)[0] for member in members.values()]
+    found, searches = FaceFinder.find, []
+    monkeypatch.setattr(
+        FaceFinder, "find", lambda self, pixels: searches.append(1) or found(self, pixels)
+    )
+    (judged,) = judge_bytes(joined, [picture], min_size=9)
+    assert searches == [1]
+    means = np.mean([[face.score for face in one.faces] for one in by_hand], axis=0)
+    assert [face.score for face in judged.faces] == pytest.approx(means.tolist(), abs=1e-6)
+    assert judged.score == max(face.score for face in judged.faces)
