@@ -6,11 +6,11 @@ from dataclasses import replace
 import fsspec
 import pandas as pd
 import pytest
+from face_forgery.datasets.pictures import PicturesDataset
 from kedro.framework.context.context import _convert_paths_to_absolute_posix
 from kedro.io import DatasetError
 
 from face_forgery.datasets import predictions as module
-from face_forgery.datasets.pictures import PicturesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.inference.job import Begun, PartOfJob
 

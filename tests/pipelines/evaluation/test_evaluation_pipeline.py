@@ -313,7 +313,7 @@ def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, d
 
 
 def test_cross_validation_of_another_recipe_or_other_pictures_is_not_shown(detector, val_manifest):
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
     from face_forgery.pipelines.report.nodes import _if_of_recipe
 
     trained = replace(detector, training={"training": {"seed": 0, "resume": True}})

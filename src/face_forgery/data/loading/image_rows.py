@@ -14,7 +14,7 @@ from torch import Tensor
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.face_table import squares_of
 from face_forgery.data.images.faces import Square, cut_square
-from face_forgery.data.labels.fingerprint import fingerprint_rows
+from face_forgery.data.labels.manifest import fingerprint_rows
 from face_forgery.data.loading.picture_cache import PictureCache
 
 

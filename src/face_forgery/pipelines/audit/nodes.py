@@ -86,7 +86,7 @@ def write_audit(
     audit: AuditParams,
 ) -> dict[str, Any]:
     """Put the findings together, with the fingerprint of the images they are about."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
 
     return {
         "data_fingerprint": fingerprint_sets(train=train_manifest, val=val_manifest),

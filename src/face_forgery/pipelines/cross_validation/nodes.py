@@ -105,7 +105,7 @@ def judge_folds(
     evaluation: EvaluationParams,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure AUC within, on the fold, and the drop, fold by fold; also as a table for people."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
     from face_forgery.evaluation.holdout_results import judge_groups
     from face_forgery.training.resume import CHANGES_NO_WEIGHT
 

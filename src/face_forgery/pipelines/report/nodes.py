@@ -100,7 +100,7 @@ def _if_of_recipe(
     detector: Detector, manifest: pd.DataFrame, result: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Return ``result`` unless it was measured with other settings or on other pictures."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
 
     if result is None or result["image_size"] != detector.preprocessing.image_size:
         return None

@@ -158,7 +158,7 @@ def plot_training(training_history: History, training: TrainingParams) -> Any:
 
 def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
     """Return one hash of the images and targets of both sets."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
 
     return fingerprint_sets(train=train_manifest, val=val_manifest)
 
