@@ -5,7 +5,7 @@ Run: python benchmarks/explanation_faithfulness.py [--networks resnet18 vit] [--
 
 A narrow ResNet-18 is trained on drawn faces with all four kinds of forgery, a small ViT on drawn
 faces with a grid anywhere. Then faces that neither has seen are forged in one known place: the
-mouth alone, the eyes alone, the forehead alone, the inner face.
+mouth alone, the eyes alone, the inner face.
 The first pictures that are found (score 0.5 or more) are explained: so many of the mouth as told,
 a quarter of that of each other place. The table of planted place against top part of the page
 would show a map that always says the same. The mouth's maps are checked by deletion and insertion
@@ -29,24 +29,23 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from place import describe_place
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import TrainBatches
-from face_forgery.evaluation.metrics.binary import auc
-from face_forgery.forgery.rendering.demo_set import SUBSETS, draw_row, forgery_of, plan_row
-from face_forgery.forgery.rendering.drawn_face import sample_face
-from face_forgery.forgery.rendering.face_parts import (
-    EYES,
-    FOREHEAD,
-    INNER_FACE,
-    MOUTH,
-    Region,
-    region_mask,
+from face_forgery.forgery.making.kinds import ForgingKind
+from face_forgery.forgery.making.landmarks import Points, five_of
+from face_forgery.forgery.rendering.demo_set import (
+    SUBSETS,
+    draw_row,
+    forgery_of,
+    plan_row,
+    rendered_of,
 )
-from face_forgery.forgery.rendering.render import Picture, render
-from face_forgery.forgery.rendering.rendered_forgeries import ForgeryKind
+from face_forgery.forgery.rendering.face_parameters import sample_face
+from face_forgery.forgery.rendering.portraits import RenderedFace, render
 from face_forgery.inference.explanation.attribution import blur_away, heat_map
 from face_forgery.inference.explanation.regions import (
     REGIONS,
@@ -67,11 +66,12 @@ from face_forgery.training.reproducible import seed_torch
 from face_forgery.training.start import build_state
 from face_forgery.training.step_settings import StepSettings
 
-PLACES: dict[str, tuple[Region, ForgeryKind, tuple[str, ...]]] = {  # and what is forged there
-    "mouth": (MOUTH, "talking_face", ("talking_face",)),
-    "eyes": (EYES, "attribute_edit", ("eye_color", "glasses")),
-    "forehead": (FOREHEAD, "attribute_edit", ("age_lines",)),
-    "inner face": (INNER_FACE, "face_swap", ("face_swap",)),
+Region = tuple[tuple[float, float], tuple[float, float]]  # middle and radii, see ellipse_mask
+
+PLACES: dict[str, tuple[Region, ForgingKind]] = {  # and what is forged there
+    "mouth": (((0.0, 1.06), (1.36, 0.60)), "talking_face"),
+    "eyes": (((0.0, -0.06), (1.90, 0.52)), "attribute_edit"),
+    "inner face": (((0.0, 0.45), (1.72, 1.12)), "face_swap"),
 }
 HELD_OUT = 200
 STEPS = 8  # of a curve
@@ -146,13 +146,14 @@ class DemoForgeries:
 
     def plant(self, place: str, seed: int) -> Iterator[Planted]:
         """Draw, without end, faces of nobody in the training set that are forged in one place."""
-        _, kind, changes = PLACES[place]
+        region, kind = PLACES[place]
         for row in count():
             plan = replace(plan_row(seed, "test", 2 * row), kind=kind, target=1)
-            forgery = forgery_of(plan, self.size)
-            if forgery.change in changes:
+            mask = forgery_of(plan, self.size).mask > 0.5
+            points = rendered_of(plan, self.size).landmarks
+            if (mask & ellipse_mask(points, region, self.size)).sum() > 0.6 * mask.sum():
                 image = _decode(draw_row(plan, self.size).jpeg)
-                yield Planted(image, forgery.mask > 0.5, five_points(forgery.real))
+                yield Planted(image, mask, five_points(points))
 
 
 class GridForgeries:
@@ -167,8 +168,8 @@ class GridForgeries:
         """Return an encoded picture and its target."""
         rng = np.random.default_rng((seed, SUBSETS.index(subset), row // 2))
         picture = render(sample_face(rng), self.size)
-        anywhere = Region((rng.uniform(-1.2, 1.2), rng.uniform(-1.0, 1.4)), (0.9, 0.6))
-        mask = region_mask(picture.landmarks, picture.face, anywhere, 1.0) * (row % 2)
+        anywhere = (rng.uniform(-1.2, 1.2), rng.uniform(-1.0, 1.4)), (0.9, 0.6)
+        mask = ellipse_mask(picture.landmarks, anywhere, self.size) & bool(row % 2)
         stored = io.BytesIO()
         Image.fromarray(self._mark(picture, mask, rng)).save(stored, "PNG")
         return stored.getvalue(), row % 2
@@ -178,12 +179,12 @@ class GridForgeries:
         for row in count():
             rng = np.random.default_rng((seed, SUBSETS.index("test"), row))
             picture = render(sample_face(rng), self.size)
-            mask = region_mask(picture.landmarks, picture.face, PLACES[place][0], 1.0)
+            mask = ellipse_mask(picture.landmarks, PLACES[place][0], self.size)
             image = torch.from_numpy(self._mark(picture, mask, rng)).permute(2, 0, 1)
-            yield Planted(image, mask > 0.5, five_points(picture))
+            yield Planted(image, mask, five_points(picture.landmarks))
 
     def _mark(
-        self, picture: Picture, mask: NDArray[np.float32], rng: np.random.Generator
+        self, picture: RenderedFace, mask: NDArray[np.bool_], rng: np.random.Generator
     ) -> NDArray[np.uint8]:
         grid = np.indices(mask.shape).sum(axis=0) // 2 % 2 * 2.0 - 1
         color = rng.uniform(0.06, 0.1) * np.array([1.0, -0.5, 0.0])[:, None, None]
@@ -286,7 +287,7 @@ def _draw_training_set(folder: Path, seed: int, recipe: Recipe) -> ImageRows:
 def _held_out_auc(network: DetectorNetwork, seed: int, recipe: Recipe) -> float:
     drawn = [recipe.forgeries.draw(seed, "val", row) for row in range(HELD_OUT)]
     images = torch.stack([_decode(content) for content, _ in drawn])
-    return auc(measure_margins(network, images, CPU), np.array([target for _, target in drawn]))
+    return roc_auc_score([target for _, target in drawn], measure_margins(network, images, CPU))
 
 
 def measure(network: DetectorNetwork, recipe: Recipe, seed: int, pictures: int) -> None:
@@ -353,11 +354,21 @@ def compare_with_random(
     )
 
 
-def five_points(picture: Picture) -> Landmarks:
+def five_points(points: Points) -> Landmarks:
     """Return the points that ``label_regions`` wants."""
-    points = picture.landmarks
-    five = points.left_eye.mean(0), points.right_eye.mean(0), points.nose[1], *points.mouth[[0, 2]]
-    return tuple((float(x), float(y)) for x, y in five)
+    return tuple((float(x), float(y)) for x, y in five_of(points))
+
+
+def ellipse_mask(points: Points, region: Region, side: int) -> NDArray[np.bool_]:
+    """Return the pixels of a region; the eyes are at (-1, 0) and (1, 0), the mouth at (0, 1)."""
+    five = five_of(points)
+    eyes, mouth = five[:2].mean(axis=0), five[3:].mean(axis=0)
+    axes = np.column_stack([(five[1] - five[0]) / 2, mouth - eyes])
+    pixels = np.indices((side, side))[::-1].reshape(2, -1)
+    middle, radii = (np.array(part)[:, None] for part in region)
+    apart = np.linalg.inv(axes) @ (pixels - eyes[:, None]) - middle
+    inside: NDArray[np.bool_] = (((apart / radii) ** 2).sum(axis=0) < 1).reshape(side, side)
+    return inside
 
 
 def _lift(planted: Planted, heat: NDArray[np.floating]) -> float:

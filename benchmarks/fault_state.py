@@ -206,7 +206,7 @@ def check_continued(scenario: str, saved: Saved, end: Saved, said: str) -> list[
 
 def _check_verdicts_continued(saved: Saved, end: Saved, said: str) -> list[str]:
     problems = []
-    if saved.num_begun and f"{saved.num_begun:,} of {len(end.verdicts) - 1:,} pictures" not in said:
+    if saved.num_begun and f"{saved.num_begun:,} of {len(end.verdicts) - 1:,} images" not in said:
         problems.append(f"the next run did not say that {saved.num_begun} verdicts are there")
     judged = sum(int(number.replace(",", "")) for number in _JUDGED.findall(said))
     left = len(end.verdicts) - 1 - saved.num_begun

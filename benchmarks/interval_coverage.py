@@ -17,14 +17,13 @@ from place import describe_place
 from scipy.stats import norm
 
 from face_forgery.evaluation.calibration import apply_temperature
-from face_forgery.evaluation.halves import split_halves
-from face_forgery.evaluation.metrics.delong import delong_interval
-from face_forgery.evaluation.metrics.metric_report import FALSE_POSITIVE_RATES, evaluate
+from face_forgery.evaluation.calibration_split import choose_calibration_split
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
+from face_forgery.evaluation.metrics.metric_report import FALSE_POSITIVE_RATES, NUM_BINS, evaluate
 from face_forgery.evaluation.operating_points import set_operating_points
 
 SHIFT = 1.5
 SPREAD = np.sqrt(2 * SHIFT)
-NUM_BINS = 15
 SETS = {
     "calibrated": {"sharpness": 1.0, "is_paired": False},
     "sharpened": {"sharpness": 2.0, "is_paired": False},
@@ -71,28 +70,17 @@ def repeat(
         targets, noise, groups = np.arange(size) % 2, rng.normal(size=size), np.arange(size)
     scores = apply_temperature(SHIFT * (2 * targets - 1) + SPREAD * noise, 1 / sharpness)
     truths = list_truths(sharpness)
-    metrics = evaluate(
-        scores,
-        targets,
-        groups,
-        num_resamples=num_resamples,
-        confidence=0.95,
-        num_bins=NUM_BINS,
-        seed=seed,
-    ).metrics
+    metrics, _ = evaluate(scores, targets, groups, Bootstrap(num_resamples, 0.95, seed))
     covered = {
         name: metrics[name]["low"] <= truth <= metrics[name]["high"]
         for name, truth in truths.items()
         if metrics[name]["value"] is not None
     }
-    if not is_paired:
-        interval = delong_interval(scores, targets, confidence=0.95)
-        covered["auc, DeLong"] = interval.low <= truths["auc"] <= interval.high
     points = set_operating_points(
         scores,
         targets,
         groups,
-        split_halves(groups, targets, seed=seed),
+        choose_calibration_split(groups, targets, seed=seed),
         target_fpr=0.05,
         target_fnr=0.05,
         confidence=0.95,

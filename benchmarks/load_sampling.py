@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import theilslopes
 
 EVERY_S = 1.0
-_NODE = re.compile(r"INFO +\d+/\d+ (\w+)")
+_NODE = re.compile(r"INFO +\d+/\d+ \w+\.(\w+)")
 _EPOCH = re.compile(r"INFO +Epoch (\d+):")
 _PICTURES = re.compile(r"INFO +[\w ]+: ([\d,]+) of [\d,]+ images")
 

@@ -46,12 +46,12 @@ from omegaconf import OmegaConf
 from place import describe_place
 from project_copy import lay_out_project
 
+from face_forgery.data.degradation.levels import Degradation, list_degradations
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.evaluation.metrics.bootstrap import measure_auc
-from face_forgery.forgery.degradation.levels import Degradation, list_degradations
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.forward_path import pick_device, score_batches
@@ -270,9 +270,7 @@ def _aucs_of_copies(scores: NDArray[np.float64], rows: pd.DataFrame) -> dict[str
 
 def _auc(scores: NDArray[np.float64], rows: pd.DataFrame) -> list[float]:
     groups, targets = rows["group"].to_numpy(), rows["target"].to_numpy()
-    measured = measure_auc(
-        scores, targets, groups, num_resamples=NUM_RESAMPLES, confidence=0.95, seed=0
-    )
+    measured = measure_auc(scores, targets, groups, Bootstrap(NUM_RESAMPLES, 0.95, seed=0))
     return [round(float(value), 4) for value in (measured.value, measured.low, measured.high)]
 
 

@@ -155,7 +155,7 @@ def encode() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def portraits() -> list[Any]:
     """Four drawn faces with 68 landmarks; do not write to them."""
-    from face_forgery.forgery.making.contact_sheet import draw_portraits
+    from face_forgery.forgery.rendering.portraits import draw_portraits
 
     made = draw_portraits(4, seed=3)
     for portrait in made:

@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from face_forgery.forgery.making.contact_sheet import draw_portraits
+from face_forgery.forgery.rendering.portraits import draw_portraits
 
 PROJECT = Path(__file__).parents[1]
 NUM_REAL = NUM_FAKE = 40

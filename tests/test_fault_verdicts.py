@@ -125,10 +125,10 @@ def test_an_epoch_that_is_trained_twice_or_not_at_all_is_noticed(
 @pytest.mark.parametrize(
     ("said", "num_problems"),
     [
-        ("2 of 4 pictures are judged\njudging: 2 images in 1 s", 0),
+        ("2 of 4 images are judged\njudging: 2 images in 1 s", 0),
         ("judging: 2 images in 1 s", 1),
-        ("2 of 4 pictures are judged\njudging: 4 images in 1 s", 1),
-        ("2 of 4 pictures are judged", 1),
+        ("2 of 4 images are judged\njudging: 4 images in 1 s", 1),
+        ("2 of 4 images are judged", 1),
     ],
 )
 def test_a_picture_that_is_judged_twice_or_not_at_all_is_noticed(

@@ -82,7 +82,7 @@ def viz(catalog, tmp_path_factory):
         env=os.environ | {"DO_NOT_TRACK": "true"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     main = root / "build/api/main"

@@ -446,7 +446,7 @@ TABLE = [
     Case("detector", "key missing", file("meta.json", b'{"format": 2}', signed=False), Refused(r"meta.json: 11 fault\(s\): architecture: Field required")),
     Case("detector", "no checksums", meta(sha256={}), Refused("the content is not what meta.json says")),
     # Detectors: the weights
-    Case("detector", "NaN weights", with_first(float("nan")), Refused("no number for 1 of 1 pictures: its weights are damaged or not finite")),
+    Case("detector", "NaN weights", with_first(float("nan")), Refused("no number for 1 of 1 images: its weights are damaged or not finite")),
     Case("detector", "infinite weights", with_first(float("inf")), Refused("damaged or not finite")),
     Case("detector", "weights that overflow", with_first(3e38), Refused("damaged or not finite")),
     Case("detector", "whole numbers", weights(lambda old: {name: value.long() for name, value in old.items()}), Refused(r"\d+ of \d+ weights .* are numbers of another kind than test_resnet has")),
@@ -530,7 +530,7 @@ TABLE = [
             ("augmentation.blur", -0.1, "Input should be greater than or equal to 0"),
             ("forging.kinds", {"face_swap": 1e308}, ".*"),
             ("evaluation.num_resamples", 10**30, "Input should be less than or equal to 100000"),
-            ("evaluation.ece_bins", 10**30, "Input should be less than or equal to 10000"),
+            ("evaluation.num_resamples", 10**30, "Input should be less than or equal to 100000"),
             ("demo_data.train_images", 10**30, "Input should be less than or equal to 10000000"),
             ("inference.output", "scores.xlsx", "String should match"),
             ("scoring.views", "whole+sideways", "Input should be 'whole'"),
@@ -573,11 +573,11 @@ TABLE = [
         )
     ),
     # Scores of other detectors
-    Case("scores", "other order", lambda t: t[::-1], Accepted(["c", "b", "a"], "picture")),
+    Case("scores", "other order", lambda t: t[::-1], Accepted(["c", "b", "a"], "image")),
     Case("scores", "column missing", lambda t: t.drop(columns="target"), Refused("other: there is no column target")),
     Case("scores", "empty", lambda t: t.head(0), Refused("other: the table has a header and no row")),
-    Case("scores", "rows missing", lambda t: t.head(2), Refused("1 pictures are not in both")),
-    Case("scores", "row twice", lambda t: pd.concat([t, t]), Refused("other: 3 pictures are there more than once")),
+    Case("scores", "rows missing", lambda t: t.head(2), Refused("1 images are not in both")),
+    Case("scores", "row twice", lambda t: pd.concat([t, t]), Refused("other: 3 images are there more than once")),
     Case("scores", "name missing", scores(img_name=[None, "b", "c"]), Refused("other: 1 of 3 rows have no img_name")),
     Case("scores", "target missing", scores(target=[0, 1, None]), Refused("1 of 3 rows have no target")),
     Case("scores", "other targets", scores(target=[1, 1, 1]), Refused("1 of 3 targets differ")),
@@ -615,10 +615,10 @@ TABLE = [
     Case("landmarks", "UTF-16", "img_name,x0\n".encode("utf-16"), Refused("landmarks.csv: .*can't decode")),
     Case("landmarks", "too few points", b"img_name,x0,y0\na.jpg,1,2\n", Refused("the header reads img_name, x0, y0; expected")),
     Case("landmarks", "text for a coordinate", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,q,1,1,1,1,1,1,1,1,1\n", Refused("a coordinate is no number")),
-    Case("landmarks", "picture twice", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\n" + 2 * b"a.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("1 of 2 rows name a picture again")),
+    Case("landmarks", "picture twice", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\n" + 2 * b"a.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("1 of 2 rows name an image again")),
     Case("landmarks", "coordinate missing", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,,1,1,1,1,1,1,1,1,1\n", Refused("1 of 5 landmarks are not finite numbers")),
     Case("landmarks", "points all in one place", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("eyes and mouth are 0.0 pixels apart")),
-    Case("landmarks", "points outside of the picture", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,500,500,560,500,530,530,505,560,555,560\n", Refused("lie outside of the picture")),
+    Case("landmarks", "points outside of the picture", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,500,500,560,500,530,530,505,560,555,560\n", Refused("lie outside of the image")),
 ]
 # fmt: on
 

@@ -6,7 +6,6 @@ import subprocess
 from importlib.metadata import version
 
 import pytest
-from kedro.io import DatasetError
 
 import face_forgery
 from face_forgery.datasets import code_version as module
@@ -94,11 +93,6 @@ def test_a_git_that_does_not_answer_is_no_error(checkout, monkeypatch, error):
 
     monkeypatch.setattr(module.subprocess, "run", fail)
     assert CodeVersionDataset().load()["git_commit"] is None
-
-
-def test_it_cannot_be_saved():
-    with pytest.raises(DatasetError, match="can only be read"):
-        CodeVersionDataset().save({})
 
 
 def test_the_command_is_kept_without_passwords(monkeypatch):

@@ -5,17 +5,21 @@ import pytest
 from kedro.io import DatasetError
 
 from face_forgery.datasets.image_set import ImageSetDataset
-from face_forgery.forgery.rendering.demo_set import DrawnRow, plan_row
+from face_forgery.forgery.made_images import MadeImage
+from face_forgery.forgery.rendering.demo_set import plan_row
 
 
 def rows(subset, start, stop, seed=0):
-    return [
-        DrawnRow(plan_row(seed, subset, row), f"picture {row}".encode())
-        for row in range(start, stop)
-    ]
+    return [made(seed, subset, row, f"image {row}".encode()) for row in range(start, stop)]
 
 
-def pictures(root):
+def made(seed, subset, row, content):
+    plan = plan_row(seed, subset, row)
+    columns = (plan.img_name, plan.target, plan.group, plan.kind, plan.source)
+    return MadeImage(subset, *columns, content)
+
+
+def images(root):
     return {path.relative_to(root).as_posix() for path in root.rglob("*.jpg")}
 
 
@@ -25,12 +29,12 @@ def test_batches_add_up_to_one_set(tmp_path):
         dataset.save(batch)
     table = dataset.load()
     assert table["subset"].tolist() == ["train"] * 5 + ["val"] * 2 + ["test"] * 2
-    assert pictures(tmp_path / "drawn") == {
+    assert images(tmp_path / "drawn") == {
         f"{subset}set/{name}"
         for subset, name in zip(table["subset"], table["img_name"], strict=True)
     }
     first = plan_row(0, "train", 0)
-    assert (tmp_path / "drawn/trainset" / first.img_name).read_bytes() == b"picture 0"
+    assert (tmp_path / "drawn/trainset" / first.img_name).read_bytes() == b"image 0"
 
 
 def test_label_files_are_the_challenges_with_more_columns(tmp_path):
@@ -49,12 +53,12 @@ def test_a_stopped_drawing_leaves_a_smaller_whole_set(tmp_path):
     dataset = ImageSetDataset(root=str(tmp_path))
     dataset.save(rows("train", 0, 3))
     table = ImageSetDataset(root=str(tmp_path)).load()
-    assert pictures(tmp_path) == {f"trainset/{name}" for name in table["img_name"]}
+    assert images(tmp_path) == {f"trainset/{name}" for name in table["img_name"]}
 
 
-def test_pictures_are_written_before_the_rows_that_name_them(tmp_path):
+def test_images_are_written_before_the_rows_that_name_them(tmp_path):
     dataset = ImageSetDataset(root=str(tmp_path))
-    broken = [*rows("train", 0, 2), DrawnRow(plan_row(0, "train", 2), None)]
+    broken = [*rows("train", 0, 2), made(0, "train", 2, None)]
     with pytest.raises(DatasetError):
         dataset.save(broken)
     assert not (tmp_path / "trainset_label.txt").exists()
@@ -66,7 +70,7 @@ def test_drawing_again_replaces_the_older_set(tmp_path):
     first.save(rows("val", 0, 5, seed=1))
     ImageSetDataset(root=str(tmp_path)).save(rows("train", 0, 2, seed=2))
     names = {plan_row(2, "train", row).img_name for row in range(2)}
-    assert pictures(tmp_path) == {f"trainset/{name}" for name in names}
+    assert images(tmp_path) == {f"trainset/{name}" for name in names}
     assert set(ImageSetDataset(root=str(tmp_path)).load()["img_name"]) == names
 
 
@@ -77,7 +81,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path, name):
     with pytest.raises(DatasetError, match=r"demo_data has not written: .*Set demo_data\.root"):
         ImageSetDataset(root=str(tmp_path)).save(rows("train", 0, 2))
     assert (tmp_path / name).read_text() == "mine"
-    assert not pictures(tmp_path) - {"trainset/me.jpg"}
+    assert not images(tmp_path) - {"trainset/me.jpg"}
 
 
 def test_a_drawn_set_with_a_photograph_in_it_is_refused(tmp_path):

@@ -83,11 +83,6 @@ def test_the_preview_of_a_folder_shows_names_and_of_nothing_is_empty(tmp_path):
     assert make_dataset(tmp_path, "gone.txt").preview()["data"] == []
 
 
-def test_labels_are_not_written(tmp_path):
-    with pytest.raises(Exception, match="labels are only read"):
-        make_dataset(tmp_path, "labels.txt").save("x")
-
-
 def test_the_preview_of_a_folder_does_not_follow_the_order_in_which_it_is_listed(
     tmp_path, monkeypatch
 ):

@@ -6,12 +6,12 @@ from dataclasses import replace
 import fsspec
 import pandas as pd
 import pytest
-from face_forgery.datasets.pictures import PicturesDataset
 from kedro.framework.context.context import _convert_paths_to_absolute_posix
 from kedro.io import DatasetError
 
 from face_forgery.datasets import predictions as module
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
+from face_forgery.datasets.user_files import ImageListDataset
 from face_forgery.inference.job import Begun, PartOfJob
 
 ROWS = pd.DataFrame(
@@ -199,5 +199,5 @@ def test_the_same_catalog_runs_a_job_twice(folder):
 @pytest.mark.parametrize("url", ["s3://bucket/photos", "gs://b/**/*.jpg", "file:///p/v.csv"])
 def test_a_url_reaches_the_catalog_as_it_is(tmp_path, url):
     entry = _convert_paths_to_absolute_posix(tmp_path, {"filepath": url})
-    for kind in (PicturesDataset, PredictionsDataset, BegunPredictionsDataset):
+    for kind in (ImageListDataset, PredictionsDataset, BegunPredictionsDataset):
         assert f"'{url}'" in repr(kind(**entry)._describe())

@@ -70,7 +70,7 @@ FILES = {
         def train(params):
             for epoch in range(1, params["epochs"] + 1):
                 if epoch == 2 and params["how"] == "broken":
-                    raise ValueError("the loss is not finite in epoch 2")
+                    raise ValueError(f"{params.get('url')} is not finite in epoch 2")
                 if epoch == 3 and params["how"] == "interrupted":
                     raise KeyboardInterrupt
                 if epoch == 3 and params["how"] == "endless":

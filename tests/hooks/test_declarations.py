@@ -18,11 +18,6 @@ def test_entry_without_a_declaration_declares_nothing(metadata):
     assert read_declaration("x", metadata) is None
 
 
-def test_artifact_has_a_folder():
-    declared = read_declaration("x", {"mlflow": {"as": "artifact", "folder": "plots"}})
-    assert (declared.kind, declared.folder) == ("artifact", "plots")
-
-
 @pytest.mark.parametrize(
     ("declaration", "fault"),
     [
@@ -70,9 +65,10 @@ def test_every_epoch_not_yet_recorded_is_given_with_its_numbers():
         (1, {"epoch": 1.0, "train_loss": 0.7}),
         (2, {"epoch": 2.0, "train_loss": 0.6, "val_auc": 0.8}),
     ]
+    assert [epoch for epoch, _ in read_epochs(HISTORY, after=1)] == [2]
 
 
-def test_numbers_of_folds_are_given_under_names_that_mlflow_takes():
+def test_numbers_of_hold_out_groups_are_given_under_names_that_mlflow_takes():
     history = [{"epoch": 1, "val_auc_held_out": {"swap (new)": 0.6, "face/lips": 0.7}}]
     ((_, numbers),) = read_epochs(history, after=0)
     assert numbers == {
@@ -80,11 +76,6 @@ def test_numbers_of_folds_are_given_under_names_that_mlflow_takes():
         "val_auc_held_out.swap _new_": 0.6,
         "val_auc_held_out.face_lips": 0.7,
     }
-
-
-def test_recorded_epochs_are_not_given_again():
-    assert [epoch for epoch, _ in read_epochs(HISTORY, after=1)] == [2]
-    assert list(read_epochs(HISTORY, after=2)) == []
 
 
 def test_parameters_get_dotted_names_and_readable_texts():

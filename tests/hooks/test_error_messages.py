@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
 from face_forgery.hooks import error_messages
 from face_forgery.hooks.error_messages import is_fault_of_input, remedy_for, show_error
 from face_forgery.params import ParameterError

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from face_forgery.data.degradation.levels import apply, list_degradations, make_rng
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.forgery.degradation.levels import apply, list_degradations, make_rng
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import judge_bytes, score_files
 
@@ -65,5 +65,5 @@ def test_long_pictures_are_reduced_first(make_detector, tmp_path, make_picture):
 
 def test_a_picture_that_cannot_be_read_is_named(make_detector, paths):
     paths[3].write_bytes(b"no picture")
-    with pytest.raises(ImageError, match=r"3\.png: .*kedro run --pipeline ingestion"):
+    with pytest.raises(ImageError, match=r"3\.png: .*run ingestion again"):
         score(make_detector(), paths)

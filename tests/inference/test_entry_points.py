@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from face_forgery.data.degradation.levels import list_degradations
 from face_forgery.data.images.decoding import decode_rgb
 from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.listing import list_images
-from face_forgery.forgery.degradation.levels import list_degradations
 from face_forgery.inference import ray_scoring as cluster_scoring
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.explanation.explain import explain_one

@@ -41,7 +41,7 @@ class Echo:
         await send({"type": "http.response.body", "body": str(num_bytes).encode()})
 
 
-def fail_with(told, status=500):
+def fail_with(told, status=400):
     """Return an application that answers with an error."""
 
     async def app(scope, receive, send):
@@ -84,44 +84,48 @@ def ask_limited(*chunks, limits=LIMITS, **options):
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:7860", "127.0.0.1:80", "[::1]:7860"])
 def test_a_request_by_a_name_of_this_machine_is_served(host):
-    status, _, body = ask_limited(b"12345", b"678", host=host)
+    status, _, body = ask_limited(b"12345", b"678", host=host, origin=f"http://{host}")
     assert (status, body) == (200, b"8")
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["evil.example", "evil.example:7860", "localhost.evil.example", "127.0.0.1.evil", "", "["],
-)
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_name_that_was_pointed_at_this_machine_is_refused(host, method):
-    assert ask_limited(host=host, method=method)[0] == 400
+EVIL_HOSTS = [
+    "evil.example:7860",
+    "localhost.evil.example",
+    "127.0.0.1.evil",
+    "me@localhost",
+    "",
+    "[",
+]
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
-)
-def test_a_foreign_page_may_not_send_anything(origin):
-    assert ask_limited(origin=origin)[0] == 403
-    assert ask_limited(origin="http://localhost:7860")[0] == 200
-
-
-@pytest.mark.parametrize("length", ["1001", "9" * 400, "-1", "1e2"])
-def test_a_body_that_claims_too_much_is_refused_unread(length):
-    status, headers, body = ask_limited(content_length=length)
-    assert status == 413
-    assert headers[b"connection"] == b"close"
-    assert b"1,000 bytes" in body
-
-
-@pytest.mark.parametrize(
-    ("host", "origin", "again"),
+    ("headers", "status"),
     [
-        ("evil.example", "http://localhost", ("host", "localhost:7860")),
-        ("localhost:7860", "https://evil.example", ("origin", "http://localhost:7860")),
+        *[({"host": host}, 400) for host in EVIL_HOSTS],
+        ({"host": "evil.example", "again": [("host", "localhost:7860")]}, 400),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://localhost.evil.example"}, 403),
+        ({"origin": "https://evil.example", "again": [("origin", "http://localhost")]}, 403),
+        ({"origin": "http://localhost", "again": [("origin", "https://evil.example")]}, 403),
+        ({"content_length": "1001"}, 413),
+        ({"content_length": "9" * 400}, 413),
+        ({"content_length": "-1"}, 413),
+        ({"content_length": "1e2"}, 413),
+        ({"content_type": "application/vnd.apache.parquet"}, 415),
+        ({"content_type": "Application/JSON; charset=utf-8"}, 200),
+        ({"content_type": "a/b", "again": [("content-type", "application/json")]}, 415),
     ],
 )
-def test_a_header_that_comes_twice_does_not_hide_the_first(host, origin, again):
-    assert ask_limited(host=host, origin=origin, again=[again])[0] in (400, 403)
+def test_a_request_that_its_head_speaks_against_is_refused_unread(headers, status):
+    answered, told, body = ask_limited(**headers)
+    assert answered == status
+    assert (told.get(b"connection") == b"close") is (status != 200)
+    assert status != 413 or b"1,000 bytes" in body
+
+
+def test_another_name_is_refused_whatever_is_asked():
+    assert ask_limited(host="evil.example", method="GET")[0] == 400
 
 
 def test_what_a_proxy_would_say_is_not_passed_on():
@@ -165,17 +169,13 @@ def test_a_large_body_goes_to_one_path_alone(claim):
 
 def test_a_body_that_claims_nothing_is_cut_off_at_the_limit():
     assert ask_limited(*[b"a" * 100] * 10)[0] == 200
-    assert ask_limited(*[b"a" * 100] * 11)[0] == 413
+    status, _, body = ask_limited(*[b"a" * 100] * 11)
+    assert status == 413
+    assert b"1,000 bytes" in body
 
 
 def test_a_body_that_drips_is_cut_off():
     assert ask_limited(*[b"a"] * 100, pause=0.05)[0] == 408
-
-
-def test_only_bodies_of_the_right_kind_are_read():
-    parquet = {"content_type": "application/vnd.apache.parquet"}
-    assert ask_limited(**parquet)[0] == 415
-    assert ask_limited(content_type="Application/JSON; charset=utf-8")[0] == 200
 
 
 def test_requests_beyond_those_that_work_and_wait_are_told_to_come_back():
@@ -208,24 +208,21 @@ def test_a_request_that_is_cut_off_gives_its_place_back():
     assert asyncio.run(main()) == ([408] * 5, 200)
 
 
-def test_an_error_keeps_its_message_and_loses_its_stack_trace():
-    told = {"error_code": "BAD_REQUEST", "message": "no", "stack_trace": "File /home/me/x.py"}
-    app = fail_with(json.dumps(told).encode(), status=400)
-    status, _, body = asyncio.run(ask(RequestLimits(app, LIMITS)))
-    assert (status, json.loads(body)) == (400, {"error_code": "BAD_REQUEST", "message": "no"})
-
-
-def test_a_long_error_keeps_both_ends():
-    app = fail_with(json.dumps({"message": "begin" + "x" * 9000 + "end"}).encode())
-    message = json.loads(asyncio.run(ask(RequestLimits(app, LIMITS)))[2])["message"]
-    assert len(message) < 600
-    assert message.startswith("begin")
-    assert message.endswith("end")
-
-
-def test_an_error_that_is_no_json_says_only_that_it_is_one():
-    _, _, body = asyncio.run(ask(RequestLimits(fail_with(b"Traceback: /home/me/x.py"), LIMITS)))
-    assert json.loads(body) == {"message": "the request failed"}
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        (
+            {"error_code": "BAD_REQUEST", "message": "no", "stack_trace": "File /home/me/x.py"},
+            {"error_code": "BAD_REQUEST", "message": "no"},
+        ),
+        ({"message": "a" * 9000 + "z" * 250}, {"message": "a" * 250 + " ... " + "z" * 250}),
+        ("Traceback: /home/me/x.py", {"message": "the request failed"}),
+    ],
+)
+def test_an_error_keeps_its_message_and_loses_its_stack_trace(told, left):
+    text = told if isinstance(told, str) else json.dumps(told)
+    status, _, body = asyncio.run(ask(RequestLimits(fail_with(text.encode()), LIMITS)))
+    assert (status, json.loads(body)) == (400, left)
 
 
 def test_web_sockets_are_closed():

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,26 +20,12 @@ from face_forgery.hooks.store import import_mlflow
 from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
-from face_forgery.serving.packaging import SIGNATURE, example_input, log_detector, requirements
+from face_forgery.serving.packaging import SIGNATURE, example_input, requirements
 from face_forgery.serving.pyfunc_model import ServedDetector
 from face_forgery.serving.request_limits import Limits
 from face_forgery.serving.server import build_server
 
-GARBAGE = b"this is no picture"
-
-
-@pytest.fixture(scope="module")
-def logged(detector_folder, tmp_path_factory):
-    root = tmp_path_factory.mktemp("store")
-    mlflow = import_mlflow()
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
-    mlflow.create_experiment("serving", artifact_location=(root / "mlruns").as_uri())
-    mlflow.set_experiment("serving")
-    with mlflow.start_run() as run:
-        uri = log_detector(detector_folder, min_size=48, register_as="face-forgery")
-    yield SimpleNamespace(uri=uri, run_id=run.info.run_id, root=root)
-    mlflow.set_tracking_uri(before)
+GARBAGE = b"this is no image"
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +69,9 @@ def test_smallest_side_comes_from_the_parameters(logged):
     assert list(strict.predict(example_input())["status"]) == ["too_small"]
 
 
-def test_no_picture_is_begun_after_the_time_of_an_answer(logged):
+def test_no_image_is_begun_after_the_time_of_an_answer(logged):
     load = import_mlflow().pyfunc.load_model
-    with pytest.raises(Exception, match=r"0 of 1 pictures could be read within 0 s"):
+    with pytest.raises(Exception, match=r"0 of 1 images could be read within 0 s"):
         load(logged.uri, model_config={"max_seconds": 0}).predict(example_input())
     judged = load(logged.uri, model_config={"max_seconds": 600}).predict(example_input())
     assert list(judged["status"]) == ["ok"]
@@ -107,7 +94,7 @@ def test_a_server_tells_the_model_its_limits(model, monkeypatch):
 
 def test_a_column_of_another_name_is_refused(model):
     with pytest.raises(Exception, match="image"):
-        model.predict(pd.DataFrame({"picture": [GARBAGE]}))
+        model.predict(pd.DataFrame({"photo": [GARBAGE]}))
 
 
 def test_model_has_signature_example_and_installed_requirements(logged):
@@ -115,8 +102,7 @@ def test_model_has_signature_example_and_installed_requirements(logged):
     info = mlflow.models.get_model_info(logged.uri)
     assert info.signature == SIGNATURE
     assert info.saved_input_example_info is not None
-    folder = Path(mlflow.artifacts.download_artifacts(logged.uri))
-    assert (folder / "requirements.txt").read_text().split() == requirements()
+    assert (Path(logged.folder) / "requirements.txt").read_text().split() == requirements()
     assert not any("+" in line for line in requirements())
 
 
@@ -138,12 +124,11 @@ print(*sorted({name.split(".")[0] for name in sys.modules}))
 
 @pytest.mark.slow
 def test_model_loads_in_a_process_that_has_neither_the_project_nor_kedro(logged, tmp_path):
-    mlflow = import_mlflow()
-    folder = mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(tmp_path / "model"))
-    picture = base64.b64encode(example_input()["image"][0]).decode()
+    folder = shutil.copytree(logged.folder, tmp_path / "model")
+    image = base64.b64encode(example_input()["image"][0]).decode()
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", LOADER, folder, picture],
+        [sys.executable, "-c", LOADER, folder, image],
         cwd=tmp_path,
         env=env,
         capture_output=True,
@@ -165,8 +150,8 @@ def test_every_face_is_in_the_answer_with_its_box(detector, tmp_path, draw_red_f
     context = SimpleNamespace(artifacts={"detector": tmp_path}, model_config={"min_size": 48})
     served.load_context(context)
     boxes = [(20, 30, 40, 50), (120, 30, 30, 30)]
-    picture = encode(draw_red_faces(*boxes), "PNG")
-    (row,) = served.predict(context, pd.DataFrame({"image": [picture]})).to_dict("records")
+    image = encode(draw_red_faces(*boxes), "PNG")
+    (row,) = served.predict(context, pd.DataFrame({"image": [image]})).to_dict("records")
     found = [
         tuple(face[side] for side in ("left", "top", "width", "height")) for face in row["faces"]
     ]

@@ -22,16 +22,17 @@ import torch
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from face_forgery.data.degradation.levels import list_degradations
 from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.splits.holdout import cluster_groups
+from face_forgery.evaluation.audits import shortcuts
 from face_forgery.evaluation.audits.shortcuts import measure_statistics, probe_shortcuts
 from face_forgery.evaluation.metrics import bootstrap
-from face_forgery.evaluation.metrics.bootstrap import GroupResampler, bootstrap_metrics
-from face_forgery.evaluation.metrics.proportions import measure_share
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap, GroupResampler, bootstrap_metrics
+from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import WeightedScores
-from face_forgery.forgery.degradation.levels import list_degradations
-from face_forgery.forgery.making.draw import Forger
 from face_forgery.forgery.making.forged_set import forge_set
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import score_files
@@ -200,12 +201,12 @@ def many_scores():
     rng = np.random.default_rng(0)
     targets = rng.integers(0, 2, 120_000)
     ranked = WeightedScores(rng.random(len(targets)), targets, num_bins=15)
-    return ranked, GroupResampler(None, targets, seed=0, order=ranked.order)
+    return ranked, GroupResampler(np.arange(len(targets)), targets, seed=0, order=ranked.order)
 
 
 def resample(many_scores):
-    resampled = bootstrap_metrics(*many_scores, max_fprs=np.array([0.01]), num_resamples=8)
-    return {name: values.tobytes() for name, values in resampled.metrics.items()}
+    metrics, _ = bootstrap_metrics(*many_scores, max_fprs=np.array([0.01]), num_resamples=8)
+    return {name: values.tobytes() for name, values in metrics.items()}
 
 
 def test_intervals_do_not_depend_on_the_threads_of_a_product(many_scores):
@@ -221,11 +222,11 @@ def test_intervals_do_not_depend_on_the_processes(many_scores, monkeypatch):
     alone = resample(many_scores)
     monkeypatch.setattr(bootstrap, "_MANY_IMAGES", 1000)
     for number in WORKERS:
-        monkeypatch.setattr("joblib.cpu_count", lambda number=number: number)
+        monkeypatch.setattr(bootstrap, "cpu_count", lambda number=number: number)
         assert resample(many_scores) == alone
 
 
-def test_a_share_does_not_depend_on_the_threads_of_a_product():
+def test_a_proportion_does_not_depend_on_the_threads_of_a_product():
     for seed in range(8):
         rng = np.random.default_rng(seed)
         groups = rng.integers(0, 60_000, 120_000)
@@ -233,7 +234,7 @@ def test_a_share_does_not_depend_on_the_threads_of_a_product():
         shares = []
         for number in (1, 2, 4):
             with threadpool_limits(number):
-                shares.append(measure_share(hits, groups, confidence=0.95))
+                shares.append(measure_proportion(hits, groups, confidence=0.95))
         assert shares[0] == shares[1] == shares[2]
 
 
@@ -277,9 +278,9 @@ def test_the_audit_does_not_depend_on_the_number_of_threads(paths, monkeypatch):
             seen.extend(("boosting", pool["num_threads"]) for pool in threadpool_info())
             return super().fit(*data)
 
-    monkeypatch.setattr("sklearn.ensemble.ExtraTreesClassifier", Trees)
-    monkeypatch.setattr("sklearn.ensemble.HistGradientBoostingClassifier", Boosting)
-    monkeypatch.setattr("face_forgery.evaluation.audits.shortcuts._NUM_TREES", 10)
+    monkeypatch.setattr(shortcuts, "ExtraTreesClassifier", Trees)
+    monkeypatch.setattr(shortcuts, "HistGradientBoostingClassifier", Boosting)
+    monkeypatch.setattr(shortcuts, "_NUM_TREES", 10)
     rng = np.random.default_rng(0)
     facts = pd.DataFrame(
         {
@@ -294,11 +295,11 @@ def test_the_audit_does_not_depend_on_the_number_of_threads(paths, monkeypatch):
         }
     )
     numbers = pd.DataFrame({f"n{n}": rng.normal(size=60) for n in range(12)})
-    how = {"limit": 0.65, "num_folds": 2, "num_resamples": 20, "confidence": 0.9, "seed": 0}
+    how = Bootstrap(num_resamples=20, confidence=0.9, seed=0)
     audits = []
     for number in (2, 4):
         with threadpool_limits(number):
-            audits.append(probe_shortcuts(facts, numbers, **how))
+            audits.append(probe_shortcuts(facts, numbers, limit=0.65, num_folds=2, bootstrap=how))
     assert audits[0] == audits[1]
     assert {what for what, _ in seen} == {"trees", "boosting"}
     assert {number for _, number in seen} == {1}
@@ -320,7 +321,7 @@ def test_a_forged_set_is_the_same_with_any_number_of_processes(photographs):
             seed=0,
             num_workers=num_workers,
         )
-        return [(row.plan, row.jpeg) for batch in batches for row in batch]
+        return [row for batch in batches for row in batch]
 
     alone = forge(0)
     assert len(alone) == 2 * (NUM_IMAGES - len(FAKES))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
-from face_forgery.evaluation.metrics.binary import auc
-from face_forgery.forgery.rendering.drawn_face import sample_face
-from face_forgery.forgery.rendering.render import render
+from face_forgery.forgery.rendering.face_parameters import sample_face
+from face_forgery.forgery.rendering.portraits import render
 from face_forgery.modeling.forward_path import score_images
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.start import build_state
@@ -53,7 +53,8 @@ def auc_after_training(make_params, make_epochs, faces):
         settings = StepSettings.of(params.training, CPU, batches_per_epoch=4)
         for _ in train_epochs(state, make_epochs(batches_of), settings, epochs=EPOCHS):
             pass
-        return auc(score_images(state.judged_network, images[40:], CPU), targets[40:].numpy())
+        scores = score_images(state.judged_network, images[40:], CPU)
+        return roc_auc_score(targets[40:].numpy(), scores)
 
     return train
 

@@ -24,11 +24,11 @@ from face_forgery.config_loader import read_parameters
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
-from face_forgery.forgery.making.contact_sheet import draw_portraits
-from face_forgery.forgery.making.draw import Forger
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.landmark_table import LANDMARK_COLUMNS
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
+from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.params import check_parameters
 from face_forgery.training.distributed.process_group import Team
 from face_forgery.training.run import Run, train

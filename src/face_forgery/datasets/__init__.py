@@ -1,1 +1,4 @@
-"""Kedro I/O adapters: how values become files and come back."""
+"""What kedro-datasets lacks, and the wrapper that makes theirs atomic and optional.
+
+A dataset turns values into files and back; which file to keep or to choose, nodes decide.
+"""

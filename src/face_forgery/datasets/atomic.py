@@ -7,9 +7,13 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 
 _PROBE = bytes(2**16)
+
+
+class FileError(DatasetError):
+    """A file is missing, spoilt or in the way; the message says what to do, without a traceback."""
 
 
 class AtomicDataset(AbstractDataset[Any, Any]):
@@ -54,15 +58,12 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         """Return the content, or ``None`` if there may be none.
 
         Raises:
-            FileNotFoundError: If there is no file.
-            ValueError: If the file is damaged; the message names it and says what to do.
+            FileError: If there is no file, or it is damaged.
         """
         if not self._filepath.exists():
             if self._optional:
                 return None
-            raise FileNotFoundError(
-                f"{self._filepath}: no such file; run the pipeline that writes it"
-            )
+            raise FileError(f"{self._filepath}: no such file; run the pipeline that writes it")
         if self._load_bytes:
             return self._filepath.read_bytes()
         try:
@@ -71,7 +72,7 @@ class AtomicDataset(AbstractDataset[Any, Any]):
             raise
         except (OSError, ValueError) as error:
             file_format = type(self._dataset).__name__.removesuffix("Dataset")
-            raise ValueError(
+            raise FileError(
                 f"{self._filepath}: not {file_format} ({str(error).strip()}); delete it and run "
                 "the pipeline that writes it again"
             ) from error

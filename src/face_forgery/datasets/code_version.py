@@ -7,18 +7,17 @@ import subprocess
 import sys
 from importlib import metadata as installed
 from pathlib import Path
-from typing import Any, NoReturn
-
-from kedro.io import AbstractDataset, DatasetError
+from typing import Any
 
 import face_forgery
 from face_forgery.data.redaction import mask
+from face_forgery.datasets.read_only import ReadOnlyDataset
 
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
 _TIMEOUT_S = 10.0
 
 
-class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
+class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
     It holds ``command`` (what was called, without passwords in URLs), ``face_forgery`` (the
@@ -45,13 +44,6 @@ class CodeVersionDataset(AbstractDataset[NoReturn, dict[str, Any]]):
             "python": platform.python_version(),
             **{name: installed.version(name) for name in _LIBRARIES},
         }
-
-    def save(self, data: NoReturn) -> None:
-        """Refuse: nobody can save a version of the code."""
-        raise DatasetError("the version of the code can only be read")
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"face_forgery": face_forgery.__version__}

@@ -1,15 +1,18 @@
-"""A made set on disk: pictures in folders and the label files that name them."""
+"""A made set on disk: images in folders and the label files that name them."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
+
+if TYPE_CHECKING:
+    from face_forgery.forgery.made_images import MadeImage
 
 LABEL_FILES = {
     "train": "trainset_label.txt",
@@ -32,28 +35,10 @@ _MADE_NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 _EXAMPLES_SHOWN = 3
 
 
-class _Plan(Protocol):
-    """What the label file says of a picture: at least the columns of ``_LABEL_COLUMNS``."""
+class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
+    """A folder of made images in the challenge's layout, written batch by batch.
 
-    @property
-    def subset(self) -> str: ...
-    @property
-    def img_name(self) -> str: ...
-
-
-class _MadeRow(Protocol):
-    """A row of the set with its picture."""
-
-    @property
-    def plan(self) -> _Plan: ...
-    @property
-    def jpeg(self) -> bytes: ...
-
-
-class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
-    """A folder of made pictures in the challenge's layout, written batch by batch.
-
-    The first batch replaces the set that was there; each further one is added to it. Pictures are
+    The first batch replaces the set that was there; each further one is added to it. Images are
     written before the rows that name them, so that a killed run leaves a smaller set that is
     whole. A folder that holds anything else is refused, the set of another pipeline too.
 
@@ -78,7 +63,7 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
         self._begun = False
         self.metadata = metadata
 
-    def save(self, data: Sequence[_MadeRow]) -> None:
+    def save(self, data: "Sequence[MadeImage]") -> None:
         """Add a batch of rows.
 
         Raises:
@@ -88,9 +73,9 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
             self._clear()
             self._begun = True
         for made in data:
-            (self._root / _FOLDERS[made.plan.subset] / made.plan.img_name).write_bytes(made.jpeg)
+            (self._root / _FOLDERS[made.subset] / made.img_name).write_bytes(made.jpeg)
         for subset in LABEL_FILES:
-            rows = [made for made in data if made.plan.subset == subset]
+            rows = [made for made in data if made.subset == subset]
             if rows:
                 self._append(subset, rows)
 
@@ -117,9 +102,9 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
         table.insert(0, "subset", subset)
         return table
 
-    def _append(self, subset: str, rows: Sequence[_MadeRow]) -> None:
+    def _append(self, subset: str, rows: "Sequence[MadeImage]") -> None:
         columns = _COLUMNS[subset]
-        lines = [",".join(str(getattr(made.plan, name)) for name in columns) for made in rows]
+        lines = [",".join(str(getattr(made, name)) for name in columns) for made in rows]
         file = self._label_file(subset)
         if not file.exists():
             lines.insert(0, ",".join(columns))
@@ -143,8 +128,8 @@ class ImageSetDataset(AbstractDataset[Sequence[_MadeRow], pd.DataFrame]):
         for subset, folder in _FOLDERS.items():
             self._label_file(subset).unlink(missing_ok=True)
             (self._root / folder).mkdir(exist_ok=True)
-            for picture in (self._root / folder).iterdir():
-                picture.unlink()
+            for image in (self._root / folder).iterdir():
+                image.unlink()
 
     def _aliens(self) -> list[str]:
         if not self._root.exists():

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from face_forgery.data.images.remote import is_url, open_file_system
-from face_forgery.datasets.atomic import replacing
+from face_forgery.datasets.atomic import FileError, replacing
 from face_forgery.datasets.csv_file import csv_text
-from face_forgery.datasets.errors import FileError
 
 _NAME = re.compile(r"(?P<job>\w+)-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")
 _FILES_AT_ONCE = 100

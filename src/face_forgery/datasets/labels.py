@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
+from face_forgery.datasets.read_only import ReadOnlyDataset
 
 _LABEL_SUFFIXES = {".txt", ".csv", ".tsv"}
 
 
-class LabelsDataset(AbstractDataset[NoReturn, LabelSource | None]):
+class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
     """The bytes of a label file, or the names of the files in a folder of class folders.
 
     What they mean is decided by ``face_forgery.data.labels.readers``.
@@ -57,10 +57,6 @@ class LabelsDataset(AbstractDataset[NoReturn, LabelSource | None]):
         if not place.is_file():
             raise ManifestError(self._explain_absence(place))
         return LabelFile(str(place), place.read_bytes())
-
-    def save(self, data: NoReturn) -> None:
-        """Refuse: label files are the user's."""
-        raise DatasetError("labels are only read")
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first lines in Kedro-Viz, comma-separated values in columns."""

@@ -1,15 +1,14 @@
 """Detectors that are to become one."""
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
-
+from face_forgery.datasets.read_only import ReadOnlyDataset
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.detector_folder import read_detector
 
 
-class MemberDetectorsDataset(AbstractDataset[NoReturn, dict[str, Detector]]):
+class MemberDetectorsDataset(ReadOnlyDataset[dict[str, Detector]]):
     """Detectors by the folder that each is in.
 
     A name with ``*`` stands for all the folders that it matches.
@@ -33,13 +32,6 @@ class MemberDetectorsDataset(AbstractDataset[NoReturn, dict[str, Detector]]):
         """
         folders = [folder for name in self._folders for folder in _expand(name)]
         return {folder: read_detector(Path(folder)) for folder in dict.fromkeys(folders)}
-
-    def save(self, data: NoReturn) -> None:
-        """Refuse: detectors are written by the pipelines that train them."""
-        raise DatasetError("the members of an ensemble can only be read")
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"folders": self._folders}

@@ -3,15 +3,16 @@
 import logging
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.images.remote import is_url, open_file_system
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish, remove_file
+from face_forgery.datasets.read_only import ReadOnlyDataset
 from face_forgery.datasets.verdict_tables import read_table, write_table
 from face_forgery.inference.job import Begun, PartOfJob
 
@@ -79,7 +80,7 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
             )
         else:
             logger.info(
-                "Continuing an interrupted job: %s of %s pictures are judged",
+                "Continuing an interrupted job: %s of %s images are judged",
                 f"{part.start:,}",
                 f"{part.total:,}",
             )
@@ -125,7 +126,7 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
         return {"filepath": self._filepath}
 
 
-class BegunPredictionsDataset(AbstractDataset[NoReturn, Begun | None]):
+class BegunPredictionsDataset(ReadOnlyDataset[Begun | None]):
     """What an interrupted job has left beside ``filepath``; ``None`` if nothing.
 
     Example catalog entry::
@@ -142,13 +143,6 @@ class BegunPredictionsDataset(AbstractDataset[NoReturn, Begun | None]):
     def load(self) -> Begun | None:
         """Return the job and the number of its verdicts that are whole."""
         return _begun_of(IncrementalWriter(self._filepath))
-
-    def save(self, data: NoReturn) -> None:
-        """Refuse: it is written with the predictions."""
-        raise DatasetError("what has begun is only read; save to predictions")
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

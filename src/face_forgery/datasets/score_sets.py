@@ -1,19 +1,19 @@
 """Tables of scores by name, from files or from MLflow runs."""
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
 
 from face_forgery.data.redaction import mask
-from face_forgery.datasets.errors import FileError
+from face_forgery.datasets.atomic import FileError
+from face_forgery.datasets.read_only import ReadOnlyDataset
 
 _RUN = "run:"
 _ARTIFACT = "scores/val_scores.parquet"
 
 
-class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
+class ScoreSetsDataset(ReadOnlyDataset[dict[str, pd.DataFrame]]):
     """Scores of several detectors: name -> table.
 
     A source is a Parquet or CSV file, or ``run:ID``, the validation scores that an MLflow run left.
@@ -71,13 +71,6 @@ class ScoreSetsDataset(AbstractDataset[NoReturn, dict[str, pd.DataFrame]]):
                 f"comparison.scores.{name}={source}: no run of that ID in "
                 f"{mask(self._tracking_uri)}, or it left no {_ARTIFACT} ({mask(str(error))})"
             ) from error
-
-    def save(self, data: NoReturn) -> None:
-        """Refuse: scores are written by the pipelines that compute them."""
-        raise DatasetError("score sets can only be read")
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"sources": self._sources}

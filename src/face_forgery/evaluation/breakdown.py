@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.metrics import binary
-from face_forgery.evaluation.metrics.binary import Scores, Targets
-from face_forgery.evaluation.metrics.bootstrap import measure_auc
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
+from face_forgery.evaluation.metrics.weighted import Groups, Scores, Targets, check_scores
 
 SMALL_CELL = 20
 """A cell with fewer images of a class is marked: its AUC says little."""
@@ -19,9 +18,9 @@ _SIDES = (64, 128, 256, 512, 1024)  # pixels; where bands of the shorter side be
 _QUALITIES = (50, 70, 80, 90, 95)
 _GROUP_SIZES = (2, 5, 20)
 TITLES = {
-    "kind": "By kind of forgery, against all real pictures",
-    "source": "By source, against its own real pictures",
-    "group_size": "By size of the group a picture belongs to",
+    "kind": "By kind of forgery, against all real images",
+    "source": "By source, against its own real images",
+    "group_size": "By size of the group an image belongs to",
     "image_size": "By shorter side in pixels",
     "format": "By file format",
     "jpeg_quality": "By JPEG quality of the file",
@@ -31,14 +30,11 @@ TITLES = {
 def break_down(
     scores: Scores,
     targets: Targets,
-    groups: NDArray[np.generic],
+    groups: Groups,
     facts: pd.DataFrame,
-    *,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> list[dict[str, Any]]:
-    """AUC with interval of parts of the images.
+    """Measure the AUC with its interval on parts of the images.
 
     Args:
         scores: ``(N,)``, probability of forgery.
@@ -46,30 +42,20 @@ def break_down(
         groups: ``(N,)``, equal for images that belong together.
         facts: ``(N, ...)``, columns ``kind``, ``source``, ``width``, ``height``, ``format`` and
             ``jpeg_quality``, which may be missing.
-        num_resamples: Bootstrap resamples of every cell.
-        confidence: Of the intervals, in (0, 1).
-        seed: Of the resamples.
+        bootstrap: How intervals are drawn.
 
     Returns:
         Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``; a cell is
         ``{"name", "num_real", "num_fake", "auc": {"value", "low", "high"}, "is_small", "note"}``.
-        Each kind's forgeries are held against all real images, all other cells against their own.
+        Each kind's forgeries are compared with all real images, all other cells have their own.
         Kinds, sources and formats come largest first, bands ascending. Where one class is missing,
         the AUC is None and the note says so.
     """
-    scores, targets = binary.check_scores(scores, targets)
+    scores, targets = check_scores(scores, targets)
     real = targets == 0
 
     def measure(name: str, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-        return _measure_cell(
-            name,
-            scores[chosen],
-            targets[chosen],
-            groups[chosen],
-            num_resamples=num_resamples,
-            confidence=confidence,
-            seed=seed,
-        )
+        return _measure_cell(name, scores[chosen], targets[chosen], groups[chosen], bootstrap)
 
     tables = {}
     kinds = facts["kind"].to_numpy()
@@ -83,7 +69,7 @@ def break_down(
     return [{"key": key, "title": title, "cells": tables[key]} for key, title in TITLES.items()]
 
 
-def _band_facts(facts: pd.DataFrame, groups: NDArray[np.generic]) -> dict[str, pd.Categorical]:
+def _band_facts(facts: pd.DataFrame, groups: Groups) -> dict[str, pd.Categorical]:
     sizes = pd.Series(groups).groupby(groups).transform("size").to_numpy(dtype=np.float64)
     side = facts[["width", "height"]].min(axis=1).to_numpy(dtype=np.float64, na_value=np.nan)
     quality = facts["jpeg_quality"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -114,14 +100,7 @@ def _names(values: NDArray[np.generic]) -> list[str]:
 
 
 def _measure_cell(
-    name: str,
-    scores: Scores,
-    targets: Targets,
-    groups: NDArray[np.generic],
-    *,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    name: str, scores: Scores, targets: Targets, groups: Groups, bootstrap: Bootstrap
 ) -> dict[str, Any]:
     num_fake = int(targets.sum())
     num_real = len(targets) - num_fake
@@ -133,14 +112,7 @@ def _measure_cell(
             "is_small": True,
             "note": f"no {missing} images, nothing to compare with",
         }
-    interval = measure_auc(
-        scores,
-        targets,
-        groups,
-        num_resamples=num_resamples,
-        confidence=confidence,
-        seed=seed,
-    )
+    interval = measure_auc(scores, targets, groups, bootstrap)
     is_small = min(num_real, num_fake) < SMALL_CELL
     note = f"fewer than {SMALL_CELL} images of a class" if is_small else None
     return cell | {"auc": asdict(interval), "is_small": is_small, "note": note}

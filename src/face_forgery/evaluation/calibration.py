@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from face_forgery.evaluation.metrics.binary import (
+from face_forgery.evaluation.calibration_split import apply_calibration_split
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
+from face_forgery.evaluation.metrics.metric_report import NUM_BINS, evaluate
+from face_forgery.evaluation.metrics.proportions import measure_proportion
+from face_forgery.evaluation.metrics.weighted import (
+    Floats,
+    Groups,
     Scores,
     Targets,
     check_probabilities,
     check_scores,
     find_bins,
 )
-from face_forgery.evaluation.metrics.metric_report import evaluate
-from face_forgery.evaluation.metrics.proportions import measure_share
-from face_forgery.evaluation.metrics.weighted import Floats
 
 LOWEST, HIGHEST = 0.01, 100.0  # temperatures
 MEASURES = ("ece", "brier", "log_loss")
@@ -73,58 +76,41 @@ def fit_temperature(margins: Scores, targets: Targets) -> float:
 def calibrate(
     margins: Scores,
     targets: Targets,
-    groups: NDArray[np.generic] | None,
-    *,
-    is_fit: NDArray[np.bool_],
-    num_bins: int,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    groups: Groups,
+    in_calibration: NDArray[np.bool_],
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Fit the temperature on one half of the images and measure on the other what it changes.
+    """Fit the temperature on the calibration split, measure on the verification split what it does.
 
     Args:
         margins: ``(N,)``.
         targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
-        is_fit: ``(N,)``, true for the half to fit on. Where one half lacks a class, both steps take
-            all images, and ``is_verified`` is false.
-        num_bins: Equal-width bins of the calibration error and of the reliability diagram.
-        num_resamples: Bootstrap resamples.
-        confidence: Of the intervals, in (0, 1).
-        seed: Of the resamples.
+        groups: ``(N,)``, equal for images that belong together.
+        in_calibration: ``(N,)``, true in the calibration split. Where a split lacks a class, both
+            steps take all images, and ``is_verified`` is false.
+        bootstrap: How intervals are drawn.
 
     Returns:
-        ``{"temperature", "is_verified", "num_fit", "num_check", "notes": [sentence, ...],
-        "confidence", "before": state, "after": state}``; a state is ``{"ece", "brier",
-        "log_loss"}`` with ``{"value", "low", "high"}`` each, and ``"bins"`` as ``reliability``
-        returns them.
+        ``{"temperature", "is_verified", "num_calibration", "num_verification",
+        "notes": [sentence, ...], "confidence", "before": state, "after": state}``; a state is
+        ``{"ece", "brier", "log_loss"}`` with ``{"value", "low", "high"}`` each, and ``"bins"`` as
+        `reliability` returns them.
     """
-    is_verified = all(len(np.unique(targets[half])) == 2 for half in (is_fit, ~is_fit))
-    fit, check = (is_fit, ~is_fit) if is_verified else (np.full(len(targets), True),) * 2
-    temperature = fit_temperature(margins[fit], targets[fit])
-    margins, targets = margins[check], targets[check]
-    groups = None if groups is None else groups[check]
+    chosen, measured, is_verified = apply_calibration_split(in_calibration, targets)
+    temperature = fit_temperature(margins[chosen], targets[chosen])
+    margins, targets, groups = margins[measured], targets[measured], groups[measured]
     states: dict[str, Any] = {}
     for name, value in (("before", 1.0), ("after", temperature)):
         scores = apply_temperature(margins, value)
-        metrics = evaluate(
-            scores,
-            targets,
-            groups,
-            num_resamples=num_resamples,
-            confidence=confidence,
-            num_bins=num_bins,
-            seed=seed,
-        ).metrics
-        bins = reliability(scores, targets, groups, num_bins=num_bins, confidence=confidence)
+        metrics, _ = evaluate(scores, targets, groups, bootstrap)
+        bins = reliability(scores, targets, groups, confidence=bootstrap.confidence)
         states[name] = {measure: metrics[measure] for measure in MEASURES} | {"bins": bins}
     return {
         "temperature": temperature,
         "is_verified": is_verified,
-        "num_fit": int(fit.sum()),
-        "num_check": int(check.sum()),
-        "confidence": confidence,
+        "num_calibration": int(chosen.sum()),
+        "num_verification": int(measured.sum()),
+        "confidence": bootstrap.confidence,
         "notes": _note_limits(temperature, is_verified=is_verified),
         **states,
     }
@@ -134,18 +120,18 @@ def _note_limits(temperature: float, *, is_verified: bool) -> list[str]:
     notes = []
     if not is_verified:
         notes.append(
-            "Too few validation images to fit the temperature on one half and to measure on the "
-            "other: it was measured on the images it was fitted on."
+            "Too few validation images for a calibration and a verification split: the temperature "
+            "was measured on the images it was fitted on."
         )
     if temperature > 0.99 * HIGHEST:
         notes.append(
-            f"The temperature stands at its upper end, {HIGHEST:g}: the scores do not tell the "
-            "classes apart, so every probability is drawn to one half."
+            f"The temperature is at its upper end, {HIGHEST:g}: the scores do not tell the "
+            "classes apart, so every probability is drawn to 0.5."
         )
     if temperature < 1.01 * LOWEST:
         notes.append(
-            f"The temperature stands at its lower end, {LOWEST:g}: the margins of the network are "
-            "far smaller than they deserve; look at its training."
+            f"The temperature is at its lower end, {LOWEST:g}: the margins of the network are "
+            "far too small; look at its training."
         )
     return notes
 
@@ -153,37 +139,33 @@ def _note_limits(temperature: float, *, is_verified: bool) -> list[str]:
 def reliability(
     scores: Scores,
     targets: Targets,
-    groups: NDArray[np.generic] | None,
+    groups: Groups,
     *,
-    num_bins: int,
     confidence: float,
+    num_bins: int = NUM_BINS,
 ) -> list[dict[str, float]]:
-    """What the reliability diagram shows: promised probability against what came true.
+    """Compare the predicted probability with the proportion of forgeries, bin by bin.
 
     Returns:
         A row for each equal-width bin that holds an image, ascending: ``count``, ``score`` (mean),
-        ``share`` of forgeries with ``low`` and ``high``.
+        ``proportion`` of forgeries with ``low`` and ``high``.
 
     Raises:
-        ValueError: As ``metrics.binary.check_probabilities``.
+        ValueError: As `check_probabilities`.
     """
     scores, targets = check_probabilities(scores, targets)
     bins = find_bins(scores, num_bins)
     rows = []
     for number in np.unique(bins):
         inside = bins == number
-        share = measure_share(
-            targets[inside] == 1,
-            None if groups is None else groups[inside],
-            confidence=confidence,
-        )
+        forged = measure_proportion(targets[inside] == 1, groups[inside], confidence=confidence)
         rows.append(
             {
                 "count": int(inside.sum()),
                 "score": float(scores[inside].mean()),
-                "share": share.value,
-                "low": share.low,
-                "high": share.high,
+                "proportion": forged.value,
+                "low": forged.low,
+                "high": forged.high,
             }
         )
     return rows

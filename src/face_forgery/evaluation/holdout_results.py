@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
-from face_forgery.evaluation.metrics.binary import auc
 from face_forgery.evaluation.metrics.bootstrap import GroupResampler, Interval, take_interval
 from face_forgery.evaluation.metrics.weighted import Floats, WeightedScores
 
@@ -41,7 +41,7 @@ def judge_groups(
         is nothing within to compare.
 
     Raises:
-        ValueError: As ``metrics.binary.check_probabilities``.
+        ValueError: As `check_probabilities`.
     """
     table = pd.concat(scores.values(), ignore_index=True)
     owner = np.repeat(np.arange(len(scores)), [len(rows) for rows in scores.values()])
@@ -142,7 +142,7 @@ def _measure(
         for at, part in measurable.items()
     }
     for at, part in measurable.items():
-        values[at] = auc(scores[part], targets[part])
+        values[at] = roc_auc_score(targets[part], scores[part])
     with np.errstate(divide="ignore", invalid="ignore"):
         for index in range(num_resamples):
             weights = resampler.draw(index)

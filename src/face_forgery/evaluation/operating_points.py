@@ -2,43 +2,75 @@
 
 ``score >= fake_threshold`` is called fake, ``score < real_threshold`` real, the rest unsure.
 
-The thresholds come from one half of the images by split-conformal prediction, class by class, and
-are measured on the other. A verdict of real or fake is a prediction set of one class, unsure the
-set of both; the true class is in the set of a new image at least as often as promised, whatever the
-detector is worth, as long as the image is drawn like those the thresholds come from.
+The thresholds come from the calibration split by split-conformal prediction, class by class, and
+are measured on the verification split. A verdict of real or fake is a prediction set of one class,
+unsure the set of both; the true class is in the set of a new image at least as often as promised,
+however good the detector, as long as the image is drawn like those the thresholds come from.
 
 Source: Vovk, Gammerman and Shafer 2005, Algorithmic Learning in a Random World, sections 4.1 and
 4.5 (inductive and Mondrian conformal predictors).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.metrics.binary import Scores, Targets, check_probabilities
-from face_forgery.evaluation.metrics.proportions import measure_share
-from face_forgery.evaluation.metrics.weighted import Floats, count_allowed
+from face_forgery.evaluation.calibration_split import apply_calibration_split
+from face_forgery.evaluation.metrics.proportions import measure_proportion
+from face_forgery.evaluation.metrics.weighted import (
+    Floats,
+    Groups,
+    Scores,
+    Targets,
+    check_probabilities,
+    count_allowed,
+)
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """Two thresholds and what is known about them from the images they were chosen on."""
+def set_operating_points(
+    scores: Scores,
+    targets: Targets,
+    groups: Groups,
+    in_calibration: NDArray[np.bool_],
+    *,
+    target_fpr: float,
+    target_fnr: float,
+    confidence: float,
+) -> dict[str, Any]:
+    """Choose the thresholds on the calibration split and measure them on the verification split.
 
-    real_threshold: float  # below: real
-    fake_threshold: float  # from here on: fake; never below real_threshold
-    target_fpr: float  # share of real images that may be called fake
-    target_fnr: float  # share of forgeries that may be called real
-    promised_fpr: float  # bound on the expected share; above target_fpr where images are too few
-    promised_fnr: float
-    num_real_chosen_on: int
-    num_fake_chosen_on: int
+    Args:
+        scores: ``(N,)``, probability of forgery.
+        targets: ``(N,)``, 0 = real, 1 = forged.
+        groups: ``(N,)``, equal for images that belong together.
+        in_calibration: ``(N,)``, true in the calibration split. Where a split lacks a class, both
+            steps take all images, and ``is_verified`` is false.
+        target_fpr: In (0, 1).
+        target_fnr: In (0, 1).
+        confidence: Of the intervals, in (0, 1).
+
+    Returns:
+        What `choose_thresholds` and `measure_thresholds` return, and ``is_verified``: the fields of
+        ``modeling.detector.OperatingPoints``.
+
+    Raises:
+        ValueError: As `choose_thresholds`.
+    """
+    chosen, measured, is_verified = apply_calibration_split(in_calibration, targets)
+    thresholds = choose_thresholds(
+        scores[chosen], targets[chosen], target_fpr=target_fpr, target_fnr=target_fnr
+    )
+    rates = measure_thresholds(
+        scores[measured], targets[measured], groups[measured], thresholds, confidence=confidence
+    )
+    return thresholds | {"is_verified": is_verified} | rates
 
 
 def choose_thresholds(
     scores: Scores, targets: Targets, *, target_fpr: float, target_fnr: float
-) -> Thresholds:
+) -> dict[str, Any]:
     """Choose the thresholds that leave as little unsure as the two targets allow.
 
     Of n real images, ``k`` may be called fake, with ``(k + 1) / (n + 1) <= target_fpr``: that
@@ -46,14 +78,19 @@ def choose_thresholds(
     much, no real image may be called fake and the promise is ``1 / (n + 1)``. Forgeries called real
     likewise; ``real_threshold`` is at most ``fake_threshold``. Both lie halfway between two
     observed scores (or an observed score and the end of the scale), so that float noise moves no
-    image across. Where a real image that must be spared scores 1, ``fake_threshold`` is the next
-    number above 1.
+    image across. Where a real image that must not be called fake scores 1, ``fake_threshold`` is
+    the next number above 1.
 
     Args:
         scores: ``(N,)``, probability of forgery.
         targets: ``(N,)``, 0 = real, 1 = forged.
-        target_fpr: In (0, 1).
-        target_fnr: In (0, 1).
+        target_fpr: In (0, 1), proportion of real images that may be called fake.
+        target_fnr: In (0, 1), proportion of forgeries that may be called real.
+
+    Returns:
+        ``real_threshold``, ``fake_threshold``, the targets, ``promised_fpr`` and ``promised_fnr``
+        (bounds on the expected rates, above the targets where images are too few), and
+        ``num_real_chosen_on`` and ``num_fake_chosen_on``.
 
     Raises:
         ValueError: If the arrays do not fit together, only one class occurs, a score is no
@@ -66,7 +103,7 @@ def choose_thresholds(
         ...     target_fpr=0.5,
         ...     target_fnr=0.5,
         ... )
-        >>> chosen.real_threshold, chosen.fake_threshold, chosen.promised_fpr
+        >>> chosen["real_threshold"], chosen["fake_threshold"], chosen["promised_fpr"]
         (0.5, 0.5, 0.3333333333333333)
     """
     for name, rate in (("target_fpr", target_fpr), ("target_fnr", target_fnr)):
@@ -79,33 +116,33 @@ def choose_thresholds(
     fake_threshold = _just_above(reals[len(reals) - 1 - num_called_fake], levels)
     num_called_real = _count_conformal(target_fnr, len(fakes))
     real_threshold = min(_just_below(fakes[num_called_real], levels), fake_threshold)
-    return Thresholds(
-        real_threshold=real_threshold,
-        fake_threshold=fake_threshold,
-        target_fpr=target_fpr,
-        target_fnr=target_fnr,
-        promised_fpr=(num_called_fake + 1) / (len(reals) + 1),
-        promised_fnr=(num_called_real + 1) / (len(fakes) + 1),
-        num_real_chosen_on=len(reals),
-        num_fake_chosen_on=len(fakes),
-    )
+    return {
+        "real_threshold": real_threshold,
+        "fake_threshold": fake_threshold,
+        "target_fpr": target_fpr,
+        "target_fnr": target_fnr,
+        "promised_fpr": (num_called_fake + 1) / (len(reals) + 1),
+        "promised_fnr": (num_called_real + 1) / (len(fakes) + 1),
+        "num_real_chosen_on": len(reals),
+        "num_fake_chosen_on": len(fakes),
+    }
 
 
 def measure_thresholds(
     scores: Scores,
     targets: Targets,
-    groups: NDArray[np.generic] | None,
-    thresholds: Thresholds,
+    groups: Groups,
+    thresholds: dict[str, Any],
     *,
     confidence: float,
 ) -> dict[str, Any]:
-    """Measure what the thresholds do.
+    """Measure the rates at two thresholds.
 
     Args:
         scores: ``(N,)``, probability of forgery.
         targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
-        thresholds: What is measured.
+        groups: ``(N,)``, equal for images that belong together.
+        thresholds: ``real_threshold`` and ``fake_threshold``.
         confidence: Of the intervals, in (0, 1); see ``evaluation.metrics.proportions``.
 
     Returns:
@@ -115,97 +152,51 @@ def measure_thresholds(
     """
     scores, targets = check_probabilities(scores, targets)
     is_fake = targets == 1
-    called_fake = scores >= thresholds.fake_threshold
-    called_real = scores < thresholds.real_threshold
-    everyone = np.ones(len(targets), dtype=bool)
+    called_fake = scores >= thresholds["fake_threshold"]
+    called_real = scores < thresholds["real_threshold"]
     hits = {
         "fpr": (~is_fake, called_fake),
         "tpr": (is_fake, called_fake),
         "fnr": (is_fake, called_real),
         "unsure_real": (~is_fake, ~called_fake & ~called_real),
         "unsure_fake": (is_fake, ~called_fake & ~called_real),
-        "coverage": (everyone, ~np.where(is_fake, called_real, called_fake)),
+        "coverage": (np.ones_like(is_fake), ~np.where(is_fake, called_real, called_fake)),
     }
     counts = {"num_real": int((~is_fake).sum()), "num_fake": int(is_fake.sum())}
     return counts | {
-        name: asdict(
-            measure_share(hit[of], None if groups is None else groups[of], confidence=confidence)
-        )
+        name: asdict(measure_proportion(hit[of], groups[of], confidence=confidence))
         for name, (of, hit) in hits.items()
     }
 
 
-def set_operating_points(
-    scores: Scores,
-    targets: Targets,
-    groups: NDArray[np.generic] | None,
-    is_fit: NDArray[np.bool_],
-    *,
-    target_fpr: float,
-    target_fnr: float,
-    confidence: float,
-) -> dict[str, Any]:
-    """Choose the thresholds on one half of the images and measure them on the other.
-
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
-        is_fit: ``(N,)``, true for the half to choose on. Where one half lacks a class, both steps
-            take all images, and ``is_verified`` is false.
-        target_fpr: In (0, 1).
-        target_fnr: In (0, 1).
-        confidence: Of the intervals, in (0, 1).
-
-    Returns:
-        The fields of ``Thresholds``, ``is_verified``, and what ``measure_thresholds`` returns.
-
-    Raises:
-        ValueError: As ``choose_thresholds``.
-    """
-    is_verified = all(len(np.unique(targets[half])) == 2 for half in (is_fit, ~is_fit))
-    fit, check = (is_fit, ~is_fit) if is_verified else (np.full(len(targets), True),) * 2
-    thresholds = choose_thresholds(
-        scores[fit], targets[fit], target_fpr=target_fpr, target_fnr=target_fnr
-    )
-    measured = measure_thresholds(
-        scores[check],
-        targets[check],
-        None if groups is None else groups[check],
-        thresholds,
-        confidence=confidence,
-    )
-    return asdict(thresholds) | {"is_verified": is_verified} | measured
-
-
 def note_limits(points: dict[str, Any]) -> list[str]:
-    """Sentences about what the operating points cannot promise; empty where nothing is amiss."""
+    """Say what the operating points cannot promise; empty if there is nothing to say."""
     notes = []
     if points["promised_fpr"] > points["target_fpr"]:
         notes.append(
             f"{points['num_real_chosen_on']} real images cannot promise a false-positive rate of "
             f"{points['target_fpr']:g}: none of them is called fake, and that promises "
             f"{points['promised_fpr']:.2g}. At least {_needed(points['target_fpr']):,} are needed "
-            "in this half of the validation images."
+            "in the calibration split."
         )
     if points["promised_fnr"] > points["target_fnr"]:
         notes.append(
             f"{points['num_fake_chosen_on']} forgeries cannot promise a miss rate of "
             f"{points['target_fnr']:g}: none of them is called real, and that promises "
             f"{points['promised_fnr']:.2g}. At least {_needed(points['target_fnr']):,} are needed "
-            "in this half of the validation images."
+            "in the calibration split."
         )
     if not points["is_verified"]:
         notes.append(
-            "The validation images are too few to choose thresholds on one half and to verify them "
-            "on the other: they were measured on the images they were chosen on, which flatters "
-            "them. At least two groups of each class are needed."
+            "The validation images are too few for a calibration and a verification split: the "
+            "thresholds were measured on the images they were chosen on, which flatters them. At "
+            "least two groups of each class are needed."
         )
     if points["fpr"]["low"] > points["promised_fpr"]:
         notes.append(
-            f"The false-positive rate on the other half, {points['fpr']['value']:.2g}, lies above "
-            f"the promised {points['promised_fpr']:.2g} by more than chance: the two halves "
-            "differ, or their groups are few and large."
+            f"The false-positive rate on the verification split, {points['fpr']['value']:.2g}, "
+            f"lies above the promised {points['promised_fpr']:.2g} by more than chance: the two "
+            "splits differ, or their groups are few and large."
         )
     if points["tpr"]["value"] == 0:
         notes.append("No forgery scores high enough to be called fake at this false-positive rate.")

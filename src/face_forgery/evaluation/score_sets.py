@@ -1,4 +1,4 @@
-"""Scores of several detectors, brought together picture by picture."""
+"""Scores of several detectors, brought together image by image."""
 
 from collections.abc import Mapping
 
@@ -12,28 +12,27 @@ class ScoreError(ValueError):
 
 
 def align_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row a picture, with the score of every detector.
+    """Return one row an image, with the score of every detector.
 
-    Pictures are matched by ``path`` where all tables have it, else by ``img_name``.
+    Images are matched by ``path`` where all tables have it, else by ``img_name``.
 
     Args:
         tables: Name -> table with ``path`` or ``img_name``, ``target`` (0, 1), ``y_pred`` and,
             where known, ``group``.
 
     Returns:
-        Columns ``picture``, ``target``, ``group`` (the picture itself where no table has one) and
+        Columns ``image``, ``target``, ``group`` (the image itself where no table has one) and
         one of scores for each name, prefixed with ``score of``; in the order of the first table.
 
     Raises:
-        ScoreError: If fewer than two tables are given, a column is missing, a picture is there
+        ScoreError: If fewer than two tables are given, a column is missing, an image is there
             twice or not in all tables, a target is not 0 or 1, a score no number in [0, 1], or two
             tables disagree on a target.
     """
     if len(tables) < 2:
         raise ScoreError(
-            f"{len(tables)} score table(s) given, at least two are needed; name them: kedro run "
-            "--pipelines comparison --params comparison.scores.NAME=FILE,comparison.scores.OTHER="
-            "FILE"
+            f"comparison.scores names {len(tables)} score table(s), at least two are needed: "
+            "comparison.scores.NAME=FILE,comparison.scores.OTHER=FILE"
         )
     key = "path" if all("path" in table for table in tables.values()) else "img_name"
     merged: pd.DataFrame | None = None
@@ -46,8 +45,8 @@ def align_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         absent = merged.index.symmetric_difference(part.index)
         if len(absent):
             raise ScoreError(
-                f"{name}: {len(absent):,} pictures are not in both this table and "
-                f"{next(iter(tables))}, such as {absent[0]}; score the same pictures with both"
+                f"{name}: {len(absent):,} images are not in both this table and "
+                f"{next(iter(tables))}, such as {absent[0]}; score the same images with both"
             )
         part = part.loc[merged.index]
         wrong = part["target"].astype("int64") != merged["target"]
@@ -58,7 +57,7 @@ def align_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             )
         merged[score_column(name)] = part["y_pred"].astype("float64")
     assert merged is not None
-    return merged.rename_axis("picture").reset_index()
+    return merged.rename_axis("image").reset_index()
 
 
 def score_column(name: str) -> str:
@@ -73,7 +72,7 @@ def _check_table(name: str, table: pd.DataFrame, key: str) -> None:
             f"{name}: there is no column {', '.join(missing)}; there are {list(table.columns)}"
         )
     if twice := int(table[key].duplicated().sum()):
-        raise ScoreError(f"{name}: {twice:,} pictures are there more than once (column {key})")
+        raise ScoreError(f"{name}: {twice:,} images are there more than once (column {key})")
     if table.empty:
         raise ScoreError(f"{name}: the table has a header and no row")
     if unknown := int(table["target"].isna().sum()):

@@ -1,1 +1,1 @@
-"""The attack: drawn faces, forgeries of any face, and what images go through on their way."""
+"""The attack: drawn faces, and forgeries of any face. What images go through is in ``data``."""

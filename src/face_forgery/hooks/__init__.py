@@ -1,1 +1,4 @@
-"""What happens around a run: parameter checks and tracking."""
+"""What happens around a run: parameters checked, outputs locked, results tracked, console.
+
+Nothing here computes a result, and no other package imports it.
+"""

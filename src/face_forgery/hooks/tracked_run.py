@@ -142,8 +142,7 @@ class TrackedRun:
             lost[f"the status {status}"] = f"{type(failure).__name__}: {failure}"
         if lost:
             logger.error(
-                "%d thing(s) are missing from the tracked run %s; they are on disk all the same:"
-                "\n%s",
+                "%d thing(s) are not in the tracked run %s; they are on disk all the same:\n%s",
                 len(lost),
                 self._info.run_id,
                 "\n".join(f"  {what}: {why}" for what, why in lost.items()),

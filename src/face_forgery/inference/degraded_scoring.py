@@ -1,24 +1,26 @@
-"""Scores of pictures that were degraded: decode once, degrade many times, score as ever."""
+"""Scores of degraded images: decode once, degrade many times, score as always."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.special import expit
+from torch import Tensor
 
+from face_forgery.data.degradation.levels import Degradation, apply, make_rng
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.forgery.degradation.levels import Degradation, apply, make_rng
+from face_forgery.data.loading.transforms import PixelTransform, eval_transform
+from face_forgery.inference.reading import ImageReader, finder_of, read_batches
+from face_forgery.inference.scoring import margins_of
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.forward_path import pick_device
 from face_forgery.progress import track
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from face_forgery.data.loading.transforms import PixelTransform
-
+MAX_SIDE = 1024  # pixels; larger images are reduced to it first, as most services do
 _FORWARD = 16  # states in one forward pass; on a CPU a tenth faster than all of them at once
 
 
@@ -27,35 +29,29 @@ def score_degraded(
     paths: Sequence[Path],
     degradations: Sequence[Degradation],
     *,
-    max_side: int,
     num_workers: int,
+    max_side: int = MAX_SIDE,
 ) -> NDArray[np.float64]:
-    """Score pictures as they are and degraded; each is decoded once.
+    """Score images as they are and degraded; each is decoded once.
 
-    Degradations see what the network is shown of a picture: the whole of it, or the square around
-    its largest face, which is found in the clean picture. They see it in its own size, before it
-    is brought to the network's, so that nothing is decoded at a smaller scale here. What is random
-    in one follows from its pixels and the degradation, not from its place.
+    Degradations are applied to what the network sees of an image, in its own size: the whole of it,
+    or the square around its largest face, which is found in the clean image. What is random in
+    one follows from its pixels and the degradation, not from its index.
 
     Args:
         detector: What scores.
         paths: ``(N,)``.
         degradations: D of them.
-        max_side: Pixels; a picture with a longer side is reduced to it first, clean or not.
         num_workers: Processes that decode and degrade; 0: this one. Does not change a score.
+        max_side: Pixels; an image with a longer side is reduced to it first, clean or not.
 
     Returns:
         ``(N, 1 + D)``, the probability of forgery: clean, then degraded in the order given.
 
     Raises:
-        ImageError: If a picture cannot be read.
-        DetectorError: If the network gives no number for a picture.
+        ImageError: If an image cannot be read.
+        DetectorError: If the network gives no number for an image.
     """
-    from face_forgery.data.loading.transforms import eval_transform
-    from face_forgery.inference.reading import ImageReader, finder_of, read_batches
-    from face_forgery.inference.scoring import margins_of
-    from face_forgery.modeling.forward_path import pick_device
-
     given = detector.preprocessing
     transform = eval_transform(given.image_size, given.interpolation)
     degrade = _DegradeAndFit(tuple(degradations), transform, max_side)
@@ -72,7 +68,7 @@ def score_degraded(
         if batch.statuses[0] != "ok":
             raise ImageError(
                 f"{paths[row]}: {batch.details[0]}. It could be read when the manifest was made; "
-                "run it again: kedro run --pipeline ingestion",
+                "run ingestion again",
                 status=batch.statuses[0],
             )
         margins = [margins_of(network, images) for images in batch.images[0].split(_FORWARD)]
@@ -85,12 +81,10 @@ class _DegradeAndFit:
     """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
 
     degradations: tuple[Degradation, ...]
-    transform: "PixelTransform"
+    transform: PixelTransform
     max_side: int
 
-    def __call__(self, image: "Tensor") -> "Tensor":
-        import torch
-
+    def __call__(self, image: Tensor) -> Tensor:
         pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
         states = [pixels]
         for degradation in self.degradations:
@@ -100,8 +94,6 @@ class _DegradeAndFit:
 
 
 def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
     height, width = pixels.shape[:2]
     if max(height, width) <= max_side:
         return pixels

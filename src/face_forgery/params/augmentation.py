@@ -9,10 +9,10 @@ from face_forgery.params.base import KindWeights, Params, Probability
 
 
 class ForgeriesParams(Params):
-    """Forgeries made of real training pictures while they are read, new ones in every epoch."""
+    """Forgeries made of real training images while they are read, new ones in every epoch."""
 
     proportion: Probability = Field(
-        description="Forged copies that an epoch has beside its pictures, of the real ones with "
+        description="Forged copies that an epoch has beside its images, of the real ones with "
         "landmarks; 0 = off."
     )
     kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
@@ -30,7 +30,7 @@ class ForgeriesParams(Params):
 class AugmentationParams(Params):
     """Random changes of training images: pixels only, the same for both classes.
 
-    Forgeries are additional pictures; they go through the same changes as all others.
+    Forgeries are additional images; they go through the same changes as all others.
     """
 
     forgeries: ForgeriesParams

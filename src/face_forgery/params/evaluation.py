@@ -52,12 +52,11 @@ class ScoringParams(Params):
 class EvaluationParams(Params):
     """How scores are judged."""
 
-    seed: Seed
+    seed: Seed = Field(description="Of splits, samples, resamples and probes.")
     num_resamples: int = Field(ge=100, le=100_000, description="Bootstrap resamples.")
     confidence: Fraction = Field(description="Of the intervals.")
-    ece_bins: int = Field(ge=2, le=10_000)
-    target_fpr: Fraction = Field(description="Share of real images that may be called fake.")
-    target_fnr: Fraction = Field(description="Share of forgeries that may be called real.")
+    target_fpr: Fraction = Field(description="Proportion of real images that may be called fake.")
+    target_fnr: Fraction = Field(description="Proportion of forgeries that may be called real.")
 
 
 class AuditParams(Params):
@@ -68,20 +67,17 @@ class AuditParams(Params):
     limit: float = Field(
         gt=0.5, lt=1.0, description="AUC without looking at the face that is warned about."
     )
-    seed: Seed
 
 
 class RobustnessParams(Params):
     """What validation images go through to see what survives."""
 
     num_images: int = Field(
-        ge=2, description="At most so many, each class, kind and source with its share."
+        ge=2, description="At most so many, in proportion by class, kind and source."
     )
-    seed: Seed
     families: tuple[
         Literal["deeper_forensics", "compression", "scaling", "blur_and_noise", "chains"], ...
     ] = Field(min_length=1, description="Which families of degradations.")
-    max_side: int = Field(ge=64, description="Pixels; longer pictures are reduced to it first.")
 
     @model_validator(mode="after")
     def _no_family_twice(self) -> Self:

@@ -22,7 +22,7 @@ class DemoDataParams(Params):
 
 
 class ForgingParams(Params):
-    """A labelled set of forgeries made from the real pictures of the data.
+    """A labelled set of forgeries made from the real images of the data.
 
     ``landmarks`` is also where training has them from (``augmentation.forgeries``).
     """
@@ -39,14 +39,14 @@ class ForgingParams(Params):
         ge=2, description="Groups that exchange faces and become one group of the set."
     )
     common_scale: tuple[float, float] = Field(
-        description="Smallest and largest factor that a picture and its forgery are resized by."
+        description="Smallest and largest factor that an image and its forgery are resized by."
     )
     jpeg_quality: tuple[int, int] = Field(
-        description="Lowest and highest quality, drawn for a picture and its forgery together."
+        description="Lowest and highest quality, drawn for an image and its forgery together."
     )
     seed: Seed
     num_workers: NumWorkers = Field(
-        description="Processes; auto: one a core. Does not change the pictures."
+        description="Processes; auto: one a core. Does not change the images."
     )
 
     @model_validator(mode="after")

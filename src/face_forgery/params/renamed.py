@@ -5,6 +5,10 @@ RENAMED: dict[str, str] = {
     "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
     "small is gone: hold-out groups that are too small are joined",
     "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",
+    "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
+    "audit.seed": "write evaluation.seed instead",
+    "robustness.seed": "write evaluation.seed instead",
+    "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
     "model.rank": "is now model.lora.r",
     "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",

@@ -1,1 +1,1 @@
-"""The detector as a model that MLflow stores, loads anywhere and serves."""
+"""A detector for others: logged with MLflow, served over HTTP, shown as a page. No Kedro here."""

@@ -13,7 +13,7 @@ from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches
 from face_forgery.data.splits.holdout import NO_GROUP, GroupedSplit, HeldOut, choose_groups
-from face_forgery.evaluation.halves import split_halves
+from face_forgery.evaluation.calibration_split import choose_calibration_split
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.modeling.factory import normalization_of
 from face_forgery.modeling.forward_path import pick_device, score_batches
@@ -148,7 +148,7 @@ def divide_for(split: GroupedSplit, fold: str, recipe: Recipe) -> FoldData:
     targets = val["target"].to_numpy(dtype=np.int64)
     is_fold = names == fold
     is_choosing = np.zeros(len(val), dtype=bool)
-    is_choosing[~is_fold] = split_halves(
+    is_choosing[~is_fold] = choose_calibration_split(
         val["group"].to_numpy()[~is_fold], targets[~is_fold], seed=recipe.splitting.seed
     )
     is_blocked = val["group"].isin(val["group"][is_choosing]).to_numpy()

@@ -12,7 +12,7 @@ from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.keyed_images import decoding_side
 from face_forgery.data.loading.loaders import TrainBatches
 from face_forgery.data.splits.splitting import check_both_classes
-from face_forgery.forgery.making.draw import Forger
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
 from face_forgery.params import AugmentationParams, PreprocessingParams, TrainingParams
 

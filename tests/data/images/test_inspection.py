@@ -34,10 +34,14 @@ def make_table(*names, subset="train"):
     return pd.DataFrame(values).astype(LABEL_COLUMNS)
 
 
-def inspect(root, *names, num_workers=0):
-    folders = {"train": "images"}
+def inspect(root, *names, num_workers=0, known=None, check="pixels"):
     return inspect_table(
-        make_table(*names), root=root, image_folders=folders, num_workers=num_workers
+        make_table(*names),
+        root=root,
+        image_folders={"train": "images"},
+        num_workers=num_workers,
+        check=check,
+        known=known,
     )
 
 
@@ -76,13 +80,10 @@ def test_unusable_images_are_listed_with_their_reasons(image_folder):
         assert reason in detail
 
 
+@pytest.mark.usefixtures("settled")
 def test_threads_do_not_change_the_facts_or_their_order(image_folder):
-    names = [f"{number % 8:03}.jpg" for number in range(200)]
-    table = make_table(*names)
-    facts = [
-        inspect_table(table, root=image_folder, image_folders={"train": "images"}, num_workers=n)
-        for n in (0, 3)
-    ]
+    names = [f"{number % 8:03}.jpg" for number in range(100)]
+    facts = [inspect(image_folder, *names, num_workers=number) for number in (0, 3)]
     pd.testing.assert_frame_equal(*facts)
 
 
@@ -104,23 +105,11 @@ def opened(monkeypatch):
     return names
 
 
-def again(root, known, *names, check="pixels"):
-    folders = {"train": "images"}
-    return inspect_table(
-        make_table(*names),
-        root=root,
-        image_folders=folders,
-        num_workers=0,
-        check=check,
-        known=known,
-    )
-
-
 @pytest.mark.usefixtures("settled")
 def test_known_files_are_not_opened_and_rows_may_move(image_folder, opened):
     known = inspect(image_folder, "000.jpg", "001.jpg")
     opened.clear()
-    facts = again(image_folder, known, "002.jpg", "001.jpg", "000.jpg")
+    facts = inspect(image_folder, "002.jpg", "001.jpg", "000.jpg", known=known)
     assert opened == ["002.jpg"]
     expected = inspect(image_folder, "002.jpg", "001.jpg", "000.jpg")
     pd.testing.assert_frame_equal(facts, expected)
@@ -137,7 +126,7 @@ def test_another_content_of_the_same_size_and_date_is_seen(image_folder, opened)
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     opened.clear()
-    facts = again(image_folder, known, "000.jpg")
+    facts = inspect(image_folder, "000.jpg", known=known)
     assert opened == ["000.jpg"]
     assert facts["sha256"][0] == hashlib.sha256(content).hexdigest()
 
@@ -147,7 +136,7 @@ def test_a_file_that_was_unusable_is_tried_again(image_folder, opened):
     (image_folder / "images" / "text.jpg").write_text("no picture")
     known = inspect(image_folder, "text.jpg", "gone.jpg")
     opened.clear()
-    again(image_folder, known, "text.jpg", "gone.jpg")
+    inspect(image_folder, "text.jpg", "gone.jpg", known=known)
     assert opened == ["text.jpg", "gone.jpg"]
 
 
@@ -156,7 +145,7 @@ def test_a_file_that_has_just_changed_is_not_trusted_next_time(image_folder, ope
     known = inspect(image_folder, "000.jpg")
     assert known["changed_ns"].isna().all()
     opened.clear()
-    again(image_folder, known, "000.jpg")
+    inspect(image_folder, "000.jpg", known=known)
     assert opened == ["000.jpg"]
 
 
@@ -164,16 +153,16 @@ def test_a_file_that_has_just_changed_is_not_trusted_next_time(image_folder, ope
 def test_facts_of_another_version_are_not_looked_at(image_folder, opened):
     known = inspect(image_folder, "000.jpg").drop(columns="jpeg_quality")
     opened.clear()
-    again(image_folder, known, "000.jpg")
+    inspect(image_folder, "000.jpg", known=known)
     assert opened == ["000.jpg"]
 
 
 @pytest.mark.usefixtures("settled")
 def test_what_only_the_headers_vouch_for_is_decoded_when_pixels_are_asked_for(image_folder, opened):
-    by_header = again(image_folder, None, "000.jpg", check="headers")
-    by_pixels = again(image_folder, by_header, "000.jpg")
-    again(image_folder, by_header, "000.jpg", check="headers")
-    still_by_pixels = again(image_folder, by_pixels, "000.jpg", check="headers")
+    by_header = inspect(image_folder, "000.jpg", known=None, check="headers")
+    by_pixels = inspect(image_folder, "000.jpg", known=by_header)
+    inspect(image_folder, "000.jpg", known=by_header, check="headers")
+    still_by_pixels = inspect(image_folder, "000.jpg", known=by_pixels, check="headers")
     assert opened == ["000.jpg"] * 2
     assert list(still_by_pixels["checked"]) == ["pixels"]
 
@@ -203,7 +192,7 @@ def every_kind(image_folder, draw):
 
 def test_headers_say_what_pixels_say(image_folder, every_kind):
     by_pixels, by_header = (
-        again(image_folder, None, *every_kind, check=check).drop(columns="checked")
+        inspect(image_folder, *every_kind, known=None, check=check).drop(columns="checked")
         for check in ("pixels", "headers")
     )
     assert set(by_pixels["status"]) == {"ok", "unreadable", "missing", "too_large"}
@@ -230,55 +219,55 @@ def test_a_large_file_is_not_held_in_memory_for_its_header(image_folder, monkeyp
     assert facts.status == "ok"
 
 
-def test_links_within_the_image_folder_are_followed(image_folder):
+def test_links_within_the_image_folder_and_to_it_are_followed(image_folder):
     (image_folder / "images" / "link.jpg").symlink_to(image_folder / "images" / "000.jpg")
-    assert list(inspect(image_folder, "link.jpg")["status"]) == ["ok"]
-
-
-def test_an_image_folder_may_be_a_link_itself(image_folder):
     (image_folder / "images").rename(image_folder / "elsewhere")
     (image_folder / "images").symlink_to(image_folder / "elsewhere")
-    assert list(inspect(image_folder, "000.jpg")["status"]) == ["ok"]
+    (image_folder / "images" / "link.jpg").unlink()
+    (image_folder / "images" / "link.jpg").symlink_to("000.jpg")
+    assert list(inspect(image_folder, "link.jpg", "000.jpg")["status"]) == ["ok", "ok"]
 
 
-def test_a_file_link_that_leads_out_is_refused_with_its_row(image_folder, tmp_path_factory, draw):
-    outside = tmp_path_factory.mktemp("outside") / "secret.jpg"
-    draw(0).save(outside)
-    (image_folder / "images" / "link.jpg").symlink_to(outside)
-    with pytest.raises(
-        ManifestError, match=r"1 of 2 images .* lead out .*train row 1 \(link.jpg\)"
-    ):
-        inspect(image_folder, "000.jpg", "link.jpg")
+def link_a_file(images, outside):
+    (images / "link.jpg").symlink_to(outside / "a.jpg")
 
 
-def test_a_folder_link_that_leads_out_is_refused(image_folder, tmp_path_factory, draw):
-    outside = tmp_path_factory.mktemp("outside")
-    draw(0).save(outside / "secret.jpg")
-    (image_folder / "images" / "sub").symlink_to(outside)
-    with pytest.raises(ManifestError, match="lead out of their image folder"):
-        inspect(image_folder, "sub/secret.jpg")
+def link_a_folder(images, outside):
+    (images / "link").symlink_to(outside)
 
 
-def test_a_folder_that_has_become_a_link_since_the_last_inspection_is_refused(
-    image_folder, tmp_path_factory, draw
+def link_a_sibling_of_similar_name(images, outside):
+    sibling = images.parent / "images2"
+    outside.rename(sibling)
+    (images / "link.jpg").symlink_to(sibling / "a.jpg")
+
+
+def link_a_folder_that_was_inspected(images, outside):
+    (images / "link").mkdir()
+    (outside / "a.jpg").rename(images / "link" / "a.jpg")
+    inspect(images.parent, "link/a.jpg")
+    (images / "link").rename(outside / "moved")
+    (images / "link").symlink_to(outside / "moved")
+
+
+@pytest.mark.parametrize(
+    ("link", "name"),
+    [
+        (link_a_file, "link.jpg"),
+        (link_a_folder, "link/a.jpg"),
+        (link_a_sibling_of_similar_name, "link.jpg"),
+        (link_a_folder_that_was_inspected, "link/a.jpg"),
+    ],
+)
+def test_a_link_that_leads_out_is_refused_with_its_row(
+    image_folder, tmp_path_factory, draw, link, name
 ):
-    folder = image_folder / "images" / "sub"
-    folder.mkdir()
-    draw(0).save(folder / "a.jpg")
-    inspect(image_folder, "sub/a.jpg")
-    outside = tmp_path_factory.mktemp("outside") / "sub"
-    folder.rename(outside)
-    folder.symlink_to(outside)
-    with pytest.raises(ManifestError, match="lead out"):
-        inspect(image_folder, "sub/a.jpg")
-
-
-def test_a_sibling_folder_of_similar_name_is_outside(image_folder, draw):
-    (image_folder / "images2").mkdir()
-    draw(0).save(image_folder / "images2" / "a.jpg")
-    (image_folder / "images" / "link.jpg").symlink_to(image_folder / "images2" / "a.jpg")
-    with pytest.raises(ManifestError, match="lead out"):
-        inspect(image_folder, "link.jpg")
+    outside = tmp_path_factory.mktemp("outside") / "folder"
+    outside.mkdir()
+    draw(0).save(outside / "a.jpg")
+    link(image_folder / "images", outside)
+    with pytest.raises(ManifestError, match=rf"1 of 2 images .* lead out .*train row 1 \({name}\)"):
+        inspect(image_folder, "000.jpg", name)
 
 
 def test_a_missing_image_folder_is_one_error_and_not_a_list_of_missing_images(tmp_path):

@@ -118,12 +118,6 @@ def test_a_folder_with_nothing_in_it_is_an_error(tmp_path, make):
         list_images(tmp_path / "photos")
 
 
-def test_one_file_is_a_table_of_one(photos):
-    pictures = list_images(photos / "trip" / "c.jpg")
-    assert pictures["img_name"].tolist() == ["c.jpg"]
-    assert pictures["path"].tolist() == [str(photos / "trip" / "c.jpg")]
-
-
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
@@ -132,9 +126,10 @@ def test_one_file_is_a_table_of_one(photos):
         ("tr?p/**/*", ["trip/c.jpg", "trip/day 2/d"]),
         ("trip/*", ["c.jpg"]),
         ("[ab].*", ["a.PNG", "b.jpg"]),
+        ("trip/c.jpg", ["c.jpg"]),
     ],
 )
-def test_a_pattern_gives_the_files_that_match(photos, pattern, expected):
+def test_a_pattern_gives_the_files_that_match_and_a_name_one_file(photos, pattern, expected):
     assert names_of(photos / pattern) == expected
 
 
@@ -144,14 +139,16 @@ def test_a_name_with_wildcards_that_exists_is_no_pattern(tmp_path):
     assert names_of(tmp_path / "[2024]") == ["a.jpg"]
 
 
-def test_a_pattern_without_a_match_names_folder_and_pattern(photos):
-    with pytest.raises(InputError, match=r"no file below .*photos matches \*\.webp"):
-        list_images(photos / "*.webp")
-
-
-def test_nothing_there_says_what_may_be_given(tmp_path):
-    with pytest.raises(InputError, match=r"gone: there is no such file or folder .*a pattern"):
-        list_images(tmp_path / "gone")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("*.webp", r"no file below .*photos matches \*\.webp"),
+        ("gone", r"gone: there is no such file or folder .*a pattern"),
+    ],
+)
+def test_nothing_there_is_an_error_that_says_what_was_sought(photos, name, message):
+    with pytest.raises(InputError, match=message):
+        list_images(photos / name)
 
 
 @pytest.mark.parametrize(

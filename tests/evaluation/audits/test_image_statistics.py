@@ -1,4 +1,4 @@
-"""Thirty numbers about a picture as a whole."""
+"""Thirty numbers about an image as a whole."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_there_are_thirty_finite_numbers():
     assert (numbers["width"], numbers["height"], numbers["num_bytes"]) == (64, 48, 1234)
 
 
-def test_a_flat_picture_has_numbers_too():
+def test_a_flat_image_has_numbers_too():
     numbers = global_statistics(np.full((16, 16, 3), 90, dtype=np.uint8), 10)
     assert np.isfinite(list(numbers.values())).all()
     assert numbers["mean_r"] == numbers["percentile_50"] == pytest.approx(90)
@@ -63,13 +63,13 @@ def test_blocks_show():
 
 
 def test_entropy_counts_levels_in_bits():
-    halves = np.zeros((16, 16, 3), dtype=np.uint8)
-    halves[:8] = 200
-    assert global_statistics(halves, 1)["entropy"] == pytest.approx(1.0)
+    two_levels = np.zeros((16, 16, 3), dtype=np.uint8)
+    two_levels[:8] = 200
+    assert global_statistics(two_levels, 1)["entropy"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((8, 8), np.uint8),
         np.zeros((8, 8, 4), np.uint8),
@@ -77,6 +77,6 @@ def test_entropy_counts_levels_in_bits():
         np.zeros((8, 8, 3), np.float32),
     ],
 )
-def test_anything_but_an_rgb_picture_is_refused(picture):
-    with pytest.raises(ValueError, match="expected an RGB picture"):
-        global_statistics(picture, 1)
+def test_anything_but_an_rgb_image_is_refused(image):
+    with pytest.raises(ValueError, match="expected an RGB image"):
+        global_statistics(image, 1)

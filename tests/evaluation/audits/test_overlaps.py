@@ -19,9 +19,9 @@ def make_sides(tmp_path, make_picture):
         ]
         rows = []
         for name, target, group, seed in [*clean, *planted]:
-            picture = make_picture(seed, height=96, width=96)
+            image = make_picture(seed, height=96, width=96)
             quality = 60 if "again" in name else 95
-            picture.save(tmp_path / name, quality=quality)
+            image.save(tmp_path / name, quality=quality)
             content = (tmp_path / name).read_bytes()
             rows.append(
                 {
@@ -49,8 +49,18 @@ def counts(sides):
     }
 
 
-def test_a_clean_set_has_nothing_to_warn_about(make_sides):
+@pytest.mark.parametrize(
+    ("planted", "name", "expected"),
+    [
+        (("train_again.jpg", 0, "c", 21), "near-copies on both sides", (1, True)),
+        (("train_again.jpg", 0, "c", 21), "identical files on both sides", (0, False)),
+        (("train_g.jpg", 0, "val3", 500), "groups on both sides", (1, True)),
+        (("train_same.jpg", 0, "other", 0), "copies within a class", (2, False)),
+    ],
+)
+def test_what_is_planted_is_found_and_nothing_in_a_clean_set(make_sides, planted, name, expected):
     assert set(counts(make_sides()).values()) == {(0, False)}
+    assert counts(make_sides(planted))[name] == expected
 
 
 def test_an_exact_copy_in_the_other_split_is_found(make_sides):
@@ -62,16 +72,6 @@ def test_an_exact_copy_in_the_other_split_is_found(make_sides):
     assert "drop_from_train" in finding["remedy"]
 
 
-def test_a_reencoded_copy_in_the_other_split_is_found(make_sides):
-    found = counts(make_sides(("train_again.jpg", 0, "c", 21)))
-    assert found["near-copies on both sides"] == (1, True)
-    assert found["identical files on both sides"] == (0, False)
-
-
-def test_a_group_on_both_sides_is_found(make_sides):
-    assert counts(make_sides(("train_g.jpg", 0, "val3", 500)))["groups on both sides"] == (1, True)
-
-
 @pytest.mark.parametrize(
     ("name", "group", "expected"),
     [
@@ -81,18 +81,13 @@ def test_a_group_on_both_sides_is_found(make_sides):
         ("train_again.jpg", "train0", (0, False)),  # a forgery beside its original
     ],
 )
-def test_a_picture_under_both_labels_is_found(make_sides, name, group, expected):
+def test_an_image_under_both_labels_is_found(make_sides, name, group, expected):
     found = counts(make_sides((name, 1, group, 0)))
     assert found["copies under both labels"] == expected
     assert found["forgeries beside their originals"] == (2 - expected[0], False)
 
 
-def test_a_copy_within_a_class_is_told_and_not_warned_about(make_sides):
-    found = counts(make_sides(("train_same.jpg", 0, "other", 0)))
-    assert found["copies within a class"] == (2, False)
-
-
-def test_what_splitting_left_out_is_told():
+def test_what_splitting_left_out_is_said():
     sides = {"train": {"images": 90}, "val": {"images": 10}}
     rows = [{"train_image": "a.jpg", "val_image": "b.jpg", "train_row": 3, "reason": "picture"}]
     leaks = {"train_rows": 1, "by_reason": {"group": 0, "content": 0, "picture": 1}, "rows": rows}

@@ -7,7 +7,8 @@ from matplotlib.colors import to_hex
 
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.evaluation.audits.shortcuts import STATISTICS, measure_statistics, probe_shortcuts
-from face_forgery.evaluation.reporting.audit_figure import draw_shortcuts
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
+from face_forgery.evaluation.reporting.data_figures import draw_shortcuts
 from face_forgery.evaluation.reporting.style import FAKE_COLOR
 
 NUM = 400
@@ -36,9 +37,9 @@ def statistics():
     return pd.DataFrame({name: rng.normal(size=NUM) for name in ("mean_r", "noise", "entropy")})
 
 
-def probe(facts, statistics, **changes):
-    settings = {"limit": 0.65, "num_folds": 5, "num_resamples": 100, "confidence": 0.95, "seed": 0}
-    rows = probe_shortcuts(facts, statistics, **settings | changes)
+def probe(facts, statistics):
+    how = Bootstrap(num_resamples=100, confidence=0.95, seed=0)
+    rows = probe_shortcuts(facts, statistics, limit=0.65, num_folds=5, bootstrap=how)
     return {(row["source"], row["probe"]): row for row in rows}
 
 
@@ -46,7 +47,7 @@ def test_noise_is_no_shortcut(facts, statistics):
     rows = probe(facts, statistics)
     assert not any(row["is_warning"] for row in rows.values())
     assert 0.4 < rows[None, STATISTICS]["auc"]["value"] < 0.6
-    assert rows[None, "file format"]["note"] == "the same in every picture"
+    assert rows[None, "file format"]["note"] == "the same in every image"
 
 
 def test_a_label_that_depends_on_jpeg_quality_is_found_and_named(facts, statistics):

@@ -11,6 +11,7 @@ from face_forgery.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 
 
 def draw(num_images, *, temperature, seed=0):
@@ -21,9 +22,9 @@ def draw(num_images, *, temperature, seed=0):
     return true_margins * temperature, targets
 
 
-def measure(margins, targets, is_fit, **changes):
-    settings = {"num_bins": 15, "num_resamples": 100, "confidence": 0.95, "seed": 0}
-    return calibrate(margins, targets, None, is_fit=is_fit, **settings | changes)
+def measure(margins, targets, in_calibration):
+    how = Bootstrap(num_resamples=100, confidence=0.95, seed=0)
+    return calibrate(margins, targets, np.arange(len(targets)), in_calibration, how)
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
@@ -43,20 +44,20 @@ def test_classes_that_do_not_overlap_do_not_ask_for_certainty():
     assert 0.6 < scores.max() < 0.9  # about 3 / 4, what two images can show
 
 
-def test_errors_fall_on_the_half_it_was_not_fitted_on():
+def test_errors_fall_on_the_verification_split():
     margins, targets = draw(8_000, temperature=3.0)
     found = measure(margins, targets, np.arange(8_000) < 4_000)
     assert found["is_verified"]
-    assert (found["num_fit"], found["num_check"]) == (4_000, 4_000)
+    assert (found["num_calibration"], found["num_verification"]) == (4_000, 4_000)
     assert found["after"]["ece"]["high"] < found["before"]["ece"]["low"]
     assert found["after"]["brier"]["value"] < found["before"]["brier"]["value"]
 
 
-def test_the_half_that_is_measured_does_not_move_the_temperature():
+def test_the_verification_split_does_not_move_the_temperature():
     margins, targets = draw(2_000, temperature=2.0)
-    is_fit = np.arange(2_000) < 1_000
-    spoilt = np.where(is_fit, targets, 1 - targets)
-    whole, other = (measure(margins, labels, is_fit) for labels in (targets, spoilt))
+    in_calibration = np.arange(2_000) < 1_000
+    spoilt = np.where(in_calibration, targets, 1 - targets)
+    whole, other = (measure(margins, labels, in_calibration) for labels in (targets, spoilt))
     assert whole["temperature"] == other["temperature"]
     assert other["after"]["ece"]["value"] > whole["after"]["ece"]["value"]
 
@@ -72,7 +73,7 @@ def test_scores_that_know_nothing_are_drawn_to_one_half_and_it_is_said():
 def test_too_few_images_are_fitted_whole_and_it_is_said():
     found = measure(np.array([-1.0, 1.0]), np.array([0, 1]), np.array([True, False]))
     assert not found["is_verified"]
-    assert found["num_fit"] == found["num_check"] == 2
+    assert found["num_calibration"] == found["num_verification"] == 2
     assert any("Too few validation images" in note for note in found["notes"])
 
 
@@ -83,9 +84,9 @@ def test_margins_that_are_no_numbers_are_an_error():
 
 def test_reliability_counts_bins_that_hold_images():
     rows = reliability(
-        np.array([0.1, 0.15, 0.9]), np.array([0, 1, 1]), None, num_bins=5, confidence=0.95
+        np.array([0.1, 0.15, 0.9]), np.array([0, 1, 1]), np.arange(3), num_bins=5, confidence=0.95
     )
     assert [row["count"] for row in rows] == [2, 1]
-    assert [row["share"] for row in rows] == [0.5, 1.0]
+    assert [row["proportion"] for row in rows] == [0.5, 1.0]
     assert rows[0]["score"] == pytest.approx(0.125)
     assert rows[0]["low"] < 0.5 < rows[0]["high"]

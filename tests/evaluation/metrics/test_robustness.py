@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from face_forgery.evaluation.metrics import binary
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.robustness import judge_degraded
 
 
@@ -17,24 +18,17 @@ def scored():
 
 
 def judge(clean, degraded, targets, groups=None):
-    return judge_degraded(
-        clean,
-        degraded,
-        targets,
-        groups,
-        fake_threshold=0.6,
-        num_resamples=300,
-        confidence=0.95,
-        seed=0,
-    )
+    groups = np.arange(len(targets)) if groups is None else groups
+    how = Bootstrap(num_resamples=300, confidence=0.95, seed=0)
+    return judge_degraded(clean, degraded, targets, groups, how, fake_threshold=0.6)
 
 
 def test_cells_hold_the_metrics_of_their_scores(scored):
     clean, degraded, targets = scored
     first, cells = judge(*scored)
-    assert first["auc"]["value"] == binary.auc(clean, targets)
+    assert first["auc"]["value"] == roc_auc_score(targets, clean)
     for cell, scores in zip(cells, degraded.T, strict=True):
-        auc = binary.auc(scores, targets)
+        auc = roc_auc_score(targets, scores)
         assert cell["auc"]["value"] == auc
         assert cell["drop"]["value"] == first["auc"]["value"] - auc
         assert cell["fpr"]["value"] == (scores[targets == 0] >= 0.6).mean()

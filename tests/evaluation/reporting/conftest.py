@@ -1,12 +1,16 @@
 """A judged validation set for the figures and the report."""
 
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from face_forgery.evaluation.breakdown import break_down
 from face_forgery.evaluation.calibration import apply_temperature, calibrate
-from face_forgery.evaluation.halves import split_halves
+from face_forgery.evaluation.calibration_split import choose_calibration_split
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.operating_points import set_operating_points
 from face_forgery.evaluation.reporting.mistakes import find_worst
@@ -14,25 +18,18 @@ from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import OperatingPoints
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_judged():
     """Build everything that figures and report show, for ``num_images`` drawn scores."""
 
-    def make(num_images=150, *, shift=0.3, seed=0):
-        rng = np.random.default_rng(seed)
+    @cache
+    def judge(num_images=150):
+        rng = np.random.default_rng(0)
         targets = np.arange(num_images) % 2
-        margins = rng.normal(6 * shift * (2 * targets - 1), 2.0)
-        is_fit = split_halves(None, targets, seed=0)
-        calibration = calibrate(
-            margins,
-            targets,
-            None,
-            is_fit=is_fit,
-            num_bins=15,
-            num_resamples=100,
-            confidence=0.95,
-            seed=0,
-        )
+        margins = rng.normal(1.8 * (2 * targets - 1), 2.0)
+        groups, how = np.arange(num_images), Bootstrap(100, confidence=0.95, seed=0)
+        split = choose_calibration_split(groups, targets, seed=0)
+        calibration = calibrate(margins, targets, groups, split, how)
         scores = apply_temperature(margins, calibration["temperature"])
         table = pd.DataFrame(
             {
@@ -48,31 +45,24 @@ def make_judged():
                 "jpeg_quality": 90,
             }
         )
-        judged = evaluate(
-            scores, targets, None, num_resamples=100, confidence=0.95, num_bins=15, seed=0
-        )
+        metrics, roc_curve = evaluate(scores, targets, groups, how)
         points = set_operating_points(
-            scores, targets, None, is_fit, target_fpr=0.05, target_fnr=0.05, confidence=0.95
+            scores, targets, groups, split, target_fpr=0.05, target_fnr=0.05, confidence=0.95
         )
         stored = OperatingPoints.from_values(points)
         worst = find_worst(table)
         return {
             "val_scores": table,
-            "metrics": judged.metrics,
-            "roc_curve": pd.DataFrame(judged.roc_curve),
+            "metrics": metrics,
+            "roc_curve": roc_curve,
             "operating_points": points,
             "calibration": calibration,
             "verdicts": decide(scores, stored),
             "mistakes": worst.assign(verdict=decide(worst["y_pred"].to_numpy(), stored)),
-            "breakdown": break_down(
-                scores,
-                targets,
-                np.arange(num_images),
-                table,
-                num_resamples=100,
-                confidence=0.95,
-                seed=0,
-            ),
+            "breakdown": break_down(scores, targets, groups, table, how),
         }
+
+    def make(*args):
+        return deepcopy(judge(*args))
 
     return make

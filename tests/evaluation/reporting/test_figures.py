@@ -1,15 +1,19 @@
 """Figures show what they claim to show: axes, thresholds, counts."""
 
 import io
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.evaluation.reporting.calibration_figure import draw_calibration
-from face_forgery.evaluation.reporting.figures import draw_confusion, draw_roc, draw_scores
 from face_forgery.evaluation.reporting.mistakes import DRAWN, draw_mistakes, find_worst
+from face_forgery.evaluation.reporting.score_figures import (
+    draw_calibration,
+    draw_comparison,
+    draw_confusion,
+    draw_roc,
+    draw_scores,
+)
 from face_forgery.evaluation.reporting.style import FAKE_COLOR
 
 
@@ -43,39 +47,29 @@ def step_line(axes):
     return next(line for line in axes.lines if line.get_label() == "detector")
 
 
-def test_roc_has_a_logarithmic_axis_that_begins_below_one_real_image(make_judged):
+def test_roc_shades_the_part_of_its_axis_below_one_real_image(make_judged):
     axes = draw_all(make_judged(150))["roc"].axes[0]
     assert axes.get_xscale() == "log"
     assert axes.get_xlim()[1] == 1.0
     assert 1 / 75 / 5 < axes.get_xlim()[0] < 1 / 75
     assert "false-positive rate" in axes.get_xlabel()
     assert "forgeries found" in axes.get_ylabel()
-
-
-def test_roc_shades_what_the_real_images_cannot_resolve(make_judged):
-    axes = draw_all(make_judged(150))["roc"].axes[0]
     (shade,) = axes.patches
     assert shade.get_x() + shade.get_width() == pytest.approx(1 / 75)
     assert "below 1 of 75 real images" in texts_in(axes)
 
 
-def test_roc_draws_the_curve_and_marks_the_operating_point(make_judged):
+@pytest.mark.parametrize("fpr", [0.04, 0.0])  # 0 is at the left end of the axis
+def test_roc_draws_the_curve_and_marks_the_operating_point(make_judged, fpr):
     judged = make_judged()
-    judged["operating_points"] |= {"fpr": {"value": 0.04}}
+    judged["operating_points"] |= {"fpr": {"value": fpr}}
     axes = draw_all(judged)["roc"].axes[0]
+    left_end = axes.get_xlim()[0]
     assert step_line(axes).get_ydata().tolist() == judged["roc_curve"]["tpr"].tolist()
     marker = next(line for line in axes.lines if line.get_marker() == "o")
     points = judged["operating_points"]
-    assert marker.get_xydata().tolist() == [[points["fpr"]["value"], points["tpr"]["value"]]]
+    assert marker.get_xydata().tolist() == [[max(fpr, left_end), points["tpr"]["value"]]]
     assert f"AUC {judged['metrics']['auc']['value']:.3f}" in axes.get_title(loc="left")
-
-
-def test_roc_marks_a_threshold_without_false_alarms_at_the_left_end(make_judged):
-    judged = make_judged()
-    judged["operating_points"] |= {"fpr": {"value": 0.0}}
-    axes = draw_all(judged)["roc"].axes[0]
-    marker = next(line for line in axes.lines if line.get_marker() == "o")
-    assert marker.get_xdata()[0] == axes.get_xlim()[0]
 
 
 def test_scores_are_counted_by_class_and_both_thresholds_drawn(make_judged):
@@ -94,7 +88,7 @@ def test_scores_are_counted_by_class_and_both_thresholds_drawn(make_judged):
     assert "probability of forgery" in axes.get_xlabel()
 
 
-def test_scores_of_a_threshold_above_one_stay_inside_the_picture(make_judged):
+def test_scores_of_a_threshold_above_one_stay_inside_the_figure(make_judged):
     judged = make_judged()
     judged["operating_points"] |= {"fake_threshold": np.nextafter(1.0, 2.0)}
     axes = draw_all(judged)["scores"].axes[0]
@@ -137,21 +131,23 @@ def test_only_wrong_verdicts_are_framed(make_judged):
     assert 0 < sum(framed) < len(framed)
 
 
-def test_only_the_drawn_pictures_are_read(make_judged):
+def test_only_the_drawn_images_are_read(make_judged):
     read = []
 
-    def read_picture(path):
+    def read_image(path):
         read.append(path)
         return read_gray(path)
 
-    draw_mistakes(make_judged()["mistakes"], read_picture)
+    draw_mistakes(make_judged()["mistakes"], read_image)
     assert len(read) == len(set(read)) == 2 * DRAWN
 
 
-def test_a_kind_that_looks_like_a_formula_is_text(make_judged):
-    mistakes = make_judged()["mistakes"]
-    mistakes["kind"] = r"$\frac{1}$"
-    assert png_of(draw_mistakes(mistakes, read_gray))
+def test_names_that_look_like_a_formula_are_text(make_judged):
+    name, targets = r"$\frac{1}$", np.arange(40) % 2
+    assert png_of(draw_mistakes(make_judged()["mistakes"].assign(kind=name), read_gray))
+    auc = {"value": 0.5, "low": 0.4, "high": 0.6}
+    found = {"num_real": 20, "detectors": {name: {"auc": auc}}}
+    assert png_of(draw_comparison({name: np.linspace(0, 1, 40)}, targets, found))
 
 
 def test_a_class_of_one_image_leaves_the_other_places_empty(make_judged):
@@ -172,13 +168,6 @@ def test_figures_draw_the_same_png_twice_without_changing_their_inputs(make_judg
     assert judged["operating_points"] == before["operating_points"]
 
 
-def test_figures_leave_nothing_in_pyplot(make_judged):
-    for figure in draw_all(make_judged()).values():
-        png_of(figure)
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    assert pyplot is None or not pyplot.get_fignums()
-
-
 def test_wrong_and_right_cells_differ_in_color():
     targets, verdicts = np.array([0, 0, 1, 1]), np.array(["real", "fake", "fake", "real"])
     cells = draw_confusion(targets, verdicts).axes[0].patches
@@ -192,7 +181,7 @@ def test_reliability_is_drawn_before_and_after_with_its_counts(make_judged):
     figure = draw_calibration(calibration)
     for column, state in enumerate(("before", "after")):
         diagram, counts = figure.axes[column], figure.axes[2 + column]
-        shares = [row["share"] for row in calibration[state]["bins"]]
+        shares = [row["proportion"] for row in calibration[state]["bins"]]
         lines = [line.get_ydata().tolist() for line in diagram.get_lines()]
         assert shares in lines
         assert [bar.get_height() for bar in counts.patches] == [

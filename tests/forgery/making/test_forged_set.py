@@ -1,4 +1,4 @@
-"""A labelled set of real pictures and forgeries made from them."""
+"""A labelled set of real images and forgeries made from them."""
 
 import io
 
@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.forgery.making.contact_sheet import contact_sheet, read_portraits
-from face_forgery.forgery.making.draw import Forger
 from face_forgery.forgery.making.forged_set import deal_circles, forge_set
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.landmark_table import find_landmarks, points_of
 from face_forgery.forgery.making.landmarks import LandmarksError, five_of
@@ -21,7 +20,7 @@ FORGER = Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0)
 
 @pytest.fixture
 def photographs(tmp_path, portraits, write_photographs):
-    """Eight pictures of four people on disk: ``(root, manifest, landmark file)``."""
+    """Eight images of four people on disk: ``(root, manifest, landmark file)``."""
     manifest = write_photographs(8, forged={6}, val={7})
     points = [
         {"img_name": f"{index}.png", **coordinates(portraits[index % 4].landmarks)}
@@ -52,21 +51,21 @@ def open_jpeg(row):
     return Image.open(io.BytesIO(row.jpeg))
 
 
-def test_every_real_picture_is_there_with_one_forgery_of_it(photographs):
+def test_every_real_image_is_there_with_one_forgery_of_it(photographs):
     rows = make_set(photographs)
-    assert [row.plan.target for row in rows].count(0) == 7
-    assert [row.plan.target for row in rows].count(1) == 7
-    assert {row.plan.kind for row in rows if row.plan.target == 0} == {"photo"}
-    assert {row.plan.kind for row in rows if row.plan.target == 1} <= set(FORGING_KINDS)
-    assert len({row.plan.img_name for row in rows}) == 14
-    assert sum(row.plan.subset == "val" for row in rows) == 2
+    assert [row.target for row in rows].count(0) == 7
+    assert [row.target for row in rows].count(1) == 7
+    assert {row.kind for row in rows if row.target == 0} == {"photo"}
+    assert {row.kind for row in rows if row.target == 1} <= set(FORGING_KINDS)
+    assert len({row.img_name for row in rows}) == 14
+    assert sum(row.subset == "val" for row in rows) == 2
 
 
 def test_a_forgery_has_size_and_compression_of_its_original(photographs):
     rows = make_set(photographs)
     for one, other in zip(rows[::2], rows[1::2], strict=True):
-        assert {one.plan.target, other.plan.target} == {0, 1}
-        assert one.plan.group == other.plan.group
+        assert {one.target, other.target} == {0, 1}
+        assert one.group == other.group
         first, second = open_jpeg(one), open_jpeg(other)
         assert first.size == second.size
         assert first.quantization == second.quantization
@@ -75,13 +74,13 @@ def test_a_forgery_has_size_and_compression_of_its_original(photographs):
 
 def test_faces_are_exchanged_within_a_group_of_the_set_only(photographs, portraits):
     rows = make_set(photographs, circle=2)
-    groups = {row.plan.group for row in rows if row.plan.subset == "train"}
+    groups = {row.group for row in rows if row.subset == "train"}
     assert len(groups) == 2
 
 
-def test_neither_processes_nor_a_second_run_change_a_picture(photographs):
+def test_neither_processes_nor_a_second_run_change_an_image(photographs):
     alone, together = make_set(photographs), make_set(photographs, num_workers=1)
-    assert [(row.plan, row.jpeg) for row in alone] == [(row.plan, row.jpeg) for row in together]
+    assert alone == together
 
 
 def test_circles_hold_whole_groups_of_one_source():
@@ -100,7 +99,7 @@ def test_circles_hold_whole_groups_of_one_source():
     assert not circles.equals(deal_circles(reals, 4, seed=1))
 
 
-def test_a_set_without_real_pictures_is_refused(photographs):
+def test_a_set_without_real_images_is_refused(photographs):
     root, manifest, landmark_file = photographs
     fakes = (root, manifest.assign(target=pd.array([1] * 8, "Int8")), landmark_file)
     with pytest.raises(ManifestError, match="none of the 8 images is real and has landmarks"):
@@ -123,10 +122,10 @@ def test_landmarks_are_found_by_path_or_name_and_the_rest_is_listed(photographs,
     [
         (lambda table: table.drop(columns="img_name"), "expected img_name,x0,y0"),
         (lambda table: table[["img_name", "x0", "y0"]], "the header reads img_name, x0, y0"),
-        (lambda table: pd.concat([table, table]), "8 of 16 rows name a picture again"),
+        (lambda table: pd.concat([table, table]), "8 of 16 rows name an image again"),
         (lambda table: table.assign(x3="left"), "a coordinate is no number"),
-        (lambda table: table.assign(img_name="else"), "rows name a picture again"),
-        (lambda table: table.tail(0), "none of 8 pictures has usable landmarks"),
+        (lambda table: table.assign(img_name="else"), "rows name an image again"),
+        (lambda table: table.tail(0), "none of 8 images has usable landmarks"),
     ],
 )
 def test_a_file_of_another_form_is_refused(photographs, change, message):
@@ -142,7 +141,7 @@ def test_without_a_file_and_a_detector_the_remedies_are_named(photographs):
 
 
 class FinderOfOneFace:
-    """Finds the same five points in every picture."""
+    """Finds the same five points in every image."""
 
     params = FacesParams(detector=None, min_confidence=0.5, margin=0.3, min_size=1, max_blur=1.0)
 
@@ -163,21 +162,3 @@ def test_landmarks_may_be_the_five_points_of_a_face_detector(photographs, portra
     table = find_landmarks(manifest, None, finder, root=root, num_workers=0)
     assert table["status"].tolist() == ["ok", "ok", "no_face"] + ["ok"] * 5
     assert len(table["points"][0]) == 10
-
-
-def test_a_sheet_has_a_row_for_each_kind_with_mask_and_forgery(portraits):
-    sheet = np.asarray(contact_sheet(portraits, triples=2, tile=64, strength=1.0, seed=0))
-    tiles = sheet[24:, 128:].reshape(len(FORGING_KINDS), 68, -1, 3)
-    for row in tiles:
-        original, mask, forged = (row[:64, at : at + 64].astype(int) for at in (0, 68, 136))
-        assert mask.max() > 128
-        assert (original != forged).any()
-        outside = np.asarray(Image.fromarray(mask.astype(np.uint8)).convert("L")) == 0
-        assert np.abs(original - forged)[outside].mean() < 1.0
-
-
-def test_a_sheet_can_be_made_of_ones_own_pictures(photographs):
-    root, _, landmark_file = photographs
-    landmark_file.to_csv(root / "landmarks.csv", index=False)
-    read = read_portraits(root / "trainset", root / "landmarks.csv", 3)
-    assert [one.landmarks.shape for one in read] == [(68, 2)] * 3

@@ -72,7 +72,7 @@ def test_an_affine_map_is_found_again():
         (np.where(np.arange(5)[:, None] == 2, np.nan, FRONT), "1 of 5 landmarks are not finite"),
         (np.full((5, 2), 50.0), "0.0 pixels apart; a face needs 6"),
         (FRONT[[1, 0, 2, 4, 3]], "not a face: seen from above the mouth"),
-        (FRONT + 500.0, "5 of the 5 points .* outside of the picture of 224 x 224"),
+        (FRONT + 500.0, "5 of the 5 points .* outside of the image of 224 x 224"),
     ],
 )
 def test_points_that_are_no_face_are_refused_with_the_reason(points, message):
@@ -80,5 +80,5 @@ def test_points_that_are_no_face_are_refused_with_the_reason(points, message):
         complete(points, (224, 224))
 
 
-def test_a_face_that_reaches_out_of_its_picture_is_taken():
+def test_a_face_that_reaches_out_of_its_image_is_taken():
     assert np.isfinite(complete(FRONT, (150, 224))).all()

@@ -16,21 +16,21 @@ from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.keyed_images import decoding_side
 from face_forgery.data.loading.loaders import TrainBatches
-from face_forgery.forgery.making.draw import Forger, picture_rng
+from face_forgery.forgery.making.forger import Forger, image_rng
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
 from face_forgery.forgery.making.landmarks import complete, five_of
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
 
 FAKES = (2, 5, 9)
-NAMELESS = 4  # a real picture without landmarks
+NAMELESS = 4  # a real image without landmarks
 NUM_IMAGES = 12
 FORGEABLE = [row for row in range(NUM_IMAGES) if row not in {*FAKES, NAMELESS}]
 
 
 @pytest.fixture
 def photographs(photographs):
-    """Take the landmarks of one of the pictures away."""
+    """Take the landmarks of one of the images away."""
     root, manifest, table = photographs
     return root, manifest, table.drop(index=NAMELESS)
 
@@ -70,8 +70,8 @@ def keys_of(batches, epoch):
     return [key for batch in batches._keys(epoch) for key in batch]
 
 
-def pictures_of(batches, epoch):
-    """Key -> picture and target."""
+def images_of(batches, epoch):
+    """Key -> image and target."""
     images = [image for batch in batches.epoch(epoch) for image in zip(*batch, strict=True)]
     return {
         key: (image.clone(), int(target))
@@ -79,7 +79,7 @@ def pictures_of(batches, epoch):
     }
 
 
-def test_an_epoch_has_every_picture_and_forged_copies_of_real_ones(make_batches):
+def test_an_epoch_has_every_image_and_forged_copies_of_real_ones(make_batches):
     batches = make_batches()
     seen = set()
     for epoch in (1, 2, 3, 4, 5):
@@ -95,14 +95,14 @@ def test_an_epoch_has_every_picture_and_forged_copies_of_real_ones(make_batches)
 
 def test_forged_copies_have_target_1_and_all_others_their_own(make_batches):
     batches = make_batches(proportion=1.0)
-    pictures = pictures_of(batches, 1)
-    assert len(pictures) == NUM_IMAGES + len(FORGEABLE)
-    for (_, index), (_, target) in pictures.items():
+    images = images_of(batches, 1)
+    assert len(images) == NUM_IMAGES + len(FORGEABLE)
+    for (_, index), (_, target) in images.items():
         assert target == (1 if index >= NUM_IMAGES or index in FAKES else 0)
 
 
 @pytest.mark.parametrize("crop_scale", [1.0, 0.5])
-def test_kept_pictures_change_no_forged_copy(
+def test_kept_images_change_no_forged_copy(
     make_batches, photographs, tmp_path, crop_scale, monkeypatch
 ):
     manifest = photographs[1]
@@ -114,7 +114,7 @@ def test_kept_pictures_change_no_forged_copy(
     plain = make_batches(proportion=1.0, **changes)
     kept = make_batches(proportion=1.0, cache_folder=tmp_path / "kept", **changes)
     for epoch in (1, 2):
-        expected, found = pictures_of(plain, epoch), pictures_of(kept, epoch)
+        expected, found = images_of(plain, epoch), images_of(kept, epoch)
         assert expected.keys() == found.keys()
         for key, (image, target) in expected.items():
             assert torch.equal(found[key][0], image)
@@ -126,28 +126,28 @@ def test_kept_pictures_change_no_forged_copy(
         "read",
         lambda self, index, **how: opened.append(index) or read(self, index, **how),
     )
-    pictures_of(kept, 2)
-    sources_are_kept = crop_scale < 1.0  # as pictures are kept unresized then
+    images_of(kept, 2)
+    sources_are_kept = crop_scale < 1.0  # as images are kept unresized then
     assert sources_are_kept == (not opened)
     assert set(FAKES).isdisjoint(opened)
 
 
 def test_a_forged_copy_differs_from_its_original_in_a_part_of_it(make_batches):
     still = {"augmentation.horizontal_flip": 0.0}
-    pictures = {
+    images = {
         key[1]: image
-        for key, (image, _) in pictures_of(make_batches(proportion=1.0, **still), 1).items()
+        for key, (image, _) in images_of(make_batches(proportion=1.0, **still), 1).items()
     }
     for row in FORGEABLE:
-        differs = (pictures[row] != pictures[NUM_IMAGES + row]).any(dim=0)
+        differs = (images[row] != images[NUM_IMAGES + row]).any(dim=0)
         assert 0.005 < differs.float().mean() < 0.9
 
 
 def test_everybody_goes_through_the_same_transform(make_batches):
     still = {"augmentation.horizontal_flip": 0.0}
-    plain = pictures_of(make_batches(proportion=1.0, **still), 1)
+    plain = images_of(make_batches(proportion=1.0, **still), 1)
     batches = make_batches(proportion=1.0, **still | {"augmentation.noise": 1.0})
-    for key, (image, _) in pictures_of(batches, 1).items():
+    for key, (image, _) in images_of(batches, 1).items():
         noise = image.float() - plain[key][0].float()
         assert 0.5 < noise.std() < 12.0
     assert "target" not in inspect.signature(TrainForgeries.make).parameters
@@ -161,7 +161,7 @@ def test_a_forgery_follows_from_seed_epoch_and_index_in_any_process(
     changes = {"proportion": 1.0, "sampling": sampling, "augmentation.degradation": 0.5}
     alone = make_batches(**changes)
     helped = pickle.loads(pickle.dumps(make_batches(num_workers=num_workers, **changes)))
-    expected, found = pictures_of(alone, 2), pictures_of(helped, 2)
+    expected, found = images_of(alone, 2), images_of(helped, 2)
     assert expected.keys() == found.keys()
     assert all(torch.equal(image, found[key][0]) for key, (image, _) in expected.items())
 
@@ -172,7 +172,7 @@ def test_workers_are_not_stopped_by_threads_that_opencv_had_before(make_batches)
         cv2.setNumThreads(2)
         cv2.GaussianBlur(np.zeros((1000, 1000, 3), np.uint8), (31, 31), 5)  # its threads are there
         batches = make_batches(num_workers=1)
-        assert len(pictures_of(batches, 1)) == NUM_IMAGES + 4
+        assert len(images_of(batches, 1)) == NUM_IMAGES + 4
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)
@@ -190,23 +190,23 @@ def test_epochs_and_seeds_have_forgeries_of_their_own(make_batches):
 
 def test_forgeries_change_nothing_else_in_an_epoch(make_batches):
     batches = make_batches()
-    without = pictures_of(replace(batches, forgeries=None), 1)
-    with_forgeries = pictures_of(batches, 1)
+    without = images_of(replace(batches, forgeries=None), 1)
+    with_forgeries = images_of(batches, 1)
     assert all(torch.equal(image, with_forgeries[key][0]) for key, (image, _) in without.items())
 
 
 def test_balanced_epochs_count_forged_copies_as_forgeries(make_batches):
     batches = make_batches(proportion=1.0, sampling="balanced")
     assert batches.epoch(1).num_images == NUM_IMAGES + len(FORGEABLE)
-    targets = [target for _, target in pictures_of(batches, 1).values()]
+    targets = [target for _, target in images_of(batches, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
 
 
-def test_real_pictures_alone_can_be_balanced_by_their_forgeries(make_batches):
+def test_real_images_alone_can_be_balanced_by_their_forgeries(make_batches):
     batches = make_batches(proportion=1.0)
     only_real = replace(batches.rows, targets=np.zeros(NUM_IMAGES, dtype=np.int64))
     balanced = replace(batches, rows=only_real, sampling="balanced")
-    targets = [target for _, target in pictures_of(balanced, 1).values()]
+    targets = [target for _, target in images_of(balanced, 1).values()]
     assert Counter(targets) == {0: 10, 1: 10}
     with pytest.raises(ValueError, match="balanced needs both classes"):
         replace(balanced, forgeries=None)
@@ -238,7 +238,7 @@ def test_partners_come_from_other_groups(photographs, make_batches):
         assert len(opened) == 2
 
 
-def test_a_kind_that_borrows_nothing_opens_no_other_picture(photographs, make_batches):
+def test_a_kind_that_borrows_nothing_opens_no_other_image(photographs, make_batches):
     forgeries = make_batches(kinds=("self_blend",)).forgeries
     rows = ImageRows.of(photographs[1], photographs[0])
 
@@ -290,7 +290,7 @@ def test_five_points_are_completed(photographs, portraits):
 def test_faces_that_are_too_small_in_what_is_read_are_left_out_before_training(photographs):
     _, manifest, table = photographs
     forger = Forger({"self_blend": 1.0}, 1.0)
-    with pytest.raises(ManifestError, match="none of 9 real training pictures can be forged"):
+    with pytest.raises(ManifestError, match="none of 9 real training images can be forged"):
         TrainForgeries.of(manifest, table, forger, proportion=1.0, squares=None, side=8)
 
 
@@ -316,7 +316,7 @@ def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_bat
     assert len({of(manifest, table), of(manifest, moved), of(regrouped, table)}) == 3
 
 
-def test_landmarks_are_looked_for_in_real_pictures_alone(photographs):
+def test_landmarks_are_looked_for_in_real_images_alone(photographs):
     root, manifest, table = photographs
     named = pd.DataFrame(
         [
@@ -330,6 +330,6 @@ def test_landmarks_are_looked_for_in_real_pictures_alone(photographs):
     assert found["status"].value_counts().to_dict() == {"ok": 8, "no_landmarks": 1}
 
 
-def test_a_picture_that_comes_again_has_another_stream():
-    draws = [picture_rng(0, 1, 2, *again).integers(2**32) for again in ((), (1,), (2,))]
+def test_an_image_that_comes_again_has_another_stream():
+    draws = [image_rng(0, 1, 2, *again).integers(2**32) for again in ((), (1,), (2,))]
     assert len(set(draws)) == 3

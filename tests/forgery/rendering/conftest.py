@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from face_forgery.forgery.rendering.demo_set import draw_row, plan_row
-from face_forgery.forgery.rendering.drawn_face import sample_face
+from face_forgery.forgery.rendering.face_parameters import sample_face
 from face_forgery.forgery.rendering.fields import stream
 
 
@@ -26,9 +26,11 @@ def make_rows():
     """Draw rows of a set: ``[(plan, pixels (H, W, 3), number of bytes)]``."""
 
     def make(rows, *, seed, size, subset="train"):
-        drawn = [draw_row(plan_row(seed, subset, row), size) for row in rows]
+        plans = [plan_row(seed, subset, row) for row in rows]
+        jpegs = [draw_row(plan, size).jpeg for plan in plans]
         return [
-            (one.plan, np.asarray(Image.open(io.BytesIO(one.jpeg))), len(one.jpeg)) for one in drawn
+            (plan, np.asarray(Image.open(io.BytesIO(jpeg))), len(jpeg))
+            for plan, jpeg in zip(plans, jpegs, strict=True)
         ]
 
     return make

@@ -18,7 +18,7 @@ from face_forgery.forgery.rendering.fields import stream
 PLAIN = Camera(gains=(1.0, 1.0, 1.0), contrast=1.0, blur=0.0, sharpening=0.0, noise=0.0, quality=90)
 
 
-def test_a_plain_camera_returns_the_picture_rounded():
+def test_a_plain_camera_returns_the_image_rounded():
     image = np.full((3, 16, 12), 0.5, dtype=np.float32)
     pixels = expose(image, PLAIN, stream(0))
     assert pixels.shape == (16, 12, 3)
@@ -40,10 +40,10 @@ def test_sensor_noise_is_standard_and_symmetric():
 
 def test_a_file_is_a_jpeg_without_metadata():
     pixels = (stream(2).random((40, 30, 3)) * 255).astype(np.uint8)
-    picture = Image.open(io.BytesIO(encode_jpeg(pixels, 85)))
-    assert (picture.format, picture.size, picture.mode) == ("JPEG", (30, 40), "RGB")
-    assert not picture.getexif()
-    assert set(picture.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    image = Image.open(io.BytesIO(encode_jpeg(pixels, 85)))
+    assert (image.format, image.size, image.mode) == ("JPEG", (30, 40), "RGB")
+    assert not image.getexif()
+    assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 
 
 def test_a_sharpening_camera_steepens_edges():

@@ -12,7 +12,7 @@ def grid(size):
 
 
 @pytest.mark.parametrize("radius", [0.5, 1.0, 1.3, 2.0, 3.7])
-def test_blur_keeps_a_flat_picture_and_the_brightness_of_a_dot(radius):
+def test_blur_keeps_a_flat_image_and_the_brightness_of_a_dot(radius):
     flat = np.full((3, 9, 11), 0.25, dtype=np.float32)
     dot = np.zeros((21, 21), dtype=np.float32)
     dot[10, 10] = 1.0

@@ -1,5 +1,6 @@
 """The set in data/01_raw/demo is what the default parameters draw."""
 
+import io
 from pathlib import Path
 
 import imagehash
@@ -39,12 +40,18 @@ def test_the_label_files_say_what_the_generator_plans(subset):
 
 
 @pytest.mark.parametrize("subset", FILES)
-def test_pictures_are_drawn_again_byte_for_byte(subset):
+def test_images_are_drawn_again(subset):
+    """Byte for byte where they are real; forging rounds by the processor, so nearly where not."""
     last = DEMO[f"{subset}_images"] - 1
     for row in (0, 1, 2, 3, 5, 7, last - 1, last):
         plan = plan_row(DEMO["seed"], subset, row)
         shipped = (SHIPPED / FILES[subset][0] / plan.img_name).read_bytes()
-        assert draw_row(plan, DEMO["image_size"]).jpeg == shipped, (
+        drawn = draw_row(plan, DEMO["image_size"]).jpeg
+        is_same = drawn == shipped
+        if plan.target and not is_same:
+            old, new = (np.asarray(Image.open(io.BytesIO(one)), int) for one in (shipped, drawn))
+            is_same = np.abs(new - old).mean() < 0.05
+        assert is_same, (
             f"row {row} of {subset}: the generator changed; draw the set again "
             "(kedro run --pipeline demo_data) and commit it"
         )
@@ -54,7 +61,7 @@ def test_the_shipped_set_is_small():
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) <= 8_000_000
 
 
-def test_no_picture_of_one_subset_resembles_one_of_another():
+def test_no_image_of_one_subset_resembles_one_of_another():
     """The splitting pipeline refuses such pairs as near-duplicates."""
     hashes = {
         folder: np.stack(

@@ -12,7 +12,7 @@ from face_forgery.params import EvaluationParams
 from face_forgery.pipelines.comparison import create_pipeline
 
 EVALUATION = EvaluationParams(
-    seed=0, num_resamples=100, confidence=0.95, ece_bins=15, target_fpr=0.1, target_fnr=0.1
+    seed=0, num_resamples=100, confidence=0.95, target_fpr=0.1, target_fnr=0.1
 )
 
 
@@ -74,9 +74,9 @@ def test_a_source_that_is_no_table_is_named(tmp_path, name):
         read({"x": str(tmp_path / name)}, tmp_path).load()
 
 
-def test_scores_are_matched_by_picture_not_by_row(tables):
+def test_scores_are_matched_by_image_not_by_row(tables):
     aligned = align_scores(tables)
-    assert aligned["picture"].tolist() == tables["a"]["path"].tolist()
+    assert aligned["image"].tolist() == tables["a"]["path"].tolist()
     assert aligned["score of b"].tolist() == tables["b"]["y_pred"].tolist()[::-1]
     assert aligned["group"].tolist() == tables["a"]["group"].tolist()
 
@@ -84,10 +84,10 @@ def test_scores_are_matched_by_picture_not_by_row(tables):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda table: table.head(50), "10 pictures are not in both"),
+        (lambda table: table.head(50), "10 images are not in both"),
         (lambda table: table.assign(target=1 - table["target"]), "60 of 60 targets differ"),
         (lambda table: table.drop(columns="y_pred"), "no column y_pred"),
-        (lambda table: pd.concat([table, table]), "60 pictures are there more than once"),
+        (lambda table: pd.concat([table, table]), "60 images are there more than once"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(tables, spoil, words):
@@ -96,5 +96,5 @@ def test_tables_that_do_not_fit_are_refused(tables, spoil, words):
 
 
 def test_one_table_says_how_to_name_two(tables):
-    with pytest.raises(ScoreError, match="kedro run --pipelines comparison --params"):
+    with pytest.raises(ScoreError, match=r"comparison\.scores names 1 score table"):
         align_scores({"a": tables["a"]})

@@ -43,7 +43,7 @@ def test_the_pipeline_draws_what_the_parameters_say(tmp_path):
     assert len(list((tmp_path / "drawn").rglob("*.jpg"))) == 13
 
 
-def test_the_set_may_have_no_test_pictures(tmp_path):
+def test_the_set_may_have_no_test_images(tmp_path):
     table = run(tmp_path, test_images=0)
     assert set(table["subset"]) == {"train", "val"}
 

@@ -16,7 +16,6 @@ from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import BackboneError
 from face_forgery.pipelines.ensemble import create_pipeline
 from face_forgery.pipelines.evaluation import nodes as evaluation
-from face_forgery.pipelines.report import nodes as report
 
 READING = {"batch_size": 8, "num_workers": 0}
 
@@ -96,24 +95,6 @@ def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, 
     pd.testing.assert_frame_equal(again, margins)
     scores = score_manifest(certified, manifests[1], tmp_path / "faces", **READING).scores
     np.testing.assert_allclose(scores, expit(margins["margin"] / 1.7), atol=1e-6)
-    described = report._describe(certified)
-    assert described["parameters"] == f"{joined.count_parameters():,}"
-    assert described["forward passes a picture"] == 2
-    assert described["input"] == "32 pixels"
-
-
-def test_the_report_shows_no_training_of_something_else(run, monkeypatch):
-    monkeypatch.setattr(
-        "face_forgery.evaluation.reporting.report.render_report", lambda **given: given
-    )
-    rest = dict.fromkeys(
-        ("metrics", "operating_points", "calibration", "breakdown", "mistakes", "data_report")
-    )
-    rest |= dict.fromkeys(("code_version", "audit", "robustness", "cross_validation", "manifest"))
-    rest["holdout_results"] = {"groups": []}
-    shown = report.write_report(detector=run(), training_figure=b"old", roc_figure=b"new", **rest)
-    assert shown["figures"] == {"training_figure": None, "roc_figure": b"new"}
-    assert "chosen epoch" not in shown["detector"]
 
 
 def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, members, tmp_path):
@@ -146,7 +127,7 @@ def test_views_of_a_single_detector_become_part_of_it(members, manifests, tmp_pa
                 "y_pred": expit(margins / 9),
                 "target": manifests[1]["target"].to_numpy(),
                 "group": manifests[1]["group"].to_numpy(),
-                "half": ["fit", "check"] * 12,
+                "split": ["calibration", "verification"] * 12,
             }
         ),
         params.evaluation,

@@ -12,21 +12,20 @@ from PIL import Image
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 from face_forgery.datasets.image_set import ImageSetDataset
-from face_forgery.datasets.landmark_file import LandmarkFileDataset
-from face_forgery.forgery.making.contact_sheet import draw_portraits
+from face_forgery.datasets.user_files import LandmarkFileDataset
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.forging import create_pipeline
-from face_forgery.pipelines.forging.nodes import forge_pictures
+from face_forgery.pipelines.forging.nodes import forge_images
 
 SHIPPED = read_parameters(Path(__file__).parents[3] / "conf")
 
 
 @pytest.fixture
-def catalog(tmp_path):
+def catalog(tmp_path, portraits):
     """What the pipeline reads, and where it writes."""
     rows, points = [], []
     (tmp_path / "photos").mkdir()
-    for index, portrait in enumerate(draw_portraits(3, seed=1)):
+    for index, portrait in enumerate(portraits[:3]):
         Image.fromarray(portrait.pixels).save(tmp_path / f"photos/{index}.png")
         height, width = portrait.pixels.shape[:2]
         values = ("train", index, f"{index}.png", f"photos/{index}.png", 0, f"g{index}", "real")
@@ -43,7 +42,7 @@ def catalog(tmp_path):
                 "pipeline": "forging",
             },
             "landmark_file": {
-                "type": "face_forgery.datasets.landmark_file.LandmarkFileDataset",
+                "type": "face_forgery.datasets.user_files.LandmarkFileDataset",
                 "filepath": str(tmp_path / "landmarks.csv"),
             },
         }
@@ -64,7 +63,7 @@ def test_the_pipeline_writes_originals_forgeries_and_their_labels(catalog, tmp_p
     assert sorted(table["target"]) == [0, 0, 1, 1]
     assert list(table.columns) == ["subset", "img_name", "target", "group", "kind", "source"]
     assert len(list((tmp_path / "forged/trainset").glob("*.jpg"))) == 4
-    assert "1 of 3 real pictures have no usable landmarks" in caplog.text
+    assert "1 of 3 real images have no usable landmarks" in caplog.text
 
 
 def test_forging_again_replaces_the_set_and_no_other(catalog, tmp_path):
@@ -80,7 +79,7 @@ def test_forging_again_replaces_the_set_and_no_other(catalog, tmp_path):
 def test_the_node_yields_batches_as_they_are_made(catalog):
     names = ("manifest", "params:data", "params:forging")
     manifest, data, forging = (catalog.load(name) for name in names)
-    batches = forge_pictures(manifest, pd.DataFrame(), data, forging)
+    batches = forge_images(manifest, pd.DataFrame(), data, forging)
     assert inspect.isgenerator(batches)
     batches.close()
 

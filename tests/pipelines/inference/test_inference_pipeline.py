@@ -12,9 +12,9 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.listing import ImageListDataset
 from face_forgery.datasets.pages import PagesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
+from face_forgery.datasets.user_files import ImageListDataset
 from face_forgery.params import (
     ClusterParams,
     ExplanationParams,

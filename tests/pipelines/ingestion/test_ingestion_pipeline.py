@@ -74,7 +74,7 @@ def make_catalog(root, tmp_path):
             "load_args": {"dtype": {"subset": "string", "img_name": "string"}},
         }
         entries["face_model"] = {
-            "type": "face_forgery.datasets.face_model.FaceModelDataset",
+            "type": "face_forgery.datasets.user_files.FaceModelDataset",
             "filepath": None if face_model is None else str(face_model),
         }
         for name in ("data_report", "split_report", "face_finder"):

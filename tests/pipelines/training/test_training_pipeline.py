@@ -30,9 +30,9 @@ from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.picture_cache import PictureCacheDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
-from face_forgery.forgery.making.contact_sheet import draw_portraits
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.forgery.making.landmarks import LandmarksError
+from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
     build_train_batches,

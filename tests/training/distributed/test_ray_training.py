@@ -23,10 +23,10 @@ from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.loading.image_rows import ImageRows
 from face_forgery.data.loading.loaders import EvalBatches, TrainBatches
 from face_forgery.data.loading.picture_cache import PictureCache
-from face_forgery.forgery.making.contact_sheet import draw_portraits
-from face_forgery.forgery.making.draw import Forger, Partners
+from face_forgery.forgery.making.forger import Forger, Partners
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
+from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.params import ClusterParams
 from face_forgery.training.distributed import ray_training as on_cluster
 from face_forgery.training.distributed.ray_cluster import ClusterError

@@ -137,7 +137,7 @@ def read_reduced(path: Path, *, side: int) -> ReducedImage:
         ImageError: As `read_rgb`.
     """
     try:
-        return _read(path, side=side, has_quality=True)
+        return _read(path, side=side)
     except ImageError as error:
         raise error.at(str(path)) from error
 
@@ -185,11 +185,11 @@ def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
         raise error.at(f"an image of {len(data):,} bytes") from error
 
 
-def _read(path: Path, *, side: int | None, has_quality: bool = False) -> ReducedImage:
+def _read(path: Path, *, side: int | None) -> ReducedImage:
     try:
         check_regular(path)
         with path.open("rb") as file:
-            return _decode(file, side=side, has_quality=has_quality)
+            return _decode(file, side=side)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("no such file", status="missing") from error
     except PermissionError as error:
@@ -217,13 +217,12 @@ def check_regular(path: Path, *, expected: str = "an image") -> None:
         raise ImageError("it is empty")
 
 
-def _decode(file: IO[bytes], *, side: int | None, has_quality: bool = False) -> ReducedImage:
+def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
             _check_scans(image, file)
-            size, name = image.size, str(image.format)
-            quality = _jpeg_quality(image) if has_quality else None
+            size, name, quality = image.size, str(image.format), _jpeg_quality(image)
             if side is not None:
                 image.draft(None, (side, side))
             image.load()

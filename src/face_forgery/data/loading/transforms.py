@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode, v2
 
-from face_forgery.data.loading.random_degradations import RandomDegradations, add_noise, kernel_size
+from face_forgery.data.degradation.random_chains import RandomDegradations, add_noise, kernel_size
 from face_forgery.params import AugmentationParams, PreprocessingParams
 
 PixelTransform = Callable[[Tensor], Tensor]

@@ -1,7 +1,7 @@
-"""Thirty numbers about a picture as a whole: what a shortcut could be made of.
+"""Thirty numbers about an image as a whole: what a shortcut could be made of.
 
-If such numbers tell real from forged, a detector may learn the way a set was made in place of the
-traces of forgery: brightness, sharpness, file size. None of them knows where anything is.
+If such numbers tell real from forged, a detector may learn how a set was made instead of the traces
+of forgery: brightness, sharpness, file size. None of them depends on where anything is.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ _BLOCK = 8  # pixels of a JPEG block
 
 
 def global_statistics(image: NDArray[np.uint8], num_bytes: int) -> dict[str, float]:
-    """Describe a picture by thirty numbers.
+    """Describe an image by thirty numbers.
 
     Args:
         image: ``(H, W, 3)`` RGB, H and W at least 3.
@@ -23,14 +23,14 @@ def global_statistics(image: NDArray[np.uint8], num_bytes: int) -> dict[str, flo
 
     Returns:
         Name -> number, always the same names in the same order. Levels and their spread are in
-        [0, 255]; ``entropy`` is in bits; frequencies are shares of the energy without the mean.
+        [0, 255]; ``entropy`` is in bits; frequencies are proportions of the energy without mean.
 
     Raises:
-        ValueError: If the picture is not ``(H, W, 3)`` 8 bit, or smaller than 3 x 3.
+        ValueError: If the image is not ``(H, W, 3)`` 8 bit, or smaller than 3 x 3.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape) < 3:
         raise ValueError(
-            f"expected an RGB picture (H, W, 3) of 8 bit and at least 3 x 3 pixels, "
+            f"expected an RGB image (H, W, 3) of 8 bit and at least 3 x 3 pixels, "
             f"got {image.shape} {image.dtype}"
         )
     channels = image.astype(np.float64).transpose(2, 0, 1)
@@ -61,7 +61,7 @@ def _levels(channels: Values, luma: Values) -> dict[str, float]:
 
 
 def _moment(values: Values, order: int) -> float:
-    """Standardized central moment; 0 for a picture of one level."""
+    """Standardized central moment; 0 for an image of one level."""
     spread = float(values.std())
     if spread < 1e-9:
         return 0.0
@@ -111,8 +111,8 @@ def _colors(channels: Values) -> dict[str, float]:
 
 def _entropy(luma: Values) -> float:
     counts = np.bincount(np.rint(luma).astype(np.int64).ravel(), minlength=256)
-    share = counts[counts > 0] / luma.size
-    return float(-(share * np.log2(share)).sum())
+    proportion = counts[counts > 0] / luma.size
+    return float(-(proportion * np.log2(proportion)).sum())
 
 
 def _blockiness(luma: Values) -> float:

@@ -1,4 +1,4 @@
-"""Pictures that are there twice: across the split, under both labels, within a class."""
+"""Images that are there twice: across the split, under both labels, within a class."""
 
 from typing import Any
 
@@ -14,33 +14,33 @@ _NUM_EXAMPLES = 5
 _ACROSS = {
     "group": (
         "groups on both sides",
-        "training pictures belong to a group that validation has, too",
+        "training images belong to a group that validation has, too",
     ),
     "content": ("identical files on both sides", "training files are in validation, too"),
     "picture": (
         "near-copies on both sides",
-        "training pictures are near-copies of a validation picture",
+        "training images are near-copies of a validation image",
     ),
 }
 _DROP = "Leave them out of training: splitting.leaks=drop_from_train."
 _WITHIN = {
     "copies under both labels": (
-        "pictures have an identical file, or a near-copy in another group, with the other label",
-        "Look at the pairs and correct the label files; one picture cannot be both.",
+        "images have an identical file, or a near-copy in another group, with the other label",
+        "Look at the pairs and correct the label files; one image cannot be both.",
     ),
     "forgeries beside their originals": (
-        "pictures have a near-copy with the other label in their own group, as a forgery has that "
+        "images have a near-copy with the other label in their own group, as a forgery has that "
         "changes little",
         None,
     ),
-    "copies within a class": ("pictures have a copy with the same label", None),
+    "copies within a class": ("images have a copy with the same label", None),
 }
 
 
 def find_overlaps(
     train: pd.DataFrame, val: pd.DataFrame, image_hashes: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """Look for what training and validation share, and for copies among all of their pictures.
+    """Look for images that training and validation have in common, and for copies among all.
 
     Args:
         train: The columns of ``MANIFEST_COLUMNS``.
@@ -48,9 +48,9 @@ def find_overlaps(
         image_hashes: The columns of ``IMAGE_HASH_COLUMNS``; a row for each of their rows.
 
     Returns:
-        Six findings: ``name``, ``count`` (pictures concerned), ``of`` (pictures looked at),
+        Six findings: ``name``, ``count`` (images concerned), ``of`` (images looked at),
         ``is_warning``, ``sentence``, ``remedy`` and ``examples`` (up to five pairs of names).
-        Copies within a class, and forgeries beside their originals, are told, not warned about.
+        Copies within a class and forgeries beside their originals are never warned about.
     """
     hashes = [side[KEY].merge(image_hashes, on=KEY, how="left") for side in (train, val)]
     leaks = find_leaks(train, val, *hashes)
@@ -73,35 +73,26 @@ def find_overlaps(
 
 
 def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
-    """Say what splitting has already done about leaks, as a finding.
+    """Say what splitting has already done about leaks, as a finding that is no warning.
 
     Args:
-        split_report: What ``data.partition.divide_manifest`` reports.
-
-    Returns:
-        As ``find_overlaps``; told, not warned about, for it was dealt with.
+        split_report: What the split says of itself.
     """
     if "leaks" in split_report:
         leaks = split_report["leaks"]
         reasons = [f"{count:,} by {name}" for name, count in leaks["by_reason"].items() if count]
         pairs = [(row["train_image"], row["val_image"]) for row in leaks["rows"]]
         count = leaks["train_rows"]
-        sentence = f"{count:,} training pictures leaked into validation and were left out"
+        sentence = f"{count:,} training images leaked into validation and were left out"
         sentence += f" ({', '.join(reasons)})." if reasons else "."
     else:
         groups = split_report["groups"]
         count = groups["near_identical_pairs_that_joined"]
         pairs = []
         sentence = f"{count:,} pairs of near-copies were kept on one side together."
-    return {
-        "name": "leaks that splitting dealt with",
-        "count": count,
-        "of": split_report["train"]["images"] + split_report["val"]["images"],
-        "is_warning": False,
-        "sentence": sentence,
-        "remedy": None,
-        "examples": [list(pair) for pair in pairs[:_NUM_EXAMPLES]],
-    }
+    total = split_report["train"]["images"] + split_report["val"]["images"]
+    finding = _describe("leaks that splitting dealt with", total, "", None, pairs)
+    return finding | {"count": count, "sentence": sentence}
 
 
 def _find_copies(whole: pd.DataFrame, hashes: pd.DataFrame) -> dict[str, Positions]:
@@ -133,7 +124,7 @@ def _find_copies(whole: pd.DataFrame, hashes: pd.DataFrame) -> dict[str, Positio
 def _describe(
     name: str, total: int, words: str, remedy: str | None, pairs: list[tuple[str, str]]
 ) -> dict[str, Any]:
-    """A finding; one without a remedy is told, not warned about."""
+    """A finding; one without a remedy is no warning."""
     return {
         "name": name,
         "count": len(pairs),

@@ -1,8 +1,8 @@
 """Can the label be predicted without looking at the face?
 
-A probe is a model that sees nothing of a picture but some numbers: facts of its file, or statistics
-of all its pixels. If it tells forgeries from real pictures, a detector trained on the set may have
-learned the same, and will fail where that shortcut is closed.
+A probe is a model that sees only some numbers of an image: facts of its file, or statistics of all
+its pixels. If it tells forgeries from real images, a detector trained on the set may have learned
+the same, and will fail where that shortcut is closed.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.parallel import map_in_order
 from face_forgery.evaluation.audits.image_statistics import global_statistics
-from face_forgery.evaluation.metrics import binary
-from face_forgery.evaluation.metrics.binary import Targets
-from face_forgery.evaluation.metrics.bootstrap import measure_auc
-from face_forgery.evaluation.metrics.weighted import Floats
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
+from face_forgery.evaluation.metrics.weighted import Floats, Targets
 
 FILE_FACTS = {
     "file format": ("format",),
@@ -32,19 +36,19 @@ ALL_FACTS, STATISTICS = "all facts of the file", "statistics of all pixels"
 LEAST_IMAGES = 50  # of each class, in a source that is probed on its own
 _NUM_NAMED = 3
 _NUM_TREES = 200
-_LEAF = 20  # fewest pictures of a leaf
+_LEAF = 20  # fewest images of a leaf
 _MANY = 10  # features, from which on trees find what boosting does not
 
 
 def measure_statistics(paths: Sequence[Path], *, num_workers: int) -> pd.DataFrame:
-    """Return ``data.statistics.global_statistics`` of each picture, a row a picture, in order.
+    """Return `global_statistics` of each image, a row an image, in order.
 
     Args:
         paths: ``(N,)``.
         num_workers: Threads; 0: this one.
 
     Raises:
-        ImageError: If a picture cannot be read, or is smaller than 3 x 3 pixels; names it.
+        ImageError: If an image cannot be read, or is smaller than 3 x 3 pixels; names it.
     """
 
     def measure(path: Path) -> dict[str, float]:
@@ -64,15 +68,13 @@ def probe_shortcuts(
     *,
     limit: float,
     num_folds: int,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> list[dict[str, Any]]:
-    """Try every probe on all pictures, and on each source that has enough of both classes.
+    """Try every probe on all images, and on each source that has enough of both classes.
 
     A probe is gradient boosting, for the statistics averaged with extremely randomized trees, which
-    get further with many features (both scikit-learn's); its AUC is that of predictions for
-    pictures in folds it was not fitted on, whole groups together.
+    do better with many features (both scikit-learn's); its AUC is that of cross-validated
+    predictions, whole groups together.
 
     Args:
         facts: ``(N, ...)``, columns ``target``, ``group``, ``source``, ``format``, ``num_bytes``,
@@ -80,9 +82,7 @@ def probe_shortcuts(
         statistics: ``(N, 30)``, as ``measure_statistics`` returns them.
         limit: AUC above which a probe is warned about, unless its interval reaches down to 0.5.
         num_folds: Of the cross-validation; fewer where a class has fewer groups.
-        num_resamples: Bootstrap resamples of the intervals, by group.
-        confidence: Of the intervals, in (0, 1).
-        seed: Of folds and resamples.
+        bootstrap: How intervals are drawn; its seed is also that of folds and models.
 
     Returns:
         A row a probe: ``probe``, ``source`` (``None``: all), ``num_real``, ``num_fake``, ``auc``
@@ -90,42 +90,32 @@ def probe_shortcuts(
         ``strongest`` (up to three features by their own AUC), ``is_warning``, ``note``.
     """
     features = _collect_features(facts, statistics)
-    names = list(facts["source"].dropna().unique())
-    parts: list[tuple[str | None, NDArray[np.bool_]]] = [(None, np.full(len(facts), True))]
-    if len(names) > 1:
-        for name in sorted(names):
-            part = (facts["source"] == name).to_numpy(dtype=bool)
-            if (
-                facts["target"][part].value_counts().reindex([0, 1], fill_value=0).min()
-                >= LEAST_IMAGES
-            ):
-                parts.append((str(name), part))
+    targets = facts["target"].to_numpy(dtype=np.int64)
+    file_facts = [column for columns in FILE_FACTS.values() for column in columns]
+    probes = {name: list(columns) for name, columns in FILE_FACTS.items()} | {
+        ALL_FACTS: file_facts,
+        STATISTICS: [f"statistic {name}" for name in statistics.columns],
+    }
     rows = []
-    for source, part in parts:
-        targets = facts["target"].to_numpy(dtype=np.int64)[part]
+    for source, part in _list_parts(facts["source"], targets):
         groups = pd.factorize(facts["group"][part])[0]
-        for probe, columns in _list_probes(statistics).items():
-            row = _probe(
-                features.loc[part, columns],
-                targets,
-                groups,
-                num_folds=num_folds,
-                num_resamples=num_resamples,
-                confidence=confidence,
-                seed=seed,
-            )
+        for probe, columns in probes.items():
+            row = _probe(features.loc[part, columns], targets[part], groups, num_folds, bootstrap)
             value, low = row["auc"]["value"], row["auc"]["low"]
             is_warning = value is not None and value > limit and low > 0.5
             rows.append({"probe": probe, "source": source, **row, "is_warning": is_warning})
     return rows
 
 
-def _list_probes(statistics: pd.DataFrame) -> dict[str, list[str]]:
-    file_facts = [column for columns in FILE_FACTS.values() for column in columns]
-    return {name: list(columns) for name, columns in FILE_FACTS.items()} | {
-        ALL_FACTS: file_facts,
-        STATISTICS: [f"statistic {name}" for name in statistics.columns],
-    }
+def _list_parts(sources: pd.Series, targets: Targets) -> list[tuple[str | None, NDArray[np.bool_]]]:
+    """All images, and where there are several sources those of each that has enough of both."""
+    parts: list[tuple[str | None, NDArray[np.bool_]]] = [(None, np.full(len(targets), True))]
+    names = sorted(sources.dropna().unique())
+    for name in names if len(names) > 1 else []:
+        part = (sources == name).to_numpy(dtype=bool)
+        if np.bincount(targets[part], minlength=2).min() >= LEAST_IMAGES:
+            parts.append((str(name), part))
+    return parts
 
 
 def _collect_features(facts: pd.DataFrame, statistics: pd.DataFrame) -> pd.DataFrame:
@@ -146,11 +136,8 @@ def _probe(
     features: pd.DataFrame,
     targets: Targets,
     groups: NDArray[np.int64],
-    *,
     num_folds: int,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     num_fake = int(targets.sum())
     row: dict[str, Any] = {
@@ -165,19 +152,12 @@ def _probe(
         return row | {"note": "fewer than two groups of a class: nothing to validate on"}
     varying = features.columns[features.nunique(dropna=False) > 1]
     if not len(varying):
-        return row | {"note": "the same in every picture"}
+        return row | {"note": "the same in every image"}
     values = features[varying].to_numpy(dtype=np.float64)
     scores = _predict_out_of_fold(
-        values, targets, groups, num_folds=min(num_folds, *groups_of), seed=seed
+        values, targets, groups, num_folds=min(num_folds, *groups_of), seed=bootstrap.seed
     )
-    interval = measure_auc(
-        scores,
-        targets,
-        groups,
-        num_resamples=num_resamples,
-        confidence=confidence,
-        seed=seed,
-    )
+    interval = measure_auc(scores, targets, groups, bootstrap)
     return row | {
         "auc": asdict(interval),
         "strongest": _name_strongest(features[varying], targets),
@@ -187,12 +167,6 @@ def _probe(
 def _predict_out_of_fold(
     values: Floats, targets: Targets, groups: NDArray[np.int64], *, num_folds: int, seed: int
 ) -> Floats:
-    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
-    from sklearn.impute import SimpleImputer
-    from sklearn.model_selection import StratifiedGroupKFold
-    from sklearn.pipeline import make_pipeline
-    from threadpoolctl import threadpool_limits
-
     scores = np.zeros(len(targets))
     folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
     for fit, check in folds.split(values, targets, groups):
@@ -223,9 +197,9 @@ def _predict_out_of_fold(
 
 def _name_strongest(features: pd.DataFrame, targets: Targets) -> list[str]:
     """Names of the features that tell most on their own, by the distance of their AUC from 0.5."""
-    reach = {
-        name: abs(binary.auc(column.fillna(column.min() - 1).to_numpy(), targets) - 0.5)
+    distance = {
+        name: abs(roc_auc_score(targets, column.fillna(column.min() - 1)) - 0.5)
         for name, column in features.items()
     }
-    strongest = sorted(reach, key=lambda name: -reach[name])[:_NUM_NAMED]
+    strongest = sorted(distance, key=lambda name: -distance[name])[:_NUM_NAMED]
     return [str(name).removeprefix("statistic ") for name in strongest]

@@ -14,12 +14,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
-from face_forgery.evaluation.metrics.binary import Scores, Targets, auc
-from face_forgery.evaluation.metrics.weighted import Floats, WeightedScores
+from face_forgery.evaluation.metrics.weighted import (
+    Floats,
+    Groups,
+    Scores,
+    Targets,
+    WeightedScores,
+)
 
 _MANY_IMAGES = 200_000
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are drawn."""
+
+    num_resamples: int
+    confidence: float  # of the intervals, in (0, 1)
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -31,19 +48,11 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
-class Resampled:
-    """The distribution of every metric over B resamples."""
-
-    metrics: dict[str, Floats]  # (B,) each
-    tpr: Floats  # (B, R), at the R false-positive rates asked for
-
-
 class GroupResampler:
     """Draws whole groups; resample ``i`` follows from ``(seed, i)`` alone.
 
     Args:
-        groups: ``(N,)`` names or numbers; ``None``: every image is a group of its own.
+        groups: ``(N,)`` names or numbers, equal for images that belong together.
         targets: ``(N,)``, 0 = real, 1 = forged.
         seed: Any number from 0.
         order: ``(N,)``: weights are drawn for the images in this order, so that they fit
@@ -55,7 +64,7 @@ class GroupResampler:
 
     def __init__(
         self,
-        groups: NDArray[np.generic] | None,
+        groups: Groups,
         targets: Targets,
         *,
         seed: int,
@@ -63,7 +72,7 @@ class GroupResampler:
     ) -> None:
         self._seed = seed
         targets = targets[order]
-        codes = _number_groups(None if groups is None else groups[order], len(targets))
+        codes = _number_groups(groups[order])
         self.num_groups = int(codes.max()) + 1
         self._codes = codes if self.num_groups < len(codes) else None  # else 0, 1, 2, ...
         has_real = np.bincount(codes[targets == 0], minlength=self.num_groups) > 0
@@ -83,7 +92,7 @@ class GroupResampler:
 
 def bootstrap_metrics(
     ranked: WeightedScores, resampler: GroupResampler, *, max_fprs: Floats, num_resamples: int
-) -> Resampled:
+) -> tuple[dict[str, Floats], Floats]:
     """Measure every metric on every resample; with many images on all cores.
 
     The result does not depend on how many cores there are.
@@ -92,61 +101,48 @@ def bootstrap_metrics(
         ranked: The scores, sorted.
         resampler: Over the same images in ``ranked.order``.
         max_fprs: ``(R,)`` false-positive rates to measure the TPR at.
-        num_resamples: How many resamples to draw.
-    """
-    from joblib import Parallel, cpu_count, delayed
+        num_resamples: B.
 
+    Returns:
+        Metric -> ``(B,)``, and the TPR ``(B, R)`` at each rate.
+    """
     # Each process takes a second to start and a copy of what it works on.
     num_workers = min(cpu_count(), 8) if len(ranked.order) >= _MANY_IMAGES else 1
-    shares = np.array_split(np.arange(num_resamples), num_workers)
-    parts = Parallel(n_jobs=num_workers)(
-        delayed(_measure_resamples)(ranked, resampler, max_fprs, share) for share in shares
+    chunks = np.array_split(np.arange(num_resamples), num_workers)
+    measured = Parallel(n_jobs=num_workers)(
+        delayed(_measure_resamples)(ranked, resampler, max_fprs, chunk) for chunk in chunks
     )
-    metrics = {
-        name: np.concatenate([part.metrics[name] for part in parts]) for name in parts[0].metrics
-    }
-    return Resampled(metrics, np.concatenate([part.tpr for part in parts]))
+    rows = [row for metrics, _ in measured for row in metrics]
+    metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return metrics, np.concatenate([tpr for _, tpr in measured])
 
 
 def _measure_resamples(
-    ranked: WeightedScores,
-    resampler: GroupResampler,
-    max_fprs: Floats,
-    indices: NDArray[np.int64],
-) -> Resampled:
-    from threadpoolctl import threadpool_limits
-
-    measured, tpr = [], np.empty((len(indices), len(max_fprs)))
+    ranked: WeightedScores, resampler: GroupResampler, max_fprs: Floats, indices: NDArray[np.int64]
+) -> tuple[list[dict[str, float]], Floats]:
+    metrics, tpr = [], np.empty((len(indices), len(max_fprs)))
     with threadpool_limits(1):  # products summed over threads are other sums on other machines
-        for place, index in enumerate(indices):
+        for row, index in enumerate(indices):
             weights = resampler.draw(int(index))
             counts = ranked.count(weights)
-            measured.append(ranked.measure(weights, counts))
-            tpr[place] = counts.tpr_at_fpr(max_fprs)
-    return Resampled({name: np.array([one[name] for one in measured]) for name in measured[0]}, tpr)
+            metrics.append(ranked.measure(weights, counts))
+            tpr[row] = counts.tpr_at_fpr(max_fprs)
+    return metrics, tpr
 
 
-def bootstrap_auc(
-    ranked: WeightedScores, resampler: GroupResampler, *, num_resamples: int
-) -> Floats:
-    """AUC ``(B,)`` alone, on the resamples that ``bootstrap_metrics`` draws."""
-    return np.array([ranked.count(resampler.draw(index)).auc() for index in range(num_resamples)])
+def measure_auc(scores: Scores, targets: Targets, groups: Groups, bootstrap: Bootstrap) -> Interval:
+    """AUC of probabilities ``(N,)`` with its percentile interval; see the module for the rest.
 
-
-def measure_auc(
-    scores: Scores,
-    targets: Targets,
-    groups: NDArray[np.generic],
-    *,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
-) -> Interval:
-    """AUC of probabilities ``(N,)`` with its percentile interval; see the module for the rest."""
+    Raises:
+        ValueError: As `check_probabilities`, or if an image has no group.
+    """
     ranked = WeightedScores(scores, targets, num_bins=1)
-    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
-    resampled = bootstrap_auc(ranked, resampler, num_resamples=num_resamples)
-    return take_interval(auc(scores, targets), resampled, confidence=confidence)
+    resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=ranked.order)
+    resampled = [
+        ranked.count(resampler.draw(index)).auc() for index in range(bootstrap.num_resamples)
+    ]
+    value = roc_auc_score(targets, scores)
+    return take_interval(value, np.array(resampled), confidence=bootstrap.confidence)
 
 
 def take_interval(value: float, resampled: Floats, *, confidence: float) -> Interval:
@@ -167,7 +163,7 @@ def take_norm_interval(
     """Interval for a sum of absolute values, which noise makes larger, as the calibration error.
 
     Below, the triangle inequality holds: a vector measured with an error of norm ``e`` is at least
-    ``value - e`` long. ``low`` takes for ``e`` the upper percentile of ``moved``, cut at 0, so it
+    ``value - e`` long. ``low`` takes for ``e`` the upper percentile of ``moved``, at least 0: it
     reaches 0 where nothing but noise is shown; it errs on the low side. ``high`` is the lower
     percentile of ``resampled`` mirrored at ``value``, and at least ``value``.
 
@@ -190,14 +186,12 @@ def take_norm_interval(
     return Interval(float(value), max(float(low), 0.0), max(float(high), float(value)))
 
 
-def _number_groups(groups: NDArray[np.generic] | None, num_images: int) -> NDArray[np.int64]:
+def _number_groups(groups: Groups) -> NDArray[np.int64]:
     """Number the groups from 0 in the order in which they appear, ``(N,)``."""
-    if groups is None:
-        return np.arange(num_images)
     codes, _ = pd.factorize(groups)
     if num_unnamed := int((codes < 0).sum()):
         raise ValueError(
-            f"{num_unnamed} of {num_images} images belong to no group; "
+            f"{num_unnamed} of {len(groups)} images belong to no group; "
             "an image without companions is a group of its own and needs a name"
         )
     return np.asarray(codes, dtype=np.int64)

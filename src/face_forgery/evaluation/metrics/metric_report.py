@@ -1,56 +1,59 @@
 """The evaluation report: every metric with its interval, and what could not be measured and why."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
 
-from face_forgery.evaluation.metrics import binary
-from face_forgery.evaluation.metrics.binary import Scores, Targets
 from face_forgery.evaluation.metrics.bootstrap import (
+    Bootstrap,
     GroupResampler,
     Interval,
     bootstrap_metrics,
     take_interval,
     take_norm_interval,
 )
-from face_forgery.evaluation.metrics.weighted import PARTIAL_FPR, Floats, WeightedScores
+from face_forgery.evaluation.metrics.weighted import (
+    PARTIAL_FPR,
+    Floats,
+    Groups,
+    ScoreCounts,
+    Scores,
+    Targets,
+    WeightedScores,
+    calibration_error,
+    check_probabilities,
+)
 
 FALSE_POSITIVE_RATES = {
     "tpr_at_fpr_1e-2": 1e-2,
     "tpr_at_fpr_5e-3": 5e-3,
     "tpr_at_fpr_1e-3": 1e-3,
 }
+NUM_BINS = 15
+"""Equal-width bins of the calibration error and of the reliability diagram."""
+
 _CURVE_POINTS = 200
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What scores say about a detector.
-
-    Attributes:
-        metrics: ``{"auc": {"value", "low", "high"}, ..., "notes": {...}, "counts": {...},
-            "bootstrap": {...}}``; JSON values only.
-        roc_curve: Columns ``false_positives``, ``fpr``, ``tpr``, ``low``, ``high``, ascending: the
-            ROC staircase at up to 200 numbers of false positives, even on a logarithmic axis.
-    """
-
-    metrics: dict[str, Any]
-    roc_curve: dict[str, NDArray[Any]]
 
 
 def evaluate(
     scores: Scores,
     targets: Targets,
-    groups: NDArray[np.generic] | None,
+    groups: Groups,
+    bootstrap: Bootstrap,
     *,
-    num_resamples: int,
-    confidence: float,
-    num_bins: int,
-    seed: int,
-) -> Evaluation:
+    num_bins: int = NUM_BINS,
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Judge scores: metrics, ROC curve and intervals from one set of resamples.
 
     A true-positive rate at a false-positive rate below ``1 / num_real`` cannot be measured: its
@@ -59,32 +62,37 @@ def evaluate(
     Args:
         scores: ``(N,)``, probability of forgery.
         targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
-        num_resamples: Bootstrap resamples.
-        confidence: Of the intervals, in (0, 1).
+        groups: ``(N,)``, equal for images that belong together.
+        bootstrap: How intervals are drawn.
         num_bins: Of the calibration error.
-        seed: Of the resamples.
+
+    Returns:
+        ``{"auc": {"value", "low", "high"}, ..., "notes": {...}, "counts": {...}, "bootstrap":
+        {...}}``, JSON values only. And the ROC staircase at up to 200 numbers of false positives,
+        even on a logarithmic axis: columns ``false_positives``, ``fpr``, ``tpr``, ``low``,
+        ``high``, ascending.
 
     Raises:
-        ValueError: If the arrays do not fit together, only one class occurs, or a score is no
-            probability.
+        ValueError: If the arrays do not fit together, only one class occurs, a score is no
+            probability, or an image has no group.
     """
+    scores, targets = check_probabilities(scores, targets)
     ranked = WeightedScores(scores, targets, num_bins=num_bins)
-    resampler = GroupResampler(groups, targets, seed=seed, order=ranked.order)
-    num_real = int((targets == 0).sum())
+    resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=ranked.order)
+    counts = ranked.count(np.ones(len(targets)))
+    num_real = int(counts.num_real)
     false_positives = _space_counts(num_real)
     around = [_expected_counts(rate, num_real) for rate in FALSE_POSITIVE_RATES.values()]
-    resampled = bootstrap_metrics(
+    resampled, tpr = bootstrap_metrics(
         ranked,
         resampler,
-        max_fprs=np.concatenate([*(counts for counts, _ in around), false_positives]) / num_real,
-        num_resamples=num_resamples,
+        max_fprs=np.concatenate([*(numbers for numbers, _ in around), false_positives]) / num_real,
+        num_resamples=bootstrap.num_resamples,
     )
-    tpr = {
-        name: resampled.tpr[:, 2 * at : 2 * at + 2] @ weights
-        for at, (name, (_, weights)) in enumerate(zip(FALSE_POSITIVE_RATES, around, strict=True))
-    }
-    metrics, notes = _write_metrics(scores, targets, resampled.metrics | tpr, num_bins, confidence)
+    for at, (name, (_, weights)) in enumerate(zip(FALSE_POSITIVE_RATES, around, strict=True)):
+        resampled[name] = tpr[:, 2 * at : 2 * at + 2] @ weights
+    values = _measure(scores, targets, counts, num_bins)
+    metrics, notes = _take_intervals(values, resampled, num_real, bootstrap.confidence)
     metrics["notes"] = notes
     metrics["counts"] = {
         "num_images": len(targets),
@@ -92,26 +100,35 @@ def evaluate(
         "num_fake": len(targets) - num_real,
         "num_groups": resampler.num_groups,
     }
-    metrics["bootstrap"] = {
-        "num_resamples": num_resamples,
-        "confidence": confidence,
-        "seed": seed,
+    metrics["bootstrap"] = asdict(bootstrap)
+    curve_tpr = tpr[:, 2 * len(FALSE_POSITIVE_RATES) :]
+    return metrics, _trace_curve(counts, false_positives, curve_tpr, bootstrap.confidence)
+
+
+def _measure(
+    scores: Scores, targets: Targets, counts: ScoreCounts, num_bins: int
+) -> dict[str, float]:
+    """Measure all images: by scikit-learn where it has the metric, else as the resamples are."""
+    tpr = counts.tpr_at_fpr(np.array(list(FALSE_POSITIVE_RATES.values())))
+    return {
+        "auc": float(roc_auc_score(targets, scores)),
+        "partial_auc_fpr_1e-1": float(roc_auc_score(targets, scores, max_fpr=PARTIAL_FPR)),
+        "average_precision": float(average_precision_score(targets, scores)),
+        "eer": counts.equal_error_rate(),
+        "accuracy": float(accuracy_score(targets, scores >= 0.5)),
+        "log_loss": float(log_loss(targets, scores)),
+        "brier": float(brier_score_loss(targets, scores)),
+        "ece": calibration_error(scores, targets, num_bins),
+        **dict(zip(FALSE_POSITIVE_RATES, tpr.tolist(), strict=True)),
     }
-    curve_tpr = resampled.tpr[:, 2 * len(FALSE_POSITIVE_RATES) :]
-    return Evaluation(metrics, _trace_curve(ranked, false_positives, curve_tpr, confidence))
 
 
-def _write_metrics(
-    scores: Scores,
-    targets: Targets,
-    resamples: dict[str, Floats],
-    num_bins: int,
-    confidence: float,
+def _take_intervals(
+    values: dict[str, float], resampled: dict[str, Floats], num_real: int, confidence: float
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    num_real = int((targets == 0).sum())
     metrics: dict[str, Any] = {}
     notes: dict[str, str] = {}
-    for name, value in _measure(scores, targets, num_bins).items():
+    for name, value in values.items():
         max_fpr = FALSE_POSITIVE_RATES.get(name, 1.0)
         if 1 / num_real > max_fpr:
             metrics[name] = {"value": None, "low": None, "high": None}
@@ -121,11 +138,11 @@ def _write_metrics(
                 f"At least {round(1 / max_fpr):,} are needed."
             )
             continue
-        interval = _take(name, value, resamples, confidence)
+        interval = _take(name, value, resampled, confidence)
         bounding = _fewest_that_bound(max_fpr, confidence)
         if num_real < bounding:
             # The lower end cannot miss, so the upper one may miss as often as both together.
-            one_sided = _take(name, value, resamples, max(2 * confidence - 1, 0.0))
+            one_sided = _take(name, value, resampled, max(2 * confidence - 1, 0.0))
             interval = Interval(value, 0.0, one_sided.high)
         metrics[name] = asdict(interval)
         if interval.low == interval.high:
@@ -142,11 +159,11 @@ def _write_metrics(
     return metrics, notes
 
 
-def _take(name: str, value: float, resamples: dict[str, Floats], confidence: float) -> Interval:
+def _take(name: str, value: float, resampled: dict[str, Floats], confidence: float) -> Interval:
     if name == "ece":
-        moved = resamples["ece_moved"]
-        return take_norm_interval(value, resamples[name], moved, confidence=confidence)
-    interval = take_interval(value, resamples[name], confidence=confidence)
+        moved = resampled["ece_moved"]
+        return take_norm_interval(value, resampled[name], moved, confidence=confidence)
+    interval = take_interval(value, resampled[name], confidence=confidence)
     return Interval(value, min(interval.low, value), max(interval.high, value))
 
 
@@ -174,23 +191,6 @@ def _expected_counts(rate: float, num_real: int) -> tuple[Floats, Floats]:
     return np.array([below, below + 1]), np.array([below + 1 - wanted, wanted - below])
 
 
-def _measure(scores: Scores, targets: Targets, num_bins: int) -> dict[str, float]:
-    return {
-        "auc": binary.auc(scores, targets),
-        "partial_auc_fpr_1e-1": binary.partial_auc(scores, targets, PARTIAL_FPR),
-        "average_precision": binary.average_precision(scores, targets),
-        "eer": binary.equal_error_rate(scores, targets),
-        "accuracy": binary.accuracy(scores, targets),
-        "log_loss": binary.log_loss(scores, targets),
-        "brier": binary.brier(scores, targets),
-        "ece": binary.expected_calibration_error(scores, targets, num_bins),
-        **{
-            name: binary.tpr_at_fpr(scores, targets, max_fpr)
-            for name, max_fpr in FALSE_POSITIVE_RATES.items()
-        },
-    }
-
-
 def _space_counts(num_real: int) -> NDArray[np.int64]:
     """Numbers of false positives from 0 to ``num_real``, evenly spaced on a logarithmic axis."""
     spaced = np.geomspace(1, num_real, min(num_real, _CURVE_POINTS - 1))
@@ -198,19 +198,20 @@ def _space_counts(num_real: int) -> NDArray[np.int64]:
 
 
 def _trace_curve(
-    ranked: WeightedScores,
+    counts: ScoreCounts,
     false_positives: NDArray[np.int64],
     resampled_tpr: Floats,
     confidence: float,
-) -> dict[str, NDArray[Any]]:
-    counts = ranked.count(np.ones(len(ranked.order)))
+) -> pd.DataFrame:
     fpr = false_positives / counts.num_real
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(resampled_tpr, [tail, 1.0 - tail], axis=0)
-    return {
-        "false_positives": false_positives,
-        "fpr": fpr,
-        "tpr": counts.tpr_at_fpr(fpr),
-        "low": low,
-        "high": high,
-    }
+    return pd.DataFrame(
+        {
+            "false_positives": false_positives,
+            "fpr": fpr,
+            "tpr": counts.tpr_at_fpr(fpr),
+            "low": low,
+            "high": high,
+        }
+    )

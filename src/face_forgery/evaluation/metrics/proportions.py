@@ -1,4 +1,4 @@
-"""A share of images with an interval that stays honest for rare events and for groups."""
+"""A proportion of images with an interval that stays honest for rare events and for groups."""
 
 from statistics import NormalDist
 
@@ -7,57 +7,54 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from face_forgery.evaluation.metrics.bootstrap import Interval
+from face_forgery.evaluation.metrics.weighted import Groups
 
 
-def measure_share(
-    hits: NDArray[np.bool_], groups: NDArray[np.generic] | None, *, confidence: float
-) -> Interval:
-    """Share of hits with Wilson's interval, which has a width even where nothing was hit.
+def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: float) -> Interval:
+    """Proportion of hits with Wilson's interval, which has a width even where nothing was hit.
 
     Images of one group are not independent. The interval is that of ``N / deff`` independent
-    images, where the design effect ``deff`` is the variance of the share between groups over the
-    variance that independent images would have; where the hits say nothing about it (none or all),
-    it is the worst case, the size of the group that an average image is in.
+    images, where the design effect ``deff`` is the variance of the proportion between groups over
+    the variance that independent images would have; where the hits say nothing about it (none or
+    all), it is the worst case, the size of the group that an average image is in.
 
     Sources: Wilson 1927 (Journal of the American Statistical Association 22); Kish 1965, Survey
     Sampling, section 8.2; Korn and Graubard 1998 (Survey Methodology 24) for the effective size.
 
     Args:
         hits: ``(N,)``, N at least 1.
-        groups: ``(N,)``, equal for images that belong together; ``None``: each is on its own.
+        groups: ``(N,)``, equal for images that belong together.
         confidence: In (0, 1).
 
     Raises:
         ValueError: If there is no image.
 
     Example:
-        >>> measure_share(np.zeros(100, dtype=bool), None, confidence=0.95).high < 0.04
+        >>> measure_proportion(
+        ...     np.zeros(100, dtype=bool), np.arange(100), confidence=0.95
+        ... ).high < 0.04
         True
     """
     if not len(hits):
-        raise ValueError("a share of no images is nothing")
-    share = float(hits.mean())
-    size = len(hits) / _design_effect(hits, share, groups)
+        raise ValueError("there are no images to take a proportion of")
+    value = float(hits.mean())
+    size = len(hits) / _design_effect(hits, value, groups)
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    center = (share + z * z / (2.0 * size)) / (1.0 + z * z / size)
-    spread = z * np.sqrt(share * (1.0 - share) / size + (z / (2.0 * size)) ** 2)
+    center = (value + z * z / (2.0 * size)) / (1.0 + z * z / size)
+    spread = z * np.sqrt(value * (1.0 - value) / size + (z / (2.0 * size)) ** 2)
     reach = float(spread / (1.0 + z * z / size))
     return Interval(
-        share, min(max(center - reach, 0.0), share), max(min(center + reach, 1.0), share)
+        value, min(max(center - reach, 0.0), value), max(min(center + reach, 1.0), value)
     )
 
 
-def _design_effect(
-    hits: NDArray[np.bool_], share: float, groups: NDArray[np.generic] | None
-) -> float:
-    if groups is None:
-        return 1.0
+def _design_effect(hits: NDArray[np.bool_], value: float, groups: Groups) -> float:
     codes, names = pd.factorize(groups)
     num_groups, num_images = len(names), len(hits)
     sizes = np.bincount(codes, minlength=num_groups)
     worst = float((sizes**2).sum() / num_images)
-    if num_groups == 1 or share in (0.0, 1.0):
+    if num_groups == 1 or value in (0.0, 1.0):
         return worst
-    excess = np.bincount(codes, weights=hits - share, minlength=num_groups)
+    excess = np.bincount(codes, weights=hits - value, minlength=num_groups)
     between = num_groups / (num_groups - 1) * float(np.square(excess).sum())
-    return min(max(between / (num_images * share * (1.0 - share)), 1.0), worst)
+    return min(max(between / (num_images * value * (1.0 - value)), 1.0), worst)

@@ -1,7 +1,11 @@
-"""Metrics from how often each image counts: sort once, then one linear pass for any weighting.
+"""The engine of the metrics: sort the scores once, then measure any weighting in one linear pass.
 
-A bootstrap resample is a weighting by whole numbers. Every metric here equals the one of the same
-name in ``evaluation.metrics.binary`` on the scores repeated as often as their weight says.
+A bootstrap resample is a weighting by whole numbers: an image counts as often as it was drawn. A
+metric of a weighting is that of the scores repeated as often as their weights say.
+
+Everywhere: ``scores`` is ``(N,)``, the probability of forgery; ``targets`` is ``(N,)``, 0 = real,
+1 = forged, and both classes must occur. A threshold calls an image forged when
+``score >= threshold``, so equal scores always fall on the same side.
 
 Shapes: N images, K different scores, R rates.
 """
@@ -13,14 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.metrics.binary import Scores, Targets, check_probabilities, find_bins
-
+Scores = NDArray[np.floating[Any]]
+Targets = NDArray[np.integer[Any]]
+Groups = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
 PARTIAL_FPR = 0.1
 """Where the partial AUC ends: a service rarely lives with more false alarms."""
-
-_CUT = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,18 @@ class ScoreCounts:
         return float(self.fake_above[-1])
 
     def auc(self) -> float:
-        """Area under the ROC curve, ties half."""
+        """Area under the ROC curve: the chance that a forgery beats a real image, ties half."""
         wins = self.fake @ (self.num_real - self.real_above) + 0.5 * (self.fake @ self.real)
         return float(wins / (self.num_real * self.num_fake))
 
     def partial_auc(self, max_fpr: float) -> float:
-        """Area under the ROC curve up to ``max_fpr``, rescaled so that guessing is 0.5."""
+        """Area under the ROC curve up to ``max_fpr`` in (0, 1), rescaled: guessing is 0.5.
+
+        With A the area from 0 to ``max_fpr``, linear between ROC points, and m and M the areas of
+        guessing and of a perfect detector there: ``(1 + (A - m) / (M - m)) / 2``.
+
+        Source: McClish 1989, Analyzing a Portion of the ROC Curve, Medical Decision Making 9.
+        """
         reach = max_fpr * self.num_real  # real weight
         stop = int(np.searchsorted(self.real_above, reach, side="right"))
         real = np.concatenate(([0.0], self.real_above[:stop], [reach]))
@@ -61,12 +70,12 @@ class ScoreCounts:
         return (1.0 + (area - guessing) / (max_fpr - guessing)) / 2
 
     def average_precision(self) -> float:
-        """Precision averaged over recall; forgeries are the positives."""
+        """Precision averaged over recall, without interpolation; forgeries are the positives."""
         called = np.maximum(self.real_above + self.fake_above, 1.0)  # 0 only where fake is 0 too
         return float(self.fake @ (self.fake_above / called) / self.num_fake)
 
     def equal_error_rate(self) -> float:
-        """Where the ROC curve crosses ``fpr = 1 - tpr``, linear between its points."""
+        """Where the ROC curve crosses ``fpr = 1 - tpr``, linear between its points; 0 is best."""
         num_real, num_fake = self.num_real, self.num_fake
         real_above, fake_above = self.real_above, self.fake_above
 
@@ -82,14 +91,14 @@ class ScoreCounts:
         return float(last_fpr + last_gap / (last_gap - gap) * (fpr - last_fpr))
 
     def tpr_at_fpr(self, max_fprs: Floats) -> Floats:
-        """Highest TPR ``(R,)`` with an FPR of at most ``max_fprs`` ``(R,)``, not interpolated."""
+        """Highest TPR ``(R,)`` of a threshold with an FPR of at most ``max_fprs`` ``(R,)``."""
         allowed = count_allowed(max_fprs, self.num_real)
         last = np.searchsorted(self.real_above, allowed, side="right") - 1
         return np.where(last >= 0, self.fake_above[last], 0.0) / self.num_fake
 
 
 class WeightedScores:
-    """Scores sorted once.
+    """Scores, sorted once.
 
     Args:
         scores: ``(N,)``, probabilities of forgery.
@@ -97,7 +106,7 @@ class WeightedScores:
         num_bins: Equal-width bins of the calibration error.
 
     Raises:
-        ValueError: As ``metrics.binary.check_probabilities``.
+        ValueError: As `check_probabilities`.
     """
 
     def __init__(self, scores: Scores, targets: Targets, *, num_bins: int) -> None:
@@ -111,7 +120,7 @@ class WeightedScores:
         self._bins, self._num_bins = find_bins(scores, num_bins), num_bins
         self._residual = scores - targets
         self._summands = np.stack(
-            [_log_losses(scores, targets), self._residual**2, (scores >= _CUT) == (targets == 1)]
+            [_log_losses(scores, targets), self._residual**2, (scores >= 0.5) == (targets == 1)]
         )
 
     def count(self, weights: Floats) -> ScoreCounts:
@@ -123,7 +132,11 @@ class WeightedScores:
         return ScoreCounts(real, fake, np.cumsum(real), np.cumsum(fake))
 
     def measure(self, weights: Floats, counts: ScoreCounts) -> dict[str, float]:
-        """Every metric that needs no rate, and ``ece_moved``, for the interval of ``ece``.
+        """Every metric that needs no rate, by name.
+
+        ``accuracy`` calls forged what scores 0.5 or more; ``log_loss`` is in nats; ``brier`` is the
+        mean squared distance from the target; ``ece`` is `calibration_error`, and ``ece_moved`` how
+        far its bins moved from those of all images, which the interval of ``ece`` needs.
 
         Args:
             weights: ``(N,)``, in ``order``.
@@ -139,19 +152,46 @@ class WeightedScores:
             "accuracy": float(right),
             "log_loss": float(loss),
             "brier": float(squares),
-            **self._calibration_error(weights, total),
+            **self._calibration_errors(weights, total),
         }
 
-    def _calibration_error(self, weights: Floats, total: float) -> dict[str, float]:
-        """The error, and how far the excesses of the bins moved from those of all images."""
+    def _calibration_errors(self, weights: Floats, total: float) -> dict[str, float]:
         excess = np.bincount(self._bins, weights * self._residual, self._num_bins) / total
         all_images = np.bincount(self._bins, self._residual, self._num_bins) / len(weights)
         moved = np.abs(excess - all_images).sum()
         return {"ece": float(np.abs(excess).sum()), "ece_moved": float(moved)}
 
 
+def calibration_error(scores: Scores, targets: Targets, num_bins: int) -> float:
+    """Mean distance between the probability of forgery and the proportion of forgeries, over bins.
+
+    Bins are those of `find_bins`; a bin weighs as many images as it holds. This is the calibration
+    of the probability of forgery itself, not of the winning class.
+
+    Source: Naeini, Cooper and Hauskrecht 2015 (AAAI), section "Calibration metrics".
+
+    Example:
+        >>> scores, targets = np.array([0.2, 0.2, 0.8, 0.8]), np.array([0, 0, 0, 1])
+        >>> round(calibration_error(scores, targets, 2), 10)
+        0.25
+    """
+    excess = np.bincount(find_bins(scores, num_bins), weights=scores - targets)
+    return float(np.abs(excess).sum() / len(scores))
+
+
+def find_bins(scores: Scores, num_bins: int) -> NDArray[np.int64]:
+    """Number ``(N,)`` of the equal-width bin of each probability; the last bin also holds 1.
+
+    Raises:
+        ValueError: If ``num_bins`` is below 1.
+    """
+    if num_bins < 1:
+        raise ValueError(f"num_bins={num_bins}; at least one bin is needed")
+    return np.minimum((scores * num_bins).astype(np.int64), num_bins - 1)
+
+
 def count_allowed(max_fprs: Any, num_real: float) -> Floats:
-    """Largest number of real images whose share of ``num_real`` is at most each rate.
+    """Largest number of real images whose proportion of ``num_real`` is at most each rate.
 
     Not ``floor(rate * num_real)``: 0.29 * 100 is 28.999999999999996 in floating point, while
     29 / 100 equals 0.29.
@@ -172,3 +212,46 @@ def _log_losses(scores: Floats, targets: NDArray[np.int64]) -> Floats:
     likelihood: Floats = np.where(targets == 1, scores, 1.0 - scores)
     losses: Floats = -np.log(np.clip(likelihood, epsilon, 1.0 - epsilon))
     return losses
+
+
+def check_scores(scores: Scores, targets: Targets) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return both arrays as float64 and int64 if images can be ranked by them.
+
+    Raises:
+        ValueError: If the shapes differ or are not ``(N,)``, a score is not finite, a target is
+            neither 0 nor 1, or only one class occurs.
+    """
+    scores, targets = np.asarray(scores), np.asarray(targets)
+    if scores.ndim != 1 or scores.shape != targets.shape:
+        raise ValueError(
+            f"scores {scores.shape} and targets {targets.shape} must both have the shape (N,)"
+        )
+    if num_bad := int((~np.isfinite(scores)).sum()):
+        raise ValueError(f"{num_bad} of {len(scores)} scores are NaN or infinite")
+    num_fake, num_real = int((targets == 1).sum()), int((targets == 0).sum())
+    if num_other := len(targets) - num_fake - num_real:
+        raise ValueError(f"{num_other} of {len(targets)} targets are neither 0 (real) nor 1 (fake)")
+    if not num_fake or not num_real:
+        missing = "forged" if not num_fake else "real"
+        raise ValueError(
+            f"no {missing} image among {len(targets)}: metrics compare both classes; "
+            "check the labels and the split"
+        )
+    return scores.astype(np.float64, copy=False), targets.astype(np.int64, copy=False)
+
+
+def check_probabilities(
+    scores: Scores, targets: Targets
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Like ``check_scores``, for scores that must be probabilities.
+
+    Raises:
+        ValueError: As ``check_scores``, or if a score lies outside [0, 1].
+    """
+    scores, targets = check_scores(scores, targets)
+    if num_bad := int(((scores < 0) | (scores > 1)).sum()):
+        raise ValueError(
+            f"{num_bad} of {len(scores)} scores lie outside [0, 1] "
+            f"(from {scores.min():g} to {scores.max():g}); this metric needs probabilities"
+        )
+    return scores, targets

@@ -1,4 +1,4 @@
-"""One picture of a data set: how many of what, how large, and what they look like."""
+"""Figures of a data set: what it holds, and how far one gets without looking at the face."""
 
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,27 @@ from PIL import Image, ImageOps
 from face_forgery.data.images.decoding import read_reduced
 from face_forgery.data.labels.manifest import SUBSETS
 from face_forgery.data.labels.set_summary import class_names, count_values
-from face_forgery.evaluation.reporting.style import plain
+from face_forgery.evaluation.reporting.style import (
+    FAKE_COLOR,
+    INK,
+    MUTED,
+    REAL_COLOR,
+    make_figure,
+    plain,
+    style_axes,
+)
 
-_COLORS = {"real": "#0072b2", "fake": "#d55e00", "unlabelled": "#6b6b6b"}
+_COLORS = {"real": REAL_COLOR, "fake": FAKE_COLOR, "unlabelled": MUTED}
 _MOST_BARS = 14
 _MOST_SIZES = 6
-_FEWEST_PLACES = 6  # two bars do not fill a panel
+_FEWEST_BARS = 6  # two bars do not fill a panel
 _EXAMPLES = 10
 _EXAMPLE_SIDE = 160
 _LABEL_LENGTH = 26
 
 
 def draw_data(manifest: pd.DataFrame, *, root: Path) -> Figure:
-    """Draw counts by subset and kind, file and picture sizes, and example pictures.
+    """Draw counts by subset and kind, sizes of files and images, and examples.
 
     The same manifest always gives the same figure.
 
@@ -63,7 +71,7 @@ def _draw_counts(axes: Axes, rows: pd.DataFrame) -> None:
     bars = axes.barh(range(len(counts)), counts["images"], color=counts["label"].map(_COLORS))
     axes.bar_label(bars, labels=[f"{n:,}" for n in counts["images"]], padding=3, fontsize=8)
     axes.set_yticks(range(len(counts)), names, fontsize=8)
-    axes.set_ylim(max(len(counts), _FEWEST_PLACES) - 0.4, -0.6)
+    axes.set_ylim(max(len(counts), _FEWEST_BARS) - 0.4, -0.6)
     axes.margins(x=0.16)
     more = f" (the largest {_MOST_BARS} of {len(counts) + rest} kinds)" if rest > 0 else ""
     _finish(axes, f"Images by subset and kind{more}", "images")
@@ -79,11 +87,13 @@ def _draw_sizes(axes: Axes, rows: pd.DataFrame) -> None:
     height = 0.8 / len(labels)
     for rank, label in enumerate(labels):
         mine = rows["label"] == label
-        shares = size[mine].value_counts(normalize=True).reindex(order, fill_value=0.0)
-        places = np.arange(len(order)) + (rank - (len(labels) - 1) / 2) * height
-        axes.barh(places, 100 * shares.to_numpy(float), height, color=_COLORS[label], label=label)
+        proportions = size[mine].value_counts(normalize=True).reindex(order, fill_value=0.0)
+        heights = np.arange(len(order)) + (rank - (len(labels) - 1) / 2) * height
+        axes.barh(
+            heights, 100 * proportions.to_numpy(float), height, color=_COLORS[label], label=label
+        )
     axes.set_yticks(range(len(order)), order, fontsize=8)
-    axes.set_ylim(max(len(order), _FEWEST_PLACES) - 0.4, -0.6)
+    axes.set_ylim(max(len(order), _FEWEST_BARS) - 0.4, -0.6)
     axes.set_xlim(0, 105)
     _finish(axes, "Size in pixels", "% of the class")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
@@ -96,8 +106,10 @@ def _draw_file_sizes(axes: Axes, rows: pd.DataFrame) -> None:
     for label, color in _COLORS.items():
         mine = kilobytes[(rows["label"] == label).to_numpy()]
         if len(mine):
-            share = np.full(len(mine), 100 / len(mine))
-            axes.hist(mine, list(edges), weights=share, histtype="step", color=color, linewidth=1.6)
+            percent = np.full(len(mine), 100 / len(mine))
+            axes.hist(
+                mine, list(edges), weights=percent, histtype="step", color=color, linewidth=1.6
+            )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -113,8 +125,8 @@ def _draw_examples(figure: SubFigure, rows: pd.DataFrame, root: Path) -> None:
     for axes, label in zip(grid, labels, strict=True):
         chosen = _choose_examples(rows[rows["label"] == label])
         strip = np.full((_EXAMPLE_SIDE, _EXAMPLES * _EXAMPLE_SIDE, 3), 255, np.uint8)
-        for place, path in enumerate(chosen["path"]):
-            start = place * _EXAMPLE_SIDE
+        for number, path in enumerate(chosen["path"]):
+            start = number * _EXAMPLE_SIDE
             strip[:, start : start + _EXAMPLE_SIDE] = _read_square(root / path)
         axes.imshow(strip, interpolation="none")
         axes.set_axis_off()
@@ -122,7 +134,7 @@ def _draw_examples(figure: SubFigure, rows: pd.DataFrame, root: Path) -> None:
 
 
 def _choose_examples(rows: pd.DataFrame) -> pd.DataFrame:
-    """Take one picture a group, going round the kinds; by content, so that order is no matter."""
+    """Take one image a group, each kind in turn, ordered by content."""
     rows = rows.sort_values("sha256").drop_duplicates("group")
     turn = rows.groupby("kind").cumcount()
     return rows.assign(turn=turn).sort_values(["turn", "kind"]).head(_EXAMPLES)
@@ -144,3 +156,47 @@ def _finish(axes: Axes, title: str, unit: str) -> None:
 
 def _shorten(text: str) -> str:
     return plain(text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 3] + "...")
+
+
+def draw_shortcuts(shortcuts: list[dict[str, Any]], *, limit: float) -> Figure:
+    """Draw the AUC of each probe with its interval, all images first, then source by source.
+
+    Args:
+        shortcuts: What ``audits.shortcuts.probe_shortcuts`` returns.
+        limit: AUC above which a probe is warned about.
+    """
+    rows = [row for row in shortcuts if row["auc"]["value"] is not None]
+    figure = make_figure(7.4, 1.3 + 0.3 * max(len(rows), 2))
+    axes = figure.subplots()
+    style_axes(
+        axes,
+        title="How far one gets without looking at the face",
+        xlabel="AUC of a probe; guessing: 0.5",
+        ylabel="",
+    )
+    axes.grid(visible=False, axis="y")
+    axes.axvline(0.5, color=MUTED, linestyle=":")
+    axes.axvline(limit, color=INK, linestyle="--", linewidth=1.0)
+    for height, row in enumerate(rows):
+        _draw_probe(axes, height, row)
+    names = [
+        row["probe"] if row["source"] is None else f"{row['source']}: {row['probe']}"
+        for row in rows
+    ]
+    axes.set_yticks(range(len(rows)), names)
+    axes.set_ylim(max(len(rows), 1) - 0.4, -0.9)
+    axes.text(limit, -0.62, f" warned about from {limit:g}", fontsize=8.5, color=INK, va="center")
+    lowest = min((row["auc"]["low"] for row in rows), default=0.5)
+    highest = max((row["auc"]["high"] for row in rows), default=limit)
+    axes.set_xlim(min(lowest, 0.45) - 0.03, max(highest, limit + 0.17) + 0.05)
+    return figure
+
+
+def _draw_probe(axes: Axes, height: int, row: dict[str, Any]) -> None:
+    auc = row["auc"]
+    color = FAKE_COLOR if row["is_warning"] else REAL_COLOR
+    axes.plot([auc["low"], auc["high"]], [height, height], color=color, linewidth=2.2)
+    axes.plot(auc["value"], height, marker="o", color=color)
+    axes.text(
+        auc["high"] + 0.008, height, f"{auc['value']:.2f}", va="center", fontsize=9, color=color
+    )

@@ -32,14 +32,14 @@ def find_worst(val_scores: pd.DataFrame, *, per_class: int = LISTED) -> pd.DataF
 
 def draw_mistakes(
     worst: pd.DataFrame,
-    read_picture: Callable[[str], NDArray[np.uint8]],
+    read_image: Callable[[str], NDArray[np.uint8]],
 ) -> Figure:
     """Draw the first six of both classes as thumbnails; a wrong verdict has a frame.
 
     Args:
         worst: The rows of ``find_worst``, worst first: ``path``, ``target``, ``y_pred``, ``kind``,
             ``source`` and ``verdict`` (``real``, ``unsure`` or ``fake``).
-        read_picture: ``path -> (H, W, 3)``, 0 to 255.
+        read_image: ``path -> (H, W, 3)``, 0 to 255.
     """
     figure = make_figure(6.4, 4.3, lays_out=False)
     grid = figure.add_gridspec(
@@ -52,7 +52,7 @@ def draw_mistakes(
         line[0].set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=8)
         of_class = worst[worst["target"] == target].itertuples(index=False)
         for axes, row in zip(line, of_class, strict=False):
-            axes.imshow(_shrink(read_picture(str(row.path))))
+            axes.imshow(_shrink(read_image(str(row.path))))
             _write_caption(axes, row)
     return figure
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from face_forgery.evaluation.operating_points import note_limits
+from face_forgery.evaluation.reporting.relevance import audit_of, robustness_of
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,
     describe_decisions,
@@ -34,7 +36,6 @@ def render_model_card(
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
     breakdown: list[dict[str, Any]],
-    limits: list[str],
     data_report: dict[str, Any],
     audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
@@ -43,13 +44,13 @@ def render_model_card(
 
     Args:
         detector: Certified.
-        metrics: ``metrics.report.Evaluation.metrics``.
-        operating_points: What ``metrics.operating_points.set_operating_points`` returns.
-        breakdown: What ``metrics.breakdown.break_down`` returns.
-        limits: What ``metrics.operating_points.note_limits`` returns.
-        data_report: What ``data.summary.describe_manifest`` returns.
-        audit: What the pipeline of that name writes; ``None``: not made.
-        robustness: Likewise.
+        metrics: What ``metric_report.evaluate`` returns.
+        operating_points: What ``operating_points.set_operating_points`` returns.
+        breakdown: What ``breakdown.break_down`` returns.
+        data_report: What ingestion says of the set.
+        audit: What the pipeline of that name writes; ``None``: not made. Shown only if it is about
+            the images that the detector was made with.
+        robustness: Likewise; shown only if it was measured on this detector.
     """
     # Markdown: names of users are escaped by the filter `cell`.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
@@ -58,6 +59,7 @@ def render_model_card(
         "percent": format_percent,
         "cell": _escape_cell,
     }
+    audit, robustness = audit_of(detector, audit), robustness_of(detector, robustness)
     source = resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
     preprocessing = detector.preprocessing
     return environment.from_string(source).render(
@@ -81,7 +83,7 @@ def render_model_card(
         epoch=detector.epoch,
         training_parameters=json.dumps(detector.training, indent=2, sort_keys=True),
         sentences=[describe_separation(metrics), describe_decisions(operating_points)],
-        limitations=[describe_reach(operating_points), *limits],
+        limitations=[describe_reach(operating_points), *note_limits(operating_points)],
         measured=[
             (key, name, metrics[key])
             for key, (name, _) in METRIC_WORDS.items()

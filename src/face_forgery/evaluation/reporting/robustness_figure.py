@@ -1,4 +1,4 @@
-"""What degradations cost, as one map."""
+"""The figure of what degradations cost."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _WORST, _BEST = 0.5, 1.0  # ends of the color scale
 def draw_robustness(robustness: dict[str, Any]) -> Figure:
     """Draw the AUC of every degradation at every level, weakest level first.
 
-    A cell says the AUC and, below it, how strong the degradation is; it is framed where the AUC
+    A cell shows the AUC and, below it, how strong the degradation is; it is framed where the AUC
     fell by more than chance, that is where the interval of the drop lies above 0.
 
     Args:
@@ -32,7 +32,7 @@ def draw_robustness(robustness: dict[str, Any]) -> Figure:
     clear_axes([axes])
     clean = robustness["clean"]["auc"]
     axes.set_title(
-        f"AUC of degraded pictures (as they are: {clean['value']:.3f}, "
+        f"AUC of degraded images (as they are: {clean['value']:.3f}, "
         f"{clean['low']:.3f} to {clean['high']:.3f})",
         loc="left",
         fontsize=11,
@@ -48,7 +48,7 @@ def draw_robustness(robustness: dict[str, Any]) -> Figure:
     axes.text(
         -0.5,
         len(rows) - 0.25,
-        f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged pictures, both "
+        f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged images, both "
         "degraded alike; strength grows to the right.\nFramed: worse by more than chance.",
         fontsize=8.5,
         color=MUTED,
@@ -60,18 +60,18 @@ def draw_robustness(robustness: dict[str, Any]) -> Figure:
 def _draw_cell(axes: Axes, at: tuple[int, int], cell: dict[str, Any]) -> None:
     column, row = at
     value = cell["auc"]["value"]
-    place = min(max((value - _WORST) / (_BEST - _WORST), 0.0), 1.0)
+    shade = min(max((value - _WORST) / (_BEST - _WORST), 0.0), 1.0)
     is_worse = cell["drop"]["low"] > 0
     axes.add_patch(
         Rectangle(
             (column - 0.47, row - 0.45),
             0.94,
             0.9,
-            facecolor=_COLORS(place),
+            facecolor=_COLORS(shade),
             edgecolor=INK if is_worse else "none",
             linewidth=1.6,
         )
     )
-    ink = INK if place > 0.35 else "white"
+    ink = INK if shade > 0.35 else "white"
     axes.text(column, row - 0.12, f"{value:.2f}", ha="center", va="center", fontsize=11, color=ink)
     axes.text(column, row + 0.25, cell["label"], ha="center", va="center", fontsize=7, color=ink)

@@ -1,23 +1,24 @@
 """Numbers in sentences that need no training in statistics."""
 
+from collections.abc import Callable
 from typing import Any
 
 METRIC_WORDS = {
-    "auc": ("AUC", "chance that a forgery scores higher than a real picture; guessing: 0.5"),
+    "auc": ("AUC", "chance that a forgery scores higher than a real image; guessing: 0.5"),
     "partial_auc_fpr_1e-1": (
         "Partial AUC",
-        "the same where at most 1 real picture in 10 is called fake; guessing: 0.5",
+        "the same where at most 1 real image in 10 is called fake; guessing: 0.5",
     ),
     "average_precision": (
         "Average precision",
-        "share of forgeries among the pictures that score "
-        "highest, averaged; guessing: the share of forgeries in the set",
+        "proportion of forgeries among the images that score "
+        "highest, averaged; guessing: the proportion of forgeries in the set",
     ),
     "eer": (
         "Equal error rate",
-        "share of mistakes where both kinds are equally common; lower is better, guessing: 0.5",
+        "rate of mistakes where both kinds are equally common; lower is better, guessing: 0.5",
     ),
-    "accuracy": ("Accuracy at 0.5", "share of pictures on the right side of 0.5"),
+    "accuracy": ("Accuracy at 0.5", "proportion of images on the right side of 0.5"),
     "log_loss": ("Log loss", "how wrong the probabilities are, in nats; lower is better"),
     "brier": (
         "Brier score",
@@ -29,18 +30,18 @@ METRIC_WORDS = {
     ),
     "tpr_at_fpr_1e-2": (
         "TPR at FPR 1%",
-        "share of forgeries found with 1 false alarm in 100 real pictures",
+        "proportion of forgeries found with 1 false alarm in 100 real images",
     ),
-    "tpr_at_fpr_5e-3": ("TPR at FPR 0.5%", "share found with 1 false alarm in 200"),
-    "tpr_at_fpr_1e-3": ("TPR at FPR 0.1%", "share found with 1 false alarm in 1,000"),
+    "tpr_at_fpr_5e-3": ("TPR at FPR 0.5%", "proportion found with 1 false alarm in 200"),
+    "tpr_at_fpr_1e-3": ("TPR at FPR 0.1%", "proportion found with 1 false alarm in 1,000"),
 }
 
 
 def describe_separation(metrics: dict[str, Any]) -> str:
-    """How well real pictures and forgeries are told apart, in one sentence or two."""
+    """Say how well real images and forgeries are told apart."""
     auc, confidence = metrics["auc"], metrics["bootstrap"]["confidence"]
     sentence = (
-        "Shown a real picture and a forged one, the detector gives the forged one the higher score "
+        "Shown a real image and a forged one, the detector gives the forged one the higher score "
         f"in {100 * auc['value']:.1f} of 100 cases ({confidence:.0%} interval: "
         f"{100 * auc['low']:.1f} to {100 * auc['high']:.1f}; guessing: 50)."
     )
@@ -50,50 +51,50 @@ def describe_separation(metrics: dict[str, Any]) -> str:
 
 
 def describe_decisions(points: dict[str, Any]) -> str:
-    """What the thresholds do with pictures they were not chosen on, in counts."""
+    """Say in counts what the thresholds do with images they were not chosen on."""
     num_real, num_fake = points["num_real"], points["num_fake"]
     false_alarms = _times(points["fpr"], num_real)
     found, missed = _times(points["tpr"], num_fake), _times(points["fnr"], num_fake)
     unsure = _times(points["unsure_real"], num_real) + _times(points["unsure_fake"], num_fake)
     held_back = " that the thresholds had not seen" if points["is_verified"] else ""
     return (
-        f"Of {_count(num_real, 'real picture')}{held_back}, {_is(false_alarms)} called fake; of "
+        f"Of {_count(num_real, 'real image')}{held_back}, {_is(false_alarms)} called fake; of "
         f"{_count(num_fake, 'forgery', 'forgeries')} {_is(found)} called fake and {_is(missed)} "
-        f"called real; {unsure:,} of all {num_real + num_fake:,} pictures are left as unsure."
+        f"called real; {unsure:,} of all {num_real + num_fake:,} images are left as unsure."
     )
 
 
 def describe_reach(points: dict[str, Any]) -> str:
-    """What the numbers do not say."""
+    """Say what the numbers cannot tell."""
     num_real = points["num_real"]
     return (
-        "This holds for pictures like those it was judged on: other cameras, compression or "
-        f"forgery tools usually make a detector worse, and with {_count(num_real, 'real picture')} "
+        "This holds for images like those it was judged on: other cameras, compression or "
+        f"forgery tools usually make a detector worse, and with {_count(num_real, 'real image')} "
         f"a false-alarm rate below {_percent(1 / num_real)} (1 in {num_real:,}) cannot be measured."
     )
 
 
 def describe_thresholds(points: dict[str, Any]) -> list[str]:
-    """The rule from score to verdict, and why the thresholds lie where they lie."""
+    """Say how scores become verdicts, and which images the thresholds come from."""
     real, fake = points["real_threshold"], points["fake_threshold"]
     unsure = "There is no unsure zone." if real == fake else "Between them it is unsure."
-    other = "the other half" if points["is_verified"] else "the same pictures"
+    other = "the verification split" if points["is_verified"] else "the same images"
     return [
-        f"A picture that scores {fake:.4g} or more is called fake, one that scores below "
+        f"An image that scores {fake:.4g} or more is called fake, one that scores below "
         f"{real:.4g} real. {unsure}",
-        "Both thresholds were set on one half of the validation pictures "
+        "Both thresholds were set on the calibration split of the validation images "
         f"({points['num_real_chosen_on']:,} real, {points['num_fake_chosen_on']:,} forged; "
-        f"pictures that belong together stay in one half) and measured on {other} "
+        f"images that belong together stay in one split) and measured on {other} "
         f"({points['num_real']:,} real, {points['num_fake']:,} forged).",
     ]
 
 
 def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the table of operating points: what was asked for, promised and measured."""
+    """Return the rows of the table of operating points: asked for, promised and measured."""
     wrong = max(points["promised_fpr"], points["promised_fnr"])
     return [
         {
-            "name": "false alarms: real pictures called fake",
+            "name": "false alarms: real images called fake",
             "target": f"at most {_percent(points['target_fpr'])}",
             "promised": f"at most {_percent(points['promised_fpr'])}",
             "measured": points["fpr"],
@@ -111,7 +112,7 @@ def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
             "measured": points["fnr"],
         },
         {
-            "name": "real pictures left unsure",
+            "name": "real images left unsure",
             "target": "",
             "promised": "",
             "measured": points["unsure_real"],
@@ -123,7 +124,7 @@ def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
             "measured": points["unsure_fake"],
         },
         {
-            "name": "pictures not given the wrong verdict",
+            "name": "images not given the wrong verdict",
             "target": "",
             "promised": f"at least {_percent(1 - wrong)}",
             "measured": points["coverage"],
@@ -131,22 +132,8 @@ def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def describe_calibration(calibration: dict[str, Any]) -> str:
-    """What temperature scaling did."""
-    before, after = (calibration[state]["ece"]["value"] for state in ("before", "after"))
-    temperature = calibration["temperature"]
-    direction = "too sure" if temperature > 1 else "not sure enough"
-    return (
-        f"The network was {direction}: its logits are divided by {temperature:.3g}, fitted on "
-        f"{calibration['num_fit']:,} validation pictures. On "
-        f"{'the other' if calibration['is_verified'] else 'the same'} "
-        f"{calibration['num_check']:,}, the calibration error went from {format_number(before)} to "
-        f"{format_number(after)}."
-    )
-
-
 def describe_shortcuts(audit: dict[str, Any]) -> list[str]:
-    """Whether the label can be predicted without looking at the face."""
+    """Say whether the label can be predicted without looking at the face."""
     warnings = [row for row in audit["shortcuts"] if row["is_warning"]]
     if not warnings:
         measured = [row for row in audit["shortcuts"] if row["auc"]["value"] is not None]
@@ -165,7 +152,7 @@ def describe_shortcuts(audit: dict[str, Any]) -> list[str]:
 
 
 def describe_held_out(result: dict[str, Any]) -> list[str]:
-    """What hold-out groups that training had nothing of cost, and how far to believe the number."""
+    """Say what forgeries cost that training had none of, and how far to believe the number."""
     names = [group["name"] for group in result["groups"]]
     within, unseen = result["within_mean"]["value"], result["unseen_worst"]
     seen = "" if within is None else f"On images like those of training the AUC is {within:.3f}; "
@@ -190,7 +177,7 @@ def describe_held_out(result: dict[str, Any]) -> list[str]:
 
 
 def describe_cross_validation(result: dict[str, Any]) -> list[str]:
-    """What the recipe of a detector is worth on hold-out groups that it has never seen."""
+    """Say what the recipe of a detector is worth on hold-out groups that it has never seen."""
     within, unseen = result["within_mean"], result["unseen_mean"]
     drop, worst = result["drop_mean"], result["unseen_worst"]
     return [
@@ -206,25 +193,25 @@ def describe_cross_validation(result: dict[str, Any]) -> list[str]:
 
 
 def describe_robustness(robustness: dict[str, Any]) -> list[str]:
-    """What degradations do to the ranking, and what they do to false alarms."""
+    """Say what degradations do to the ranking and to false alarms."""
     cells = robustness["cells"]
     num_worse = sum(cell["drop"]["low"] > 0 for cell in cells)
     worst = min(cells, key=lambda cell: cell["auc"]["value"])
     alarms = max(cells, key=lambda cell: cell["fpr"]["value"])
     clean = robustness["clean"]
     return [
-        f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged pictures were "
+        f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged images were "
         f"degraded in {len(cells)} ways, both classes alike. In {num_worse} of them the detector "
-        "is worse than on the pictures as they are, by more than chance.",
+        "is worse than on the images as they are, by more than chance.",
         f"The AUC falls most with {_name_cell(worst)}: from {clean['auc']['value']:.3f} to "
         f"{worst['auc']['value']:.3f}. False alarms are most frequent with {_name_cell(alarms)}: "
-        f"{format_percent(alarms['fpr']['value'])} of the real pictures are called fake, instead "
+        f"{format_percent(alarms['fpr']['value'])} of the real images are called fake, instead "
         f"of {format_percent(clean['fpr']['value'])}.",
     ]
 
 
 def list_worst_cells(robustness: dict[str, Any], number: int = 8) -> list[dict[str, Any]]:
-    """The worst level of each degradation, worst degradation first; at most ``number``."""
+    """Return the worst level of each degradation, worst degradation first; at most ``number``."""
     worst: dict[str, dict[str, Any]] = {}
     for cell in sorted(robustness["cells"], key=lambda cell: cell["auc"]["value"]):
         worst.setdefault(cell["title"], cell | {"name": _name_cell(cell)})
@@ -242,17 +229,24 @@ def format_number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
-def format_percent(share: float) -> str:
-    """One decimal, or two digits of a small share."""
-    return _percent(share) if share < 0.1 else f"{100 * share:.1f}%"
+def format_interval(measured: dict[str, Any], number: Callable[[float], str]) -> str:
+    """The ends of an interval as ``number`` writes them; empty where nothing was measured."""
+    if measured["value"] is None:
+        return ""
+    return f"{number(measured['low'])} to {number(measured['high'])}"
+
+
+def format_percent(value: float) -> str:
+    """One decimal, or three digits below 10 %."""
+    return _percent(value) if value < 0.1 else f"{100 * value:.1f}%"
 
 
 def _percent(rate: float) -> str:
     return f"{100 * rate:.3g}%"
 
 
-def _times(share: dict[str, float], number: int) -> int:
-    return round(share["value"] * number)
+def _times(rate: dict[str, float], number: int) -> int:
+    return round(rate["value"] * number)
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

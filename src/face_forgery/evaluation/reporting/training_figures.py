@@ -1,4 +1,4 @@
-"""How training went, as a picture."""
+"""The figure of how training went."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""Forgeries made from photographs: the attack that trains the defence."""
+"""Forgeries of any face with landmarks, photographed or drawn: what the defence trains on."""

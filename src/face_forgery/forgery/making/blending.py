@@ -1,4 +1,4 @@
-"""Blending a donor into a picture: three ways, none of which touches a pixel outside the mask."""
+"""Blending a donor into an image: three ways, none of which touches a pixel outside the mask."""
 
 from typing import Literal, get_args
 
@@ -22,7 +22,7 @@ def blend(target: Values, donor: Values, mask: Mask, method: Blending) -> Values
     Args:
         target: ``(h, w, 3)``, 0 to 255.
         donor: ``(h, w, 3)``.
-        mask: ``(h, w)`` in [0, 1]: the share of the donor.
+        mask: ``(h, w)`` in [0, 1]: the proportion of the donor.
         method: ``alpha``: as the mask says. ``two_bands``: detail by the mask, and what is coarse
             by a much softer one (Burt and Adelson 1983, with two levels). ``membrane``: the donor
             takes over the target's colors at the border and keeps its own gradients, as in Poisson
@@ -35,7 +35,7 @@ def blend(target: Values, donor: Values, mask: Mask, method: Blending) -> Values
         return _blend_two_bands(target, donor, mask)
     if method == "membrane":
         donor = cv2.add(donor, _membrane(cv2.subtract(target, donor), mask))
-    return _with_share(target, cv2.subtract(donor, target), mask)
+    return _with_proportion(target, cv2.subtract(donor, target), mask)
 
 
 def _blend_two_bands(target: Values, donor: Values, mask: Mask) -> Values:
@@ -44,12 +44,12 @@ def _blend_two_bands(target: Values, donor: Values, mask: Mask) -> Values:
     coarse = _smooth(change, width)
     soft = mask * _smooth(mask, width)  # falls off inside the mask, so that nothing leaks out
     fine = cv2.subtract(change, coarse)
-    return _with_share(_with_share(target, coarse, soft), fine, mask)
+    return _with_proportion(_with_proportion(target, coarse, soft), fine, mask)
 
 
-def _with_share(values: Values, change: Values, share: Mask) -> Values:
-    """Return ``values + share * change``; OpenCV is several times faster here than numpy."""
-    weighted = cv2.multiply(change, cv2.merge([share, share, share]))
+def _with_proportion(values: Values, change: Values, proportion: Mask) -> Values:
+    """Return ``values + proportion * change``; OpenCV is several times faster here than numpy."""
+    weighted = cv2.multiply(change, cv2.merge([proportion, proportion, proportion]))
     return np.asarray(cv2.add(values, weighted, dst=weighted), np.float32)
 
 

@@ -18,7 +18,7 @@ _MIDDLE_GRAY = 118.0
 _SAMPLES = 64  # along each side: so many pixels say enough about colors
 
 
-def match_colors(donor: Values, target: Values, mask: Mask, share: float) -> Values:
+def match_colors(donor: Values, target: Values, mask: Mask, proportion: float) -> Values:
     """Return the donor with the target's mean color and contrast under the mask.
 
     Source: Reinhard et al. 2001, Color Transfer between Images, in an opponent color space.
@@ -27,21 +27,21 @@ def match_colors(donor: Values, target: Values, mask: Mask, share: float) -> Val
         donor: ``(h, w, 3)``.
         target: ``(h, w, 3)``.
         mask: ``(h, w)`` in [0, 1]; all zero: the donor is returned.
-        share: Of the way to the target's colors, 0 to 1.
+        proportion: Of the way to the target's colors, 0 to 1.
     """
-    if share == 0.0 or not mask.any():
+    if proportion == 0.0 or not mask.any():
         return donor
     donor_mean, donor_spread = _describe(donor, mask)
     target_mean, target_spread = _describe(target, mask)
-    gain = np.clip((target_spread + 1.0) / (donor_spread + 1.0), *_GAIN) ** share
-    wanted = donor_mean + share * (target_mean - donor_mean)
+    gain = np.clip((target_spread + 1.0) / (donor_spread + 1.0), *_GAIN) ** proportion
+    wanted = donor_mean + proportion * (target_mean - donor_mean)
     return _transform(donor, np.diag(gain), wanted - gain * donor_mean)
 
 
 def shift_colors(
     values: Values, *, gain: float, offset: float, saturation: float, tint: tuple[float, float]
 ) -> Values:
-    """Return the picture with another contrast, brightness, saturation and white.
+    """Return the image with another contrast, brightness, saturation and white.
 
     Args:
         values: ``(h, w, 3)``.

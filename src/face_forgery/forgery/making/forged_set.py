@@ -1,6 +1,6 @@
-"""A labelled set of real pictures and forgeries made from them.
+"""A labelled set of real images and forgeries made from them.
 
-Each real picture with landmarks is there twice, as it is and forged. Both are reduced by the same
+Each real image with landmarks is there twice, as it is and forged. Both are reduced by the same
 factor, which breaks the grid of the JPEG that the original was in both, and encoded at the same
 quality. A face swap shows two people. So that neither can come to lie on two
 sides of a split, groups are dealt into circles: faces are exchanged within a circle only, and the
@@ -8,12 +8,8 @@ circle is the group in the labels of the set.
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -22,39 +18,19 @@ import pandas as pd
 
 from face_forgery.data.images.decoding import read_rgb
 from face_forgery.data.labels.manifest import FAKE, KEY, REAL, SUBSETS, ManifestError
-from face_forgery.forgery.making.draw import Forger, Partners, picture_rng
+from face_forgery.forgery.made_images import MadeImage, make_in_order
+from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.landmark_table import OK, points_of
 from face_forgery.forgery.making.landmarks import Points, complete
 from face_forgery.forgery.making.warping import Pixels
 from face_forgery.forgery.rendering.camera import encode_jpeg
 
 _ROWS_PER_BATCH = 32
-_BATCHES_IN_FLIGHT = 3  # for each process
-
-
-@dataclass(frozen=True)
-class ForgedPlan:
-    """What a row of the label file says."""
-
-    subset: str
-    img_name: str
-    target: int  # 0 = real, 1 = forged
-    group: str  # a circle of groups that exchange faces
-    kind: str
-    source: str
-
-
-@dataclass(frozen=True)
-class ForgedRow:
-    """A row with its picture."""
-
-    plan: ForgedPlan
-    jpeg: bytes
 
 
 @dataclass(frozen=True)
 class _Face:
-    """A real picture of a circle."""
+    """A real image of a circle."""
 
     row: int  # of its label file
     path: str
@@ -90,17 +66,17 @@ class _Recipe:
     jpeg_quality: tuple[int, int]
     seed: int
 
-    def make(self, batch: _Batch) -> list[ForgedRow]:
-        """Read, forge and encode the pictures of a batch."""
+    def make(self, batch: _Batch) -> list[MadeImage]:
+        """Read, forge and encode the images of a batch."""
         partners = Partners.of(
             [face.landmarks for face in batch.faces],
             np.array([face.group for face in batch.faces], dtype=np.int64),
         )
         return [row for index in batch.written for row in self._make_pair(batch, index, partners)]
 
-    def _make_pair(self, batch: _Batch, index: int, partners: Partners) -> list[ForgedRow]:
+    def _make_pair(self, batch: _Batch, index: int, partners: Partners) -> list[MadeImage]:
         face = batch.faces[index]
-        rng = picture_rng(self.seed, SUBSETS.index(batch.subset), face.row)
+        rng = image_rng(self.seed, SUBSETS.index(batch.subset), face.row)
         scale = rng.uniform(*self.common_scale)
         quality = int(rng.integers(self.jpeg_quality[0], self.jpeg_quality[1] + 1))
         pixels = self._read(face)
@@ -109,22 +85,21 @@ class _Recipe:
         partner = None if other is None else (self._read(other), other.landmarks)
         forgery = self.forger.forge(pixels, face.landmarks, partner, rng)
         pair = [
-            self._row(batch, face, target, kind, encode_jpeg(_reduced(picture, scale), quality))
-            for target, kind, picture in (
+            self._row(batch, face, target, kind, encode_jpeg(_reduced(image, scale), quality))
+            for target, kind, image in (
                 (REAL, face.kind, pixels),
                 (FAKE, forgery.kind, forgery.pixels),
             )
         ]
-        return sorted(pair, key=lambda row: row.plan.img_name)  # by chance, as far as classes go
+        return sorted(pair, key=lambda row: row.img_name)  # by chance, as far as classes go
 
     def _read(self, face: _Face) -> Pixels:
         return read_rgb(Path(self.root) / face.path)
 
-    def _row(self, batch: _Batch, face: _Face, target: int, kind: str, jpeg: bytes) -> ForgedRow:
+    def _row(self, batch: _Batch, face: _Face, target: int, kind: str, jpeg: bytes) -> MadeImage:
         key = f"{self.seed}/{batch.subset}/{face.path}/{target}"
         name = f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.jpg"
-        plan = ForgedPlan(batch.subset, name, target, batch.circle, kind, face.source)
-        return ForgedRow(plan, jpeg)
+        return MadeImage(batch.subset, name, target, batch.circle, kind, face.source, jpeg)
 
 
 def forge_set(
@@ -138,44 +113,31 @@ def forge_set(
     jpeg_quality: tuple[int, int],
     seed: int,
     num_workers: int,
-) -> Iterator[list[ForgedRow]]:
-    """Forge the real pictures of a manifest, a batch at a time; memory stays flat.
+) -> Iterator[list[MadeImage]]:
+    """Forge the real images of a manifest, a batch at a time; memory stays flat.
 
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS``; rows that are not real are left out.
-        landmark_table: ``LANDMARK_COLUMNS``; pictures without landmarks are left out.
+        landmark_table: ``LANDMARK_COLUMNS``; images without landmarks are left out.
         root: What ``path`` of the manifest is relative to.
-        forger: Makes one forgery of each picture.
+        forger: Makes one forgery of each image.
         circle: Groups that exchange faces, at least 2.
-        common_scale: Smallest and largest factor, at most 1, that a picture and its forgery are
+        common_scale: Smallest and largest factor, at most 1, that an image and its forgery are
             resized by.
-        jpeg_quality: Lowest and highest quality; drawn for each picture and its forgery together.
+        jpeg_quality: Lowest and highest quality; drawn for each image and its forgery together.
         seed: Of every draw.
-        num_workers: Processes; 0 forges here. Does not change the pictures.
+        num_workers: Processes; 0 forges here. Does not change the images.
 
     Raises:
-        ManifestError: If no real picture has landmarks.
+        ManifestError: If no real image has landmarks.
     """
     batches = _list_batches(manifest, landmark_table, circle=circle, seed=seed)
     recipe = _Recipe(str(root), forger, common_scale, jpeg_quality, seed)
-    if num_workers == 0:
-        yield from map(recipe.make, batches)
-        return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(num_workers, context, _use_one_thread) as pool:
-        rest = iter(batches)
-        pending: deque[Future[list[ForgedRow]]] = deque(
-            pool.submit(recipe.make, batch)
-            for batch in islice(rest, _BATCHES_IN_FLIGHT * num_workers)
-        )
-        while pending:
-            made = pending.popleft().result()
-            pending.extend(pool.submit(recipe.make, batch) for batch in islice(rest, 1))
-            yield made
+    return make_in_order(recipe.make, batches, num_workers=num_workers)
 
 
 def count_forgeable(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> int:
-    """Return how many real pictures have landmarks."""
+    """Return how many real images have landmarks."""
     return len(_select(manifest, landmark_table))
 
 
@@ -198,8 +160,8 @@ def deal_circles(reals: pd.DataFrame, circle: int, seed: int) -> pd.Series:
     names = {}
     for (subset, source), part in groups.sort_values("order").groupby(["subset", "source"]):
         last = max(len(part) // circle - 1, 0)
-        for place, group in enumerate(part["group"]):
-            names[group] = f"{subset}_{source}_{min(place // circle, last):06d}"
+        for index, group in enumerate(part["group"]):
+            names[group] = f"{subset}_{source}_{min(index // circle, last):06d}"
     return reals["group"].map(names)
 
 
@@ -216,7 +178,7 @@ def _list_batches(
     if reals.empty:
         raise ManifestError(
             f"none of the {len(manifest):,} images is real and has landmarks; forgeries are made "
-            "from real pictures (target 0)"
+            "from real images (target 0)"
         )
     reals["circle"] = deal_circles(reals, circle, seed)
     batches = []
@@ -247,7 +209,3 @@ def _reduced(pixels: Pixels, scale: float) -> Pixels:
     height, width = pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _use_one_thread() -> None:
-    cv2.setNumThreads(1)

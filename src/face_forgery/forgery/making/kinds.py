@@ -15,13 +15,16 @@ import numpy as np
 
 from face_forgery.forgery.making.blending import BLENDINGS, Blending, blend
 from face_forgery.forgery.making.colors import Values, match_colors, shift_colors
-from face_forgery.forgery.making.edits import another_size, another_texture, another_tone, to_bytes
-from face_forgery.forgery.making.expressions import borrow_expression, draw_expression
-from face_forgery.forgery.making.landmarks import Points, affine_between, face_size
-from face_forgery.forgery.making.masks import Mask, Region, draw_mask
-from face_forgery.forgery.making.traces import draw_traces, leave_traces
+from face_forgery.forgery.making.landmarks import (
+    Points,
+    affine_between,
+    borrow_expression,
+    draw_expression,
+    face_size,
+)
+from face_forgery.forgery.making.masks import Mask, Region, Window, draw_mask
+from face_forgery.forgery.making.traces import color_mesh, draw_traces, leave_traces
 from face_forgery.forgery.making.warping import Pixels, Warped, warp_affine, warp_to, warp_within
-from face_forgery.forgery.making.windows import Window
 
 ForgingKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"]
 FORGING_KINDS: tuple[ForgingKind, ...] = get_args(ForgingKind)
@@ -30,11 +33,11 @@ BORROWING_KINDS: tuple[ForgingKind, ...] = ("face_swap", "reenactment", "talking
 _BLENDING_ODDS = (0.5, 0.25, 0.25)
 _LEAST_CHANGE = 2.5  # levels on average under the mask; less would be no forgery
 _LARGEST_STRETCH = 1.6  # of one axis beside the other; a partner in another pose is not used
-_LEAST_COVERED = 0.6  # of the mask; with less of it in the partner's picture, there is no swap
+_LEAST_COVERED = 0.6  # of the mask; with less of it in the partner's image, there is no swap
 
 
 class Portrait(NamedTuple):
-    """A picture of a face.
+    """An image of a face.
 
     ``pixels`` is ``(H, W, 3)`` RGB, ``landmarks`` are ``(68, 2)`` in its pixels.
     """
@@ -44,10 +47,10 @@ class Portrait(NamedTuple):
 
 
 class Forgery(NamedTuple):
-    """A forged picture and what was changed.
+    """A forged image and what was changed.
 
-    ``pixels`` is ``(H, W, 3)``; ``mask``, ``(H, W)`` float32 in [0, 1], is the share of each pixel
-    that was replaced: where it is 0 the pixel is the original's.
+    ``pixels`` is ``(H, W, 3)``; ``mask``, ``(H, W)`` float32 in [0, 1], is how much of each
+    pixel was replaced: where it is 0 the pixel is the original's.
     """
 
     pixels: Pixels
@@ -62,8 +65,8 @@ class _Draft:
     window: Window
     mask: Mask  # (h, w)
     donor: Pixels  # (h, w, 3)
-    match: float  # share of the way to the original's colors
-    share: float  # of the donor where the mask is 1
+    match: float  # proportion of the way to the original's colors
+    proportion: float  # of the donor where the mask is 1
     blendings: tuple[Blending, ...] = BLENDINGS
 
 
@@ -73,38 +76,49 @@ def make_forgery(
     partner: Portrait | None,
     rng: np.random.Generator,
     strength: float,
+    *,
+    mesh: float = 0.0,
 ) -> Forgery:
-    """Forge a picture.
+    """Forge an image.
 
     Args:
         kind: ``face_swap`` needs a partner; without one, or with one in another pose or with most
-            of the face outside of the picture, it becomes ``self_blend``.
-        own: The picture that is forged; stays as it is.
+            of the face outside of the image, it becomes ``self_blend``.
+        own: The image that is forged; stays as it is.
         partner: Another person, of any size.
         rng: Decides everything else.
         strength: Of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger.
+        mesh: Levels of the red-green mesh that upsampling layers leave; 0: none.
     """
     draft = _FORGERS[kind](own, partner, rng, strength)
     if draft is None:
         kind, draft = "self_blend", _blend_self(own, partner, rng, strength)
-    return _finish(kind, own, draft, rng, strength)
+    return _finish(kind, own, draft, rng, strength=strength, mesh=mesh)
 
 
 def _finish(
-    kind: ForgingKind, own: Portrait, draft: _Draft, rng: np.random.Generator, strength: float
+    kind: ForgingKind,
+    own: Portrait,
+    draft: _Draft,
+    rng: np.random.Generator,
+    *,
+    strength: float,
+    mesh: float,
 ) -> Forgery:
     under = np.ascontiguousarray(own.pixels[draft.window.plane])
     traces = draw_traces(rng, strength)
     made = leave_traces(draft.donor, under, draft.mask, traces, rng)
     original = under.astype(np.float32)
     made = match_colors(made, original, draft.mask, draft.match)
-    mask = draft.mask * np.float32(draft.share)
+    if mesh:
+        made += mesh * color_mesh(own.pixels.shape)[draft.window.plane]
+    mask = draft.mask * np.float32(draft.proportion)
     odds = np.array([_BLENDING_ODDS[BLENDINGS.index(name)] for name in draft.blendings])
     method = draft.blendings[int(rng.choice(len(odds), p=odds / odds.sum()))]
     forged = blend(original, made, mask, method)
     forged = _make_sure(forged, original, mask, rng)
     pixels, whole_mask = own.pixels.copy(), np.zeros(own.pixels.shape[:2], np.float32)
-    pixels[draft.window.plane] = to_bytes(forged)
+    pixels[draft.window.plane] = _to_bytes(forged)
     whole_mask[draft.window.plane] = mask
     return Forgery(pixels, whole_mask, kind)
 
@@ -135,7 +149,7 @@ def _swap_face(
     covered = _covered(mask, warped)
     if covered is None:
         return None
-    return _Draft(window, covered, warped.pixels, rng.uniform(0.7, 1.0), _share(rng, 0.9))
+    return _Draft(window, covered, warped.pixels, rng.uniform(0.7, 1.0), _draw_proportion(rng, 0.9))
 
 
 def _reenact(
@@ -149,7 +163,7 @@ def _reenact(
     else:
         moved = draw_expression(own.landmarks, rng)
     warped = warp_within(own.pixels, own.landmarks, moved, window)
-    return _Draft(window, mask, warped.pixels, 0.0, _share(rng, 0.7))
+    return _Draft(window, mask, warped.pixels, 0.0, _draw_proportion(rng, 0.7))
 
 
 def _replace_mouth(
@@ -166,10 +180,12 @@ def _replace_mouth(
         )
         covered = _covered(mask, warped)
         if covered is not None:
-            return _Draft(window, covered, warped.pixels, rng.uniform(0.7, 1.0), _share(rng, 0.9))
+            return _Draft(
+                window, covered, warped.pixels, rng.uniform(0.7, 1.0), _draw_proportion(rng, 0.9)
+            )
     moved = draw_expression(own.landmarks, rng, mouth_only=True)
     warped = warp_within(own.pixels, own.landmarks, moved, window)
-    return _Draft(window, mask, warped.pixels, 0.0, _share(rng, 0.7))
+    return _Draft(window, mask, warped.pixels, 0.0, _draw_proportion(rng, 0.7))
 
 
 def _edit_attribute(
@@ -180,12 +196,12 @@ def _edit_attribute(
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     edit = int(rng.integers(3))
     if edit == 0:
-        donor = another_tone(own.pixels[window.plane], rng, 1.0)
+        donor = _another_tone(own.pixels[window.plane], rng, 1.0)
     elif edit == 1:
-        donor = another_texture(own.pixels[window.plane], face_size(own.landmarks), rng)
+        donor = _another_texture(own.pixels[window.plane], face_size(own.landmarks), rng)
     else:
         largest = 0.12 if region in ("inner", "lower") else 0.25
-        donor = another_size(own.pixels, largest, window, mask, rng)
+        donor = _another_size(own.pixels, largest, window, mask, rng)
     return _Draft(window, mask, donor, 0.0, 1.0, blendings=("alpha", "two_bands"))
 
 
@@ -204,11 +220,66 @@ def _blend_self(
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     shift = center - linear @ center + rng.normal(0.0, 0.06 * size, 2)
     warped = warp_affine(own.pixels, np.column_stack([linear, shift]), window)
-    donor = another_tone(warped.pixels, rng, 0.6)
-    return _Draft(window, mask, donor, 0.0, _share(rng, 0.5))
+    donor = _another_tone(warped.pixels, rng, 0.6)
+    return _Draft(window, mask, donor, 0.0, _draw_proportion(rng, 0.5))
 
 
-def _share(rng: np.random.Generator, least: float) -> float:
+def _another_tone(pixels: Pixels, rng: np.random.Generator, proportion: float) -> Pixels:
+    """Change the colors of ``(h, w, 3)``; ``proportion`` says how far."""
+    shifted = shift_colors(
+        pixels.astype(np.float32),
+        gain=float(np.exp(rng.normal(0.0, 0.15 * proportion))),
+        offset=float(rng.normal(0.0, 12.0 * proportion)),
+        saturation=float(np.exp(rng.normal(0.0, 0.2 * proportion))),
+        tint=(float(rng.normal(0.0, 3.5 * proportion)), float(rng.normal(0.0, 3.5 * proportion))),
+    )
+    return _to_bytes(shifted)
+
+
+def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> Pixels:
+    """Smooth the skin of ``(h, w, 3)`` and keep its edges, or bring out its lines.
+
+    ``size`` is that of the face in pixels.
+    """
+    if rng.random() < 0.5:
+        smooth = cv2.bilateralFilter(pixels, 5, rng.uniform(15.0, 45.0), max(1.5, 0.06 * size))
+        return np.asarray(smooth, np.uint8)
+    values = pixels.astype(np.float32)
+    coarse = cv2.GaussianBlur(values, (0, 0), float(np.clip(0.05 * size, 1.0, 4.0)))
+    lined = values + np.float32(rng.uniform(0.4, 1.2)) * (values - coarse)
+    return _to_bytes(lined)
+
+
+def _another_size(
+    pixels: Pixels, largest: float, window: Window, mask: Mask, rng: np.random.Generator
+) -> Pixels:
+    """Enlarge or shrink what the mask covers around its middle.
+
+    Args:
+        pixels: ``(H, W, 3)``, the whole image.
+        largest: Change of the size, as a proportion of it.
+        window: Where the mask lies.
+        mask: ``(h, w)`` in [0, 1], not empty.
+        rng: Decides how far and which way.
+
+    Returns:
+        ``(h, w, 3)``.
+    """
+    height, width = mask.shape
+    total = float(mask.sum())
+    x = float(mask.sum(axis=0) @ np.arange(width)) / total + window.left
+    y = float(mask.sum(axis=1) @ np.arange(height)) / total + window.top
+    factor = 1.0 + (1.0 if rng.random() < 0.5 else -1.0) * rng.uniform(0.3, 1.0) * largest
+    matrix = np.array([[factor, 0.0, x * (1 - factor)], [0.0, factor, y * (1 - factor)]])
+    return warp_affine(pixels, matrix, window).pixels
+
+
+def _to_bytes(values: Values) -> Pixels:
+    """Round ``(h, w, 3)`` to the nearest levels in 0 to 255."""
+    return np.asarray(cv2.add(values, (0.0, 0.0, 0.0, 0.0), dtype=cv2.CV_8U), np.uint8)
+
+
+def _draw_proportion(rng: np.random.Generator, least: float) -> float:
     """Draw how much of the donor is taken: in two of three forgeries all of it."""
     return float(rng.uniform(least, 1.0)) if rng.random() < 0.33 else 1.0
 

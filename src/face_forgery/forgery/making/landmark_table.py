@@ -1,4 +1,4 @@
-"""The landmarks of a manifest's pictures: read from a file, or found by a face detector."""
+"""The landmarks of a manifest's images: read from a file, or found by a face detector."""
 
 import logging
 from functools import partial
@@ -37,12 +37,12 @@ def find_landmarks(
     root: Path,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Return the landmarks of every picture of the manifest.
+    """Return the landmarks of every image of the manifest.
 
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS``.
         landmark_file: ``img_name,x0,y0,x1,y1,...`` with 5 or 68 points in pixels of the upright
-            picture; ``img_name`` is a path relative to the data root, or as the label file spells
+            image; ``img_name`` is a path relative to the data root, or as the label file spells
             it. ``None``: faces are looked for.
         finder: Looks for the largest face where there is no file.
         root: What ``path`` of the manifest is relative to.
@@ -53,7 +53,7 @@ def find_landmarks(
 
     Raises:
         LandmarksError: If there is neither file nor finder, the file is of another form, or no
-            picture has usable landmarks.
+            image has usable landmarks.
     """
     if landmark_file is not None:
         found = _look_up(manifest, landmark_file)
@@ -87,7 +87,7 @@ def find_landmarks_of_reals(
     root: Path,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Return the landmarks of the real pictures alone; a log line says how many have none.
+    """Return the landmarks of the real images alone; a log line says how many have none.
 
     Arguments, result and errors are those of `find_landmarks`.
     """
@@ -95,7 +95,7 @@ def find_landmarks_of_reals(
     table = find_landmarks(reals, landmark_file, finder, root=root, num_workers=num_workers)
     if left_out := int((table["status"] != OK).sum()):
         logger.warning(
-            "%s of %s real pictures have no usable landmarks and are left out: %s",
+            "%s of %s real images have no usable landmarks and are left out: %s",
             f"{left_out:,}",
             f"{len(table):,}",
             table["status"].value_counts().drop(OK).to_dict(),
@@ -113,7 +113,7 @@ def find_landmarks_for_training(
     faces: FacesParams,
     forgeries: ForgeriesParams,
 ) -> pd.DataFrame:
-    """Return the landmarks of the real pictures, without a row if training makes no forgeries.
+    """Return the landmarks of the real images, without a row if training makes no forgeries.
 
     ``face_model`` and ``faces`` make the finder, if there is a model. The other arguments, result
     and errors are those of `find_landmarks`.
@@ -158,23 +158,23 @@ def _look_up(manifest: pd.DataFrame, landmark_file: pd.DataFrame) -> list[_Row]:
     names = landmark_file[_NAME].astype(str)
     if names.duplicated().any():
         raise LandmarksError(
-            f"forging.landmarks: {names.duplicated().sum():,} of {len(names):,} rows name a "
-            f"picture again: {show_examples(names[names.duplicated()])}; keep one row a picture"
+            f"forging.landmarks: {names.duplicated().sum():,} of {len(names):,} rows name an "
+            f"image again: {show_examples(names[names.duplicated()])}; keep one row an image"
         )
     try:
         values = landmark_file[columns].to_numpy(dtype=np.float64)
     except ValueError as error:
         raise LandmarksError(f"forging.landmarks: a coordinate is no number: {error}") from error
-    places = dict(zip(names, range(len(names)), strict=True))
+    indices = dict(zip(names, range(len(names)), strict=True))
     rows: list[_Row] = []
     for path, name, *shape in zip(
         manifest["path"], manifest[_NAME], manifest["height"], manifest["width"], strict=True
     ):
-        place = places.get(path, places.get(name))
-        if place is None:
+        index = indices.get(path, indices.get(name))
+        if index is None:
             rows.append((None, "no_landmarks", "the file of landmarks does not name it"))
         else:
-            rows.append(_judge(values[place], (int(shape[0]), int(shape[1]))))
+            rows.append(_judge(values[index], (int(shape[0]), int(shape[1]))))
     return rows
 
 
@@ -204,6 +204,6 @@ def _check_any(table: pd.DataFrame, manifest: pd.DataFrame) -> None:
     reasons = table["status"].value_counts().to_dict()
     first = table["detail"].iloc[0] if len(table) else ""
     raise LandmarksError(
-        f"none of {len(table):,} pictures has usable landmarks ({reasons}); the first is "
+        f"none of {len(table):,} images has usable landmarks ({reasons}); the first is "
         f"{manifest['path'].iloc[0] if len(table) else 'missing'}: {first}"
     )

@@ -1,6 +1,6 @@
-"""Landmarks of a face: five points or 68, and what follows from them.
+"""Landmarks of a face: five points or 68, their geometry, and those of another expression.
 
-Two schemes are taken. Five points, as face detectors give them: the eye on the left of the picture,
+Two schemes are taken. Five points, as face detectors give them: the eye on the left of the image,
 the other eye, the tip of the nose, the left and the right corner of the mouth. 68 points, as
 iBUG 300-W numbers them (Sagonas et al. 2013): 0 to 16 contour, 17 to 26 brows, 27 to 35 nose,
 36 to 47 eyes, 48 to 67 mouth. Everything else works on 68; five are completed by a mean face.
@@ -35,6 +35,12 @@ _MIRRORED = (
     *range(64, 59, -1),
     *range(67, 64, -1),
 )
+_UPPER_LIDS, _LOWER_LIDS = (37, 38, 43, 44), (40, 41, 46, 47)
+_UPPER_LIP, _LOWER_LIP = (49, 50, 51, 52, 53, 61, 62, 63), (55, 56, 57, 58, 59, 65, 66, 67)
+_CORNERS = ((48, 60), (54, 64))
+_JAW = slice(5, 12)  # of the contour, around the chin
+_STILL = (*range(36, 48), *range(27, 36))  # what hardly moves with the expression
+_LARGEST_MOVE = 0.45  # of the face's size
 # A plain face seen from the front, its left half and middle. The eyes are at (-1, 0) and (1, 0).
 _LEFT_HALF = {
     **dict(enumerate([(-2.25, 0.1), (-2.2, 0.75), (-2.1, 1.35), (-1.97, 1.9), (-1.75, 2.4)])),
@@ -65,15 +71,15 @@ _LEFT_HALF = {
 
 
 class LandmarksError(ValueError):
-    """Points that cannot be a face of the picture; the message says why."""
+    """Points that cannot be a face of the image; the message says why."""
 
 
 def complete(points: NDArray[Any], shape: tuple[float, ...]) -> Points:
     """Return the 68 points of a face.
 
     Args:
-        points: ``(5, 2)`` or ``(68, 2)``; some may lie outside of the picture.
-        shape: Height and width of the picture first.
+        points: ``(5, 2)`` or ``(68, 2)``; some may lie outside of the image.
+        shape: Height and width of the image first.
 
     Raises:
         LandmarksError: If the points are of another shape, not finite, mirrored or upside down in
@@ -116,11 +122,11 @@ def face_size(points: Points) -> float:
 
 
 def mirror_points(points: Points, width: int) -> Points:
-    """Return the 68 points of the picture flipped left to right.
+    """Return the 68 points of the image flipped left to right.
 
     Args:
         points: ``(68, 2)``.
-        width: Of the picture, in pixels.
+        width: Of the image, in pixels.
     """
     flipped = points[list(_MIRRORED)].copy()
     flipped[:, 0] = width - 1 - flipped[:, 0]
@@ -128,7 +134,7 @@ def mirror_points(points: Points, width: int) -> Points:
 
 
 def scale_points(points: Points, across: float, down: float) -> Points:
-    """Return the points of a picture that is resized.
+    """Return the points of an image that is resized.
 
     Args:
         points: ``(N, 2)``.
@@ -157,6 +163,76 @@ def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
     return moved
 
 
+def draw_expression(
+    points: Points, rng: np.random.Generator, *, mouth_only: bool = False
+) -> Points:
+    """Return the landmarks with another expression; at least the mouth moves visibly.
+
+    Args:
+        points: ``(68, 2)``.
+        rng: Decides how far jaw, corners of the mouth, brows, lids and head move, and where to.
+        mouth_only: Brows, lids and head stay.
+    """
+    right, down = _axes(points)
+    moves = np.zeros_like(points)
+    opened = _clear(rng) * 0.35
+    moves[list(_LOWER_LIP)] += opened * down
+    moves[list(_UPPER_LIP)] -= 0.25 * opened * down
+    moves[_JAW] += 0.8 * opened * down
+    smile = _clear(rng) * 0.22
+    wide = rng.uniform(-0.12, 0.18)
+    for side, corner in zip((-1.0, 1.0), _CORNERS, strict=True):
+        moves[list(corner)] += (side * wide) * right - smile * down
+    if not mouth_only:
+        moves[BROWS] -= rng.normal(0.0, 0.15) * down
+        lids = rng.normal(0.0, 0.06)
+        moves[list(_UPPER_LIDS)] += lids * down
+        moves[list(_LOWER_LIDS)] -= 0.5 * lids * down
+        _turn(moves, rng.normal(0.0, 0.12) * right + rng.normal(0.0, 0.08) * down)
+    return points + moves
+
+
+def borrow_expression(points: Points, driver: Points) -> Points:
+    """Return the landmarks moved to the driver's expression, as far as it is not a matter of pose.
+
+    Args:
+        points: ``(68, 2)``.
+        driver: ``(68, 2)`` of another face, anywhere.
+    """
+    still = list(_STILL)
+    moved = apply_affine(affine_between(driver[still], points[still]), driver)
+    moves = moved - points
+    moves[CONTOUR] *= 0.6 * (1.0 - np.linspace(-1, 1, 17)[:, None] ** 2)  # chin, not temples
+    moves[NOSE] = 0.0
+    limit = _LARGEST_MOVE * face_size(points)
+    lengths = np.linalg.norm(moves, axis=1, keepdims=True)
+    limited: Points = moves * np.minimum(1.0, limit / np.maximum(lengths, 1e-9))
+    return points + limited
+
+
+def _axes(points: Points) -> tuple[Points, Points]:
+    """Return one unit of the face to the right and down, ``(2,)`` each, in pixels."""
+    size = face_size(points)
+    eyes, mouth = points[EYES].mean(axis=0), points[MOUTH].mean(axis=0)
+    down = mouth - eyes
+    down = down * (size / max(float(np.hypot(*down)), 1e-9))
+    return np.array([down[1], -down[0]]), down
+
+
+def _turn(moves: Points, step: Points) -> None:
+    """Turn the head a little: what lies in the middle of the face moves further than its edge."""
+    moves[NOSE] += 1.4 * step
+    for part in (EYES, MOUTH):
+        moves[part] += 0.9 * step
+    moves[BROWS] += 0.6 * step
+
+
+def _clear(rng: np.random.Generator) -> float:
+    """Draw from -1 to -0.3 or from 0.3 to 1."""
+    size = rng.uniform(0.3, 1.0)
+    return float(size if rng.random() < 0.5 else -size)
+
+
 def _check_face(five: Points, shape: tuple[float, ...]) -> None:
     eyes, mouth = five[:2].mean(axis=0), five[3:].mean(axis=0)
     down = mouth - eyes
@@ -176,7 +252,7 @@ def _check_face(five: Points, shape: tuple[float, ...]) -> None:
     if inside.sum() < 3:
         raise LandmarksError(
             f"{5 - inside.sum()} of the 5 points of eyes, nose and mouth lie outside of the "
-            f"picture of {width:g} x {height:g} pixels; are they in pixels of this picture?"
+            f"image of {width:g} x {height:g} pixels; are they in pixels of this image?"
         )
 
 

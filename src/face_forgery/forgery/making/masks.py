@@ -4,7 +4,8 @@ A mask starts as the convex hull of some landmarks, a little larger or smaller t
 outline is bent by smooth noise and its edge made soft, so that no two forgeries share a border.
 """
 
-from typing import Literal, get_args
+import math
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
@@ -18,7 +19,6 @@ from face_forgery.forgery.making.landmarks import (
     NOSE,
     Points,
 )
-from face_forgery.forgery.making.windows import Window, window_around
 
 Mask = NDArray[np.float32]  # (h, w) in [0, 1]
 Region = Literal["face", "inner", "lower", "mouth", "eyes", "left_eye", "right_eye", "nose"]
@@ -31,19 +31,61 @@ _BEND = 0.05  # of the same
 _LEAST = 1.0 / 255.0  # weights below change no pixel
 
 
+class Window(NamedTuple):
+    """Pixels ``left <= x < right`` and ``top <= y < bottom``, within the image."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def plane(self) -> tuple[slice, slice]:
+        """Index of its rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def corner(self) -> NDArray[np.float64]:
+        """``(x, y)`` of its first pixel."""
+        return np.array([self.left, self.top], dtype=np.float64)
+
+
+def window_around(points: Points, margin: float, shape: tuple[int, ...]) -> Window | None:
+    """Return the smallest window with all points and ``margin`` pixels around them.
+
+    Args:
+        points: ``(N, 2)``.
+        margin: Pixels on every side.
+        shape: Height and width of the image first.
+
+    Returns:
+        ``None`` if it has no two rows and columns within the image.
+    """
+    height, width = shape[:2]
+    left, top = (max(0, math.floor(value)) for value in points.min(axis=0) - margin)
+    right, bottom = (math.ceil(value) + 1 for value in points.max(axis=0) + margin)
+    window = Window(left, top, min(right, width), min(bottom, height))
+    return window if min(window.shape) >= 2 else None
+
+
 def draw_mask(
     points: Points, region: Region, shape: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[Window, Mask]:
-    """Draw a mask of a region; where that lies outside of the picture, of the whole face.
+    """Draw a mask of a region; where that lies outside of the image, of the whole face.
 
     Args:
         points: ``(68, 2)``, as ``complete`` returns them.
         region: One of ``REGIONS``.
-        shape: Height and width of the picture first.
+        shape: Height and width of the image first.
         rng: Decides size, outline and softness.
 
     Returns:
-        The window of the picture that it covers, and ``(h, w)`` in [0, 1] for it; somewhere above
+        The window of the image that it covers, and ``(h, w)`` in [0, 1] for it; somewhere above
         0.5.
     """
     polygon = _outline(points, region)

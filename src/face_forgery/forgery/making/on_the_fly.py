@@ -1,4 +1,4 @@
-"""Forgeries of real training pictures, made while a loader reads: new ones in every epoch."""
+"""Forgeries of real training images, made while a loader reads: new ones in every epoch."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from face_forgery.data.labels.manifest import KEY, REAL, ManifestError
-from face_forgery.forgery.making.draw import Forger, Partners, picture_rng
+from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.kinds import BORROWING_KINDS, Portrait, make_forgery
 from face_forgery.forgery.making.landmark_table import OK, points_of
 from face_forgery.forgery.making.landmarks import LandmarksError, Points, complete, scale_points
@@ -21,17 +21,17 @@ _Size = tuple[float, float]  # height and width
 
 @dataclass(frozen=True, eq=False)
 class TrainForgeries:
-    """Which pictures of a training set can be forged, and how; picklable, cheap to share.
+    """Which images of a training set can be forged, and how; picklable, cheap to share.
 
-    Targets are looked at once, in ``of``, before a picture is opened; forging itself sees pixels
+    Targets are looked at once, in ``of``, before an image is opened; forging itself sees pixels
     and landmarks. Partners come from other groups of the same set.
 
     Args:
         rows: ``(M,)``, positions in the training set, ascending.
-        faces: ``(M, 68, 2)`` float32, landmarks in pixels of a picture of ``sizes``.
-        sizes: ``(M, 2)``, height and width; of a picture that is read larger or smaller the
+        faces: ``(M, 68, 2)`` float32, landmarks in pixels of an image of ``sizes``.
+        sizes: ``(M, 2)``, height and width; of an image that is read larger or smaller the
             landmarks are scaled.
-        partners: Of the ``M`` pictures.
+        partners: Of the ``M`` images.
         forger: Makes the forgeries.
         proportion: Forged copies of an epoch, as a proportion of ``M``; above 0.
     """
@@ -54,19 +54,19 @@ class TrainForgeries:
         squares: NDArray[np.int64] | None,
         side: int | None,
     ) -> "TrainForgeries":
-        """Take the real pictures of a training set that have landmarks.
+        """Take the real images of a training set that have landmarks.
 
         Args:
             manifest: The columns of ``MANIFEST_COLUMNS``, training rows only.
             landmark_table: ``LANDMARK_COLUMNS``.
             forger: Makes the forgeries.
-            proportion: Forged copies of an epoch, as a proportion of those pictures.
-            squares: ``(N, 3)`` of left, top and side: what is cut out of each picture; landmarks
-                move along. ``None``: pictures are taken whole.
-            side: What whole pictures are decoded to at least; ``None``: their own size.
+            proportion: Forged copies of an epoch, as a proportion of those images.
+            squares: ``(N, 3)`` of left, top and side: what is cut out of each image; landmarks
+                move along. ``None``: images are taken whole.
+            side: What whole images are decoded to at least; ``None``: their own size.
 
         Raises:
-            ManifestError: If no real picture has a face that is large enough in what is read.
+            ManifestError: If no real image has a face that is large enough in what is read.
         """
         usable = landmark_table.loc[landmark_table["status"] == OK, [*KEY, "points"]]
         joined = manifest.merge(usable, on=KEY, how="left", validate="one_to_one")
@@ -81,12 +81,12 @@ class TrainForgeries:
             strict=True,
         ):
             square = None if squares is None else squares[row]
-            face = _place_face(points_of(values), (size[0], size[1]), square, side)
+            face = _locate_face(points_of(values), (size[0], size[1]), square, side)
             if face is not None:
                 found[row] = face
         if not found:
             raise ManifestError(
-                f"none of {int(is_real.sum()):,} real training pictures can be forged: they have "
+                f"none of {int(is_real.sum()):,} real training images can be forged: they have "
                 "no landmarks, or faces that are cut off or too small in what is read; check "
                 "forging.landmarks, or set augmentation.forgeries.proportion=0"
             )
@@ -118,40 +118,40 @@ class TrainForgeries:
     def make(
         self, row: int, read: Callable[[int], Pixels], *, seed: int, epoch: int, again: int = 0
     ) -> Pixels:
-        """Forge a picture.
+        """Forge an image.
 
         Args:
             row: Its position in the training set, one of ``rows``.
-            read: Position -> ``(H, W, 3)`` uint8 RGB; called for the picture, and for its partner
+            read: Position -> ``(H, W, 3)`` uint8 RGB; called for the image, and for its partner
                 where the kind needs one.
             seed: Of every draw, with the two that follow and ``row``.
             epoch: Counted from 1.
             again: How often it was forged in this epoch before.
 
         Returns:
-            ``(H, W, 3)`` uint8: the picture where nothing is replaced.
+            ``(H, W, 3)`` uint8: the image where nothing is replaced.
         """
-        rng = picture_rng(seed, epoch, row, *([again] if again else []))
-        place = int(np.searchsorted(self.rows, row))
+        rng = image_rng(seed, epoch, row, *([again] if again else []))
+        index = int(np.searchsorted(self.rows, row))
         kind = self.forger.draw_kind(rng)
-        lent = self.partners.draw(place, rng) if kind in BORROWING_KINDS else None
-        own = self._portrait(place, read)
+        lent = self.partners.draw(index, rng) if kind in BORROWING_KINDS else None
+        own = self._portrait(index, read)
         partner = None if lent is None else self._portrait(lent, read)
         return make_forgery(kind, own, partner, rng, self.forger.strength).pixels
 
-    def _portrait(self, place: int, read: Callable[[int], Pixels]) -> Portrait:
-        pixels = read(int(self.rows[place]))
-        down, across = np.array(pixels.shape[:2]) / self.sizes[place]
-        points = self.faces[place].astype(np.float64)
+    def _portrait(self, index: int, read: Callable[[int], Pixels]) -> Portrait:
+        pixels = read(int(self.rows[index]))
+        down, across = np.array(pixels.shape[:2]) / self.sizes[index]
+        points = self.faces[index].astype(np.float64)
         return Portrait(pixels, scale_points(points, across, down))
 
 
-def _place_face(
+def _locate_face(
     points: Points, size: _Size, square: NDArray[np.int64] | None, side: int | None
 ) -> tuple[Points, _Size] | None:
-    """Return the 68 points of a face in what is read of its picture, and the size of that.
+    """Return the 68 points of a face in what is read of its image, and the size of that.
 
-    A whole picture is judged as small as it may be decoded. ``None`` if the face is too small or
+    A whole image is judged as small as it may be decoded. ``None`` if the face is too small or
     most of it is cut off.
     """
     if square is not None:

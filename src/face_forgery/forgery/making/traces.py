@@ -1,8 +1,8 @@
 """What making a face leaves in its pixels: resampling, an older JPEG, another grain.
 
-Real forgeries differ from the picture around them in these, by more or by less. So do these: each
+Real forgeries differ from the image around them in these, by more or by less. So do these: each
 is drawn to either side, and the amount of detail is brought near that of what is replaced, so that
-numbers about the whole picture do not give a forgery away.
+numbers about the whole image do not give a forgery away.
 """
 
 from dataclasses import dataclass
@@ -26,19 +26,21 @@ _EXTRA_DETAIL = 0.2  # in e-folds: the next JPEG takes it away, as it is the fir
 _LEAST_GRAIN = 0.5  # levels; less would be rounded away
 _GRAIN_LIMIT = 4.0  # levels
 _BLOCK = 8  # pixels
+_MESH_CELLS = 40  # across an image
+_EQUAL_LUMA = (1.0, -0.509, 0.0)  # red against green, as bright as without
 
 
 @dataclass(frozen=True)
 class Traces:
     """How one donor was made."""
 
-    reduction: float | None  # share of the pixels along a side that survive; None: all
+    reduction: float | None  # proportion of the pixels along a side that survive; None: all
     enlarging: int  # interpolation back to the full size
     quality: int | None  # of the JPEG that the donor was; None: it was none
     grid: tuple[int, int]  # rows and columns by which its blocks are moved
     sharpness: float  # amount of detail beside that of the original; 1: the same
     follow: float  # how far the amount of detail is matched, 0 to 1
-    own_grain: bool  # missing detail is filled with grain of the picture, else with noise
+    own_grain: bool  # missing detail is filled with grain of the image, else with noise
     color: tuple[float, float, float, float, float]  # gain, offset, saturation, two tints
 
 
@@ -106,10 +108,30 @@ def leave_traces(
     return shift_colors(made, gain=gain, offset=offset, saturation=saturation, tint=(red, yellow))
 
 
+def color_mesh(shape: tuple[int, ...]) -> Values:
+    """Return the red-green mesh that a generator leaves behind; it does not change luma.
+
+    Source: Odena et al. 2016, Deconvolution and checkerboard artifacts.
+
+    Args:
+        shape: Height and width of the whole image first; the mesh scales with it.
+
+    Returns:
+        ``(H, W, 3)`` in [-1, 1].
+    """
+    height, width = shape[:2]
+    cells = [
+        ((np.arange(side) + 0.5) * (_MESH_CELLS / height)).astype(int) % 2 * 2.0 - 1.0
+        for side in (height, width)
+    ]
+    mesh = 0.5 * (cells[0][:, None] + cells[1][None, :])
+    return np.asarray(mesh[..., None] * _EQUAL_LUMA, np.float32)
+
+
 def _through_jpeg(pixels: Pixels, quality: int, grid: tuple[int, int]) -> Pixels:
     """Encode and decode; blocks begin ``grid`` rows and columns before the first pixel.
 
-    A mask often reaches to the corner of its picture; there the blocks would lie on the picture's.
+    A mask often reaches to the corner of its image; there the blocks would lie on the image's.
     """
     rows, columns = grid
     padded = cv2.copyMakeBorder(pixels, rows, 0, columns, 0, cv2.BORDER_REPLICATE)
@@ -119,9 +141,9 @@ def _through_jpeg(pixels: Pixels, quality: int, grid: tuple[int, int]) -> Pixels
     return np.ascontiguousarray(decoded[rows:, columns:])
 
 
-def _through_fewer_pixels(pixels: Pixels, share: float, enlarging: int) -> Pixels:
+def _through_fewer_pixels(pixels: Pixels, proportion: float, enlarging: int) -> Pixels:
     height, width = pixels.shape[:2]
-    small = (max(2, round(width * share)), max(2, round(height * share)))
+    small = (max(2, round(width * proportion)), max(2, round(height * proportion)))
     reduced = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(reduced, (width, height), interpolation=enlarging), np.uint8)
 
@@ -136,7 +158,7 @@ def _fill(
     """Return ``(h, w)`` detail that amounts to ``missing``."""
     if not traces.own_grain:
         return _noise(grain.shape, min(missing, _GRAIN_LIMIT), rng)
-    # The picture's own detail, moved by whole blocks of a JPEG and without its lines.
+    # The image's own detail, moved by whole blocks of a JPEG and without its lines.
     steps = [_BLOCK * int(blocks) for blocks in rng.integers(1, 5, 2)]
     flat: NDArray[np.float32] = np.clip(
         np.roll(grain, steps, axis=(0, 1)), -1.5 * there, 1.5 * there

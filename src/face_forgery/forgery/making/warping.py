@@ -1,4 +1,4 @@
-"""Pictures moved so that landmarks come to lie on other landmarks."""
+"""Images moved so that landmarks come to lie on other landmarks."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.forgery.making.landmarks import Points, affine_between, apply_affine, face_size
-from face_forgery.forgery.making.masks import Mask
-from face_forgery.forgery.making.windows import Window
+from face_forgery.forgery.making.masks import Mask, Window
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -18,9 +17,9 @@ _FLOOR = 0.05  # weight of staying where one is
 
 
 class Warped(NamedTuple):
-    """A part of a moved picture.
+    """A part of a moved image.
 
-    ``covered`` is ``(h, w)`` in [0, 1]: 0 where the picture had no pixel; ``None``: it had all.
+    ``covered`` is ``(h, w)`` in [0, 1]: 0 where the image had no pixel; ``None``: it had all.
     """
 
     pixels: Pixels
@@ -30,7 +29,7 @@ class Warped(NamedTuple):
 def warp_to(
     pixels: Pixels, source: Points, target: Points, window: Window, *, fit: float
 ) -> Warped:
-    """Return what a picture shows in ``window`` after its landmarks are moved onto others.
+    """Return what an image shows in ``window`` after its landmarks are moved onto others.
 
     The whole moves by the affine map that fits best; the rest of the way is gone near landmarks
     only.
@@ -39,7 +38,7 @@ def warp_to(
         pixels: ``(H, W, 3)``, of any size.
         source: ``(68, 2)``, landmarks of ``pixels``.
         target: ``(68, 2)``, where they shall lie.
-        window: Of the picture that ``target`` belongs to.
+        window: Of the image that ``target`` belongs to.
         fit: Share of that rest, 0 to 1.
     """
     matrix = affine_between(target, source)
@@ -48,20 +47,20 @@ def warp_to(
 
 
 def warp_within(pixels: Pixels, source: Points, target: Points, window: Window) -> Warped:
-    """Return ``window`` of a picture whose landmarks are moved; far from them nothing moves.
+    """Return ``window`` of an image whose landmarks are moved; far from them nothing moves.
 
     Args:
         pixels: ``(H, W, 3)``.
         source: ``(68, 2)``, landmarks of ``pixels``.
         target: ``(68, 2)``, where they shall lie.
-        window: Of the same picture.
+        window: Of the same image.
     """
     same = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     return _resample(pixels, same, _spread(target, source - target, window), window)
 
 
 def warp_affine(pixels: Pixels, matrix: NDArray[np.float64], window: Window) -> Warped:
-    """Return ``window`` of a picture moved as a whole.
+    """Return ``window`` of an image moved as a whole.
 
     Args:
         pixels: ``(H, W, 3)``.
@@ -106,9 +105,9 @@ def _resample(
 def _coverage(
     across: NDArray[np.float32], down: NDArray[np.float32], shape: tuple[int, ...]
 ) -> Mask | None:
-    """Return how far inside of the picture each position is: 0 at its border, 1 from 4 pixels on.
+    """Return how far inside of the image each position is: 0 at its border, 1 from 4 pixels on.
 
-    ``None`` where that is 1 everywhere or the whole picture is smaller than that.
+    ``None`` where that is 1 everywhere or the whole image is smaller than that.
     """
     height, width = shape[:2]
     low = min(float(across.min()), float(down.min()))

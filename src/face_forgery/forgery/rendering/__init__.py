@@ -1,1 +1,1 @@
-"""Drawn faces and forgeries made from them."""
+"""Drawn faces with exact landmarks, and the demo set; ``making`` forges them."""

@@ -1,4 +1,4 @@
-"""The camera and the file: what every picture passes through, real or forged."""
+"""The camera and the file: what every image passes through, real or forged."""
 
 import io
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from face_forgery.forgery.rendering.fields import Plane, blur, vary
 
 _NOISE_SCALE = 1.0 / 147.8  # the standard deviation of a sum of four bytes
 _DEMOSAICING = 1.5  # pixels: no camera shows detail of a single pixel
-_SHARPENING_RADIUS = 0.0125  # in parts of the picture's height
+_SHARPENING_RADIUS = 0.0125  # in parts of the image's height
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Camera:
     """Settings of one shot."""
 
     gains: tuple[float, float, float]  # white balance and exposure
-    contrast: float  # 1 leaves the picture as it is
-    blur: float  # tent half width in parts of the picture's size
+    contrast: float  # 1 leaves the image as it is
+    blur: float  # tent half width in parts of the image's size
     sharpening: float  # 0 leaves edges as the lens shows them
     noise: float  # standard deviation at mid gray, of 255
     quality: int  # JPEG

@@ -1,32 +1,41 @@
-"""A drawn set: which picture stands in which row, and drawing rows in parallel."""
+"""The drawn set: which image stands in which row, and drawing rows in parallel."""
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from typing import Literal
 
 import numpy as np
 
-from face_forgery.forgery.rendering.camera import encode_jpeg, expose, sample_camera
-from face_forgery.forgery.rendering.drawn_face import Face, sample_face
-from face_forgery.forgery.rendering.fields import stream
-from face_forgery.forgery.rendering.render import render
-from face_forgery.forgery.rendering.rendered_forgeries import (
-    FORGERY_KINDS,
+from face_forgery.forgery.made_images import MadeImage, make_in_order
+from face_forgery.forgery.making.kinds import (
+    BORROWING_KINDS,
     Forgery,
-    ForgeryKind,
-    forge,
+    ForgingKind,
+    Portrait,
+    make_forgery,
 )
+from face_forgery.forgery.rendering.camera import encode_jpeg, expose, sample_camera
+from face_forgery.forgery.rendering.face_parameters import Face, light_direction, sample_face
+from face_forgery.forgery.rendering.fields import stream, vary
+from face_forgery.forgery.rendering.portraits import RenderedFace, render
 
 SUBSETS = ("train", "val", "test")
+DRAWN_KINDS: tuple[ForgingKind, ...] = (
+    "face_swap",
+    "reenactment",
+    "talking_face",
+    "attribute_edit",
+)
 ROWS_PER_BATCH = 32
-BATCHES_IN_FLIGHT = 3  # for each process
 
-_FACE, _FORGERY, _CAMERA, _ORDER, _KINDS, _NOISE = range(6)  # purposes of random streams
+# Strong on purpose: a small network learns these traces from 800 images in minutes.
+_STRENGTH = 2.0
+_MESH = (18.0, 24.0)  # levels, of the red-green mesh that upsampling layers leave
+
+_FACE, _FORGERY, _CAMERA, _ORDER, _KINDS, _NOISE = range(6)  # purposes of random generators
 
 
 @dataclass(frozen=True)
@@ -38,23 +47,15 @@ class RowPlan:
     row: int
     img_name: str
     target: int  # 0 = real, 1 = forged
-    group: str  # a real picture and the forgery made from it
-    kind: ForgeryKind | Literal["real"]
+    group: str  # a real image and the forgery made from it
+    kind: ForgingKind | Literal["real"]
     source: str = "drawn"
-
-
-@dataclass(frozen=True)
-class DrawnRow:
-    """A row with its picture."""
-
-    plan: RowPlan
-    jpeg: bytes
 
 
 def plan_row(seed: int, subset: str, row: int) -> RowPlan:
     """Say what a row shows.
 
-    Two rows make a group: a person's real picture and the forgery made from it, in random order.
+    Two rows make a group: a person's real image and the forgery made from it, in random order.
     Four groups have the four kinds of forgery, in random order.
 
     Args:
@@ -66,69 +67,81 @@ def plan_row(seed: int, subset: str, row: int) -> RowPlan:
     group = row // 2
     forged_first = int(stream(*where, _ORDER, group).integers(2))
     target = (row + forged_first) % 2
-    order = stream(*where, _KINDS, group // len(FORGERY_KINDS)).permutation(len(FORGERY_KINDS))
-    forgery = FORGERY_KINDS[int(order[group % len(FORGERY_KINDS)])]
-    kind: ForgeryKind | Literal["real"] = forgery if target else "real"
+    order = stream(*where, _KINDS, group // len(DRAWN_KINDS)).permutation(len(DRAWN_KINDS))
+    forgery = DRAWN_KINDS[int(order[group % len(DRAWN_KINDS)])]
+    kind: ForgingKind | Literal["real"] = forgery if target else "real"
     digest = hashlib.blake2b(f"{seed}/{subset}/{row}".encode(), digest_size=16).hexdigest()
     return RowPlan(seed, subset, row, f"{digest}.jpg", target, f"{subset}_{group:06d}", kind)
 
 
 def face_of(plan: RowPlan) -> Face:
     """Return the face of the row's group."""
-    return sample_face(_stream(plan, _FACE, plan.row // 2))
+    return sample_face(_rng(plan, _FACE, plan.row // 2))
+
+
+def rendered_of(plan: RowPlan, size: int) -> RenderedFace:
+    """Return the real image of the row's group before the camera, with its landmarks."""
+    return render(face_of(plan), size)
 
 
 def forgery_of(plan: RowPlan, size: int) -> Forgery:
-    """Return the forgery of a forged row, before the camera, with its mask and landmarks.
+    """Return the forgery of a forged row, before the camera, with its mask.
 
     Raises:
         ValueError: If the row is real.
     """
     if plan.kind == "real":
         raise ValueError(f"row {plan.row} of {plan.subset} is real, not a forgery")
-    return forge(face_of(plan), plan.kind, _stream(plan, _FORGERY, plan.row // 2), size)
+    face = face_of(plan)
+    own = _as_portrait(render(face, size))
+    for attempt in count():
+        rng = _rng(plan, _FORGERY, plan.row // 2, attempt)
+        partner = None
+        if plan.kind in BORROWING_KINDS:
+            partner = _as_portrait(render(_draw_partner(face, rng), size))
+        mesh = rng.uniform(*_MESH)
+        forgery = make_forgery(plan.kind, own, partner, rng, _STRENGTH, mesh=mesh)
+        if forgery.kind == plan.kind:  # a partner in quite another pose lends no face
+            return forgery
+    raise AssertionError("attempts do not end")
 
 
-def draw_row(plan: RowPlan, size: int) -> DrawnRow:
-    """Draw the picture of a row: ``size`` x ``size`` pixels, JPEG.
+def draw_row(plan: RowPlan, size: int) -> MadeImage:
+    """Draw the image of a row: ``size`` x ``size`` pixels, JPEG.
 
-    Both pictures of a group come from one camera with the same settings; each has noise of its own.
+    Both images of a group come from one camera with the same settings; each has noise of its own.
     """
-    image = forgery_of(plan, size).image if plan.target else render(face_of(plan), size).image
-    camera = sample_camera(_stream(plan, _CAMERA, plan.row // 2))
-    pixels = expose(image, camera, _stream(plan, _NOISE, plan.row))
-    return DrawnRow(plan, encode_jpeg(pixels, camera.quality))
+    pixels = forgery_of(plan, size).pixels if plan.target else rendered_of(plan, size).pixels
+    camera = sample_camera(_rng(plan, _CAMERA, plan.row // 2))
+    scene = (pixels.astype(np.float32) * np.float32(1.0 / 255.0)).transpose(2, 0, 1)
+    taken = expose(scene, camera, _rng(plan, _NOISE, plan.row))
+    return MadeImage(
+        plan.subset,
+        plan.img_name,
+        plan.target,
+        plan.group,
+        plan.kind,
+        plan.source,
+        encode_jpeg(taken, camera.quality),
+    )
 
 
 def draw_set(
     num_images: dict[str, int], *, size: int, seed: int, num_workers: int
-) -> Iterator[list[DrawnRow]]:
-    """Draw a set in batches, in order; memory does not grow with the number of pictures.
+) -> Iterator[list[MadeImage]]:
+    """Draw a set in batches, in order; memory does not grow with the number of images.
 
     Args:
-        num_images: How many pictures each of ``SUBSETS`` has.
+        num_images: How many images each of ``SUBSETS`` has.
         size: Pixels of each side.
         seed: Of the set.
-        num_workers: Processes; 0 draws here. Does not change the pictures.
+        num_workers: Processes; 0 draws in the calling one. Does not change the images.
     """
-    batches = _batches(num_images, seed)
-    if num_workers == 0:
-        for batch in batches:
-            yield _draw_batch(batch, size)
-        return
-    with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
-        pending: deque[Future[list[DrawnRow]]] = deque(
-            pool.submit(_draw_batch, batch, size)
-            for batch in islice(batches, BATCHES_IN_FLIGHT * num_workers)
-        )
-        while pending:
-            drawn = pending.popleft().result()
-            for batch in islice(batches, 1):
-                pending.append(pool.submit(_draw_batch, batch, size))
-            yield drawn
+    draw = partial(_draw_batch, size=size)
+    return make_in_order(draw, _list_batches(num_images, seed), num_workers=num_workers)
 
 
-def _batches(num_images: dict[str, int], seed: int) -> Iterator[list[RowPlan]]:
+def _list_batches(num_images: dict[str, int], seed: int) -> Iterator[list[RowPlan]]:
     for subset in SUBSETS:
         end = num_images[subset]
         for start in range(0, end, ROWS_PER_BATCH):
@@ -136,9 +149,31 @@ def _batches(num_images: dict[str, int], seed: int) -> Iterator[list[RowPlan]]:
             yield [plan_row(seed, subset, row) for row in rows]
 
 
-def _draw_batch(batch: list[RowPlan], size: int) -> list[DrawnRow]:
+def _draw_batch(batch: list[RowPlan], size: int) -> list[MadeImage]:
     return [draw_row(plan, size) for plan in batch]
 
 
-def _stream(plan: RowPlan, *keys: int) -> np.random.Generator:
+def _draw_partner(face: Face, rng: np.random.Generator) -> Face:
+    """Draw another person in nearly the same pose, with the lamp on the other side."""
+    other, pose, scene = sample_face(rng), face.pose, face.scene
+    across = -1.0 if scene.light[0] > 0 else 1.0
+    light = light_direction(across * (0.35 + 0.65 * rng.random()), vary(rng, 0.35, 0.35))
+    return replace(
+        other,
+        look=replace(other.look, glasses=face.look.glasses),
+        pose=replace(
+            pose,
+            yaw=pose.yaw + vary(rng, 0.0, 0.12),
+            pitch=pose.pitch + vary(rng, 0.0, 0.08),
+            roll=pose.roll + vary(rng, 0.0, 0.10),
+        ),
+        scene=replace(scene, light=light),
+    )
+
+
+def _as_portrait(rendered: RenderedFace) -> Portrait:
+    return Portrait(rendered.pixels, rendered.landmarks)
+
+
+def _rng(plan: RowPlan, *keys: int) -> np.random.Generator:
     return stream(plan.seed, SUBSETS.index(plan.subset), *keys)

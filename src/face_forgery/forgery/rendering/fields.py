@@ -1,6 +1,6 @@
 """Pixel arithmetic of the drawings: smooth shapes, edges, noise, blur and random streams.
 
-Pixels must come out the same on every machine, because shipped pictures are compared byte for
+Pixels must come out the same on every machine, because shipped images are compared byte for
 byte. Whatever decides a pixel therefore uses only operations that IEEE 754 rounds exactly
 (+ - * / sqrt, comparisons) one element at a time: no exp, sin or power over arrays, no matrix
 product, no sum whose order a library may choose. The one exception are the strengths that a forger
@@ -10,7 +10,7 @@ matches (``detail``, ``match_colors``): sums in double precision, whose last dig
 import numpy as np
 from numpy.typing import NDArray
 
-# (H, W), or (3, H, W) for a picture: planes make masks broadcast fast. float32 at run time.
+# (H, W), or (3, H, W) for an image: planes make masks broadcast fast. float32 at run time.
 Plane = NDArray[np.floating]
 
 
@@ -121,7 +121,7 @@ def blend(under: Plane, over: Plane | NDArray[np.float32], cover: Plane) -> None
     """Lay ``over`` onto ``under`` (in place) where ``cover`` is 1.
 
     Args:
-        under: ``(3, H, W)``; a window of a picture is changed in the picture.
+        under: ``(3, H, W)``; a window of an image is changed in the image.
         over: ``(3, H, W)``, or a color ``(3, 1, 1)``.
         cover: ``(H, W)`` in [0, 1].
     """
@@ -129,5 +129,5 @@ def blend(under: Plane, over: Plane | NDArray[np.float32], cover: Plane) -> None
 
 
 def color(red: float, green: float, blue: float) -> NDArray[np.float32]:
-    """Return a color ``(3, 1, 1)``, linear light, that broadcasts over a picture."""
+    """Return a color ``(3, 1, 1)``, linear light, that broadcasts over an image."""
     return np.array([red, green, blue], dtype=np.float32).reshape(3, 1, 1)

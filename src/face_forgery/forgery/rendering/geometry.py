@@ -1,4 +1,4 @@
-"""Where a head is in a picture: pixel planes in head units, and landmarks in pixels.
+"""Where a head is in an image: pixel planes in head units, and landmarks in pixels.
 
 The head is a surface of revolution around its vertical axis. Turning it moves features over the
 surface, so that they foreshorten; the outline stays that of the surface.
@@ -10,36 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.forgery.rendering.drawn_face import Face, Identity
+from face_forgery.forgery.rendering.face_parameters import Face, Identity
 from face_forgery.forgery.rendering.fields import Plane, coverage
 
 Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixels; the corner pixel is at 0.5
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels, right and bottom excluded
 
 _WIDEST = -0.12  # y at which the head is widest
-
-
-@dataclass(frozen=True)
-class Landmarks:
-    """Points of a face in pixels. Left and right are those of the picture."""
-
-    contour: Points  # (17, 2) from the left temple over the chin to the right temple
-    left_eye: Points  # (2, 2) left and right corner
-    right_eye: Points
-    left_brow: Points  # (2, 2)
-    right_brow: Points
-    nose: Points  # (2, 2) root and tip
-    mouth: Points  # (4, 2) left corner, top, right corner, bottom
-
-    @property
-    def eyes_and_mouth(self) -> Points:
-        """Centers of both eyes and of the mouth, ``(3, 2)``: what faces are aligned by."""
-        return np.stack([self.left_eye.mean(0), self.right_eye.mean(0), self.mouth[[0, 2]].mean(0)])
+# Points of an eye: x from its left (-1) to its right corner, and which lid, up < 0.
+_LIDS = ((-1.0, 0.0), (-1 / 3, -1.0), (1 / 3, -1.0), (1.0, 0.0), (1 / 3, 0.62), (-1 / 3, 0.62))
 
 
 @dataclass(frozen=True)
 class Window:
-    """A part of the picture in which a feature is painted."""
+    """A part of the image in which a feature is painted."""
 
     rows: slice
     columns: slice
@@ -50,18 +33,18 @@ class Window:
         return (self.rows, self.columns)
 
     @property
-    def picture(self) -> tuple[slice, slice, slice]:
+    def image(self) -> tuple[slice, slice, slice]:
         """Index of the part in ``(3, H, W)``."""
         return (slice(None), self.rows, self.columns)
 
 
 class View:
-    """A face seen in a picture of ``size`` x ``size`` pixels.
+    """A face seen in an image of ``size`` x ``size`` pixels.
 
     Attributes:
         unit: Pixels of one head unit.
         x, y: ``(H, W)`` position of each pixel in head units, before the head turns.
-        depth: ``(H, W)`` height of the head's surface above the picture; 0 outside.
+        depth: ``(H, W)`` height of the head's surface above the image; 0 outside.
         skin: ``(H, W)`` how much of each pixel the head covers.
         hx, hy: ``(H, W)`` position on the face of the surface point that each pixel shows.
         normal: Components x, y, z of the surface normal, each ``(H, W)``, in head axes.
@@ -100,7 +83,7 @@ class View:
         return (-height * self._yaw[1], height * self._pitch[1])
 
     def to_pixels(self, points: list[tuple[float, float]]) -> Points:
-        """Return where points of the face (head units) are in the picture, ``(N, 2)``."""
+        """Return where points of the face (head units) are in the image, ``(N, 2)``."""
         cos, sin = self.roll
         placed = []
         for hx, hy in points:
@@ -124,7 +107,7 @@ class View:
         return x, y
 
     def window(self, x: float, y: float, half_width: float, half_height: float) -> Window:
-        """Return the part of the picture around a point of the face; it may be empty.
+        """Return the part of the image around a point of the face; it may be empty.
 
         Args:
             x: Of the middle, head units on the face.
@@ -140,29 +123,13 @@ class View:
             _pixel_range(middle[1], reach_y, self.size), _pixel_range(middle[0], reach_x, self.size)
         )
 
-    def landmarks(self) -> Landmarks:
-        """Return the landmarks of the face as it is drawn."""
-        who, mood = self.face.identity, self.face.expression
-        eye, brow_y = who.eye_width, who.brow_y - 0.05 * mood.brow_raise
-        smile = 0.05 * mood.smile
-        reach = who.mouth_width * (1.0 + 0.15 * mood.smile)
-        drop = 0.10 * mood.mouth_open
-        return Landmarks(
-            contour=self._contour(),
-            left_eye=self.to_pixels([(-who.eye_x - eye, who.eye_y), (-who.eye_x + eye, who.eye_y)]),
-            right_eye=self.to_pixels([(who.eye_x - eye, who.eye_y), (who.eye_x + eye, who.eye_y)]),
-            left_brow=self.to_pixels([(-who.eye_x - 0.19, brow_y), (-who.eye_x + 0.17, brow_y)]),
-            right_brow=self.to_pixels([(who.eye_x - 0.17, brow_y), (who.eye_x + 0.19, brow_y)]),
-            nose=self.to_pixels([(0.0, who.eye_y), (0.0, who.nose_y)]),
-            mouth=self.to_pixels(
-                [
-                    (-reach, who.mouth_y - smile),
-                    (0.0, who.mouth_y - who.upper_lip),
-                    (reach, who.mouth_y - smile),
-                    (0.0, who.mouth_y + who.lower_lip + drop),
-                ]
-            ),
-        )
+    def landmarks(self) -> Points:
+        """Return the 68 points of the face as it is painted, ``(68, 2)``; the corner pixel is at 0.
+
+        They are numbered as in ``making.landmarks`` (iBUG 300-W).
+        """
+        inside = self.to_pixels([*self._brows(), *self._nose(), *self._eyes(), *self._mouth()])
+        return np.concatenate([self._contour(), inside]) - 0.5
 
     def _contour(self) -> Points:
         heights = [_WIDEST + (0.985 - _WIDEST) * (k / 8) * (2.0 - k / 8) for k in range(9)]
@@ -180,6 +147,61 @@ class View:
             ]
         )
 
+    def _brows(self) -> list[tuple[float, float]]:
+        who, mood = self.face.identity, self.face.expression
+        brows = []
+        for side in (-1.0, 1.0):
+            for step in (-1.0, -0.5, 0.0, 0.5, 1.0):
+                x = side * step  # -1 inner, 1 outer end
+                rise = who.brow_arch * (1.0 - (x - 0.35) ** 2) + 0.05 * mood.brow_raise
+                rise += -0.02 * x + 0.012 * mood.brow_raise * (1.0 - x)
+                brows.append((side * (who.eye_x + 0.2 * x), who.brow_y - rise))
+        return brows
+
+    def _nose(self) -> list[tuple[float, float]]:
+        who = self.face.identity
+        tip_x, tip_y = self.lifted(who.nose_depth * 0.8)
+        below_x, below_y = self.lifted(who.nose_depth * 0.4)
+        length = who.nose_y - who.eye_y
+        bridge = [(tip_x * k / 3, who.eye_y + (length + tip_y) * k / 3) for k in range(4)]
+        return bridge + [
+            (below_x + side * who.nose_width, who.nose_y + 0.06 - 0.03 * abs(side) + below_y)
+            for side in (-1.0, -0.5, 0.0, 0.5, 1.0)
+        ]
+
+    def _eyes(self) -> list[tuple[float, float]]:
+        who = self.face.identity
+        height = who.eye_height * self.face.expression.eyes_open
+        eyes = []
+        for side in (-1.0, 1.0):
+            for x, lid in _LIDS:
+                y = who.eye_y - who.eye_tilt * who.eye_width * side * x
+                y += lid * height * (1.0 - x * x)
+                eyes.append((side * who.eye_x + who.eye_width * x, y))
+        return eyes
+
+    def _mouth(self) -> list[tuple[float, float]]:
+        who, mood = self.face.identity, self.face.expression
+        reach = who.mouth_width * (1.0 + 0.15 * mood.smile)
+        shift_x, shift_y = self.lifted(0.05)
+
+        def at(x: float, upper: float, lower: float, opened: float) -> tuple[float, float]:
+            arc = 1.0 - x * x
+            bow = 0.28 * max(1.0 - 16.0 * x * x, 0.0) ** 2
+            y = who.mouth_y - 0.06 * mood.smile * (x * x - 0.25)
+            y -= upper * who.upper_lip * arc * (1.0 + 0.2 * arc - bow)
+            y += lower * who.lower_lip * arc * (0.4 + 0.6 * arc)
+            y += opened * 0.16 * mood.mouth_open * arc
+            return shift_x + reach * x, shift_y + y
+
+        outer, inner = (-1.0, -0.6, -0.25, 0.0, 0.25, 0.6, 1.0), (-0.85, -0.25, 0.0, 0.25, 0.85)
+        return [
+            *(at(x, 1.0, 0.0, 0.0) for x in outer),
+            *(at(x, 0.0, 1.0, 1.0) for x in outer[-2:0:-1]),
+            *(at(x, 0.0, 0.0, 0.0) for x in inner),
+            *(at(x, 0.0, 0.0, 1.0) for x in inner[-2:0:-1]),
+        ]
+
 
 def squared_radius(who: Identity, y: Plane) -> tuple[Plane, Plane]:
     """Return the squared half width of the head at height ``y``, and its slope along y.
@@ -195,9 +217,9 @@ def squared_radius(who: Identity, y: Plane) -> tuple[Plane, Plane]:
     t = t.astype(np.float32)
     below, t2 = y > _WIDEST, t * t
     round_, square, point = 1.0 - t2, 1.0 - t2 * t2, (1.0 - t2) * (1.0 - t2)
-    share = 1.0 - who.jaw_square - who.jaw_point
-    jaw = who.jaw_square * square + share * round_ + who.jaw_point * point
-    slope = t * (4.0 * who.jaw_square * t2 + 2.0 * share + 4.0 * who.jaw_point * round_)
+    rest = 1.0 - who.jaw_square - who.jaw_point
+    jaw = who.jaw_square * square + rest * round_ + who.jaw_point * point
+    slope = t * (4.0 * who.jaw_square * t2 + 2.0 * rest + 4.0 * who.jaw_point * round_)
     width2 = who.width * who.width
     down, up = -width2 / (1.0 - _WIDEST), width2 / (1.0 + _WIDEST)
     return width2 * np.where(below, jaw, round_), np.where(below, slope * down, t * (2.0 * up))
@@ -208,8 +230,8 @@ def _squared_radius_at(who: Identity, y: float) -> float:
     below = y > _WIDEST
     t = (y - _WIDEST) / (1.0 - _WIDEST if below else 1.0 + _WIDEST)
     round_ = 1.0 - t * t
-    share = 1.0 - who.jaw_square - who.jaw_point
-    jaw = who.jaw_square * (1.0 - t**4) + share * round_ + who.jaw_point * round_ * round_
+    rest = 1.0 - who.jaw_square - who.jaw_point
+    jaw = who.jaw_square * (1.0 - t**4) + rest * round_ + who.jaw_point * round_ * round_
     return who.width * who.width * (jaw if below else round_)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from face_forgery.forgery.rendering.drawn_face import Scene
+from face_forgery.forgery.rendering.face_parameters import Scene
 from face_forgery.forgery.rendering.fields import Plane, bump, slopes, smoothstep, value_noise
 from face_forgery.forgery.rendering.geometry import View, Window
 
@@ -16,7 +16,7 @@ def lit(scene: Scene, light: Direction, normal: Normal, occlusion: Plane | float
     """Return the light that a surface sends back, ``(3, H, W)``; multiply it by the albedo.
 
     Args:
-        scene: The lamp's color and the share of light from everywhere.
+        scene: The lamp's color and the proportion of light from everywhere.
         light: Unit vector to the lamp, in the axes of ``normal``.
         normal: Unit normals x, y, z, each ``(H, W)``.
         occlusion: 1 where nothing stands in the way, 0 in a deep fold.
@@ -141,7 +141,7 @@ def skin_texture(view: View, rng: np.random.Generator) -> Plane:
 
 
 def feature_window(view: View, x: float, y: float, radii: tuple[float, float]) -> Window | None:
-    """Return the window of a feature, or None where it lies outside of the picture."""
+    """Return the window of a feature, or None where it lies outside of the image."""
     window = view.window(x, y, *radii)
     height = window.rows.stop - window.rows.start
     width = window.columns.stop - window.columns.start

@@ -17,18 +17,20 @@ logger = logging.getLogger(__name__)
 
 
 def measure_statistics(
+    *,
     train_manifest: pd.DataFrame,
     val_manifest: pd.DataFrame,
     data: DataParams,
     ingestion: IngestionParams,
     audit: AuditParams,
+    evaluation: EvaluationParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a sample of all labelled images and measure thirty statistics of each."""
     from face_forgery.data.splits.splitting import choose_subset
     from face_forgery.evaluation.audits import shortcuts
 
     whole = pd.concat([train_manifest, val_manifest], ignore_index=True)
-    sample = choose_subset(whole, audit.max_images, seed=audit.seed).reset_index(drop=True)
+    sample = choose_subset(whole, audit.max_images, seed=evaluation.seed).reset_index(drop=True)
     paths = [Path(data.root) / path for path in sample["path"]]
     return sample, shortcuts.measure_statistics(paths, num_workers=ingestion.num_workers)
 
@@ -41,15 +43,14 @@ def probe_shortcuts(
 ) -> list[dict[str, Any]]:
     """Predict the label without looking at the face."""
     from face_forgery.evaluation.audits.shortcuts import probe_shortcuts
+    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 
     rows = probe_shortcuts(
         audit_sample,
         audit_statistics,
         limit=audit.limit,
         num_folds=audit.num_folds,
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=audit.seed,
+        bootstrap=Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     for row in rows:
         if row["is_warning"]:
@@ -68,7 +69,7 @@ def find_overlaps(
     image_hashes: pd.DataFrame,
     split_report: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Look for pictures that are there twice, and say what splitting has removed already."""
+    """Look for images that are there twice, and say what splitting has removed already."""
     from face_forgery.evaluation.audits.overlaps import describe_removed, find_overlaps
 
     findings = find_overlaps(train_manifest, val_manifest, image_hashes)
@@ -99,6 +100,6 @@ def write_audit(
 
 def plot_audit(audit: dict[str, Any]) -> Any:
     """Draw how far one gets without looking at the face."""
-    from face_forgery.evaluation.reporting.audit_figure import draw_shortcuts
+    from face_forgery.evaluation.reporting.data_figures import draw_shortcuts
 
     return draw_shortcuts(audit["shortcuts"], limit=audit["limit"])

@@ -11,13 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.measure_statistics,
-                inputs=[
-                    "train_manifest",
-                    "val_manifest",
-                    "params:data",
-                    "params:ingestion",
-                    "params:audit",
-                ],
+                inputs={
+                    "train_manifest": "train_manifest",
+                    "val_manifest": "val_manifest",
+                    "data": "params:data",
+                    "ingestion": "params:ingestion",
+                    "audit": "params:audit",
+                    "evaluation": "params:evaluation",
+                },
                 outputs=["audit_sample", "audit_statistics"],
                 name="measure_statistics",
             ),

@@ -9,7 +9,7 @@ from face_forgery.params import EvaluationParams
 
 
 def align_scores(score_sets: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Bring the scores of all detectors together, picture by picture."""
+    """Bring the scores of all detectors together, image by image."""
     from face_forgery.evaluation.score_sets import align_scores
 
     return align_scores(score_sets)
@@ -20,14 +20,13 @@ def compare_detectors(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure each detector and the difference of each two; also as a table for people."""
     from face_forgery.evaluation.comparison import MEASURES, compare_detectors
+    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 
     comparison = compare_detectors(
         _scores_by_name(aligned_scores),
         aligned_scores["target"].to_numpy(dtype=np.int64),
         aligned_scores["group"].to_numpy(),
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
+        Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     rows = [
         {"what": name} | _flatten(measured, MEASURES)
@@ -44,7 +43,7 @@ def compare_detectors(
 
 def plot_comparison(aligned_scores: pd.DataFrame, comparison: dict[str, Any]) -> Any:
     """Draw the ROC curves over each other."""
-    from face_forgery.evaluation.reporting.comparison_figure import draw_comparison
+    from face_forgery.evaluation.reporting.score_figures import draw_comparison
 
     targets = aligned_scores["target"].to_numpy(dtype=np.int64)
     return draw_comparison(_scores_by_name(aligned_scores), targets, comparison)

@@ -6,7 +6,7 @@ from . import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Compare two or more detectors on the pictures that all of them scored."""
+    """Compare two or more detectors on the images that all of them scored."""
     return Pipeline(
         [
             Node(

@@ -8,10 +8,10 @@ from face_forgery.progress import track
 
 
 def draw_demo_set(params: DemoDataParams) -> Iterator[Any]:
-    """Draw faces and forgeries, yielding a batch of ``DrawnRow`` at a time.
+    """Draw faces and forgeries, yielding a batch of ``MadeImage`` at a time.
 
     A generator node: the catalog writes each batch as it comes, so that memory does not grow with
-    the number of pictures.
+    the number of images.
     """
     from face_forgery.forgery.rendering.demo_set import draw_set
 

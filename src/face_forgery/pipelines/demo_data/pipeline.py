@@ -6,7 +6,7 @@ from .nodes import draw_demo_set
 
 
 def create_pipeline() -> Pipeline:
-    """Draw the demo set, or any other drawn set: number, size, seed and place are parameters."""
+    """Draw the demo set, or any other drawn set: number, size, seed and folder are parameters."""
     return Pipeline(
         [
             Node(

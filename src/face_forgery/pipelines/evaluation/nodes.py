@@ -25,16 +25,17 @@ def score_validation(
     scoring: ScoringParams,
     evaluation: EvaluationParams,
 ) -> pd.DataFrame:
-    """Measure the margin of each validation image, uncalibrated, and deal out the two halves.
+    """Measure the margin of each validation image, uncalibrated, and deal out the two splits.
 
-    Temperature and thresholds are set on the half ``fit`` and verified on the half ``check``.
+    Temperature and thresholds are set on the calibration split and measured on the verification
+    split.
     """
-    from face_forgery.evaluation.halves import split_halves
+    from face_forgery.evaluation import calibration_split as splits
     from face_forgery.inference.scoring import score_manifest
 
     detector = trained_detector.scored_by(scoring.precision, scoring.views)
     if detector.num_passes > 1:
-        logger.info("Each picture takes %d forward passes", detector.num_passes)
+        logger.info("Each image takes %d forward passes", detector.num_passes)
     scored = score_manifest(
         replace(detector, temperature=1.0),
         val_manifest,
@@ -42,29 +43,26 @@ def score_validation(
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
     )
-    is_fit = split_halves(
+    in_calibration = splits.choose_calibration_split(
         val_manifest["group"].to_numpy(),
         val_manifest["target"].to_numpy(dtype=np.int64),
         seed=evaluation.seed,
     )
-    columns = [*_LABELS, "margin", "half", *_FACTS]
-    halves = np.where(is_fit, "fit", "check")
-    return val_manifest.assign(margin=scored.margins, half=halves)[columns].reset_index(drop=True)
+    columns = [*_LABELS, "margin", "split", *_FACTS]
+    split = np.where(in_calibration, splits.CALIBRATION, splits.VERIFICATION)
+    return val_manifest.assign(margin=scored.margins, split=split)[columns].reset_index(drop=True)
 
 
 def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
-    """Fit the temperature on one half and measure on the other what it changes."""
+    """Fit the temperature on the calibration split; measure what it changes on the other."""
     from face_forgery.evaluation.calibration import calibrate
 
     return calibrate(
         val_margins["margin"].to_numpy(),
         val_margins["target"].to_numpy(dtype=np.int64),
         val_margins["group"].to_numpy(),
-        is_fit=(val_margins["half"] == "fit").to_numpy(),
-        num_bins=evaluation.ece_bins,
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
+        _in_calibration(val_margins),
+        _bootstrap(evaluation),
     )
 
 
@@ -73,7 +71,7 @@ def apply_temperature(val_margins: pd.DataFrame, calibration: dict[str, Any]) ->
     from face_forgery.evaluation.calibration import apply_temperature
 
     scores = apply_temperature(val_margins["margin"].to_numpy(), calibration["temperature"])
-    return val_margins.assign(y_pred=scores)[[*_LABELS, "y_pred", "half", *_FACTS]]
+    return val_margins.assign(y_pred=scores)[[*_LABELS, "y_pred", "split", *_FACTS]]
 
 
 def evaluate_scores(
@@ -82,15 +80,8 @@ def evaluate_scores(
     """Measure every metric with its interval, and the ROC curve with its band."""
     from face_forgery.evaluation.metrics.metric_report import evaluate
 
-    judged = evaluate(
-        *_scores_and_targets(val_scores),
-        val_scores["group"].to_numpy(),
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        num_bins=evaluation.ece_bins,
-        seed=evaluation.seed,
-    )
-    return judged.metrics, pd.DataFrame(judged.roc_curve)
+    groups = val_scores["group"].to_numpy()
+    return evaluate(*_scores_and_targets(val_scores), groups, _bootstrap(evaluation))
 
 
 def break_down_scores(
@@ -103,9 +94,7 @@ def break_down_scores(
         *_scores_and_targets(val_scores),
         val_scores["group"].to_numpy(),
         val_scores,
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
+        _bootstrap(evaluation),
     )
 
 
@@ -137,13 +126,13 @@ def measure_holdout(
 def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
-    """Choose where scores become verdicts, for the error rates that were asked for."""
+    """Choose the thresholds of the verdicts, for the error rates that were asked for."""
     from face_forgery.evaluation.operating_points import note_limits, set_operating_points
 
     points = set_operating_points(
         *_scores_and_targets(val_scores),
         val_scores["group"].to_numpy(),
-        (val_scores["half"] == "fit").to_numpy(),
+        _in_calibration(val_scores),
         target_fpr=evaluation.target_fpr,
         target_fnr=evaluation.target_fnr,
         confidence=evaluation.confidence,
@@ -165,31 +154,31 @@ def plot_roc(
     roc_curve: pd.DataFrame, metrics: dict[str, Any], operating_points: dict[str, Any]
 ) -> Any:
     """Draw the ROC curve over a logarithmic false-positive axis."""
-    from face_forgery.evaluation.reporting.figures import draw_roc
+    from face_forgery.evaluation.reporting.score_figures import draw_roc
 
     return draw_roc(roc_curve, metrics, operating_points)
 
 
 def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw the scores of both classes and the thresholds."""
-    from face_forgery.evaluation.reporting.figures import draw_scores
+    from face_forgery.evaluation.reporting.score_figures import draw_scores
 
     return draw_scores(*_scores_and_targets(val_scores), operating_points)
 
 
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
-    from face_forgery.evaluation.reporting.figures import draw_confusion
+    from face_forgery.evaluation.calibration_split import select_verification
+    from face_forgery.evaluation.reporting.score_figures import draw_confusion
 
-    if operating_points["is_verified"]:
-        val_scores = val_scores[val_scores["half"] == "check"]
+    val_scores = select_verification(val_scores, is_verified=operating_points["is_verified"])
     _, targets = _scores_and_targets(val_scores)
     return draw_confusion(targets, _verdicts(val_scores, operating_points))
 
 
 def plot_calibration(calibration: dict[str, Any]) -> Any:
-    """Draw promised probability against what came true, before and after scaling."""
-    from face_forgery.evaluation.reporting.calibration_figure import draw_calibration
+    """Draw predicted probability against what came true, before and after scaling."""
+    from face_forgery.evaluation.reporting.score_figures import draw_calibration
 
     return draw_calibration(calibration)
 
@@ -219,6 +208,18 @@ def certify_detector(
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),
     )
+
+
+def _bootstrap(evaluation: EvaluationParams) -> Any:
+    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
+
+    return Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed)
+
+
+def _in_calibration(table: pd.DataFrame) -> Any:
+    from face_forgery.evaluation.calibration_split import CALIBRATION
+
+    return (table["split"] == CALIBRATION).to_numpy()
 
 
 def _scores_and_targets(val_scores: pd.DataFrame) -> tuple[Any, Any]:

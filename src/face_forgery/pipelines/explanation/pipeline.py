@@ -1,4 +1,4 @@
-"""Detector + anybody's images -> a page an image that says why."""
+"""Detector + your images -> a page for each image that says why."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""Real pictures and their landmarks -> a labelled set of forgeries."""
+"""Real images and their landmarks -> a labelled set of forgeries."""
 
 from .pipeline import create_pipeline
 

@@ -19,7 +19,7 @@ def find_landmarks(
     ingestion: IngestionParams,
     faces: FacesParams,
 ) -> pd.DataFrame:
-    """Return the landmarks of every real picture: ``LANDMARK_COLUMNS``."""
+    """Return the landmarks of every real image: ``LANDMARK_COLUMNS``."""
     from face_forgery.data.images.faces import FaceFinder
     from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
 
@@ -32,16 +32,16 @@ def find_landmarks(
     )
 
 
-def forge_pictures(
+def forge_images(
     manifest: pd.DataFrame, landmark_table: pd.DataFrame, data: DataParams, forging: ForgingParams
 ) -> Iterator[Any]:
-    """Forge every real picture that has landmarks, yielding a batch of ``ForgedRow`` at a time.
+    """Forge every real image that has landmarks, yielding a batch of ``MadeImage`` at a time.
 
     A generator node: the catalog writes each batch as it comes, so that memory does not grow with
-    the number of pictures.
+    the number of images.
     """
-    from face_forgery.forgery.making.draw import Forger
     from face_forgery.forgery.making.forged_set import count_forgeable, forge_set
+    from face_forgery.forgery.making.forger import Forger
 
     batches = forge_set(
         manifest,
@@ -55,4 +55,4 @@ def forge_pictures(
         num_workers=forging.num_workers,
     )
     total = 2 * count_forgeable(manifest, landmark_table)
-    yield from track(batches, description="Forging pictures", total=total, count=len)
+    yield from track(batches, description="Forging images", total=total, count=len)

@@ -1,12 +1,12 @@
-"""Real pictures and their landmarks -> a labelled set of forgeries."""
+"""Real images and their landmarks -> a labelled set of forgeries."""
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import find_landmarks, forge_pictures
+from .nodes import find_landmarks, forge_images
 
 
 def create_pipeline() -> Pipeline:
-    """Forge the real pictures of the manifest; it comes from the pipeline ingestion."""
+    """Forge the real images of the manifest; it comes from the pipeline ingestion."""
     return Pipeline(
         [
             Node(
@@ -23,10 +23,10 @@ def create_pipeline() -> Pipeline:
                 name="find_landmarks",
             ),
             Node(
-                forge_pictures,
+                forge_images,
                 inputs=["manifest", "landmark_table", "params:data", "params:forging"],
                 outputs="forged_set",
-                name="forge_pictures",
+                name="forge_images",
             ),
         ]
     )

@@ -1,4 +1,4 @@
-"""Detector + anybody's images -> verdicts."""
+"""Detector + your images -> verdicts."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -4,31 +4,6 @@ from kedro.pipeline import Node, Pipeline
 
 from . import nodes
 
-_REPORT_INPUTS = (
-    "metrics",
-    "operating_points",
-    "calibration",
-    "breakdown",
-    "holdout_results",
-    "manifest",
-    "mistakes",
-    "data_report",
-    "detector",
-    "code_version",
-    "roc_figure",
-    "score_figure",
-    "confusion_figure",
-    "calibration_figure",
-    "mistakes_figure",
-    "training_figure",
-    "data_figure",
-    "audit",
-    "audit_figure",
-    "robustness",
-    "robustness_figure",
-    "cross_validation",
-    "cross_validation_figure",
-)
 _CARD_INPUTS = (
     "metrics",
     "operating_points",
@@ -46,7 +21,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.write_report,
-                inputs={name: name for name in _REPORT_INPUTS},
+                inputs={name: name for name in nodes.REPORT_INPUTS},
                 outputs="report",
                 name="write_report",
             ),

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from face_forgery.data.splits.splitting import choose_subset
-from face_forgery.inference import degraded_scoring as degraded
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams
@@ -17,24 +16,27 @@ _CLEAN = "clean"
 
 
 def score_degraded(
+    *,
     detector: Detector,
     val_scores: pd.DataFrame,
     data: DataParams,
     scoring: ScoringParams,
     robustness: RobustnessParams,
+    evaluation: EvaluationParams,
 ) -> pd.DataFrame:
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
-    from face_forgery.forgery.degradation.levels import list_degradations
+    from face_forgery.data.degradation.levels import list_degradations
+    from face_forgery.evaluation.calibration_split import select_verification
+    from face_forgery.inference import degraded_scoring as degraded
 
-    if operating_points_of(detector).is_verified:
-        val_scores = val_scores[val_scores["half"] == "check"]
-    subset = choose_subset(val_scores, robustness.num_images, seed=robustness.seed)
+    is_verified = operating_points_of(detector).is_verified
+    fresh = select_verification(val_scores, is_verified=is_verified)
+    subset = choose_subset(fresh, robustness.num_images, seed=evaluation.seed)
     states = list_degradations(robustness.families)
     scores = degraded.score_degraded(
         detector,
         [Path(data.root) / path for path in subset["path"]],
         states,
-        max_side=robustness.max_side,
         num_workers=scoring.num_workers,
     )
     columns = pd.DataFrame(scores, columns=[_CLEAN, *(state.key for state in states)])
@@ -48,8 +50,9 @@ def judge_robustness(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure what each degradation costs."""
+    from face_forgery.data.degradation.levels import list_degradations
+    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
     from face_forgery.evaluation.robustness import judge_degraded
-    from face_forgery.forgery.degradation.levels import list_degradations
 
     states = list_degradations(robustness.families)
     targets = robustness_scores["target"].to_numpy(dtype=np.int64)
@@ -58,16 +61,14 @@ def judge_robustness(
         robustness_scores[[state.key for state in states]].to_numpy(),
         targets,
         robustness_scores["group"].to_numpy(),
+        Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
         fake_threshold=operating_points_of(detector).fake_threshold,
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
     )
     return {
         "detector": detector.identity(),
         "num_real": int((targets == 0).sum()),
         "num_fake": int((targets == 1).sum()),
-        "seed": robustness.seed,
+        "seed": evaluation.seed,
         "confidence": evaluation.confidence,
         "clean": clean,
         "cells": [state.describe() | cell for state, cell in zip(states, cells, strict=True)],

@@ -11,13 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.score_degraded,
-                inputs=[
-                    "detector",
-                    "val_scores",
-                    "params:data",
-                    "params:scoring",
-                    "params:robustness",
-                ],
+                inputs={
+                    "detector": "detector",
+                    "val_scores": "val_scores",
+                    "data": "params:data",
+                    "scoring": "params:scoring",
+                    "robustness": "params:robustness",
+                    "evaluation": "params:evaluation",
+                },
                 outputs="robustness_scores",
                 name="score_degraded",
             ),

@@ -1,4 +1,4 @@
-"""Detector + anybody's videos -> verdicts, scores over time, a page a video."""
+"""Detector + your videos -> verdicts, scores over time, a page for each video."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,0 +1,301 @@
+"""Every degradation, with the levels it is measured at.
+
+To add one, write a function below and register it: ``python -m pytest tests/data/degradation``
+tries it at all its levels, the pipeline ``robustness`` measures it, and with ``training`` it is a
+step of the random chains, too. Everywhere ``pixels`` is uint8 RGB ``(H, W, 3)`` and so is the
+result; the argument is not changed.
+"""
+
+import io
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from torch.nn.functional import interpolate
+
+Pixels = NDArray[np.uint8]
+Operation = Callable[[Pixels, Any, np.random.Generator], Pixels]
+
+_BLOCK = 8  # pixels
+_GRAY = 128
+# ITU-R BT.601: the weights of red, green and blue in luma.
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+# A studio-range signal spends 219 of 255 steps on luma and 224 on each color difference.
+_LUMA_SCALE, _CHROMA_SCALE = 219.0 / 255.0, 224.0 / 255.0
+
+
+class Registered(NamedTuple):
+    """An operation and its levels, weakest first."""
+
+    family: str
+    name: str
+    title: str  # the name for people
+    levels: tuple[Any, ...]  # strengths; a pair of words and strength where words say it better
+    label: str  # of a strength, for ``str.format``
+    operation: Operation
+    training: Callable[[float], Any] | None  # 0 to 1 -> strength; None: not in random chains
+
+
+REGISTERED: list[Registered] = []
+
+
+def register(
+    family: str,
+    title: str,
+    levels: tuple[Any, ...],
+    label: str,
+    *,
+    training: Callable[[float], Any] | None = None,
+) -> Callable[[Operation], Operation]:
+    """Return a decorator that adds a function ``(pixels, strength, rng)`` under its own name."""
+
+    def add(operation: Operation) -> Operation:
+        name = operation.__name__
+        REGISTERED.append(Registered(family, name, title, levels, label, operation, training))
+        return operation
+
+    return add
+
+
+# The seven perturbations of DeeperForensics-1.0 at its five levels (Jiang et al. 2020, CVPR; levels
+# as in the authors' code; "JPEG" there is a reduction in resolution, here called pixelation).
+
+
+@register("deeper_forensics", "Color saturation", (0.4, 0.3, 0.2, 0.1, 0.0), "x {:g}")
+def color_saturation(pixels: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
+    """Draw colors towards gray of the same luma; 0 leaves gray, 1 everything."""
+    colors = pixels.astype(np.float32)
+    luma = (colors @ _LUMA)[..., None]
+    return _to_bytes(luma + factor * (colors - luma))
+
+
+@register("deeper_forensics", "Color contrast", (0.85, 0.725, 0.6, 0.475, 0.35), "x {:g}")
+def color_contrast(pixels: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
+    """Multiply values, which for factors below 1 darkens and flattens."""
+    return _to_bytes(pixels.astype(np.float32) * factor)
+
+
+@register("deeper_forensics", "Gray blocks", (16, 32, 48, 64, 80), "{} of 8 px")
+def block_wise(pixels: Pixels, number: int, rng: np.random.Generator) -> Pixels:
+    """Put gray blocks of 8 by 8 pixels anywhere, ``number`` for each whole 256 of the shorter side.
+
+    An image with a shorter side below 512 gets ``number`` of them.
+    """
+    height, width = pixels.shape[:2]
+    covered = pixels.copy()
+    for _ in range(number * max(1, min(height, width) // 256)):
+        top = int(rng.integers(0, max(height - _BLOCK, 0) + 1))
+        left = int(rng.integers(0, max(width - _BLOCK, 0) + 1))
+        covered[top : top + _BLOCK, left : left + _BLOCK] = _GRAY
+    return covered
+
+
+@register("deeper_forensics", "Color noise", (0.001, 0.002, 0.005, 0.01, 0.05), "variance {:g}")
+def gaussian_noise_color(pixels: Pixels, variance: float, rng: np.random.Generator) -> Pixels:
+    """Add independent Gaussian noise to luma and both color differences, in studio range.
+
+    ``variance`` is on the scale 0 to 1.
+    """
+    noise = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(255 * variance**0.5)
+    luma = noise[..., 0] / _LUMA_SCALE
+    blue, red = (noise[..., channel] / _CHROMA_SCALE for channel in (1, 2))
+    # Color differences run from -128 to 127 while red and blue less luma run over more.
+    red_less_luma = red * 2 * (1 - _LUMA[0])
+    blue_less_luma = blue * 2 * (1 - _LUMA[2])
+    green_less_luma = -(_LUMA[0] * red_less_luma + _LUMA[2] * blue_less_luma) / _LUMA[1]
+    change = np.stack(
+        [luma + red_less_luma, luma + green_less_luma, luma + blue_less_luma], axis=-1
+    )
+    return _to_bytes(pixels + change)
+
+
+@register("deeper_forensics", "Gaussian blur", (7, 9, 13, 17, 21), "kernel {}")
+def gaussian_blur(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+    """Blur with a Gaussian kernel of ``size`` pixels, which ends at 3 sigma."""
+    return _blur(pixels, size / 6, radius=size // 2)
+
+
+@register("deeper_forensics", "Pixelation", (2, 3, 4, 5, 6), "1 / {}")
+def pixelation(pixels: Pixels, factor: int, rng: np.random.Generator) -> Pixels:
+    """Sample every ``factor``-th pixel, bilinear and without a low-pass, and enlarge bilinearly."""
+    height, width = pixels.shape[:2]
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+    small = (max(height // factor, 1), max(width // factor, 1))
+    reduced = interpolate(image, small, mode="bilinear", align_corners=False)
+    enlarged = interpolate(reduced.round(), (height, width), mode="bilinear", align_corners=False)
+    return _to_bytes(enlarged[0].permute(1, 2, 0).numpy())
+
+
+@register("deeper_forensics", "H.264 key frame", (30, 32, 35, 38, 40), "crf {}")
+def video_compression(pixels: Pixels, crf: int, rng: np.random.Generator) -> Pixels:
+    """Encode as a video of one frame, H.264 with 4:2:0, and decode.
+
+    One frame is a key frame: what prediction from other frames does to a face is not in it. Odd
+    sides are padded by repeating the border and cropped again. ``crf`` is the encoder's constant
+    rate factor, 0 (best) to 51.
+    """
+    height, width = pixels.shape[:2]
+    # libx264 refuses odd sides with 4:2:0, and sides below 16.
+    rows, columns = (max(side + side % 2, 16) - side for side in (height, width))
+    padded = np.pad(pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height = padded.shape[1], padded.shape[0]
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.thread_count = 1  # the same bytes on every machine
+    encoder.options = {"crf": str(crf), "preset": "medium"}
+    frame = av.VideoFrame.from_ndarray(padded, format="rgb24").reformat(format="yuv420p")
+    frame.pts = 0
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    frames = [decoded for packet in [*packets, None] for decoded in decoder.decode(packet)]
+    return np.ascontiguousarray(frames[0].to_ndarray(format="rgb24")[:height, :width])
+
+
+# The sweeps that later papers report (Wang et al. 2020, CVPR, and successors).
+
+
+@register(
+    "compression",
+    "JPEG",
+    (95, 85, 70, 50, 30),
+    "quality {}",
+    training=lambda strength: round(95 - 70 * strength),
+)
+def jpeg_quality(pixels: Pixels, quality: int, rng: np.random.Generator) -> Pixels:
+    """Encode as baseline JPEG with halved color resolution (4:2:0) and decode."""
+    return _through_jpeg(pixels, quality)
+
+
+@register("compression", "WebP", (95, 80, 60, 40, 20), "quality {}")
+def webp_quality(pixels: Pixels, quality: int, rng: np.random.Generator) -> Pixels:
+    """Encode as lossy WebP, quality 0 to 100, and decode."""
+    return through_webp(pixels, quality, method=2)
+
+
+@register("scaling", "Down and up", (0.75, 0.5, 0.35, 0.25), "x {:g}")
+def down_and_up(pixels: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
+    """Resize by ``factor`` in (0, 1], bicubic and with a low-pass, and back."""
+    height, width = pixels.shape[:2]
+    small = (max(round(width * factor), 1), max(round(height * factor), 1))
+    image = Image.fromarray(pixels).resize(small, Image.Resampling.BICUBIC)
+    return np.array(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+@register("blur_and_noise", "Blur", (0.5, 1.0, 2.0, 3.0), "sigma {:g} px")
+def blur_sigma(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
+    """Blur with a Gaussian kernel of ``sigma`` pixels, which ends at 4 sigma."""
+    return _blur(pixels, sigma)
+
+
+@register("blur_and_noise", "Noise", (2, 5, 10, 20), "sigma {} / 255")
+def noise_sigma(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
+    """Add independent Gaussian noise to red, green and blue; ``sigma`` on the scale 0 to 255."""
+    noise = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(sigma)
+    return _to_bytes(pixels + noise)
+
+
+# Steps in a row, as of images that are passed on.
+
+
+@register(
+    "chains",
+    "Social media",
+    (  # of each upload: by how much the service scales both sides, and the quality of its JPEG
+        ("1 upload", ((1.0, 85),)),
+        ("2 uploads", ((0.9, 85), (1.0, 75))),
+        ("2, smaller", ((0.6, 80), (0.9, 70))),
+        ("3, smaller", ((0.5, 75), (0.8, 65), (1.0, 60))),
+    ),
+    "{}",
+)
+def social_media(
+    pixels: Pixels, uploads: tuple[tuple[float, int], ...], rng: np.random.Generator
+) -> Pixels:
+    """Upload, download, crop by some pixels, upload again; back to the original size at the end.
+
+    The crop moves the image against the 8 by 8 grid of JPEG, so that the second compression is
+    not a repetition of the first.
+    """
+    height, width = pixels.shape[:2]
+    for scale, quality in uploads:
+        pixels = _crop_border(_through_jpeg(_resize(pixels, scale), quality), 3)
+    return _resize_to(pixels, height, width)
+
+
+@register(
+    "chains",
+    "Screenshot",
+    (  # scale and gamma (above 1 darkens) of the display, quality of the JPEG or None: lossless
+        ("x 1.37", (1.37, 1.0, None)),
+        ("x 1.37, dark", (1.37, 1.1, 90)),
+        ("x 0.71, JPEG", (0.71, 1.1, 80)),
+        ("x 0.53, JPEG", (0.53, 1.2, 70)),
+    ),
+    "{}",
+)
+def screenshot(
+    pixels: Pixels, capture: tuple[float, float, int | None], rng: np.random.Generator
+) -> Pixels:
+    """Show the image on a screen, capture the screen, and bring it back to its size."""
+    scale, gamma, quality = capture
+    height, width = pixels.shape[:2]
+    table = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+    captured = table[_resize(pixels, scale)]
+    if quality is not None:
+        captured = _through_jpeg(captured, quality)
+    return _resize_to(captured, height, width)
+
+
+def through_webp(pixels: Pixels, quality: int, *, method: int) -> Pixels:
+    """Encode as lossy WebP and decode; ``method`` is the encoder's effort, 0 (fast) to 6."""
+    return _through(pixels, "WEBP", quality=quality, method=method)
+
+
+def _through_jpeg(pixels: Pixels, quality: int) -> Pixels:
+    return _through(pixels, "JPEG", quality=quality, subsampling="4:2:0")
+
+
+def _through(pixels: Pixels, name: str, **options: object) -> Pixels:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, name, **options)
+    with Image.open(buffer) as image:
+        return np.array(image.convert("RGB"))
+
+
+def _blur(pixels: Pixels, sigma: float, radius: int | None = None) -> Pixels:
+    """Blur with a Gaussian kernel; pixels beyond the border are mirrored."""
+    blurred = pixels.astype(np.float32)
+    for axis in (0, 1):
+        blurred = ndimage.gaussian_filter1d(blurred, sigma, axis=axis, mode="mirror", radius=radius)
+    return _to_bytes(blurred)
+
+
+def _resize(pixels: Pixels, scale: float) -> Pixels:
+    height, width = pixels.shape[:2]
+    return _resize_to(pixels, max(round(height * scale), 1), max(round(width * scale), 1))
+
+
+def _resize_to(pixels: Pixels, height: int, width: int) -> Pixels:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _crop_border(pixels: Pixels, border: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    if min(height, width) < 16 * border:  # a crop would take away too much of it
+        return pixels
+    return np.ascontiguousarray(pixels[border:, border:])
+
+
+def _to_bytes(values: NDArray[Any]) -> Pixels:
+    rounded: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return rounded

@@ -1,1 +1,0 @@
-"""What pictures go through on their way: pixels in, worse pixels out, the same for both classes."""

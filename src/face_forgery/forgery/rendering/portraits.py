@@ -1,0 +1,120 @@
+"""A face as an image: drawn before the camera, and as a portrait that a camera took."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_forgery.forgery.making.kinds import Portrait
+from face_forgery.forgery.making.landmarks import Points, face_size
+from face_forgery.forgery.rendering.camera import expose, sample_camera
+from face_forgery.forgery.rendering.face_parameters import Face, sample_face
+from face_forgery.forgery.rendering.fields import Plane, bump, color, stream
+from face_forgery.forgery.rendering.geometry import View
+from face_forgery.forgery.rendering.painting import (
+    paint_back_hair,
+    paint_backdrop,
+    paint_beard,
+    paint_body,
+    paint_brows,
+    paint_ears,
+    paint_eyes,
+    paint_glasses,
+    paint_hair,
+    paint_mouth,
+    paint_nostrils,
+    strands,
+)
+from face_forgery.forgery.rendering.shading import (
+    face_relief,
+    highlight,
+    lit,
+    skin_normal,
+    skin_texture,
+)
+
+_PORTRAIT_SIZE = 320  # pixels, before the crop
+_CROP = 2.9  # of the face's size, from its middle to every side
+
+
+@dataclass(frozen=True)
+class RenderedFace:
+    """A face before the camera, with what is known about it.
+
+    Attributes:
+        image: ``(3, H, W)`` float32 in [0, 1], as displayed (square root of linear light).
+        landmarks: ``(68, 2)`` in pixels, see ``making.landmarks``.
+        face: ``(H, W)`` float32 in [0, 1]: how much of each pixel the head covers.
+    """
+
+    image: Plane
+    landmarks: Points
+    face: Plane
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The image as ``(H, W, 3)``."""
+        return np.ascontiguousarray(np.rint(self.image * 255.0).astype(np.uint8).transpose(1, 2, 0))
+
+
+def render(face: Face, size: int) -> RenderedFace:
+    """Draw a face.
+
+    Args:
+        face: What to draw.
+        size: Pixels of each side, at least 32. Everything scales with it.
+    """
+    view = View(face, size)
+    rng = stream(face.identity.texture)
+    texture = strands(view, rng)
+    image = paint_backdrop(view)
+    paint_back_hair(view, image, texture)
+    paint_body(view, image)
+    paint_ears(view, image)
+    _paint_head(view, image, rng)
+    paint_hair(view, image, texture)
+    paint_glasses(view, image)
+    displayed = np.sqrt(np.clip(image, 0.0, 1.0))
+    return RenderedFace(displayed, view.landmarks(), view.skin)
+
+
+def draw_portraits(number: int, *, seed: int) -> list[Portrait]:
+    """Draw close-ups of faces that belong to nobody, with their 68 landmarks."""
+    portraits = []
+    for index in range(number):
+        rng = stream(seed, index)
+        drawn = render(sample_face(rng), _PORTRAIT_SIZE)
+        pixels = expose(drawn.image, sample_camera(rng), rng)
+        portraits.append(_crop(Portrait(pixels, drawn.landmarks)))
+    return portraits
+
+
+def _crop(portrait: Portrait) -> Portrait:
+    """Cut the square around the face, moved to lie within the image."""
+    height, width = portrait.pixels.shape[:2]
+    middle = portrait.landmarks.mean(axis=0)
+    side = min(round(2 * _CROP * face_size(portrait.landmarks)), height, width)
+    left, top = np.clip(np.rint(middle - side / 2), 0, (width - side, height - side)).astype(int)
+    pixels = portrait.pixels[top : top + side, left : left + side].copy()
+    return Portrait(pixels, portrait.landmarks - (left, top))
+
+
+def _paint_head(view: View, image: Plane, rng: np.random.Generator) -> None:
+    who, scene = view.face.identity, view.face.scene
+    normal = skin_normal(view, face_relief(view))
+    light = lit(scene, view.light, normal)
+    albedo = color(*who.skin) * skin_texture(view, rng)
+    for side in (-1.0, 1.0):
+        at = view.window(side * 0.42, 0.28, 0.28, 0.22).plane
+        x, y = (view.hx[at] - side * 0.42) * (1 / 0.28), (view.hy[at] - 0.28) * (1 / 0.22)
+        blush = bump(x * x + y * y)
+        albedo[1][at] *= 1.0 - 0.16 * blush
+        albedo[2][at] *= 1.0 - 0.14 * blush
+    head = albedo * light
+    head += highlight(view.light, normal, 4) * np.float32(0.11) * light[1]
+    paint_beard(view, head, light, rng)
+    paint_mouth(view, head, light)
+    paint_nostrils(view, head)
+    paint_eyes(view, head, light)
+    paint_brows(view, head, light, rng)
+    image += (head - image) * view.skin

@@ -1,0 +1,105 @@
+"""Each step does what its name says, by the number it is given."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from face_forgery.data.degradation import operations
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def test_no_saturation_is_gray_of_the_same_luma(noise):
+    gray = operations.color_saturation(noise, 0.0, RNG)
+    assert (gray == gray[..., :1]).all()
+    expected = np.array(Image.fromarray(noise).convert("L")).astype(int)
+    assert np.abs(gray[..., 0].astype(int) - expected).max() <= 1
+
+
+def test_contrast_multiplies():
+    assert operations.color_contrast(np.full((1, 1, 3), 200, np.uint8), 0.35, RNG)[0, 0, 0] == 70
+
+
+def test_blocks_are_gray_and_as_many_as_asked_for():
+    dark = np.zeros((160, 160, 3), dtype=np.uint8)
+    covered = operations.block_wise(dark, 16, np.random.default_rng(0))
+    assert set(np.unique(covered)) == {0, 128}
+    share = (covered == 128).mean()
+    assert 0.75 * 16 * 64 <= share * 160 * 160 <= 16 * 64  # some overlap
+    large = operations.block_wise(np.zeros((512, 600, 3), np.uint8), 16, np.random.default_rng(0))
+    assert (large == 128).mean() * 512 * 600 > 16 * 64  # twice as many from 512 pixels on
+
+
+def test_color_noise_has_its_variance_in_luma_and_color_differences():
+    gray = np.full((256, 256, 3), 128, dtype=np.uint8)
+    noisy = operations.gaussian_noise_color(gray, 0.001, np.random.default_rng(0)).astype(float)
+    red, green, blue = np.moveaxis(noisy, -1, 0)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    sigma = 255 * 0.001**0.5
+    assert (luma.std(), ((blue - luma) / 1.772).std(), ((red - luma) / 1.402).std()) == (
+        pytest.approx((sigma * 255 / 219, sigma * 255 / 224, sigma * 255 / 224), rel=0.03)
+    )
+
+
+def test_noise_has_its_sigma():
+    gray = np.full((128, 128, 3), 128, dtype=np.uint8)
+    assert operations.noise_sigma(gray, 10, np.random.default_rng(0)).std() == pytest.approx(
+        10, rel=0.03
+    )
+
+
+def test_blur_spreads_a_point_by_sigma():
+    point = np.zeros((41, 41, 3), dtype=np.uint8)
+    point[20, 20] = 255
+    spread = operations.blur_sigma(point, 1.5, RNG)[..., 0].astype(float)
+    offsets = np.arange(41) - 20
+    assert np.sqrt((spread.sum(0) * offsets**2).sum() / spread.sum()) == pytest.approx(1.5, rel=0.1)
+    assert (
+        np.flatnonzero(operations.gaussian_blur(point, 7, RNG)[20, :, 0]) == range(17, 24)
+    ).all()
+
+
+def test_pixelation_keeps_no_detail_finer_than_its_factor():
+    stripes = np.tile(np.array([0, 255], np.uint8)[:, None], (32, 64, 3)).reshape(64, 64, 3)
+    assert operations.pixelation(stripes, 2, RNG).std() < 2
+
+
+def test_a_jpeg_of_low_quality_is_a_jpeg(noise):
+    degraded = operations.jpeg_quality(noise, 30, RNG)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG", quality=30, subsampling=2)
+    assert (np.array(Image.open(buffer)) == degraded).all()
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 31)])
+def test_a_video_frame_comes_back_where_it_was(shape):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    ramp = np.stack([rows * 3, columns * 3, rows + columns], axis=-1).astype(np.uint8)
+    degraded = operations.video_compression(ramp, 20, RNG)
+    assert 0 < np.abs(degraded.astype(int) - ramp).mean() < 8
+
+
+def test_each_upload_costs(noise):
+    image = operations.blur_sigma(noise, 2.0, RNG)
+    changes = [
+        np.abs(
+            operations.social_media(image, ((1.0, 80),) * number, RNG).astype(int) - image
+        ).mean()
+        for number in (1, 2, 3)
+    ]
+    assert changes == sorted(set(changes))
+
+
+def test_a_capture_without_gamma_and_loss_changes_little():
+    ramp = np.tile(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (1, 64, 3))
+    same = operations.screenshot(ramp, (2.0, 1.0, None), RNG)
+    dark = operations.screenshot(ramp, (2.0, 1.2, None), RNG)
+    assert np.abs(same.astype(int) - ramp).max() <= 2
+    assert dark.mean() < ramp.mean() - 5
