@@ -36,7 +36,7 @@ from face_forgery.params.model import (
     ModelParams,
     PreprocessingParams,
 )
-from face_forgery.params.splitting import FoldsParams, SplittingParams
+from face_forgery.params.splitting import HoldoutParams, SplittingParams
 from face_forgery.params.tracking import TrackingParams
 from face_forgery.params.training import (
     ClusterParams,
@@ -63,10 +63,10 @@ __all__ = [
     "ExplanationParams",
     "FacesParams",
     "FineTuningMode",
-    "FoldsParams",
     "ForgeriesParams",
     "ForgingParams",
     "Fraction",
+    "HoldoutParams",
     "InferenceParams",
     "IngestionParams",
     "KindWeights",

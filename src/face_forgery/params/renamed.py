@@ -4,6 +4,9 @@ RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
     "training.cache": "leave it out: images are decoded in every epoch",
     "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
+    "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
+    "small is gone: hold-out groups that are too small are joined",
+    "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",
     "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
     "audit.seed": "write evaluation.seed instead",
     "robustness.seed": "write evaluation.seed instead",

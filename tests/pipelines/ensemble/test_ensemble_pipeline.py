@@ -9,7 +9,7 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 from scipy.special import expit
 
-from face_forgery.data.labels.fingerprint import fingerprint_sets
+from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.member_detectors import MemberDetectorsDataset
 from face_forgery.inference.scoring import score_manifest

@@ -188,42 +188,43 @@ def describe_shortcuts(audit: dict[str, Any]) -> list[str]:
     ]
 
 
-def describe_held_out(folds: dict[str, Any]) -> list[str]:
+def describe_held_out(result: dict[str, Any]) -> list[str]:
     """Say what forgeries cost that training had none of, and how far to believe the number."""
-    names = [fold["name"] for fold in folds["folds"]]
-    within, unseen = folds["within_mean"]["value"], folds["unseen_worst"]
+    names = [group["name"] for group in result["groups"]]
+    within, unseen = result["within_mean"]["value"], result["unseen_worst"]
     seen = "" if within is None else f"On images like those of training the AUC is {within:.3f}; "
     chooser = {
-        "overall": "on all of validation, these folds included: their numbers are a little too "
+        "overall": "on all of validation, these groups included: their numbers are a little too "
         "high",
-        "held_out_mean": "by the mean of these very folds: their numbers are those of the epoch "
+        "holdout_mean": "by the mean of these very groups: their numbers are those of the epoch "
         "that suits them best, and too high",
-        "held_out_worst": "by the worst of these very folds: their numbers are those of the epoch "
+        "holdout_worst": "by the worst of these very groups: their numbers are those of the epoch "
         "that suits them best, and too high",
-        "members": "for each member of the ensemble by itself, where these folds may have had a "
+        "members": "for each member of the ensemble by itself, where these groups may have had a "
         "say",
     }
     return [
-        f"Training had nothing of {_count(len(names), 'fold')}: {', '.join(names)}. {seen}on "
-        f"{'the fold' if len(names) == 1 else 'the worst of them'}, {folds['worst_fold']}, it is "
-        f"{unseen['value']:.3f} ({unseen['low']:.3f} to {unseen['high']:.3f}).",
-        f"This is an optimistic number: the epoch was chosen {chooser[folds['select_by']]}. "
-        "Cross-validation measures folds that had no say.",
+        f"Training had nothing of {_count(len(names), 'hold-out group')}: {', '.join(names)}. "
+        f"{seen}on {'the group' if len(names) == 1 else 'the worst of them'}, "
+        f"{result['worst_group']}, it is {unseen['value']:.3f} "
+        f"({unseen['low']:.3f} to {unseen['high']:.3f}).",
+        f"This is an optimistic number: the epoch was chosen {chooser[result['select_by']]}. "
+        "Cross-validation measures groups that had no say.",
     ]
 
 
 def describe_cross_validation(result: dict[str, Any]) -> list[str]:
-    """Say what the recipe of a detector is worth on folds it has never seen."""
+    """Say what the recipe of a detector is worth on hold-out groups that it has never seen."""
     within, unseen = result["within_mean"], result["unseen_mean"]
     drop, worst = result["drop_mean"], result["unseen_worst"]
     return [
-        f"The recipe of this detector was trained anew without each of {len(result['folds'])} "
-        f"folds (by {result['by']}). On images like those of training its AUC is "
-        f"{within['value']:.3f} on average, on the fold that it had never seen "
+        f"The recipe of this detector was trained anew without each of {len(result['groups'])} "
+        f"hold-out groups (by {result['by']}). On images like those of training its AUC is "
+        f"{within['value']:.3f} on average, on the group that it had never seen "
         f"{unseen['value']:.3f} ({unseen['low']:.3f} to {unseen['high']:.3f}): a drop of "
         f"{drop['value']:.3f} ({drop['low']:.3f} to {drop['high']:.3f}).",
-        f"Worst is {result['worst_fold']}: {worst['value']:.3f} ({worst['low']:.3f} to "
-        f"{worst['high']:.3f}). No image of a fold trained its detector or chose its epoch. The "
+        f"Worst is {result['worst_group']}: {worst['value']:.3f} ({worst['low']:.3f} to "
+        f"{worst['high']:.3f}). No image of a group trained its detector or chose its epoch. The "
         "intervals tell the luck of the images, not what another kind of forgery would do.",
     ]
 

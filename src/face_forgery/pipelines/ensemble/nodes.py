@@ -21,7 +21,7 @@ def join_detectors(
     model: ModelParams,
 ) -> Detector:
     """Make one detector of several; evaluation then calibrates and certifies it as any other."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
     from face_forgery.modeling.ensemble import join_detectors
 
     joined = join_detectors(

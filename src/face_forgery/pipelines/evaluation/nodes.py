@@ -98,19 +98,19 @@ def break_down_scores(
     )
 
 
-def measure_held_out_folds(
+def measure_holdout(
     val_scores: pd.DataFrame,
-    val_folds: pd.DataFrame,
+    val_holdout: pd.DataFrame,
     trained_detector: Detector,
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
-    """Measure the folds that training had nothing of; without any there are no ``folds``."""
-    from face_forgery.data.splits.held_out import HeldOutFolds
+    """Measure the groups that training had nothing of; without any ``groups`` is empty."""
+    from face_forgery.data.splits.holdout import HeldOut
     from face_forgery.evaluation.holdout_results import judge_held_out
 
-    held_out = HeldOutFolds.of(val_scores["target"].to_numpy(dtype=np.int64), val_folds)
+    held_out = HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
-        return {"folds": []}
+        return {"groups": []}
     judged = judge_held_out(
         val_scores,
         held_out.rows,
