@@ -70,7 +70,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "training.ema_decay": 0.9,
         "training.optimizer.layer_decay": 0.75,
         "training.loss.name": "focal",
-        "scoring.views": "whole+flipped",
+        "scoring.tta": "flip",
     },
     "contrastive": {"training.loss.contrastive": 0.1, "model.input": "rgb_srm"},
 }

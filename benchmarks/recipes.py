@@ -19,7 +19,7 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
 A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
 these groups is validation (in queries: the column ``held``), and a test has no picture of a group
 that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
-the project; the chosen epoch and the last one are judged, by the views of ``scoring.views``, the
+the project; the chosen epoch and the last one are judged, with ``scoring.tta``, the
 chosen one on degraded copies, too, if asked for. What is measured is added to
 results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
 on. Beside it stay the detectors and the scores of the chosen epochs; of several seeds the mean of
@@ -218,8 +218,7 @@ def _judge(trial: Trial, root: Path, project: Path) -> tuple[dict[str, Any], Sco
     The scores of the chosen one are returned, too: of each test, and with their degraded copies.
     """
     detector: Detector = DetectorDataset(filepath=str(project / "data/06_models/detector")).load()
-    views = trial.params.get("scoring.views", "whole").split("+")
-    detector = detector.scored_by("float32", tuple(views))
+    detector = detector.scored_by("float32", trial.params.get("scoring.tta", "none"))
     epochs = EpochWeightsDataset(filepath=str(project / "data/06_models/epochs")).load()
     last = replace(detector, weights=epochs[max(epochs)]().weights)
     tests: dict[str, Any] = {}

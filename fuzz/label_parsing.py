@@ -5,8 +5,7 @@ import posixpath
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import read_names
-from face_forgery.data.labels.image_names import CONTROL_CHARACTERS
-from face_forgery.data.labels.manifest import LABEL_COLUMNS, ManifestError
+from face_forgery.data.labels.manifest import CONTROL_CHARACTERS, LABEL_COLUMNS, ManifestError
 from face_forgery.data.labels.readers import LabelFile, read_label_source
 from face_forgery.params import ColumnNames
 

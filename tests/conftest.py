@@ -76,7 +76,7 @@ def make_detector() -> Callable[..., Detector]:
     import timm
     import torch
 
-    from face_forgery.modeling.truncation import cut_backbone
+    from face_forgery.modeling.truncation import truncate_backbone
 
     def make(architecture: str = "test_resnet", image_size: int = 32, **changes: Any) -> Detector:
         options = changes.pop("options", {})
@@ -85,10 +85,10 @@ def make_detector() -> Callable[..., Detector]:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             backbone = timm.create_model(architecture, num_classes=2, **size, **channels, **options)
-            if changes.get("cut_after") is not None:
-                backbone = cut_backbone(
+            if changes.get("truncate_after") is not None:
+                backbone = truncate_backbone(
                     backbone,
-                    changes["cut_after"],
+                    changes["truncate_after"],
                     num_classes=2,
                     channels=channels.get("in_chans", 3),
                     image_size=image_size,

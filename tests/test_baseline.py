@@ -19,7 +19,7 @@ RECIPE = {
     "model.weights": None,
     "model.options": {},
     "model.input": "rgb",
-    "model.cut_after": None,
+    "model.truncate_after": None,
     "model.fine_tuning": "full",
     "model.max_parameters": None,
     "preprocessing.image_size": 256,
@@ -86,7 +86,7 @@ def test_nothing_of_the_recipe_is_left_to_base(baseline):
         *(f"augmentation.{name}" for name in ("jpeg_quality", "blur_sigma", "noise_sigma")),
         "augmentation.forgeries.kinds",
         "augmentation.forgeries.strength",
-        "model.rank",
+        "model.lora",
         "training.loss.gamma",
         "training.loss.temperature",
     }

@@ -1,23 +1,24 @@
-"""Every environment of conf/ loads, and says what params expects."""
+"""Every environment of conf/ loads and is what params expects, with `--params` over it."""
 
 from pathlib import Path
 
 import pytest
 import yaml
+from kedro.framework.cli.utils import _split_params
 from pydantic import BaseModel
 
-from face_forgery.config_loader import ProjectConfigLoader, read_parameters
+from face_forgery.config_loader import ProjectConfigLoader
 from face_forgery.params import Parameters, check_parameters
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[2] / "conf"
 ENVIRONMENTS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
+FREE = {"ingestion.class_folders", "forging.kinds", "augmentation.forgeries.kinds"}  # keys: names
 
 
-def load(env, runtime_params=None):
-    return ProjectConfigLoader(
-        str(CONF), env=env, runtime_params=runtime_params, **CONFIG_LOADER_ARGS
-    )
+def load(env="base", params=""):
+    given = _split_params(None, None, params) if params else None
+    return ProjectConfigLoader(str(CONF), env=env, runtime_params=given, **CONFIG_LOADER_ARGS)
 
 
 def names_in(values, prefix=""):
@@ -44,48 +45,78 @@ def test_the_environments_are_the_documented_ones():
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_environment_gives_parameters_that_pass_every_check(env):
-    check_parameters(load(env)["parameters"])
-
-
-@pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_environment_has_exactly_the_known_sections(env):
-    assert set(load(env)["parameters"]) == set(Parameters.model_fields)
+def test_an_environment_passes_every_check_with_the_known_sections_alone(env):
+    values = load(env)["parameters"]
+    check_parameters(values)
+    assert set(values) == set(Parameters.model_fields)
 
 
 def test_base_gives_every_known_parameter_a_value_and_no_other():
-    base = read_parameters(CONF)
-    free = {  # their keys are names
-        "ingestion.class_folders",
-        "forging.kinds",
-        "augmentation.forgeries.kinds",
-    }
-    shipped = {next((f for f in free if n.startswith(f)), n) for n in names_in(base)}
+    base = names_in(load()["parameters"])
+    shipped = {next((free for free in FREE if name.startswith(free)), name) for name in base}
     assert shipped == set(names_of(Parameters))
 
 
 @pytest.mark.parametrize("env", [env for env in ENVIRONMENTS if env not in {"base", "local"}])
-def test_environment_names_only_parameters_of_base(env):
-    base = set(names_in(load("base")["parameters"]))
+def test_an_environment_names_only_parameters_of_base(env):
+    base = set(names_in(load()["parameters"]))
     for file in sorted((CONF / env).rglob("parameters*.yml")):
         assert set(names_in(yaml.safe_load(file.read_text()))) <= base
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_catalog_of_environment_resolves(env):
+def test_the_catalog_of_an_environment_resolves(env):
     catalog = load(env)["catalog"]
     assert all("${" not in str(entry) for entry in catalog.values())
 
 
-def test_mlflow_variable_is_the_default_of_the_tracking_store(monkeypatch):
+def test_the_mlflow_variable_is_the_default_of_the_tracking_store(monkeypatch):
+    def uri(params=""):
+        return load(params=params)["parameters"]["tracking"]["tracking_uri"]
+
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert load("base")["parameters"]["tracking"]["tracking_uri"] == "sqlite:///mlflow.db"
+    assert uri() == "sqlite:///mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
-    assert load("base")["parameters"]["tracking"]["tracking_uri"] == "http://server:5000"
+    assert uri() == "http://server:5000"
+    assert uri("tracking.tracking_uri=sqlite:///other.db") == "sqlite:///other.db"
 
 
-def test_a_given_tracking_store_is_stronger_than_the_mlflow_variable(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
-    given = {"tracking": {"tracking_uri": "sqlite:///other.db"}}
-    loaded = load("base", runtime_params=given)
-    assert loaded["parameters"]["tracking"]["tracking_uri"] == "sqlite:///other.db"
+def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
+    from face_forgery.modeling.factory import build_network
+    from face_forgery.modeling.network import count_parameters
+
+    model = check_parameters(load("strong")["parameters"]).model
+    blank = model.model_copy(update={"pretrained": False})
+    num_weights = count_parameters(build_network(blank, 256))
+    assert num_weights > 80_000_000
+    assert 2 * num_weights <= model.max_parameters == 200_000_000
+    cut = blank.model_copy(update={"cut_after": "stages.2"})
+    assert count_parameters(build_network(cut, 256)) < num_weights
+
+
+@pytest.mark.parametrize(
+    ("text", "section", "expected"),
+    [
+        ("training.epochs=3,training.batch_size=7", "training", {"epochs": 3, "batch_size": 7}),
+        ("data.root=/data/faces", "data", {"root": "/data/faces"}),
+        ("data.val_labels=null,data.val_images=null", "data", {"val_labels": None}),
+        ("data.train_images=.", "data", {"train_images": "."}),
+        ("training.grad_clip_norm=null", "training", {"grad_clip_norm": None}),
+        ("training.resume=true", "training", {"resume": True}),
+        ("model.options.bn_eps=1e-3", "model", {"options": {"bn_eps": 1e-3}}),
+        ("tracking.enabled=false", "tracking", {"enabled": False}),
+        ("tracking.tracking_uri=http://h:5000", "tracking", {"tracking_uri": "http://h:5000"}),
+        ("tracking.skip_pipelines=[]", "tracking", {"skip_pipelines": ()}),
+        ("tracking.skip_pipelines=[training]", "tracking", {"skip_pipelines": ("training",)}),
+    ],
+)
+def test_a_value_of_the_command_line_arrives_typed(text, section, expected):
+    given = getattr(check_parameters(load(params=text)["parameters"]), section)
+    assert {name: getattr(given, name) for name in expected} == expected
+
+
+def test_a_float_in_scientific_notation_arrives_as_a_number_and_keeps_its_neighbors():
+    values = load(params="training.optimizer.learning_rate=1e-4")["parameters"]
+    optimizer = check_parameters(values).training.optimizer
+    assert optimizer.learning_rate == 1e-4
+    assert optimizer.name == "adamw"

@@ -46,15 +46,8 @@ def make_splitting() -> Callable[..., SplittingParams]:
             "num_folds": None,
             "fold": 0,
             "seed": 0,
-            "near_duplicate_bits": 6,
             "leaks": "refuse",
-            "folds": {
-                "by": None,
-                "num_clusters": 2,
-                "min_images": 2,
-                "small": "merge",
-                "hold_out": 0,
-            },
+            "holdout": {"by": None, "num_clusters": 2, "min_images": 2, "hold_out": 0},
         }
         return SplittingParams.model_validate(values | changes)
 

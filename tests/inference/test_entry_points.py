@@ -25,7 +25,6 @@ from face_forgery.serving.pyfunc_model import ServedDetector
 
 HOW = {"batch_size": 3, "num_workers": 0}
 JOINED = {"data_fingerprint": "f" * 64, "code_version": {}, "other_data": "refuse"}
-VIEWS = ("whole", "closer_flipped")
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def scaled(detector):
 def make_members(make_detector):
     return {
         "a": scaled(make_detector(temperature=5.0)),
-        "b": scaled(make_detector("test_vit", temperature=3.0, views=VIEWS)),
+        "b": scaled(make_detector("test_vit", temperature=3.0, tta="flip_crop")),
         "c": scaled(make_detector(temperature=2.0, input="rgb_srm")),
     }
 
@@ -69,13 +68,13 @@ def test_an_ensemble_scores_the_mean_of_its_members(make_detector, folder):
     assert np.ptp(by_hand, axis=0).max() > 0.1
 
 
-@pytest.mark.parametrize("kind", ["views", "ensemble"])
+@pytest.mark.parametrize("kind", ["tta", "ensemble"])
 def test_every_entry_point_gives_the_same_score(
     make_detector, judge_all, folder, monkeypatch, kind
 ):
     detector = (
-        scaled(make_detector(temperature=4.0, views=VIEWS))
-        if kind == "views"
+        scaled(make_detector(temperature=4.0, tta="flip_crop"))
+        if kind == "tta"
         else make_ensemble(make_detector, temperature=0.7)
     )
     paths = sorted(folder.iterdir())

@@ -11,7 +11,7 @@ from face_forgery.modeling.detector import BackboneError
 from face_forgery.modeling.factory import (
     build_blank_network,
     build_network,
-    check_backbone,
+    check_model,
     first_layers_of,
     normalization_of,
 )
@@ -27,7 +27,7 @@ def model(
     pretrained=False,
     weights=None,
     channels="rgb",
-    cut_after=None,
+    truncate_after=None,
     max_parameters=None,
     **options,
 ):
@@ -37,7 +37,7 @@ def model(
         weights=None if weights is None else str(weights),
         options=options,
         input=channels,
-        cut_after=cut_after,
+        truncate_after=truncate_after,
         fine_tuning="full",
         lora={},
         max_parameters=max_parameters,
@@ -51,21 +51,26 @@ def trained():
     return timm.create_model("test_resnet", num_classes=1000)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_resnet.r160_in1k", "resnet18"])
-def test_a_name_that_timm_knows_passes_with_and_without_a_tag(name):
-    check_backbone(name)
+def test_a_name_passes_with_and_without_a_tag_and_others_are_refused_with_the_nearest():
+    for name in ("test_resnet", "test_resnet.r160_in1k", "resnet18"):
+        check_model(model(name))
+    for name, message in [
+        ("resnett18", r"'resnett18' is not a timm model; .*resnet18"),
+        ("%%%", r"is not a timm model$"),
+        ("test_resnet.imagenet", r"no weights 'imagenet'; it has .*r160_in1k"),
+    ]:
+        with pytest.raises(BackboneError, match=message):
+            check_model(model(name))
+        with pytest.raises(BackboneError, match=message):
+            build_network(model(name), 64)
 
 
-def test_an_unknown_backbone_is_refused_with_the_nearest_names():
-    with pytest.raises(BackboneError, match=r"'resnett18' is not a timm model; .*resnet18"):
-        check_backbone("resnett18")
-    with pytest.raises(BackboneError, match=r"is not a timm model$"):
-        build_network(model("%%%"), 64)
-
-
-def test_an_unknown_tag_is_refused_with_the_tags_there_are():
-    with pytest.raises(BackboneError, match=r"no weights 'imagenet'; it has .*r160_in1k"):
-        check_backbone("test_resnet.imagenet")
+def test_an_unknown_input_is_refused_with_those_there_are():
+    check_model(model(channels="rgb_srm"))
+    with pytest.raises(
+        BackboneError, match=r"model\.input='srm' is none of rgb, rgb_srm, rgb_freq"
+    ):
+        check_model(model(channels="srm"))
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "vit_tiny_patch16_224", "test_convnext"])
@@ -126,31 +131,26 @@ def test_a_local_file_gives_every_weight_but_the_head(tmp_path, trained, suffix)
     assert set(state) - set(same) == {"fc.weight", "fc.bias"}
 
 
-def test_a_head_of_two_classes_is_kept(tmp_path):
+@pytest.mark.parametrize("channels", ["rgb", "rgb_srm"])
+def test_weights_of_two_classes_are_taken_whole(tmp_path, channels):
     torch.manual_seed(1)
-    tuned = timm.create_model("test_resnet", num_classes=2).state_dict()
+    in_chans = 3 if channels == "rgb" else 6
+    tuned = timm.create_model("test_resnet", num_classes=2, in_chans=in_chans).state_dict()
     save_file(tuned, tmp_path / "tuned.safetensors")
-    loaded = build_network(model(weights=tmp_path / "tuned.safetensors"), 64).backbone
-    assert torch.equal(loaded.fc.weight, tuned["fc.weight"])
+    path = tmp_path / "tuned.safetensors"
+    loaded = build_network(model(weights=path, channels=channels), 64).backbone.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in tuned.items())
 
 
 def test_a_file_of_another_model_is_refused_and_its_keys_are_named(tmp_path, trained):
-    path = tmp_path / "resnet.safetensors"
-    save_file(trained.state_dict(), path)
-    with pytest.raises(
-        BackboneError, match=r"does not fit .*'test_convnext'.*the file lacks .*stem"
-    ):
+    path, state = tmp_path / "resnet.safetensors", trained.state_dict()
+    save_file(state, path)
+    with pytest.raises(BackboneError, match=r"not fit .*'test_convnext'.*the file lacks .*stem"):
         build_network(model("test_convnext", weights=path), 64)
-
-
-def test_a_file_that_lacks_one_tensor_is_refused(tmp_path, trained):
-    state = trained.state_dict()
     del state["conv1.0.weight"]
-    save_file(state, tmp_path / "short.safetensors")
-    with pytest.raises(
-        BackboneError, match=r"the file lacks 1 of \d+ tensors, such as conv1.0.weig"
-    ):
-        build_network(model(weights=tmp_path / "short.safetensors"), 64)
+    save_file(state, path)
+    with pytest.raises(BackboneError, match=r"lacks 1 of \d+ tensors, such as conv1\.0\.weig"):
+        build_network(model(weights=path), 64)
 
 
 class Malicious:
@@ -187,7 +187,7 @@ def test_without_a_hub_both_remedies_are_named_and_nothing_starts_at_random(monk
     with pytest.raises(BackboneError, match=r"model\.pretrained=true.*service not known") as caught:
         build_network(model("test_resnet", pretrained=True), 64)
     assert "model.weights=FILE.safetensors" in str(caught.value)
-    assert str(caught.value).endswith("--params model.pretrained=false")
+    assert str(caught.value).endswith("start from random weights, model.pretrained=false alone")
 
 
 def test_a_backbone_without_published_weights_does_not_start_at_random_either():
@@ -226,15 +226,6 @@ def test_a_trained_first_layer_is_spread_over_the_further_channels(
     torch.testing.assert_close(ours, torch.cat([theirs, theirs], dim=1) / 2)
     assert loaded.eval()(IMAGES).shape == (2, 2)
     assert first_layers_of(loaded.backbone) == (loaded.backbone.get_submodule(first),)
-
-
-def test_weights_of_a_network_with_further_channels_are_taken_as_they_are(tmp_path):
-    torch.manual_seed(1)
-    tuned = timm.create_model("test_resnet", num_classes=2, in_chans=6).state_dict()
-    save_file(tuned, tmp_path / "tuned.safetensors")
-    path = tmp_path / "tuned.safetensors"
-    loaded = build_network(model(weights=path, channels="rgb_srm"), 64).backbone.state_dict()
-    assert all(torch.equal(loaded[name], value) for name, value in tuned.items())
 
 
 def test_without_further_channels_timm_is_told_nothing_about_them(monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import fft, ndimage
 
-from face_forgery.modeling.inputs import BandAmplitudes, NoiseResiduals, extra_channels
+from face_forgery.modeling.inputs import INPUTS, BandAmplitudes, NoiseResiduals, extra_channels
 
 SQUARE_3 = [[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]
 SQUARE_5 = [
@@ -15,7 +15,7 @@ SQUARE_5 = [
     [2, -6, 8, -6, 2],
     [-1, 2, -2, 2, -1],
 ]
-NAMES = ["rgb_srm", "rgb_frequency"]
+NAMES = [name for name in INPUTS if name != "rgb"]
 
 
 @pytest.fixture
@@ -79,11 +79,8 @@ def test_a_picture_without_detail_has_no_traces_at_all():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_noise_shows_where_it_is(pixels, name):
-    found = (
-        extra_channels(name)(pixels)[0].abs()
-        if name == "rgb_srm"
-        else extra_channels(name)(pixels)[0]
-    )
+    found = extra_channels(name)(pixels)[0]
+    found = found.abs() if name == "rgb_srm" else found
     noisy, smooth = found[..., 22:].mean(dim=(1, 2)), found[..., :14].mean(dim=(1, 2))
     assert (noisy[-2:] > smooth[-2:] + 0.3).all()
 

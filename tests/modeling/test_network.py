@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from face_forgery.modeling.inputs import extra_channels
+from face_forgery.modeling.inputs import INPUTS, extra_channels
 from face_forgery.modeling.network import DetectorNetwork, count_parameters, heads_of
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
@@ -25,14 +25,14 @@ def test_bytes_are_normalized_by_channel():
     assert network.backbone.seen.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("channels", ["rgb", "rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize("channels", INPUTS)
 def test_mean_std_and_filters_are_no_weights(channels):
     network = DetectorNetwork(nn.Linear(1, 1), MEAN, STD, extra=extra_channels(channels))
     assert set(network.state_dict()) == {"backbone.weight", "backbone.bias"}
     assert len(list(network.parameters())) == 2
 
 
-@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize("channels", [name for name in INPUTS if name != "rgb"])
 def test_further_channels_come_after_the_colors_and_follow_from_the_bytes(channels):
     extra = extra_channels(channels)
     network = DetectorNetwork(Means(), MEAN, STD, extra=extra)
@@ -45,7 +45,7 @@ def test_further_channels_come_after_the_colors_and_follow_from_the_bytes(channe
     torch.testing.assert_close(seen[:, 3:], extra(images.float()))
 
 
-@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize("channels", [name for name in INPUTS if name != "rgb"])
 def test_a_picture_scores_alike_whatever_else_is_judged(make_detector, channels):
     network = make_detector(input=channels).build_network()
     images = torch.randint(0, 256, (24, 3, 32, 32), dtype=torch.uint8)

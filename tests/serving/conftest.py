@@ -79,10 +79,10 @@ def serving(root, *arguments, ping="/", **env):
     with log.open("w") as file:
         process = subprocess.Popen(command, cwd=root, stdout=file, stderr=file, env=env)
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while True:
             assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < end, f"no answer in 120 s: {log.read_text()[-2000:]}"
+            assert time.monotonic() < end, f"no answer in 300 s: {log.read_text()[-2000:]}"
             with suppress(httpx.TransportError):
                 httpx.get(address + ping, timeout=2)
                 break

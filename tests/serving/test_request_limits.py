@@ -5,6 +5,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 
 from face_forgery.serving.request_limits import LOOPBACK, Limits, RequestLimits
 
@@ -174,8 +177,24 @@ def test_a_body_that_claims_nothing_is_cut_off_at_the_limit():
     assert b"1,000 bytes" in body
 
 
-def test_a_body_that_drips_is_cut_off():
-    assert ask_limited(*[b"a"] * 100, pause=0.05)[0] == 408
+async def pass_on(request, call_next):
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("wrap", [lambda app: app, lambda app: BaseHTTPMiddleware(app, pass_on)])
+@pytest.mark.parametrize(
+    ("part", "num_parts", "pause", "status"), [(b"a", 100, 0.05, 408), (b"a" * 600, 2, 0.0, 413)]
+)
+def test_a_body_that_drips_or_goes_on_is_cut_off_whatever_the_application_makes_of_errors(
+    wrap, part, num_parts, pause, status
+):
+    async def read(scope, receive, send):
+        await Request(scope, receive).body()
+        await Response("read")(scope, receive, send)
+
+    app = RequestLimits(wrap(read), LIMITS)
+    assert asyncio.run(ask(app, *[part] * num_parts, pause=pause))[0] == status
+    assert asyncio.run(ask(RequestLimits(wrap(read), LIMITS)))[2] == b"read"
 
 
 def test_requests_beyond_those_that_work_and_wait_are_told_to_come_back():

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from face_forgery.data.degradation.levels import list_degradations
 from face_forgery.data.images.face_table import FACE_COLUMNS
-from face_forgery.data.splits.feature_table import FEATURE_COLUMNS, cluster_by_features
+from face_forgery.data.splits.holdout import cluster_groups
 from face_forgery.evaluation.audits import shortcuts
 from face_forgery.evaluation.audits.shortcuts import measure_statistics, probe_shortcuts
 from face_forgery.evaluation.metrics import bootstrap
@@ -106,7 +106,7 @@ def train(photographs, make_params):
         yields = train_detector(
             train_loader=train_loader,
             val_loader=val_loader,
-            val_folds=None,
+            val_holdout=None,
             model=params.model,
             training=params.training,
             cluster=params.cluster,
@@ -249,18 +249,14 @@ def test_clusters_do_not_depend_on_the_number_of_threads(monkeypatch):
             centers.append(self.cluster_centers_.tobytes())
             return super().predict(points)
 
-    monkeypatch.setattr("sklearn.cluster.KMeans", Watched)
+    monkeypatch.setattr("face_forgery.data.splits.holdout.KMeans", Watched)
     rng = np.random.default_rng(0)
     points = rng.normal(size=(1500, 64)).astype("<f4")
-    keys = {"subset": "train", "row": range(len(points))}
-    fakes = pd.DataFrame(keys | {"group": [f"g{n}" for n in range(len(points))]})
-    features = pd.DataFrame(
-        keys | {"sha256": "", "made_by": "", "features": [one.tobytes() for one in points]}
-    ).astype(FEATURE_COLUMNS)
+    groups = pd.Series([f"g{n}" for n in range(len(points))])
     labels = []
     for number in (1, 2, 4):
         with threadpool_limits(number):
-            labels.append(cluster_by_features(fakes, features, num_clusters=4, seed=0).tolist())
+            labels.append(cluster_groups(groups, points, num_clusters=4, seed=0).tolist())
     assert centers[0] == centers[1] == centers[2]
     assert labels[0] == labels[1] == labels[2]
 

@@ -60,7 +60,7 @@ def start(make_params, make_loader):
         {"training.precision": "bfloat16"},
         {"model.input": "rgb_srm", "training.loss.contrastive": 0.5},
         {"model.backbone": "test_vit", "model.fine_tuning": "lora", "training.ema_decay": 0.9},
-        {"model.cut_after": "layer2", "training.mixup_alpha": 0.2},
+        {"model.truncate_after": "layer2", "training.mixup_alpha": 0.2},
     ],
     ids=lambda changes: "-".join(changes) or "plain",
 )

@@ -9,7 +9,7 @@ import torch
 
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
 from face_forgery.training.step_settings import StepSettings
 
@@ -39,7 +39,7 @@ def fingerprint(make_params, monkeypatch):
         )
         folds = None
         if held_out is not None:
-            folds = HeldOutFolds({"swap": np.array(held_out)}, seen=np.arange(2, 8))
+            folds = HeldOut({"swap": np.array(held_out)}, seen=np.arange(2, 8))
         loader = train_loader(train, params.training)
         return run_fingerprint(
             train_loader=loader,
@@ -53,7 +53,7 @@ def fingerprint(make_params, monkeypatch):
     return of
 
 
-SWAP_HELD_OUT = {"splitting.folds.by": "kind", "splitting.folds.hold_out": ["swap"]}
+SWAP_HELD_OUT = {"splitting.holdout.by": "kind", "splitting.holdout.hold_out": ["swap"]}
 STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
 
 
@@ -86,7 +86,7 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.loss.contrastive": 0.1},
         {"model.input": "rgb_srm"},
         {"model.fine_tuning": "norm"},
-        {"model.cut_after": "layer2"},
+        {"model.truncate_after": "layer2"},
         {"model.lora.r": 4},
         {"training.ema_decay": 0.99},
         {"training.optimizer.layer_decay": 0.7},
@@ -104,7 +104,7 @@ def test_anything_that_changes_the_weights_is_in_the_fingerprint(fingerprint, ch
         {"training.num_workers": 2},
         {"training.checkpoint_steps": 5},
         {"training.patience": 3},
-        {"training.select_by": "held_out_mean", **SWAP_HELD_OUT},
+        {"training.select_by": "holdout_mean", **SWAP_HELD_OUT},
         {"training.compile": False},
         {"model.max_parameters": 10**9},
         STEP | {"training.epochs": 9},

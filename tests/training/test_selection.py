@@ -65,7 +65,7 @@ def folds_history(*rows):
 
 
 @pytest.mark.parametrize(
-    ("select_by", "epoch"), [("overall", 3), ("held_out_mean", 2), ("held_out_worst", 1)]
+    ("select_by", "epoch"), [("overall", 3), ("holdout_mean", 2), ("holdout_worst", 1)]
 )
 def test_the_epoch_and_the_end_follow_the_number_that_was_asked_for(select_by, epoch):
     history = folds_history((0.7, 0.5, 0.45), (0.8, 0.6, 0.4), (0.9, 0.55, 0.3))
@@ -77,7 +77,7 @@ def test_the_epoch_and_the_end_follow_the_number_that_was_asked_for(select_by, e
 
 def test_epochs_without_held_out_folds_cannot_be_chosen_by_them():
     with pytest.raises(SelectionError, match=r"needs val_auc_held_out_worst, which .* not have"):
-        best_epoch(history(0.6, 0.9), "held_out_worst")
-    with pytest.raises(SelectionError, match="held_out_mean, but no fold is held out"):
-        check_folds_to_select_by("held_out_mean", None)
+        best_epoch(history(0.6, 0.9), "holdout_worst")
+    with pytest.raises(SelectionError, match="holdout_mean, but no group is held out"):
+        check_folds_to_select_by("holdout_mean", None)
     check_folds_to_select_by("overall", None)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.training.validation import validate
 
 CPU = torch.device("cpu")
@@ -44,13 +44,13 @@ def test_numbers_are_computed_once_over_all_images():
 
 def test_held_out_folds_are_measured_apart_from_what_was_seen():
     rows = {"a": np.array([0, 2, 3]), "b": np.array([0, 2, 4])}
-    held_out = HeldOutFolds(rows, seen=np.array([0, 1, 2]))
+    held_out = HeldOut(rows, seen=np.array([0, 1, 2]))
     numbers = validate(Brightness(), Loader(), held_out, CPU)
     assert numbers["val_auc"] == pytest.approx(5 / 6)
     assert numbers["val_auc_held_out"] == {"a": 0.5, "b": 1.0}
     assert (numbers["val_auc_held_out_mean"], numbers["val_auc_held_out_worst"]) == (0.75, 0.5)
     assert numbers["val_auc_seen"] == 1.0
-    of_one_class = HeldOutFolds(rows, seen=np.array([0, 2]))
+    of_one_class = HeldOut(rows, seen=np.array([0, 2]))
     assert validate(Brightness(), Loader(), of_one_class, CPU)["val_auc_seen"] is None
 
 

@@ -10,6 +10,13 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 _PROBE = bytes(2**16)
+_FORMATS = {
+    "JSONDataset": "JSON",
+    "ParquetDataset": "a Parquet table",
+    "CSVDataset": "a table of comma-separated values",
+    "QuotedCSVDataset": "a table of comma-separated values",
+    "TextDataset": "a text",
+}
 
 
 class FileError(DatasetError):
@@ -71,10 +78,10 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         except PermissionError:
             raise
         except (OSError, ValueError) as error:
-            file_format = type(self._dataset).__name__.removesuffix("Dataset")
+            kind = type(self._dataset).__name__
             raise FileError(
-                f"{self._filepath}: not {file_format} ({str(error).strip()}); delete it and run "
-                "the pipeline that writes it again"
+                f"{self._filepath}: not {_FORMATS.get(kind, kind)} ({str(error).strip()}); delete "
+                "it and run the pipeline that writes it again"
             ) from error
 
     def save(self, data: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a fold costs that a detector has never seen: AUC within, AUC on the fold, and the drop."""
+"""What an unseen hold-out group costs a detector: AUC within, AUC on the group, and the drop."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,28 +15,29 @@ from face_forgery.evaluation.metrics.weighted import Floats, WeightedScores
 _MEASURES = ("within", "unseen", "drop")
 
 
-def judge_folds(
+def judge_groups(
     scores: Mapping[str, pd.DataFrame], *, num_resamples: int, confidence: float, seed: int
 ) -> dict[str, Any]:
-    """Measure each fold, their mean and the worst of them.
+    """Measure each hold-out group, their mean and the worst of them.
 
-    Groups are drawn once for all folds, with their pictures in every one of them: the interval of
-    a drop is that of a paired difference, and the mean's knows that folds share real pictures.
-    They tell the luck of the pictures, not of other kinds of forgery or another seed.
+    Resamples draw videos or persons (the column ``group``) once for all hold-out groups: the
+    interval of a drop is that of a paired difference, and the mean's knows that hold-out groups
+    share real images. Intervals tell the luck of the images, not of other kinds of forgery or
+    another seed.
 
     Args:
-        scores: Fold -> rows with ``target`` (0 = real, 1 = forged), ``group``, ``y_pred``, and
-            ``is_within`` and ``is_unseen``, which say what each AUC is measured on; a row may
-            count for both.
+        scores: Hold-out group -> rows with ``target`` (0 = real, 1 = forged), ``group``,
+            ``y_pred``, and ``is_within`` and ``is_unseen``, which say what each
+            AUC is measured on; a row may count for both.
         num_resamples: Bootstrap resamples.
         confidence: Of the intervals, in (0, 1).
         seed: Of the resamples.
 
     Returns:
-        ``folds``: a row for each, in their order: ``name``, ``num_real``, ``num_fake`` (of the
-        fold), and ``within``, ``unseen`` and ``drop`` (within less unseen) as ``{"value", "low",
-        "high"}``. ``within_mean``, ``unseen_mean``, ``drop_mean`` over folds. ``unseen_worst``:
-        that of the fold with the lowest AUC, ``worst_fold``. Numbers within are None where there
+        ``groups``: a row for each, in their order: ``name``, ``num_real``, ``num_fake`` (of the
+        group), and ``within``, ``unseen`` and ``drop`` (within less unseen) as ``{"value", "low",
+        "high"}``. ``within_mean``, ``unseen_mean``, ``drop_mean`` over groups. ``unseen_worst``:
+        that of the group with the lowest AUC, ``worst_group``. Numbers within are None where there
         is nothing within to compare.
 
     Raises:
@@ -60,7 +61,7 @@ def judge_folds(
         return asdict(take_interval(value, known, confidence=confidence))
 
     targets = table["target"].to_numpy(dtype=np.int64)
-    folds: list[dict[str, Any]] = [
+    groups: list[dict[str, Any]] = [
         {
             "name": name,
             "num_real": int((targets[parts[2 * at + 1]] == 0).sum()),
@@ -72,7 +73,7 @@ def judge_folds(
         }
         for at, name in enumerate(scores)
     ]
-    worst = min(folds, key=lambda fold: fold["unseen"]["value"])
+    worst = min(groups, key=lambda group: group["unseen"]["value"])
     means = {
         f"{measure}_mean": interval(values[:, column].mean(), drawn[:, :, column].mean(axis=1))
         for column, measure in enumerate(_MEASURES)
@@ -80,8 +81,8 @@ def judge_folds(
     return {
         **means,
         "unseen_worst": worst["unseen"],
-        "worst_fold": worst["name"],
-        "folds": folds,
+        "worst_group": worst["name"],
+        "groups": groups,
         "bootstrap": {"num_resamples": num_resamples, "confidence": confidence, "seed": seed},
     }
 
@@ -95,18 +96,18 @@ def judge_held_out(
     confidence: float,
     seed: int,
 ) -> dict[str, Any]:
-    """Measure the held-out folds of one detector: what `judge_folds` returns.
+    """Measure the held-out groups of one detector: what `judge_groups` returns.
 
     Args:
         scores: ``(N, ...)`` with ``target``, ``group`` and ``y_pred``.
-        held_out: Fold -> positions that it is measured on.
-        seen: Positions of what is like the pictures of training.
+        held_out: Group -> positions that it is measured on.
+        seen: Positions of what is like the images of training.
         num_resamples: Bootstrap resamples.
         confidence: Of the intervals, in (0, 1).
         seed: Of the resamples.
     """
     columns = scores[["target", "group", "y_pred"]]
-    return judge_folds(
+    return judge_groups(
         {
             name: columns.assign(is_within=_mask(seen, scores), is_unseen=_mask(rows, scores))
             for name, rows in held_out.items()

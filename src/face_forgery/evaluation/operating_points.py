@@ -169,50 +169,9 @@ def measure_thresholds(
     }
 
 
-def note_limits(points: dict[str, Any]) -> list[str]:
-    """Say what the operating points cannot promise; empty if there is nothing to say."""
-    notes = []
-    if points["promised_fpr"] > points["target_fpr"]:
-        notes.append(
-            f"{points['num_real_chosen_on']} real images cannot promise a false-positive rate of "
-            f"{points['target_fpr']:g}: none of them is called fake, and that promises "
-            f"{points['promised_fpr']:.2g}. At least {_needed(points['target_fpr']):,} are needed "
-            "in the calibration split."
-        )
-    if points["promised_fnr"] > points["target_fnr"]:
-        notes.append(
-            f"{points['num_fake_chosen_on']} forgeries cannot promise a miss rate of "
-            f"{points['target_fnr']:g}: none of them is called real, and that promises "
-            f"{points['promised_fnr']:.2g}. At least {_needed(points['target_fnr']):,} are needed "
-            "in the calibration split."
-        )
-    if not points["is_verified"]:
-        notes.append(
-            "The validation images are too few for a calibration and a verification split: the "
-            "thresholds were measured on the images they were chosen on, which flatters them. At "
-            "least two groups of each class are needed."
-        )
-    if points["fpr"]["low"] > points["promised_fpr"]:
-        notes.append(
-            f"The false-positive rate on the verification split, {points['fpr']['value']:.2g}, "
-            f"lies above the promised {points['promised_fpr']:.2g} by more than chance: the two "
-            "splits differ, or their groups are few and large."
-        )
-    if points["tpr"]["value"] == 0:
-        notes.append("No forgery scores high enough to be called fake at this false-positive rate.")
-    if points["unsure_real"]["value"] == points["unsure_fake"]["value"] == 1:
-        notes.append("Every image is unsure: the scores do not tell the classes apart.")
-    return notes
-
-
 def _count_conformal(rate: float, num_images: int) -> int:
     """Largest k from 0 with ``(k + 1) / (num_images + 1) <= rate``, or 0 where there is none."""
     return max(int(count_allowed(rate, num_images + 1)) - 1, 0)
-
-
-def _needed(rate: float) -> int:
-    """Fewest images n with ``1 / (n + 1) <= rate``."""
-    return int(np.ceil(round(1 / rate, 9))) - 1
 
 
 def _just_above(level: float, levels: Floats) -> float:

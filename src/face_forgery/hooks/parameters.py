@@ -40,7 +40,7 @@ class ParameterHooks:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
-        """Refuse runners other than Kedro's sequential one, and unknown backbones.
+        """Refuse runners other than Kedro's sequential one, and unknown backbones and inputs.
 
         Batches and networks live in memory between nodes: `ParallelRunner` hands on emptied copies
         of them and calls no hook, so that nothing is tracked; `ThreadRunner` runs nodes outside the
@@ -54,9 +54,9 @@ class ParameterHooks:
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
         if "params:model" in pipeline.inputs():
-            from face_forgery.modeling.factory import check_backbone
+            from face_forgery.modeling.factory import check_model
 
-            check_backbone(self._parameters.model.backbone)
+            check_model(self._parameters.model)
 
 
 def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:

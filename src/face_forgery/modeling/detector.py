@@ -1,4 +1,4 @@
-"""The detector: everything that scoring a picture needs, as one value. Importing this is cheap."""
+"""The detector: everything that scoring an image needs, as one value. Importing this is cheap."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
-from face_forgery.params import FacesParams, InputName, ViewName
+from face_forgery.params import FacesParams, TTAName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
 
 CLASS_NAMES = ("real", "fake")  # by logit: target 0, target 1
+# What the mean of a score is over; the order is that of the sum, and part of a detector's identity.
+TTA_IMAGES: dict[TTAName, tuple[str, ...]] = {
+    "none": ("whole",),
+    "flip": ("flipped", "whole"),
+    "crop": ("closer", "whole"),
+    "flip_crop": ("closer", "closer_flipped", "flipped", "whole"),
+}
 _EXAMPLES_SHOWN = 3
-_MAX_SIDE = 8192  # pixels of a network's input: 192 MB a picture
+_MAX_SIDE = 8192  # pixels of a network's input: 192 MB an image
 
 
 class DetectorError(ValueError):
@@ -36,7 +43,7 @@ def _are_finite(values: tuple[float, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What every picture goes through before the backbone."""
+    """What every image goes through before the backbone."""
 
     image_size: int  # pixels; the network's square input
     interpolation: str  # bilinear or bicubic
@@ -46,7 +53,7 @@ class Preprocessing:
     scaled_decoding: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what no picture can go through: a file may say anything."""
+        """Refuse what no image can go through: a file may say anything."""
         faults = {
             f"image_size={self.image_size} is not in 1 to {_MAX_SIDE}": not (
                 1 <= self.image_size <= _MAX_SIDE
@@ -97,7 +104,7 @@ class OperatingPoints:
     coverage: Proportion  # of all images not given the wrong verdict
 
     def __post_init__(self) -> None:
-        """Refuse thresholds that give a picture two verdicts or none."""
+        """Refuse thresholds that give an image two verdicts or none."""
         # A threshold just above 1 is one that no score reaches.
         if not 0.0 <= self.real_threshold <= self.fake_threshold <= math.nextafter(1.0, 2.0):
             raise ValueError(
@@ -123,7 +130,7 @@ class Detector:
         architecture: A timm model name.
         options: Further arguments of ``timm.create_model``.
         weights: The state of the timm backbone (two logits: real, fake), tensors on the CPU.
-        preprocessing: What pictures go through before the backbone.
+        preprocessing: What images go through before the backbone.
         epoch: The epoch whose weights were chosen, from 1.
         data_fingerprint: Of the manifests it was trained and selected with.
         code_version: Which code and libraries trained it.
@@ -136,10 +143,10 @@ class Detector:
             and operating points were measured so.
         input: What the backbone is shown: the colors alone, or further channels as well, which the
             network computes itself (`modeling/inputs.py`).
-        cut_after: The block of the backbone that it ends with (`modeling/truncation.py`); ``None``:
+        truncate_after: The block that the backbone ends with (`modeling/truncation.py`); ``None``:
             the last one.
-        views: What a score is the mean over; the network makes them itself (`modeling/tta.py`).
-        faces: How pictures are cut to their faces; ``None``: they are taken whole.
+        tta: Test-time augmentation, which the network does itself (`network.TTANetwork`).
+        faces: How face crops are made; ``None``: they are taken whole.
         face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
     """
 
@@ -155,16 +162,16 @@ class Detector:
     temperature: float = 1.0
     operating_points: OperatingPoints | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    input: InputName = "rgb"
-    cut_after: str | None = None
-    views: tuple[ViewName, ...] = ("whole",)
+    input: str = "rgb"
+    truncate_after: str | None = None
+    tta: TTAName = "none"
     faces: FacesParams | None = None
     face_model: bytes | None = field(default=None, repr=False)
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
 
-        Equal for the same weights, architecture, options, input, preprocessing, views, temperature
+        Equal for the same weights, architecture, options, input, preprocessing, TTA, temperature
         and precision, whatever was measured since: what says whether a result on disk is about this
         detector.
         """
@@ -176,10 +183,10 @@ class Detector:
             described += f" {self.precision}"
         if self.input != "rgb":
             described += f" {self.input}"
-        if self.cut_after is not None:
-            described += f" cut after {self.cut_after}"
-        if self.views != ("whole",):
-            described += f" {sorted(self.views)}"
+        if self.truncate_after is not None:  # in the words of format 2: identities stay
+            described += f" cut after {self.truncate_after}"
+        if self.tta != "none":
+            described += f" {list(TTA_IMAGES[self.tta])}"
         if self.preprocessing.scaled_decoding:
             described += " scaled_decoding"
         digest = hashlib.sha256(described.encode())
@@ -193,8 +200,8 @@ class Detector:
 
     @property
     def num_passes(self) -> int:
-        """How many forward passes the score of a picture takes."""
-        return len(self.views)
+        """How many forward passes the score of an image takes."""
+        return len(TTA_IMAGES[self.tta])
 
     def count_parameters(self) -> int:
         """Return how many weights it has, its members together.
@@ -205,11 +212,9 @@ class Detector:
 
         return count_parameters(self.build_network())
 
-    def scored_by(
-        self, precision: Literal["float32", "bfloat16"], views: tuple[ViewName, ...]
-    ) -> "Detector":
+    def scored_by(self, precision: Literal["float32", "bfloat16"], tta: TTAName) -> "Detector":
         """Return the detector with scores that are computed so from now on."""
-        return replace(self, precision=precision, views=views)
+        return replace(self, precision=precision, tta=tta)
 
     def build_network(self) -> "nn.Module":
         """Return what scores: pixels, uint8 ``(B, 3, S, S)``, to logits ``(B, 2)``.
@@ -220,14 +225,14 @@ class Detector:
             DetectorError: If the weights do not fit the architecture.
         """
         network = self.build_plain_network()
-        if self.views == ("whole",):
+        if self.tta == "none":
             return network
-        from face_forgery.modeling.network import ViewedNetwork
+        from face_forgery.modeling.network import TTANetwork
 
-        return ViewedNetwork(network, self.views).eval()
+        return TTANetwork(network, TTA_IMAGES[self.tta]).eval()
 
     def build_plain_network(self) -> "DetectorNetwork":
-        """Return the network with these weights that is shown a picture once.
+        """Return the network with these weights that is shown an image once.
 
         In evaluation mode, on the CPU.
 
@@ -259,7 +264,7 @@ class Detector:
                 self.preprocessing.mean,
                 self.preprocessing.std,
                 channels=self.input,
-                cut_after=self.cut_after,
+                truncate_after=self.truncate_after,
                 temperature=self.temperature,
             )
         except BackboneError as error:
@@ -270,7 +275,7 @@ class Detector:
             ) from error
 
     def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
-        """Refuse numbers of another kind, which loading would cut down to what fits."""
+        """Refuse numbers of another kind, which loading would convert."""
         wrong = [
             f"{name} ({self.weights[name].dtype})"
             for name, own in expected.items()

@@ -3,8 +3,9 @@
 ``config.json`` and ``model.safetensors`` are timm's own hub layout: with nothing but timm,
 ``timm.create_model("local-dir:FOLDER", pretrained=True)`` gives the backbone. ``meta.json`` holds
 what timm has no place for, and the checksums of the other two. An ensemble is a ``meta.json``
-beside a folder ``members`` with such a folder for each. A backbone that is cut off (``cut_after``)
-is none that timm can build: there loading by timm fails, for want of the upper layers.
+beside a folder ``members`` with such a folder for each. A truncated backbone
+(``truncate_after``) is none that timm can build: there loading by timm fails, for want of the upper
+layers.
 """
 
 import hashlib
@@ -18,21 +19,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from face_forgery.modeling.detector import (
     CLASS_NAMES,
+    TTA_IMAGES,
     Detector,
     DetectorError,
     OperatingPoints,
     Preprocessing,
 )
 from face_forgery.modeling.ensemble import Ensemble, check_same_image
-from face_forgery.params import RESERVED_OPTIONS, FacesParams, InputName, ViewName
+from face_forgery.params import RESERVED_OPTIONS, FacesParams, TTAName
 
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
 
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 MEMBERS = "members"  # only of an ensemble
-FACE_MODEL = "face_detector.onnx"  # only where pictures are cut to their faces
-FORMAT = 2
+FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
+FORMAT = 3
+_PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
 _TRAIN_AGAIN = "train again (kedro run --pipelines training,evaluation) or restore a whole copy"
 
 
@@ -41,7 +44,7 @@ class _Meta(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[2]
+    format: Literal[3]
     architecture: str
     options: dict[str, Any]
     preprocessing: Preprocessing
@@ -52,9 +55,9 @@ class _Meta(BaseModel):
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
     precision: Literal["float32", "bfloat16"] = "float32"
-    input: InputName = "rgb"
-    cut_after: str | None = None
-    views: tuple[ViewName, ...] = Field(default=("whole",), min_length=1)
+    input: str = "rgb"
+    truncate_after: str | None = None
+    tta: TTAName = "none"
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
@@ -65,13 +68,6 @@ class _Meta(BaseModel):
         if reserved := sorted(RESERVED_OPTIONS & set(options)):
             raise ValueError(f"must not hold {reserved}, which would fetch or open other weights")
         return options
-
-    @field_validator("views")
-    @classmethod
-    def _no_view_twice(cls, views: tuple[ViewName, ...]) -> tuple[ViewName, ...]:
-        if len(set(views)) < len(views):
-            raise ValueError(f"{list(views)} names one twice")
-        return views
 
 
 class _Member(BaseModel):
@@ -89,7 +85,7 @@ class _EnsembleMeta(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[2]
+    format: Literal[3]
     score: Literal["mean of the probabilities of the members"]
     ensemble: list[_Member] = Field(min_length=1)
     data_fingerprint: str
@@ -156,7 +152,7 @@ def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
 def timm_config(detector: Detector, network: "DetectorNetwork") -> dict[str, Any]:
     """Return the content of timm's ``config.json``: what ``timm.create_model`` must be told.
 
-    ``network`` is that of ``detector``. The picture is resized to a square as a whole, which timm
+    ``network`` is that of ``detector``. The image is resized to a square as a whole, which timm
     calls the crop mode ``squash`` with ``crop_pct`` 1. Channels after the colors go to the backbone
     as they are: mean 0, standard deviation 1.
     """
@@ -272,6 +268,8 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
         raise DetectorError(f"{path}: not JSON ({error}); {_TRAIN_AGAIN}") from error
     if not isinstance(values, dict) or "format" not in values:
         raise DetectorError(f"{path}: not a description of a detector; {_TRAIN_AGAIN}")
+    if values["format"] == _PREVIOUS_FORMAT:
+        values = _upgrade(values, path)
     if values["format"] != FORMAT:
         raise DetectorError(
             f"{path}: format {values['format']!r} is unknown, this version of face_forgery reads "
@@ -288,6 +286,24 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
         raise DetectorError(
             f"{path}: {error.error_count()} fault(s): {faults}; {_TRAIN_AGAIN}"
         ) from error
+
+
+def _upgrade(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a description of the format before in the words of this one."""
+    values = values | {"format": FORMAT}
+    if "ensemble" in values:
+        return values
+    if "cut_after" in values:
+        values["truncate_after"] = values.pop("cut_after")
+    views = values.pop("views", ["whole"])
+    for tta, images in TTA_IMAGES.items():
+        if isinstance(views, list) and sorted(map(str, views)) == sorted(images):
+            return values | {"tta": tta}
+    raise DetectorError(
+        f"{path}: its score is the mean over views={views}, and this version of face_forgery knows "
+        f"only {', '.join(TTA_IMAGES)} of scoring.tta; install the version that wrote it ("
+        f"{values.get('code_version')}), or {_TRAIN_AGAIN}"
+    )
 
 
 def _read_checked(folder: Path, name: str, sha256: dict[str, str]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.params import ViewName
+from face_forgery.params import TTAName
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +22,7 @@ class Ensemble(Detector):
 
     It is used as any detector is. ``architecture`` names those of the members, which are all shown
     the same image: their ``preprocessing`` differs in nothing but the normalization. ``options``
-    and ``weights`` are empty, and ``precision``, ``input`` and ``views`` say nothing: each member
+    and ``weights`` are empty, and ``precision``, ``input`` and ``tta`` say nothing: each member
     has its own.
 
     Attributes:
@@ -39,28 +39,23 @@ class Ensemble(Detector):
 
     @property
     def num_passes(self) -> int:
-        """How many forward passes the score of a picture takes, of all members."""
+        """How many forward passes the score of an image takes, of all members."""
         return sum(member.num_passes for member in self.members)
 
-    def scored_by(
-        self, precision: Literal["float32", "bfloat16"], views: tuple[ViewName, ...]
-    ) -> "Ensemble":
+    def scored_by(self, precision: Literal["float32", "bfloat16"], tta: TTAName) -> "Ensemble":
         """Return the ensemble itself: its members were calibrated in their own way.
 
         A warning says so where that is another one.
         """
-        others = sum(
-            member.precision != precision or set(member.views) != set(views)
-            for member in self.members
-        )
+        others = sum(member.precision != precision or member.tta != tta for member in self.members)
         if others:
             logger.warning(
-                "%d of %d members keep the precision and the views that they were evaluated with; "
-                "scoring.precision=%s and scoring.views=%s do not apply to them",
+                "%d of %d members keep the precision and the TTA that they were evaluated with; "
+                "scoring.precision=%s and scoring.tta=%s do not apply to them",
                 others,
                 len(self.members),
                 precision,
-                "+".join(views),
+                tta,
             )
         return self
 

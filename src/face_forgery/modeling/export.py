@@ -1,4 +1,4 @@
-"""A detector as one ONNX file: bytes of pictures in, probabilities of forgery out."""
+"""A detector as one ONNX file: bytes of images in, probabilities of forgery out."""
 
 import json
 import logging
@@ -80,7 +80,7 @@ def describe(detector: Detector) -> dict[str, Any]:
 
 def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> bytes:
     _require("onnx", "onnxscript", "onnxruntime")
-    # Two pictures: the exporter would take a batch of one for a constant.
+    # Two images: the exporter would take a batch of one for a constant.
     example = torch.zeros((2, 3, size, size), dtype=torch.uint8)
     try:
         with warnings.catch_warnings():
@@ -124,7 +124,7 @@ def _check_scores(content: bytes, network: nn.Module, size: int) -> None:
         difference = float(np.abs(theirs - ours).max())
         if not difference <= TOLERANCE:
             raise DetectorError(
-                f"the exported network scores {count} picture(s) otherwise: by {difference:.2g}, "
+                f"the exported network scores {count} image(s) otherwise: by {difference:.2g}, "
                 f"more than {TOLERANCE:g}; nothing was written. This is an error of torch's "
                 "exporter or of ONNX Runtime: try another version of either"
             )

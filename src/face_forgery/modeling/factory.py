@@ -13,14 +13,24 @@ from torch import Tensor, nn
 from face_forgery.modeling.detector import BackboneError, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, count_parameters, heads_of
-from face_forgery.modeling.truncation import cut_backbone
-from face_forgery.params import InputName, ModelParams
+from face_forgery.modeling.truncation import truncate_backbone
+from face_forgery.params import ModelParams
 
 logger = logging.getLogger(__name__)
 
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
+
+
+def check_model(model: ModelParams) -> None:
+    """Refuse a backbone that timm does not know, and an input that there is not.
+
+    Raises:
+        BackboneError: With the names that there are.
+    """
+    check_backbone(model.backbone)
+    extra_channels(model.input)
 
 
 def check_backbone(name: str) -> None:
@@ -71,7 +81,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
             it does not have, weights that the hub or the file does not give, or more weights than
             ``max_parameters``.
     """
-    check_backbone(model.backbone)
+    check_model(model)
     if model.pretrained:
         backbone = _from_hub(model, image_size)
     elif model.weights is not None:
@@ -79,8 +89,8 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
     else:
         backbone = _create(model.backbone, model.options, image_size, **_channels(model.input))
         _start_head_near_zero(backbone)
-    if model.cut_after is not None:
-        backbone = _cut(backbone, model.cut_after, model.input, image_size)
+    if model.truncate_after is not None:
+        backbone = _truncate(backbone, model.truncate_after, model.input, image_size)
         _start_head_near_zero(backbone)
     check_budget(count_parameters(backbone), model.max_parameters, what=model.backbone)
     return DetectorNetwork(
@@ -95,8 +105,8 @@ def build_blank_network(
     mean: Sequence[float],
     std: Sequence[float],
     *,
-    channels: InputName = "rgb",
-    cut_after: str | None = None,
+    channels: str = "rgb",
+    truncate_after: str | None = None,
     temperature: float = 1.0,
 ) -> DetectorNetwork:
     """Return a network whose weights are still to be loaded.
@@ -108,7 +118,7 @@ def build_blank_network(
         mean: Of each channel, on the scale 0 to 1.
         std: Of each channel, on the scale 0 to 1.
         channels: What the backbone is shown: `ModelParams.input`.
-        cut_after: The block that it ends with: `ModelParams.cut_after`.
+        truncate_after: The block that it ends with: `ModelParams.truncate_after`.
         temperature: What the logits are divided by.
 
     Raises:
@@ -116,8 +126,8 @@ def build_blank_network(
     """
     check_backbone(architecture)
     backbone = _create(architecture, options, image_size, **_channels(channels))
-    if cut_after is not None:
-        backbone = _cut(backbone, cut_after, channels, image_size)
+    if truncate_after is not None:
+        backbone = _truncate(backbone, truncate_after, channels, image_size)
     return DetectorNetwork(backbone, mean, std, temperature, extra_channels(channels))
 
 
@@ -128,15 +138,15 @@ def first_layers_of(backbone: Any) -> tuple[nn.Module, ...]:
     return tuple(backbone.get_submodule(name) for name in names)
 
 
-def _channels(name: InputName) -> dict[str, int]:
+def _channels(name: str) -> dict[str, int]:
     """Return what timm is told of channels: nothing where there are only colors."""
     extra = extra_channels(name)
     return {} if extra is None else {"in_chans": NUM_COLORS + extra.num_channels}
 
 
-def _cut(backbone: nn.Module, after: str, channels: InputName, image_size: int) -> nn.Module:
+def _truncate(backbone: nn.Module, after: str, channels: str, image_size: int) -> nn.Module:
     count = _channels(channels).get("in_chans", NUM_COLORS)
-    return cut_backbone(
+    return truncate_backbone(
         backbone, after, num_classes=NUM_CLASSES, channels=count, image_size=image_size
     )
 
@@ -182,8 +192,8 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
         raise BackboneError(
             f"model.pretrained=true, but the weights of {model.backbone} could not be had from the "
             f"model hub ({type(error).__name__}: {_first_line(error)}). Give a local file, "
-            "--params model.pretrained=false,model.weights=FILE.safetensors, or start from random "
-            "weights, --params model.pretrained=false"
+            "model.weights=FILE.safetensors with model.pretrained=false, or start from random "
+            "weights, model.pretrained=false alone"
         ) from error
     if timm.get_pretrained_cfg_value(model.backbone, "num_classes") != NUM_CLASSES:
         _start_head_near_zero(backbone)

@@ -109,7 +109,7 @@ def _add_lora(
     from peft import LoraConfig, inject_adapter_in_model
 
     whole = {part for layer in trained for part in layer.modules()}
-    layers = {
+    layers: dict[str, nn.Module] = {
         name: layer
         for name, layer in network.backbone.named_modules()
         if isinstance(layer, nn.Linear | nn.Conv2d) and layer not in whole
@@ -133,7 +133,7 @@ def _add_lora(
             left_out,
         )
     targets = "|".join(map(re.escape, names))  # a list would match the ends of names, too
-    options: dict[str, Any] = {"target_modules": targets, **model.lora}
+    options: dict[Any, Any] = {"target_modules": targets, **model.lora}
     inject_adapter_in_model(LoraConfig(**options), network.backbone)
 
 

@@ -1,4 +1,4 @@
-"""The one forward path: validation, submission and users' pictures are scored here."""
+"""The one forward path: validation, submission and users' images are scored here."""
 
 import logging
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
 """What a backbone can be shown besides red, green and blue: fixed filters of the pixels.
 
-Forging leaves traces that are weaker than what a picture shows. A filter that takes the contents
-away leaves them to the first layer; nothing in it is learned.
+Forging leaves traces that are weaker than what an image shows. A filter that takes the contents
+away leaves them to the first layer; nothing in it is learned. A new input is a class here and a
+line in ``INPUTS``.
 """
 
 from math import cos, pi, sqrt
@@ -10,20 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face_forgery.params import InputName
+from face_forgery.modeling.detector import BackboneError
 
 NUM_COLORS = 3
-_TRUNCATION = 2.0  # of a residual, in units of what a prediction is divided by
+_LARGEST = 2.0  # of a residual, in units of what a prediction is divided by
 _WINDOW, _STRIDE = 8, 4  # pixels; the window is as large as a block of a JPEG
 _BANDS = ((1, 4), (5, 9), (10, 14))  # first and last sum of both frequencies of a coefficient
 _LOG_CENTER = 2.0  # taken off, so that faces lie around 0
-
-
-def extra_channels(name: InputName) -> "FixedFilters | None":
-    """Return what makes the further channels of input ``name``; ``None``: there are none."""
-    if name == "rgb":
-        return None
-    return NoiseResiduals() if name == "rgb_srm" else BandAmplitudes()
 
 
 class FixedFilters(nn.Module):
@@ -37,7 +31,7 @@ class FixedFilters(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return ``(B, num_channels, S, S)`` around 0 of ``pixels``, float ``(B, 3, S, S)``.
 
-        Pixels are on the scale 0 to 255. A channel of one picture follows from that picture alone.
+        Pixels are on the scale 0 to 255. A channel of one image follows from that image alone.
         """
         if not torch.is_autocast_enabled(pixels.device.type):
             return self.filtered(pixels)
@@ -88,7 +82,7 @@ class NoiseResiduals(FixedFilters):
         """Return ``(B, 3, S, S)`` in [-2, 2]."""
         total = F.pad(pixels.sum(dim=1, keepdim=True), [2] * 4, mode="replicate")
         residuals = F.conv2d(total, self.kernels) * self.scales
-        return residuals.clamp(-_TRUNCATION, _TRUNCATION)
+        return residuals.clamp(-_LARGEST, _LARGEST)
 
 
 class BandAmplitudes(FixedFilters):
@@ -126,7 +120,7 @@ class BandAmplitudes(FixedFilters):
 
 
 def _dct_waves() -> Tensor:
-    """Return the 64 basis pictures of the orthonormal DCT-II, ``(64, 8, 8)``."""
+    """Return the 64 basis images of the orthonormal DCT-II, ``(64, 8, 8)``."""
     rows = [
         [
             sqrt((1 if k == 0 else 2) / _WINDOW) * cos(pi * (2 * n + 1) * k / (2 * _WINDOW))
@@ -136,3 +130,22 @@ def _dct_waves() -> Tensor:
     ]
     basis = torch.tensor(rows)
     return torch.einsum("ui,vj->uvij", basis, basis).flatten(0, 1)
+
+
+INPUTS: dict[str, type[FixedFilters] | None] = {  # None: no further channels
+    "rgb": None,
+    "rgb_srm": NoiseResiduals,
+    "rgb_frequency": BandAmplitudes,
+}
+
+
+def extra_channels(name: str) -> FixedFilters | None:
+    """Return what makes the further channels of input ``name``; ``None``: there are none.
+
+    Raises:
+        BackboneError: An unknown name; the message has those that there are.
+    """
+    if name not in INPUTS:
+        raise BackboneError(f"model.input={name!r} is none of {', '.join(INPUTS)}")
+    filters = INPUTS[name]
+    return None if filters is None else filters()

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from face_forgery.modeling.inputs import FixedFilters
-from face_forgery.params import ViewName
 
 NUM_CLASSES = 2  # logit 0: real, logit 1: fake
-_CLOSER = 0.875  # share of each side that the closer views keep
+_CROP = 0.875  # of each side, what the crop of test-time augmentation keeps
 
 
 class DetectorNetwork(nn.Module):
@@ -99,7 +98,7 @@ class DetectorNetwork(nn.Module):
     def compute_in_bfloat16(self) -> None:
         """Compute all but the head in bfloat16 from now on; for scoring, not for training.
 
-        The head stays in float32: with the 8 significant bits of bfloat16 many pictures would get
+        The head stays in float32: with the 8 significant bits of bfloat16 many images would get
         the same logits.
         """
         self._body_dtype = torch.bfloat16
@@ -157,47 +156,47 @@ def _to_float32(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(value.float() for value in inputs)
 
 
-def show(images: Tensor, view: ViewName) -> Tensor:
-    """Return what a view shows of images.
+class TTANetwork(nn.Module):
+    """Maps pixels to the mean of the logits that a network gives of several images of a face.
+
+    Of the logits and not of the probabilities: one temperature then calibrates the mean as it does
+    a single image, and very certain scores stay apart, where probabilities would all be 1.
+
+    Args:
+        network: ``uint8 or float (B, 3, S, S) -> logits (B, 2)``.
+        augmentations: At least one of those that `augment` knows.
+    """
+
+    def __init__(self, network: nn.Module, augmentations: Sequence[str]) -> None:
+        super().__init__()
+        self.network = network
+        self.augmentations = tuple(augmentations)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``(B, 2)`` of ``images``, uint8 or float ``(B, 3, S, S)``."""
+        logits = [self.network(augment(images, name)) for name in self.augmentations]
+        return torch.stack(logits).mean(dim=0)
+
+
+def augment(images: Tensor, name: str) -> Tensor:
+    """Return what test-time augmentation makes of images.
 
     Args:
         images: uint8 or float ``(B, 3, S, S)``, 0 to 255.
-        view: ``whole``: the images themselves; ``flipped``: left and right exchanged; ``closer``:
+        name: ``whole``: the images themselves; ``flipped``: left and right exchanged; ``closer``:
             the middle 7/8 of both sides, enlarged to S; ``closer_flipped``: both.
 
     Returns:
         ``(B, 3, S, S)``, 0 to 255; float where it is enlarged.
     """
-    if view.startswith("closer"):
+    if name.startswith("closer"):
         images = _enlarge_middle(images)
-    return images.flip(-1) if view.endswith("flipped") else images
-
-
-class ViewedNetwork(nn.Module):
-    """Maps pixels to the mean of the logits that a network gives of several views.
-
-    Of the logits and not of the probabilities: one temperature then calibrates the mean as it does
-    a single view, and very certain scores stay apart, where probabilities would all be 1.
-
-    Args:
-        network: ``uint8 or float (B, 3, S, S) -> logits (B, 2)``.
-        views: At least one; their order counts for nothing.
-    """
-
-    def __init__(self, network: nn.Module, views: Sequence[ViewName]) -> None:
-        super().__init__()
-        self.network = network
-        self.views = tuple(sorted(views))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``(B, 2)`` of ``images``, uint8 or float ``(B, 3, S, S)``."""
-        logits = [self.network(show(images, view)) for view in self.views]
-        return torch.stack(logits).mean(dim=0)
+    return images.flip(-1) if name.endswith("flipped") else images
 
 
 def _enlarge_middle(images: Tensor) -> Tensor:
     side = images.shape[-1]
-    kept = round(_CLOSER * side)
+    kept = round(_CROP * side)
     start = (side - kept) // 2
     middle = images[..., start : start + kept, start : start + kept].float()
     return F.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""The lower part of a network as a detector.
+"""A backbone truncated after one of its blocks.
 
 The upper layers of a network know the forgeries they were trained on; what different forgeries
 share, fine traces of their making, is known further down. A network that ends there cannot learn
@@ -16,14 +16,14 @@ from face_forgery.modeling.detector import BackboneError
 _EXAMPLES_SHOWN = 8
 
 
-class CutBackbone(nn.Module):
-    """A timm backbone that ends early, with the mean over all places and a linear head.
+class TruncatedBackbone(nn.Module):
+    """A timm backbone that ends early, with the mean over all positions and a linear head.
 
     Idea: Chai et al. 2020, What makes fake images detectable? Understanding properties that
-    generalize: a cut network sees small patches, and each of them says how forged it looks.
+    generalize: a truncated network sees small patches, and each of them says how forged it looks.
 
     Args:
-        body: The backbone, already cut.
+        body: The backbone, already truncated.
         num_features: Channels that it ends with.
         num_classes: Logits of the head.
     """
@@ -36,7 +36,9 @@ class CutBackbone(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return logits ``(B, num_classes)`` of ``seen``, float ``(B, C, S, S)``."""
-        logits: Tensor = self.head(_mean_over_places(self.body, self.body.forward_features(seen)))
+        logits: Tensor = self.head(
+            _mean_over_positions(self.body, self.body.forward_features(seen))
+        )
         return logits
 
     def get_classifier(self) -> nn.Module:
@@ -58,9 +60,9 @@ class CutBackbone(nn.Module):
         return {**own, "first_conv": named, "classifier": "head"}
 
 
-def cut_backbone(
+def truncate_backbone(
     backbone: Any, after: str, *, num_classes: int, channels: int, image_size: int
-) -> CutBackbone:
+) -> TruncatedBackbone:
     """Return what is left of a timm backbone that ends after a block; its own head is dropped.
 
     Args:
@@ -76,27 +78,27 @@ def cut_backbone(
     stages = _stages_of(backbone)
     names = [name for name, _ in backbone.named_modules() if name]
     if not stages or not hasattr(backbone, "prune_intermediate_layers"):
-        raise BackboneError("timm cannot shorten this backbone; set model.cut_after=null")
+        raise BackboneError("timm cannot shorten this backbone; set model.truncate_after=null")
     if after not in names or not _is_a_block(after, stages, names):
         raise BackboneError(
-            f"model.cut_after={after!r} is no block; the stages are "
+            f"model.truncate_after={after!r} is no block; the stages are "
             f"{', '.join(stages[:_EXAMPLES_SHOWN])}, and their blocks are named as in "
             f"{', '.join(_blocks_of(backbone, stages[-1])[:2]) or stages[-1]}"
         )
-    place = names.index(after)
+    index = names.index(after)
     stage = next(
         number
         for number, name in enumerate(stages)
-        if after.startswith(f"{name}.") or names.index(name) >= place
+        if after.startswith(f"{name}.") or names.index(name) >= index
     )
     backbone.prune_intermediate_layers([stage], prune_norm=False, prune_head=True)
     _drop_later_blocks(backbone, after)
     backbone.eval()
     with torch.no_grad():
         maps = backbone.forward_features(torch.zeros(1, channels, image_size, image_size))
-    num_features = _mean_over_places(backbone, maps).shape[1]
+    num_features = _mean_over_positions(backbone, maps).shape[1]
     backbone.train()
-    return CutBackbone(backbone, num_features, num_classes)
+    return TruncatedBackbone(backbone, num_features, num_classes)
 
 
 def _stages_of(backbone: Any) -> list[str]:
@@ -116,8 +118,8 @@ def _is_a_block(after: str, stages: list[str], names: list[str]) -> bool:
 def _blocks_of(backbone: nn.Module, stage: str) -> list[str]:
     for name, module in backbone.get_submodule(stage).named_modules():
         if isinstance(module, nn.Sequential | nn.ModuleList):
-            place = f"{stage}.{name}" if name else stage
-            return [f"{place}.{number}" for number in range(len(module))]
+            row = f"{stage}.{name}" if name else stage
+            return [f"{row}.{number}" for number in range(len(module))]
     return []
 
 
@@ -130,9 +132,9 @@ def _drop_later_blocks(backbone: nn.Module, after: str) -> None:
             del row[int(part) + 1 :]
 
 
-def _mean_over_places(body: Any, maps: Tensor) -> Tensor:
+def _mean_over_positions(body: Any, maps: Tensor) -> Tensor:
     """Return ``(B, F)`` of what ``forward_features`` gives: maps, or tokens of a transformer."""
-    if maps.ndim == 3:  # tokens; those that are no place come first
+    if maps.ndim == 3:  # tokens; those of no position come first
         return maps[:, getattr(body, "num_prefix_tokens", 0) :].mean(dim=1)
     if getattr(body, "output_fmt", "NCHW") == "NHWC":
         return maps.mean(dim=(1, 2))

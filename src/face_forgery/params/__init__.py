@@ -21,7 +21,7 @@ from face_forgery.params.evaluation import (
     EvaluationParams,
     RobustnessParams,
     ScoringParams,
-    ViewName,
+    TTAName,
 )
 from face_forgery.params.forgery import DemoDataParams, ForgingParams
 from face_forgery.params.inference import (
@@ -33,11 +33,10 @@ from face_forgery.params.inference import (
 from face_forgery.params.model import (
     RESERVED_OPTIONS,
     FineTuningMode,
-    InputName,
     ModelParams,
     PreprocessingParams,
 )
-from face_forgery.params.splitting import FoldsParams, SplittingParams
+from face_forgery.params.splitting import HoldoutParams, SplittingParams
 from face_forgery.params.tracking import TrackingParams
 from face_forgery.params.training import (
     ClusterParams,
@@ -64,13 +63,12 @@ __all__ = [
     "ExplanationParams",
     "FacesParams",
     "FineTuningMode",
-    "FoldsParams",
     "ForgeriesParams",
     "ForgingParams",
     "Fraction",
+    "HoldoutParams",
     "InferenceParams",
     "IngestionParams",
-    "InputName",
     "KindWeights",
     "LossName",
     "LossParams",
@@ -91,9 +89,9 @@ __all__ = [
     "SelectBy",
     "SplittingParams",
     "SubmissionParams",
+    "TTAName",
     "TrackingParams",
     "TrainingParams",
     "VideoParams",
-    "ViewName",
     "check_parameters",
 ]

@@ -71,11 +71,11 @@ class Parameters(Params):
         return self
 
     @model_validator(mode="after")
-    def _there_are_folds_to_select_by(self) -> Self:
-        if self.training.select_by != "overall" and not self.splitting.folds.hold_out:
+    def _there_are_groups_to_select_by(self) -> Self:
+        if self.training.select_by != "overall" and not self.splitting.holdout.hold_out:
             raise ValueError(
-                f"training.select_by={self.training.select_by} needs folds that training does not "
-                "see; set splitting.folds.by and splitting.folds.hold_out, or "
+                f"training.select_by={self.training.select_by} needs hold-out groups that training "
+                "does not see; set splitting.holdout.by and splitting.holdout.hold_out, or "
                 "training.select_by=overall"
             )
         return self

@@ -1,12 +1,12 @@
 """Sections ``scoring``, ``evaluation``, ``audit``, ``robustness``, ``comparison``, ``ensemble``."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
 
-ViewName = Literal["whole", "flipped", "closer", "closer_flipped"]
+TTAName = Literal["none", "flip", "crop", "flip_crop"]
 
 
 class EnsembleParams(Params):
@@ -29,24 +29,10 @@ class ScoringParams(Params):
     precision: Literal["float32", "bfloat16"] = Field(
         description="Evaluation makes it part of the detector; later uses follow the detector."
     )
-    views: tuple[ViewName, ...] = Field(
-        min_length=1,
-        description="A score is the mean over these views, each a forward pass. A list, or names "
-        "joined by +. Evaluation makes them part of the detector.",
+    tta: TTAName = Field(
+        description="Test-time augmentation: a score is the mean over the image and its mirror "
+        "image, its enlarged middle, or all of these. Evaluation makes it part of the detector.",
     )
-
-    @field_validator("views", mode="before")
-    @classmethod
-    def _names_may_be_joined(cls, value: Any) -> Any:
-        return value.split("+") if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _no_view_twice(self) -> Self:
-        if len(set(self.views)) < len(self.views):
-            raise ValueError(
-                f"views={list(self.views)} names one twice: it would count and cost double"
-            )
-        return self
 
 
 class EvaluationParams(Params):

@@ -6,8 +6,6 @@ from pydantic import Field, field_validator, model_validator
 
 from face_forgery.params.base import Params, Place
 
-InputName = Literal["rgb", "rgb_srm", "rgb_frequency"]
-
 FineTuningMode = Literal["full", "linear", "norm", "lora"]
 
 LoraOption = Literal["r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora"]
@@ -36,11 +34,11 @@ class ModelParams(Params):
     pretrained: bool = Field(description="true: the model hub's weights.")
     weights: Place | None = Field(description="A local .safetensors or .pth in place of the hub.")
     options: dict[str, Any] = Field(description="Handed to timm.create_model.")
-    input: InputName = Field(
-        description="What the backbone is shown; rgb_srm and rgb_frequency add three channels of "
-        "fixed filters. Stored in the detector."
+    input: str = Field(
+        description="What the backbone is shown: rgb, or with channels of fixed filters, by their "
+        "name in modeling/inputs.py. Stored in the detector."
     )
-    cut_after: str | None = Field(
+    truncate_after: str | None = Field(
         description="The block that the network ends with, such as layer3 or blocks.3.1; null: "
         "all of it. Stored in the detector."
     )

@@ -4,13 +4,19 @@ RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
     "training.cache": "leave it out: images are decoded in every epoch",
     "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
+    "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
+    "small is gone: hold-out groups that are too small are joined",
+    "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",
     "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
     "audit.seed": "write evaluation.seed instead",
     "robustness.seed": "write evaluation.seed instead",
     "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
+    "model.cut_after": "is now model.truncate_after",
     "model.rank": "is now model.lora.r",
     "model.tuning": "is now model.fine_tuning, and its value low_rank is lora",
+    "scoring.views": "is now scoring.tta: none, flip (was whole+flipped), crop (was whole+closer) "
+    "or flip_crop (was all four)",
     "explanation.max_pictures": "write explanation.max_images",
     "video.min_frames": "leave it out: a window always needs three judged frames",
 }

@@ -7,20 +7,19 @@ from pydantic import Field, model_validator
 from face_forgery.params.base import Fraction, Params, Seed
 
 
-class FoldsParams(Params):
+class HoldoutParams(Params):
     """Parts of the set that a detector can be tried on without having been trained on them."""
 
     by: Literal["kind", "source", "cluster"] | None = Field(
-        description="kind: the forgeries of a kind; source: its real pictures and forgeries; "
-        "cluster: forgeries that look alike to the backbone; null: no folds."
+        description="kind: the forgeries of a kind; source: its real images and forgeries; "
+        "cluster: forgeries that look alike to the backbone; null: no hold-out groups."
     )
     num_clusters: int = Field(ge=2, description="cluster only.")
-    min_images: int = Field(ge=2, description="Of each class that a fold is measured on.")
-    small: Literal["merge", "refuse"] = Field(
-        description="What becomes of folds with fewer: they are joined, or an error."
+    min_images: int = Field(
+        ge=2, description="Of each class that a group is measured on; smaller groups are joined."
     )
     hold_out: Annotated[int, Field(ge=0)] | tuple[str, ...] = Field(
-        description="Names of folds, or how many, drawn by splitting.seed, that training never "
+        description="Names of groups, or how many, drawn by splitting.seed, that training never "
         "sees and validation holds."
     )
 
@@ -32,14 +31,14 @@ class FoldsParams(Params):
         return values
 
     @model_validator(mode="after")
-    def _held_out_folds_are_folds_of_something(self) -> Self:
+    def _there_is_something_to_hold_out(self) -> Self:
         if self.by is None and self.hold_out:
             raise ValueError(
                 f"hold_out={_shown(self.hold_out)} has no effect while by is null; set by to kind, "
                 "source or cluster"
             )
         if isinstance(self.hold_out, tuple) and len(set(self.hold_out)) < len(self.hold_out):
-            raise ValueError(f"hold_out={_shown(self.hold_out)} names a fold twice")
+            raise ValueError(f"hold_out={_shown(self.hold_out)} names a group twice")
         return self
 
 
@@ -50,13 +49,10 @@ class SplittingParams(Params):
     num_folds: int | None = Field(ge=2, description="null: one split by val_fraction.")
     fold: int = Field(ge=0, description="Which of the folds is validation, from 0.")
     seed: Seed
-    near_duplicate_bits: int = Field(
-        ge=0, le=16, description="Largest Hamming distance of two 64-bit perceptual hashes."
-    )
     leaks: Literal["refuse", "drop_from_train"] = Field(
         description="What happens when train and val share an image or a group."
     )
-    folds: FoldsParams
+    holdout: HoldoutParams
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

@@ -8,7 +8,7 @@ from face_forgery.params.base import NumWorkers, Params, Probability, Rate, Seed
 
 LossName = Literal["cross_entropy", "bce", "focal"]
 
-SelectBy = Literal["overall", "held_out_mean", "held_out_worst"]
+SelectBy = Literal["overall", "holdout_mean", "holdout_worst"]
 
 
 class OptimizerParams(Params):
@@ -96,7 +96,7 @@ class TrainingParams(Params):
     schedule: ScheduleParams
     select_by: SelectBy = Field(
         description="The AUC that chooses the epoch: of all validation pictures, or the mean or "
-        "the lowest of the held-out folds."
+        "the lowest of the held-out groups."
     )
     patience: int | None = Field(
         ge=1, description="Epochs without a better AUC (select_by) before the end; null: all."

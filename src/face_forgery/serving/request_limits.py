@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -114,42 +113,67 @@ class RequestLimits:
         self._num_inside += 1
         try:
             async with self._turns:
-                body = _Body(receive, self._limits, scope["path"])
-                await self._app(scope, body, send)
-        except HTTPException as error:  # of the body; most applications answer it themselves
-            await _answer(error.status_code, error.detail)(scope, receive, send)
+                await self._serve(scope, receive, send)
         finally:
             self._num_inside -= 1
 
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = _Body(receive, self._limits, scope["path"])
+        has_begun = False
+
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal has_begun
+            if body.refusal is None:
+                has_begun = True
+                await send(message)
+
+        try:
+            await self._app(scope, body, send_unless_refused)
+        except Exception:
+            if body.refusal is None:
+                raise
+        if body.refusal is not None and not has_begun:
+            await body.refusal(scope, receive, send)
+
 
 class _Body:
-    """Receives a request's body; raises an error at the first limit that is broken."""
+    """Receives a request's body; one that breaks a limit ends as if the client had left.
+
+    An error in its place would reach the application within its own middleware, which makes 500
+    of it.
+    """
 
     def __init__(self, receive: Receive, limits: Limits, path: str) -> None:
         self._receive, self._limits = receive, limits
         self._max_bytes = limits.bytes_at(path)
         self._num_bytes = self._num_marks = 0
         self._end: float | None = asyncio.get_running_loop().time() + limits.body_seconds
+        self.refusal: JSONResponse | None = None
 
     async def __call__(self) -> Message:
+        message: Message = {"type": "http.disconnect"}
+        if self.refusal is not None:
+            return message
         try:
             async with asyncio.timeout_at(self._end):
                 message = await self._receive()
+            if not message.get("more_body", False):
+                self._end = None
+            self.refusal = self._refuse_part(message.get("body", b""))
         except TimeoutError:
-            seconds = self._limits.body_seconds
-            raise HTTPException(408, f"no whole body in {seconds:g} s") from None
-        if not message.get("more_body", False):
-            self._end = None
-        part = message.get("body", b"")
+            self.refusal = _answer(408, f"no whole body in {self._limits.body_seconds:g} s")
+        return message if self.refusal is None else {"type": "http.disconnect"}
+
+    def _refuse_part(self, part: bytes) -> JSONResponse | None:
         self._num_bytes += len(part)
         if self._num_bytes > self._max_bytes:
-            raise HTTPException(413, _too_large(self._max_bytes))
-        if self._limits.max_marks is not None:
+            return _answer(413, _too_large(self._max_bytes))
+        max_marks = self._limits.max_marks
+        if max_marks is not None:
             self._num_marks += sum(part.count(mark) for mark in _MARKS)
-            if self._num_marks > self._limits.max_marks:
-                most = f"{self._limits.max_marks:,}"
-                raise HTTPException(413, f"a body may have {most} commas, colons, [ and {{")
-        return message
+            if self._num_marks > max_marks:
+                return _answer(413, f"a body may have {max_marks:,} commas, colons, [ and {{")
+        return None
 
 
 class _Answer:

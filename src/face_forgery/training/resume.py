@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
@@ -29,7 +29,7 @@ def run_fingerprint(
     *,
     train_loader: DataLoader[Any],
     val_loader: DataLoader[Any],
-    held_out: HeldOutFolds | None,
+    held_out: HeldOut | None,
     model: ModelParams,
     training: TrainingParams,
     settings: StepSettings,
@@ -53,7 +53,7 @@ def run_fingerprint(
         }
         | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
-        | ({} if held_out is None else {"held_out_folds": held_out.fingerprint}),
+        | ({} if held_out is None else {"held_out_groups": held_out.fingerprint}),
         "model": model.model_dump(mode="json", exclude={"max_parameters"}),
         "preprocessing": train_set.preprocessing.model_dump(mode="json"),
         "augmentation": train_set.augmentation.model_dump(mode="json"),

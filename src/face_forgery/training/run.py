@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.distributed.process_group import (
     check_gradients,
@@ -52,7 +52,7 @@ class Run:
     val_loader: DataLoader[Any]
     model: ModelParams
     training: TrainingParams
-    held_out: HeldOutFolds | None = None
+    held_out: HeldOut | None = None
     resume_from: Checkpoint | None = None
 
 

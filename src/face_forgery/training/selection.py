@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.params import SelectBy
 from face_forgery.training.records import EpochWeights
 
 COLUMNS: dict[SelectBy, str] = {
     "overall": "val_auc",
-    "held_out_mean": "val_auc_held_out_mean",
-    "held_out_worst": "val_auc_held_out_worst",
+    "holdout_mean": "val_auc_held_out_mean",
+    "holdout_worst": "val_auc_held_out_worst",
 }
 """What a row of the history calls the number by which epochs are chosen."""
 
@@ -19,15 +19,15 @@ class SelectionError(ValueError):
     """No epoch can be chosen; the message says what is missing."""
 
 
-def check_folds_to_select_by(select_by: SelectBy, held_out: HeldOutFolds | None) -> None:
-    """Refuse, before training, to choose an epoch by folds that validation does not have.
+def check_folds_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
+    """Refuse, before training, to choose an epoch by groups that validation does not have.
 
     Raises:
         SelectionError: With the remedy.
     """
     if select_by != "overall" and held_out is None:
         raise SelectionError(
-            f"training.select_by={select_by}, but no fold is held out in val_folds; split again "
+            f"training.select_by={select_by}, but no group is held out in val_holdout; split again "
             "with the same parameters: kedro run --pipelines splitting,training"
         )
 
@@ -40,7 +40,7 @@ def best_epoch(history: Sequence[dict[str, Any]], select_by: SelectBy = "overall
         select_by: Whose AUC.
 
     Raises:
-        SelectionError: If there is no epoch, or it was validated without held-out folds.
+        SelectionError: If there is no epoch, or it was validated without held-out groups.
 
     Example:
         >>> best_epoch([{"epoch": 1, "val_auc": 0.8}, {"epoch": 2, "val_auc": 0.8}])

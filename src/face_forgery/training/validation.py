@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from face_forgery.data.loading.workers import iterate
-from face_forgery.data.splits.held_out import HeldOutFolds
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.modeling.forward_path import score_batches
 from face_forgery.progress import track
 from face_forgery.training.distributed.process_group import broadcast_buffers, gather
@@ -19,7 +19,7 @@ from face_forgery.training.distributed.process_group import broadcast_buffers, g
 def validate(
     network: nn.Module,
     loader: DataLoader[Any],
-    held_out: HeldOutFolds | None,
+    held_out: HeldOut | None,
     device: torch.device,
 ) -> dict[str, Any]:
     """Score every validation image and return the numbers of the whole set.
@@ -62,7 +62,7 @@ def validate(
 
 
 def _measure(
-    scores: NDArray[np.float64], targets: NDArray[np.int64], held_out: HeldOutFolds
+    scores: NDArray[np.float64], targets: NDArray[np.int64], held_out: HeldOut
 ) -> dict[str, Any]:
     seen = targets[held_out.seen]
     aucs = {name: _auc(scores[rows], targets[rows]) for name, rows in held_out.rows.items()}

@@ -114,14 +114,12 @@ def test_a_foreign_column_called_like_ours_is_not_taken_for_it(read):
     assert list(table["kind"]) == ["swap"]
 
 
-def test_a_test_file_needs_names_only(read):
-    table = read("img_name\na.jpg\nb.jpg\n", subset="test")
+@pytest.mark.parametrize("header", ["img_name\n", ""])
+def test_a_test_file_is_a_list_of_names_with_or_without_header(read, header):
+    table = read(f"{header}a.jpg\nb.jpg\n", subset="test")
+    assert list(table["img_name"]) == ["a.jpg", "b.jpg"]
     assert table["target"].isna().all()
     assert set(table["kind"]) == {"unknown"}
-
-
-def test_a_test_file_without_header_is_a_list_of_names(read):
-    assert list(read("a.jpg\nb.jpg\n", subset="test")["img_name"]) == ["a.jpg", "b.jpg"]
 
 
 def test_targets_of_a_test_file_are_ignored_and_that_is_said(read, caplog):
@@ -130,16 +128,16 @@ def test_targets_of_a_test_file_are_ignored_and_that_is_said(read, caplog):
     assert "'target' is ignored" in caplog.text
 
 
-def test_a_group_column_that_the_user_named_must_be_there(read):
-    with pytest.raises(
-        ManifestError, match=r"missing column 'clip', which ingestion.columns.group"
-    ):
-        read("img_name,target,video\na.jpg,0,v\n", group="clip")
-
-
-def test_two_columns_of_one_name_are_refused(read):
-    with pytest.raises(ManifestError, match="one name to two columns"):
-        read("img_name,target\na.jpg,0\n", group="target")
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("clip", r"missing column 'clip', which ingestion.columns.group"),
+        ("target", "one name to two columns"),
+    ],
+)
+def test_a_column_that_the_user_named_must_be_there_once(read, group, message):
+    with pytest.raises(ManifestError, match=message):
+        read("img_name,target,video\na.jpg,0,v\n", group=group)
 
 
 def test_a_folder_a_class_gives_targets(read_folder):
@@ -153,24 +151,17 @@ def test_a_test_folder_needs_no_classes(read_folder):
     assert table["target"].isna().all()
 
 
-def test_a_label_folder_that_is_not_the_image_folder_is_refused(read_folder):
-    with pytest.raises(ManifestError, match=r"data.train_images=images; set both to the same"):
-        read_folder("real/a.jpg", images="images")
-
-
-@pytest.mark.parametrize("stray", ["a.jpg", "unsorted/a.jpg", "real"])
-def test_a_file_outside_the_class_folders_is_refused(read_folder, stray):
-    with pytest.raises(
-        ManifestError, match=f"1 of 2 files lie in no class folder: {stray}; .*real/"
-    ):
-        read_folder("fake/b.jpg", stray)
-
-
-def test_an_empty_folder_is_refused(read_folder):
-    with pytest.raises(ManifestError, match="holds no image"):
-        read_folder()
-
-
-def test_file_names_that_are_not_utf8_are_refused(read_folder):
-    with pytest.raises(ManifestError, match=r"1 file name\(s\) are not UTF-8: 'real/.udce9.jpg'"):
-        read_folder("real/\udce9.jpg", "real/a.jpg")
+@pytest.mark.parametrize(
+    ("names", "images", "message"),
+    [
+        (["real/a.jpg"], "images", r"data.train_images=images; set both to the same"),
+        (["fake/b.jpg", "a.jpg"], "faces", "1 of 2 files lie in no class folder: a.jpg; .*real/"),
+        (["fake/b.jpg", "odd/a.jpg"], "faces", "1 of 2 files lie in no class folder: odd/a.jpg"),
+        (["fake/b.jpg", "real"], "faces", "1 of 2 files lie in no class folder: real; "),
+        ([], "faces", "holds no image"),
+        (["real/\udce9.jpg", "real/a.jpg"], "faces", r"1 file .* not UTF-8: 'real/.udce9.jpg'"),
+    ],
+)
+def test_a_folder_that_does_not_say_its_classes_is_refused(read_folder, names, images, message):
+    with pytest.raises(ManifestError, match=message):
+        read_folder(*names, images=images)

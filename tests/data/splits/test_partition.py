@@ -1,31 +1,25 @@
-"""Training and validation share no group, no file and no picture; what leaks is refused."""
+"""Training and validation share no group, file or near-identical image; leaks are refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.data.labels.manifest import KEY, ManifestError
-from face_forgery.data.splits.hashing import hash_table
-from face_forgery.data.splits.partition import divide_manifest
+from face_forgery.data.labels.manifest import ManifestError
+from face_forgery.data.splits.groups import join_groups
+from face_forgery.data.splits.near_duplicates import hash_table
 
 
-def make_hashes(manifest):
-    rng = np.random.default_rng(0)
-    values = {
-        "phash": rng.integers(0, 2**63, len(manifest)).astype(np.uint64),
-        "thumbnail": [
-            row.tobytes() for row in rng.integers(0, 256, (len(manifest), 256), np.uint8)
-        ],
-    }
-    return manifest[KEY].assign(**values).astype({"phash": "UInt64"})
-
-
-def make_official(make_manifest, **given):
+@pytest.fixture
+def make_official(make_manifest):
     """Twenty training rows, ten validation rows, four test rows."""
-    subsets = ["train"] * 20 + ["val"] * 10 + ["test"] * 4
-    targets = [row % 2 for row in range(30)] + [pd.NA] * 4
-    rows = [*range(20), *range(10), *range(4)]
-    return make_manifest(34, **({"subset": subsets, "target": targets, "row": rows} | given))
+
+    def make(**given):
+        subsets = ["train"] * 20 + ["val"] * 10 + ["test"] * 4
+        targets = [row % 2 for row in range(30)] + [pd.NA] * 4
+        rows = [*range(20), *range(10), *range(4)]
+        return make_manifest(34, **({"subset": subsets, "target": targets, "row": rows} | given))
+
+    return make
 
 
 def copy_value(manifest, column, *, into, out_of):
@@ -40,76 +34,62 @@ def copy_picture(hashes, *, into, out_of):
     return near
 
 
-def test_an_official_validation_set_is_kept_as_it_is(make_manifest, make_splitting):
-    manifest = make_official(make_manifest)
-    parts = divide_manifest(manifest, make_hashes(manifest), make_splitting(), has_val_labels=True)
+def test_an_official_validation_set_is_kept_as_it_is(make_official, divide):
+    manifest = make_official()
+    parts = divide(manifest)
     pd.testing.assert_frame_equal(parts.train, manifest[:20])
     pd.testing.assert_frame_equal(parts.val, manifest[20:30].reset_index(drop=True))
     assert parts.report["method"] == "official"
     assert parts.report["leaks"]["train_rows"] == 0
 
 
-@pytest.mark.parametrize("missing", ["fake", "real"])
-def test_training_on_one_class_needs_forgeries_of_real_pictures(
-    make_manifest, make_splitting, missing
+@pytest.mark.parametrize(
+    ("train", "val", "makes_fakes", "message"),
+    [
+        ("real", "both", False, r"the training set has .*0 fake.*share above 0"),
+        ("fake", "both", False, r"the training set has .*0 real.*share above 0"),
+        ("fake", "both", True, "training set has 0 real and 20 fake images"),
+        ("both", "real", True, "validation set has 10 real and 0 fake images"),
+        ("both", "fake", False, "the validation set has 0 real and 10 fake images"),
+    ],
+)
+def test_a_side_with_one_class_is_refused(
+    make_official, divide, *, train, val, makes_fakes, message
 ):
-    train = [0 if missing == "fake" else 1] * 20
-    targets = train + [row % 2 for row in range(10)] + [pd.NA] * 4
-    manifest = make_official(make_manifest, target=targets)
-    arguments = (manifest, make_hashes(manifest), make_splitting())
-    with pytest.raises(ManifestError, match=rf"the training set has .*0 {missing}.*share above 0"):
-        divide_manifest(*arguments, has_val_labels=True)
-    if missing == "fake":
-        parts = divide_manifest(*arguments, has_val_labels=True, makes_fakes=True)
-        assert parts.report["train"]["classes"] == {"real": 20}
-        return
-    with pytest.raises(ManifestError, match="training set has 0 real and 20 fake images"):
-        divide_manifest(*arguments, has_val_labels=True, makes_fakes=True)
+    classes = {"real": [0, 0], "fake": [1, 1], "both": [0, 1]}
+    targets = classes[train] * 10 + classes[val] * 5 + [pd.NA] * 4
+    with pytest.raises(ManifestError, match=message):
+        divide(make_official(target=targets), makes_fakes=makes_fakes)
 
 
-def test_validation_needs_both_classes_even_where_training_makes_forgeries(
-    make_manifest, make_splitting
-):
-    targets = [row % 2 for row in range(20)] + [0] * 10 + [pd.NA] * 4
-    manifest = make_official(make_manifest, target=targets)
-    with pytest.raises(ManifestError, match="validation set has 10 real and 0 fake images"):
-        divide_manifest(
-            manifest,
-            make_hashes(manifest),
-            make_splitting(),
-            has_val_labels=True,
-            makes_fakes=True,
-        )
+def test_training_on_real_images_is_enough_where_forgeries_are_made_of_them(make_official, divide):
+    manifest = make_official(target=[0] * 20 + [0, 1] * 5 + [pd.NA] * 4)
+    parts = divide(manifest, makes_fakes=True)
+    assert parts.report["train"]["classes"] == {"real": 20}
 
 
-def test_no_row_is_lost_or_doubled_by_a_split(make_manifest, make_splitting):
+def test_no_row_is_lost_or_doubled_by_a_split(make_manifest, divide):
     manifest = make_manifest(80)
-    parts = divide_manifest(manifest, make_hashes(manifest), make_splitting(), has_val_labels=False)
+    parts = divide(manifest, has_val_labels=False)
     assert sorted([*parts.train["row"], *parts.val["row"]]) == list(range(80))
     assert len(parts.val) == 20
     assert list(parts.val.columns) == list(manifest.columns)
     assert parts.report["val"]["classes"] == {"fake": 10, "real": 10}
 
 
-def test_the_folds_together_are_the_set(make_manifest, make_splitting):
+def test_the_folds_together_are_the_set(make_manifest, divide):
     manifest = make_manifest(40)
-    hashes = make_hashes(manifest)
-    folds = [
-        divide_manifest(
-            manifest, hashes, make_splitting(num_folds=4, fold=fold), has_val_labels=False
-        ).val
-        for fold in range(4)
-    ]
+    folds = [divide(manifest, has_val_labels=False, num_folds=4, fold=n).val for n in range(4)]
     assert sorted(pd.concat(folds)["row"]) == list(range(40))
 
 
 def test_near_identical_and_identical_images_stay_on_one_side_of_a_split(
-    make_manifest, make_splitting
+    make_manifest, make_hashes, divide
 ):
     manifest = copy_value(make_manifest(80), "sha256", into=2, out_of=40)
     hashes = copy_picture(make_hashes(manifest), into=7, out_of=61)
     for seed in range(8):
-        parts = divide_manifest(manifest, hashes, make_splitting(seed=seed), has_val_labels=False)
+        parts = divide(manifest, hashes, has_val_labels=False, seed=seed)
         in_val = set(parts.val["row"])
         assert (2 in in_val) == (40 in in_val)
         assert (7 in in_val) == (61 in in_val)
@@ -126,32 +106,20 @@ LEAKS = {
 }
 
 
-def make_leaky(make_manifest, leak):
-    manifest = make_official(make_manifest)
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_leak_is_refused_with_its_rows_or_dropped_on_request(
+    make_official, make_hashes, divide, leak
+):
+    manifest = make_official()
     hashes = make_hashes(manifest)
     if leak != "picture":
         manifest = copy_value(manifest, leak, into=3, out_of=25)
-    if leak != "group":  # identical files are the same picture, too
+    if leak != "group":  # identical files are the same image, too
         hashes = copy_picture(hashes, into=3, out_of=25)
-    return manifest, hashes
-
-
-@pytest.mark.parametrize("leak", LEAKS)
-def test_a_leak_is_refused_with_its_rows_and_the_remedy(make_manifest, make_splitting, leak):
-    manifest, hashes = make_leaky(make_manifest, leak)
     message = rf"(?s)1 of 20 training rows leak.*{LEAKS[leak]}.*splitting.leaks=drop_from_train"
     with pytest.raises(ManifestError, match=message):
-        divide_manifest(manifest, hashes, make_splitting(), has_val_labels=True)
-
-
-@pytest.mark.parametrize("leak", LEAKS)
-def test_leaking_rows_are_dropped_from_training_on_request_and_listed(
-    make_manifest, make_splitting, leak
-):
-    manifest, hashes = make_leaky(make_manifest, leak)
-    parts = divide_manifest(
-        manifest, hashes, make_splitting(leaks="drop_from_train"), has_val_labels=True
-    )
+        divide(manifest, hashes)
+    parts = divide(manifest, hashes, leaks="drop_from_train")
     assert sorted(set(range(20)) - set(parts.train["row"])) == [3]
     assert len(parts.val) == 10
     reason = {"sha256": "content"}.get(leak, leak)
@@ -163,73 +131,65 @@ def test_leaking_rows_are_dropped_from_training_on_request_and_listed(
     ]
 
 
-def test_at_most_three_pairs_are_shown(make_manifest, make_splitting):
-    manifest = make_official(make_manifest, group="one video")
+def test_at_most_three_pairs_are_shown(make_official, divide):
     with pytest.raises(ManifestError, match=r"20 belong to .*, .*, .*, \.\.\.\n"):
-        divide_manifest(manifest, make_hashes(manifest), make_splitting(), has_val_labels=True)
+        divide(make_official(group="one video"))
 
 
-def test_re_encoded_copies_between_the_sets_are_found(
-    tmp_path, draw, make_manifest, make_splitting
-):
+def test_re_encoded_copies_between_the_sets_are_found(tmp_path, draw, make_official, divide):
     (tmp_path / "images").mkdir()
     for number in range(34):
         draw(number).save(tmp_path / "images" / f"{number:03}.jpg", quality=90)
     draw(25).save(tmp_path / "images" / "003.jpg", quality=35)
     draw(26).resize((80, 80)).save(tmp_path / "images" / "004.jpg", quality=85)
-    manifest = make_official(make_manifest)
+    manifest = make_official()
     hashes = hash_table(manifest, root=tmp_path, num_workers=0)
-    parts = divide_manifest(
-        manifest, hashes, make_splitting(leaks="drop_from_train"), has_val_labels=True
-    )
+    parts = divide(manifest, hashes, leaks="drop_from_train")
     assert [(row["train_row"], row["val_image"]) for row in parts.report["leaks"]["rows"]] == [
         (3, "025.jpg"),
         (4, "026.jpg"),
     ]
 
 
-def test_a_side_with_one_class_is_refused(make_manifest, make_splitting):
-    targets = [row % 2 for row in range(20)] + [1] * 10 + [pd.NA] * 4
-    manifest = make_official(make_manifest, target=targets)
-    with pytest.raises(ManifestError, match="the validation set has 0 real and 10 fake images"):
-        divide_manifest(manifest, make_hashes(manifest), make_splitting(), has_val_labels=True)
-
-
 @pytest.mark.parametrize("has_val_labels", [False, True])
 def test_a_manifest_made_with_other_parameters_is_refused(
-    make_manifest, make_splitting, has_val_labels
+    make_manifest, make_official, divide, has_val_labels
 ):
-    manifest = make_manifest(20) if has_val_labels else make_official(make_manifest)
+    manifest = make_manifest(20) if has_val_labels else make_official()
     with pytest.raises(ManifestError, match="run the pipeline ingestion with the same parameters"):
-        divide_manifest(
-            manifest, make_hashes(manifest), make_splitting(), has_val_labels=has_val_labels
-        )
+        divide(manifest, has_val_labels=has_val_labels)
 
 
-def test_hashes_of_another_manifest_are_refused(make_manifest, make_splitting):
+def test_hashes_of_another_manifest_are_refused(make_manifest, make_hashes, divide):
     manifest = make_manifest(20)
     with pytest.raises(ManifestError, match=r"2 of 20 images have no hash: train row 18"):
-        divide_manifest(
-            manifest, make_hashes(manifest)[:18], make_splitting(), has_val_labels=False
-        )
+        divide(manifest, make_hashes(manifest)[:18], has_val_labels=False)
 
 
-def test_a_share_that_large_groups_make_impossible_is_said(make_manifest, make_splitting, caplog):
+def test_a_proportion_that_large_groups_make_impossible_is_said(make_manifest, divide, caplog):
     manifest = make_manifest(40, group=["a"] * 19 + ["b"] * 21)
-    divide_manifest(
-        manifest, make_hashes(manifest), make_splitting(val_fraction=0.4), has_val_labels=False
-    )
+    divide(manifest, has_val_labels=False, val_fraction=0.4)
     assert "validation has 47.5 % of the images in place of 40.0 %" in caplog.text
-
-
-def test_groups_too_large_for_the_share_are_an_error_with_its_own_remedy(
-    make_manifest, make_splitting
-):
-    manifest = make_manifest(40, group=["a"] * 19 + ["b"] * 21)
     with pytest.raises(ManifestError, match=r"validation set has 0 real and 0 .*val_fraction"):
-        divide_manifest(
-            manifest,
-            make_hashes(manifest),
-            make_splitting(val_fraction=0.1),
-            has_val_labels=False,
-        )
+        divide(manifest, has_val_labels=False, val_fraction=0.1)
+
+
+def test_rows_join_through_groups_and_contents(make_manifest, make_hashes):
+    manifest = make_manifest(
+        6, group=["a", "a", "b", "b", "c", "d"], sha256=["0", "1", "1", "2", "3", "4"]
+    )
+    clusters, pairs = join_groups(manifest, make_hashes(manifest))
+    assert clusters.tolist() == [0, 0, 0, 0, 1, 2]
+    assert len(pairs) == 0
+
+
+def test_rows_join_through_near_identical_images_in_a_chain(make_manifest, make_hashes):
+    manifest = make_manifest(5)
+    phash = np.array([0, 0b111111, 2**12 - 1, 2**40 - 1, 2**63 - 1], np.uint64)
+    hashes = make_hashes(manifest).assign(phash=pd.array(phash, dtype="UInt64"))
+    hashes["thumbnail"] = hashes["thumbnail"].iloc[0]
+    clusters, pairs = join_groups(manifest, hashes)
+    assert clusters.tolist() == [0, 0, 0, 1, 2]
+    assert {tuple(pair) for pair in pairs.tolist()} == {(0, 1), (1, 2)}
+    hashes["phash"] = pd.array([pd.NA] * 5, dtype="UInt64")  # without structure they join nothing
+    assert len(set(join_groups(manifest, hashes)[0])) == 5

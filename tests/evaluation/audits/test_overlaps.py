@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from face_forgery.data.splits.hashing import hash_table
+from face_forgery.data.splits.near_duplicates import hash_table
 from face_forgery.evaluation.audits.overlaps import describe_removed, find_overlaps
 
 
@@ -45,7 +45,7 @@ def make_sides(tmp_path, make_picture):
 def counts(sides):
     return {
         finding["name"]: (finding["count"], finding["is_warning"])
-        for finding in find_overlaps(*sides, max_bits=6)
+        for finding in find_overlaps(*sides)
     }
 
 
@@ -64,7 +64,7 @@ def test_what_is_planted_is_found_and_nothing_in_a_clean_set(make_sides, planted
 
 
 def test_an_exact_copy_in_the_other_split_is_found(make_sides):
-    findings = find_overlaps(*make_sides(("train_copy.jpg", 0, "c", 1)), max_bits=6)
+    findings = find_overlaps(*make_sides(("train_copy.jpg", 0, "c", 1)))
     (finding,) = (one for one in findings if one["name"] == "identical files on both sides")
     assert finding["count"] == 1
     assert finding["is_warning"]

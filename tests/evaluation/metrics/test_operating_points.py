@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from face_forgery.evaluation.operating_points import (
     choose_thresholds,
     measure_thresholds,
-    note_limits,
     set_operating_points,
 )
+from face_forgery.evaluation.reporting.sentences import note_limits
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import OperatingPoints
 

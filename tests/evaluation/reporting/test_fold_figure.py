@@ -1,4 +1,4 @@
-"""The picture of the folds shows their numbers, the worst fold next to the mean."""
+"""The figure of cross-validation shows the numbers, the worst group next to the mean."""
 
 import io
 
@@ -15,7 +15,7 @@ def fold(name, within, unseen):
 
 
 RESULT = {
-    "folds": [fold("lips", 0.95, 0.8), fold("swap", 0.94, 0.6)],
+    "groups": [fold("lips", 0.95, 0.8), fold("swap", 0.94, 0.6)],
     "within_mean": interval(0.945),
     "unseen_mean": interval(0.7),
     "drop_mean": interval(0.245),
@@ -39,5 +39,5 @@ def test_each_fold_and_the_mean_have_a_row_with_both_numbers():
 
 
 def test_a_fold_that_looks_like_a_formula_is_text():
-    odd = RESULT | {"folds": [fold(r"$\frac{1}$", 0.95, 0.8)]}
+    odd = RESULT | {"groups": [fold(r"$\frac{1}$", 0.95, 0.8)]}
     draw_folds(odd).savefig(io.BytesIO(), format="png")

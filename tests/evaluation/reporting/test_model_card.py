@@ -19,7 +19,9 @@ def render(make_judged, make_detector, **changes):
     }
     versions = {"face_forgery": "0.1.0", "git_commit": "c0ffee", "git_dirty": False}
     versions |= dict.fromkeys(("python", "torch", "torchvision", "timm"), "9.9")
-    own = {name: changes.pop(name) for name in ("input", "views", "cut_after") if name in changes}
+    own = {
+        name: changes.pop(name) for name in ("input", "tta", "truncate_after") if name in changes
+    }
     detector = changes.pop("detector", None) or make_detector(
         code_version=versions, temperature=1.8, **own
     )
@@ -65,8 +67,8 @@ def test_weights_and_passes_are_counted(make_judged, make_detector):
     count = f"{make_detector().count_parameters():,}"
     _, card = render(make_judged, make_detector)
     assert f"- **Parameters:** {count}; an image takes 1 forward pass\n" in card
-    _, card = render(make_judged, make_detector, views=("whole", "flipped"))
-    assert f"{count}; an image takes 2 forward passes, the mean of the logits of the vi" in card
+    _, card = render(make_judged, make_detector, tta="flip")
+    assert f"{count}; an image takes 2 forward passes, the mean of the logits of te" in card
 
 
 def test_an_ensemble_is_described_by_its_members(make_judged, make_detector):
@@ -89,13 +91,13 @@ def test_further_channels_are_named_where_there_are_any(make_judged, make_detect
     _, plain = render(make_judged, make_detector)
     _, card = render(make_judged, make_detector, input="rgb_srm")
     assert "channels" not in plain
-    assert "three channels of fixed filters (`rgb_srm`)" in card
-    assert "# It reads six channels;" in card
+    assert "and channels of fixed filters (`rgb_srm`)" in card
+    assert "# It reads more than three channels;" in card
 
 
-def test_a_cut_network_is_not_opened_by_timm(make_judged, make_detector):
-    _, card = render(make_judged, make_detector, cut_after="layer3")
-    assert "cut off after `layer3`" in card
+def test_a_truncated_network_is_not_opened_by_timm(make_judged, make_detector):
+    _, card = render(make_judged, make_detector, truncate_after="layer3")
+    assert "truncated after `layer3`" in card
     assert "import timm" not in card
     code = card.split("```python\n")[1].split("```")[0]
     compile(code, "card", "exec")

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from face_forgery.data.labels.fingerprint import fingerprint_sets
+from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.evaluation.reporting.relevance import cross_validation_of
 from face_forgery.evaluation.reporting.report import render_report
 from face_forgery.evaluation.reporting.robustness_figure import draw_robustness
@@ -81,7 +81,7 @@ def make_report(make_judged, detector):
             "detector": detector,
             "manifest": MANIFEST,
             "code_version": {"face_forgery": "0.1.0", "git_commit": None},
-            "held_out_folds": {"folds": []},
+            "holdout_results": {"groups": []},
             **dict.fromkeys(("audit", "robustness", "cross_validation")),
             **dict.fromkeys(FIGURES, PNG),
         }
@@ -338,14 +338,14 @@ def interval(value):
     return {"value": value, "low": value - 0.05, "high": value + 0.03}
 
 
-def make_folds(**changes):
-    fold = {"name": "swap", "num_real": 150, "num_fake": 37}
+def make_groups(**changes):
+    group = {"name": "swap", "num_real": 150, "num_fake": 37}
     measured = {"within": interval(0.95), "unseen": interval(0.6), "drop": interval(0.35)}
     means = {f"{name}_mean": value for name, value in measured.items()}
     return {
-        "folds": [fold | measured],
+        "groups": [group | measured],
         "unseen_worst": interval(0.6),
-        "worst_fold": "swap",
+        "worst_group": "swap",
         **means,
         **changes,
     }
@@ -354,24 +354,24 @@ def make_folds(**changes):
 @pytest.mark.parametrize(
     ("select_by", "said"),
     [
-        ("overall", "on all of validation, these folds included"),
-        ("held_out_mean", "by the mean of these very folds"),
-        ("held_out_worst", "by the worst of these very folds"),
+        ("overall", "on all of validation, these groups included"),
+        ("holdout_mean", "by the mean of these very groups"),
+        ("holdout_worst", "by the worst of these very groups"),
         ("members", "for each member of the ensemble by itself"),
     ],
 )
-def test_held_out_folds_are_shown_and_called_optimistic(make_report, select_by, said):
-    text = Page(make_report(held_out_folds=make_folds(select_by=select_by))).text
+def test_held_out_groups_are_shown_and_called_optimistic(make_report, select_by, said):
+    text = Page(make_report(holdout_results=make_groups(select_by=select_by))).text
     assert "swap 150 37 0.950 0.600 0.550 to 0.630 0.350 0.300 to 0.380" in text
     assert f"This is an optimistic number: the epoch was chosen {said}" in text
-    assert "of 1 fold: swap. On images like those of training the AUC is 0.950" in text
+    assert "of 1 hold-out group: swap. On images like those of training the AUC is 0.950" in text
 
 
-def test_a_fold_is_shown_where_nothing_else_is_in_validation(make_report):
+def test_a_group_is_shown_where_nothing_else_is_in_validation(make_report):
     nothing = {"value": None, "low": None, "high": None}
-    folds = make_folds(select_by="overall", within_mean=nothing)
-    folds["folds"][0] |= {"within": nothing, "drop": nothing}
-    assert "swap 150 37 - 0.600" in Page(make_report(held_out_folds=folds)).text
+    groups = make_groups(select_by="overall", within_mean=nothing)
+    groups["groups"][0] |= {"within": nothing, "drop": nothing}
+    assert "swap 150 37 - 0.600" in Page(make_report(holdout_results=groups)).text
 
 
 def test_cross_validation_is_shown_or_how_to_have_it(make_report):
@@ -379,9 +379,9 @@ def test_cross_validation_is_shown_or_how_to_have_it(make_report):
     assert "kedro run --pipelines cross_validation,report" in Page(page).text
     assert "optimistic" not in page
     own = {"image_size": 32, "recipe": {}, "data_fingerprint": fingerprint_sets(labelled=MANIFEST)}
-    page = Page(make_report(cross_validation=make_folds(by="kind", **own)))
+    page = Page(make_report(cross_validation=make_groups(by="kind", **own)))
     assert "0.600 (0.550 to 0.630): a drop of 0.350 (0.300 to 0.380)" in page.text
-    assert "No image of a fold trained its detector or chose its epoch" in page.text
+    assert "No image of a group trained its detector or chose its epoch" in page.text
     assert page.open == []
 
 

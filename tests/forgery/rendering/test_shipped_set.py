@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from face_forgery.config_loader import read_parameters
+from face_forgery.data.splits.near_duplicates import MAX_BITS
 from face_forgery.forgery.rendering.demo_set import draw_row, plan_row
 
 ROOT = Path(__file__).parents[3]
@@ -71,7 +72,6 @@ def test_no_image_of_one_subset_resembles_one_of_another():
         )
         for folder, _ in FILES.values()
     }
-    allowed = PARAMS["splitting"]["near_duplicate_bits"]
     for one, other in (("trainset", "valset"), ("trainset", "testset"), ("valset", "testset")):
         distances = (hashes[one][:, None] != hashes[other][None]).sum(axis=2)
-        assert distances.min() > allowed
+        assert distances.min() > MAX_BITS

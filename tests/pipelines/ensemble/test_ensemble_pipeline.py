@@ -9,7 +9,7 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 from scipy.special import expit
 
-from face_forgery.data.labels.fingerprint import fingerprint_sets
+from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.member_detectors import MemberDetectorsDataset
 from face_forgery.inference.scoring import score_manifest
@@ -116,8 +116,10 @@ def test_a_damaged_or_missing_member_is_named(run, tmp_path):
         run([str(tmp_path / "gone")])
 
 
-def test_views_of_a_single_detector_become_part_of_it(members, manifests, tmp_path, make_params):
-    params = make_params(**{"data.root": str(tmp_path / "faces"), "scoring.views": "whole+flipped"})
+def test_test_time_augmentation_becomes_part_of_a_detector(
+    members, manifests, tmp_path, make_params
+):
+    params = make_params(**{"data.root": str(tmp_path / "faces"), "scoring.tta": "flip"})
     plain = replace(members["one"], temperature=1.0)
     how = (params.data, params.scoring, params.evaluation)
     margins = evaluation.score_validation(plain, manifests[1], *how)["margin"]
@@ -133,7 +135,7 @@ def test_views_of_a_single_detector_become_part_of_it(members, manifests, tmp_pa
         params.evaluation,
     )
     certified = evaluation.certify_detector(plain, {"temperature": 9.0}, {}, points, params.scoring)
-    assert certified.views == ("whole", "flipped")
+    assert certified.tta == "flip"
     DetectorDataset(filepath=str(tmp_path / "viewed")).save(certified)
     stored = DetectorDataset(filepath=str(tmp_path / "viewed")).load()
     scores = score_manifest(stored, manifests[1], tmp_path / "faces", **READING).scores

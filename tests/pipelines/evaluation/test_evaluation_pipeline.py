@@ -14,7 +14,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.data.splits.holdout import without_folds
+from face_forgery.data.splits.holdout import without_groups
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import Detector, Preprocessing
@@ -25,7 +25,7 @@ from face_forgery.pipelines.evaluation import create_pipeline, nodes
 EVALUATION = EvaluationParams(
     seed=0, num_resamples=100, confidence=0.95, target_fpr=0.1, target_fnr=0.1
 )
-SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", views="whole")
+SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", tta="none")
 NUM_IMAGES = 40
 WRITTEN = (create_pipeline() + report.create_pipeline()).all_outputs()
 
@@ -123,7 +123,7 @@ def run_folders(detector, val_manifest, data, tmp_path_factory, catalog_entry):
         catalog["audit_figure"] = MemoryDataset(None)
         catalog["robustness"] = MemoryDataset(None)
         catalog["robustness_figure"] = MemoryDataset(None)
-        catalog["val_folds"] = without_folds(val_manifest)
+        catalog["val_holdout"] = without_groups(val_manifest)
         catalog["manifest"] = val_manifest
         catalog["cross_validation"] = MemoryDataset(None)
         catalog["cross_validation_figure"] = MemoryDataset(None)
@@ -217,7 +217,7 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "calibration.json",
         "calibration.png",
         "confusion.png",
-        "held_out_folds.json",
+        "holdout_results.json",
         "metrics.json",
         "mistakes.parquet",
         "mistakes.png",
@@ -275,13 +275,11 @@ def test_what_people_look_at_is_tracked(catalog_entry):
 def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, detector):
     is_fake = (val_scores["target"] == 1).to_numpy()
     folds = np.where(is_fake, np.where(np.arange(NUM_IMAGES) % 4 < 2, "swap", "lips"), "")
-    table = pd.DataFrame({"fold": folds, "is_held_out": folds == "swap"})
-    trained = replace(detector, training={"training": {"select_by": "held_out_worst"}})
-    judged = nodes.measure_held_out_folds(val_scores, table, trained, EVALUATION)
-    (fold,) = judged["folds"]
+    table = pd.DataFrame({"holdout": folds, "is_held_out": folds == "swap"})
+    trained = replace(detector, training={"training": {"select_by": "holdout_worst"}})
+    judged = nodes.measure_holdout(val_scores, table, trained, EVALUATION)
+    (fold,) = judged["groups"]
     assert (fold["name"], fold["num_real"], fold["num_fake"]) == ("swap", 20, 10)
-    assert judged["select_by"] == "held_out_worst"
-    none = nodes.measure_held_out_folds(
-        val_scores, table.assign(is_held_out=False), trained, EVALUATION
-    )
-    assert none == {"folds": []}
+    assert judged["select_by"] == "holdout_worst"
+    none = nodes.measure_holdout(val_scores, table.assign(is_held_out=False), trained, EVALUATION)
+    assert none == {"groups": []}

@@ -70,7 +70,7 @@ def run_inference(tmp_path, make_detector, awkward_folder):
             max_failures=0,
         )
         catalog["params:scoring"] = ScoringParams(
-            batch_size=3, num_workers=0, precision="float32", views="whole"
+            batch_size=3, num_workers=0, precision="float32", tta="none"
         )
         catalog["params:explanation"] = ExplanationParams(max_images=max_images)
         catalog["detector"].save(make_detector())

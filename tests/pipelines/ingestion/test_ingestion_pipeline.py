@@ -58,8 +58,8 @@ def make_catalog(root, tmp_path):
             }
             for subset in ("train", "val", "test")
         }
-        of_splitting = ("image_hashes", "backbone_features", "train_manifest", "val_manifest")
-        for name in (*PARQUET, *of_splitting, "val_folds"):
+        of_splitting = ("image_hashes", "holdout_groups", "train_manifest", "val_manifest")
+        for name in (*PARQUET, *of_splitting, "val_holdout"):
             entries[name] = {
                 "type": "face_forgery.datasets.atomic.AtomicDataset",
                 "dataset": {
@@ -68,7 +68,6 @@ def make_catalog(root, tmp_path):
                 },
             }
         entries["known_facts"] = entries["image_facts"] | {"optional": True}
-        entries["known_features"] = entries["backbone_features"] | {"optional": True}
         entries["rejected"] = {
             "type": "face_forgery.datasets.csv_file.QuotedCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),

@@ -51,7 +51,7 @@ def catalog(tmp_path, make_detector, label_table):
         test_images=None,
     )
     filled["params:scoring"] = ScoringParams(
-        batch_size=3, num_workers=0, precision="float32", views="whole"
+        batch_size=3, num_workers=0, precision="float32", tta="none"
     )
     filled["params:submission"] = SubmissionParams(unreadable_score=None)
     return filled

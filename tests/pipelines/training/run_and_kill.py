@@ -127,7 +127,7 @@ def train(folder, out, manifest, num_workers):
     for values in train_detector(
         train_loader=train_loader(train_set, training),
         val_loader=eval_loader(val_set, batch_size=32, num_workers=0),
-        val_folds=None,
+        val_holdout=None,
         model=params.model,
         training=training,
         cluster=params.cluster,

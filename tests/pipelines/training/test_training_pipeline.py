@@ -43,7 +43,7 @@ from face_forgery.pipelines.training.nodes import (
 from face_forgery.training.selection import SelectionError, best_epoch
 
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
-NO_FOLDS = pd.DataFrame({"fold": [], "is_held_out": []})
+NO_GROUPS = pd.DataFrame({"holdout": [], "is_held_out": []})
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
 TIMINGS = {"seconds", "images_per_second"}
 
@@ -74,7 +74,7 @@ def train(data, make_params):
             val_loader=build_val_loader(
                 val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
             ),
-            val_folds=None,
+            val_holdout=None,
             model=params.model,
             training=params.training,
             cluster=params.cluster,
@@ -320,10 +320,10 @@ def held_out(data):
     fakes = np.flatnonzero(targets)
     folds = np.full(len(targets), "", dtype=object)
     folds[fakes[::2]], folds[fakes[1::2]] = "swap (new)", "lips"
-    return pd.DataFrame({"fold": folds, "is_held_out": folds == "swap (new)"})
+    return pd.DataFrame({"holdout": folds, "is_held_out": folds == "swap (new)"})
 
 
-@pytest.mark.parametrize("select_by", ["overall", "held_out_worst"])
+@pytest.mark.parametrize("select_by", ["overall", "holdout_worst"])
 def test_held_out_folds_are_reported_and_may_choose_the_epoch(
     make_catalog, held_out, select_by, caplog
 ):
@@ -331,16 +331,16 @@ def test_held_out_folds_are_reported_and_may_choose_the_epoch(
         **{
             "training.epochs": 4,
             "training.select_by": select_by,
-            "splitting.folds.by": "kind",
-            "splitting.folds.hold_out": 1,
+            "splitting.holdout.by": "kind",
+            "splitting.holdout.hold_out": 1,
         }
     )
-    catalog["val_folds"] = MemoryDataset(held_out)
+    catalog["val_holdout"] = MemoryDataset(held_out)
     with caplog.at_level(logging.INFO):
         SequentialRunner().run(create_pipeline(), catalog)
     history = catalog.load("training_history")
     assert set(history[0]["val_auc_held_out"]) == {"swap (new)"}
-    column = {"overall": "val_auc", "held_out_worst": "val_auc_held_out_worst"}[select_by]
+    column = {"overall": "val_auc", "holdout_worst": "val_auc_held_out_worst"}[select_by]
     assert catalog.load("trained_detector").epoch == best_epoch(history, select_by)
     assert catalog.load("training_state").history == history
     auc = history[0]["val_auc_held_out"]["swap (new)"]
@@ -353,12 +353,12 @@ def test_held_out_folds_are_reported_and_may_choose_the_epoch(
 def test_folds_to_select_by_must_be_in_validation(make_catalog):
     catalog = make_catalog(
         **{
-            "training.select_by": "held_out_mean",
-            "splitting.folds.by": "kind",
-            "splitting.folds.hold_out": 1,
+            "training.select_by": "holdout_mean",
+            "splitting.holdout.by": "kind",
+            "splitting.holdout.hold_out": 1,
         }
     )
-    with pytest.raises(SelectionError, match="no fold is held out in val_folds; split again"):
+    with pytest.raises(SelectionError, match="no group is held out in val_holdout; split again"):
         SequentialRunner().run(create_pipeline(), catalog)
 
 
@@ -382,7 +382,7 @@ def make_catalog(data, make_params, tmp_path):
         entries = {
             "train_manifest": MemoryDataset(train_manifest),
             "val_manifest": MemoryDataset(val_manifest),
-            "val_folds": MemoryDataset(NO_FOLDS),
+            "val_holdout": MemoryDataset(NO_GROUPS),
             "train_loader": MemoryDataset(copy_mode="assign"),
             "val_loader": MemoryDataset(copy_mode="assign"),
             "face_table": MemoryDataset(NO_FACES),
@@ -442,11 +442,11 @@ def test_the_detector_of_every_recipe_is_a_plain_timm_model(
 def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
     make_catalog, tmp_path, recipe, backbone, after
 ):
-    changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.cut_after": after}
+    changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.truncate_after": after}
     catalog = make_catalog(**changes)
     SequentialRunner().run(create_pipeline(), catalog)
     detector = catalog.load("trained_detector")
-    assert detector.cut_after == after
+    assert detector.truncate_after == after
     assert not any(name.startswith(f"body.{_next(after)}") for name in detector.weights)
     network = detector.build_network()
     assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
@@ -667,7 +667,7 @@ def test_a_run_with_forgeries_resumes_bit_for_bit(
         yields = train_detector(
             train_loader=batches,
             val_loader=val,
-            val_folds=None,
+            val_holdout=None,
             model=params.model,
             training=params.training,
             cluster=params.cluster,

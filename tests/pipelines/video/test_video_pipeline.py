@@ -48,7 +48,7 @@ def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detect
     catalog["params:video"] = params.video
     catalog["params:inference"] = params.inference
     catalog["params:scoring"] = ScoringParams(
-        batch_size=4, num_workers=0, precision="float32", views="whole"
+        batch_size=4, num_workers=0, precision="float32", tta="none"
     )
 
     SequentialRunner().run(create_pipeline(), catalog)

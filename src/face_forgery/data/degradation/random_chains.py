@@ -93,7 +93,8 @@ def _step_of(one: Registered) -> Callable[[Tensor, float], Tensor]:
         assert one.training is not None
         pixels = _to_pixels(image)
         value, rng = one.training(strength), rng_of_content(pixels, one.name)
-        return _to_tensor(one.operation(pixels, value, rng))
+        # Later noise is drawn in the order of memory: as planes here, by pixel after WebP.
+        return _to_tensor(one.operation(pixels, value, rng)).contiguous()
 
     return step
 
@@ -108,7 +109,7 @@ def _to_pixels(image: Tensor) -> Pixels:
 
 
 def _to_tensor(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _blur(image: Tensor, strength: float) -> Tensor:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.remote import fault_of_listed, is_url, open_file_system
-from face_forgery.data.labels.image_names import UNSEEN
+from face_forgery.data.labels.manifest import UNSEEN
 from face_forgery.data.redaction import mask
 
 if TYPE_CHECKING:

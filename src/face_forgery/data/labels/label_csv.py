@@ -2,8 +2,9 @@
 
 import codecs
 import csv
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -12,11 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from face_forgery.data.labels.image_names import CONTROL_CHARACTERS
-from face_forgery.data.labels.manifest import ManifestError, show_examples
+from face_forgery.data.labels.manifest import CONTROL_CHARACTERS, ManifestError, show_examples
 from face_forgery.params import ColumnNames
 
+logger = logging.getLogger(__name__)
+
+Locate = Callable[[Sequence[int]], list[str]]
+
 OPTIONAL_COLUMNS = ("group", "kind", "source")
+_IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
 _OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHOWN_CHARACTERS = 60
@@ -39,41 +44,23 @@ class LabelFile:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelTable:
-    """The rows of a label file as strings without white space around them.
-
-    Attributes:
-        where: What messages call the file.
-        frame: One row a line; the columns that were found among ``img_name``, ``target``,
-            ``group``, ``kind``, ``source``.
-        ignored: Columns of the file that the project has no use for.
-    """
-
-    where: str
-    frame: pd.DataFrame
-    ignored: tuple[str, ...]
-    _text: bytes = field(repr=False)
-    _has_header: bool
-
-    def locate(self, rows: Sequence[int]) -> list[str]:
-        """Return ``line 7`` for each row position; lines count from 1, blank ones included."""
-        ordinals = [row + self._has_header for row in rows]
-        return [f"line {line}" for line in _line_numbers(self._text, ordinals)]
-
-
-def parse_label_csv(file: LabelFile, *, columns: ColumnNames, has_targets: bool) -> LabelTable:
+def parse_label_csv(
+    file: LabelFile, *, columns: ColumnNames, has_targets: bool
+) -> tuple[pd.DataFrame, Locate]:
     """Read comma-separated UTF-8, with or without byte-order mark, blank lines, header.
 
-    Lines end with LF, CRLF or CR.
-
-    Without a header there are two columns, name and target (or the name alone if ``has_targets``
-    is false).
+    Lines end with LF, CRLF or CR. Without a header there are two columns, name and target (or the
+    name alone if ``has_targets`` is false). The log names columns that are not used.
 
     Args:
         file: The file.
         columns: What its header calls the columns.
         has_targets: Whether a column of targets must be there.
+
+    Returns:
+        A row for each row of the file, strings without white space around them, with the columns
+        that were found among ``img_name``, ``target``, ``group``, ``kind``, ``source``; and a
+        function from row positions to ``line 7`` and the like: lines count from 1.
 
     Raises:
         ManifestError: An empty file, another encoding or separator, a header without the columns
@@ -87,37 +74,40 @@ def parse_label_csv(file: LabelFile, *, columns: ColumnNames, has_targets: bool)
     table = _read_rows(file.where, text, names, has_header=header is not None)
     known = [name for name in names if name in ColumnNames.model_fields]
     frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in known}).to_pandas()
-    ignored = tuple(name.removeprefix(_IGNORED) for name in names if name not in known)
-    labels = LabelTable(file.where, frame, ignored, text, header is not None)
+    if ignored := [name.removeprefix(_IGNORED) for name in names if name not in known]:
+        logger.info("%s: columns not used: %s", file.where, ", ".join(ignored))
+
+    def locate(rows: Sequence[int]) -> list[str]:
+        ordinals = [row + (header is not None) for row in rows]
+        return [f"line {line}" for line in _line_numbers(text, ordinals)]
+
     if header is not None:
         again = frame["img_name"] == columns.img_name
-        _refuse(labels, again, "are the header again; were files put behind one another?")
+        fault = "are the header again; were files put behind one another?"
+        _refuse(file.where, again, fault, locate)
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             odd = frame[name].str.contains(CONTROL_CHARACTERS, regex=True)
-            _refuse(labels, odd, f"hold control characters in the column {name}; remove them")
-    return labels
+            fault = f"hold control characters in the column {name}; remove them"
+            _refuse(file.where, odd, fault, locate)
+    return frame, locate
 
 
-def _refuse(labels: LabelTable, bad: "pd.Series[bool]", fault: str) -> None:
+def _refuse(where: str, bad: "pd.Series[bool]", fault: str, locate: Locate) -> None:
     if bad.any():
         rows = bad.to_numpy().nonzero()[0][:4].tolist()
         raise ManifestError(
-            f"{labels.where}: {bad.sum():,} of {len(bad):,} rows {fault}: "
-            f"{show_examples(labels.locate(rows))}"
+            f"{where}: {bad.sum():,} of {len(bad):,} rows {fault}: {show_examples(locate(rows))}"
         )
-
-
-_IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
 
 
 def _decode(file: LabelFile) -> bytes:
     if file.data.startswith(_UTF16):
         raise ManifestError(f"{file.where}: the file is UTF-16; save it as UTF-8")
     text = file.data.removeprefix(codecs.BOM_UTF8)
-    if (place := text.find(b"\0")) >= 0:
+    if (nul := text.find(b"\0")) >= 0:
         raise ManifestError(
-            f"{file.where}: line {_count_breaks(text[:place]) + 1} holds control characters (a "
+            f"{file.where}: line {_count_breaks(text[:nul]) + 1} holds control characters (a "
             "NUL byte): is the file damaged, or UTF-16 without its mark? Save it as UTF-8"
         )
     try:

@@ -1,5 +1,6 @@
 """The manifest: one row an image, the only shape in which labels travel between nodes."""
 
+import hashlib
 from collections.abc import Iterable
 from itertools import islice
 
@@ -30,8 +31,15 @@ FACT_COLUMNS = {
 MANIFEST_COLUMNS = LABEL_COLUMNS | FACT_COLUMNS
 KEY = ["subset", "row"]
 
+# What steers a terminal, breaks a line or turns the reading direction, by which a name passes for
+# another one: ranges of a character class.
+UNSEEN = r"\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069"
+# A byte-order mark within a file is one, too: files put behind one another.
+CONTROL_CHARACTERS = f"[{UNSEEN}\ufeff]"
+
 _MAY_BE_MISSING = ["target", "jpeg_quality"]
 _EXAMPLES_SHOWN = 3
+_FINGERPRINTED = ["path", "target", "sha256"]
 
 
 class ManifestError(ValueError):
@@ -89,6 +97,35 @@ def show_rows(rows: pd.DataFrame) -> str:
     first = rows.head(_EXAMPLES_SHOWN + 1)
     named = zip(first["subset"], first["row"], first["img_name"], strict=True)
     return show_examples(f"{subset} row {row} ({name})" for subset, row, name in named)
+
+
+def fingerprint_rows(manifest: pd.DataFrame) -> str:
+    """Return the SHA-256, in hexadecimal, of path, target and content hash of every row.
+
+    The order of the rows counts: it decides which image a training epoch shows when.
+
+    Args:
+        manifest: At least the columns ``path``, ``target`` (0, 1 or missing) and ``sha256``.
+    """
+    rows = manifest[_FINGERPRINTED].astype("string").fillna("")
+    digest = hashlib.sha256(f"{len(rows)}\n".encode())
+    for row in rows.itertuples(index=False, name=None):
+        digest.update("\x1f".join(row).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def fingerprint_sets(**manifests: pd.DataFrame) -> str:
+    """Return one SHA-256 of several sets, whatever the order of their rows.
+
+    Args:
+        manifests: Each under the name of its part, such as ``train`` and ``val``: the same images
+            split differently have another fingerprint.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(manifests):
+        rows = manifests[name].sort_values(_FINGERPRINTED, kind="stable")
+        digest.update(f"{name}={fingerprint_rows(rows)}\n".encode())
+    return digest.hexdigest()
 
 
 def _check_columns(manifest: pd.DataFrame) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from face_forgery.data.labels.image_names import Locate, check_names, image_paths
-from face_forgery.data.labels.label_csv import LabelFile, parse_label_csv
+from face_forgery.data.labels.label_csv import LabelFile, Locate, parse_label_csv
 from face_forgery.data.labels.manifest import (
+    CONTROL_CHARACTERS,
     FAKE,
     LABEL_COLUMNS,
     REAL,
@@ -24,6 +24,18 @@ __all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_label_source"]
 logger = logging.getLogger(__name__)
 
 _TARGETS = {"0": REAL, "1": FAKE}
+# Checked in this order; RE2 syntax.
+_REFUSED = {
+    r"^$": ("have an empty name", "name the image or delete the row"),
+    CONTROL_CHARACTERS: ("hold control characters", "is the file damaged, or UTF-16?"),
+    r"^(?:/|[A-Za-z]:[\\/]|\\)": (
+        "are absolute paths",
+        "names are relative to the image folder",
+    ),
+    r"\\": ("hold a backslash", "separate folders with forward slashes (/)"),
+    r"(?:^|/)\.\.(?:/|$)": ("lead out of the image folder", "remove '..' from the names"),
+}
+_NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 
 @dataclass(frozen=True)
@@ -78,14 +90,11 @@ def read_label_source(
 
 
 def _read_file(file: LabelFile, subset: str, columns: ColumnNames) -> tuple[pd.DataFrame, Locate]:
-    table = parse_label_csv(file, columns=columns, has_targets=subset != "test")
-    frame = table.frame
-    if table.ignored:
-        logger.info("%s: columns not used: %s", table.where, ", ".join(table.ignored))
+    frame, locate = parse_label_csv(file, columns=columns, has_targets=subset != "test")
     if subset == "test" and "target" in frame:
         logger.warning(
             "%s: the column %r is ignored: test images count as unlabelled",
-            table.where,
+            file.where,
             columns.target,
         )
         frame = frame.drop(columns="target")
@@ -94,13 +103,13 @@ def _read_file(file: LabelFile, subset: str, columns: ColumnNames) -> tuple[pd.D
         wrong = targets.isna()
         if wrong.any():
             rows = wrong.to_numpy().nonzero()[0][:4]
-            named = zip(table.locate(rows.tolist()), frame["target"].iloc[rows], strict=True)
+            named = zip(locate(rows.tolist()), frame["target"].iloc[rows], strict=True)
             raise ManifestError(
-                f"{table.where}: {wrong.sum():,} of {len(frame):,} targets are not 0 (real) or 1 "
+                f"{file.where}: {wrong.sum():,} of {len(frame):,} targets are not 0 (real) or 1 "
                 f"(fake): {show_examples(f'{line}: {value!r}' for line, value in named)}"
             )
         frame = frame.assign(target=targets)
-    return frame, table.locate
+    return frame, locate
 
 
 def _check_same_folder(where: str, subset: str, labels: str, images: str) -> None:
@@ -153,8 +162,8 @@ def _complete(
     found: pd.DataFrame, *, subset: str, images: str, where: str, locate: Locate
 ) -> pd.DataFrame:
     names = found["img_name"]
-    check_names(names, where=where, locate=locate)
-    paths = image_paths(names, folder=images, where=where, locate=locate)
+    _check_names(names, where=where, locate=locate)
+    paths = _image_paths(names, folder=images, where=where, locate=locate)
     absent = pd.Series("", index=found.index, dtype="str")
     target = found["target"] if "target" in found else pd.Series(pd.NA, index=found.index)
     target = target.astype("Int8")
@@ -174,3 +183,57 @@ def _complete(
         }
     )
     return table.astype(LABEL_COLUMNS)
+
+
+def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:
+    """Refuse names that are no relative path below the image folder.
+
+    Args:
+        names: ``(N,)`` strings, without white space around them.
+        where: The label file or folder, for messages.
+        locate: Row positions (from 0) to what a user can find, such as ``line 7``.
+
+    Raises:
+        ManifestError: On the first broken rule, with the count and up to three rows.
+    """
+    for pattern, (fault, remedy) in _REFUSED.items():
+        refused = names.str.contains(pattern, regex=True)
+        if refused.any():
+            raise ManifestError(
+                f"{where}: {refused.sum():,} of {len(names):,} image names {fault}: "
+                f"{_show(names, refused, locate)}; {remedy}"
+            )
+
+
+def _image_paths(names: pd.Series, *, folder: str, where: str, locate: Locate) -> pd.Series:
+    """Return where the images lie relative to the data root, with forward slashes.
+
+    ``./a.jpg`` and ``a.jpg`` are the same path.
+
+    Args:
+        names: ``(N,)``, as `_check_names` passes them.
+        folder: The image folder, relative to the data root; ``.`` is the root itself.
+        where: The label file or folder, for messages.
+        locate: As for `_check_names`.
+
+    Raises:
+        ManifestError: If two names stand for one path, with the count and up to three rows.
+    """
+    normal = names
+    odd = names.str.contains(_NOT_NORMAL, regex=True)
+    if odd.any():
+        normal = names.where(~odd, names[odd].map(posixpath.normpath))
+    repeated = normal.duplicated(keep=False)
+    if repeated.any():
+        raise ManifestError(
+            f"{where}: {normal[repeated].nunique():,} image(s) are listed more than once: "
+            f"{_show(names, repeated, locate)}; keep one row an image"
+        )
+    prefix = posixpath.normpath(folder.replace("\\", "/"))
+    return normal if prefix == "." else prefix.rstrip("/") + "/" + normal
+
+
+def _show(names: pd.Series, chosen: pd.Series, locate: Locate) -> str:
+    rows = chosen.to_numpy().nonzero()[0][:4]
+    named = zip(locate(rows.tolist()), names.iloc[rows], strict=True)
+    return show_examples(f"{line}: {name!r}" for line, name in named)

@@ -1,262 +1,375 @@
-"""Folds: parts of a set that a detector can be tried on without having been trained on them."""
+"""Hold-out groups: parts of a set that a detector is tried on without being trained on them."""
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
-from face_forgery.data.labels.manifest import FAKE, KEY, REAL, ManifestError, show_examples
-from face_forgery.data.splits.clusters import Labels, join_groups
-from face_forgery.data.splits.feature_table import cluster_by_features
-from face_forgery.data.splits.held_out import NO_FOLD
-from face_forgery.params import FoldsParams
+from face_forgery.data.labels.manifest import (
+    FAKE,
+    KEY,
+    REAL,
+    ManifestError,
+    show_examples,
+    show_rows,
+)
+from face_forgery.data.splits.groups import Labels, join_groups
+from face_forgery.params import HoldoutParams
 
 logger = logging.getLogger(__name__)
 
-FOLD_COLUMNS = {
+HOLDOUT_COLUMNS = {
     "subset": "string",
     "row": "int64",
-    "fold": "string",  # NO_FOLD: it belongs to none
-    "is_held_out": "bool",  # training has nothing of the fold
+    "by": "string",  # kind, source or cluster
+    "holdout": "string",  # what the image belongs to, before small ones are joined
 }
+VAL_HOLDOUT_COLUMNS = {
+    "subset": "string",
+    "row": "int64",
+    "holdout": "string",  # name of its hold-out group; NO_GROUP: it belongs to none
+    "is_held_out": "bool",  # training has nothing of the group
+}
+NO_GROUP = ""  # of real images, unless groups are sources
+
+_NAMED = 3  # members that the name of a joined group holds
+_FITTED = 20_000  # forgeries that the centers of clusters come from, at most
+_STARTS = 4  # of k-means; the best is kept
 
 Names = NDArray[np.object_]
 
-_NAMED = 3  # members that the name of a joined fold holds
 
+class Partition(NamedTuple):
+    """Two manifests, the hold-out groups of the second, and plain values that describe them.
 
-@dataclass(frozen=True, eq=False)
-class FoldedSplit:
-    """A split of which whole folds can be kept from training.
-
-    Args:
-        train: The columns of ``MANIFEST_COLUMNS``.
-        val: The same.
-        train_folds: ``(N,)``, the fold of each training row.
-        val_folds: ``(M,)``, the fold of each validation row.
-        train_clusters: ``(N,)``, equal for training rows that must stay together.
-        members: Fold -> the kinds, sources or clusters that it is made of, largest fold first.
-        by: What folds are.
+    ``val_holdout`` has ``VAL_HOLDOUT_COLUMNS``, a row for each validation row in its order.
     """
 
     train: pd.DataFrame
     val: pd.DataFrame
-    train_folds: Names
-    val_folds: Names
+    val_holdout: pd.DataFrame
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Positions in validation of what training has nothing of.
+
+    Attributes:
+        rows: Held-out group -> ``(n,)`` ascending, what its AUC is measured on: its images, and
+            the real ones that belong to no group.
+        seen: ``(m,)`` ascending: all images but those of held-out groups.
+    """
+
+    rows: Mapping[str, Labels]
+    seen: Labels
+
+    @classmethod
+    def of(cls, targets: Labels, val_holdout: pd.DataFrame) -> "HeldOut | None":
+        """Read the table; ``None`` where no group is held out.
+
+        Args:
+            targets: ``(N,)``, 0 = real, 1 = fake.
+            val_holdout: ``VAL_HOLDOUT_COLUMNS`` in the order of ``targets``.
+        """
+        names = val_holdout["holdout"].to_numpy(dtype=str)
+        is_held_out = val_holdout["is_held_out"].to_numpy(dtype=bool)
+        if not is_held_out.any():
+            return None
+        is_shared = (names == NO_GROUP) & (targets == REAL)
+        return cls(
+            rows={
+                str(name): np.flatnonzero((names == name) | is_shared)
+                for name in np.unique(names[is_held_out])
+            },
+            seen=np.flatnonzero(~is_held_out),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of names and positions."""
+        digest = hashlib.sha256(self.seen.tobytes())
+        for name, rows in sorted(self.rows.items()):
+            digest.update(f"{name}={len(rows)}\n".encode() + rows.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedSplit:
+    """A split of which whole hold-out groups can be kept from training.
+
+    Attributes:
+        train: The columns of ``MANIFEST_COLUMNS``.
+        val: The same.
+        train_names: ``(N,)``, the hold-out group of each training row.
+        val_names: ``(M,)``, the hold-out group of each validation row.
+        train_clusters: ``(N,)``, equal for training rows that must stay together.
+        members: Group -> the kinds, sources or clusters that it is made of, largest group first.
+        by: What groups are.
+    """
+
+    train: pd.DataFrame
+    val: pd.DataFrame
+    train_names: Names
+    val_names: Names
     train_clusters: Labels
     members: dict[str, list[str]]
     by: str
 
-    def hold_out(self, names: Sequence[str]) -> "HeldOutSplit":
-        """Keep folds from training.
+    def hold_out(self, names: Sequence[str]) -> Partition:
+        """Keep groups from training.
 
-        Their training rows go to validation where nothing that stays belongs to the same group or
-        shows a nearly identical picture; the others are set aside, on neither side.
+        Their training rows go to validation where nothing that stays belongs to the same group of
+        the manifest or shows a near-identical image; the others are set aside, on neither side.
 
         Args:
-            names: Of the folds; none: the split stays as it is.
+            names: Of the hold-out groups; none: the split stays as it is.
+
+        Returns:
+            The two sides; the report says what became of each group.
         """
-        is_withheld = np.isin(self.train_folds.astype(str), list(names))
+        is_withheld = np.isin(self.train_names.astype(str), list(names))
         stuck = np.isin(self.train_clusters, self.train_clusters[~is_withheld])
         moves, is_aside = is_withheld & ~stuck, is_withheld & stuck
         val = pd.concat([self.val, self.train[moves]], ignore_index=True)
-        folds = np.concatenate([self.val_folds, self.train_folds[moves]])
-        table = val[KEY].assign(fold=folds, is_held_out=np.isin(folds.astype(str), list(names)))
-        return HeldOutSplit(
-            train=self.train[~is_withheld].reset_index(drop=True),
-            val=val,
-            val_folds=table.astype(FOLD_COLUMNS),
-            account=[
-                {
-                    "name": name,
-                    "members": members,
-                    "is_held_out": name in names,
-                    "in_training": _count(self.train, (self.train_folds == name) & ~is_withheld),
-                    "in_validation": _count(val, folds == name),
-                    "moved_to_validation": int((moves & (self.train_folds == name)).sum()),
-                    "set_aside": int((is_aside & (self.train_folds == name)).sum()),
-                }
-                for name, members in self.members.items()
-            ],
+        of_val = np.concatenate([self.val_names, self.train_names[moves]])
+        groups = [
+            {
+                "name": name,
+                "members": members,
+                "is_held_out": name in names,
+                "in_training": _count(self.train, (self.train_names == name) & ~is_withheld),
+                "in_validation": _count(val, of_val == name),
+                "moved_to_validation": int((moves & (self.train_names == name)).sum()),
+                "set_aside": int((is_aside & (self.train_names == name)).sum()),
+            }
+            for name, members in self.members.items()
+        ]
+        return Partition(
+            self.train[~is_withheld].reset_index(drop=True),
+            val,
+            _val_table(val, of_val, np.isin(of_val.astype(str), list(names))),
+            {"by": self.by, "groups": groups},
         )
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOutSplit:
-    """A split with folds that training has nothing of.
+def name_holdout_groups(
+    labelled: pd.DataFrame,
+    params: HoldoutParams,
+    *,
+    features: NDArray[np.float32] | None = None,
+    seed: int,
+) -> pd.DataFrame:
+    """Name the kind, source or cluster of each labelled image.
 
     Args:
-        train: The columns of ``MANIFEST_COLUMNS``.
-        val: The same.
-        val_folds: ``FOLD_COLUMNS``, a row for each row of ``val`` in its order.
-        account: What became of each fold; plain values.
+        labelled: The columns of ``MANIFEST_COLUMNS``, rows with a target.
+        params: What groups are; without ``by`` the table has no row.
+        features: ``(F, D)`` for the forgeries of ``labelled`` in their order, for clusters.
+        seed: Of the clusters.
+
+    Returns:
+        ``HOLDOUT_COLUMNS``.
     """
+    is_fake = (labelled["target"] == FAKE).to_numpy(dtype=bool)
+    names = np.full(len(labelled), NO_GROUP, dtype=object)
+    if params.by is None:
+        return pd.DataFrame(columns=list(HOLDOUT_COLUMNS)).astype(HOLDOUT_COLUMNS)
+    if params.by == "source":
+        names = labelled["source"].astype(str).to_numpy(dtype=object)
+    elif params.by == "kind":
+        names[is_fake] = labelled.loc[is_fake, "kind"].astype(str).to_numpy(dtype=object)
+    else:
+        assert features is not None
+        clusters = cluster_groups(
+            labelled.loc[is_fake, "group"], features, num_clusters=params.num_clusters, seed=seed
+        )
+        names[is_fake] = [f"cluster_{number}" for number in clusters]
+    return labelled[KEY].assign(by=params.by, holdout=names).astype(HOLDOUT_COLUMNS)
 
-    train: pd.DataFrame
-    val: pd.DataFrame
-    val_folds: pd.DataFrame
-    account: list[dict[str, Any]]
+
+def cluster_groups(
+    groups: pd.Series, features: NDArray[np.float32], *, num_clusters: int, seed: int
+) -> Labels:
+    """Sort images into clusters by k-means, whole groups together.
+
+    The centers come from a sample of at most 20,000; a group belongs to the cluster that most of
+    its images are nearest to.
+
+    Args:
+        groups: ``(N,)``, the group of each image, such as its video.
+        features: ``(N, D)``.
+        num_clusters: At least 2; there are fewer where fewer images differ.
+        seed: Of the sample and of k-means.
+
+    Returns:
+        ``(N,)``, numbered from 0, the cluster with most images first.
+    """
+    rng = np.random.default_rng(seed)
+    sample = features[np.sort(rng.permutation(len(features))[:_FITTED])]
+    count = min(num_clusters, len(np.unique(sample, axis=0)))
+    with threadpool_limits(1):  # sums over threads are other sums for another number of cores
+        model = KMeans(count, n_init=_STARTS, random_state=seed).fit(sample)
+        nearest = pd.Series(model.predict(features), index=groups.index)
+    votes = pd.crosstab(groups, nearest)
+    labels = votes.columns.to_numpy()[votes.to_numpy().argmax(axis=1)]
+    of_row = groups.map(dict(zip(votes.index, labels, strict=True))).to_numpy(np.int64)
+    order = np.argsort(-np.bincount(of_row, minlength=count), kind="stable")
+    return np.asarray(np.argsort(order)[of_row], np.int64)
 
 
-def fold_split(
+def group_split(
     train: pd.DataFrame,
     val: pd.DataFrame,
     image_hashes: pd.DataFrame,
-    features: pd.DataFrame,
-    params: FoldsParams,
-    *,
-    near_duplicate_bits: int,
-    seed: int,
-) -> FoldedSplit:
-    """Name the fold of every row, and join the folds that are too small to be measured.
+    holdout_groups: pd.DataFrame,
+    params: HoldoutParams,
+) -> GroupedSplit:
+    """Give every row its hold-out group, and join the groups that are too small to be measured.
 
-    A fold is measured on its forgeries against the real pictures of validation; a source against
-    its own real pictures. It is too small where, held out alone, fewer than ``min_images`` of a
-    class would be there. All that are too small become one fold; if that is still too small, the
-    smallest of the others joins it. With ``small=refuse`` they are an error.
+    A group is measured on its forgeries against the real images of validation; a source against
+    its own real images. It is too small where, held out alone, fewer than ``min_images`` of a
+    class would be there. All that are too small become one group; if that is still too small, the
+    smallest of the others joins it.
 
     Args:
         train: The columns of ``MANIFEST_COLUMNS``.
         val: The same.
         image_hashes: The columns of ``IMAGE_HASH_COLUMNS`` for the rows of ``train``.
-        features: ``FEATURE_COLUMNS`` of all forgeries, for clusters.
-        params: What folds are.
-        near_duplicate_bits: As in splitting.
-        seed: Of the clusters.
+        holdout_groups: ``HOLDOUT_COLUMNS`` for the rows of both.
+        params: What groups are.
 
     Raises:
-        ManifestError: If fewer than two folds can be measured; names all with their counts.
+        ManifestError: If the table is of other parameters or images, or fewer than two groups can
+            be measured; names all with their counts.
     """
-    names = _name_rows(pd.concat([train, val], ignore_index=True), features, params, seed=seed)
+    names = _look_up(pd.concat([train, val], ignore_index=True), holdout_groups, str(params.by))
     train_names, val_names = names[: len(train)], names[len(train) :]
     hashes = train[KEY].merge(image_hashes, on=KEY, how="left", validate="one_to_one")
-    clusters, _ = join_groups(train, hashes, max_bits=near_duplicate_bits)
+    clusters, _ = join_groups(train, hashes)
     can_move = _is_alone(train_names, clusters)
     measurable = pd.concat([train[can_move], val], ignore_index=True)
     of_row = np.concatenate([train_names[can_move], val_names])
-    counts = _count_folds(measurable["target"].to_numpy(np.int64), of_row, str(params.by))
+    counts = _count_groups(measurable["target"].to_numpy(np.int64), of_row, str(params.by))
     members = _join_small(counts, params)
-    new_name = {old: name for name, olds in members.items() for old in olds} | {NO_FOLD: NO_FOLD}
-    return FoldedSplit(
+    new_name = {old: name for name, olds in members.items() for old in olds} | {NO_GROUP: NO_GROUP}
+    return GroupedSplit(
         train=train,
         val=val,
-        train_folds=np.array([new_name[name] for name in train_names], dtype=object),
-        val_folds=np.array([new_name[name] for name in val_names], dtype=object),
+        train_names=np.array([new_name[name] for name in train_names], dtype=object),
+        val_names=np.array([new_name[name] for name in val_names], dtype=object),
         train_clusters=clusters,
         members=members,
         by=str(params.by),
     )
 
 
-def choose_folds(names: Sequence[str], hold_out: int | tuple[str, ...], *, seed: int) -> list[str]:
-    """Return the folds to hold out: those named, or so many drawn by ``seed``.
+def choose_groups(names: Sequence[str], hold_out: int | tuple[str, ...], *, seed: int) -> list[str]:
+    """Return the hold-out groups to hold out: those named, or so many drawn by ``seed``.
 
     Args:
-        names: All folds.
-        hold_out: As ``splitting.folds.hold_out``.
+        names: All of them.
+        hold_out: As ``splitting.holdout.hold_out``.
         seed: Any number from 0.
 
     Raises:
-        ManifestError: If a name is not there, or no fold would be left.
+        ManifestError: If a name is not there, or no group would be left.
     """
     if isinstance(hold_out, int):
         if hold_out and hold_out >= len(names):
             raise ManifestError(
-                f"splitting.folds.hold_out={hold_out} leaves nothing to train on: there are "
-                f"{len(names)} folds: {', '.join(names)}"
+                f"splitting.holdout.hold_out={hold_out} leaves nothing to train on: there are "
+                f"{len(names)} hold-out groups: {', '.join(names)}"
             )
         order = np.random.default_rng(seed).permutation(sorted(names))[:hold_out]
         return [name for name in names if name in set(order)]
     if unknown := sorted(set(hold_out) - set(names)):
         raise ManifestError(
-            f"splitting.folds.hold_out names {show_examples(unknown)}, and there is no such fold; "
-            f"there are: {', '.join(names)} (+ joins those that are too small alone)"
+            f"splitting.holdout.hold_out names {show_examples(unknown)}, and there is no such "
+            f"group; there are: {', '.join(names)} (+ joins those that are too small alone)"
         )
     if len(hold_out) == len(names):
         raise ManifestError(
-            f"splitting.folds.hold_out names all {len(names)} folds; leave one to train on"
+            f"splitting.holdout.hold_out names all {len(names)} hold-out groups; leave one to "
+            "train on"
         )
     return [name for name in names if name in hold_out]
 
 
-def without_folds(val: pd.DataFrame) -> pd.DataFrame:
-    """Return ``FOLD_COLUMNS`` for validation rows that belong to no fold."""
-    return val[KEY].assign(fold=NO_FOLD, is_held_out=False).astype(FOLD_COLUMNS)
+def without_groups(val: pd.DataFrame) -> pd.DataFrame:
+    """Return ``VAL_HOLDOUT_COLUMNS`` for validation rows that belong to no group."""
+    return _val_table(val, NO_GROUP, is_held_out=False)
 
 
-def _name_rows(
-    rows: pd.DataFrame, features: pd.DataFrame, params: FoldsParams, *, seed: int
-) -> Names:
-    if params.by == "source":
-        return rows["source"].astype(str).to_numpy(dtype=object)
-    is_fake = (rows["target"] == FAKE).to_numpy(dtype=bool)
-    names = np.full(len(rows), NO_FOLD, dtype=object)
-    fakes = rows[is_fake]
-    if params.by == "kind":
-        names[is_fake] = fakes["kind"].astype(str).to_numpy(dtype=object)
-    else:
-        clusters = cluster_by_features(fakes, features, num_clusters=params.num_clusters, seed=seed)
-        names[is_fake] = [f"cluster_{number}" for number in clusters]
+def _val_table(val: pd.DataFrame, names: Any, is_held_out: Any) -> pd.DataFrame:
+    table = val[KEY].assign(holdout=names, is_held_out=is_held_out)
+    return table.astype(VAL_HOLDOUT_COLUMNS)
+
+
+def _look_up(rows: pd.DataFrame, holdout_groups: pd.DataFrame, by: str) -> Names:
+    found = rows[KEY].merge(holdout_groups, on=KEY, how="left", validate="one_to_one")
+    wrong = (found["by"] != by).fillna(True).to_numpy(dtype=bool)
+    if wrong.any():
+        raise ManifestError(
+            f"{wrong.sum():,} of {len(rows):,} images have no hold-out group by {by}: "
+            f"{show_rows(rows[wrong])}; run the pipeline splitting from its first node, with the "
+            "same parameters"
+        )
+    names: Names = found["holdout"].astype(str).to_numpy(dtype=object)
     return names
 
 
 def _is_alone(names: Names, clusters: Labels) -> NDArray[np.bool_]:
-    """Say of each training row whether all that must stay with it belong to its fold."""
-    folds = pd.Series(names).groupby(clusters)
-    alone: NDArray[np.bool_] = (folds.transform("nunique") == 1).to_numpy() & (names != NO_FOLD)
+    """Say of each training row whether all that must stay with it belong to its group."""
+    groups = pd.Series(names).groupby(clusters)
+    alone: NDArray[np.bool_] = (groups.transform("nunique") == 1).to_numpy() & (names != NO_GROUP)
     return alone
 
 
-def _count_folds(targets: Labels, names: Names, by: str) -> pd.DataFrame:
-    """Count the pictures that each fold would be measured on: by fold, largest first."""
-    table = pd.DataFrame({"fold": names, "target": targets})
+def _count_groups(targets: Labels, names: Names, by: str) -> pd.DataFrame:
+    """Count the images that each group would be measured on: by group, largest first."""
+    table = pd.DataFrame({"name": names, "target": targets})
     counts = (
-        table[table["fold"] != NO_FOLD]
-        .groupby("fold")["target"]
+        table[table["name"] != NO_GROUP]
+        .groupby("name")["target"]
         .agg(fake="sum", real=lambda column: int((column == REAL).sum()))
         .astype(np.int64)
     )
     if by != "source":
         counts["real"] = int((targets == REAL).sum())
-    order = counts.reset_index().sort_values(["fake", "fold"], ascending=[False, True])
-    return order.set_index("fold")
+    order = counts.reset_index().sort_values(["fake", "name"], ascending=[False, True])
+    return order.set_index("name")
 
 
-def _join_small(counts: pd.DataFrame, params: FoldsParams) -> dict[str, list[str]]:
+def _join_small(counts: pd.DataFrame, params: HoldoutParams) -> dict[str, list[str]]:
     least = counts.min(axis=1)
-    small = list(counts.index[least < params.min_images])
-    large = [name for name in counts.index if name not in small]
+    joined = list(counts.index[least < params.min_images])
+    large = [name for name in counts.index if name not in joined]
     described = "; ".join(
         f"{name}: {row.real:,} real, {row.fake:,} forged" for name, row in counts.iterrows()
     )
-    rule = (
-        f"a fold takes {params.min_images} pictures of each class to measure "
-        f"(splitting.folds.min_images): {described}"
-    )
-    if small and params.small == "refuse":
-        raise ManifestError(
-            f"{len(small)} of {len(counts)} folds are too small, and {rule}. Set "
-            "splitting.folds.small=merge or lower splitting.folds.min_images"
-        )
-    joined = list(small)
     while joined and large and _least_of(counts, joined, params) < params.min_images:
         joined.append(large.pop())
     members = {name: [name] for name in large} | ({_join_names(joined): joined} if joined else {})
     if len(members) < 2 or (joined and _least_of(counts, joined, params) < params.min_images):
         raise ManifestError(
-            f"splitting.folds.by={params.by} gives fewer than two folds that can be measured; "
-            f"{rule}"
+            f"splitting.holdout.by={params.by} gives fewer than two groups that can be measured; a "
+            f"group takes {params.min_images} images of each class to measure "
+            f"(splitting.holdout.min_images): {described}"
         )
     if len(joined) > 1:
-        logger.warning("folds too small to be measured are joined: %s", described)
+        logger.warning("hold-out groups too small to be measured are joined: %s", described)
     return members
 
 
-def _least_of(counts: pd.DataFrame, names: list[str], params: FoldsParams) -> int:
+def _least_of(counts: pd.DataFrame, names: list[str], params: HoldoutParams) -> int:
     fake = int(counts.loc[names, "fake"].sum())
     real = counts.loc[names, "real"]
     return min(fake, int(real.sum() if params.by == "source" else real.max()))

@@ -1,7 +1,6 @@
-"""The manifest in two: training and validation with nothing in common, and an account of it."""
+"""The manifest in two: training and validation with nothing in common, and a report on it."""
 
 import logging
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,97 +8,100 @@ import pandas as pd
 
 from face_forgery.data.labels.manifest import KEY, ManifestError, show_examples, show_rows
 from face_forgery.data.labels.set_summary import class_names, count_values
-from face_forgery.data.splits.clusters import Labels, join_groups
-from face_forgery.data.splits.duplicates import Positions
-from face_forgery.data.splits.feature_table import empty_feature_table
-from face_forgery.data.splits.holdout import FoldedSplit, choose_folds, fold_split, without_folds
-from face_forgery.data.splits.leaks import describe_leaks, find_leaks, refuse_leaks
+from face_forgery.data.splits.groups import (
+    Labels,
+    describe_leaks,
+    find_leaks,
+    join_groups,
+    refuse_leaks,
+    show_pairs,
+)
+from face_forgery.data.splits.holdout import (
+    GroupedSplit,
+    Partition,
+    choose_groups,
+    group_split,
+    without_groups,
+)
+from face_forgery.data.splits.near_duplicates import Positions
 from face_forgery.data.splits.splitting import check_both_classes, split_by_cluster
 from face_forgery.params import SplittingParams
 
 logger = logging.getLogger(__name__)
 
-_WORTH_A_WARNING = 0.02  # of the images: how far the validation share may miss its mark in silence
+_WORTH_A_WARNING = 0.02  # of the images: how far validation may miss its proportion in silence
 
 _IF_OFFICIAL = "Check the targets of the label files (0 = real, 1 = fake), and what was left out."
 _IF_MADE = "Real images alone are enough with augmentation.forgeries.proportion above 0."
 _IF_SPLIT = (
-    "The groups are too few or too large for this share: raise splitting.val_fraction, or set "
+    "The groups are too few or too large for this proportion: raise splitting.val_fraction, or set "
     "splitting.num_folds."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Partition:
-    """Two manifests and a report of plain dicts, lists, strings and numbers.
-
-    ``val_folds`` has ``FOLD_COLUMNS``, a row for each validation row in its order.
-    """
-
-    train: pd.DataFrame
-    val: pd.DataFrame
-    val_folds: pd.DataFrame
-    report: dict[str, Any]
 
 
 def divide_manifest(
     manifest: pd.DataFrame,
     image_hashes: pd.DataFrame,
+    holdout_groups: pd.DataFrame,
     params: SplittingParams,
     *,
     has_val_labels: bool,
     makes_fakes: bool = False,
-    features: pd.DataFrame | None = None,
 ) -> Partition:
     """Set validation apart: the official one where there is one, else whole clusters of training.
 
-    Folds that are held out go over to validation.
+    Hold-out groups that are held out go over to validation.
 
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS``; ``test`` rows are left out.
         image_hashes: The columns of ``IMAGE_HASH_COLUMNS`` for its labelled rows.
+        holdout_groups: ``HOLDOUT_COLUMNS`` for its labelled rows, where ``params.holdout.by`` is
+            set.
         params: How to split, and what to do about leaks.
         has_val_labels: Whether there is an official validation set.
         makes_fakes: Whether training makes forgeries of its real images, and needs no others.
-        features: ``FEATURE_COLUMNS`` of the forgeries, where folds are clusters.
 
     Raises:
         ManifestError: If the inputs do not belong together, a class is missing on a side or has
             too few groups, or something leaks and ``params.leaks`` is ``refuse``.
     """
-    partition, remedy = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
-    if params.folds.by is not None:
-        partition = _hold_out(partition, image_hashes, features, params)
+    train, val, report = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
+    val_holdout = without_groups(val)
+    if params.holdout.by is not None:
+        split = group_split(train, val, image_hashes, holdout_groups, params.holdout)
+        names = choose_groups(list(split.members), params.holdout.hold_out, seed=params.seed)
+        train, val, val_holdout, report["holdout"] = split.hold_out(names)
+        _warn_of_rows_set_aside(report["holdout"])
+    num_images = len(train) + len(val)
+    report |= {"train": _describe(train, num_images), "val": _describe(val, num_images)}
+    remedy = _IF_OFFICIAL if has_val_labels else _IF_SPLIT
     check_both_classes(
-        partition.train,
-        "the training set",
-        remedy=f"{remedy} {_IF_MADE}",
-        makes_fakes=makes_fakes,
+        train, "the training set", remedy=f"{remedy} {_IF_MADE}", makes_fakes=makes_fakes
     )
-    check_both_classes(partition.val, "the validation set", remedy=remedy)
-    return partition
+    check_both_classes(val, "the validation set", remedy=remedy)
+    return Partition(train, val, val_holdout, report)
 
 
-def fold_manifest(
+def divide_for_cross_validation(
     manifest: pd.DataFrame,
     image_hashes: pd.DataFrame,
+    holdout_groups: pd.DataFrame,
     params: SplittingParams,
     *,
     has_val_labels: bool,
-    features: pd.DataFrame,
-) -> FoldedSplit:
-    """Set validation apart as `divide_manifest` does, with every fold still on both sides.
+) -> GroupedSplit:
+    """Set validation apart as `divide_manifest` does, with every hold-out group on both sides.
 
-    Arguments and errors are those of `divide_manifest`; without ``params.folds.by`` there are no
-    folds, which is an error.
+    Arguments and errors are those of `divide_manifest`; without ``params.holdout.by`` there are no
+    groups, which is an error.
     """
-    if params.folds.by is None:
+    if params.holdout.by is None:
         raise ManifestError(
-            "there are no folds: say what they are, --params splitting.folds.by=kind, source or "
-            "cluster"
+            "there are no folds without hold-out groups: set splitting.holdout.by to kind, source "
+            "or cluster"
         )
-    partition, _ = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
-    return _fold(partition, image_hashes, features, params)
+    train, val, _ = _set_apart(manifest, image_hashes, params, has_val_labels=has_val_labels)
+    return group_split(train, val, image_hashes, holdout_groups, params.holdout)
 
 
 def _set_apart(
@@ -108,8 +110,8 @@ def _set_apart(
     params: SplittingParams,
     *,
     has_val_labels: bool,
-) -> tuple[Partition, str]:
-    """Return the two sides, and what to do where one of them lacks a class."""
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Return the two sides and the beginning of a report."""
     labelled = manifest[manifest["subset"] != "test"].reset_index(drop=True)
     hashes = _match_hashes(labelled, image_hashes)
     in_val = (labelled["subset"] == "val").to_numpy()
@@ -120,47 +122,12 @@ def _set_apart(
             "parameters"
         )
     if has_val_labels:
-        return _keep_official(labelled, hashes, in_val, params), _IF_OFFICIAL
-    return _split_off(labelled, hashes, params), _IF_SPLIT
-
-
-def _fold(
-    partition: Partition,
-    image_hashes: pd.DataFrame,
-    features: pd.DataFrame | None,
-    params: SplittingParams,
-) -> FoldedSplit:
-    return fold_split(
-        partition.train,
-        partition.val,
-        image_hashes,
-        empty_feature_table() if features is None else features,
-        params.folds,
-        near_duplicate_bits=params.near_duplicate_bits,
-        seed=params.seed,
-    )
-
-
-def _hold_out(
-    partition: Partition,
-    image_hashes: pd.DataFrame,
-    features: pd.DataFrame | None,
-    params: SplittingParams,
-) -> Partition:
-    split = _fold(partition, image_hashes, features, params)
-    names = choose_folds(list(split.members), params.folds.hold_out, seed=params.seed)
-    held_out = split.hold_out(names)
-    report = partition.report | {"folds": {"by": split.by, "folds": held_out.account}}
-    for fold in held_out.account:
-        if fold["set_aside"]:
-            logger.warning(
-                "%s training rows of the held-out fold %s are set aside: others of their groups "
-                "are trained on (split_report)",
-                f"{fold['set_aside']:,}",
-                fold["name"],
-            )
-    accounted = _account(held_out.train, held_out.val, report)
-    return replace(accounted, val_folds=held_out.val_folds)
+        in_train, report = _keep_official(labelled, hashes, in_val, params)
+    else:
+        in_val, report = _split_off(labelled, hashes, params)
+        in_train = ~in_val
+    sides = (labelled[in_train], labelled[in_val])
+    return sides[0].reset_index(drop=True), sides[1].reset_index(drop=True), report
 
 
 def _match_hashes(labelled: pd.DataFrame, image_hashes: pd.DataFrame) -> pd.DataFrame:
@@ -176,69 +143,67 @@ def _match_hashes(labelled: pd.DataFrame, image_hashes: pd.DataFrame) -> pd.Data
 
 def _keep_official(
     labelled: pd.DataFrame, hashes: pd.DataFrame, in_val: Any, params: SplittingParams
-) -> Partition:
+) -> tuple[Any, dict[str, Any]]:
+    """Return which rows are trained on: all that are not validation and do not leak into it."""
     train, val = labelled[~in_val], labelled[in_val]
-    leaks = find_leaks(
-        train, val, hashes[~in_val], hashes[in_val], max_bits=params.near_duplicate_bits
-    )
+    leaks = find_leaks(train, val, hashes[~in_val], hashes[in_val])
     if params.leaks == "refuse":
         refuse_leaks(leaks, train, val)
-    report = {"method": "official", "leaks": describe_leaks(leaks, train, val)}
-    kept = np.delete(np.arange(len(train)), leaks["train_position"].unique())
-    if len(kept) < len(train):
+    in_train = ~in_val
+    in_train[np.flatnonzero(~in_val)[leaks["train_position"].unique()]] = False
+    if len(leaks):
         logger.warning(
             "%d of %d training rows are left out: they leak into validation (split_report)",
-            len(train) - len(kept),
+            len(train) - in_train.sum(),
             len(train),
         )
-    return _account(train.iloc[kept], val, report)
+    return in_train, {"method": "official", "leaks": describe_leaks(leaks, train, val)}
 
 
-def _split_off(labelled: pd.DataFrame, hashes: pd.DataFrame, params: SplittingParams) -> Partition:
-    clusters, joined = join_groups(labelled, hashes, max_bits=params.near_duplicate_bits)
+def _split_off(
+    labelled: pd.DataFrame, hashes: pd.DataFrame, params: SplittingParams
+) -> tuple[Any, dict[str, Any]]:
+    """Return which rows are validation."""
+    clusters, joined = join_groups(labelled, hashes)
     if params.num_folds is None:
-        shares, val_side = np.array([1 - params.val_fraction, params.val_fraction]), 1
+        proportions = np.array([1 - params.val_fraction, params.val_fraction])
+        val_side = 1
         method: dict[str, Any] = {"method": "fraction", "val_fraction": params.val_fraction}
     else:
-        shares, val_side = np.full(params.num_folds, 1 / params.num_folds), params.fold
+        proportions = np.full(params.num_folds, 1 / params.num_folds)
+        val_side = params.fold
         method = {"method": "folds", "num_folds": params.num_folds, "fold": params.fold}
-    sides = split_by_cluster(labelled, clusters, shares=shares, seed=params.seed)
+    sides = split_by_cluster(labelled, clusters, proportions=proportions, seed=params.seed)
     in_val = sides == val_side
-    _warn_of_share(float(in_val.mean()), float(shares[val_side]), clusters)
-    report = method | {"seed": params.seed, "groups": _describe_joins(labelled, clusters, joined)}
-    return _account(labelled[~in_val], labelled[in_val], report)
+    _warn_of_proportion(float(in_val.mean()), float(proportions[val_side]), clusters)
+    return in_val, method | {
+        "seed": params.seed,
+        "groups": _describe_joins(labelled, clusters, joined),
+    }
 
 
-def _account(train: pd.DataFrame, val: pd.DataFrame, report: dict[str, Any]) -> Partition:
-    num_images = len(train) + len(val)
-    for name, side in (("train", train), ("val", val)):
-        report[name] = {
-            "images": len(side),
-            "share": len(side) / num_images if num_images else 0.0,
-            "classes": count_values(class_names(side)),
-            "kinds": count_values(side["kind"]),
-            "sources": count_values(side["source"]),
-            "groups": int(side["group"].nunique()),
-        }
-    val = val.reset_index(drop=True)
-    return Partition(train.reset_index(drop=True), val, without_folds(val), report)
+def _describe(side: pd.DataFrame, num_images: int) -> dict[str, Any]:
+    return {
+        "images": len(side),
+        "share": len(side) / num_images if num_images else 0.0,
+        "classes": count_values(class_names(side)),
+        "kinds": count_values(side["kind"]),
+        "sources": count_values(side["source"]),
+        "groups": int(side["group"].nunique()),
+    }
 
 
 def _describe_joins(labelled: pd.DataFrame, clusters: Labels, joined: Positions) -> dict[str, Any]:
-    pairs = [
-        f"{show_rows(labelled.iloc[[left]])} and {show_rows(labelled.iloc[[right]])}"
-        for left, right in joined[:20]
-    ]
     return {
         "given": int(labelled["group"].nunique()),
         "after_joining_identical_and_near_identical": int(clusters.max()) + 1,
         "largest": int(np.bincount(clusters).max()),
         "near_identical_pairs_that_joined": len(joined),
-        "first_pairs": pairs,
+        "first_pairs": show_pairs(labelled, joined[:20, 0], labelled, joined[:20, 1]),
     }
 
 
-def _warn_of_share(reached: float, wanted: float, clusters: Labels) -> None:
+def _warn_of_proportion(reached: float, wanted: float, clusters: Labels) -> None:
     if abs(reached - wanted) > _WORTH_A_WARNING:
         largest = np.sort(np.bincount(clusters))[::-1]
         logger.warning(
@@ -248,3 +213,14 @@ def _warn_of_share(reached: float, wanted: float, clusters: Labels) -> None:
             100 * wanted,
             show_examples(f"{size:,}" for size in largest),
         )
+
+
+def _warn_of_rows_set_aside(report: dict[str, Any]) -> None:
+    for group in report["groups"]:
+        if group["set_aside"]:
+            logger.warning(
+                "%s training rows of the held-out group %s are set aside: others of their groups "
+                "are trained on (split_report)",
+                f"{group['set_aside']:,}",
+                group["name"],
+            )

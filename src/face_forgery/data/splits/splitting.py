@@ -1,4 +1,4 @@
-"""Splits that keep whole clusters on one side and every class in proportion."""
+"""Splits with whole clusters on one side, and subsets; both keep every class in proportion."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ _CLASS_NAMES = {REAL: "real", FAKE: "fake"}
 
 
 def split_by_cluster(
-    manifest: pd.DataFrame, clusters: Labels, *, shares: NDArray[np.float64], seed: int
+    manifest: pd.DataFrame, clusters: Labels, *, proportions: NDArray[np.float64], seed: int
 ) -> Labels:
     """Deal clusters out to sides, in proportion for all images, each class, each kind and source.
 
@@ -22,7 +22,7 @@ def split_by_cluster(
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS``.
         clusters: ``(N,)``, the cluster of each row, from 0.
-        shares: ``(K,)``, each side's share of the images; they sum to 1.
+        proportions: ``(K,)``, of the images, for each side; they sum to 1.
         seed: Another seed, another split.
 
     Returns:
@@ -31,10 +31,10 @@ def split_by_cluster(
     Raises:
         ManifestError: If a class has images in fewer clusters than there are sides.
     """
-    _check_enough_clusters(manifest, clusters, len(shares))
+    _check_enough_clusters(manifest, clusters, len(proportions))
     clusters = _number_by_path(manifest["path"], clusters)
     owners, features, counts = _count_features(manifest, clusters)
-    due = np.outer(np.bincount(features, weights=counts), shares)
+    due = np.outer(np.bincount(features, weights=counts), proportions)
     starts = np.searchsorted(owners, np.arange(clusters.max() + 2))
     dealt = np.zeros_like(due)
     sides = np.empty(len(starts) - 1, np.int64)
@@ -70,13 +70,37 @@ def check_both_classes(
         )
 
 
+def choose_subset(table: pd.DataFrame, num_images: int, *, seed: int) -> pd.DataFrame:
+    """Draw at most ``num_images`` rows such that each class, kind and source keeps its proportion.
+
+    Args:
+        table: Columns ``target``, ``kind``, ``source``.
+        num_images: At least 2. At least one row of each class is drawn.
+        seed: Any number from 0.
+
+    Returns:
+        The rows drawn, in their order.
+    """
+    if len(table) <= num_images:
+        return table
+    luck = pd.Series(np.random.default_rng(seed).random(len(table)), index=table.index)
+    strata = luck.groupby([table["target"], table["kind"], table["source"]], dropna=False)
+    # The n-th of a stratum of size s gets (n - 1/2) / s: the first ones of all strata are
+    # drawn at the pace of their sizes.
+    pace = (strata.rank(method="first") - 0.5) / strata.transform("size")
+    first_of_class = luck.groupby(table["target"]).rank(method="first") == 1
+    order = pd.DataFrame({"late": ~first_of_class, "pace": pace, "luck": luck})
+    drawn = order.sort_values(["late", "pace", "luck"]).index[:num_images]
+    return table.loc[table.index.isin(drawn)]
+
+
 def _check_enough_clusters(manifest: pd.DataFrame, clusters: Labels, num_sides: int) -> None:
     for target, name in _CLASS_NAMES.items():
         num_found = len(np.unique(clusters[(manifest["target"] == target).to_numpy()]))
         if num_found < num_sides:
             raise ManifestError(
                 f"the {name} images form {num_found:,} group(s), too few for {num_sides} sides of "
-                "a split; groups joined by identical or near-identical pictures count as one. "
+                "a split; groups joined by identical or near-identical images count as one. "
                 "Lower splitting.num_folds, add images, or name a validation file "
                 "(data.val_labels)."
             )

@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from face_forgery.data.labels.manifest import KEY
-from face_forgery.data.splits.duplicates import HashedPictures, Positions, near_identical_pairs
-from face_forgery.data.splits.leaks import find_leaks
+from face_forgery.data.splits.groups import find_leaks
+from face_forgery.data.splits.near_duplicates import HashedImages, Positions, near_identical_pairs
 
 _NUM_EXAMPLES = 5
 _ACROSS = {
@@ -38,7 +38,7 @@ _WITHIN = {
 
 
 def find_overlaps(
-    train: pd.DataFrame, val: pd.DataFrame, image_hashes: pd.DataFrame, *, max_bits: int
+    train: pd.DataFrame, val: pd.DataFrame, image_hashes: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Look for images that training and validation have in common, and for copies among all.
 
@@ -46,7 +46,6 @@ def find_overlaps(
         train: The columns of ``MANIFEST_COLUMNS``.
         val: The same.
         image_hashes: The columns of ``IMAGE_HASH_COLUMNS``; a row for each of their rows.
-        max_bits: Largest Hamming distance of the hashes of near-copies.
 
     Returns:
         Six findings: ``name``, ``count`` (images concerned), ``of`` (images looked at),
@@ -54,7 +53,7 @@ def find_overlaps(
         Copies within a class and forgeries beside their originals are never warned about.
     """
     hashes = [side[KEY].merge(image_hashes, on=KEY, how="left") for side in (train, val)]
-    leaks = find_leaks(train, val, *hashes, max_bits=max_bits)
+    leaks = find_leaks(train, val, *hashes)
     findings = []
     for reason, (name, words) in _ACROSS.items():
         rows = leaks[leaks["reason"] == reason]
@@ -64,7 +63,7 @@ def find_overlaps(
         ]
         findings.append(_describe(name, len(train), words, _DROP, pairs))
     whole = pd.concat([train, val], ignore_index=True)
-    copies = _find_copies(whole, pd.concat(hashes, ignore_index=True), max_bits=max_bits)
+    copies = _find_copies(whole, pd.concat(hashes, ignore_index=True))
     for name, (words, remedy) in _WITHIN.items():
         partner = copies[name]
         found = np.flatnonzero(partner >= 0)
@@ -96,9 +95,7 @@ def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
     return finding | {"count": count, "sentence": sentence}
 
 
-def _find_copies(
-    whole: pd.DataFrame, hashes: pd.DataFrame, *, max_bits: int
-) -> dict[str, Positions]:
+def _find_copies(whole: pd.DataFrame, hashes: pd.DataFrame) -> dict[str, Positions]:
     """Return for each name of ``_WITHIN`` a partner of each row, or -1."""
     targets = whole["target"].to_numpy(dtype=np.int64)
     groups, files = (pd.factorize(whole[column])[0] for column in ("group", "sha256"))
@@ -114,8 +111,8 @@ def _find_copies(
         kind = sort(left, right)
         return np.asarray((left == right) | ((table[kind, left] >= 0) & (table[kind, right] >= 0)))
 
-    pictures = HashedPictures.of(hashes)
-    for left, right in near_identical_pairs(pictures, None, max_bits=max_bits, skip=is_known):
+    images = HashedImages.of(hashes)
+    for left, right in near_identical_pairs(images, None, skip=is_known):
         kind = sort(left, right)
         for number, partner in enumerate((conflicts, beside, copies)):
             some = kind == number

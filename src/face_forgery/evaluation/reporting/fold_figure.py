@@ -1,4 +1,4 @@
-"""What a detector loses on folds that it has never seen, as a picture."""
+"""The figure of cross-validation: what a detector loses on groups that it has never seen."""
 
 from typing import Any
 
@@ -18,27 +18,27 @@ _APART = 0.13  # of a row: so that two intervals do not hide each other
 
 
 def draw_folds(cross_validation: dict[str, Any]) -> Figure:
-    """Draw AUC within and on the unseen fold with their intervals, the worst fold lowest.
+    """Draw AUC within and on the unseen group with their intervals, the worst group lowest.
 
     Args:
-        cross_validation: What the pipeline of that name writes: ``folds`` with ``name``,
+        cross_validation: What the pipeline of that name writes: ``groups`` with ``name``,
             ``within``, ``unseen`` and ``drop``, and the means.
     """
-    folds = sorted(cross_validation["folds"], key=lambda fold: fold["unseen"]["value"])
+    groups = sorted(cross_validation["groups"], key=lambda group: group["unseen"]["value"])
     mean = {name: cross_validation[f"{name}_mean"] for name in ("within", "unseen", "drop")}
-    rows = [{"name": "mean", **mean}, *folds]
+    rows = [{"name": "mean", **mean}, *groups]
     figure = make_figure(7.4, 1.7 + 0.5 * len(rows))
     axes = figure.subplots()
-    style_axes(axes, title="What an unseen fold costs", xlabel="AUC", ylabel="")
-    for place, row in enumerate(rows):
-        _draw_interval(axes, place + _APART, row["within"], REAL_COLOR)
-        _draw_interval(axes, place - _APART, row["unseen"], FAKE_COLOR)
+    style_axes(axes, title="What an unseen group costs", xlabel="AUC", ylabel="")
+    for y, row in enumerate(rows):
+        _draw_interval(axes, y + _APART, row["within"], REAL_COLOR)
+        _draw_interval(axes, y - _APART, row["unseen"], FAKE_COLOR)
     axes.axhline(0.5, color=MUTED, lw=0.8)
     axes.axvline(0.5, color=MUTED, lw=1.0, ls=":")
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
     confidence = cross_validation["bootstrap"]["confidence"]
-    axes.plot([], [], "o", color=REAL_COLOR, label="pictures like those of training")
-    axes.plot([], [], "o", color=FAKE_COLOR, label="the fold, never seen")
+    axes.plot([], [], "o", color=REAL_COLOR, label="images like those of training")
+    axes.plot([], [], "o", color=FAKE_COLOR, label="the group, never seen")
     figure.legend(
         frameon=False,
         fontsize=9,
@@ -55,6 +55,6 @@ def _label(row: dict[str, Any]) -> str:
     return f"{plain(row['name'])}\nwithin {within:.3f}, unseen {unseen:.3f}"
 
 
-def _draw_interval(axes: Axes, place: float, auc: dict[str, float], color: str) -> None:
-    axes.plot([auc["low"], auc["high"]], [place, place], "-", color=color, lw=2.0)
-    axes.plot(auc["value"], place, "o", color=color, ms=6)
+def _draw_interval(axes: Axes, y: float, auc: dict[str, float], color: str) -> None:
+    axes.plot([auc["low"], auc["high"]], [y, y], "-", color=color, lw=2.0)
+    axes.plot(auc["value"], y, "o", color=color, ms=6)

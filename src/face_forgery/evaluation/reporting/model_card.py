@@ -10,7 +10,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from face_forgery.evaluation.operating_points import note_limits
 from face_forgery.evaluation.reporting.relevance import audit_of, robustness_of
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,
@@ -23,6 +22,7 @@ from face_forgery.evaluation.reporting.sentences import (
     format_number,
     format_percent,
     list_promises,
+    note_limits,
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
@@ -70,8 +70,8 @@ def render_model_card(
         num_passes=detector.num_passes,
         options=detector.options,
         input=detector.input,
-        cut_after=detector.cut_after,
-        views=detector.views,
+        truncate_after=detector.truncate_after,
+        tta=detector.tta,
         image_size=preprocessing.image_size,
         interpolation=preprocessing.interpolation,
         mean=list(preprocessing.mean),
@@ -110,7 +110,7 @@ def _describe_members(detector: Detector) -> list[dict[str, Any]]:
             "architecture": member.architecture,
             "identity": member.identity(),
             "input": member.input,
-            "views": "+".join(member.views),
+            "tta": member.tta,
             "epoch": member.epoch,
         }
         for number, member in enumerate(detector.members, start=1)

@@ -25,7 +25,7 @@ def cross_validation_of(
     detector: Detector, manifest: pd.DataFrame, result: Result | None
 ) -> Result | None:
     """Return ``result`` unless it was measured with other settings or on other images."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
 
     if result is None or result["image_size"] != detector.preprocessing.image_size:
         return None

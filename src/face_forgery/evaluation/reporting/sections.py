@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from face_forgery.evaluation.operating_points import note_limits
 from face_forgery.evaluation.reporting import blocks
 from face_forgery.evaluation.reporting.relevance import (
     audit_of,
@@ -31,6 +30,7 @@ from face_forgery.evaluation.reporting.sentences import (
     format_percent,
     list_promises,
     list_worst_cells,
+    note_limits,
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
@@ -149,7 +149,7 @@ def show_breakdown(breakdown: list[Values]) -> Blocks:
 def show_unseen(
     detector: Detector,
     manifest: pd.DataFrame,
-    held_out_folds: Values,
+    holdout_results: Values,
     cross_validation: Values | None,
     cross_validation_figure: bytes | None,
 ) -> Blocks:
@@ -158,7 +158,7 @@ def show_unseen(
     if cross_validation is None:
         yield blocks.command(
             "Not measured by cross-validation. To measure it:",
-            "kedro run --pipelines cross_validation,report --params splitting.folds.by=kind",
+            "kedro run --pipelines cross_validation,report --params splitting.holdout.by=kind",
         )
     else:
         for sentence in describe_cross_validation(cross_validation):
@@ -166,30 +166,30 @@ def show_unseen(
         if cross_validation_figure is not None:
             yield blocks.figure(
                 cross_validation_figure,
-                "AUC of a detector on images like those it was trained on, and on the fold that "
-                "was kept from it, fold by fold.",
+                "AUC of a detector on images like those it was trained on, and on the hold-out "
+                "group that was kept from it, group by group.",
             )
-        yield _tabulate_folds(cross_validation["folds"])
-    if held_out_folds["folds"]:
-        yield blocks.heading("Folds held out of this detector's training")
-        *sentences, warning = describe_held_out(held_out_folds)
+        yield _tabulate_groups(cross_validation["groups"])
+    if holdout_results["groups"]:
+        yield blocks.heading("Hold-out groups kept from this detector's training")
+        *sentences, warning = describe_held_out(holdout_results)
         for sentence in sentences:
             yield blocks.text(sentence)
         yield blocks.text(warning, "note")
-        yield _tabulate_folds(held_out_folds["folds"])
+        yield _tabulate_groups(holdout_results["groups"])
 
 
-def _tabulate_folds(folds: list[Values]) -> Markup:
-    header = ["fold", "real", "forged", "AUC within", "AUC on the fold", "interval", "drop"]
+def _tabulate_groups(groups: list[Values]) -> Markup:
+    header = ["hold-out group", "real", "forged", "AUC within", "AUC on it", "interval", "drop"]
     rows = [
         [
-            blocks.user_text(fold["name"]),
-            *_counts(fold),
-            format_number(fold["within"]["value"]),
-            *_number(fold["unseen"]),
-            *_number(fold["drop"]),
+            blocks.user_text(group["name"]),
+            *_counts(group),
+            format_number(group["within"]["value"]),
+            *_number(group["unseen"]),
+            *_number(group["drop"]),
         ]
-        for fold in folds
+        for group in groups
     ]
     return blocks.table("hnnnnnnn", [*header, "interval"], rows)
 

@@ -1,5 +1,6 @@
 """Numbers in sentences that need no training in statistics."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,42 @@ def describe_thresholds(points: dict[str, Any]) -> list[str]:
     ]
 
 
+def note_limits(points: dict[str, Any]) -> list[str]:
+    """Say what the operating points cannot promise; empty if there is nothing to say."""
+    notes = []
+    if points["promised_fpr"] > points["target_fpr"]:
+        notes.append(
+            f"{points['num_real_chosen_on']} real images cannot promise a false-positive rate of "
+            f"{points['target_fpr']:g}: none of them is called fake, and that promises "
+            f"{points['promised_fpr']:.2g}. At least {_needed(points['target_fpr']):,} are needed "
+            "in the calibration split."
+        )
+    if points["promised_fnr"] > points["target_fnr"]:
+        notes.append(
+            f"{points['num_fake_chosen_on']} forgeries cannot promise a miss rate of "
+            f"{points['target_fnr']:g}: none of them is called real, and that promises "
+            f"{points['promised_fnr']:.2g}. At least {_needed(points['target_fnr']):,} are needed "
+            "in the calibration split."
+        )
+    if not points["is_verified"]:
+        notes.append(
+            "The validation images are too few for a calibration and a verification split: the "
+            "thresholds were measured on the images they were chosen on, which flatters them. At "
+            "least two groups of each class are needed."
+        )
+    if points["fpr"]["low"] > points["promised_fpr"]:
+        notes.append(
+            f"The false-positive rate on the verification split, {points['fpr']['value']:.2g}, "
+            f"lies above the promised {points['promised_fpr']:.2g} by more than chance: the two "
+            "splits differ, or their groups are few and large."
+        )
+    if points["tpr"]["value"] == 0:
+        notes.append("No forgery scores high enough to be called fake at this false-positive rate.")
+    if points["unsure_real"]["value"] == points["unsure_fake"]["value"] == 1:
+        notes.append("Every image is unsure: the scores do not tell the classes apart.")
+    return notes
+
+
 def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of the table of operating points: asked for, promised and measured."""
     wrong = max(points["promised_fpr"], points["promised_fnr"])
@@ -151,42 +188,43 @@ def describe_shortcuts(audit: dict[str, Any]) -> list[str]:
     ]
 
 
-def describe_held_out(folds: dict[str, Any]) -> list[str]:
+def describe_held_out(result: dict[str, Any]) -> list[str]:
     """Say what forgeries cost that training had none of, and how far to believe the number."""
-    names = [fold["name"] for fold in folds["folds"]]
-    within, unseen = folds["within_mean"]["value"], folds["unseen_worst"]
+    names = [group["name"] for group in result["groups"]]
+    within, unseen = result["within_mean"]["value"], result["unseen_worst"]
     seen = "" if within is None else f"On images like those of training the AUC is {within:.3f}; "
     chooser = {
-        "overall": "on all of validation, these folds included: their numbers are a little too "
+        "overall": "on all of validation, these groups included: their numbers are a little too "
         "high",
-        "held_out_mean": "by the mean of these very folds: their numbers are those of the epoch "
+        "holdout_mean": "by the mean of these very groups: their numbers are those of the epoch "
         "that suits them best, and too high",
-        "held_out_worst": "by the worst of these very folds: their numbers are those of the epoch "
+        "holdout_worst": "by the worst of these very groups: their numbers are those of the epoch "
         "that suits them best, and too high",
-        "members": "for each member of the ensemble by itself, where these folds may have had a "
+        "members": "for each member of the ensemble by itself, where these groups may have had a "
         "say",
     }
     return [
-        f"Training had nothing of {_count(len(names), 'fold')}: {', '.join(names)}. {seen}on "
-        f"{'the fold' if len(names) == 1 else 'the worst of them'}, {folds['worst_fold']}, it is "
-        f"{unseen['value']:.3f} ({unseen['low']:.3f} to {unseen['high']:.3f}).",
-        f"This is an optimistic number: the epoch was chosen {chooser[folds['select_by']]}. "
-        "Cross-validation measures folds that had no say.",
+        f"Training had nothing of {_count(len(names), 'hold-out group')}: {', '.join(names)}. "
+        f"{seen}on {'the group' if len(names) == 1 else 'the worst of them'}, "
+        f"{result['worst_group']}, it is {unseen['value']:.3f} "
+        f"({unseen['low']:.3f} to {unseen['high']:.3f}).",
+        f"This is an optimistic number: the epoch was chosen {chooser[result['select_by']]}. "
+        "Cross-validation measures groups that had no say.",
     ]
 
 
 def describe_cross_validation(result: dict[str, Any]) -> list[str]:
-    """Say what the recipe of a detector is worth on folds it has never seen."""
+    """Say what the recipe of a detector is worth on hold-out groups that it has never seen."""
     within, unseen = result["within_mean"], result["unseen_mean"]
     drop, worst = result["drop_mean"], result["unseen_worst"]
     return [
-        f"The recipe of this detector was trained anew without each of {len(result['folds'])} "
-        f"folds (by {result['by']}). On images like those of training its AUC is "
-        f"{within['value']:.3f} on average, on the fold that it had never seen "
+        f"The recipe of this detector was trained anew without each of {len(result['groups'])} "
+        f"hold-out groups (by {result['by']}). On images like those of training its AUC is "
+        f"{within['value']:.3f} on average, on the group that it had never seen "
         f"{unseen['value']:.3f} ({unseen['low']:.3f} to {unseen['high']:.3f}): a drop of "
         f"{drop['value']:.3f} ({drop['low']:.3f} to {drop['high']:.3f}).",
-        f"Worst is {result['worst_fold']}: {worst['value']:.3f} ({worst['low']:.3f} to "
-        f"{worst['high']:.3f}). No image of a fold trained its detector or chose its epoch. The "
+        f"Worst is {result['worst_group']}: {worst['value']:.3f} ({worst['low']:.3f} to "
+        f"{worst['high']:.3f}). No image of a group trained its detector or chose its epoch. The "
         "intervals tell the luck of the images, not what another kind of forgery would do.",
     ]
 
@@ -254,3 +292,8 @@ def _count(number: int, one: str, many: str | None = None) -> str:
 
 def _is(number: int) -> str:
     return f"{number:,} is" if number == 1 else f"{number:,} are"
+
+
+def _needed(rate: float) -> int:
+    """Fewest images n with ``1 / (n + 1) <= rate``."""
+    return math.ceil(round(1 / rate, 9)) - 1

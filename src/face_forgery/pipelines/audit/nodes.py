@@ -11,7 +11,6 @@ from face_forgery.params import (
     DataParams,
     EvaluationParams,
     IngestionParams,
-    SplittingParams,
 )
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ def measure_statistics(
     evaluation: EvaluationParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a sample of all labelled images and measure thirty statistics of each."""
-    from face_forgery.data.splits.subset import choose_subset
+    from face_forgery.data.splits.splitting import choose_subset
     from face_forgery.evaluation.audits import shortcuts
 
     whole = pd.concat([train_manifest, val_manifest], ignore_index=True)
@@ -69,14 +68,11 @@ def find_overlaps(
     val_manifest: pd.DataFrame,
     image_hashes: pd.DataFrame,
     split_report: dict[str, Any],
-    splitting: SplittingParams,
 ) -> list[dict[str, Any]]:
     """Look for images that are there twice, and say what splitting has removed already."""
     from face_forgery.evaluation.audits.overlaps import describe_removed, find_overlaps
 
-    findings = find_overlaps(
-        train_manifest, val_manifest, image_hashes, max_bits=splitting.near_duplicate_bits
-    )
+    findings = find_overlaps(train_manifest, val_manifest, image_hashes)
     for finding in findings:
         if finding["is_warning"]:
             logger.warning("audit: %s", finding["sentence"])
@@ -91,7 +87,7 @@ def write_audit(
     audit: AuditParams,
 ) -> dict[str, Any]:
     """Put the findings together, with the fingerprint of the images they are about."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
 
     return {
         "data_fingerprint": fingerprint_sets(train=train_manifest, val=val_manifest),

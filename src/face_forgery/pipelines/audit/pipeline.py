@@ -35,7 +35,6 @@ def create_pipeline() -> Pipeline:
                     "val_manifest",
                     "image_hashes",
                     "split_report",
-                    "params:splitting",
                 ],
                 outputs="overlaps",
                 name="find_overlaps",

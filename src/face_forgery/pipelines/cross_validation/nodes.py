@@ -1,6 +1,5 @@
 """Nodes of cross-validation."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from face_forgery.params import (
     SplittingParams,
     TrainingParams,
 )
-from face_forgery.training.fold_records import FoldProgress, FoldsBegun
 
 _MEASURES = ("within", "unseen", "drop")
 _WHOLE = ("num_real", "num_fake", "epoch", "seed", "num_trained_on")  # the mean has none
@@ -34,7 +32,7 @@ def find_fold_landmarks(
     faces: FacesParams,
     augmentation: AugmentationParams,
 ) -> pd.DataFrame:
-    """Return the landmarks of every real labelled picture, without a row if none is forged.
+    """Return the landmarks of every real labelled image, without a row if none is forged.
 
     The columns are ``LANDMARK_COLUMNS``.
     """
@@ -55,10 +53,9 @@ def train_folds(
     *,
     manifest: pd.DataFrame,
     image_hashes: pd.DataFrame,
-    backbone_features: pd.DataFrame,
+    holdout_groups: pd.DataFrame,
     face_table: pd.DataFrame,
     fold_landmarks: pd.DataFrame,
-    folds_begun: FoldsBegun,
     data: DataParams,
     splitting: SplittingParams,
     model: ModelParams,
@@ -66,40 +63,39 @@ def train_folds(
     augmentation: AugmentationParams,
     training: TrainingParams,
     scoring: ScoringParams,
-) -> Iterator[FoldProgress]:
-    """Train a detector for each fold without it, and measure it on the fold.
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Train a detector for each fold without it; return its scores of the fold, and a row a fold.
 
-    A generator node: the catalog saves each step as it comes, so a run that dies in the third fold
-    leaves two results and the last state of the third; ``training.resume`` goes on from there.
+    The columns of the scores are ``FOLD_SCORE_COLUMNS``.
     """
-    from face_forgery.data.splits.partition import fold_manifest
+    from face_forgery.data.splits.partition import divide_for_cross_validation
     from face_forgery.training.cross_validation import Recipe, cross_validate
 
-    split = fold_manifest(
+    split = divide_for_cross_validation(
         manifest,
         image_hashes,
+        holdout_groups,
         splitting,
         has_val_labels=data.val_labels is not None,
-        features=backbone_features,
     )
     recipe = Recipe(
         root=data.root,
         face_table=face_table,
         landmarks=fold_landmarks,
-        folds=splitting.folds,
-        split_seed=splitting.seed,
+        splitting=splitting,
         model=model,
         preprocessing=preprocessing,
         augmentation=augmentation,
         training=training,
         scoring=scoring,
     )
-    yield from cross_validate(split, recipe, folds_begun)
+    return cross_validate(split, recipe)
 
 
 def judge_folds(
     *,
-    fold_runs: FoldsBegun,
+    fold_scores: pd.DataFrame,
+    fold_runs: list[dict[str, Any]],
     manifest: pd.DataFrame,
     splitting: SplittingParams,
     model: ModelParams,
@@ -108,22 +104,21 @@ def judge_folds(
     training: TrainingParams,
     evaluation: EvaluationParams,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Measure within, on the fold and the drop, fold by fold; also as a table for people."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
-    from face_forgery.evaluation.holdout_results import judge_folds
+    """Measure AUC within, on the fold, and the drop, fold by fold; also as a table for people."""
+    from face_forgery.data.labels.manifest import fingerprint_sets
+    from face_forgery.evaluation.holdout_results import judge_groups
     from face_forgery.training.resume import CHANGES_NO_WEIGHT
 
-    results = list(fold_runs.results.values())
-    judged = judge_folds(
-        {result.fold: result.scores for result in results},
+    judged = judge_groups(
+        {run["fold"]: fold_scores[fold_scores["fold"] == run["fold"]] for run in fold_runs},
         num_resamples=evaluation.num_resamples,
         confidence=evaluation.confidence,
         seed=evaluation.seed,
     )
-    for fold, result in zip(judged["folds"], results, strict=True):
-        fold |= {name: result.summary[name] for name in ("epoch", "seed", "num_trained_on")}
+    for group, run in zip(judged["groups"], fold_runs, strict=True):
+        group |= {name: run[name] for name in ("epoch", "seed", "num_trained_on")}
     judged |= {
-        "by": splitting.folds.by,
+        "by": splitting.holdout.by,
         "image_size": preprocessing.image_size,
         "recipe": {
             "model": model.model_dump(mode="json"),
@@ -133,9 +128,9 @@ def judge_folds(
         "data_fingerprint": fingerprint_sets(labelled=manifest[manifest["subset"] != "test"]),
     }
     rows = [
-        {name: value for name, value in fold.items() if name not in _MEASURES}
-        | _flatten({measure: fold[measure] for measure in _MEASURES})
-        for fold in judged["folds"]
+        {name: value for name, value in group.items() if name not in _MEASURES}
+        | _flatten({measure: group[measure] for measure in _MEASURES})
+        for group in judged["groups"]
     ]
     mean = {measure: judged[f"{measure}_mean"] for measure in _MEASURES}
     table = pd.DataFrame([*rows, {"name": "mean"} | _flatten(mean)])

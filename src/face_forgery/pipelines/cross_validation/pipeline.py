@@ -28,10 +28,9 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "manifest": "manifest",
                     "image_hashes": "image_hashes",
-                    "backbone_features": "backbone_features",
+                    "holdout_groups": "holdout_groups",
                     "face_table": "face_table",
                     "fold_landmarks": "fold_landmarks",
-                    "folds_begun": "folds_begun",
                     "data": "params:data",
                     "splitting": "params:splitting",
                     "model": "params:model",
@@ -40,12 +39,13 @@ def create_pipeline() -> Pipeline:
                     "training": "params:training",
                     "scoring": "params:scoring",
                 },
-                outputs="fold_runs",
+                outputs=["fold_scores", "fold_runs"],
                 name="train_folds",
             ),
             Node(
                 nodes.judge_folds,
                 inputs={
+                    "fold_scores": "fold_scores",
                     "fold_runs": "fold_runs",
                     "manifest": "manifest",
                     "splitting": "params:splitting",

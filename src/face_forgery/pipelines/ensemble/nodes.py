@@ -21,7 +21,7 @@ def join_detectors(
     model: ModelParams,
 ) -> Detector:
     """Make one detector of several; evaluation then calibrates and certifies it as any other."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
     from face_forgery.modeling.ensemble import join_detectors
 
     joined = join_detectors(
@@ -33,7 +33,7 @@ def join_detectors(
     count = joined.count_parameters()
     check_budget(count, model.max_parameters, what=f"an ensemble of {joined.architecture}")
     logger.info(
-        "An ensemble of %s: %s parameters, %d forward passes a picture",
+        "An ensemble of %s: %s parameters, %d forward passes an image",
         joined.architecture,
         f"{count:,}",
         joined.num_passes,

@@ -33,7 +33,7 @@ def score_validation(
     from face_forgery.evaluation import calibration_split as splits
     from face_forgery.inference.scoring import score_manifest
 
-    detector = trained_detector.scored_by(scoring.precision, scoring.views)
+    detector = trained_detector.scored_by(scoring.precision, scoring.tta)
     if detector.num_passes > 1:
         logger.info("Each image takes %d forward passes", detector.num_passes)
     scored = score_manifest(
@@ -98,19 +98,19 @@ def break_down_scores(
     )
 
 
-def measure_held_out_folds(
+def measure_holdout(
     val_scores: pd.DataFrame,
-    val_folds: pd.DataFrame,
+    val_holdout: pd.DataFrame,
     trained_detector: Detector,
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
-    """Measure the folds that training had nothing of; without any there are no ``folds``."""
-    from face_forgery.data.splits.held_out import HeldOutFolds
+    """Measure the groups that training had nothing of; without any ``groups`` is empty."""
+    from face_forgery.data.splits.holdout import HeldOut
     from face_forgery.evaluation.holdout_results import judge_held_out
 
-    held_out = HeldOutFolds.of(val_scores["target"].to_numpy(dtype=np.int64), val_folds)
+    held_out = HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
-        return {"folds": []}
+        return {"groups": []}
     judged = judge_held_out(
         val_scores,
         held_out.rows,
@@ -127,7 +127,8 @@ def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
     """Choose the thresholds of the verdicts, for the error rates that were asked for."""
-    from face_forgery.evaluation.operating_points import note_limits, set_operating_points
+    from face_forgery.evaluation.operating_points import set_operating_points
+    from face_forgery.evaluation.reporting.sentences import note_limits
 
     points = set_operating_points(
         *_scores_and_targets(val_scores),
@@ -203,7 +204,7 @@ def certify_detector(
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
-        trained_detector.scored_by(scoring.precision, scoring.views),
+        trained_detector.scored_by(scoring.precision, scoring.tta),
         temperature=calibration["temperature"],
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),

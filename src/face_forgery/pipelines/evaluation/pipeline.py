@@ -47,10 +47,10 @@ def create_pipeline() -> Pipeline:
                     name="break_down_scores",
                 ),
                 Node(
-                    nodes.measure_held_out_folds,
-                    inputs=["val_scores", "val_folds", "trained_detector", "params:evaluation"],
-                    outputs="held_out_folds",
-                    name="measure_held_out_folds",
+                    nodes.measure_holdout,
+                    inputs=["val_scores", "val_holdout", "trained_detector", "params:evaluation"],
+                    outputs="holdout_results",
+                    name="measure_holdout",
                 ),
                 Node(
                     nodes.choose_operating_points,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.data.splits.subset import choose_subset
+from face_forgery.data.splits.splitting import choose_subset
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams

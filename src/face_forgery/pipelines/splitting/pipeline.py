@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import hash_images, measure_features, split_manifest
+from .nodes import hash_images, name_holdout_groups, split_manifest
 
 
 def create_pipeline() -> Pipeline:
@@ -16,11 +16,10 @@ def create_pipeline() -> Pipeline:
                 name="hash_images",
             ),
             Node(
-                measure_features,
+                name_holdout_groups,
                 inputs={
                     "manifest": "manifest",
                     "face_table": "face_table",
-                    "known_features": "known_features",
                     "data": "params:data",
                     "splitting": "params:splitting",
                     "model": "params:model",
@@ -28,20 +27,20 @@ def create_pipeline() -> Pipeline:
                     "scoring": "params:scoring",
                     "training": "params:training",
                 },
-                outputs="backbone_features",
-                name="measure_features",
+                outputs="holdout_groups",
+                name="name_holdout_groups",
             ),
             Node(
                 split_manifest,
                 inputs={
                     "manifest": "manifest",
                     "image_hashes": "image_hashes",
-                    "backbone_features": "backbone_features",
+                    "holdout_groups": "holdout_groups",
                     "data": "params:data",
                     "splitting": "params:splitting",
                     "augmentation": "params:augmentation",
                 },
-                outputs=["train_manifest", "val_manifest", "val_folds", "split_report"],
+                outputs=["train_manifest", "val_manifest", "val_holdout", "split_report"],
                 name="split_manifest",
             ),
         ]

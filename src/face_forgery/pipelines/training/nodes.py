@@ -94,7 +94,7 @@ def train_detector(
     *,
     train_loader: Any,
     val_loader: Any,
-    val_folds: pd.DataFrame | None,
+    val_holdout: pd.DataFrame | None,
     model: ModelParams,
     training: TrainingParams,
     cluster: ClusterParams,
@@ -106,14 +106,14 @@ def train_detector(
     leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by; with
     ``checkpoint_steps`` it is yielded within an epoch, too. Choosing among the epochs is another
     node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
-    every node. ``val_folds`` says which images of validation training has nothing of.
+    every node. ``val_holdout`` says which images of validation training has nothing of.
     """
-    from face_forgery.data.splits.held_out import HeldOutFolds
+    from face_forgery.data.splits.holdout import HeldOut
     from face_forgery.training.run import Run
 
     held_out = None
-    if val_folds is not None:
-        held_out = HeldOutFolds.of(val_loader.dataset.targets, val_folds)
+    if val_holdout is not None:
+        held_out = HeldOut.of(val_loader.dataset.targets, val_holdout)
     run = Run(train_loader, val_loader, model, training, held_out, resume_from)
     states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
     for state in states:
@@ -143,7 +143,7 @@ def plot_training(training_history: History, training: TrainingParams) -> Any:
 
 def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
     """Return one hash of the images and targets of both sets."""
-    from face_forgery.data.labels.fingerprint import fingerprint_sets
+    from face_forgery.data.labels.manifest import fingerprint_sets
 
     return fingerprint_sets(train=train_manifest, val=val_manifest)
 
@@ -183,7 +183,7 @@ def select_checkpoint(
             scaled_decoding=preprocessing.scaled_decoding,
         ),
         input=model.input,
-        cut_after=model.cut_after,
+        truncate_after=model.truncate_after,
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
         epoch=chosen.epoch,

@@ -62,7 +62,7 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "train_loader": "train_loader",
                     "val_loader": "val_loader",
-                    "val_folds": "val_folds",
+                    "val_holdout": "val_holdout",
                     "model": "params:model",
                     "training": "params:training",
                     "cluster": "params:cluster",

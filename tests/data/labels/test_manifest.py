@@ -1,4 +1,4 @@
-"""Labels and facts join, contradict, or are too few."""
+"""Labels and facts join, contradict, or are too few; fingerprints tell manifests apart."""
 
 import pandas as pd
 import pytest
@@ -14,6 +14,8 @@ from face_forgery.data.labels.manifest import (
     MANIFEST_COLUMNS,
     ManifestError,
     check_manifest,
+    fingerprint_rows,
+    fingerprint_sets,
 )
 
 
@@ -53,36 +55,35 @@ def test_facts_of_another_run_are_refused(make_manifest):
         assemble_manifest(table, facts[:9])
 
 
-@pytest.mark.parametrize(("num_bad", "is_refused"), [(0, False), (2, False), (3, True)])
-def test_more_than_the_largest_share_of_rejected_images_is_refused(
-    make_manifest, num_bad, is_refused
+@pytest.mark.parametrize(
+    ("subset", "num_bad", "max_rejected", "message"),
+    [
+        ("train", 0, 0.0, None),
+        ("train", 2, 0.04, None),
+        (
+            "train",
+            3,
+            0.04,
+            r"3 of 50 train images \(6.00%\) cannot be used \(3 missing\); at most 4.00% .*"
+            r"0.jpg \(no such file\), .* listed in r.csv",
+        ),
+        ("val", 2, 0.1, "2 of 10 val images"),
+        ("train", 50, 1.0, "50 of 50 train"),
+        ("test", 2, 0.0, None),
+    ],
+    ids=["none", "as many as may be", "too many", "of each subset", "nothing left", "unlabelled"],
+)
+def test_too_many_rejected_images_are_refused(
+    make_manifest, *, subset, num_bad, max_rejected, message
 ):
-    table = make_manifest(100)
-    if not is_refused:
-        check_rejected(table, make_rejected(num_bad), max_rejected=0.02, listed_in="r.csv")
+    table = make_manifest(62, subset=["train"] * 50 + ["val"] * 10 + ["test"] * 2)
+    rejected = make_rejected(num_bad, subset)
+    how = {"max_rejected": max_rejected, "listed_in": "r.csv"}
+    if message is None:
+        check_rejected(table, rejected, **how)
         return
-    message = (
-        r"3 of 100 train images \(3.00%\) cannot be used \(3 missing\); at most 2.00% .*"
-        r"0.jpg \(no such file\), .* listed in r.csv"
-    )
     with pytest.raises(ManifestError, match=message):
-        check_rejected(table, make_rejected(num_bad), max_rejected=0.02, listed_in="r.csv")
-
-
-def test_the_share_is_that_of_each_labelled_subset(make_manifest):
-    table = make_manifest(100, subset=["val"] * 10 + ["train"] * 90)
-    with pytest.raises(ManifestError, match="2 of 10 val images"):
-        check_rejected(table, make_rejected(2, "val"), max_rejected=0.1, listed_in="r.csv")
-
-
-def test_rejected_test_images_do_not_count(make_manifest):
-    table = make_manifest(4, subset=["test"] * 2 + ["train"] * 2)
-    check_rejected(table, make_rejected(2, "test"), max_rejected=0.0, listed_in="r.csv")
-
-
-def test_no_image_left_is_refused_even_if_all_may_be_rejected(make_manifest):
-    with pytest.raises(ManifestError, match="40 of 40 train"):
-        check_rejected(make_manifest(40), make_rejected(40), max_rejected=1.0, listed_in="r.csv")
+        check_rejected(table, rejected, **how)
 
 
 def test_one_content_under_two_targets_is_a_contradiction_that_names_both_rows(make_manifest):
@@ -134,3 +135,28 @@ def test_other_columns_or_types_are_refused(make_manifest):
     with pytest.raises(ManifestError, match="width: float64 in place of Int64"):
         check_manifest(make_manifest().astype({"width": float}))
     assert list(MANIFEST_COLUMNS)[:2] == ["subset", "row"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("path", "other.png"), ("target", 1), ("target", pd.NA), ("sha256", "0")]
+)
+def test_a_change_of_a_row_changes_the_fingerprint(make_manifest, column, value):
+    manifest = make_manifest(6)
+    changed = manifest.copy()
+    changed.loc[2, column] = value
+    assert fingerprint_rows(changed) != fingerprint_rows(manifest)
+    assert fingerprint_sets(train=changed) != fingerprint_sets(train=manifest)
+
+
+def test_other_columns_and_the_index_do_not_change_a_fingerprint(make_manifest):
+    manifest = make_manifest(6)
+    changed = manifest.assign(kind="swap").set_index(manifest.index + 7)
+    assert fingerprint_rows(changed) == fingerprint_rows(manifest)
+
+
+def test_order_counts_for_rows_and_the_split_for_sets(make_manifest):
+    rows = make_manifest(6)
+    assert fingerprint_rows(rows[::-1]) != fingerprint_rows(rows)
+    assert fingerprint_sets(train=rows[::-1]) == fingerprint_sets(train=rows)
+    split = fingerprint_sets(train=rows[:3], val=rows[3:])
+    assert split != fingerprint_sets(train=rows[:4], val=rows[4:])

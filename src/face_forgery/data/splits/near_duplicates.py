@@ -1,23 +1,43 @@
-"""Pairs of near-identical pictures among hundreds of thousands.
+"""Near-identical images among hundreds of thousands: hashes, thumbnails, and the search for pairs.
 
-Two pictures count as the same if their perceptual hashes differ in few bits and their thumbnails
-correlate. The hash alone would not do: aligned faces of one person, or drawn ones, share most of
-their low frequencies.
+Two images count as the same if their perceptual hashes differ in few bits and their thumbnails
+correlate. The hash alone is not enough: aligned faces of one person, or rendered ones, share most
+of their low frequencies.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
+import faiss
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
+from scipy.fft import dctn
 
-from face_forgery.data.splits.hashing import THUMBNAIL_SIDE
+from face_forgery.data.images.decoding import read_reduced
+from face_forgery.data.images.parallel import map_in_order
+from face_forgery.data.labels.manifest import KEY
 
+IMAGE_HASH_COLUMNS = {
+    "subset": "string",
+    "row": "int64",
+    "phash": "UInt64",  # missing for an image without structure, of which a hash says nothing
+    "thumbnail": "object",  # bytes: THUMBNAIL_SIDE x THUMBNAIL_SIDE grey pixels, row by row
+}
+THUMBNAIL_SIDE = 16
+MAX_BITS = 6  # of 64 that the hashes of a pair may differ in; docs/data_format.md has the numbers
 # Copies (JPEG quality 30, half and double size, other aspect, 10 % brighter, 20 % more contrast)
 # stay above it; neighboring frames of one video mostly below (docs/data_format.md).
 LEAST_CORRELATION = 0.99
 
+_SQUARE_SIDE = 32
+_DECODED_SIDE = 2 * _SQUARE_SIDE  # decoding smaller leaves traces of the JPEG's scale
+_NUM_FREQUENCIES = 8  # lowest ones in each direction: 8 x 8 bits
+_LEAST_CONTRAST = 2.0  # standard deviation of 0 to 255; below it the hash is of noise
+_IMAGES_AT_ONCE = 4096
 _QUERIES_AT_ONCE = 4096
 _PAIRS_AT_ONCE = 1 << 20
 _CHECKS_AT_ONCE = 1 << 15
@@ -26,12 +46,79 @@ Positions = NDArray[np.int64]
 SkipPairs = Callable[[Positions, Positions], NDArray[np.bool_]]
 
 
+def hash_table(manifest: pd.DataFrame, *, root: Path, num_workers: int) -> pd.DataFrame:
+    """Hash every image of a manifest.
+
+    Args:
+        manifest: The columns of ``MANIFEST_COLUMNS``.
+        root: What ``path`` is relative to.
+        num_workers: Threads.
+
+    Returns:
+        The columns of ``IMAGE_HASH_COLUMNS``, a row for each row of ``manifest`` in its order.
+
+    Raises:
+        ImageError: If an image cannot be read any more.
+    """
+    paths = [root / path for path in manifest["path"]]
+    squares = map_in_order(
+        read_square, paths, num_workers=num_workers, description="hashing images"
+    )
+    hashes, thumbnails, is_flat = [], [], []
+    for batch in _stacks(squares):
+        small = shrink(batch)
+        hashes.append(perceptual_hashes(batch))
+        is_flat.append(small.std(axis=1) < _LEAST_CONTRAST)
+        thumbnails += [row.tobytes() for row in small]
+    table = manifest[KEY].reset_index(drop=True)
+    phash = pd.Series(np.concatenate(hashes) if hashes else [], dtype="UInt64")
+    flat = pd.Series(np.concatenate(is_flat) if is_flat else [], dtype=bool)
+    return table.assign(phash=phash.mask(flat), thumbnail=pd.Series(thumbnails, dtype=object))
+
+
+def read_square(path: Path) -> NDArray[np.uint8]:
+    """Return the image in grey, upright, squeezed to 32 x 32 pixels.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    pixels = read_reduced(path, side=_DECODED_SIDE).pixels
+    grey = Image.fromarray(pixels).convert("L")
+    # Bilinear weighs every source pixel; a box would shift by part of a pixel at odd sizes.
+    return np.asarray(grey.resize((_SQUARE_SIDE, _SQUARE_SIDE), Image.Resampling.BILINEAR))
+
+
+def perceptual_hashes(squares: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the pHash of grey images: which low frequencies are above their median.
+
+    Equal to ``imagehash.phash`` of the same images, many at a time.
+    Source: Zauner 2010, Implementation and benchmarking of perceptual image hash functions, 3.2.1.
+
+    Args:
+        squares: ``(N, 32, 32)``.
+
+    Returns:
+        ``(N,)``; the first bit is the mean, the last the highest frequency.
+    """
+    spectra = dctn(squares.astype(np.float64), type=2, axes=(1, 2))
+    low = spectra[:, :_NUM_FREQUENCIES, :_NUM_FREQUENCIES].reshape(len(squares), -1)
+    bits = low > np.median(low, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()
+
+
+def shrink(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return thumbnails: means of 2 x 2 pixels, ``(N, 32, 32)`` to ``(N, 256)``."""
+    side = THUMBNAIL_SIDE
+    blocks = squares.reshape(-1, side, 2, side, 2).mean(axis=(2, 4))
+    return np.asarray(np.rint(blocks), np.uint8).reshape(-1, side * side)
+
+
 @dataclass(frozen=True, eq=False)
-class HashedPictures:
+class HashedImages:
     """The part of a table of hashes that a search needs.
 
     Attributes:
-        positions: ``(N,)``, of the hashed rows in the table; a picture without hash is left out.
+        positions: ``(N,)``, of the hashed rows in the table; an image without hash is left out.
         hashes: ``(N,)``.
         thumbnails: ``(N, 256)``.
     """
@@ -41,7 +128,7 @@ class HashedPictures:
     thumbnails: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, image_hashes: pd.DataFrame) -> "HashedPictures":
+    def of(cls, image_hashes: pd.DataFrame) -> "HashedImages":
         """Take the rows of ``IMAGE_HASH_COLUMNS`` that have a hash."""
         positions = np.flatnonzero(image_hashes["phash"].notna())
         rows = image_hashes.iloc[positions]
@@ -54,14 +141,13 @@ class HashedPictures:
 
 
 def near_identical_pairs(
-    queries: HashedPictures, index: HashedPictures | None, *, max_bits: int, skip: SkipPairs
+    queries: HashedImages, index: HashedImages | None, *, skip: SkipPairs
 ) -> Iterator[tuple[Positions, Positions]]:
-    """Yield pairs of the same picture, in blocks.
+    """Yield pairs of the same image, in blocks.
 
     Args:
-        queries: Pictures to look for.
-        index: Pictures to look among; None: among the queries, each pair once or twice.
-        max_bits: Largest Hamming distance of two hashes, of 64.
+        queries: Images to look for.
+        index: Images to look among; None: among the queries, each pair once or twice.
         skip: Table positions of a block of candidates to those that need no check; called before
             each block, so it may use what earlier blocks have found.
 
@@ -70,7 +156,7 @@ def near_identical_pairs(
     """
     hashes = None if index is None else index.hashes
     index = queries if index is None else index
-    for left, right in close_pairs(queries.hashes, hashes, max_bits=max_bits):
+    for left, right in close_pairs(queries.hashes, hashes, max_bits=MAX_BITS):
         wanted = ~skip(queries.positions[left], index.positions[right])
         q, i = left[wanted], right[wanted]
         same = _correlate(queries.thumbnails, q, index.thumbnails, i) >= LEAST_CORRELATION
@@ -83,7 +169,7 @@ def close_pairs(
     """Yield all pairs whose hashes differ in at most ``max_bits`` bits, in blocks of bounded size.
 
     Every distance is computed, 1.2 billion a second and core: unlike with hash tables the time
-    does not depend on how alike the pictures are.
+    does not depend on how alike the images are.
 
     Args:
         queries: ``(N,)``.
@@ -91,8 +177,6 @@ def close_pairs(
             in one order at least, in half the time, and each query with itself.
         max_bits: Of 64.
     """
-    import faiss
-
     if not len(queries) or (index is not None and not len(index)):
         return
     wanted, askers = _Members.of(queries)
@@ -169,3 +253,9 @@ def _normalize(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _as_bytes(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(hashes).view(np.uint8).reshape(-1, 8)
+
+
+def _stacks(squares: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    remaining = iter(squares)
+    while batch := list(islice(remaining, _IMAGES_AT_ONCE)):
+        yield np.stack(batch)
