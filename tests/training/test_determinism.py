@@ -2,10 +2,10 @@
 
 What makes it so, and what it costs (docs/reliability.md has the numbers):
 
-- ``torch.manual_seed`` and cuDNN's deterministic kernels (`training.reproducible`);
-- every random draw of a picture follows from (seed, epoch, index) (`data.draws`);
+- ``torch.manual_seed`` and cuDNN's deterministic kernels (`training.run.seed_torch`);
+- every random draw of a picture follows from (seed, epoch, index) (`data.loading.rng`);
 - pictures are made in one thread of torch and OpenCV, in workers and without them, because
-  ``interpolate`` of floats rounds otherwise in several (`data.workers`);
+  ``interpolate`` of floats rounds otherwise in several (`data.loading.workers`);
 - k-means, boosting, extremely randomized trees and the bootstrap's products are summed in one
   thread, because their sums over threads follow from the number of cores.
 
