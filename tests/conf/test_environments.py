@@ -13,7 +13,12 @@ from face_forgery.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[2] / "conf"
 ENVIRONMENTS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
-FREE = {"ingestion.class_folders", "forging.kinds", "augmentation.forgeries.kinds"}  # keys: names
+FREE = {  # their keys are names
+    "ingestion.class_folders",
+    "forging.kinds",
+    "augmentation.forgeries.kinds",
+    "model.lora",
+}
 
 
 def load(env="base", params=""):
