@@ -138,7 +138,7 @@ def test_figures_are_inside_the_page_unless_they_are_of_something_else(make_repo
 
 def test_an_ensemble_has_no_training_of_its_own(make_report, make_detector):
     joined = join_detectors(
-        {"a": make_detector(), "b": make_detector()},
+        {"a": make_detector(), "b": make_detector("test_vit")},
         data_fingerprint="f" * 64,
         code_version={},
         other_data="refuse",
