@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
+VIZ_PAGE := http://127.0.0.1:4141/?pid=__default__&types=nodes
 PIP_AUDIT_VERSION := 2.10.1
 AUDIT_SERVICE ?= pypi
 
@@ -79,8 +80,11 @@ faults: setup ## Strike runs at random moments and compare with runs left alone 
 bench: setup ## Measure against the course's loops and the limits (DEVICE=cuda: on a GPU)
 	$(BIN)/python benchmarks/bench.py --device $(DEVICE) --page docs/benchmarks.md
 
+# types=nodes: boxes without the files between them; the menu at the left shows those, too.
 viz: setup ## Open the pipelines in a browser
-	$(BIN)/kedro viz run
+	@echo "The pipelines: $(VIZ_PAGE) (Ctrl-C ends)"
+	@(sleep 10; $(BIN)/python -m webbrowser "$(VIZ_PAGE)" >/dev/null 2>&1) &
+	$(BIN)/kedro viz run --no-browser
 
 app: setup ## Open the page that judges pictures dropped on it
 	$(BIN)/python -m face_forgery.serving.page --open
