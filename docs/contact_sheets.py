@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from face_forgery.data.degradation.random_chains import RandomDegradations
 from face_forgery.data.images.decoding import read_rgb
+from face_forgery.data.images.resizing import eval_transform
 from face_forgery.data.loading.rng import seeded_torch
-from face_forgery.data.loading.transforms import eval_transform
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.kinds import FORGING_KINDS, Portrait
 from face_forgery.forgery.making.landmark_table import coordinate_columns, points_of

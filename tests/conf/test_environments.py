@@ -95,7 +95,7 @@ def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
     num_weights = count_parameters(build_network(blank, 256))
     assert num_weights > 80_000_000
     assert 2 * num_weights <= model.max_parameters == 200_000_000
-    cut = blank.model_copy(update={"cut_after": "stages.2"})
+    cut = blank.model_copy(update={"truncate_after": "stages.2"})
     assert count_parameters(build_network(cut, 256)) < num_weights
 
 

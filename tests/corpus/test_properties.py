@@ -57,8 +57,8 @@ def read(data, subset="train"):
 
 def split(frame, fraction, seed):
     clusters = pd.factorize(frame["group"])[0]
-    shares = np.array([1 - fraction, fraction])
-    return split_by_cluster(frame, clusters, shares=shares, seed=seed) == 1
+    proportions = np.array([1 - fraction, fraction])
+    return split_by_cluster(frame, clusters, proportions=proportions, seed=seed) == 1
 
 
 @settings(max_examples=300)

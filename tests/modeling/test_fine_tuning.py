@@ -59,7 +59,7 @@ def step(state, times=2):
         state.optimizer.zero_grad()
         nn.functional.cross_entropy(state.network(IMAGES), TARGETS).backward()
         state.optimizer.step()
-        state.count_step()
+        state.end_step()
 
 
 def moved_names(state):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from face_forgery.data.degradation.levels import Degradation, apply, make_rng
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.data.loading.transforms import PixelTransform, eval_transform
+from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.inference.reading import ImageReader, finder_of, read_batches
 from face_forgery.inference.scoring import margins_of
 from face_forgery.modeling.detector import Detector

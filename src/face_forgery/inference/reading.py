@@ -15,7 +15,7 @@ from torch import Tensor
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.faces import Face, FaceFinder, cut_square
 from face_forgery.data.images.remote import read_rgb_at
-from face_forgery.data.loading.transforms import PixelTransform, eval_transform
+from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.loading.workers import in_one_thread, iterate, load_in_workers
 from face_forgery.modeling.detector import Detector
 

@@ -157,7 +157,7 @@ def test_training_measuring_and_judging_cut_the_same(
     labelled, tmp_path, make_detector, make_params, draw_red_faces
 ):
     from face_forgery.data.images.listing import list_images
-    from face_forgery.data.loading.transforms import eval_transform
+    from face_forgery.data.images.resizing import eval_transform
     from face_forgery.inference.job import run_job
     from face_forgery.inference.scoring import judge_bytes, score_files, stream_scores
     from face_forgery.modeling.forward_path import score_images

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.images.resizing import eval_transform
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.data.loading.transforms import eval_transform
 from face_forgery.data.loading.workers import iterate
 
 

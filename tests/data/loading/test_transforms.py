@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from face_forgery.data.loading.transforms import eval_transform, train_transform
+from face_forgery.data.images.resizing import eval_transform
+from face_forgery.data.loading.transforms import train_transform
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ def test_an_official_validation_set_is_kept_as_it_is(make_official, divide):
 @pytest.mark.parametrize(
     ("train", "val", "makes_fakes", "message"),
     [
-        ("real", "both", False, r"the training set has .*0 fake.*share above 0"),
-        ("fake", "both", False, r"the training set has .*0 real.*share above 0"),
+        ("real", "both", False, r"the training set has .*0 fake.*proportion above 0"),
+        ("fake", "both", False, r"the training set has .*0 real.*proportion above 0"),
         ("fake", "both", True, "training set has 0 real and 20 fake images"),
         ("both", "real", True, "validation set has 10 real and 0 fake images"),
         ("both", "fake", False, "the validation set has 0 real and 10 fake images"),

@@ -22,8 +22,8 @@ from PIL import Image
 
 from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.images.faces import finder_values
+from face_forgery.data.images.resizing import eval_transform
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, ManifestError
-from face_forgery.data.loading.transforms import eval_transform
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
@@ -595,7 +595,7 @@ def photographs(tmp_path):
 
 FORGING = {
     "augmentation.forgeries": {
-        "share": 1.0,
+        "proportion": 1.0,
         "strength": 1.0,
         "kinds": {"face_swap": 1.0, "self_blend": 1.0},
     },
@@ -615,7 +615,9 @@ def test_real_pictures_alone_are_trained_on_with_forgeries_of_them(
     assert "Every epoch has 4 forged copies, of 4 real images" in caplog.text
     assert catalog.load("train_landmarks")["status"].tolist() == ["ok"] * 4
     assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
-    assert catalog.load("trained_detector").training["augmentation"]["forgeries"]["share"] == 1.0
+    assert (
+        catalog.load("trained_detector").training["augmentation"]["forgeries"]["proportion"] == 1.0
+    )
 
 
 def test_real_pictures_alone_are_refused_without_forgeries(make_catalog, photographs):

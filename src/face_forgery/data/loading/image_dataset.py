@@ -18,9 +18,10 @@ from torch.utils.data import Dataset
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.face_table import squares_of
 from face_forgery.data.images.faces import Square, cut_square
+from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.labels.manifest import FAKE, fingerprint_rows
 from face_forgery.data.loading.rng import seeded_torch
-from face_forgery.data.loading.transforms import PixelTransform, eval_transform, train_transform
+from face_forgery.data.loading.transforms import train_transform
 from face_forgery.data.loading.workers import in_one_thread
 from face_forgery.params import AugmentationParams, PreprocessingParams
 

@@ -3,31 +3,13 @@
 No transform sees a label, a file name or a split, so both classes go through the same changes.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode, v2
 
 from face_forgery.data.degradation.random_chains import RandomDegradations, add_noise, kernel_size
+from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.params import AugmentationParams, PreprocessingParams
-
-PixelTransform = Callable[[Tensor], Tensor]
-
-
-def eval_transform(image_size: int, interpolation: str) -> PixelTransform:
-    """Return the transform of every image that is scored.
-
-    Args:
-        image_size: Side ``S`` of the square output, in pixels.
-        interpolation: ``bilinear`` or ``bicubic``; always antialiased.
-
-    Returns:
-        ``uint8 (3, H, W) -> uint8 (3, S, S)``. The whole image is resized, nothing is cropped; an
-        image that is not square is squeezed.
-    """
-    transform: PixelTransform = _resize(image_size, interpolation)
-    return transform
 
 
 def train_transform(
@@ -88,16 +70,9 @@ class RandomNoise(nn.Module):
         return add_noise(image, low + (high - low) * torch.rand(()).item())
 
 
-def _resize(image_size: int, interpolation: str) -> nn.Module:
-    resize: nn.Module = v2.Resize(
-        (image_size, image_size), interpolation=InterpolationMode(interpolation), antialias=True
-    )
-    return resize
-
-
 def _random_crop(image_size: int, interpolation: str, smallest_scale: float) -> nn.Module:
     if smallest_scale == 1.0:
-        return _resize(image_size, interpolation)
+        return eval_transform(image_size, interpolation)
     crop: nn.Module = v2.RandomResizedCrop(
         (image_size, image_size),
         scale=(smallest_scale, 1.0),
