@@ -530,7 +530,7 @@ TABLE = [
             ("augmentation.blur", -0.1, "Input should be greater than or equal to 0"),
             ("forging.kinds", {"face_swap": 1e308}, ".*"),
             ("evaluation.num_resamples", 10**30, "Input should be less than or equal to 100000"),
-            ("evaluation.num_resamples", 10**30, "Input should be less than or equal to 100000"),
+            ("demo_data.image_size", 10**30, "Input should be less than or equal to 1024"),
             ("demo_data.train_images", 10**30, "Input should be less than or equal to 10000000"),
             ("inference.output", "scores.xlsx", "String should match"),
             ("scoring.tta", "sideways", "Input should be 'none'"),
