@@ -40,7 +40,7 @@ run: setup ## Train, judge and use a detector on the drawn demo set
 	@echo "The metrics:               data/08_reporting/metrics.json"
 	@echo "The detector:              data/06_models/detector/"
 	@echo "The submission:            data/07_model_output/submission.csv"
-	@echo "Your own pictures:         $(BIN)/kedro run --pipelines inference --params inference.images=FOLDER"
+	@echo "Your own images:         $(BIN)/kedro run --pipelines inference --params inference.images=FOLDER"
 	@echo "The same as a page:        make app"
 	@echo "Look at the pipelines:     make viz"
 	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"
@@ -71,7 +71,7 @@ fuzz: setup ## Look for input that breaks something (FUZZ_SECONDS=1800 in all)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
-load: setup ## Twice the load, 100,000 pictures, 500 epochs: does anything grow? (an hour)
+load: setup ## Twice the load, 100,000 images, 500 epochs: does anything grow? (an hour)
 	$(BIN)/python benchmarks/load.py --work build/load --figure docs/images/load.png
 
 faults: setup ## Strike runs at random moments and compare with runs left alone (FAULTS=204)
@@ -86,7 +86,7 @@ viz: setup ## Open the pipelines in a browser
 	@(sleep 10; $(BIN)/python -m webbrowser "$(VIZ_PAGE)" >/dev/null 2>&1) &
 	$(BIN)/kedro viz run --no-browser
 
-app: setup ## Open the page that judges pictures dropped on it
+app: setup ## Open the page that judges images dropped on it
 	$(BIN)/python -m face_forgery.serving.page --open
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
