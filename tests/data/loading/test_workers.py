@@ -13,9 +13,17 @@ from face_forgery.data.loading.workers import _complain, iterate, load_in_worker
 from face_forgery.hooks.error_messages import remedy_for
 
 
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch):
+    """Have torch's handler of ended children as it is in a new process, whatever ran before."""
+    monkeypatch.setattr(signal_handling, "_SIGCHLD_handler_set", False)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
 @pytest.fixture
-def batches(monkeypatch):
-    monkeypatch.setattr(signal_handling, "_SIGCHLD_handler_set", False)  # as in a new process
+def batches(new_process):
     return iterate(load_in_workers(range(1000), 2, collate=list, num_ahead=1, batch_size=1))
 
 
