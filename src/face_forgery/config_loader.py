@@ -26,6 +26,15 @@ def read_environment(name: str, *default: str | None) -> str | None:
     return value
 
 
+CONFIG_LOADER_ARGS: dict[str, Any] = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment names only the keys that differ; the default would replace whole sections.
+    "merge_strategy": {"parameters": "soft"},
+    "custom_resolvers": {"oc.env": read_environment},
+}
+
+
 class ProjectConfigLoader(OmegaConfigLoader):
     """Adds ``${params:data.root}`` to catalogs: the value that nodes see as ``params:data``.
 
@@ -69,12 +78,6 @@ def read_parameters(conf: Path, env: str = "base") -> dict[str, Any]:
         conf: The folder ``conf`` of a project.
         env: A folder in it, whose values win over those of ``base``.
     """
-    loader = ProjectConfigLoader(
-        str(conf),
-        base_env="base",
-        default_run_env=env,
-        merge_strategy={"parameters": "soft"},
-        custom_resolvers={"oc.env": read_environment},
-    )
+    loader = ProjectConfigLoader(str(conf), env=env, **CONFIG_LOADER_ARGS)
     values: dict[str, Any] = loader["parameters"]
     return values

@@ -1,6 +1,6 @@
 """Kedro's settings of the project."""
 
-from face_forgery.config_loader import ProjectConfigLoader, read_environment
+from face_forgery.config_loader import CONFIG_LOADER_ARGS, ProjectConfigLoader
 from face_forgery.hooks.console import ConsoleHooks
 from face_forgery.hooks.parameters import ParameterHooks
 from face_forgery.hooks.run_lock import RunLockHooks
@@ -13,10 +13,4 @@ HOOKS = (TrackingHooks(), RunLockHooks(), ParameterHooks(), ConsoleHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
-CONFIG_LOADER_ARGS = {
-    "base_env": "base",
-    "default_run_env": "local",
-    # An environment names only the keys that differ; the default would replace whole sections.
-    "merge_strategy": {"parameters": "soft"},
-    "custom_resolvers": {"oc.env": read_environment},
-}
+__all__ = ["CONFIG_LOADER_ARGS", "CONFIG_LOADER_CLASS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]

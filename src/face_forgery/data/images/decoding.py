@@ -14,6 +14,8 @@ What is decided here, once:
 
 import io
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
@@ -186,10 +188,17 @@ def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, *, side: int | None) -> ReducedImage:
-    try:
+    with naming_file_errors():
         check_regular(path)
         with path.open("rb") as file:
             return _decode(file, side=side)
+
+
+@contextmanager
+def naming_file_errors() -> Iterator[None]:
+    """Raise `ImageError` with the reason where a file inside cannot be opened or read."""
+    try:
+        yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("no such file", status="missing") from error
     except PermissionError as error:

@@ -24,7 +24,12 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, check_regular
+from face_forgery.data.images.decoding import (
+    MAX_PIXELS,
+    ImageError,
+    check_regular,
+    naming_file_errors,
+)
 from face_forgery.params import VideoParams
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
@@ -205,15 +210,9 @@ def plan_times(duration: float, params: VideoParams) -> list[float]:
 
 @contextmanager
 def _open_file(path: Path) -> Iterator[IO[bytes]]:
-    try:
+    with naming_file_errors():
         check_regular(path, expected="a video")
         file = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ImageError("no such file", status="missing") from error
-    except PermissionError as error:
-        raise ImageError("no permission to read it") from error
-    except OSError as error:
-        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
     with file:
         yield file
 
