@@ -14,8 +14,8 @@ from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate
+from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.data.splits.holdout import NO_GROUP, GroupedSplit, HeldOut, choose_groups
-from face_forgery.evaluation.calibration_split import choose_calibration_split
 from face_forgery.modeling.detector import Detector, Preprocessing
 from face_forgery.modeling.factory import normalization_of
 from face_forgery.modeling.forward_path import pick_device, score_batches

@@ -30,7 +30,7 @@ def score_validation(
     Temperature and thresholds are set on the calibration split and measured on the verification
     split.
     """
-    from face_forgery.evaluation import calibration_split as splits
+    from face_forgery.data.splits import calibration_split as splits
     from face_forgery.inference.scoring import score_manifest
 
     detector = trained_detector.scored_by(scoring.precision, scoring.tta)
@@ -169,7 +169,7 @@ def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> A
 
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
-    from face_forgery.evaluation.calibration_split import select_verification
+    from face_forgery.data.splits.calibration_split import select_verification
     from face_forgery.evaluation.reporting.score_figures import draw_confusion
 
     val_scores = select_verification(val_scores, is_verified=operating_points["is_verified"])
@@ -218,7 +218,7 @@ def _bootstrap(evaluation: EvaluationParams) -> Any:
 
 
 def _in_calibration(table: pd.DataFrame) -> Any:
-    from face_forgery.evaluation.calibration_split import CALIBRATION
+    from face_forgery.data.splits.calibration_split import CALIBRATION
 
     return (table["split"] == CALIBRATION).to_numpy()
 

@@ -26,7 +26,7 @@ def score_degraded(
 ) -> pd.DataFrame:
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
     from face_forgery.data.degradation.levels import list_degradations
-    from face_forgery.evaluation.calibration_split import select_verification
+    from face_forgery.data.splits.calibration_split import select_verification
     from face_forgery.inference import degraded_scoring as degraded
 
     is_verified = operating_points_of(detector).is_verified
