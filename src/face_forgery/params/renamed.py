@@ -4,11 +4,16 @@ RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
     "training.cache": "leave it out: images are decoded in every epoch",
     "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
+    "training.loss.gamma": "delete it; the focal loss has 2",
+    "training.loss.temperature": "delete it; the contrastive term has 0.1",
     "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
     "small is gone: hold-out groups that are too small are joined",
     "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",
     "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
+    "evaluation.confidence": "delete it; intervals hold 95 %",
     "audit.seed": "write evaluation.seed instead",
+    "audit.num_folds": "delete it; it is always 5",
+    "audit.limit": "delete it; an AUC above 0.65 is warned about",
     "robustness.seed": "write evaluation.seed instead",
     "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",
     "augmentation.forgeries.share": "write augmentation.forgeries.proportion",
@@ -18,6 +23,11 @@ RENAMED: dict[str, str] = {
     "scoring.views": "is now scoring.tta: none, flip (was whole+flipped), crop (was whole+closer) "
     "or flip_crop (was all four)",
     "explanation.max_pictures": "write explanation.max_images",
+    "forging.circle": "delete it; 16 groups exchange faces",
+    "forging.common_scale": "delete it; both sides are reduced by 0.8 to 1",
+    "forging.jpeg_quality": "delete it; it is 70 to 95",
+    "tracking.system_metrics": "set the variable MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true, and "
+    "install psutil",
     "video.min_frames": "leave it out: a window always needs three judged frames",
 }
 
