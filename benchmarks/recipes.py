@@ -51,7 +51,7 @@ from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector

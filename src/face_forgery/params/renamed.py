@@ -1,4 +1,4 @@
-"""Parameters of earlier releases, and what to write instead."""
+"""Parameters and dataset types of earlier releases, and what to write instead."""
 
 RENAMED: dict[str, str] = {
     # old dotted name (a section or a parameter): what to do, as the end of a sentence
@@ -29,6 +29,27 @@ RENAMED: dict[str, str] = {
     "tracking.system_metrics": "set the variable MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true, and "
     "install psutil",
     "video.min_frames": "leave it out: a window always needs three judged frames",
+}
+
+_WRAPPED = "atomic.AtomicDataset with dataset: {{type: {}, filepath: ...}}"
+RENAMED_TYPES: dict[str, str] = {  # all below face_forgery.datasets
+    "binary_file.BinaryFileDataset": _WRAPPED.format("text.TextDataset"),
+    "csv_file.AtomicCSVDataset": _WRAPPED.format("face_forgery.datasets.tables.QuotedCSVDataset"),
+    "csv_file.QuotedCSVDataset": "tables.QuotedCSVDataset",
+    "epoch_weights.EpochWeightsDataset": "training_files.EpochWeightsDataset",
+    "face_model.FaceModelDataset": "user_files.FaceModelDataset",
+    "figure.FigureDataset": _WRAPPED.format("matplotlib.MatplotlibDataset"),
+    "fold_runs.FoldRunsDataset": _WRAPPED.format("json.JSONDataset"),
+    "growing_table.GrowingTableDataset": "growing.GrowingTableDataset",
+    "json_file.AtomicJSONDataset": _WRAPPED.format("json.JSONDataset"),
+    "landmark_file.LandmarkFileDataset": "user_files.LandmarkFileDataset",
+    "member_detectors.MemberDetectorsDataset": "detector.MemberDetectorsDataset",
+    "pages.PagesDataset": "growing.PagesDataset",
+    "parquet_file.AtomicParquetDataset": _WRAPPED.format("pandas.ParquetDataset"),
+    "pictures.PicturesDataset": "user_files.ImageListDataset",
+    "text_file.AtomicTextDataset": _WRAPPED.format("text.TextDataset"),
+    "training_state.TrainingStateDataset": "training_files.TrainingStateDataset",
+    "videos.VideosDataset": "user_files.VideoListDataset",
 }
 
 

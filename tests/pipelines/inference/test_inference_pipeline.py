@@ -12,7 +12,7 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.pages import PagesDataset
+from face_forgery.datasets.growing import PagesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.datasets.user_files import ImageListDataset
 from face_forgery.params import (
