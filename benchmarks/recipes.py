@@ -46,7 +46,7 @@ from omegaconf import OmegaConf
 from place import describe_place
 from project_copy import lay_out_project
 
-from face_forgery.data.degradation.levels import Degradation, list_degradations
+from face_forgery.data.degradation.operations import Degradation, list_degradations
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate

@@ -1,6 +1,6 @@
 """What the nodes call, loaded when first used (PEP 562): a node that is not run imports nothing."""
 
-from .data.degradation.levels import list_degradations as list_degradations
+from .data.degradation.operations import list_degradations as list_degradations
 from .data.images.decoding import read_reduced as read_reduced
 from .data.images.faces import FaceFinder as FaceFinder
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
@@ -13,9 +13,9 @@ from .data.splits.calibration_split import select_verification as select_verific
 from .data.splits.holdout import HeldOut as HeldOut
 from .data.splits.holdout import name_holdout_groups as name_holdout_groups
 from .data.splits.near_duplicates import hash_table as hash_table
+from .data.splits.partition import choose_subset as choose_subset
 from .data.splits.partition import divide_for_cross_validation as divide_for_cross_validation
 from .data.splits.partition import divide_manifest as divide_manifest
-from .data.splits.splitting import choose_subset as choose_subset
 from .evaluation.audits.overlaps import describe_removed as describe_removed
 from .evaluation.audits.overlaps import find_overlaps as find_overlaps
 from .evaluation.audits.shortcuts import measure_statistics as measure_statistics
