@@ -139,7 +139,7 @@ def replaced(data: bytes, start: int, new: bytes) -> bytes:
 
 
 JPEG = encode(draw(height=200, width=200))
-PNG, GIF, WEBP, BMP = (encode(draw(), name) for name in ("PNG", "GIF", "WEBP", "BMP"))
+PNG, GIF, WEBP, BMP, AVIF = (encode(draw(), name) for name in ("PNG", "GIF", "WEBP", "BMP", "AVIF"))
 FRAME, HUFFMAN = JPEG.index(b"\xff\xc0"), JPEG.index(b"\xff\xc4")
 BLACK = b"\0" * 310  # 10 rows of 10 pixels
 TEXT_BOMB = b"x\0\0" + zlib.compress(b"x" * 30_000_000)
@@ -391,6 +391,7 @@ TABLE = [
     Case("image", "truncated GIF", GIF[: len(GIF) - 20], Rejected("unreadable", "damaged")),
     Case("image", "truncated WebP", WEBP[: len(WEBP) // 2], Rejected("unreadable", "damaged")),
     Case("image", "truncated BMP", BMP[:60], Rejected("unreadable", "damaged")),
+    Case("image", "truncated AVIF", AVIF[: len(AVIF) // 2], Rejected("unreadable", "")),
     Case("image", "truncated TIFF", tiff(100, 100), Rejected("unreadable", "damaged")),
     Case("image", "wrong Huffman table", replaced(JPEG, HUFFMAN + 5, b"\xff" * 16), Rejected("unreadable", "damaged: broken data stream")),
     Case("image", "no quantization table", JPEG.replace(b"\xff\xdb", b"\xff\xe5"), Rejected("unreadable", "damaged")),
