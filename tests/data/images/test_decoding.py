@@ -1,4 +1,4 @@
-"""Every picture becomes upright 8-bit RGB, or an error that says what is wrong with it."""
+"""Every image becomes upright 8-bit RGB, or an error that says what is wrong with it."""
 
 import contextlib
 import io
@@ -26,12 +26,12 @@ EXACT, LOSSY = 0, 24
 
 def make_quadrants(height: int = 96, width: int = 128) -> np.ndarray:
     """Red and green above, blue and yellow below: any turn or swap of channels shows."""
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2] = RED
-    picture[: height // 2, width // 2 :] = GREEN
-    picture[height // 2 :, : width // 2] = BLUE
-    picture[height // 2 :, width // 2 :] = YELLOW
-    return picture
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 2, : width // 2] = RED
+    image[: height // 2, width // 2 :] = GREEN
+    image[height // 2 :, : width // 2] = BLUE
+    image[height // 2 :, width // 2 :] = YELLOW
+    return image
 
 
 def encode(image: Image.Image, file_format: str, **options) -> bytes:

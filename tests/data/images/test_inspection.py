@@ -121,7 +121,7 @@ def test_another_content_of_the_same_size_and_date_is_seen(image_folder, opened)
 
 @pytest.mark.usefixtures("settled")
 def test_a_file_that_was_unusable_is_tried_again(image_folder, opened):
-    (image_folder / "images" / "text.jpg").write_text("no picture")
+    (image_folder / "images" / "text.jpg").write_text("no image")
     known = inspect(image_folder, "text.jpg", "gone.jpg")
     opened.clear()
     inspect(image_folder, "text.jpg", "gone.jpg", known=known)
@@ -161,18 +161,18 @@ def every_kind(image_folder, draw):
     folder = image_folder / "images"
     sideways = Image.Exif()
     sideways[ExifTags.Base.Orientation] = 6
-    picture = draw(0).resize((96, 64))
-    picture.save(folder / "turned.jpg", exif=sideways, quality=70)
-    picture.save(folder / "turned.png", exif=sideways)
-    picture.save(folder / "plain.png")
-    picture.save(folder / "progressive.jpg", progressive=True)
-    picture.save(folder / "picture.webp")
+    image = draw(0).resize((96, 64))
+    image.save(folder / "turned.jpg", exif=sideways, quality=70)
+    image.save(folder / "turned.png", exif=sideways)
+    image.save(folder / "plain.png")
+    image.save(folder / "progressive.jpg", progressive=True)
+    image.save(folder / "image.webp")
     whole = (folder / "progressive.jpg").read_bytes()
     (folder / "tail.jpg").write_bytes(whole + b"behind the end")
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     png = (folder / "plain.png").read_bytes()
     (folder / "cut.png").write_bytes(png[: len(png) // 2])
-    (folder / "ends_well.jpg").write_bytes(b"no picture\xff\xd9")
+    (folder / "ends_well.jpg").write_bytes(b"no image\xff\xd9")
     (folder / "empty.jpg").touch()
     Image.new("1", (12_000, 12_000)).save(folder / "bomb.png")
     return [*sorted(path.name for path in folder.iterdir()), "gone.jpg"]
@@ -194,7 +194,7 @@ def test_whole_jpegs_and_pngs_are_not_decoded_for_their_headers(image_folder, ev
         if read_header((image_folder / "images" / name).read_bytes()) is None
     ]
     in_doubt = ["bomb.png", "cut.jpg", "cut.png", "empty.jpg", "ends_well.jpg"]
-    assert decoded == [*in_doubt, "picture.webp", "tail.jpg", "turned.png"]
+    assert decoded == [*in_doubt, "image.webp", "tail.jpg", "turned.png"]
 
 
 def test_a_large_file_is_not_held_in_memory_for_its_header(image_folder, monkeypatch):
