@@ -107,13 +107,12 @@ def judge_folds(
     """Measure AUC within, on the fold, and the drop, fold by fold; also as a table for people."""
     from face_forgery.data.labels.manifest import fingerprint_sets
     from face_forgery.evaluation.holdout_results import judge_groups
+    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
     from face_forgery.training.resume import CHANGES_NO_WEIGHT
 
     judged = judge_groups(
         {run["fold"]: fold_scores[fold_scores["fold"] == run["fold"]] for run in fold_runs},
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
+        Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     for group, run in zip(judged["groups"], fold_runs, strict=True):
         group |= {name: run[name] for name in ("epoch", "seed", "num_trained_on")}

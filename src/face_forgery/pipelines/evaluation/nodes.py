@@ -111,14 +111,7 @@ def measure_holdout(
     held_out = HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
         return {"groups": []}
-    judged = judge_held_out(
-        val_scores,
-        held_out.rows,
-        held_out.seen,
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
-    )
+    judged = judge_held_out(val_scores, held_out.rows, held_out.seen, _bootstrap(evaluation))
     own = trained_detector.training.get("training", {})  # an ensemble has none
     return judged | {"select_by": own.get("select_by", "members")}
 
