@@ -233,7 +233,7 @@ def show_robustness(
 
 def show_mistakes(mistakes: pd.DataFrame, mistakes_figure: bytes) -> Blocks:
     """The images of each class that were scored worst."""
-    from face_forgery.evaluation.reporting.mistakes import DRAWN
+    from face_forgery.evaluation.reporting.image_figures import DRAWN
 
     yield blocks.figure(
         mistakes_figure,

@@ -100,6 +100,6 @@ def write_audit(
 
 def plot_audit(audit: dict[str, Any]) -> Any:
     """Draw how far one gets without looking at the face."""
-    from face_forgery.evaluation.reporting.data_figures import draw_shortcuts
+    from face_forgery.evaluation.reporting.result_figures import draw_shortcuts
 
     return draw_shortcuts(audit["shortcuts"], limit=audit["limit"])

@@ -138,9 +138,9 @@ def judge_folds(
 
 def plot_folds(cross_validation: dict[str, Any]) -> Any:
     """Draw what each fold costs."""
-    from face_forgery.evaluation.reporting.fold_figure import draw_folds
+    from face_forgery.evaluation.reporting.result_figures import draw_groups
 
-    return draw_folds(cross_validation)
+    return draw_groups(cross_validation)
 
 
 def _flatten(measured: dict[str, dict[str, float]]) -> dict[str, float]:

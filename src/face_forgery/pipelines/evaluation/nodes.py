@@ -138,7 +138,7 @@ def choose_operating_points(
 
 def find_mistakes(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> pd.DataFrame:
     """List the images of each class that were scored worst, with their verdicts."""
-    from face_forgery.evaluation.reporting.mistakes import find_worst
+    from face_forgery.evaluation.reporting.image_figures import find_worst
 
     worst = find_worst(val_scores)
     return worst.assign(verdict=_verdicts(worst, operating_points))
@@ -180,12 +180,10 @@ def plot_calibration(calibration: dict[str, Any]) -> Any:
 def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
     """Draw the worst mistakes of both classes."""
     from face_forgery.data.images.decoding import read_reduced
-    from face_forgery.evaluation.reporting.mistakes import THUMBNAIL_SIDE, draw_mistakes
+    from face_forgery.evaluation.reporting.image_figures import SIDE, draw_mistakes
 
     root = Path(data.root)
-    return draw_mistakes(
-        mistakes, lambda path: read_reduced(root / path, side=THUMBNAIL_SIDE).pixels
-    )
+    return draw_mistakes(mistakes, lambda path: read_reduced(root / path, side=SIDE).pixels)
 
 
 def certify_detector(

@@ -111,6 +111,6 @@ def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, 
 
 def plot_data(manifest: pd.DataFrame, data: DataParams) -> Any:
     """Draw counts, sizes and examples; returns a matplotlib figure."""
-    from face_forgery.evaluation.reporting.data_figures import draw_data
+    from face_forgery.evaluation.reporting.image_figures import draw_data
 
     return draw_data(manifest, root=Path(data.root))

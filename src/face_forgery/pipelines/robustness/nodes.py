@@ -77,6 +77,6 @@ def judge_robustness(
 
 def plot_robustness(robustness: dict[str, Any]) -> Any:
     """Draw the AUC of every cell as one map."""
-    from face_forgery.evaluation.reporting.robustness_figure import draw_robustness
+    from face_forgery.evaluation.reporting.result_figures import draw_robustness
 
     return draw_robustness(robustness)

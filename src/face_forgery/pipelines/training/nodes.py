@@ -135,7 +135,7 @@ def _train_here(run: Any) -> Iterator[Checkpoint]:
 
 def plot_training(training_history: History, training: TrainingParams) -> Any:
     """Draw loss and validation AUC by epoch."""
-    from face_forgery.evaluation.reporting.training_figures import draw_training
+    from face_forgery.evaluation.reporting.result_figures import draw_training
     from face_forgery.training.selection import best_epoch
 
     return draw_training(training_history, best_epoch(training_history, training.select_by))
