@@ -272,7 +272,7 @@ def _aucs_of_copies(scores: NDArray[np.float64], rows: pd.DataFrame) -> dict[str
 def _auc(scores: NDArray[np.float64], rows: pd.DataFrame) -> list[float]:
     groups, targets = rows["group"].to_numpy(), rows["target"].to_numpy()
     measured = measure_auc(scores, targets, groups, Bootstrap(NUM_RESAMPLES, 0.95, seed=0))
-    return [round(float(value), 4) for value in (measured.value, measured.low, measured.high)]
+    return [round(measured[part], 4) for part in ("value", "low", "high")]
 
 
 def _read(results: Path) -> list[dict[str, Any]]:
