@@ -21,9 +21,9 @@ def find_landmarks(
 ) -> pd.DataFrame:
     """Return the landmarks of every real image: ``LANDMARK_COLUMNS``."""
     from face_forgery.data.images.faces import FaceFinder
-    from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
+    from face_forgery.forgery.making.landmark_table import find_landmarks
 
-    return find_landmarks_of_reals(
+    return find_landmarks(
         manifest,
         landmark_file,
         None if face_model is None else FaceFinder(face_model, faces),
