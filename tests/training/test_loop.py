@@ -1,6 +1,7 @@
 """The loop learns, resumes, and refuses to spoil weights."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,8 +16,16 @@ from face_forgery.training.step_settings import StepSettings
 
 
 def run(state, loader, *, epochs, **changes):
+    """Return the row of the history of each epoch, and ``None`` where a save is due within one."""
     settings = StepSettings(torch.device("cpu"), **changes)
-    return list(train_epochs(state, loader, settings, epochs=epochs))
+    return collect(state, train_epochs(state, loader, settings, epochs=epochs))
+
+
+def collect(state, epochs):
+    return [
+        finished and SimpleNamespace(**finished.row(state.epoch, state.learning_rate))
+        for finished in epochs
+    ]
 
 
 def assert_same_weights(some, others):
@@ -303,14 +312,14 @@ def test_a_run_that_ends_anywhere_is_continued_bit_for_bit(make_state, make_load
         return state, train_epochs(state, make_loader(eight_batches), settings, epochs=2)
 
     whole, whole_run = start(seed=0)
-    whole_reports = list(whole_run)
+    whole_reports = collect(whole, whole_run)
     first, first_run = start(seed=0)
     for _ in range(num_yields):
         next(first_run)
     saved = first.snapshot([], {})
     second, second_run = start(seed=99)  # another process has drawn other numbers
     second.restore(saved)
-    rest = list(second_run)
+    rest = collect(second, second_run)
     assert_same_weights(second.network.state_dict(), whole.network.state_dict())
     assert_same_weights(second.average.module.state_dict(), whole.average.module.state_dict())
     for ours, theirs in zip(rest, whole_reports[num_yields:], strict=True):

@@ -12,7 +12,7 @@ from face_forgery.data.loading.workers import iterate
 from face_forgery.progress import track
 from face_forgery.training.distributed.process_group import world_size
 from face_forgery.training.losses import Outputs
-from face_forgery.training.records import EpochReport
+from face_forgery.training.records import EpochProgress
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings, TrainLoader
 
@@ -27,8 +27,8 @@ class BatchTooLargeError(RuntimeError):
 
 def train_epochs(
     state: TrainState, loader: TrainLoader, settings: StepSettings, *, epochs: int
-) -> Iterator[EpochReport | None]:
-    """Train ``state`` in place up to ``epochs``, yielding a report after each one.
+) -> Iterator[EpochProgress | None]:
+    """Train ``state`` in place up to ``epochs``, yielding what each epoch has come to.
 
     Args:
         state: A network on the device of ``settings``, its optimizer, and a schedule that is
@@ -40,8 +40,8 @@ def train_epochs(
         epochs: The number of the last epoch.
 
     Yields:
-        A report after every epoch. Within an epoch, ``None`` after every ``checkpoint_steps``
-        steps: ``state`` may be saved then, and must not be changed.
+        The progress of every whole epoch. Within an epoch, ``None`` after every
+        ``checkpoint_steps`` steps: ``state`` may be saved then, and must not be changed.
 
     Raises:
         NonFiniteLossError: Before the optimizer step that would have spoiled the weights.

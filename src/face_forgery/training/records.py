@@ -12,20 +12,6 @@ _FORMAT = 3  # raised when the fields of Checkpoint change their meaning
 _REMEDY = "Start anew with training.resume=false, which replaces it"
 
 
-@dataclass(frozen=True)
-class EpochReport:
-    """What the training images said about one epoch."""
-
-    epoch: int  # from 1: the number of whole epochs
-    train_loss: float  # what was minimized, in nats; mean over images, not over batches
-    train_accuracy: (
-        float  # proportion of images on the right side of 0.5, while weights were moving
-    )
-    learning_rate: float  # of the last step of the epoch; of several rates the highest
-    images_per_second: float  # loading and saves within the epoch included, validation not
-    seconds: float  # likewise
-
-
 @dataclass(frozen=True, eq=False)
 class EpochWeights:
     """The weights of the backbone after an epoch: tensors on the CPU by name."""
@@ -64,6 +50,27 @@ class EpochProgress:
         self.num_images += num_images
         self.loss_sum += loss * num_images
         self.num_correct += num_correct
+
+    def row(self, epoch: int, learning_rate: float) -> dict[str, Any]:
+        """Return what the history says of the training images of a whole epoch.
+
+        Args:
+            epoch: From 1.
+            learning_rate: Of its last step; of several rates the highest.
+
+        Returns:
+            ``train_loss``, what was minimized, in nats, and ``train_accuracy``, at 0.5 while
+            weights were moving, are means over images; ``seconds`` and ``images_per_second``
+            count loading and saves within the epoch, and no validation.
+        """
+        return {
+            "epoch": epoch,
+            "train_loss": self.loss_sum / self.num_images,
+            "train_accuracy": self.num_correct / self.num_images,
+            "learning_rate": learning_rate,
+            "images_per_second": self.num_images / self.seconds,
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True, eq=False)
