@@ -73,11 +73,12 @@ from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import write_page as write_page
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
-from .modeling.factory import normalization_of as normalization_of
+from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device
 from .training.backbone_features import measure_features as measure_features
 from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
+from .training.distributed.ray_training import train_on_cluster as train_on_cluster
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
 from .training.run import Run as Run
 from .training.run import train as train

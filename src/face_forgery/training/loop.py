@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from face_forgery.data.loading.workers import iterate
-from face_forgery.progress import track
+from face_forgery.data.loading.workers import iterate_tracked
 from face_forgery.training.distributed.process_group import world_size
 from face_forgery.training.losses import Outputs
 from face_forgery.training.records import EpochProgress
@@ -66,7 +65,7 @@ def train_epoch(
     device, epoch, progress = settings.device, state.epoch + 1, state.progress
     steps = settings.plan_steps(loader)
     start = time.perf_counter() - progress.seconds
-    batches = _tracked(loader, f"epoch {epoch} {of_epochs}")
+    batches = iterate_tracked(loader, f"epoch {epoch} {of_epochs}")
     state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
     for number, (images, targets) in enumerate(batches, progress.num_batches):  # 2. loop
         with _naming_a_batch_size(len(targets)):
@@ -89,15 +88,6 @@ def train_epoch(
         progress.seconds = time.perf_counter() - start
         if steps.is_save_due(number):
             yield
-
-
-def _tracked(loader: TrainLoader, description: str) -> Iterator[tuple[Tensor, Tensor]]:
-    return track(
-        iterate(loader),
-        description=description,
-        total=len(loader.sampler),
-        count=lambda batch: len(batch[1]),
-    )
 
 
 def _measure(loss: Tensor, outputs: Outputs, soft_targets: Tensor) -> tuple[float, int]:
