@@ -26,7 +26,7 @@ from face_forgery.params import (
     SplittingParams,
     TrainingParams,
 )
-from face_forgery.training.records import EpochWeights, NoNewWeights
+from face_forgery.training.records import EpochWeights
 from face_forgery.training.run import Run, train
 from face_forgery.training.selection import best_epoch
 from face_forgery.training.training_data import build_train_loader
@@ -224,12 +224,12 @@ def _train(data: FoldData, recipe: Recipe, seed: int) -> EpochWeights:
         held_out=HeldOut.of(targets, data.choosing_holdout),
         resume_from=None,
     )
-    chosen: EpochWeights | NoNewWeights | None = None
+    chosen: EpochWeights | None = None
     for copy_state in train(run, pick_device()):
         state = copy_state()
         if best_epoch(state.history, training.select_by) == state.epoch:
             chosen = state.weights()
-    assert isinstance(chosen, EpochWeights)  # without checkpoint_steps epochs are whole
+    assert chosen is not None  # there is an epoch at least
     return chosen
 
 

@@ -14,24 +14,17 @@ _REMEDY = "Start anew with training.resume=false, which replaces it"
 
 @dataclass(frozen=True, eq=False)
 class EpochWeights:
-    """The weights of the backbone after an epoch: tensors on the CPU by name."""
+    """The weights of the backbone after an epoch: tensors on the CPU by name.
 
-    epoch: int
+    Within an epoch there are none to keep: those of the whole epochs so far stay what they are.
+    """
+
+    epoch: int  # whole epochs so far
     weights: dict[str, Any] = field(repr=False)
 
     def release(self) -> None:
         """Let go of the tensors; whoever still has this object keeps none of them in memory."""
         self.weights.clear()
-
-
-@dataclass(frozen=True)
-class NoNewWeights:
-    """In the place of weights within an epoch: those of whole epochs stay what they are."""
-
-    epoch: int  # whole epochs so far
-
-    def release(self) -> None:
-        """Do nothing: there are no tensors."""
 
 
 @dataclass
@@ -90,14 +83,14 @@ class Checkpoint:
     # Weights of the backbone to keep, where LoRA adapters had to be merged into them.
     merged: dict[str, Any] | None = field(default=None, repr=False)
 
-    def weights(self) -> EpochWeights | NoNewWeights:
+    def weights(self) -> EpochWeights:
         """Return the weights to keep, averaged where they are averaged.
 
         Within an epoch there are none to keep. LoRA adapters are merged: what is kept fits the
         backbone that training began with.
         """
         if self.progress["num_batches"]:
-            return NoNewWeights(self.epoch)
+            return EpochWeights(self.epoch, {})
         weights = self.merged
         if weights is None:
             network = self.network if self.average is None else self.average

@@ -94,11 +94,7 @@ def five_of(points: Points) -> Points:
 
 
 def face_size(points: Points) -> float:
-    """Return about half the distance of the eyes in pixels, also of a face seen from the side.
-
-    Args:
-        points: ``(68, 2)``.
-    """
+    """Return about half the distance of the eyes in pixels, also of a face seen from the side."""
     five = five_of(points)
     across = np.linalg.norm(five[1] - five[0]) / 2.0
     down = np.linalg.norm((five[0] + five[1] - five[3] - five[4]) / 2.0) / 2.15
@@ -106,13 +102,7 @@ def face_size(points: Points) -> float:
 
 
 def scale_points(points: Points, across: float, down: float) -> Points:
-    """Return the points of an image that is resized.
-
-    Args:
-        points: ``(N, 2)``.
-        across: Factor of the width.
-        down: Factor of the height.
-    """
+    """Return the points of an image whose width and height are multiplied by two factors."""
     scaled: Points = (points + 0.5) * (across, down) - 0.5  # edges of pixels lie at halves
     return scaled
 
@@ -120,9 +110,7 @@ def scale_points(points: Points, across: float, down: float) -> Points:
 def affine_between(source: Points, target: Points) -> NDArray[np.float64]:
     """Return the affine map ``(2, 3)`` that takes source to target with least squared error.
 
-    Args:
-        source: ``(N, 2)``, N at least 3, not on one line.
-        target: ``(N, 2)``.
+    It takes three points at least, not on one line.
     """
     design = np.column_stack([source, np.ones(len(source))])
     solution = np.linalg.lstsq(design, target, rcond=None)[0].T
@@ -138,12 +126,9 @@ def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
 def draw_expression(
     points: Points, rng: np.random.Generator, *, mouth_only: bool = False
 ) -> Points:
-    """Return the landmarks with another expression; at least the mouth moves visibly.
+    """Return the 68 landmarks with another expression; at least the mouth moves visibly.
 
-    Args:
-        points: ``(68, 2)``.
-        rng: Decides how far jaw, corners of the mouth, brows, lids and head move, and where to.
-        mouth_only: Brows, lids and head stay.
+    With ``mouth_only`` brows, lids and head stay.
     """
     right, down = _axes(points)
     moves = np.zeros_like(points)
@@ -165,12 +150,7 @@ def draw_expression(
 
 
 def borrow_expression(points: Points, driver: Points) -> Points:
-    """Return the landmarks moved to the driver's expression, as far as it is not a matter of pose.
-
-    Args:
-        points: ``(68, 2)``.
-        driver: ``(68, 2)`` of another face, anywhere.
-    """
+    """Return 68 landmarks moved to the expression of another face, whatever its pose and place."""
     still = list(_STILL)
     moved = apply_affine(affine_between(driver[still], points[still]), driver)
     moves = moved - points

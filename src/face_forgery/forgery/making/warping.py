@@ -35,9 +35,9 @@ def warp_to(
     only.
 
     Args:
-        pixels: ``(H, W, 3)``, of any size.
-        source: ``(68, 2)``, landmarks of ``pixels``.
-        target: ``(68, 2)``, where they shall lie.
+        pixels: An image of any size.
+        source: Its 68 landmarks.
+        target: Where they shall lie.
         window: Of the image that ``target`` belongs to.
         fit: Proportion of that rest, 0 to 1.
     """
@@ -47,14 +47,7 @@ def warp_to(
 
 
 def warp_within(pixels: Pixels, source: Points, target: Points, window: Window) -> Warped:
-    """Return ``window`` of an image whose landmarks are moved; far from them nothing moves.
-
-    Args:
-        pixels: ``(H, W, 3)``.
-        source: ``(68, 2)``, landmarks of ``pixels``.
-        target: ``(68, 2)``, where they shall lie.
-        window: Of the same image.
-    """
+    """Return ``window`` of an image whose landmarks are moved; far from them nothing moves."""
     same = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     return warp_affine(pixels, same, window, _spread(target, source - target, window))
 

@@ -91,11 +91,7 @@ class View:
     ) -> tuple[slice, slice]:
         """Return rows and columns around a point of the face; there may be none.
 
-        Args:
-            x: Of the middle, head units on the face.
-            y: Likewise.
-            half_width: Head units; the window is large enough for any roll of the face.
-            half_height: Likewise.
+        Middle and half sizes are in head units; the window is large enough for any roll.
         """
         middle = self.to_pixels([(x, y)])[0]
         cos, sin = abs(self.roll[0]), abs(self.roll[1])

@@ -230,13 +230,7 @@ def paint_glasses(view: View, image: Plane) -> None:
 
 
 def paint_eyes(view: View, image: Plane, light: Plane) -> None:
-    """Paint both eyes onto the skin.
-
-    Args:
-        view: The face.
-        image: ``(3, H, W)`` linear light, changed in place.
-        light: ``(3, H, W)`` what the head's surface gets.
-    """
+    """Paint both eyes onto the skin; ``light`` is what the head's surface gets."""
     for side in (-1.0, 1.0):
         _paint_eye(view, image, light, side)
 

@@ -19,7 +19,7 @@ from face_forgery.params import (
     ScoringParams,
     TrainingParams,
 )
-from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
+from face_forgery.training.records import Checkpoint, EpochWeights
 
 History = list[dict[str, Any]]  # a row an epoch
 
@@ -92,7 +92,7 @@ def train_detector(
     training: TrainingParams,
     cluster: ClusterParams,
     resume_from: Checkpoint | None,
-) -> Iterator[tuple[EpochWeights | NoNewWeights, History, Checkpoint]]:
+) -> Iterator[tuple[EpochWeights, History, Checkpoint]]:
     """Train a detector; after every epoch yield its weights, the history so far, and the state.
 
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
