@@ -51,10 +51,10 @@ from .evaluation.score_sets import align_scores as align_scores
 from .forgery.making.forged_set import count_forgeable as count_forgeable
 from .forgery.making.forged_set import forge_set as forge_set
 from .forgery.making.forger import Forger as Forger
+from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.making.landmark_table import (
     find_landmarks_for_training as find_landmarks_for_training,
 )
-from .forgery.making.landmark_table import find_landmarks_of_reals as find_landmarks_of_reals
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.explanation.explain import explain_images as explain_images
@@ -73,11 +73,12 @@ from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import write_page as write_page
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
-from .modeling.factory import normalization_of as normalization_of
+from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device
 from .training.backbone_features import measure_features as measure_features
 from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
+from .training.distributed.ray_training import train_on_cluster as train_on_cluster
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
 from .training.run import Run as Run
 from .training.run import train as train
