@@ -1,9 +1,9 @@
 """What one core decodes, what a million rows cost, and how large networks are: for docs/scaling.md.
 
-Run: python benchmarks/scaling_inputs.py [--pictures 400] [--side 512] [--image-size 256]
+Run: python benchmarks/scaling_inputs.py [--images 400] [--side 512] [--image-size 256]
      [--rows 1000000] [--backbones resnet18 convnext_base]
 
-Pictures: the loader of training without worker processes, on one thread, from the page cache;
+Images: the loader of training without worker processes, on one thread, from the page cache;
 drawn JPEGs of quality 90, read whole and in the reduced size that `preprocessing.scaled_decoding`
 allows. Rows: the order of one epoch, in time and memory. Networks: their weights with two outputs.
 """
@@ -18,8 +18,7 @@ import numpy as np
 import pandas as pd
 import timm
 import torch
-from PIL import Image
-from place import describe_place
+from measuring import describe_machine, write_images
 
 from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.epoch_sampler import EpochSampler
@@ -34,14 +33,14 @@ PROJECT = Path(__file__).parents[1]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Inputs of docs/scaling.md")
-    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--image-size", type=int, default=256)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--backbones", nargs="+", default=["resnet18", "convnext_base"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(describe_place("torch", "torchvision", "timm"))
+    print(describe_machine("torch", "torchvision", "timm"))
     with tempfile.TemporaryDirectory() as folder:
         _measure_loader(Path(folder), arguments)
     _measure_rows(arguments.rows)
@@ -51,15 +50,11 @@ def main() -> None:
 
 
 def _measure_loader(folder: Path, arguments: argparse.Namespace) -> None:
-    num_bytes = _draw(folder, arguments.pictures, arguments.side)
-    print(f"a picture of {arguments.side} pixels: {num_bytes / arguments.pictures / 1000:.0f} kB")
-    manifest = pd.DataFrame(
-        {
-            "path": [f"{i}.jpg" for i in range(arguments.pictures)],
-            "target": [i % 2 for i in range(arguments.pictures)],
-            "sha256": [str(i) for i in range(arguments.pictures)],
-        }
-    )
+    paths = write_images(folder, arguments.images, arguments.side)
+    num_bytes = sum(path.stat().st_size for path in paths) / len(paths)
+    print(f"an image of {arguments.side} pixels: {num_bytes / 1000:.0f} kB")
+    names = [path.name for path in paths]
+    manifest = pd.DataFrame({"path": names, "target": np.arange(len(paths)) % 2, "sha256": names})
     params = _parameters(arguments.image_size)
     for is_scaled in (False, True):
         preprocessing = params.preprocessing.model_copy(update={"scaled_decoding": is_scaled})
@@ -71,18 +66,7 @@ def _measure_loader(folder: Path, arguments: argparse.Namespace) -> None:
         start = time.process_time()
         num_images = sum(len(targets) for _, targets in iterate(loader))
         rate = num_images / (time.process_time() - start)
-        print(f"loader, scaled decoding {is_scaled}: {rate:,.0f} pictures/s of one core")
-
-
-def _draw(folder: Path, count: int, side: int) -> int:
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        coarse = rng.integers(0, 256, (side // 16, side // 16, 3), dtype=np.uint8)
-        smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
-        grain = rng.normal(0.0, 4.0, (side, side, 3))
-        pixels = np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=90)
-    return sum(path.stat().st_size for path in folder.iterdir())
+        print(f"loader, scaled decoding {is_scaled}: {rate:,.0f} images/s of one core")
 
 
 def _parameters(image_size: int) -> Parameters:
