@@ -354,7 +354,7 @@ class _Campaign:
     def _run_whole(self, scenario: str, whole: Path) -> tuple[float, float]:
         """Run undisturbed; return the seconds up to the first node, and those of the nodes."""
         copy_project(whole, self._struck)
-        log = self._scratch / "whole.log"
+        log = self._scratch / f"whole_{scenario}.log"
         command = start_kedro(self._struck, scenario, log)
         command.wait_until(lambda: BEGUN in command.said())
         start = time.monotonic()
