@@ -7,18 +7,10 @@ from typing import Any
 
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.base import FileDataset
-from face_forgery.training.records import (
-    Checkpoint,
-    EpochWeights,
-    NoNewWeights,
-    read_state,
-    write_state,
-)
+from face_forgery.training.records import Checkpoint, EpochWeights, read_state, write_state
 
 
-class EpochWeightsDataset(
-    FileDataset[EpochWeights | NoNewWeights, Mapping[int, Callable[[], EpochWeights]]]
-):
+class EpochWeightsDataset(FileDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]):
     """A folder with ``epoch_001.safetensors`` and so on.
 
     Saving epoch ``n`` makes it the last: files of later epochs belong to an older run and are
@@ -36,14 +28,14 @@ class EpochWeightsDataset(
         """Return ``epoch -> function that reads its weights``, in the order of the epochs."""
         return {epoch: partial(_read, path, epoch) for epoch, path in self._files().items()}
 
-    def save(self, data: EpochWeights | NoNewWeights) -> None:
+    def save(self, data: EpochWeights) -> None:
         """Write the weights of one epoch, if there are any, and remove what later epochs left."""
         from safetensors.torch import save_file
 
         for epoch, path in self._files().items():
             if epoch > data.epoch:
                 path.unlink()
-        if isinstance(data, NoNewWeights):
+        if not data.weights:  # within an epoch
             return
         path = self._filepath / f"epoch_{data.epoch:03d}.safetensors"
         with replacing(path) as partial_file:

@@ -163,9 +163,9 @@ def reliability(
             {
                 "count": int(inside.sum()),
                 "score": float(scores[inside].mean()),
-                "proportion": forged.value,
-                "low": forged.low,
-                "high": forged.high,
+                "proportion": forged["value"],
+                "low": forged["low"],
+                "high": forged["high"],
             }
         )
     return rows

@@ -11,7 +11,6 @@ Source: Vovk, Gammerman and Shafer 2005, Algorithmic Learning in a Random World,
 4.5 (inductive and Mondrian conformal predictors).
 """
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -164,7 +163,7 @@ def measure_thresholds(
     }
     counts = {"num_real": int((~is_fake).sum()), "num_fake": int(is_fake.sum())}
     return counts | {
-        name: asdict(measure_proportion(hit[of], groups[of], confidence=confidence))
+        name: measure_proportion(hit[of], groups[of], confidence=confidence)
         for name, (of, hit) in hits.items()
     }
 
