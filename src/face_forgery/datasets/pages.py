@@ -6,7 +6,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from face_forgery.datasets.atomic import replacing
-from face_forgery.inference.explanation.explanation_page import Page
+from face_forgery.inference.pages import Page
 
 
 class PagesDataset(AbstractDataset[Page, list[Path]]):

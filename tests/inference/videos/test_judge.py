@@ -1,5 +1,7 @@
 """Videos become verdicts: by person, by stretch, good ones and bad ones."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,10 +13,10 @@ from face_forgery.inference.videos.judge import Scenes, judge_videos
 from face_forgery.inference.videos.judgement import (
     FRAME_COLUMNS,
     VIDEO_COLUMNS,
-    Scene,
     frame_rows,
     video_row,
 )
+from face_forgery.inference.videos.windows import FrameScore
 from face_forgery.modeling.detector import DetectorError
 
 DARK, BRIGHT = 60, 200  # scores of 0.06 and 0.95
@@ -168,7 +170,8 @@ def test_the_stretch_is_shown_though_other_frames_are_more_suspicious():
     scenes = Scenes(240.0)
     for second in range(240):
         score = 0.5 if 100 <= second <= 104 else 0.9 if second % 2 else 0.1
-        scenes.offer(Scene(float(second), score, 1, np.zeros((2, 2, 3), np.uint8), None))
+        frame = SimpleNamespace(seconds=float(second), thumbnail=None, scale=1.0)
+        scenes.offer(frame, FrameScore(float(second), 1, None, score))
     seconds = [scene.seconds for scene in scenes.choose(100.0, 104.0)]
     assert len(seconds) == 6
     assert any(100 <= second <= 104 for second in seconds)

@@ -66,16 +66,7 @@ class ExplainedImage:
 def explain_images(
     detector: Detector, images: pd.DataFrame, *, min_size: int
 ) -> Iterator[ExplainedImage]:
-    """Explain the images of a table, one after the other; a bad one stops nothing.
-
-    Args:
-        detector: Must have operating points.
-        images: ``data.images.listing.LISTING_COLUMNS``.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-
-    Raises:
-        DetectorError: If the detector has no operating points.
-    """
+    """Explain the images of a table, one after the other; a bad one stops nothing."""
     operating_points_of(detector)
     network = detector.build_network().to(pick_device())
     rows = zip(images["img_name"], images["path"], images["problem"], strict=True)
@@ -91,12 +82,8 @@ def explain_images(
 def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return the rows of ``images`` with the highest scores, the highest first.
 
-    Images without a score are left out: their row of ``predictions`` says all there is to say.
-
-    Args:
-        images: ``data.images.listing.LISTING_COLUMNS``.
-        predictions: ``inference.verdicts.PREDICTION_COLUMNS``, of the same images in their order.
-        most: At most so many rows.
+    At most ``most``; images without a score are left out: their row of ``predictions``, which are
+    of the same images in their order, says all there is to say.
 
     Raises:
         ValueError: If the predictions are of other images.
@@ -120,14 +107,9 @@ def explain_one(
     min_size: int,
     has_views: bool = True,
 ) -> tuple[Reading, Explanation | None]:
-    """Explain one image; ``None`` where the reading says why it cannot be judged.
+    """Explain the image that ``decode`` returns; ``None`` where the reading says why not.
 
-    Args:
-        detector: Must have operating points.
-        network: ``detector.build_network()``, on any device.
-        decode: Returns the image.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        has_views: Whether the views to check by eye are made, too.
+    ``has_views``: whether the views to check by eye are made, too.
     """
     decoded: list[NDArray[np.uint8]] = []
 
