@@ -13,7 +13,7 @@ import torch
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.listing import list_images
 from face_forgery.inference.scoring import judge_bytes, score_manifest
-from face_forgery.inference.verdicts import PREDICTION_COLUMNS
+from face_forgery.inference.verdicts import PREDICTION_COLUMNS, decide
 from face_forgery.modeling.detector import DetectorError
 
 READING = {"batch_size": 4, "num_workers": 0}
@@ -178,3 +178,23 @@ def test_what_nodes_and_datasets_import_needs_no_torch():
     assert (
         subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
     )
+
+
+def test_thresholds_belong_to_fake_and_to_unsure(make_detector):
+    points = make_detector().operating_points
+    below = np.nextafter([points.real_threshold, points.fake_threshold], 0)
+    at = np.array([points.real_threshold, points.fake_threshold])
+    assert decide(below, points).tolist() == ["real", "unsure"]
+    assert decide(at, points).tolist() == ["unsure", "fake"]
+    assert decide(np.array([0.0, 1.0]), points).tolist() == ["real", "fake"]
+
+
+def test_equal_thresholds_leave_nothing_unsure(make_detector):
+    points = replace(make_detector().operating_points, real_threshold=0.5, fake_threshold=0.5)
+    verdicts = decide(np.linspace(0, 1, 101), points)
+    assert verdicts.tolist() == ["real"] * 50 + ["fake"] * 51
+
+
+def test_a_score_that_is_no_number_has_no_verdict(make_detector):
+    with pytest.raises(ValueError, match="1 of 2 scores are NaN"):
+        decide(np.array([0.5, np.nan]), make_detector().operating_points)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from face_forgery.evaluation.reporting.sections import list_inputs
+from face_forgery.evaluation.reporting.report import list_inputs
 from face_forgery.modeling.detector import Detector
 
 REPORT_INPUTS = list_inputs()
