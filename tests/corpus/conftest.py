@@ -364,6 +364,7 @@ def landmarks_door(tmp_path: Path) -> Door:
             {
                 "subset": ["train"],
                 "row": [0],
+                "target": [0],
                 "path": ["a.jpg"],
                 "img_name": ["a.jpg"],
                 "height": [100],

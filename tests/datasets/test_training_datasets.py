@@ -6,9 +6,8 @@ import pytest
 import torch
 from kedro.io import DatasetError
 
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.training_state import TrainingStateDataset
-from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
+from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
+from face_forgery.training.records import Checkpoint, EpochWeights
 
 
 def weights(epoch):
@@ -78,10 +77,10 @@ def test_saving_an_epoch_removes_later_ones_of_an_older_run(epochs):
 def test_within_an_epoch_the_weights_of_the_run_stay_and_those_of_an_older_one_go(epochs):
     for epoch in (1, 2, 3):
         epochs.save(weights(epoch))
-    epochs.save(NoNewWeights(2))
+    epochs.save(EpochWeights(2, {}))
     assert torch.equal(epochs.load()[2]().weights["conv"], weights(2).weights["conv"])
     assert list(epochs.load()) == [1, 2]
-    epochs.save(NoNewWeights(0))
+    epochs.save(EpochWeights(0, {}))
     assert not epochs.exists()
 
 

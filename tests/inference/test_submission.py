@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.datasets.csv_file import QuotedCSVDataset
+from face_forgery.datasets.tables import QuotedCSVDataset
 from face_forgery.inference.submission import (
     SubmissionError,
     check_submission,

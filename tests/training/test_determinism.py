@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from face_forgery.data.degradation.levels import list_degradations
+from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.splits.holdout import cluster_groups
 from face_forgery.evaluation.audits import shortcuts

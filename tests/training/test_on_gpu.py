@@ -44,8 +44,8 @@ def start(make_params, make_loader):
         settings = StepSettings.of(params.training, torch.device(device), batches_per_epoch=5)
 
         def train(until):
-            reports = list(train_epochs(state, make_loader(batches_of), settings, epochs=until))
-            return [report.train_loss for report in reports if report is not None]
+            epochs = train_epochs(state, make_loader(batches_of), settings, epochs=until)
+            return [epoch.loss_sum / epoch.num_images for epoch in epochs]
 
         return state, train
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.calibration_split import apply_calibration_split
+from face_forgery.data.splits.calibration_split import apply_calibration_split
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import (
     Floats,

@@ -155,9 +155,9 @@ class Detector:
     weights: dict[str, Any] = field(repr=False)
     preprocessing: Preprocessing
     epoch: int
-    data_fingerprint: str
-    code_version: dict[str, Any]
-    training: dict[str, Any] = field(repr=False)
+    data_fingerprint: str = ""
+    code_version: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
     metrics: dict[str, Any] | None = field(default=None, repr=False)
     temperature: float = 1.0
     operating_points: OperatingPoints | None = None

@@ -17,6 +17,7 @@ ALIAS = "newest"
 _REQUIREMENTS = (
     "fsspec",
     "joblib",
+    "lazy-loader",
     "mlflow",
     "numpy",
     "opencv-python-headless",

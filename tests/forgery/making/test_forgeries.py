@@ -314,13 +314,6 @@ def test_masks_cover_their_region_and_no_two_are_alike(portraits, region):
     assert len({float(((mask > 0) & (mask < 0.9)).mean()) for mask in masks}) > 3
 
 
-def test_unknown_kinds_and_useless_weights_are_refused():
-    with pytest.raises(ValueError, match=r"unknown kind\(s\) \['swap'\]; there are face_swap"):
-        Forger({"swap": 1.0}, 1.0)
-    with pytest.raises(ValueError, match="not all zero"):
-        Forger({"face_swap": 0.0}, 1.0)
-
-
 def test_kinds_come_as_often_as_their_weights_say(portraits):
     own = portraits[0]
     forger = Forger({"talking_face": 3.0, "attribute_edit": 1.0, "self_blend": 0.0}, 1.0)

@@ -17,7 +17,7 @@ from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.forgery.making.forger import Forger, image_rng
 from face_forgery.forgery.making.kinds import FORGING_KINDS
-from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
+from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.forgery.making.landmarks import complete, five_of
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
 
@@ -301,7 +301,7 @@ def test_landmarks_are_looked_for_in_real_images_alone(photographs):
             for row, values in zip(table["row"], table["points"], strict=True)
         ]
     )
-    found = find_landmarks_of_reals(manifest, named, None, root=root, num_workers=0)
+    found = find_landmarks(manifest, named, None, root=root, num_workers=0)
     assert found["row"].tolist() == [row for row in range(NUM_IMAGES) if row not in FAKES]
     assert found["status"].value_counts().to_dict() == {"ok": 8, "no_landmarks": 1}
 

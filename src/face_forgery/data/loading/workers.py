@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from face_forgery.progress import track
+
 _DYING_S = 0.2  # a process that dies closes its connections before its children are told
 
 
@@ -88,6 +90,16 @@ def iterate(loader: Any) -> Iterator[Any]:
             "DataLoader worker (pid unknown) has died while it handed over a batch "
             f"({type(error).__name__}: {error})"
         ) from error
+
+
+def iterate_tracked(loader: Any, description: str) -> Iterator[Any]:
+    """Yield the batches of ``loader`` as `iterate` does, and show how many images are done."""
+    return track(
+        iterate(loader),
+        description=description,
+        total=len(loader.sampler),
+        count=lambda batch: len(batch[1]),
+    )
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def _format_interval(measured: Result, *, percent: bool = False) -> str:
     return f"{write(measured['low'])} to {write(measured['high'])}"
 
 
-def list_drawn(mistakes: pd.DataFrame) -> list[Result]:
+def list_drawn(mistakes: pd.DataFrame) -> list[Any]:
     """Return the rows of the mistakes that the figure shows."""
     from face_forgery.evaluation.reporting.image_figures import DRAWN
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.params import (
     AuditParams,
     DataParams,
@@ -26,13 +27,10 @@ def measure_statistics(
     evaluation: EvaluationParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a sample of all labelled images and measure thirty statistics of each."""
-    from face_forgery.data.splits.splitting import choose_subset
-    from face_forgery.evaluation.audits import shortcuts
-
     whole = pd.concat([train_manifest, val_manifest], ignore_index=True)
-    sample = choose_subset(whole, audit.max_images, seed=evaluation.seed).reset_index(drop=True)
+    sample = ff.choose_subset(whole, audit.max_images, seed=evaluation.seed).reset_index(drop=True)
     paths = [Path(data.root) / path for path in sample["path"]]
-    return sample, shortcuts.measure_statistics(paths, num_workers=ingestion.num_workers)
+    return sample, ff.measure_statistics(paths, num_workers=ingestion.num_workers)
 
 
 def probe_shortcuts(
@@ -42,15 +40,12 @@ def probe_shortcuts(
     evaluation: EvaluationParams,
 ) -> list[dict[str, Any]]:
     """Predict the label without looking at the face."""
-    from face_forgery.evaluation.audits.shortcuts import probe_shortcuts
-    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-
-    rows = probe_shortcuts(
+    rows = ff.probe_shortcuts(
         audit_sample,
         audit_statistics,
         limit=audit.limit,
         num_folds=audit.num_folds,
-        bootstrap=Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        bootstrap=ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     for row in rows:
         if row["is_warning"]:
@@ -70,13 +65,11 @@ def find_overlaps(
     split_report: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Look for images that are there twice, and say what splitting has removed already."""
-    from face_forgery.evaluation.audits.overlaps import describe_removed, find_overlaps
-
-    findings = find_overlaps(train_manifest, val_manifest, image_hashes)
+    findings = ff.find_overlaps(train_manifest, val_manifest, image_hashes)
     for finding in findings:
         if finding["is_warning"]:
             logger.warning("audit: %s", finding["sentence"])
-    return [describe_removed(split_report), *findings]
+    return [ff.describe_removed(split_report), *findings]
 
 
 def write_audit(
@@ -87,10 +80,8 @@ def write_audit(
     audit: AuditParams,
 ) -> dict[str, Any]:
     """Put the findings together, with the fingerprint of the images they are about."""
-    from face_forgery.data.labels.manifest import fingerprint_sets
-
     return {
-        "data_fingerprint": fingerprint_sets(train=train_manifest, val=val_manifest),
+        "data_fingerprint": ff.fingerprint_sets(train=train_manifest, val=val_manifest),
         "num_warnings": sum(row["is_warning"] for row in [*shortcuts, *overlaps]),
         "limit": audit.limit,
         "shortcuts": shortcuts,
@@ -100,6 +91,4 @@ def write_audit(
 
 def plot_audit(audit: dict[str, Any]) -> Any:
     """Draw how far one gets without looking at the face."""
-    from face_forgery.evaluation.reporting.result_figures import draw_shortcuts
-
-    return draw_shortcuts(audit["shortcuts"], limit=audit["limit"])
+    return ff.draw_shortcuts(audit["shortcuts"], limit=audit["limit"])

@@ -5,36 +5,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.params import EvaluationParams
 
 
 def align_scores(score_sets: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Bring the scores of all detectors together, image by image."""
-    from face_forgery.evaluation.score_sets import align_scores
-
-    return align_scores(score_sets)
+    return ff.align_scores(score_sets)
 
 
 def compare_detectors(
     aligned_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure each detector and the difference of each two; also as a table for people."""
-    from face_forgery.evaluation.comparison import MEASURES, compare_detectors
-    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-
-    comparison = compare_detectors(
+    comparison = ff.compare_detectors(
         _scores_by_name(aligned_scores),
         aligned_scores["target"].to_numpy(dtype=np.int64),
         aligned_scores["group"].to_numpy(),
-        Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     rows = [
-        {"what": name} | _flatten(measured, MEASURES)
+        {"what": name} | _flatten(measured, ff.MEASURES)
         for name, measured in comparison["detectors"].items()
     ]
     rows += [
         {"what": f"{pair['first']} less {pair['second']}"}
-        | _flatten(pair, MEASURES)
+        | _flatten(pair, ff.MEASURES)
         | {"delong_p_value": pair["delong"]["p_value"]}
         for pair in comparison["pairs"]
     ]
@@ -43,10 +39,8 @@ def compare_detectors(
 
 def plot_comparison(aligned_scores: pd.DataFrame, comparison: dict[str, Any]) -> Any:
     """Draw the ROC curves over each other."""
-    from face_forgery.evaluation.reporting.score_figures import draw_comparison
-
     targets = aligned_scores["target"].to_numpy(dtype=np.int64)
-    return draw_comparison(_scores_by_name(aligned_scores), targets, comparison)
+    return ff.draw_comparison(_scores_by_name(aligned_scores), targets, comparison)
 
 
 def _scores_by_name(aligned: pd.DataFrame) -> dict[str, Any]:

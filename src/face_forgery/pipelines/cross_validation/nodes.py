@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.params import (
     AugmentationParams,
     DataParams,
@@ -36,9 +37,7 @@ def find_fold_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    from face_forgery.forgery.making.landmark_table import find_landmarks_for_training
-
-    return find_landmarks_for_training(
+    return ff.find_landmarks_for_training(
         manifest[manifest["subset"] != "test"],
         landmark_file,
         face_model,
@@ -68,17 +67,14 @@ def train_folds(
 
     The columns of the scores are ``FOLD_SCORE_COLUMNS``.
     """
-    from face_forgery.data.splits.partition import divide_for_cross_validation
-    from face_forgery.training.cross_validation import Recipe, cross_validate
-
-    split = divide_for_cross_validation(
+    split = ff.divide_for_cross_validation(
         manifest,
         image_hashes,
         holdout_groups,
         splitting,
         has_val_labels=data.val_labels is not None,
     )
-    recipe = Recipe(
+    recipe = ff.Recipe(
         root=data.root,
         face_table=face_table,
         landmarks=fold_landmarks,
@@ -89,7 +85,7 @@ def train_folds(
         training=training,
         scoring=scoring,
     )
-    return cross_validate(split, recipe)
+    return ff.cross_validate(split, recipe)
 
 
 def judge_folds(
@@ -105,14 +101,9 @@ def judge_folds(
     evaluation: EvaluationParams,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure AUC within, on the fold, and the drop, fold by fold; also as a table for people."""
-    from face_forgery.data.labels.manifest import fingerprint_sets
-    from face_forgery.evaluation.holdout_results import judge_groups
-    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-    from face_forgery.training.resume import CHANGES_NO_WEIGHT
-
-    judged = judge_groups(
+    judged = ff.judge_groups(
         {run["fold"]: fold_scores[fold_scores["fold"] == run["fold"]] for run in fold_runs},
-        Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     for group, run in zip(judged["groups"], fold_runs, strict=True):
         group |= {name: run[name] for name in ("epoch", "seed", "num_trained_on")}
@@ -122,9 +113,9 @@ def judge_folds(
         "recipe": {
             "model": model.model_dump(mode="json"),
             "augmentation": augmentation.model_dump(mode="json"),
-            "training": training.model_dump(mode="json", exclude=CHANGES_NO_WEIGHT),
+            "training": training.model_dump(mode="json", exclude=ff.CHANGES_NO_WEIGHT),
         },
-        "data_fingerprint": fingerprint_sets(labelled=manifest[manifest["subset"] != "test"]),
+        "data_fingerprint": ff.fingerprint_sets(labelled=manifest[manifest["subset"] != "test"]),
     }
     rows = [
         {name: value for name, value in group.items() if name not in _MEASURES}
@@ -138,9 +129,7 @@ def judge_folds(
 
 def plot_folds(cross_validation: dict[str, Any]) -> Any:
     """Draw what each fold costs."""
-    from face_forgery.evaluation.reporting.result_figures import draw_groups
-
-    return draw_groups(cross_validation)
+    return ff.draw_groups(cross_validation)
 
 
 def _flatten(measured: dict[str, dict[str, float]]) -> dict[str, float]:

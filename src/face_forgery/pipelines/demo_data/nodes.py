@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import face_forgery as ff
 from face_forgery.params import DemoDataParams
 from face_forgery.progress import track
 
@@ -13,14 +14,12 @@ def draw_demo_set(params: DemoDataParams) -> Iterator[Any]:
     A generator node: the catalog writes each batch as it comes, so that memory does not grow with
     the number of images.
     """
-    from face_forgery.forgery.rendering.demo_set import draw_set
-
     num_images = {
         "train": params.train_images,
         "val": params.val_images,
         "test": params.test_images,
     }
-    batches = draw_set(
+    batches = ff.draw_set(
         num_images, size=params.image_size, seed=params.seed, num_workers=params.num_workers
     )
     yield from track(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.modeling.detector import Detector, check_budget
 from face_forgery.params import EnsembleParams, ModelParams
 
@@ -21,12 +22,9 @@ def join_detectors(
     model: ModelParams,
 ) -> Detector:
     """Make one detector of several; evaluation then calibrates and certifies it as any other."""
-    from face_forgery.data.labels.manifest import fingerprint_sets
-    from face_forgery.modeling.ensemble import join_detectors
-
-    joined = join_detectors(
+    joined = ff.join_detectors(
         member_detectors,
-        data_fingerprint=fingerprint_sets(train=train_manifest, val=val_manifest),
+        data_fingerprint=ff.fingerprint_sets(train=train_manifest, val=val_manifest),
         code_version=code_version,
         other_data=ensemble.other_data,
     )

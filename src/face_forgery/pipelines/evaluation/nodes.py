@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import Detector, OperatingPoints
 from face_forgery.params import DataParams, EvaluationParams, ScoringParams
@@ -30,34 +31,29 @@ def score_validation(
     Temperature and thresholds are set on the calibration split and measured on the verification
     split.
     """
-    from face_forgery.evaluation import calibration_split as splits
-    from face_forgery.inference.scoring import score_manifest
-
     detector = trained_detector.scored_by(scoring.precision, scoring.tta)
     if detector.num_passes > 1:
         logger.info("Each image takes %d forward passes", detector.num_passes)
-    scored = score_manifest(
+    scored = ff.score_manifest(
         replace(detector, temperature=1.0),
         val_manifest,
         data.root,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
     )
-    in_calibration = splits.choose_calibration_split(
+    in_calibration = ff.choose_calibration_split(
         val_manifest["group"].to_numpy(),
         val_manifest["target"].to_numpy(dtype=np.int64),
         seed=evaluation.seed,
     )
     columns = [*_LABELS, "margin", "split", *_FACTS]
-    split = np.where(in_calibration, splits.CALIBRATION, splits.VERIFICATION)
+    split = np.where(in_calibration, ff.CALIBRATION, ff.VERIFICATION)
     return val_manifest.assign(margin=scored.margins, split=split)[columns].reset_index(drop=True)
 
 
 def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
     """Fit the temperature on the calibration split; measure what it changes on the other."""
-    from face_forgery.evaluation.calibration import calibrate
-
-    return calibrate(
+    return ff.calibrate(
         val_margins["margin"].to_numpy(),
         val_margins["target"].to_numpy(dtype=np.int64),
         val_margins["group"].to_numpy(),
@@ -68,9 +64,7 @@ def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[s
 
 def apply_temperature(val_margins: pd.DataFrame, calibration: dict[str, Any]) -> pd.DataFrame:
     """Turn margins into scores; everything that is measured later starts from this table."""
-    from face_forgery.evaluation.calibration import apply_temperature
-
-    scores = apply_temperature(val_margins["margin"].to_numpy(), calibration["temperature"])
+    scores = ff.apply_temperature(val_margins["margin"].to_numpy(), calibration["temperature"])
     return val_margins.assign(y_pred=scores)[[*_LABELS, "y_pred", "split", *_FACTS]]
 
 
@@ -78,19 +72,15 @@ def evaluate_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure every metric with its interval, and the ROC curve with its band."""
-    from face_forgery.evaluation.metrics.metric_report import evaluate
-
     groups = val_scores["group"].to_numpy()
-    return evaluate(*_scores_and_targets(val_scores), groups, _bootstrap(evaluation))
+    return ff.evaluate(*_scores_and_targets(val_scores), groups, _bootstrap(evaluation))
 
 
 def break_down_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> list[dict[str, Any]]:
     """Measure the AUC by kind of forgery, by source and by facts of the images."""
-    from face_forgery.evaluation.breakdown import break_down
-
-    return break_down(
+    return ff.break_down(
         *_scores_and_targets(val_scores),
         val_scores["group"].to_numpy(),
         val_scores,
@@ -105,13 +95,10 @@ def measure_holdout(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure the groups that training had nothing of; without any ``groups`` is empty."""
-    from face_forgery.data.splits.holdout import HeldOut
-    from face_forgery.evaluation.holdout_results import judge_held_out
-
-    held_out = HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
+    held_out = ff.HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
         return {"groups": []}
-    judged = judge_held_out(val_scores, held_out.rows, held_out.seen, _bootstrap(evaluation))
+    judged = ff.judge_held_out(val_scores, held_out.rows, held_out.seen, _bootstrap(evaluation))
     own = trained_detector.training.get("training", {})  # an ensemble has none
     return judged | {"select_by": own.get("select_by", "members")}
 
@@ -120,10 +107,7 @@ def choose_operating_points(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> dict[str, Any]:
     """Choose the thresholds of the verdicts, for the error rates that were asked for."""
-    from face_forgery.evaluation.operating_points import set_operating_points
-    from face_forgery.evaluation.reporting.sentences import note_limits
-
-    points = set_operating_points(
+    points = ff.set_operating_points(
         *_scores_and_targets(val_scores),
         val_scores["group"].to_numpy(),
         _in_calibration(val_scores),
@@ -131,16 +115,14 @@ def choose_operating_points(
         target_fnr=evaluation.target_fnr,
         confidence=evaluation.confidence,
     )
-    for note in note_limits(points):
+    for note in ff.note_limits(points):
         logger.warning("operating points: %s", note)
     return points
 
 
 def find_mistakes(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> pd.DataFrame:
     """List the images of each class that were scored worst, with their verdicts."""
-    from face_forgery.evaluation.reporting.image_figures import find_worst
-
-    worst = find_worst(val_scores)
+    worst = ff.find_worst(val_scores)
     return worst.assign(verdict=_verdicts(worst, operating_points))
 
 
@@ -148,42 +130,32 @@ def plot_roc(
     roc_curve: pd.DataFrame, metrics: dict[str, Any], operating_points: dict[str, Any]
 ) -> Any:
     """Draw the ROC curve over a logarithmic false-positive axis."""
-    from face_forgery.evaluation.reporting.score_figures import draw_roc
-
-    return draw_roc(roc_curve, metrics, operating_points)
+    return ff.draw_roc(roc_curve, metrics, operating_points)
 
 
 def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw the scores of both classes and the thresholds."""
-    from face_forgery.evaluation.reporting.score_figures import draw_scores
-
-    return draw_scores(*_scores_and_targets(val_scores), operating_points)
+    return ff.draw_scores(*_scores_and_targets(val_scores), operating_points)
 
 
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
-    from face_forgery.evaluation.calibration_split import select_verification
-    from face_forgery.evaluation.reporting.score_figures import draw_confusion
-
-    val_scores = select_verification(val_scores, is_verified=operating_points["is_verified"])
+    val_scores = ff.select_verification(val_scores, is_verified=operating_points["is_verified"])
     _, targets = _scores_and_targets(val_scores)
-    return draw_confusion(targets, _verdicts(val_scores, operating_points))
+    return ff.draw_confusion(targets, _verdicts(val_scores, operating_points))
 
 
 def plot_calibration(calibration: dict[str, Any]) -> Any:
     """Draw predicted probability against what came true, before and after scaling."""
-    from face_forgery.evaluation.reporting.score_figures import draw_calibration
-
-    return draw_calibration(calibration)
+    return ff.draw_calibration(calibration)
 
 
 def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
     """Draw the worst mistakes of both classes."""
-    from face_forgery.data.images.decoding import read_reduced
-    from face_forgery.evaluation.reporting.image_figures import SIDE, draw_mistakes
-
     root = Path(data.root)
-    return draw_mistakes(mistakes, lambda path: read_reduced(root / path, side=SIDE).pixels)
+    return ff.draw_mistakes(
+        mistakes, lambda path: ff.read_reduced(root / path, side=ff.SIDE).pixels
+    )
 
 
 def certify_detector(
@@ -203,15 +175,11 @@ def certify_detector(
 
 
 def _bootstrap(evaluation: EvaluationParams) -> Any:
-    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-
-    return Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed)
+    return ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed)
 
 
 def _in_calibration(table: pd.DataFrame) -> Any:
-    from face_forgery.evaluation.calibration_split import CALIBRATION
-
-    return (table["split"] == CALIBRATION).to_numpy()
+    return (table["split"] == ff.CALIBRATION).to_numpy()
 
 
 def _scores_and_targets(val_scores: pd.DataFrame) -> tuple[Any, Any]:

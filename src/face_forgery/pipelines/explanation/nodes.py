@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import ExplanationParams, InferenceParams
@@ -20,9 +21,6 @@ def write_explanations(
 
     The last page is the index of the others.
     """
-    from face_forgery.inference.explanation.explain import explain_images
-    from face_forgery.inference.explanation.explanation_page import write_pages
-
     first = images.head(explanation.max_images)
-    explained = explain_images(detector, first, min_size=inference.min_size)
-    yield from write_pages(explained, operating_points_of(detector))
+    explained = ff.explain_images(detector, first, min_size=inference.min_size)
+    yield from ff.write_pages(explained, operating_points_of(detector))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.params import DataParams, FacesParams, ForgingParams, IngestionParams
 from face_forgery.progress import track
 
@@ -20,13 +21,10 @@ def find_landmarks(
     faces: FacesParams,
 ) -> pd.DataFrame:
     """Return the landmarks of every real image: ``LANDMARK_COLUMNS``."""
-    from face_forgery.data.images.faces import FaceFinder
-    from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
-
-    return find_landmarks_of_reals(
+    return ff.find_landmarks(
         manifest,
         landmark_file,
-        None if face_model is None else FaceFinder(face_model, faces),
+        None if face_model is None else ff.FaceFinder(face_model, faces),
         root=Path(data.root),
         num_workers=ingestion.num_workers,
     )
@@ -40,19 +38,16 @@ def forge_images(
     A generator node: the catalog writes each batch as it comes, so that memory does not grow with
     the number of images.
     """
-    from face_forgery.forgery.making.forged_set import count_forgeable, forge_set
-    from face_forgery.forgery.making.forger import Forger
-
-    batches = forge_set(
+    batches = ff.forge_set(
         manifest,
         landmark_table,
         root=Path(data.root),
-        forger=Forger(forging.kinds, forging.strength),
+        forger=ff.Forger(forging.kinds, forging.strength),
         circle=forging.circle,
         common_scale=forging.common_scale,
         jpeg_quality=forging.jpeg_quality,
         seed=forging.seed,
         num_workers=forging.num_workers,
     )
-    total = 2 * count_forgeable(manifest, landmark_table)
+    total = 2 * ff.count_forgeable(manifest, landmark_table)
     yield from track(batches, description="Forging images", total=total, count=len)

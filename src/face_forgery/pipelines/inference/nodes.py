@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.inference.job import Begun, PartOfJob, run_job
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
@@ -26,15 +27,12 @@ def judge_images(
     A generator node: the catalog saves each part as it comes, so that memory stays flat and an
     interrupted run is continued by the next one.
     """
-    from face_forgery.inference.ray_scoring import score_on_cluster
-    from face_forgery.inference.scoring import stream_scores
-
     is_local = inference.engine == "local"
     yield from run_job(
         detector,
         images,
         begun,
-        score=stream_scores if is_local else partial(score_on_cluster, cluster=cluster),
+        score=ff.stream_scores if is_local else partial(ff.score_on_cluster, cluster=cluster),
         min_size=inference.min_size,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
@@ -55,9 +53,6 @@ def explain_judged(
     """
     if not inference.explain:
         return
-    from face_forgery.inference.explanation.explain import explain_images, pick_suspects
-    from face_forgery.inference.explanation.explanation_page import write_pages
-
-    suspects = pick_suspects(images, predictions, explanation.max_images)
-    explained = explain_images(detector, suspects, min_size=inference.min_size)
-    yield from write_pages(explained, operating_points_of(detector))
+    suspects = ff.pick_suspects(images, predictions, explanation.max_images)
+    explained = ff.explain_images(detector, suspects, min_size=inference.min_size)
+    yield from ff.write_pages(explained, operating_points_of(detector))

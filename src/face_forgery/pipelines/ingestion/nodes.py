@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.data.images.face_table import find_faces, mark_faceless
 from face_forgery.data.images.faces import FaceFinder, finder_values
 from face_forgery.data.images.inspection import inspect_table, list_unusable
-from face_forgery.data.labels.assembly import assemble_manifest, check_rejected
-from face_forgery.data.labels.manifest import SUBSETS
+from face_forgery.data.labels.manifest import SUBSETS, assemble_manifest, check_rejected
 from face_forgery.data.labels.readers import LabelSource, read_label_source
 from face_forgery.data.labels.set_summary import describe_manifest
 from face_forgery.params import DataParams, FacesParams, IngestionParams
@@ -111,6 +111,4 @@ def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, 
 
 def plot_data(manifest: pd.DataFrame, data: DataParams) -> Any:
     """Draw counts, sizes and examples; returns a matplotlib figure."""
-    from face_forgery.evaluation.reporting.image_figures import draw_data
-
-    return draw_data(manifest, root=Path(data.root))
+    return ff.draw_data(manifest, root=Path(data.root))

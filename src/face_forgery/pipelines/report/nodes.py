@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import face_forgery as ff
 from face_forgery.evaluation.reporting.report import list_inputs
 from face_forgery.modeling.detector import Detector
 
@@ -10,9 +11,7 @@ REPORT_INPUTS = list_inputs()
 
 def write_report(**results: Any) -> str:
     """Write everything that was measured into one page for people."""
-    from face_forgery.evaluation.reporting.report import render_report
-
-    return render_report(**results)
+    return ff.render_report(**results)
 
 
 def write_model_card(
@@ -26,9 +25,7 @@ def write_model_card(
     robustness: dict[str, Any] | None,
 ) -> str:
     """Write what the detector is and how far it can be trusted, for whoever is handed it."""
-    from face_forgery.evaluation.reporting.model_card import render_model_card
-
-    return render_model_card(
+    return ff.render_model_card(
         detector,
         metrics=metrics,
         operating_points=operating_points,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from face_forgery.data.splits.splitting import choose_subset
+import face_forgery as ff
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams
@@ -25,15 +25,11 @@ def score_degraded(
     evaluation: EvaluationParams,
 ) -> pd.DataFrame:
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
-    from face_forgery.data.degradation.levels import list_degradations
-    from face_forgery.evaluation.calibration_split import select_verification
-    from face_forgery.inference import degraded_scoring as degraded
-
     is_verified = operating_points_of(detector).is_verified
-    fresh = select_verification(val_scores, is_verified=is_verified)
-    subset = choose_subset(fresh, robustness.num_images, seed=evaluation.seed)
-    states = list_degradations(robustness.families)
-    scores = degraded.score_degraded(
+    fresh = ff.select_verification(val_scores, is_verified=is_verified)
+    subset = ff.choose_subset(fresh, robustness.num_images, seed=evaluation.seed)
+    states = ff.list_degradations(robustness.families)
+    scores = ff.score_degraded(
         detector,
         [Path(data.root) / path for path in subset["path"]],
         states,
@@ -50,18 +46,14 @@ def judge_robustness(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure what each degradation costs."""
-    from face_forgery.data.degradation.levels import list_degradations
-    from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-    from face_forgery.evaluation.robustness import judge_degraded
-
-    states = list_degradations(robustness.families)
+    states = ff.list_degradations(robustness.families)
     targets = robustness_scores["target"].to_numpy(dtype=np.int64)
-    clean, cells = judge_degraded(
+    clean, cells = ff.judge_degraded(
         robustness_scores[_CLEAN].to_numpy(),
         robustness_scores[[state.key for state in states]].to_numpy(),
         targets,
         robustness_scores["group"].to_numpy(),
-        Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
         fake_threshold=operating_points_of(detector).fake_threshold,
     )
     return {
@@ -77,6 +69,4 @@ def judge_robustness(
 
 def plot_robustness(robustness: dict[str, Any]) -> Any:
     """Draw the AUC of every cell as one map."""
-    from face_forgery.evaluation.reporting.result_figures import draw_robustness
-
-    return draw_robustness(robustness)
+    return ff.draw_robustness(robustness)

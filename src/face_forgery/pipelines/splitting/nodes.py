@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.params import (
     AugmentationParams,
     DataParams,
@@ -19,10 +20,8 @@ from face_forgery.params import (
 
 def hash_images(manifest: pd.DataFrame, data: DataParams, params: IngestionParams) -> pd.DataFrame:
     """Return hash and thumbnail of each labelled image: ``IMAGE_HASH_COLUMNS``."""
-    from face_forgery.data.splits.near_duplicates import hash_table
-
     labelled = manifest[manifest["subset"] != "test"]
-    return hash_table(labelled, root=Path(data.root), num_workers=params.num_workers)
+    return ff.hash_table(labelled, root=Path(data.root), num_workers=params.num_workers)
 
 
 def name_holdout_groups(
@@ -41,14 +40,10 @@ def name_holdout_groups(
     For clusters the backbone looks at every forgery. The table has no row unless
     ``splitting.holdout.by`` is set.
     """
-    from face_forgery.data.splits.holdout import name_holdout_groups
-
     labelled = manifest[manifest["subset"] != "test"].reset_index(drop=True)
     features = None
     if splitting.holdout.by == "cluster":
-        from face_forgery.training.backbone_features import measure_features
-
-        features = measure_features(
+        features = ff.measure_features(
             labelled[labelled["target"] == 1],
             face_table,
             root=data.root,
@@ -57,7 +52,9 @@ def name_holdout_groups(
             scoring=scoring,
             seed=training.seed,
         )
-    return name_holdout_groups(labelled, splitting.holdout, features=features, seed=splitting.seed)
+    return ff.name_holdout_groups(
+        labelled, splitting.holdout, features=features, seed=splitting.seed
+    )
 
 
 def split_manifest(
@@ -73,9 +70,7 @@ def split_manifest(
 
     Nothing is on both sides.
     """
-    from face_forgery.data.splits.partition import divide_manifest
-
-    return divide_manifest(
+    return ff.divide_manifest(
         manifest,
         image_hashes,
         holdout_groups,

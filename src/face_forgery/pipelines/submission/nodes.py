@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, ScoringParams, SubmissionParams
 
@@ -19,11 +20,9 @@ def score_submission(
     submission: SubmissionParams,
 ) -> pd.DataFrame:
     """Score the test images, or those of validation where there is no test set."""
-    from face_forgery.inference.submission import score_rows, submission_rows
-
-    return score_rows(
+    return ff.score_rows(
         detector,
-        submission_rows(label_table, val_manifest),
+        ff.submission_rows(label_table, val_manifest),
         Path(data.root),
         unreadable_score=submission.unreadable_score,
         batch_size=scoring.batch_size,
@@ -35,11 +34,5 @@ def validate_submission(
     submission: pd.DataFrame, label_table: pd.DataFrame, val_manifest: pd.DataFrame
 ) -> dict[str, Any]:
     """Check the submission as it was written against the label file."""
-    from face_forgery.inference.submission import (
-        check_submission,
-        submission_rows,
-        summarize_submission,
-    )
-
-    expected = submission_rows(label_table, val_manifest)["img_name"]
-    return summarize_submission(check_submission(submission, expected))
+    expected = ff.submission_rows(label_table, val_manifest)["img_name"]
+    return ff.summarize_submission(ff.check_submission(submission, expected))

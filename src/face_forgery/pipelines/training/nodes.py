@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from face_forgery.modeling.detector import Detector, Preprocessing
+import face_forgery as ff
+from face_forgery.modeling.detector import Detector
 from face_forgery.params import (
     AugmentationParams,
     ClusterParams,
@@ -18,8 +19,7 @@ from face_forgery.params import (
     ScoringParams,
     TrainingParams,
 )
-from face_forgery.training.distributed.ray_training import train_on_cluster
-from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
+from face_forgery.training.records import Checkpoint, EpochWeights
 
 History = list[dict[str, Any]]  # a row an epoch
 
@@ -38,9 +38,7 @@ def find_train_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    from face_forgery.forgery.making.landmark_table import find_landmarks_for_training
-
-    return find_landmarks_for_training(
+    return ff.find_landmarks_for_training(
         train_manifest,
         landmark_file,
         face_model,
@@ -62,9 +60,7 @@ def build_train_loader(
     training: TrainingParams,
 ) -> Any:
     """Return the loader of training: images shuffled and augmented; none is opened yet."""
-    from face_forgery.training.training_data import build_train_loader
-
-    return build_train_loader(
+    return ff.build_train_loader(
         train_manifest,
         face_table,
         train_landmarks,
@@ -83,11 +79,8 @@ def build_val_loader(
     scoring: ScoringParams,
 ) -> Any:
     """Return the loader of validation: images in the order of their manifest; none is opened."""
-    from face_forgery.data.loading.image_dataset import ImageDataset
-    from face_forgery.data.loading.loaders import eval_loader
-
-    dataset = ImageDataset.of(val_manifest, data.root, preprocessing, face_table)
-    return eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
+    dataset = ff.ImageDataset.of(val_manifest, data.root, preprocessing, face_table)
+    return ff.eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
 
 
 def train_detector(
@@ -99,7 +92,7 @@ def train_detector(
     training: TrainingParams,
     cluster: ClusterParams,
     resume_from: Checkpoint | None,
-) -> Iterator[tuple[EpochWeights | NoNewWeights, History, Checkpoint]]:
+) -> Iterator[tuple[EpochWeights, History, Checkpoint]]:
     """Train a detector; after every epoch yield its weights, the history so far, and the state.
 
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
@@ -108,14 +101,11 @@ def train_detector(
     node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
     every node. ``val_holdout`` says which images of validation training has nothing of.
     """
-    from face_forgery.data.splits.holdout import HeldOut
-    from face_forgery.training.run import Run
-
     held_out = None
     if val_holdout is not None:
-        held_out = HeldOut.of(val_loader.dataset.targets, val_holdout)
-    run = Run(train_loader, val_loader, model, training, held_out, resume_from)
-    states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
+        held_out = ff.HeldOut.of(val_loader.dataset.targets, val_holdout)
+    run = ff.Run(train_loader, val_loader, model, training, held_out, resume_from)
+    states = ff.train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
     for state in states:
         weights = state.weights()
         yield weights, state.history, state
@@ -126,26 +116,18 @@ def train_detector(
 
 
 def _train_here(run: Any) -> Iterator[Checkpoint]:
-    from face_forgery.modeling.forward_path import pick_device
-    from face_forgery.training.run import train
-
-    for copy_state in train(run, pick_device()):
+    for copy_state in ff.train(run, ff.pick_device()):
         yield copy_state()
 
 
 def plot_training(training_history: History, training: TrainingParams) -> Any:
     """Draw loss and validation AUC by epoch."""
-    from face_forgery.evaluation.reporting.result_figures import draw_training
-    from face_forgery.training.selection import best_epoch
-
-    return draw_training(training_history, best_epoch(training_history, training.select_by))
+    return ff.draw_training(training_history, ff.best_epoch(training_history, training.select_by))
 
 
 def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -> str:
     """Return one hash of the images and targets of both sets."""
-    from face_forgery.data.labels.manifest import fingerprint_sets
-
-    return fingerprint_sets(train=train_manifest, val=val_manifest)
+    return ff.fingerprint_sets(train=train_manifest, val=val_manifest)
 
 
 def select_checkpoint(
@@ -164,29 +146,15 @@ def select_checkpoint(
 
     No test set is at hand here.
     """
-    from face_forgery.data.images.faces import FaceFinder
-    from face_forgery.modeling.factory import normalization_of
-    from face_forgery.training.selection import best_weights
-
-    chosen = best_weights(epoch_weights, training_history, training.select_by)
-    finder = FaceFinder.from_values(face_finder)
-    mean, std = normalization_of(model.backbone)
-    return Detector(
-        architecture=model.backbone,
-        options=model.options,
-        weights=chosen.weights,
-        preprocessing=Preprocessing(
-            image_size=preprocessing.image_size,
-            interpolation=preprocessing.interpolation,
-            mean=mean,
-            std=std,
-            scaled_decoding=preprocessing.scaled_decoding,
-        ),
-        input=model.input,
-        truncate_after=model.truncate_after,
+    chosen = ff.best_weights(epoch_weights, training_history, training.select_by)
+    finder = ff.FaceFinder.from_values(face_finder)
+    return ff.trained_detector(
+        chosen.weights,
+        chosen.epoch,
+        model,
+        preprocessing,
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
-        epoch=chosen.epoch,
         data_fingerprint=data_fingerprint,
         code_version=code_version,
         training={

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import face_forgery as ff
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import InferenceParams, ScoringParams, VideoParams
@@ -22,12 +23,12 @@ def judge_videos(
     A generator node: the catalog saves each video as it comes. Kedro splits what comes by
     `itertools.tee`, which holds the pages of up to 57 videos at a time, however many there are.
     """
-    from face_forgery.inference.videos import judge
-    from face_forgery.inference.videos.judgement import frame_rows, video_row
-    from face_forgery.inference.videos.video_page import write_page
-
     points = operating_points_of(detector)
-    for judged in judge.judge_videos(
+    for judged in ff.judge_videos(
         detector, videos, video, min_size=inference.min_size, batch_size=scoring.batch_size
     ):
-        yield video_row(judged), frame_rows(judged, points), write_page(judged, points, video)
+        yield (
+            ff.video_row(judged),
+            ff.frame_rows(judged, points),
+            ff.write_page(judged, points, video),
+        )
