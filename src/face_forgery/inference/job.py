@@ -5,7 +5,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -18,37 +19,21 @@ from face_forgery.inference.verdicts import (
 from face_forgery.modeling.detector import Detector
 
 
-@dataclass(frozen=True)
-class Begun:
-    """What an interrupted job has left.
+class Begun(NamedTuple):
+    """What an interrupted job has left."""
 
-    Attributes:
-        job: The name of the job, as ``name_job`` gives it.
-        num_rows: Verdicts that are written, of the first so many images.
-    """
-
-    job: str
-    num_rows: int
+    job: str  # as `name_job` names it
+    num_rows: int  # verdicts that are written, of the first so many images
 
 
-@dataclass(frozen=True, eq=False)
-class PartOfJob:
-    """Verdicts of some images that follow one another.
-
-    Attributes:
-        job: The name of the job.
-        start: Index of the first of them among the images of the job, from 0.
-        total: Images of the job.
-        rows: ``inference.verdicts.PREDICTION_COLUMNS``.
-        faces: ``inference.verdicts.JUDGED_FACE_COLUMNS``, of the same images; ``None`` where images
-            are taken whole.
-    """
+class PartOfJob(NamedTuple):
+    """Verdicts of some images that follow one another."""
 
     job: str
-    start: int
-    total: int
-    rows: pd.DataFrame
-    faces: pd.DataFrame | None = None
+    start: int  # index of the first of them among the images of the job
+    total: int  # images of the job
+    rows: pd.DataFrame  # ``inference.verdicts.PREDICTION_COLUMNS``
+    faces: pd.DataFrame | None = None  # ``JUDGED_FACE_COLUMNS``; ``None``: images are taken whole
 
     @property
     def end(self) -> int:

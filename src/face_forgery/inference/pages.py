@@ -3,8 +3,7 @@
 import io
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
@@ -14,8 +13,7 @@ from PIL import Image
 _SIDE = 640  # pixels of the longer side of images on a page
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A page of a set of pages; ``number`` counts from 1 to ``total``."""
 
     number: int

@@ -7,7 +7,6 @@ does not drown in a long video, as it would in a mean, and one bad frame decides
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +29,7 @@ class FrameScore(NamedTuple):
     score: float  # the probability of forgery, in [0, 1]
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+class Windows(NamedTuple):
     """The windows of a person that have enough frames, by time."""
 
     person: int
