@@ -49,10 +49,10 @@ def test_order_and_workers_change_nothing(make_detector, paths):
 
 def test_long_images_are_reduced_first(make_detector, tmp_path, make_picture):
     long, short = tmp_path / "long.png", tmp_path / "short.png"
-    picture = make_picture(3, height=300, width=600)
-    picture.save(long)
-    picture.thumbnail((100, 100), 1)
-    picture.save(short)
+    image = make_picture(3, height=300, width=600)
+    image.save(long)
+    image.thumbnail((100, 100), 1)
+    image.save(short)
     reduced, small = score(make_detector(), [long, short], max_side=100)
     np.testing.assert_allclose(reduced, small, atol=1e-6)
 

@@ -26,12 +26,12 @@ def detector(make_detector):
 
 @pytest.fixture
 def manifest(tmp_path, make_picture):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for number, size in enumerate([(200, 130), (64, 64), (33, 400), (40, 40)]):
-        picture = make_picture(number, height=size[0], width=size[1])
-        picture.save(folder / f"{number}.jpg", quality=95)
-    names = [f"pictures/{number}.jpg" for number in range(4)]
+        image = make_picture(number, height=size[0], width=size[1])
+        image.save(folder / f"{number}.jpg", quality=95)
+    names = [f"images/{number}.jpg" for number in range(4)]
     table = {"path": names, "target": [0, 1, 0, 1], "sha256": names}
     return pd.DataFrame(table).astype({"path": "string", "target": "Int8", "sha256": "string"})
 
@@ -49,7 +49,7 @@ def test_training_measuring_judging_and_explaining_see_the_same_pixels(
     images = eval_images(manifest, tmp_path, params)
     network = detector.build_network()
     expected = score_images(network, images, torch.device("cpu"))
-    rows = judge_all(detector, list_images(tmp_path / "pictures"), min_size=8)
+    rows = judge_all(detector, list_images(tmp_path / "images"), min_size=8)
     assert rows["y_pred"].to_numpy() == pytest.approx(expected, abs=1e-6)
     decode = partial(decode_rgb, (tmp_path / manifest["path"][0]).read_bytes())
     _, found = explain_one(detector, network, decode, min_size=8, has_views=False)

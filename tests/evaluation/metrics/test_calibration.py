@@ -39,22 +39,17 @@ def test_classes_that_do_not_overlap_do_not_ask_for_certainty():
     assert 0.6 < scores.max() < 0.9  # about 3 / 4, what two images can show
 
 
-def test_errors_fall_on_the_verification_split():
+def test_errors_fall_on_the_verification_split_which_does_not_move_the_temperature():
     margins, targets = draw(8_000, temperature=3.0)
-    found = measure(margins, targets, np.arange(8_000) < 4_000)
+    in_calibration = np.arange(8_000) < 4_000
+    found = measure(margins, targets, in_calibration)
     assert found["is_verified"]
     assert (found["num_calibration"], found["num_verification"]) == (4_000, 4_000)
     assert found["after"]["ece"]["high"] < found["before"]["ece"]["low"]
     assert found["after"]["brier"]["value"] < found["before"]["brier"]["value"]
-
-
-def test_the_verification_split_does_not_move_the_temperature():
-    margins, targets = draw(2_000, temperature=2.0)
-    in_calibration = np.arange(2_000) < 1_000
-    spoilt = np.where(in_calibration, targets, 1 - targets)
-    whole, other = (measure(margins, labels, in_calibration) for labels in (targets, spoilt))
-    assert whole["temperature"] == other["temperature"]
-    assert other["after"]["ece"]["value"] > whole["after"]["ece"]["value"]
+    spoilt = measure(margins, np.where(in_calibration, targets, 1 - targets), in_calibration)
+    assert spoilt["temperature"] == found["temperature"]
+    assert spoilt["after"]["ece"]["value"] > found["after"]["ece"]["value"]
 
 
 def test_scores_that_know_nothing_are_drawn_to_one_half_and_it_is_said():

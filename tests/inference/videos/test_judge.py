@@ -48,8 +48,8 @@ def two_faces(draw_red_faces, left, right):
 def test_a_planted_stretch_is_found_with_start_and_end(
     write_clip, make_flat, bright_is_forged, judge, batch_size
 ):
-    pictures = [make_flat(BRIGHT if 10 <= i / 10 < 16 else DARK) for i in range(300)]
-    path = write_clip("clip.mp4", pictures)
+    images = [make_flat(BRIGHT if 10 <= i / 10 < 16 else DARK) for i in range(300)]
+    path = write_clip("clip.mp4", images)
     (video,) = judge(bright_is_forged(), path, batch_size=batch_size)
     found = video.summary
     assert (video.status, video.detail, found.verdict) == ("ok", "", "fake")
@@ -65,11 +65,11 @@ def test_a_planted_stretch_is_found_with_start_and_end(
 def test_the_forged_person_decides_and_gaps_stay_gaps(
     write_clip, draw_red_faces, bright_is_forged, judge
 ):
-    pictures = [
+    images = [
         two_faces(draw_red_faces, 20 if i < 120 else None, 50 if 40 <= i < 80 else 10)
         for i in range(120)
     ] + [two_faces(draw_red_faces, None, None)] * 30
-    path = write_clip("clip.mkv", pictures, codec="ffv1", pix_fmt="bgr0")
+    path = write_clip("clip.mkv", images, codec="ffv1", pix_fmt="bgr0")
 
     detector = bright_is_forged(finds_faces=True, pivot=35.0)
     (video,) = judge(detector, path, min_size=16)
@@ -105,13 +105,13 @@ def test_small_frames_and_few_frames_have_a_status(write_clip, make_flat, bright
 
 @pytest.fixture
 def mixed_folder(write_clip, make_flat, make_noise, tmp_path):
-    """A good video, a cut off one, two that are none, and a picture."""
+    """A good video, a cut off one, two that are none, and an image."""
     write_clip("b_good.mp4", [make_flat(DARK)] * 30)
     cut = write_clip("sub/c_cut.mp4", make_noise(60), container_options={"movflags": "faststart"})
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     (tmp_path / "a_empty.mp4").write_bytes(b"")
     (tmp_path / "d_text.avi").write_bytes(b"no video at all")
-    Image.new("RGB", (64, 64)).save(tmp_path / "picture.jpg")
+    Image.new("RGB", (64, 64)).save(tmp_path / "image.jpg")
     return tmp_path
 
 
@@ -132,8 +132,8 @@ def test_a_bad_video_costs_a_row_and_never_the_run(bright_is_forged, judge, mixe
 def test_a_long_clip_is_judged_within_its_number_of_frames(
     write_clip, make_flat, bright_is_forged, judge
 ):
-    pictures = [make_flat(BRIGHT if i >= 180 else DARK) for i in range(200)]
-    path = write_clip("long.mp4", pictures, rate=2, codec="libx264", options={"g": "20"})
+    images = [make_flat(BRIGHT if i >= 180 else DARK) for i in range(200)]
+    path = write_clip("long.mp4", images, rate=2, codec="libx264", options={"g": "20"})
     (video,) = judge(bright_is_forged(), path, max_frames=30)
     assert len(video.sampled) <= 27
     assert video.summary.verdict == "fake"
@@ -141,7 +141,7 @@ def test_a_long_clip_is_judged_within_its_number_of_frames(
 
 
 def test_a_folder_of_images_is_sent_to_inference_and_a_url_is_refused(tmp_path):
-    Image.new("RGB", (64, 64)).save(tmp_path / "picture.jpg")
+    Image.new("RGB", (64, 64)).save(tmp_path / "image.jpg")
     with pytest.raises(InputError, match=r"--pipelines inference --params inference.images="):
         list_videos(tmp_path)
     with pytest.raises(InputError, match=r"video\.videos"):

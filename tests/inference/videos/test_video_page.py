@@ -17,8 +17,8 @@ def judged(write_clip, make_flat, bright_is_forged, make_video_params):
     """Return a function that judges a clip with a bright stretch; and the operating points."""
 
     def run(**changes):
-        pictures = [make_flat(200 if 100 <= i < 160 else 60) for i in range(300)]
-        path = write_clip("<b>clip.mp4", pictures)
+        images = [make_flat(200 if 100 <= i < 160 else 60) for i in range(300)]
+        path = write_clip("<b>clip.mp4", images)
         detector, params = bright_is_forged(), make_video_params(**changes)
         videos = judge_videos(detector, list_videos(path), params, min_size=48, batch_size=64)
         return next(iter(videos)), detector.operating_points, params
