@@ -31,9 +31,6 @@ from face_forgery.evaluation.metrics import bootstrap
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, GroupResampler, bootstrap_metrics
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import WeightedScores
-from face_forgery.forgery.making.forged_set import forge_set
-from face_forgery.forgery.making.forger import Forger
-from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import score_files
 from face_forgery.pipelines.training.nodes import (
@@ -304,26 +301,3 @@ def test_the_audit_does_not_depend_on_the_number_of_threads(paths, monkeypatch):
     assert audits[0] == audits[1]
     assert {what for what, _ in seen} == {"trees", "boosting"}
     assert {number for _, number in seen} == {1}
-
-
-@pytest.mark.slow
-def test_a_forged_set_is_the_same_with_any_number_of_processes(photographs):
-    root, manifest, table = photographs
-
-    def forge(num_workers):
-        batches = forge_set(
-            manifest,
-            table,
-            root=root,
-            forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
-            circle=2,
-            common_scale=(0.8, 1.0),
-            jpeg_quality=(70, 90),
-            seed=0,
-            num_workers=num_workers,
-        )
-        return [row for batch in batches for row in batch]
-
-    alone = forge(0)
-    assert len(alone) == 2 * (NUM_IMAGES - len(FAKES))
-    assert all(forge(number) == alone for number in WORKERS)
