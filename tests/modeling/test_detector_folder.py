@@ -112,8 +112,8 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, make_detector):
         write_detector(make_detector(metrics={"auc": float("nan")}), tmp_path)
 
 
-def test_no_folder_names_the_command_that_makes_one(tmp_path):
-    with pytest.raises(DetectorError, match=r"no detector yet; train one with `kedro run`"):
+def test_no_folder_names_the_pipelines_that_make_one(tmp_path):
+    with pytest.raises(DetectorError, match=r"no detector yet; train one .pipelines training and"):
         read_detector(tmp_path / "nowhere")
 
 

@@ -121,7 +121,7 @@ def test_members_that_do_not_go_together_are_refused_by_name(members, make_detec
     for named, message in [
         ({}, "no detector to join; name folders"),
         ({"a": one, "x": joined}, r"x is an ensemble itself; name its members instead: x/members"),
-        ({"a": one, "x": unknown}, r"x was not evaluated.*kedro run --pipelines evaluation"),
+        ({"a": one, "x": unknown}, r"x was not evaluated.*pipeline evaluation"),
         ({"a": one, "x": make_detector(temperature=2.0)}, "x and a are the same detector"),
     ]:
         with pytest.raises(DetectorError, match=message):

@@ -135,4 +135,4 @@ def test_kedro_run_judges_and_explains_a_folder_and_ends_well(
 def test_kedro_run_without_a_detector_says_how_to_get_one(project, awkward_folder):
     done = run_kedro(project, "--pipeline", "inference", "--params", "inference.images=../pictures")
     assert done.returncode != 0
-    assert "there is no detector yet; train one with" in done.stdout + done.stderr
+    assert "there is no detector yet; train one (pipelines training" in done.stdout + done.stderr
