@@ -1,10 +1,10 @@
-"""Pictures a second: the course's loops, this project's, and the limits of both, in one table.
+"""Images a second: the course's loops, this project's, and the limits of both, in one table.
 
 Run: python benchmarks/bench.py [--device cpu] [--quick] [--rounds 3] [--seconds 6]
      [--backbones NAME ...] [--sides 256 512] [--workers N] [--page FILE]
 
 The same JPEGs (smooth noise), the same untrained network and an input of 256 pixels everywhere:
-neither content nor weights change what a picture costs. What is compared has a process of its own,
+neither content nor weights change what an image costs. What is compared has a process of its own,
 because workers that are forked pay for the memory of whatever else their parent holds, and takes
 turns, so that another load on the machine meets all of it; a ratio is taken within a round, and the
 median round counts. A run that is stopped leaves what it has measured in the page.
@@ -34,8 +34,7 @@ from typing import Self
 import course
 import ours
 import torch
-from drawn import NUM_DRAWN, write_pictures
-from place import describe_place
+from measuring import NUM_DRAWN, describe_machine, write_images
 
 IMAGE_SIZE = 256
 BACKBONES = {
@@ -43,18 +42,18 @@ BACKBONES = {
     "cuda": ["resnet18", "convnext_tiny", "efficientnet_b0"],
 }
 BUSY = 3.0  # load from which a number is worth a second look
-FEWEST, MOST = 40, 20_000  # pictures of one measurement
+FEWEST, MOST = 40, 20_000  # images of one measurement
 COURSE, OURS, BFLOAT16 = "course", "ours", "bfloat16"
 MEMORY, MEMORY_BFLOAT16, DECODING = "memory", "memory bfloat16", "decoding"
 
 Work = Callable[[], None]
 MakeWork = Callable[[Sequence[Path]], Work]
-Arms = dict[str, MakeWork]  # what is compared; built for so many pictures
+Arms = dict[str, MakeWork]  # what is compared; built for so many images
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Pictures a second of what was compared, round by round."""
+    """Images a second of what was compared, round by round."""
 
     what: str
     network: str
@@ -77,14 +76,14 @@ def main() -> None:
     """Measure everything in one run."""
     options = _parse()
     device = _choose(options.device)
-    place = [describe_place("torch", "torchvision", "timm", "pillow"), _describe(device)]
-    print(*place, sep="\n", flush=True)
+    machine = [describe_machine("torch", "torchvision", "timm", "pillow"), _describe(device)]
+    print(*machine, sep="\n", flush=True)
     results: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         for measured in _measure(options, device, Path(folder)):
             _print_rounds(measured)
             results.append(measured)
-            text = _section(results, place, options)
+            text = _section(results, machine, options)
             if options.page is not None:
                 _put(options.page, device.type, text)
     print(f"\n{text}")
@@ -125,8 +124,7 @@ def _describe(device: torch.device) -> str:
 
 def _measure(options: argparse.Namespace, device: torch.device, folder: Path) -> Iterator[Measured]:
     for side in options.sides:
-        (folder / str(side)).mkdir()
-        drawn = write_pictures(folder / str(side), NUM_DRAWN, side)
+        drawn = write_images(folder / str(side), NUM_DRAWN, side)
         params = ours.base_parameters("resnet18", IMAGE_SIZE, options.workers)
         arms = _preparing_arms()
         yield Measured("preparing", "", side, _take_turns(arms, drawn, options, 1))
@@ -173,7 +171,7 @@ def _scoring_arms(backbone: str, params: ours.Parameters, device: torch.device) 
 def _take_turns(
     arms: Arms, drawn: Sequence[Path], options: argparse.Namespace, num_threads: int
 ) -> dict[str, list[float]]:
-    """Measure round by round, each arm with as many pictures as it prepares in the given time."""
+    """Measure round by round, each arm with as many images as it prepares in the given time."""
     rates: dict[str, list[float]] = {name: [] for name in arms}
     with ExitStack() as stack:
         processes = {
@@ -208,7 +206,7 @@ class _Process:
         self._process.join()
 
     def measure(self) -> float:
-        """Return pictures a second."""
+        """Return images a second."""
         self._pipe.send("measure")
         return self._answer()
 
@@ -229,7 +227,7 @@ def _serve(
     num_threads: int,
     start_method: str,
 ) -> None:
-    """Find out how many pictures fill the time, then measure whenever told, until hung up on."""
+    """Find out how many images fill the time, then measure whenever told, until hung up on."""
     multiprocessing.set_start_method(start_method, force=True)  # here it would be spawn
     torch.set_num_threads(num_threads)
     first = _rate(make(_repeat(drawn, FEWEST)), FEWEST)  # libraries set up on the way
@@ -267,11 +265,11 @@ def _print_rounds(measured: Measured) -> None:
         print(f"  {name:16s}" + " ".join(f"{rate:10.1f}" for rate in rates), flush=True)
 
 
-def _section(results: list[Measured], place: list[str], options: argparse.Namespace) -> str:
+def _section(results: list[Measured], machine: list[str], options: argparse.Namespace) -> str:
     """Return what was measured, in Markdown."""
-    loads = [os.getloadavg()[0], float(place[0].split(" cores, load ")[1].split()[0])]
+    loads = [os.getloadavg()[0], float(machine[0].split(" cores, load ")[1].split()[0])]
     lines = [f"    python {shlex.join(sys.argv)}", ""]
-    lines += [f"{place[0]}; load {loads[0]:.1f} at the end. {place[1]}."]
+    lines += [f"{machine[0]}; load {loads[0]:.1f} at the end. {machine[1]}."]
     if max(loads) > BUSY:
         lines += [
             "",
@@ -282,7 +280,7 @@ def _section(results: list[Measured], place: list[str], options: argparse.Namesp
         if one.what == "preparing":
             cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS)]
             lines.append(_row(f"{one.side} pixels", *cells))
-    heads = ["", "network", "pictures", "course", "ours", "x course", "of memory"]
+    heads = ["", "network", "images", "course", "ours", "x course", "of memory"]
     heads += ["ours, bfloat16", "x course", "of memory", "decoding alone"]
     lines += ["", _row(*heads), "|" + "---|" * len(heads)]
     for one in results:

@@ -20,8 +20,8 @@ LEARNING_RATE = 0.005
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class Pictures(Dataset[Any]):
-    """The course's data set: a chain of transforms a picture; every second one is a forgery."""
+class Images(Dataset[Any]):
+    """The course's data set: a chain of transforms an image; every second one is a forgery."""
 
     def __init__(self, paths: Sequence[Path], image_size: int, *, is_training: bool) -> None:
         flips = [transforms.RandomHorizontalFlip(), transforms.RandomVerticalFlip()]
@@ -49,7 +49,7 @@ def training(
     """Return what trains for an epoch."""
     network = timm.create_model(backbone, pretrained=False, num_classes=2).to(device)
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
-    loader = _loader(Pictures(paths, image_size, is_training=True), shuffle=True)
+    loader = _loader(Images(paths, image_size, is_training=True), shuffle=True)
 
     def epoch() -> None:
         network.train()
@@ -68,9 +68,9 @@ def training(
 def predicting(
     backbone: str, paths: Sequence[Path], image_size: int, device: torch.device
 ) -> Callable[[], None]:
-    """Return what scores every picture."""
+    """Return what scores every image."""
     network = timm.create_model(backbone, pretrained=False, num_classes=2).to(device)
-    loader = _loader(Pictures(paths, image_size, is_training=False), shuffle=False)
+    loader = _loader(Images(paths, image_size, is_training=False), shuffle=False)
 
     def predict() -> None:
         network.eval()
@@ -85,20 +85,20 @@ def predicting(
 
 
 def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
-    """Return what brings every picture to the network's input, in this process."""
-    pictures = Pictures(paths, image_size, is_training=False)
+    """Return what brings every image to the network's input, in this process."""
+    dataset = Images(paths, image_size, is_training=False)
 
     def prepare() -> None:
-        for index in range(len(pictures)):
-            pictures[index]
+        for index in range(len(dataset)):
+            dataset[index]
 
     return prepare
 
 
-def _loader(pictures: Pictures, *, shuffle: bool) -> DataLoader[Any]:
+def _loader(dataset: Images, *, shuffle: bool) -> DataLoader[Any]:
     warnings.filterwarnings("ignore", "This DataLoader will create 4 worker processes")
     return DataLoader(
-        pictures,
+        dataset,
         batch_size=BATCH,
         shuffle=shuffle,
         num_workers=WORKERS,

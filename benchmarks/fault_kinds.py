@@ -13,106 +13,112 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fault_project import DATA, PIPELINES
-from fault_runs import KedroProcess, start_forked, start_fresh
-from fault_server import FaultyServer
+from fault_door import FaultyServer
 from fault_state import SAVED_FILES, Saved, read_saved
+from project_copy import Command
 
 END_S = 900.0  # a run that has not ended by then hangs, even on a machine that is busy
 _SIGNAL_S = 180.0  # within which a signal has ended a run
-_IMPORTS_S = 8.0  # that a command of its own takes longer
-_FIRST_NODE = " 1/"
+DATA = "data/01_raw/small"
+PIPELINES = {"training": "training", "inference": "inference", "main": "__default__"}
+BEGUN, FIRST_NODE = "Kedro project", " 1/"  # what a run says when its lines and its nodes begin
+# `kedro run`, with verdicts saved every 16 images: the shipped 1,024 are more than the small job.
+_KEDRO = """
+from face_forgery.inference.job import run_job
+from kedro.framework.cli.cli import main
+assert run_job.__kwdefaults__["part_size"]
+run_job.__kwdefaults__["part_size"] = 16
+main()
+"""
 _MOST = 0.9  # of the time that a run takes: a strike after its end is none
 _CLOCKS = ("-400d", "-1h", "+1h", "+400d", "-3s", "+3s")
 
 
+def start_kedro(
+    project: Path, scenario: str, log: Path, params: tuple[str, ...] = (), **env: str
+) -> Command:
+    """Start ``kedro run`` of a scenario, with further parameters and variables."""
+    arguments = ["-c", _KEDRO, "run", "--pipelines", PIPELINES[scenario]]
+    if params:
+        arguments += ["--params", ",".join(params)]
+    return Command(arguments, project, log, **env)
+
+
 @dataclass
 class Stage:
-    """Where one injection takes place."""
+    """Where one injection takes place, and what is known of it."""
 
     project: Path
     whole: Path  # what the project was copied from
     scratch: Path
     scenario: str
-    seconds: float  # that an undisturbed run takes
-    node_seconds: float  # of those, for its nodes
+    start_seconds: float  # of an undisturbed run, from its first line to its first node
+    node_seconds: float  # and for its nodes
     rng: random.Random
-    is_fresh: bool
     server: FaultyServer | None
-    started: list[KedroProcess] = field(default_factory=list)
+    run_name: str  # in the MLflow server
+    started: list[Command] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     what: str = ""
     is_struck: bool = False
     before: Saved = field(default_factory=Saved)  # what was on disk just before the strike
     struck_file: str = ""  # of the project
-    run_name: str = ""  # in the MLflow server
     is_away: bool = False  # the MLflow server, until the run has ended
     moment: float = 0.0
     phase: str = "start"
 
-    def start(self, *params: str, log: str = "struck.log", **env: str) -> KedroProcess:
+    def start(self, *params: str, log: str = "struck.log", **env: str) -> Command:
         """Start the scenario's run, with further parameters."""
-        arguments = [*PIPELINES[self.scenario]]
-        if params:
-            arguments += ["--params", ",".join(params)]
-        path = self.scratch / log
-        if self.is_fresh:
-            process = start_fresh(self.project, arguments, path, env=env)
-        else:
-            process = start_forked(
-                self.project, arguments, path, prepare=lambda: os.environ.update(env)
-            )
-        self.started.append(process)
-        return process
+        command = start_kedro(self.project, self.scenario, self.scratch / log, params, **env)
+        self.started.append(command)
+        return command
 
-    def wait_for_the_moment(self, process: KedroProcess, *, within_nodes: bool = False) -> bool:
+    def wait_for_the_moment(self, command: Command, *, within_nodes: bool = False) -> bool:
         """Wait until a random moment; say whether the run is still there.
 
         One in five comes before the first node has begun, unless it has to be ``within_nodes``.
         """
-        in_nodes = within_nodes or self.rng.random() < 0.8
-        whole = self.node_seconds if in_nodes else self.start_seconds
-        self.moment = self.rng.random() * _MOST * whole
-        if in_nodes:
+        if within_nodes or self.rng.random() < 0.8:
             self.phase = "nodes"
-            while process.poll() is None and _FIRST_NODE not in process.said():
-                time.sleep(0.01)
-        self.is_struck = process.wait(self.moment) is None
+        first = FIRST_NODE if self.phase == "nodes" else BEGUN
+        self.moment = self.rng.random() * _MOST * self.phase_seconds
+        command.wait_until(lambda: first in command.said())
+        self.is_struck = command.wait(self.moment) is None
         self.before = read_saved(self.project)
         return self.is_struck
 
     @property
+    def phase_seconds(self) -> float:
+        """What an undisturbed run takes for the phase in which this one is struck."""
+        return self.node_seconds if self.phase == "nodes" else self.start_seconds
+
+    @property
     def struck_name(self) -> str | None:
-        """The picture that was struck."""
-        is_picture = self.struck_file.startswith(DATA)
-        return Path(self.struck_file).name if is_picture else None
+        """The image that was struck."""
+        is_image = self.struck_file.startswith(DATA)
+        return Path(self.struck_file).name if is_image else None
 
     @property
     def is_loss_meant(self) -> bool:
         """Whether the strike itself took away what had been saved."""
         return self.struck_file in SAVED_FILES
 
-    @property
-    def start_seconds(self) -> float:
-        """What an undisturbed run takes until its first node begins."""
-        return self.seconds - self.node_seconds + (_IMPORTS_S if self.is_fresh else 0.0)
-
-    def wait_for_the_end(self, process: KedroProcess, seconds: float = END_S) -> None:
+    def wait_for_the_end(self, command: Command, seconds: float = END_S) -> None:
         """Wait until the run has ended by itself; a run that does not is a problem."""
-        if process.wait(seconds) is None:
+        if command.wait(seconds) is None:
             self.problems.append(f"did not end within {seconds:.0f} s")
-            process.kill()
+            command.kill()
 
 
-Strike = Callable[[Stage], KedroProcess]
+Strike = Callable[[Stage], Command]
 
 
-def kill(stage: Stage) -> KedroProcess:
+def kill(stage: Stage) -> Command:
     """SIGKILL, of the run alone or of all its processes."""
     return _signal(stage, signal.SIGKILL)
 
 
-def terminate(stage: Stage) -> KedroProcess:
+def terminate(stage: Stage) -> Command:
     """SIGTERM, of the run alone or of all its processes."""
     process = _signal(stage, signal.SIGTERM)
     if process.status not in (0, 143, -signal.SIGTERM):
@@ -120,7 +126,7 @@ def terminate(stage: Stage) -> KedroProcess:
     return process
 
 
-def interrupt(stage: Stage) -> KedroProcess:
+def interrupt(stage: Stage) -> Command:
     """Ctrl-C: SIGINT to all processes of the run."""
     process = _signal(stage, signal.SIGINT)
     if process.status not in (0, 1, 130, -signal.SIGINT):
@@ -128,7 +134,7 @@ def interrupt(stage: Stage) -> KedroProcess:
     return process
 
 
-def _signal(stage: Stage, number: signal.Signals) -> KedroProcess:
+def _signal(stage: Stage, number: signal.Signals) -> Command:
     num_workers = stage.rng.choice((0, 0, 1, 2))
     params = [f"{name}.num_workers={num_workers}" for name in ("training", "scoring")]
     process = stage.start(*params)
@@ -141,7 +147,7 @@ def _signal(stage: Stage, number: signal.Signals) -> KedroProcess:
     return process
 
 
-def disk_full(stage: Stage) -> KedroProcess:
+def disk_full(stage: Stage) -> Command:
     """No room on the disk that the project lies on; then room again."""
     process = stage.start()
     left = stage.rng.choice((0, 4, 64, 512)) * 1024
@@ -167,7 +173,7 @@ def _fill(ballast: Path, left: int) -> None:
                 return
 
 
-def read_only(stage: Stage) -> KedroProcess:
+def read_only(stage: Stage) -> Command:
     """A folder of the project becomes read-only (a bind mount), and writable again."""
     name = stage.rng.choice(_WRITTEN_BY[stage.scenario])
     folder = stage.project / name
@@ -190,15 +196,15 @@ def _mounted_read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def vanish(stage: Stage) -> KedroProcess:
-    """A file goes away: a picture (it comes back afterwards), or what was saved."""
+def vanish(stage: Stage) -> Command:
+    """A file goes away: an image (it comes back afterwards), or what was saved."""
     return _strike_file(stage, lambda path: path.unlink(missing_ok=True), "gone")
 
 
-def change(stage: Stage) -> KedroProcess:
-    """A file is written over with something else (pictures are put right afterwards)."""
-    picture = sorted((stage.whole / DATA / "valset").iterdir())[0].read_bytes()
-    content = stage.rng.choice((b"", b"\0" * 5000, picture))
+def change(stage: Stage) -> Command:
+    """A file is written over with something else (images are put right afterwards)."""
+    image = sorted((stage.whole / DATA / "valset").iterdir())[0].read_bytes()
+    content = stage.rng.choice((b"", b"\0" * 5000, image))
 
     def overwrite(path: Path) -> None:
         if path.exists():
@@ -207,7 +213,7 @@ def change(stage: Stage) -> KedroProcess:
     return _strike_file(stage, overwrite, f"{len(content)} other bytes")
 
 
-def _strike_file(stage: Stage, strike: Callable[[Path], None], how: str) -> KedroProcess:
+def _strike_file(stage: Stage, strike: Callable[[Path], None], how: str) -> Command:
     names = _files_to_strike(stage)
     stage.struck_file = stage.rng.choice(names)
     path = stage.project / stage.struck_file
@@ -232,40 +238,36 @@ def _files_to_strike(stage: Stage) -> list[str]:
     folders = {"inference": ["testset"], "training": ["trainset", "valset"]}.get(
         stage.scenario, ["trainset", "valset", "testset"]
     )
-    pictures = [
+    images = [
         f"{DATA}/{folder}/{path.name}"
         for folder in folders
         for path in sorted((stage.whole / DATA / folder).iterdir())
     ]
-    chosen = stage.rng.choices(pictures, k=4)
+    chosen = stage.rng.choices(images, k=4)
     saved = {"training": SAVED_FILES[:2], "inference": SAVED_FILES[2:]}
     return [*chosen, *saved.get(stage.scenario, [f"{DATA}/trainset_label.txt"])]
 
 
-def worker(stage: Stage) -> KedroProcess:
+def worker(stage: Stage) -> Command:
     """A loader process dies by SIGKILL, as the kernel does when memory is short."""
     process = stage.start("training.num_workers=2", "scoring.num_workers=2")
     hit: list[int] = []
     if stage.wait_for_the_moment(process, within_nodes=True):
-        end = time.monotonic() + stage.seconds
-        while process.poll() is None and not hit and time.monotonic() < end:
+        end = time.monotonic() + stage.node_seconds
+        while process.status is None and not hit and time.monotonic() < end:
             hit = stage.rng.sample(process.others(), 1) if process.others() else []
             time.sleep(0.01)
         stage.before = read_saved(stage.project)
         for pid in hit:
-            _kill_if_there(pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         stage.is_struck = bool(hit)
         stage.wait_for_the_end(process)
     stage.what = "a loader process" if hit else "no loader process was there"
     return process
 
 
-def _kill_if_there(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def memory(stage: Stage) -> KedroProcess:
+def memory(stage: Stage) -> Command:
     """No more address space than the run has, and a little (RLIMIT_AS)."""
     process = stage.start()
     more = stage.rng.choice((0, 1, 8, 64)) * 2**20
@@ -279,7 +281,7 @@ def memory(stage: Stage) -> KedroProcess:
     return process
 
 
-def second_run(stage: Stage) -> KedroProcess:
+def second_run(stage: Stage) -> Command:
     """The same command once more while the first one starts or runs: one of them is refused."""
     first = stage.start()
     stage.moment = stage.rng.random() * _MOST * stage.node_seconds
@@ -300,12 +302,12 @@ def second_run(stage: Stage) -> KedroProcess:
     return second if first in refused else first
 
 
-def tracking(stage: Stage) -> KedroProcess:
+def tracking(stage: Stage) -> Command:
     """The MLflow server refuses, hangs, answers 500, breaks off or is slow, then is back."""
     assert stage.server is not None
     mode = stage.rng.choice(("refuse", "hang", "error", "cut", "slow"))
     is_back_early = stage.rng.random() < 0.5
-    stage.server.set("pass")
+    stage.server.mode = "pass"
     process = stage.start(
         "tracking.skip_pipelines=[]",
         f"tracking.run_name={stage.run_name}",
@@ -313,16 +315,16 @@ def tracking(stage: Stage) -> KedroProcess:
     )
     start = time.monotonic()
     if stage.wait_for_the_moment(process):
-        stage.server.set(mode)
+        stage.server.mode = mode
         if is_back_early:
             process.wait(stage.rng.random() * stage.node_seconds)
-            stage.is_away = process.poll() is not None
-            stage.server.set("pass")
+            stage.is_away = process.status is not None
+            stage.server.mode = "pass"
         else:
             stage.is_away = mode != "slow"
         stage.wait_for_the_end(process)
-    late = time.monotonic() - start - stage.seconds
-    stage.server.set("pass")
+    late = time.monotonic() - start - stage.node_seconds
+    stage.server.mode = "pass"
     if process.status != 0 and "cannot be tracked" not in process.said():
         stage.problems.append("tracking stopped the work")
     until = "back before the end" if is_back_early else "to the end"
@@ -330,14 +332,13 @@ def tracking(stage: Stage) -> KedroProcess:
     return process
 
 
-def clock(stage: Stage) -> KedroProcess:
+def clock(stage: Stage) -> Command:
     """The clock jumps while the run goes on (libfaketime; monotonic time goes on as ever)."""
     jump = stage.rng.choice(_CLOCKS)
     times = stage.scratch / "faketime"
     times.write_text("+0")
     library = find_faketime()
     assert library is not None
-    stage.is_fresh = True
     process = stage.start(
         LD_PRELOAD=str(library),
         FAKETIME_TIMESTAMP_FILE=str(times),
@@ -382,6 +383,4 @@ _WRITTEN_BY = {
     "inference": ("data", "data/07_model_output"),
     "main": ("data", "data/03_primary", "data/06_models", "data/08_reporting"),
 }
-# A jumping clock needs a command of its own, which costs as much as three of the others.
-ROUND = (*KINDS, *("kill" if kind == "clock" else kind for kind in KINDS))
 NEED_ROOT = ("disk_full", "read_only")

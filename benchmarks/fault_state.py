@@ -1,13 +1,15 @@
 """What a struck run has left on disk, and whether the next one goes on from there.
 
-The files are read as they are, without the project's datasets: what those overlook shows here.
+But for `find_bad_entries` the files are read without the project's datasets: what those overlook
+shows here.
 """
 
 import hashlib
 import json
 import re
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import chdir, closing
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -16,6 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from kedro.io import DataCatalog
+
+from face_forgery.config_loader import CONFIG_LOADER_ARGS, ProjectConfigLoader
 
 _STATE = "data/06_models/training_state.pt"
 _WEIGHTS = "data/06_models/epochs"
@@ -27,6 +32,71 @@ _OF_TIME = ("seconds", "images_per_second")
 _LAST_DIGITS = 1e-6
 _EPOCH = re.compile(r"Epoch (\d+): loss")
 _JUDGED = re.compile(r"judging: ([\d,]+) images")
+_RESULTS = (
+    *("02_intermediate/*", "03_primary/*", "04_feature/*", "05_model_input/*"),
+    *("06_models/*.json", "06_models/epochs/*", "06_models/detector/*"),
+    "07_model_output/*",
+    *("08_reporting/*.json", "08_reporting/*.csv", "08_reporting/*.parquet"),
+)
+_VOLATILE = ("seconds", "images_per_second", "code_version", "command", "git_dirty", "num_workers")
+
+
+def results_of(project: Path) -> dict[str, str]:
+    """Return what a run has computed: name -> digest, without times."""
+    data = project / "data"
+    paths = sorted(path for pattern in _RESULTS for path in data.glob(pattern))
+    return {
+        str(path.relative_to(data)): _digest(path)
+        for path in paths
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def _digest(path: Path) -> str:
+    if path.suffix == ".json":
+        content = json.dumps(_lasting(json.loads(path.read_text())), sort_keys=True).encode()
+    elif path.suffix == ".parquet":
+        table = pd.read_parquet(path).drop(columns="changed_ns", errors="ignore")
+        content = table.to_csv().encode()
+    else:
+        content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _lasting(item) for name, item in value.items() if name not in _VOLATILE}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def find_bad_entries(project: Path) -> list[str]:
+    """Load every catalog entry that is there; return those that do not load, and why."""
+    bad = []
+    loader = ProjectConfigLoader(str(project / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    with chdir(project):
+        catalog: Any = DataCatalog.from_config(loader["catalog"])
+        for name in catalog:
+            dataset = catalog.get(name)
+            try:
+                if dataset.exists():
+                    value = dataset.load()
+                    for part in value.values() if isinstance(value, dict) else ():
+                        if isinstance(part, Callable):  # type: ignore[arg-type]
+                            part()  # what the entry reads late
+            except Exception as error:
+                bad.append(f"{name}: {type(error).__name__}: {error}"[:400])
+    return bad[:5]
+
+
+def find_leftovers(project: Path) -> list[str]:
+    """Return the files in ``data`` that belong to no catalog entry."""
+    data = project / "data"
+    return sorted(
+        str(path.relative_to(data))
+        for path in data.rglob("*")
+        if path.name not in (".gitkeep", ".runs")
+        and (path.name.startswith(".") or ".partial" in path.name or ".begun" in path.name)
+    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +129,9 @@ class Saved:
 
 def read_saved(project: Path) -> Saved:
     """Read what ``project`` holds; a file that is not whole is an error."""
-    state = _read_state(project / _STATE)
+    state: dict[str, Any] = {}
+    if (project / _STATE).exists():
+        state = torch.load(project / _STATE, map_location="cpu", weights_only=True)
     history = project / _HISTORY
     verdicts = project / VERDICTS
     return Saved(
@@ -74,14 +146,6 @@ def read_saved(project: Path) -> Saved:
         begun=_read_begun(project),
         verdicts=verdicts.read_text().splitlines() if verdicts.exists() else [],
     )
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        return {}
-    return state
 
 
 def _timeless(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,7 +177,7 @@ def check_whole(saved: Saved, end: Saved, *, struck_name: str | None) -> list[st
     Args:
         saved: What a struck run has left.
         end: What a run that nobody struck has left.
-        struck_name: A picture that was struck; its verdict may be another one.
+        struck_name: An image that was struck; its verdict may be another one.
     """
     problems = []
     num_epochs = len(saved.history)
@@ -138,9 +202,9 @@ def check_whole(saved: Saved, end: Saved, *, struck_name: str | None) -> list[st
 
 
 def _are_same(rows: list[str], whole: list[str], struck_name: str | None, is_part: bool) -> bool:
-    """Compare verdicts; beside a picture that was struck scores may differ in their last digits.
+    """Compare verdicts; beside an image that was struck scores may differ in their last digits.
 
-    A batch with a picture less is multiplied in another order. A picture that was gone before the
+    A batch with an image less is multiplied in another order. An image that was gone before the
     folder was listed has no verdict.
     """
     if struck_name is None:
@@ -211,7 +275,7 @@ def _check_verdicts_continued(saved: Saved, end: Saved, said: str) -> list[str]:
     judged = sum(int(number.replace(",", "")) for number in _JUDGED.findall(said))
     left = len(end.verdicts) - 1 - saved.num_begun
     if judged != left:
-        problems.append(f"{left} pictures were left, the next run judged {judged}")
+        problems.append(f"{left} images were left, the next run judged {judged}")
     return problems
 
 
@@ -253,11 +317,11 @@ def check_run(run: dict[str, Any], history: list[dict[str, Any]], *, whole: bool
     """
     problems = []
     steps = [(key, step) for key, step, _ in run["metrics"]]
-    if twice := sorted({place for place in steps if steps.count(place) > 1}):
+    if twice := sorted({step for step in steps if steps.count(step) > 1}):
         problems.append(f"{len(twice)} metric(s) are recorded twice, such as {twice[0]}")
     expected = {(k, row["epoch"]): float(v) for row in history for k, v in row.items()}
     found = {(k, step): v for k, step, v in run["metrics"] if step and k not in _OF_TIME}
-    if wrong := [place for place, value in found.items() if expected.get(place) != value]:
+    if wrong := [step for step, value in found.items() if expected.get(step) != value]:
         problems.append(f"{len(wrong)} metric(s) are not those of training, such as {wrong[0]}")
     if whole and (missing := sorted(expected.keys() - found.keys())):
         problems.append(f"{len(missing)} metric(s) are missing, such as {missing[0]}")

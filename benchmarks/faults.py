@@ -6,16 +6,15 @@ Each injection starts a run (training, inference or the main job), strikes it on
 what is left: processes, messages, whether every catalog entry loads, whether the epochs, verdicts
 and tracked metrics on disk are those of a run that nobody struck, and all that were there before.
 Then the same command is given again. It has to go on where the files end, train no epoch and judge
-no picture twice, and end with the same results, bit for bit but for times.
-Runs are forked from a process that has imported everything, and read the same configuration once;
-one in --fresh-every is a command of its own, and so is every run under a jumping clock. A line is
-printed for each injection and appended to RESULTS in the work folder; the same command with the
-same folder goes on after them.
+no image twice, and end with the same results, bit for bit but for times.
+A line is printed for each injection and appended to RESULTS in the work folder; the same command
+with the same folder goes on after them.
 A strike that came after the end of its run is none, and is made up for.
 """
 
 import argparse
 import json
+import os
 import random
 import re
 import shutil
@@ -29,24 +28,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fault_kinds import END_S, KINDS, NEED_ROOT, ROUND, Stage, find_faketime
-from fault_project import (
-    PIPELINES,
-    STORE,
-    Looker,
-    copy_project,
-    make_project,
-    results_of,
-    run,
-    unowned_files,
+from fault_door import FaultyServer
+from fault_kinds import (
+    BEGUN,
+    DATA,
+    END_S,
+    FIRST_NODE,
+    KINDS,
+    NEED_ROOT,
+    Stage,
+    find_faketime,
+    start_kedro,
 )
-from fault_runs import (
-    KedroProcess,
-    import_everything,
-    remember_configuration,
-    start_forked,
-)
-from fault_server import FaultyServer
 from fault_state import (
     VERDICTS,
     Saved,
@@ -54,11 +47,51 @@ from fault_state import (
     check_nothing_lost,
     check_run,
     check_whole,
+    find_bad_entries,
+    find_leftovers,
     read_runs,
     read_saved,
+    results_of,
 )
-from place import describe_place
+from measuring import describe_machine
+from project_copy import Command, lay_out_project, run_kedro
 
+STORE = "mlflow.db"
+PARAMETERS: dict[str, Any] = {
+    "data": {"root": DATA},
+    "demo_data": {
+        "root": DATA,
+        "train_images": 48,
+        "val_images": 24,
+        "test_images": 320,
+        "image_size": 64,
+        "num_workers": 0,
+    },
+    "ingestion": {"num_workers": 1},
+    "model": {"backbone": "test_resnet"},
+    "preprocessing": {"image_size": 64},
+    "training": {
+        "epochs": 5,
+        "batch_size": 8,
+        "num_workers": 0,
+        "ema_decay": 0.99,
+        "mixup_alpha": 0.2,
+        "checkpoint_steps": 2,
+        "resume": True,
+    },
+    "scoring": {"num_workers": 0, "batch_size": 16},
+    "evaluation": {"num_resamples": 100},
+    "robustness": {"num_images": 4},
+    "inference": {"images": f"{DATA}/testset"},
+}
+_MAKE_STORE = """
+from pathlib import Path
+from face_forgery.config_loader import read_parameters
+from face_forgery.hooks.store import open_store
+from face_forgery.params import TrackingParams
+values = read_parameters(Path("conf"))["tracking"] | {"tracking_uri": "sqlite:///mlflow.db"}
+open_store(TrackingParams.model_validate(values), Path.cwd())
+"""
 RESULTS = "results.jsonl"
 _ANEW = "training.resume=false"
 _ROOM = "400m"
@@ -81,19 +114,17 @@ def main() -> None:
     """Make the projects, strike, and print the table."""
     options = _parse()
     kinds = _usable_kinds(options.kinds.split(","))
-    work: Path = options.work or Path(tempfile.mkdtemp(prefix="faults-"))
+    work: Path = (options.work or Path(tempfile.mkdtemp(prefix="faults-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    place = describe_place("torch", "timm", "kedro", "mlflow")
-    print(
-        f"{place}\nseed {options.seed}, {options.count} injections, results in {work}", flush=True
-    )
+    machine = describe_machine("torch", "timm", "kedro", "mlflow")
+    told = f"seed {options.seed}, {options.count} injections, results in {work}"
+    print(f"{machine}\n{told}", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    import_everything()
-    campaign = _Campaign(work, options.seed, options.fresh_every)
+    # A shell starts background jobs with Ctrl-C ignored, which the runs would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    campaign = _Campaign(work, options.seed)
     results = work / RESULTS
     done = _read_results(results, options.seed)
-    if options.retry:
-        done = {key: result for key, result in done.items() if result["survived"]}
     chosen: list[dict[str, Any]] = []
     try:
         while sum(result["struck"] for result in chosen) < options.count:
@@ -102,7 +133,7 @@ def main() -> None:
             if (number, kind) not in done:
                 done[number, kind] = result = campaign.inject(number, kind)
                 with results.open("a") as file:
-                    file.write(json.dumps(result | {"place": place}) + "\n")
+                    file.write(json.dumps(result | {"machine": machine}) + "\n")
                 print(_line(result), flush=True)
             chosen.append(done[number, kind])
     finally:
@@ -115,9 +146,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=204)
     parser.add_argument("--seed", type=int, default=0, help="of moments, targets and scenarios")
-    parser.add_argument("--kinds", default=",".join(ROUND), help="comma-separated")
-    parser.add_argument("--fresh-every", type=int, default=40)
-    parser.add_argument("--retry", action="store_true", help="those that failed once more")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated")
     parser.add_argument("--work", type=Path, help="kept; a stopped campaign goes on in it")
     return parser.parse_args()
 
@@ -144,23 +173,19 @@ def _can_mount() -> bool:
 
 
 class _Campaign:
-    """The whole projects, what runs of them end with, and the place where they are struck."""
+    """The whole projects, what runs of them end with, and the folder in which they are struck."""
 
-    def __init__(self, work: Path, seed: int, fresh_every: int) -> None:
-        self._seed, self._fresh_every = seed, fresh_every
-        self._scratch = work / "scratch"
-        self._scratch.mkdir(exist_ok=True)
-        configuration = self._scratch / "configuration"
-        configuration.mkdir(exist_ok=True)
-        remember_configuration(configuration)
-        self._whole = work / "whole"
-        self._struck = work / "project"
+    def __init__(self, work: Path, seed: int) -> None:
+        self._seed = seed
+        self._scratch, self._whole, self._struck = (
+            work / name for name in ("scratch", "whole", "project")
+        )
+        for folder in (self._scratch, self._struck):
+            folder.mkdir(exist_ok=True)
         self._server: FaultyServer | None = None
-        self._looker: Looker | None = None
         self._expected: dict[str, dict[str, str]] = {}
         self._ends: dict[str, Saved] = {}
-        self._seconds: dict[str, tuple[float, float]] = {}
-        self._struck.mkdir(exist_ok=True)
+        self._seconds: dict[str, tuple[float, float]] = {}  # of the start, and of the nodes
         self._is_mounted = _can_mount()
         if self._is_mounted:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", self._struck]
@@ -168,8 +193,6 @@ class _Campaign:
 
     def close(self) -> None:
         """End the processes and give the disk back."""
-        if self._looker is not None:
-            self._looker.stop()
         if self._server is not None:
             self._server.stop()
         if self._is_mounted:
@@ -183,10 +206,8 @@ class _Campaign:
         whole = self._whole_project(scenario)
         copy_project(whole, self._struck)
         for log in self._scratch.glob("*.log"):
-            if log.stem not in ("server", "door", "looker"):
+            if log.stem != "server":
                 log.unlink()
-        if self._looker is None:
-            self._looker = Looker(self._struck, self._scratch)
         if kind == "tracking" and self._server is None:
             self._server = FaultyServer(self._scratch)
         stage = Stage(
@@ -194,10 +215,9 @@ class _Campaign:
             whole=whole,
             scratch=self._scratch,
             scenario=scenario,
-            seconds=self._seconds[scenario][0],
+            start_seconds=self._seconds[scenario][0],
             node_seconds=self._seconds[scenario][1],
             rng=rng,
-            is_fresh=number % self._fresh_every == self._fresh_every - 1,
             server=self._server,
             run_name=f"struck-{self._seed}-{number}-{time.monotonic_ns()}",
         )
@@ -206,8 +226,8 @@ class _Campaign:
             self._strike_and_go_on(stage, kind, strike)
         except Exception:
             stage.problems.append(f"the campaign itself failed: {traceback.format_exc()[-1500:]}")
-        for process in stage.started:
-            process.kill()
+        for command in stage.started:
+            command.kill()
         if stage.problems:
             self._keep_logs(number, kind)
         return {
@@ -215,10 +235,9 @@ class _Campaign:
             "number": number,
             "kind": kind,
             "scenario": scenario,
-            "fresh": stage.is_fresh,
             "moment": round(stage.moment, 2),
             "phase": stage.phase,
-            "of": round(stage.node_seconds if stage.phase == "nodes" else stage.start_seconds, 2),
+            "of": round(stage.phase_seconds, 2),
             "struck": stage.is_struck,
             "what": stage.what,
             "status": self._status,
@@ -240,27 +259,26 @@ class _Campaign:
 
     def _strike_and_go_on(self, stage: Stage, kind: str, strike: Any) -> None:
         self._status, self._message = None, ""
-        process = strike(stage)
-        said = process.said()
-        self._status, self._message = process.status, _last_words(said)
+        command = strike(stage)
+        said = command.said()
+        self._status, self._message = command.status, _last_words(said)
         if not stage.is_struck:
             self._learn_pace(stage.scenario, said)
-        _look_for_orphans(stage, process)
-        is_begun = "Kedro project" in said  # before that no line of the project has run
+        _look_for_orphans(stage, command)
+        is_begun = BEGUN in said  # before that no line of the project has run
         if kind != "kill" and is_begun and "Traceback (most recent call last)" in said:
             stage.problems.append(f"a traceback: {_last_words(said)}")
-        assert self._looker is not None
         is_loss_meant = stage.is_loss_meant
-        bad = [] if is_loss_meant else self._looker.find_bad_entries()
+        bad = [] if is_loss_meant else find_bad_entries(self._struck)
         stage.problems += [f"does not load: {entry}" for entry in bad]
         saved, end = read_saved(self._struck), self._ends[stage.scenario]
         if not is_loss_meant:
             stage.problems += check_whole(saved, end, struck_name=stage.struck_name)
             stage.problems += check_nothing_lost(stage.before, saved, said)
-        if process.status == 0 and not is_loss_meant:
+        if command.status == 0 and not is_loss_meant:
             self._compare(stage, "of the struck run", but=stage.struck_name and VERDICTS)
         history = [] if stage.scenario == _NO_TRAINING else end.history
-        _check_struck_run(stage, kind, process, history, self._scratch)
+        _check_struck_run(stage, kind, command, history, self._scratch)
         said = self._go_on(stage)
         if "anew" not in stage.what:
             stage.problems += check_continued(stage.scenario, saved, end, said)
@@ -274,14 +292,14 @@ class _Campaign:
             stage.problems += check_run(runs[-1], history, whole=True)
             if runs[-1]["status"] != "FINISHED":
                 stage.problems.append(f"the next run is tracked as {runs[-1]['status']}")
-        stage.problems += [f"left over: {name}" for name in unowned_files(self._struck)]
+        stage.problems += [f"left over: {name}" for name in find_leftovers(self._struck)]
 
     def _learn_pace(self, scenario: str, said: str) -> None:
         """Go by a run that ended before its strike: the machine is faster than it was."""
         if found := _NODE_SECONDS.findall(said):
-            whole, of_nodes = self._seconds[scenario]
+            start, of_nodes = self._seconds[scenario]
             ratio = float(found[-1]) / of_nodes
-            self._seconds[scenario] = (whole * ratio, of_nodes * ratio)
+            self._seconds[scenario] = (start * ratio, of_nodes * ratio)
 
     def _compare(self, stage: Stage, whose: str, *, but: str | None = None) -> None:
         """Compare all results with those of a run left alone."""
@@ -298,19 +316,18 @@ class _Campaign:
     def _go_on(self, stage: Stage) -> str:
         """Give the same command again; start anew if the error says so. Return what it wrote."""
         log = self._scratch / "after.log"
-        arguments = PIPELINES[stage.scenario]
-        process = start_forked(self._struck, arguments, log)
-        process.wait(END_S)
-        if process.status and _ANEW in process.said():
+        command = start_kedro(self._struck, stage.scenario, log)
+        command.wait(END_S)
+        if command.status and _ANEW in command.said():
             stage.what += "; started anew, as told"
             log.unlink()
-            process = start_forked(self._struck, [*arguments, "--params", _ANEW], log)
-            process.wait(END_S)
-        if process.status != 0:
-            process.kill()
-            words = process.said().strip()[-700:]
-            stage.problems.append(f"the next run ended in status {process.status}: {words}")
-        return process.said()
+            command = start_kedro(self._struck, stage.scenario, log, (_ANEW,))
+            command.wait(END_S)
+        if command.status != 0:
+            command.kill()
+            words = command.said().strip()[-700:]
+            stage.problems.append(f"the next run ended in status {command.status}: {words}")
+        return command.said()
 
     def _whole_project(self, scenario: str) -> Path:
         """Return a project in which ``scenario`` can begin; what it ends with is measured once."""
@@ -322,64 +339,88 @@ class _Campaign:
         if not facts.exists():
             shutil.rmtree(whole, ignore_errors=True)
             self._prepare(scenario, whole)
-            copy_project(whole, self._struck)
-            log = self._scratch / "whole.log"
-            run(self._struck, PIPELINES[scenario], log)  # files that are read once are warm now
-            copy_project(whole, self._struck)
-            start = time.monotonic()
-            said = run(self._struck, PIPELINES[scenario], log).said()
-            seconds = [time.monotonic() - start, float(_NODE_SECONDS.findall(said)[-1])]
+            seconds = self._run_whole(scenario, whole)
             results = results_of(self._struck)
             copy_project(self._struck, end)
             facts.write_text(json.dumps({"seconds": seconds, "results": results}))
-            print(
-                f"{scenario}, left alone: {seconds[0]:.1f} s, {seconds[1]:.1f} s of them for its "
-                f"nodes; {len(results)} results",
-                flush=True,
-            )
+            told = f"{seconds[0]:.1f} s to its first node, {seconds[1]:.1f} s of nodes"
+            print(f"{scenario}, left alone: {told}; {len(results)} results", flush=True)
         values = json.loads(facts.read_text())
         self._seconds[scenario] = tuple(values["seconds"])
         self._expected[scenario] = values["results"]
         self._ends[scenario] = read_saved(end)
         return whole
 
+    def _run_whole(self, scenario: str, whole: Path) -> tuple[float, float]:
+        """Run undisturbed; return the seconds up to the first node, and those of the nodes."""
+        copy_project(whole, self._struck)
+        log = self._scratch / f"whole_{scenario}.log"
+        command = start_kedro(self._struck, scenario, log)
+        command.wait_until(lambda: BEGUN in command.said())
+        start = time.monotonic()
+        command.wait_until(lambda: FIRST_NODE in command.said())
+        seconds = time.monotonic() - start
+        return seconds, float(_NODE_SECONDS.findall(command.succeed().said())[-1])
+
     def _prepare(self, scenario: str, whole: Path) -> None:
         log = self._scratch / "prepare.log"
         if scenario == "main":
-            whole.mkdir(parents=True)
-            make_project(whole, log, store=self._struck)
+            self._make_project(whole, log)
             return
         shutil.copytree(self._whole_project("main"), whole, symlinks=True)
         steps = {
             "training": "ingestion,splitting",
             "inference": "ingestion,splitting,training,evaluation",
         }
-        run(whole, ["--pipelines", steps[scenario], "--params", "tracking.enabled=false"], log)
+        run_kedro(whole, log, steps[scenario], tracking__enabled="false")
+
+    def _make_project(self, folder: Path, log: Path) -> None:
+        """Make a project with images of which two are none, and a store for where it is struck."""
+        lay_out_project(folder, PARAMETERS)
+        run_kedro(folder, log, "demo_data")
+        images = folder / DATA / "testset"
+        (images / "truncated.jpg").write_bytes(sorted(images.iterdir())[0].read_bytes()[:700])
+        (images / "no_image.jpg").write_text("no image")
+        copy_project(folder, self._struck)
+        Command(["-c", _MAKE_STORE], self._struck, log).succeed()
+        shutil.move(self._struck / STORE, folder / STORE)
+
+
+def copy_project(source: Path, target: Path) -> None:
+    """Have ``target`` be a copy of ``source``; the folder itself stays, it may be a mount."""
+    target.mkdir(exist_ok=True)
+    for entry in os.scandir(target):
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
 
 
 def _check_struck_run(
     stage: Stage,
     kind: str,
-    process: KedroProcess,
+    command: Command,
     history: list[dict[str, Any]],
     scratch: Path,
 ) -> None:
     """Look at what MLflow has of the struck run, which the next one does not touch."""
-    is_lost_told = _NOT_TRACKED in process.said()
+    is_lost_told = _NOT_TRACKED in command.said()
     if kind == "tracking":
         runs = read_runs(scratch / "server.db", stage.run_name)
-        if not stage.is_away and process.status == 0:
+        if not stage.is_away and command.status == 0:
             if [tracked["status"] for tracked in runs] != ["FINISHED"]:
                 stage.problems.append(f"tracked as {[run['status'] for run in runs]}")
             if is_lost_told:
                 stage.problems.append("the server was back, and not all was recorded")
     else:
         runs = read_runs(stage.project / STORE)
-        ended_as = _ENDED_AS.get(kind, {"FAILED"}) if process.status else {"FINISHED"}
-        if "Done: " in process.said():
+        ended_as = _ENDED_AS.get(kind, {"FAILED"}) if command.status else {"FINISHED"}
+        if "Done: " in command.said():
             ended_as = {"FINISHED"} | ended_as  # struck on its way out
         if wrong := [r["status"] for r in runs[:1] if r["status"] not in ended_as]:
-            stage.problems.append(f"status {process.status} is tracked as {wrong[0]}")
+            stage.problems.append(f"status {command.status} is tracked as {wrong[0]}")
     if kind == "second_run" and stage.is_struck and len(runs) > 1:
         stage.problems.append("the refused run is tracked")
     for tracked in runs:
@@ -387,15 +428,13 @@ def _check_struck_run(
         stage.problems += check_run(tracked, history, whole=is_whole)
 
 
-def _look_for_orphans(stage: Stage, process: KedroProcess) -> None:
+def _look_for_orphans(stage: Stage, command: Command) -> None:
     end = time.monotonic() + _ORPHANS_S
-    while process.others() and time.monotonic() < end:
+    while command.others() and time.monotonic() < end:
         time.sleep(0.1)
-    if orphans := process.others():
+    if orphans := command.others():
         stage.problems.append(f"{len(orphans)} process(es) outlive the run")
-        process.status = process.status if process.status is not None else 0
-        for pid in orphans:
-            subprocess.run(["kill", "-9", str(pid)], check=False)
+        command.kill()
 
 
 def _last_words(said: str) -> str:
@@ -415,9 +454,8 @@ def _line(result: dict[str, Any]) -> str:
     verdict = "survived" if result["survived"] else f"FAILED: {'; '.join(result['problems'])}"
     return (
         f"{result['number']:4d} seed {result['seed']} {result['kind']:10s} {result['scenario']:9s} "
-        f"at {result['moment']:5.1f} of {result['of']:.1f} s of its {result['phase']}"
-        f"{' (own command)' if result['fresh'] else ''}, {result['what']}: status "
-        f"{result['status']}, {result['took']:.0f} s; {verdict}"
+        f"at {result['moment']:5.1f} of {result['of']:.1f} s of its {result['phase']}, "
+        f"{result['what']}: status {result['status']}, {result['took']:.0f} s; {verdict}"
     )
 
 

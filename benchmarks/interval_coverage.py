@@ -13,11 +13,11 @@ import time
 
 import numpy as np
 from joblib import Parallel, delayed
-from place import describe_place
+from measuring import describe_machine
 from scipy.stats import norm
 
+from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.evaluation.calibration import apply_temperature
-from face_forgery.evaluation.calibration_split import choose_calibration_split
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import FALSE_POSITIVE_RATES, NUM_BINS, evaluate
 from face_forgery.evaluation.operating_points import set_operating_points
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 4000])
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    print(describe_place("numpy", "scipy", "scikit-learn"))
+    print(describe_machine("numpy", "scipy", "scikit-learn"))
     print(f"seeds 0 to {arguments.repetitions - 1}, {arguments.resamples} resamples\n")
     columns = {}
     start = time.perf_counter()
@@ -137,7 +137,7 @@ def list_true_rates(points: dict, sharpness: float) -> dict[str, float]:
 
 
 def print_table(columns: dict[str, dict[str, float]]) -> None:
-    """Print shares in percent, a row a metric."""
+    """Print proportions in percent, a row a metric."""
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
     print("| interval of | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")

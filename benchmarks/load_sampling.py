@@ -1,22 +1,25 @@
-"""What a process and its children hold, second by second, and whether that grows."""
+"""What a process and its children hold, second by second, and limits that hold or do not."""
 
 import contextlib
 import csv
+import json
 import re
-import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from project_copy import Command
 from scipy.stats import theilslopes
 
 EVERY_S = 1.0
 _NODE = re.compile(r"INFO +\d+/\d+ \w+\.(\w+)")
 _EPOCH = re.compile(r"INFO +Epoch (\d+):")
-_PICTURES = re.compile(r"INFO +[\w ]+: ([\d,]+) of [\d,]+ images")
+_IMAGES = re.compile(r"INFO +[\w ]+: ([\d,]+) of [\d,]+ images")
 
 
 class Sample(NamedTuple):
@@ -24,7 +27,7 @@ class Sample(NamedTuple):
 
     seconds: float  # since the first look
     stage: str  # the node that is on, or the phase
-    done: int  # epochs or pictures, as the log last said
+    done: int  # epochs or images, as the log last said
     memory: float  # MiB allocated: Pss_Anon and Pss_Shmem; what processes share counts once
     resident: float  # MiB: RssAnon and RssShmem; what processes share counts in each
     handles: int  # open files, pipes and sockets
@@ -86,22 +89,17 @@ class Watch:
                 self.stage, self.done, self._has_epochs = match[1], 0, False
             elif match := _EPOCH.search(line):
                 self.done, self._has_epochs = int(match[1]), True
-            elif not self._has_epochs and (match := _PICTURES.search(line)):
+            elif not self._has_epochs and (match := _IMAGES.search(line)):
                 self.done = int(match[1].replace(",", ""))
 
 
-def watch_run(command: Sequence[str], project: Path, log: Path) -> list[Sample]:
+def watch_run(arguments: Sequence[str], project: Path, log: Path) -> list[Sample]:
     """Run a command to its end and return what was seen; an error is one."""
-    with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=project, stdout=file, stderr=file)
-        try:
-            with Watch(process.pid, log) as watch:
-                process.wait()
-        finally:
-            process.kill()
-            process.wait()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{log.read_text()[-3000:]}")
+    log.unlink(missing_ok=True)
+    with Command(arguments, project, log) as command:
+        with Watch(command.pid, log) as watch:
+            command.wait()
+        command.succeed()
     return watch.samples
 
 
@@ -117,15 +115,15 @@ def _family(pid: int) -> list[int]:
 
 def _counts(pid: int) -> tuple[int, int, int, int] | None:
     """Return KiB allocated, KiB resident, handles and threads; ``None`` if it has ended."""
-    place = Path(f"/proc/{pid}")
+    folder = Path(f"/proc/{pid}")
     try:
-        shares = _numbers(place / "smaps_rollup", ("Pss_Anon", "Pss_Shmem"))
-        own = _numbers(place / "status", ("RssAnon", "RssShmem", "Threads"))
-        handles = sum(1 for _ in (place / "fd").iterdir())
+        allocated = _numbers(folder / "smaps_rollup", ("Pss_Anon", "Pss_Shmem"))
+        own = _numbers(folder / "status", ("RssAnon", "RssShmem", "Threads"))
+        handles = sum(1 for _ in (folder / "fd").iterdir())
     except (OSError, KeyError):
         return None
     num_threads = own.pop("Threads")
-    return sum(shares.values()), sum(own.values()), handles, num_threads
+    return sum(allocated.values()), sum(own.values()), handles, num_threads
 
 
 def _numbers(file: Path, names: Iterable[str]) -> dict[str, int]:
@@ -170,3 +168,47 @@ def read_samples(path: Path) -> list[Sample]:
         Sample(float(s), stage, int(done), float(m), float(r), int(h), int(t), int(p))
         for s, stage, done, m, r, h, t, p in rows
     ]
+
+
+@dataclass
+class Verdict:
+    """The answers of one part of the load test.
+
+    Attributes:
+        name: The part.
+        facts: Name -> number or text.
+        checks: What was to hold, with limit and number, and whether it does.
+    """
+
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    checks: list[tuple[str, bool]] = field(default_factory=list)
+
+    def hold(self, what: str, value: float, *, at_most: float, unit: str = "") -> None:
+        """Check an upper limit."""
+        text = f"{what}: {value:,.4g} of at most {at_most:,.4g} {unit}".rstrip()
+        self.checks.append((text, value <= at_most))
+
+    def equal(self, what: str, value: object, expected: object) -> None:
+        """Check a value that follows from nothing but what was asked."""
+        self.checks.append((f"{what}: {value}, expected {expected}", value == expected))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether every limit holds."""
+        return all(holds for _, holds in self.checks)
+
+    def report(self, folder: Path, machine: str) -> None:
+        """Print it, and write it as JSON."""
+        print(f"{self.name}: {'kept' if self.is_kept else 'BROKEN'}")
+        for name, value in self.facts.items():
+            print(f"  {name}: {value}")
+        for text, holds in self.checks:
+            print(f"  {'ok    ' if holds else 'BROKEN'} {text}", flush=True)
+        content = json.dumps({"machine": machine, **asdict(self)}, indent=1, default=str)
+        (folder / f"{self.name}.json").write_text(content + "\n")
+
+
+def counts(values: Sequence[Any]) -> dict[Any, int]:
+    """Return how often each value occurs, the most frequent first."""
+    return dict(Counter(values).most_common())

@@ -5,35 +5,42 @@ import base64
 import csv
 import io
 import json
-import os
 import random
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
-from drawn import write_pictures
-from load_sampling import Sample, Watch, median, second_half, slope, write_samples
-from load_verdict import Verdict, counts
+from load_sampling import (
+    Sample,
+    Verdict,
+    Watch,
+    counts,
+    median,
+    second_half,
+    slope,
+    write_samples,
+)
+from measuring import write_images
 from ours import make_detector
+from project_copy import Command, free_port, is_listening
 
+from face_forgery.hooks.store import import_mlflow
 from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.serving.packaging import log_detector
 
-SIDE = 512  # pixels of a picture
+SIDE = 512  # pixels of an image
 SERVED = ("resnet18", 160)  # backbone, and pixels of its input
-# The page also explains each picture, which takes a hundred passes: with the network above eight
-# seconds of a core, and what is asked for here is how the page bears a crowd, not how fast that is.
+# The page also explains each image: a hundred forward passes, eight seconds of a core with the
+# network above. What is measured here is how the page bears a crowd, not how fast that is.
 ON_PAGE = ("test_resnet", 64)
-NUM_PICTURES = 20
+NUM_IMAGES = 20
 NUM_CLIENTS = 6  # that measure what the server bears: more than work at once
 WARM_S, CAPACITY_S, REST_S = 10, 20, 15
 NUM_NORMAL = 100  # requests of one client, before and after
@@ -43,10 +50,10 @@ TOLERANCE = 1e-6  # of a score
 REFUSED = 503
 # Limits.
 REFUSAL_S = 1.0  # 99 of 100 refusals are told within
-SHARE_OF_CAPACITY = 0.7  # that is still answered under twice the load
+LEAST_RATE = 0.7  # that is still answered under twice the load
 WAITS = 2.0  # 99 of 100 answers come within so many times the wait of a full queue
 SLOWER = 2.0  # median of the answers after, to that before
-MEMORY_SHARE = 0.05  # that memory may be higher by, after, and grow by in the second minute
+MEMORY_GROWTH = 0.05  # that memory may be higher by, after, and grow by in the second minute
 
 
 class Reply(NamedTuple):
@@ -61,13 +68,13 @@ class Reply(NamedTuple):
 Ask = Callable[[httpx.AsyncClient, int], Awaitable[Reply]]
 
 
-class Place(NamedTuple):
+class Server(NamedTuple):
     """A server that is up."""
 
     pid: int
     ask: Ask
-    places: int  # at work and waiting
-    folder: Path | None  # of uploads
+    capacity: int  # requests that are worked on or wait
+    uploads: Path | None
 
 
 def overload(work: Path, name: str, seconds: int) -> Verdict:
@@ -75,26 +82,26 @@ def overload(work: Path, name: str, seconds: int) -> Verdict:
     start = {"served": _served, "page": _page}[name]
     shutil.rmtree(work / name, ignore_errors=True)
     (work / name).mkdir()
-    with start(work / name) as place, Watch(place.pid) as watch:
-        return asyncio.run(_drive(work, name, seconds, place, watch))
+    with start(work / name) as server, Watch(server.pid) as watch:
+        return asyncio.run(_drive(work, name, seconds, server, watch))
 
 
-async def _drive(work: Path, name: str, seconds: int, place: Place, watch: Watch) -> Verdict:
+async def _drive(work: Path, name: str, seconds: int, server: Server, watch: Watch) -> Verdict:
     watch.stage = "warm"
-    await _closed_loop(place.ask, WARM_S)
+    await _closed_loop(server.ask, WARM_S)
     watch.stage = "capacity"
-    before_rate = await _closed_loop(place.ask, CAPACITY_S)
+    before_rate = await _closed_loop(server.ask, CAPACITY_S)
     watch.stage = "before"
-    before = await _in_turn(place.ask)
+    before = await _in_turn(server.ask)
     watch.stage = "load"
-    asked, replies = await _open_loop(place.ask, 2 * before_rate, seconds)
-    disk = _megabytes(place.folder)
+    asked, replies = await _open_loop(server.ask, 2 * before_rate, seconds)
+    disk = _megabytes(server.uploads)
     watch.stage = "rest"
     await asyncio.sleep(REST_S)
     watch.stage = "after"
-    after = await _in_turn(place.ask)
+    after = await _in_turn(server.ask)
     watch.stage = "capacity again"
-    after_rate = await _closed_loop(place.ask, CAPACITY_S)
+    after_rate = await _closed_loop(server.ask, CAPACITY_S)
     write_samples(work / f"{name}.csv", watch.samples)
     verdict = Verdict(name)
     verdict.facts |= {
@@ -104,8 +111,8 @@ async def _drive(work: Path, name: str, seconds: int, place: Place, watch: Watch
     }
     if disk is not None:
         verdict.facts["uploads on disk after the load, MB"] = disk
-    capacity = min(before_rate, after_rate)
-    _judge_replies(verdict, replies, seconds=seconds, capacity=capacity, places=place.places)
+    rate = min(before_rate, after_rate)
+    _judge_replies(verdict, replies, seconds=seconds, rate=rate, places=server.capacity)
     _judge_scores(verdict, before, after, [r for r in replies if r[1].status == 200])
     _judge_memory(verdict, watch.samples)
     return verdict
@@ -116,7 +123,7 @@ def _judge_replies(
     replies: list[tuple[int, Reply]],
     *,
     seconds: int,
-    capacity: float,
+    rate: float,
     places: int,
 ) -> None:
     statuses = counts([reply.status for _, reply in replies])
@@ -135,9 +142,9 @@ def _judge_replies(
     late = float(np.percentile([reply.seconds for reply in refusals] or [0], 99))
     verdict.hold("99 of 100 refusals within", late, at_most=REFUSAL_S, unit="s")
     late = float(np.percentile(answers or [np.inf], 99))
-    verdict.hold("99 of 100 answers within", late, at_most=WAITS * places / capacity, unit="s")
-    lacking = 1 - len(answers) / seconds / capacity
-    verdict.hold("of the capacity lost", lacking, at_most=1 - SHARE_OF_CAPACITY)
+    verdict.hold("99 of 100 answers within", late, at_most=WAITS * places / rate, unit="s")
+    lacking = 1 - len(answers) / seconds / rate
+    verdict.hold("of the capacity lost", lacking, at_most=1 - LEAST_RATE)
 
 
 def _judge_scores(
@@ -148,7 +155,7 @@ def _judge_scores(
 ) -> None:
     expected = [json.loads(reply.content) for reply in before]
     others = [(number, reply) for number, reply in enumerate(after)] + answers
-    wrong = sum(not _is_same(expected[number % NUM_PICTURES], reply) for number, reply in others)
+    wrong = sum(not _is_same(expected[number % NUM_IMAGES], reply) for number, reply in others)
     verdict.equal(f"different judgements of {len(others):,} under load and after", wrong, 0)
     times = [float(np.median([reply.seconds for reply in replies])) for replies in (before, after)]
     verdict.facts["seconds to an answer, median before and after"] = [round(t, 4) for t in times]
@@ -177,9 +184,9 @@ def _judge_memory(verdict: Verdict, samples: list[Sample]) -> None:
         after,
     ]
     verdict.hold(
-        "growth in the second half of the load", growth, at_most=MEMORY_SHARE * before, unit="MiB"
+        "growth in the second half of the load", growth, at_most=MEMORY_GROWTH * before, unit="MiB"
     )
-    verdict.hold("memory after, above that before", after / before - 1, at_most=MEMORY_SHARE)
+    verdict.hold("memory after, above that before", after / before - 1, at_most=MEMORY_GROWTH)
     for of in ("handles", "threads", "processes"):
         first, last = (median(by_stage[stage], of) for stage in ("before", "after"))
         peak = max(getattr(sample, of) for sample in load)
@@ -221,7 +228,7 @@ async def _closed_loop(ask: Ask, seconds: float) -> float:
 
 
 async def _in_turn(ask: Ask) -> list[Reply]:
-    """Return the answers to one client that asks for one picture after the other."""
+    """Return the answers to one client that asks for one image after the other."""
     async with _client() as client:
         return [await ask(client, number) for number in range(NUM_NORMAL)]
 
@@ -250,11 +257,8 @@ def _client() -> httpx.AsyncClient:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[Place]:
+def _served(folder: Path) -> Iterator[Server]:
     """Log and register a detector, and serve it as docs/serving.md says."""
-    from face_forgery.hooks.store import import_mlflow
-    from face_forgery.serving.packaging import log_detector
-
     store = f"sqlite:///{folder / 'mlflow.db'}"
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(store)
@@ -262,16 +266,16 @@ def _served(folder: Path) -> Iterator[Place]:
     mlflow.set_experiment("load")
     with mlflow.start_run():
         log_detector(_write_detector(folder, SERVED), min_size=48, register_as="face-forgery")
-    port = _free_port()
-    command = ["face_forgery.serving", "models:/face-forgery@newest", "--port", str(port)]
-    bodies = [_body(path) for path in _write_pictures(folder)]
+    port = free_port()
+    command = ["face_forgery.serving", "models:/face-forgery@newest"]
+    bodies = [_body(path) for path in write_images(folder / "images", NUM_IMAGES, SIDE)]
     url = f"http://127.0.0.1:{port}/invocations"
     headers = {"Content-Type": "application/json"}
 
     async def ask(client: httpx.AsyncClient, number: int) -> Reply:
         start = time.monotonic()
         try:
-            body = bodies[number % NUM_PICTURES]
+            body = bodies[number % NUM_IMAGES]
             answer = await client.post(url, content=body, headers=headers)
         except httpx.HTTPError as error:
             return Reply(type(error).__name__, time.monotonic() - start, "", False)
@@ -280,26 +284,24 @@ def _served(folder: Path) -> Iterator[Place]:
         rows = json.dumps(answer.json()["predictions"]) if is_judged else ""
         return Reply(answer.status_code, seconds, rows, "retry-after" in answer.headers)
 
-    with _running(
-        command, folder, f"http://127.0.0.1:{port}/ping", MLFLOW_TRACKING_URI=store
-    ) as pid:
-        yield Place(pid, ask, places=18, folder=None)
+    with _running(command, folder, port, MLFLOW_TRACKING_URI=store) as pid:
+        yield Server(pid, ask, capacity=18, uploads=None)
 
 
 @contextmanager
-def _page(folder: Path) -> Iterator[Place]:
-    """Serve the page as `make app` does; a client uploads a picture, asks, and waits for it."""
-    port = _free_port()
+def _page(folder: Path) -> Iterator[Server]:
+    """Serve the page as `make app` does; a client uploads an image, asks, and waits for it."""
+    port = free_port()
     detector = _write_detector(folder, ON_PAGE)
-    command = ["face_forgery.serving.page", "--detector", str(detector), "--port", str(port)]
-    contents = [path.read_bytes() for path in _write_pictures(folder)]
+    command = ["face_forgery.serving.page", "--detector", str(detector)]
+    contents = [path.read_bytes() for path in write_images(folder / "images", NUM_IMAGES, SIDE)]
     uploads = folder / "uploads"
     uploads.mkdir()
     url = f"http://127.0.0.1:{port}/gradio_api"
     visits = iter(range(10**9))
 
     async def visit(client: httpx.AsyncClient, number: int) -> tuple[int, str, bool]:
-        files = [("files", ("picture.jpg", contents[number % NUM_PICTURES]))]
+        files = [("files", ("image.jpg", contents[number % NUM_IMAGES]))]
         answer = await client.post(f"{url}/upload", files=files)
         if answer.status_code != 200:
             return answer.status_code, "", "retry-after" in answer.headers
@@ -322,9 +324,8 @@ def _page(folder: Path) -> Iterator[Place]:
             return Reply(type(error).__name__, time.monotonic() - start, "", False)
         return Reply(status, time.monotonic() - start, content, says_when)
 
-    address = f"http://127.0.0.1:{port}/"
-    with _running(command, folder, address, TMPDIR=str(uploads)) as pid:
-        yield Place(pid, ask, places=17, folder=uploads)
+    with _running(command, folder, port, TMPDIR=str(uploads)) as pid:
+        yield Server(pid, ask, capacity=17, uploads=uploads)
 
 
 def _rows_of(event: dict[str, Any]) -> list[dict[str, Any]]:
@@ -337,37 +338,13 @@ def _rows_of(event: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _running(command: list[str], folder: Path, address: str, **env: str) -> Iterator[int]:
+def _running(command: list[str], folder: Path, port: int, **env: str) -> Iterator[int]:
     """Start a server in a process of its own, wait until it answers, and end it after the block."""
-    log = folder / "server.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=folder,
-            env=os.environ | env,
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        _wait_for(address, process, log)
-        yield process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_for(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        with suppress(httpx.HTTPError):
-            httpx.get(address, timeout=5, trust_env=False)
-            return
-        time.sleep(0.5)
-    raise RuntimeError(f"no answer in {START_S} s: {log.read_text()[-3000:]}")
+    arguments = ["-m", *command, "--port", str(port)]
+    with Command(arguments, folder, folder / "server.log", **env) as server:
+        if not server.wait_until(lambda: is_listening(port), START_S):
+            raise RuntimeError(f"no answer in {START_S} s: {server.said()[-3000:]}")
+        yield server.pid
 
 
 def _write_detector(folder: Path, network: tuple[str, int]) -> Path:
@@ -377,18 +354,6 @@ def _write_detector(folder: Path, network: tuple[str, int]) -> Path:
     return folder / "detector"
 
 
-def _write_pictures(folder: Path) -> list[Path]:
-    (folder / "pictures").mkdir()
-    return write_pictures(folder / "pictures", NUM_PICTURES, SIDE)
-
-
-def _body(picture: Path) -> bytes:
-    encoded = base64.b64encode(picture.read_bytes()).decode()
+def _body(image: Path) -> bytes:
+    encoded = base64.b64encode(image.read_bytes()).decode()
     return json.dumps({"dataframe_split": {"columns": ["image"], "data": [[encoded]]}}).encode()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

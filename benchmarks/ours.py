@@ -1,9 +1,9 @@
-"""What this project does with the same pictures, and the limits: from memory, and decoding alone.
+"""What this project does with the same images, and the limits: from memory, and decoding alone.
 
 These are the lines that `kedro run` runs, less its reading of manifests and writing of tables.
 """
 
-import bare  # noqa: F401  first: what is not installed here
+import measuring  # noqa: F401  first: it finds the package where it is not installed
 
 # isort: split
 import math
@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import timm
 import torch
+import yaml
 from course import BATCH as COURSE_BATCH
 from course import MEAN, STD
 
-from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.workers import iterate
@@ -41,7 +41,8 @@ Precision = Literal["float32", "bfloat16"]
 
 def base_parameters(backbone: str, image_size: int, num_workers: int | None) -> Parameters:
     """Return the base settings with the course's batch and flips; ``None``: the base workers."""
-    values = read_parameters(Path(__file__).parents[1] / "conf")
+    files = sorted((Path(__file__).parents[1] / "conf/base").glob("parameters*.yml"))
+    values = {k: v for file in files for k, v in yaml.safe_load(file.read_text()).items()}
     values["model"]["backbone"] = backbone
     values["preprocessing"]["image_size"] = image_size
     values["augmentation"]["vertical_flip"] = 0.5
@@ -76,7 +77,7 @@ def training(paths: Sequence[Path], params: Parameters, device: torch.device) ->
 def training_from_memory(
     paths: Sequence[Path], params: Parameters, device: torch.device
 ) -> Callable[[], None]:
-    """Return what trains for an epoch on as many pictures that are there already."""
+    """Return what trains for an epoch on as many images that are there already."""
     return _training(params, FromMemory(training_loader(paths, params)), device)
 
 
@@ -131,7 +132,7 @@ class FromMemory:
 def scoring(
     paths: Sequence[Path], params: Parameters, device: torch.device, precision: Precision
 ) -> Callable[[], None]:
-    """Return what scores every picture."""
+    """Return what scores every image."""
     detector = _detector(params, precision)
     network = detector.build_network().to(device)
     reader = ImageReader.of(detector, min_size=MIN_SIZE)
@@ -148,7 +149,7 @@ def scoring(
 def scoring_from_memory(
     paths: Sequence[Path], params: Parameters, device: torch.device, precision: Precision
 ) -> Callable[[], None]:
-    """Return what scores as many pictures that are there already."""
+    """Return what scores as many images that are there already."""
     detector, count = _detector(params, precision), len(paths)
     network = detector.build_network().to(device)
     batch = params.scoring.batch_size
@@ -163,7 +164,7 @@ def scoring_from_memory(
 
 
 def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[[], None]:
-    """Return what reads every picture for nobody."""
+    """Return what reads every image for nobody."""
     detector = _detector(params, "float32")
     reader = ImageReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
@@ -171,14 +172,14 @@ def decoding_for_scoring(paths: Sequence[Path], params: Parameters) -> Callable[
 
 
 def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
-    """Return what brings every picture to the network's input, in this process."""
+    """Return what brings every image to the network's input, in this process."""
     detector = make_detector("resnet18", image_size)
     reader = ImageReader.of(detector, min_size=MIN_SIZE)
-    places = pack_paths(paths)
+    rows = pack_paths(paths)
 
     def prepare() -> None:
-        for place in places:
-            reader.read_at(place)
+        for row in rows:
+            reader.read_at(row)
 
     return prepare
 

@@ -17,7 +17,7 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
       plain: {augmentation.jpeg: 0.0}
 
 A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
-these groups is validation (in queries: the column ``held``), and a test has no picture of a group
+these groups is validation (in queries: the column ``held``), and a test has no image of a group
 that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
 the project; the chosen epoch and the last one are judged, with ``scoring.tta``, the
 chosen one on degraded copies, too, if asked for. What is measured is added to
@@ -30,8 +30,6 @@ import argparse
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -41,17 +39,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from measuring import describe_machine
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
-from place import describe_place
-from project_copy import lay_out_project
+from project_copy import lay_out_project, run_kedro
 
-from face_forgery.data.degradation.levels import Degradation, list_degradations
+from face_forgery.data.degradation.operations import Degradation, list_degradations
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector
@@ -101,13 +99,13 @@ def main() -> None:
     work, results = options.work, options.work / "results.jsonl"
     for folder in ("scores", "detectors"):
         (work / folder).mkdir(parents=True, exist_ok=True)
-    place = describe_place("torch", "torchvision", "timm")
-    print(place, flush=True)
+    machine = describe_machine("torch", "torchvision", "timm")
+    print(machine, flush=True)
     trials = list(_trials(options))
     done = {row["trial"] for row in _read(results)}
     for trial in trials:
         if trial.name not in done:
-            row = _run(trial, options) | {"place": place}
+            row = _run(trial, options) | {"machine": machine}
             with results.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(trial.name, json.dumps(row["tests"]), f"{row['seconds']:.0f} s", flush=True)
@@ -121,7 +119,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("plan", type=Path)
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--labels", default="labels.csv", help="in the root")
-    parser.add_argument("--landmarks", type=Path, help="of real pictures; docs/forging.md")
+    parser.add_argument("--landmarks", type=Path, help="of real images; docs/forging.md")
     parser.add_argument("--weights", type=Path, help="of the backbone, before training")
     parser.add_argument("--work", type=Path, default=Path("data/recipes"))
     parser.add_argument("--scenarios", nargs="+")
@@ -160,17 +158,7 @@ def _run(trial: Trial, options: argparse.Namespace) -> dict[str, Any]:
     for part, rows in (("train", trial.train), ("val", trial.val)):
         rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
     start = time.monotonic()
-    log = options.work / f"{trial.file_name}.log"
-    with log.open("w") as file:
-        run = subprocess.run(
-            [sys.executable, "-m", "kedro", "run", "--pipelines", PIPELINES],
-            cwd=project,
-            stdout=file,
-            stderr=file,
-            check=False,
-        )
-    if run.returncode:
-        raise RuntimeError(f"{trial.name} failed; the end of {log}:\n{log.read_text()[-2000:]}")
+    run_kedro(project, options.work / f"{trial.file_name}.log", PIPELINES)
     seconds = time.monotonic() - start
     history = json.loads((project / "data/08_reporting/training_history.json").read_text())
     tests, scores = _judge(trial, options.root, project)
@@ -259,20 +247,20 @@ def _degradations() -> list[Degradation]:
 
 
 def _score_degraded(detector: Detector, rows: pd.DataFrame, root: Path) -> NDArray[np.float64]:
-    """Return ``(N, 1 + D)``: the pictures as they are, and each kind of copy."""
+    """Return ``(N, 1 + D)``: the images as they are, and each kind of copy."""
     paths = [root / name for name in rows["img_name"]]
     return score_degraded(detector, paths, _degradations(), max_side=1024, num_workers=1)
 
 
 def _aucs_of_copies(scores: NDArray[np.float64], rows: pd.DataFrame) -> dict[str, list[float]]:
     names = ["clean", *(f"{one.title}, {one.label}" for one in _degradations())]
-    return {name: _auc(scores[:, place], rows) for place, name in enumerate(names)}
+    return {name: _auc(scores[:, column], rows) for column, name in enumerate(names)}
 
 
 def _auc(scores: NDArray[np.float64], rows: pd.DataFrame) -> list[float]:
     groups, targets = rows["group"].to_numpy(), rows["target"].to_numpy()
     measured = measure_auc(scores, targets, groups, Bootstrap(NUM_RESAMPLES, 0.95, seed=0))
-    return [round(float(value), 4) for value in (measured.value, measured.low, measured.high)]
+    return [round(measured[part], 4) for part in ("value", "low", "high")]
 
 
 def _read(results: Path) -> list[dict[str, Any]]:

@@ -7,6 +7,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("DO_NOT_TRACK", "true")  # Kedro would report each of their runs
 
 import io
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Set
 from copy import deepcopy
 from dataclasses import replace
@@ -15,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from kedro.io import AbstractDataset, CatalogConfigResolver
 from PIL import Image
 
@@ -22,6 +26,23 @@ from face_forgery.config_loader import ProjectConfigLoader, read_parameters
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
+PROJECT = Path(__file__).parents[1]
+SMALL_SET = "data/01_raw/small"
+SMALL_JOB = {
+    "data.root": SMALL_SET,
+    "model.backbone": "test_resnet",
+    "preprocessing.image_size": 64,
+    "training.epochs": 2,
+    "training.batch_size": 8,
+    "training.num_workers": 0,
+    "scoring.num_workers": 0,
+    "evaluation.num_resamples": 100,
+    "audit.num_folds": 2,
+    "robustness.num_images": 4,
+    "inference.images": f"{SMALL_SET}/testset",
+    "inference.explain": "true",
+    "explanation.max_images": 2,
+}
 POINTS = OperatingPoints(
     real_threshold=0.3,
     fake_threshold=0.6,
@@ -44,9 +65,88 @@ POINTS = OperatingPoints(
 
 
 @pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Name, function -> a folder that the function has filled, once for all test processes.
+
+    Do not write to it.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def build(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def lay_out_project() -> Callable[[Path], None]:
+    """Return a function that copies what a run needs: Kedro refuses code that lies elsewhere."""
+
+    def lay_out(folder: Path) -> None:
+        ignored = shutil.ignore_patterns("local", "__pycache__")
+        for name in ("conf", "src"):
+            shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
+        for name in ("pyproject.toml", ".telemetry"):
+            shutil.copy(PROJECT / name, folder / name)
+        (folder / "conf" / "local").mkdir()
+
+    return lay_out
+
+
+@pytest.fixture(scope="session")
+def kedro_run() -> Callable[..., str]:
+    """Return a function that runs the small job as people do; it returns what is written."""
+
+    def run(project: Path, *arguments: str, **params: Any) -> str:
+        given = ",".join(f"{name}={value}" for name, value in (SMALL_JOB | params).items())
+        done = subprocess.run(
+            [sys.executable, "-m", "kedro", "run", *arguments, "--params", given],
+            cwd=project,
+            env=os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def main_job(
+    build_once: Callable[..., Path],
+    lay_out_project: Callable[[Path], None],
+    kedro_run: Callable[..., str],
+) -> Path:
+    """Return a project after `kedro run` and inference on a small drawn set with a broken image."""
+    from face_forgery.datasets.image_set import ImageSetDataset
+    from face_forgery.forgery.rendering.demo_set import draw_set
+
+    def fill(folder: Path) -> None:
+        lay_out_project(folder)
+        drawn = ImageSetDataset(root=str(folder / SMALL_SET))
+        for batch in draw_set({"train": 32, "val": 16, "test": 6}, size=64, seed=0, num_workers=0):
+            drawn.save(batch)
+        (folder / SMALL_SET / "testset/broken.jpg").write_bytes(b"no image")
+        kedro_run(folder, "--pipelines", "__default__,inference")
+
+    return build_once("main_job", fill)
+
+
+@pytest.fixture(scope="session")
 def catalog_entry() -> Callable[[str], dict[str, Any]]:
     """Name -> the entry of the shipped catalog, an explicit one or one of a pattern."""
-    conf = str(Path(__file__).parents[1] / "conf")
+    conf = str(PROJECT / "conf")
     loader = ProjectConfigLoader(conf, env="base", **CONFIG_LOADER_ARGS)
     resolver = CatalogConfigResolver(config=loader["catalog"])
 
@@ -268,8 +368,7 @@ def make_params() -> Callable[..., Any]:
     }
 
     def make(**overrides: Any) -> Parameters:
-        project = Path(__file__).parents[1]
-        values = read_parameters(project / "conf")
+        values = read_parameters(PROJECT / "conf")
         for name, value in (small | overrides).items():
             *sections, key = name.split(".")
             section = values

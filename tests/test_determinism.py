@@ -20,7 +20,6 @@ from PIL import Image
 
 from face_forgery.forgery.rendering.portraits import draw_portraits
 
-PROJECT = Path(__file__).parents[1]
 NUM_REAL = NUM_FAKE = 40
 SETTINGS = {
     "data.train_labels": "train",
@@ -127,18 +126,13 @@ def faces(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(faces, tmp_path_factory):
+def run(faces, tmp_path_factory, lay_out_project):
     """Return a function that runs the whole job, and gives name -> content of what it leaves."""
 
     def whole_job(num_workers: int, luck: int) -> dict[str, Any]:
         project = tmp_path_factory.mktemp("project")
-        for name in ("conf", "src"):
-            ignored = shutil.ignore_patterns("local", "__pycache__")
-            shutil.copytree(PROJECT / name, project / name, ignore=ignored)
-        for name in ("pyproject.toml", ".telemetry"):
-            shutil.copy(PROJECT / name, project / name)
+        lay_out_project(project)
         shutil.copy(faces / "landmarks.csv", project)
-        (project / "conf" / "local").mkdir()
         workers = {name: {"num_workers": num_workers} for name in WORKERS}
         (project / "conf" / "local" / "parameters.yml").write_text(json.dumps(workers))
         params = SETTINGS | {"data.root": faces}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,13 +65,10 @@ def catalog(catalog_entry):
 
 
 @pytest.fixture(scope="module")
-def viz(catalog, tmp_path_factory):
+def viz(catalog, tmp_path_factory, lay_out_project):
     """What `kedro viz build` writes for the project with a small file in every place."""
     root = tmp_path_factory.mktemp("project")
-    shutil.copytree(ROOT / "conf", root / "conf", ignore=lambda folder, names: {"local"} & {*names})
-    (root / "conf/local").mkdir()
-    shutil.copy(ROOT / "pyproject.toml", root)
-    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    lay_out_project(root)
     for entry in catalog.values():
         if shows_a_preview(entry) and not file_of(entry).is_absolute():
             write_something(root / file_of(entry))

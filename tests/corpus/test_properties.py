@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.labels.readers import LabelFile, read_label_source
-from face_forgery.data.splits.splitting import split_by_cluster
+from face_forgery.data.splits.partition import split_by_cluster
 from face_forgery.inference.submission import SubmissionError, check_submission
 from face_forgery.params import ColumnNames
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 from kedro.io import DatasetError
 
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.training.records import Checkpoint, EpochWeights
 
 

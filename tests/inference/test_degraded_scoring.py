@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face_forgery.data.degradation.levels import apply, list_degradations, make_rng
+from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import judge_bytes, score_files
@@ -40,7 +40,7 @@ def test_the_others_are_what_it_says_of_a_file_of_the_degraded_picture(
     for column in (1, 9, len(STATES) - 1):
         state = STATES[column]
         degraded = tmp_path / f"{column}.png"
-        Image.fromarray(apply(state, pixels, make_rng(pixels, state))).save(degraded)
+        Image.fromarray(state.apply(pixels)).save(degraded)
         (judged,) = judge_bytes(detector, [degraded.read_bytes()], min_size=1)
         assert score(detector, paths)[2, 1 + column] == pytest.approx(judged.score, abs=1e-6)
 

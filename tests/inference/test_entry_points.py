@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.data.degradation.levels import list_degradations
+from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.decoding import decode_rgb
 from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.listing import list_images

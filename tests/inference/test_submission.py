@@ -145,7 +145,7 @@ def test_the_summary_tells_submissions_apart(submission):
 def test_the_checksum_is_that_of_the_file(submission, tmp_path):
     import hashlib
 
-    from face_forgery.datasets.csv_file import QuotedCSVDataset
+    from face_forgery.datasets.tables import QuotedCSVDataset
 
     QuotedCSVDataset(filepath=str(tmp_path / "a.csv")).save(submission)
     written = hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()

@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from face_forgery.data.degradation.levels import list_degradations
+from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.splits.holdout import cluster_groups
 from face_forgery.evaluation.audits import shortcuts
 from face_forgery.evaluation.audits.shortcuts import measure_statistics, probe_shortcuts

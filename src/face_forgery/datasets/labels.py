@@ -11,7 +11,7 @@ from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
-from face_forgery.datasets.read_only import ReadOnlyDataset
+from face_forgery.datasets.base import ReadOnlyDataset
 
 _LABEL_SUFFIXES = {".txt", ".csv", ".tsv"}
 

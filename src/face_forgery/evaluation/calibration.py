@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from face_forgery.evaluation.calibration_split import apply_calibration_split
+from face_forgery.data.splits.calibration_split import apply_calibration_split
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import NUM_BINS, evaluate
 from face_forgery.evaluation.metrics.proportions import measure_proportion
@@ -163,9 +163,9 @@ def reliability(
             {
                 "count": int(inside.sum()),
                 "score": float(scores[inside].mean()),
-                "proportion": forged.value,
-                "low": forged.low,
-                "high": forged.high,
+                "proportion": forged["value"],
+                "low": forged["low"],
+                "high": forged["high"],
             }
         )
     return rows

@@ -11,13 +11,12 @@ Source: Vovk, Gammerman and Shafer 2005, Algorithmic Learning in a Random World,
 4.5 (inductive and Mondrian conformal predictors).
 """
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.calibration_split import apply_calibration_split
+from face_forgery.data.splits.calibration_split import apply_calibration_split
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import (
     Floats,
@@ -164,7 +163,7 @@ def measure_thresholds(
     }
     counts = {"num_real": int((~is_fake).sum()), "num_fake": int(is_fake.sum())}
     return counts | {
-        name: asdict(measure_proportion(hit[of], groups[of], confidence=confidence))
+        name: measure_proportion(hit[of], groups[of], confidence=confidence)
         for name, (of, hit) in hits.items()
     }
 

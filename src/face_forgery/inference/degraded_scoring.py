@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.special import expit
 from torch import Tensor
 
-from face_forgery.data.degradation.levels import Degradation, apply, make_rng
+from face_forgery.data.degradation.operations import Degradation
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.inference.reading import ImageReader, finder_of, read_batches
@@ -86,9 +86,7 @@ class _DegradeAndFit:
 
     def __call__(self, image: Tensor) -> Tensor:
         pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
-        states = [pixels]
-        for degradation in self.degradations:
-            states.append(apply(degradation, pixels, make_rng(pixels, degradation)))
+        states = [pixels, *(degradation.apply(pixels) for degradation in self.degradations)]
         images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
         return torch.stack([self.transform(image) for image in images])
 

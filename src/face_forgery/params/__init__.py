@@ -1,6 +1,5 @@
 """Every parameter, typed: a file for each part of the project. Values live in ``conf/``."""
 
-from face_forgery.params.augmentation import AugmentationParams, ForgeriesParams
 from face_forgery.params.base import (
     ColumnName,
     Fraction,
@@ -13,7 +12,14 @@ from face_forgery.params.base import (
     Seed,
 )
 from face_forgery.params.check import ParameterError, Parameters, check_parameters
-from face_forgery.params.data import ColumnNames, DataParams, FacesParams, IngestionParams
+from face_forgery.params.data import (
+    ColumnNames,
+    DataParams,
+    FacesParams,
+    HoldoutParams,
+    IngestionParams,
+    SplittingParams,
+)
 from face_forgery.params.evaluation import (
     AuditParams,
     ComparisonParams,
@@ -32,14 +38,14 @@ from face_forgery.params.inference import (
 )
 from face_forgery.params.model import (
     RESERVED_OPTIONS,
+    AugmentationParams,
     FineTuningMode,
+    ForgeriesParams,
     ModelParams,
     PreprocessingParams,
 )
-from face_forgery.params.splitting import HoldoutParams, SplittingParams
-from face_forgery.params.tracking import TrackingParams
+from face_forgery.params.running import ClusterParams, TrackingParams
 from face_forgery.params.training import (
-    ClusterParams,
     LossName,
     LossParams,
     OptimizerParams,

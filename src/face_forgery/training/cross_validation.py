@@ -14,8 +14,8 @@ from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate_tracked
+from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.data.splits.holdout import NO_GROUP, GroupedSplit, HeldOut, choose_groups
-from face_forgery.evaluation.calibration_split import choose_calibration_split
 from face_forgery.modeling.factory import trained_detector
 from face_forgery.modeling.forward_path import pick_device, score_batches
 from face_forgery.params import (

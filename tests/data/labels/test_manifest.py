@@ -4,16 +4,14 @@ import pandas as pd
 import pytest
 
 from face_forgery.data.images.inspection import IMAGE_FACT_COLUMNS, REJECTED_COLUMNS
-from face_forgery.data.labels.assembly import (
-    assemble_manifest,
-    check_contradictions,
-    check_rejected,
-)
 from face_forgery.data.labels.manifest import (
     LABEL_COLUMNS,
     MANIFEST_COLUMNS,
     ManifestError,
+    assemble_manifest,
+    check_contradictions,
     check_manifest,
+    check_rejected,
     fingerprint_rows,
     fingerprint_sets,
 )

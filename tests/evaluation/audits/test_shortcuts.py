@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.evaluation.audits.shortcuts import STATISTICS, measure_statistics, probe_shortcuts
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-from face_forgery.evaluation.reporting.data_figures import draw_shortcuts
+from face_forgery.evaluation.reporting.result_figures import draw_shortcuts
 from face_forgery.evaluation.reporting.style import FAKE_COLOR
 
 NUM = 400
@@ -102,8 +102,8 @@ def test_statistics_are_those_of_the_files_in_order(tmp_path, make_picture):
     assert len(table.columns) == 30
 
 
-def test_a_picture_that_cannot_be_measured_is_named(tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+def test_an_image_that_cannot_be_measured_is_named(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         measure_statistics([tmp_path / "bad.jpg"], num_workers=0)
 

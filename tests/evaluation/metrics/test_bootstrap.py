@@ -72,7 +72,7 @@ def test_images_that_move_together_widen_the_interval(make_scores):
     alone, together = (
         measure_auc(scores, targets, groups, how) for groups in (np.arange(1000), copies)
     )
-    ratio = (together.high - together.low) / (alone.high - alone.low)
+    ratio = (together["high"] - together["low"]) / (alone["high"] - alone["low"])
     assert ratio == pytest.approx(np.sqrt(10), rel=0.2)
 
 
@@ -84,8 +84,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(make_scores):
     for seed in range(100):
         scores, targets, _ = make_scores(num_images=100, seed=seed)
         interval = measure_auc(scores, targets, np.arange(100), how)
-        assert interval.value == roc_auc_score(targets, scores)
-        covered += interval.low <= truth <= interval.high
+        assert interval["value"] == roc_auc_score(targets, scores)
+        covered += interval["low"] <= truth <= interval["high"]
     assert 80 <= covered <= 97
 
 
@@ -112,4 +112,4 @@ def test_processes_do_not_change_a_number(make_scores, monkeypatch):
 def test_the_interval_of_a_norm_holds_its_value_and_stays_above_zero():
     resampled, moved = np.linspace(0.035, 0.07, 101), np.linspace(0.02, 0.06, 101)
     interval = take_norm_interval(0.03, resampled, moved, confidence=0.95)
-    assert (interval.low, interval.value, interval.high) == (0.0, 0.03, 0.03)
+    assert interval == {"value": 0.03, "low": 0.0, "high": 0.03}

@@ -6,8 +6,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from face_forgery.evaluation.holdout_results import judge_groups, judge_held_out
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 
-SETTINGS = {"num_resamples": 200, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = Bootstrap(num_resamples=200, confidence=0.95, seed=0)
 
 
 def make_fold(*, gap, seed=0, num=60):
@@ -31,7 +32,7 @@ def make_fold(*, gap, seed=0, num=60):
 
 def test_both_aucs_are_those_of_their_own_rows_and_the_drop_is_their_difference():
     folds = {"swap": make_fold(gap=2.0), "lips": make_fold(gap=0.5, seed=1)}
-    judged = judge_groups(folds, **SETTINGS)
+    judged = judge_groups(folds, BOOTSTRAP)
     for fold, rows in zip(judged["groups"], folds.values(), strict=True):
         for measure, column in (("within", "is_within"), ("unseen", "is_unseen")):
             part = rows[rows[column]]
@@ -48,8 +49,8 @@ def test_both_aucs_are_those_of_their_own_rows_and_the_drop_is_their_difference(
     assert judged["groups"][0]["drop"]["low"] > 0
 
 
-def test_a_drop_is_paired_where_real_pictures_are_shared():
-    judged = judge_groups({"swap": make_fold(gap=0.0)}, **SETTINGS)["groups"][0]
+def test_a_drop_is_paired_where_real_images_are_shared():
+    judged = judge_groups({"swap": make_fold(gap=0.0)}, BOOTSTRAP)["groups"][0]
     widths = {name: judged[name]["high"] - judged[name]["low"] for name in ("within", "drop")}
     apart = np.hypot(widths["within"], judged["unseen"]["high"] - judged["unseen"]["low"])
     assert widths["drop"] < 0.95 * apart
@@ -58,17 +59,17 @@ def test_a_drop_is_paired_where_real_pictures_are_shared():
 def test_a_resample_without_a_class_is_left_out():
     rows = make_fold(gap=1.0, num=8)
     rows.loc[rows["is_unseen"] & (rows["target"] == 1), "group"] = "one video"
-    interval = judge_groups({"swap": rows}, **SETTINGS)["groups"][0]["unseen"]
+    interval = judge_groups({"swap": rows}, BOOTSTRAP)["groups"][0]["unseen"]
     assert 0.0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1.0
 
 
 def test_the_folds_of_one_detector_are_measured_against_what_it_has_seen():
     rows = make_fold(gap=1.0)
-    (expected,) = judge_groups({"swap": rows}, **SETTINGS)["groups"]
+    (expected,) = judge_groups({"swap": rows}, BOOTSTRAP)["groups"]
     seen, fold = (np.flatnonzero(rows[name]) for name in ("is_within", "is_unseen"))
-    (judged,) = judge_held_out(rows, {"swap": fold}, seen, **SETTINGS)["groups"]
+    (judged,) = judge_held_out(rows, {"swap": fold}, seen, BOOTSTRAP)["groups"]
     assert judged == expected
-    alone = judge_held_out(rows, {"swap": fold}, seen[:60], **SETTINGS)  # real images only
+    alone = judge_held_out(rows, {"swap": fold}, seen[:60], BOOTSTRAP)  # real images only
     assert alone["groups"][0]["within"] == {"value": None, "low": None, "high": None}
     assert alone["groups"][0]["unseen"] == expected["unseen"]
     assert alone["drop_mean"]["value"] is None

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from face_forgery.data.labels.manifest import fingerprint_sets
-from face_forgery.evaluation.reporting.relevance import cross_validation_of
-from face_forgery.evaluation.reporting.report import render_report
-from face_forgery.evaluation.reporting.robustness_figure import draw_robustness
+from face_forgery.evaluation.reporting.report import cross_validation_of, render_report
+from face_forgery.evaluation.reporting.result_figures import draw_robustness
 from face_forgery.evaluation.reporting.sections import list_inputs
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,

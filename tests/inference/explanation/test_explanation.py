@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from face_forgery.data.images.listing import list_images
-from face_forgery.datasets.pages import PagesDataset
+from face_forgery.datasets.growing import PagesDataset
 from face_forgery.inference.explanation.attribution import heat_map
 from face_forgery.inference.explanation.explain import explain_images, pick_suspects
 from face_forgery.inference.explanation.explanation_page import overlay, write_page, write_pages

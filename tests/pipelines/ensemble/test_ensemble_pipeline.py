@@ -10,8 +10,7 @@ from kedro.runner import SequentialRunner
 from scipy.special import expit
 
 from face_forgery.data.labels.manifest import fingerprint_sets
-from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.member_detectors import MemberDetectorsDataset
+from face_forgery.datasets.detector import DetectorDataset, MemberDetectorsDataset
 from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import BackboneError
 from face_forgery.pipelines.ensemble import create_pipeline

@@ -1,18 +1,14 @@
 """Your images become predictions.csv, good ones and bad ones."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.pages import PagesDataset
+from face_forgery.datasets.growing import PagesDataset
 from face_forgery.datasets.predictions import BegunPredictionsDataset, PredictionsDataset
 from face_forgery.datasets.user_files import ImageListDataset
 from face_forgery.params import (
@@ -23,7 +19,6 @@ from face_forgery.params import (
 )
 from face_forgery.pipelines.inference import create_pipeline
 
-PROJECT = Path(__file__).parents[3]
 HEADER = "img_name,y_pred,verdict,status,detail"
 
 
@@ -43,7 +38,7 @@ def check_predictions(path: Path, expected: dict[str, str]) -> None:
 def run_inference(tmp_path, make_detector, awkward_folder):
     """Return a function that runs the pipeline on the awkward folder."""
 
-    def run(*, explain, max_images=2):
+    def run(*, explain, max_images=2, has_detector=True):
         output = str(tmp_path / "predictions.csv")
         catalog = DataCatalog(
             {
@@ -73,7 +68,8 @@ def run_inference(tmp_path, make_detector, awkward_folder):
             batch_size=3, num_workers=0, precision="float32", tta="none"
         )
         catalog["params:explanation"] = ExplanationParams(max_images=max_images)
-        catalog["detector"].save(make_detector())
+        if has_detector:
+            catalog["detector"].save(make_detector())
         SequentialRunner().run(create_pipeline(), catalog)
 
     return run
@@ -96,6 +92,7 @@ def test_the_images_with_the_highest_scores_are_explained_where_asked_for(tmp_pa
     assert highest[0] != judged["img_name"].iloc[0]
 
 
+<<<<<<< HEAD
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of the project without data: Kedro refuses code that lies elsewhere."""
@@ -136,3 +133,8 @@ def test_kedro_run_without_a_detector_says_how_to_get_one(project, awkward_folde
     done = run_kedro(project, "--pipeline", "inference", "--params", "inference.images=../pictures")
     assert done.returncode != 0
     assert "there is no detector yet; train one (pipelines training" in done.stdout + done.stderr
+=======
+def test_without_a_detector_the_error_says_how_to_get_one(tmp_path, run_inference):
+    with pytest.raises(DatasetError, match="there is no detector yet; train one with"):
+        run_inference(explain=False, has_detector=False)
+>>>>>>> main

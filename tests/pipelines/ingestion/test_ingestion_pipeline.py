@@ -69,7 +69,7 @@ def make_catalog(root, tmp_path):
             }
         entries["known_facts"] = entries["image_facts"] | {"optional": True}
         entries["rejected"] = {
-            "type": "face_forgery.datasets.csv_file.QuotedCSVDataset",
+            "type": "face_forgery.datasets.tables.QuotedCSVDataset",
             "filepath": str(tmp_path / "rejected.csv"),
             "load_args": {"dtype": {"subset": "string", "img_name": "string"}},
         }

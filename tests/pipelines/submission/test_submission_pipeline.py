@@ -9,7 +9,7 @@ from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
 from kedro_datasets.json import JSONDataset
 
-from face_forgery.datasets.csv_file import QuotedCSVDataset
+from face_forgery.datasets.tables import QuotedCSVDataset
 from face_forgery.inference.submission import SubmissionError
 from face_forgery.params import DataParams, ScoringParams, SubmissionParams
 from face_forgery.pipelines.submission import create_pipeline

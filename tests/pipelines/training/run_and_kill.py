@@ -28,15 +28,15 @@ from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.datasets.atomic import AtomicDataset
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
 
 PRELOADED = ("run",)  # before the forks, so that parts start fast
 
-NUM_PARTS_KILLED = 6
-EPOCHS = 3
+NUM_PARTS_KILLED = 4
+NUM_IMAGES = 64
+EPOCHS = 2
 CHANGES = {
     "batch_size": 4,
     "accumulate": 2,
@@ -53,7 +53,7 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(f"face_forgery.training.{name}")
     logging.disable(logging.INFO)
-    manifest = draw_pictures(folder / "pictures")
+    manifest = draw_images(folder / "images")
     seconds, status = in_a_process(folder, folder / "whole", manifest, num_workers=0)
     assert status == 0
     report = {"uninterrupted": digest(folder / "whole"), "num_kills": 0}
@@ -79,15 +79,15 @@ def main() -> None:
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def draw_pictures(folder: Path) -> pd.DataFrame:
+def draw_images(folder: Path) -> pd.DataFrame:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    names = [f"{index:03d}.png" for index in range(96)]
+    names = [f"{index:03d}.png" for index in range(NUM_IMAGES)]
     for index, name in enumerate(names):
         pixels = rng.integers(0, 160, (48, 48, 3))
         pixels[..., 0] += 90 * (index % 2)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
-    return pd.DataFrame({"path": names, "target": np.arange(96) % 2, "sha256": names})
+    return pd.DataFrame({"path": names, "target": np.arange(NUM_IMAGES) % 2, "sha256": names})
 
 
 def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
@@ -115,7 +115,7 @@ def train(folder, out, manifest, num_workers):
     values["model"]["backbone"] = "test_resnet"
     values["preprocessing"]["image_size"] = 32
     params = check_parameters(values)
-    root, training = str(folder / "pictures"), params.training
+    root, training = str(folder / "images"), params.training
     val_set = ImageDataset.of(manifest, root, params.preprocessing)
     train_set = replace(val_set, augmentation=params.augmentation, seed=training.seed)
     state = TrainingStateDataset(filepath=str(out / "state.pt"))

@@ -26,8 +26,7 @@ from face_forgery.data.images.resizing import eval_transform
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, ManifestError
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.forgery.rendering.portraits import draw_portraits

@@ -7,8 +7,7 @@ import pytest
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from face_forgery.datasets.growing_table import GrowingTableDataset
-from face_forgery.datasets.pages import PagesDataset
+from face_forgery.datasets.growing import GrowingTableDataset, PagesDataset
 from face_forgery.datasets.user_files import VideoListDataset
 from face_forgery.inference.videos.judgement import TablePart
 from face_forgery.params import ScoringParams

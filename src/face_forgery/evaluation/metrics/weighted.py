@@ -131,6 +131,10 @@ class WeightedScores:
             fake, real = np.add.reduceat(fake, self._starts), np.add.reduceat(real, self._starts)
         return ScoreCounts(real, fake, np.cumsum(real), np.cumsum(fake))
 
+    def measure_auc(self, weights: Floats) -> float:
+        """AUC for ``weights`` ``(N,)`` of the images in the order in which they were given."""
+        return self.count(weights[self.order]).auc()
+
     def measure(self, weights: Floats, counts: ScoreCounts) -> dict[str, float]:
         """Every metric that needs no rate, by name.
 

@@ -13,11 +13,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from face_forgery.evaluation.reporting import blocks
-from face_forgery.evaluation.reporting.relevance import (
-    audit_of,
-    cross_validation_of,
-    robustness_of,
-)
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,
     describe_cross_validation,
@@ -147,14 +142,11 @@ def show_breakdown(breakdown: list[Values]) -> Blocks:
 
 
 def show_unseen(
-    detector: Detector,
-    manifest: pd.DataFrame,
     holdout_results: Values,
     cross_validation: Values | None,
     cross_validation_figure: bytes | None,
 ) -> Blocks:
     """What forgeries cost that training has never seen."""
-    cross_validation = cross_validation_of(detector, manifest, cross_validation)
     if cross_validation is None:
         yield blocks.command(
             "Not measured by cross-validation. To measure it:",
@@ -194,11 +186,8 @@ def _tabulate_groups(groups: list[Values]) -> Markup:
     return blocks.table("hnnnnnnn", [*header, "interval"], rows)
 
 
-def show_robustness(
-    detector: Detector, robustness: Values | None, robustness_figure: bytes | None
-) -> Blocks:
+def show_robustness(robustness: Values | None, robustness_figure: bytes | None) -> Blocks:
     """What degradations cost."""
-    robustness = robustness_of(detector, robustness)
     if robustness is None:
         yield blocks.command(
             "Not measured for this detector. To measure it:", "kedro run --pipelines robustness"
@@ -233,7 +222,7 @@ def show_robustness(
 
 def show_mistakes(mistakes: pd.DataFrame, mistakes_figure: bytes) -> Blocks:
     """The images of each class that were scored worst."""
-    from face_forgery.evaluation.reporting.mistakes import DRAWN
+    from face_forgery.evaluation.reporting.image_figures import DRAWN
 
     yield blocks.figure(
         mistakes_figure,
@@ -257,9 +246,8 @@ def show_mistakes(mistakes: pd.DataFrame, mistakes_figure: bytes) -> Blocks:
     )
 
 
-def show_audit(detector: Detector, audit: Values | None, audit_figure: bytes | None) -> Blocks:
+def show_audit(audit: Values | None, audit_figure: bytes | None) -> Blocks:
     """Shortcuts and copies in the set that the detector is judged on."""
-    audit = audit_of(detector, audit)
     if audit is None:
         yield blocks.command("Not audited. To audit it:", "kedro run --pipelines audit,report")
         return
@@ -299,14 +287,10 @@ def show_data(
     yield blocks.figure(data_figure, "The images that the detector was made with.")
     rows = []
     for name, subset in data_report["subsets"].items():
-        classes = [subset["classes"].get(one) for one in ("real", "fake", "unlabelled")]
-        numbers = [
-            subset["images"],
-            *(0 if one is None else one["images"] for one in classes),
-            subset["groups"]["number"],
-            sum(subset["rejected"].values()),
-        ]
-        rows.append([name, *(f"{number:,}" for number in numbers)])
+        classes = (subset["classes"].get(one, {}) for one in ("real", "fake", "unlabelled"))
+        counts = [subset["images"], *(one.get("images", 0) for one in classes)]
+        counts += [subset["groups"]["number"], sum(subset["rejected"].values())]
+        rows.append([name, *(f"{count:,}" for count in counts)])
     header = ["label file", "images", "real", "forged", "unlabelled", "groups", "rejected"]
     yield blocks.table("hnnnnnn", header, rows)
 
@@ -353,7 +337,6 @@ SECTIONS: dict[str, Callable[..., Blocks]] = {
 
 
 def list_inputs() -> list[str]:
-    """Names of the catalog entries that the sections read."""
-    return sorted(
-        {name for show in SECTIONS.values() for name in inspect.signature(show).parameters}
-    )
+    """Names of the catalog entries that the report reads."""
+    read = {name for show in SECTIONS.values() for name in inspect.signature(show).parameters}
+    return sorted(read | {"manifest"})  # which says what cross-validation was made with

@@ -1,17 +1,16 @@
-"""The weights of every epoch of a run, a file each."""
+"""What training leaves on its way: the weights of every epoch, and a state to go on from."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
-
 from face_forgery.datasets.atomic import replacing
-from face_forgery.training.records import EpochWeights
+from face_forgery.datasets.base import FileDataset
+from face_forgery.training.records import Checkpoint, EpochWeights, read_state, write_state
 
 
-class EpochWeightsDataset(AbstractDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]):
+class EpochWeightsDataset(FileDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]):
     """A folder with ``epoch_001.safetensors`` and so on.
 
     Saving epoch ``n`` makes it the last: files of later epochs belong to an older run and are
@@ -21,13 +20,9 @@ class EpochWeightsDataset(AbstractDataset[EpochWeights, Mapping[int, Callable[[]
     Example catalog entry::
 
         epoch_weights:
-          type: face_forgery.datasets.epoch_weights.EpochWeightsDataset
+          type: face_forgery.datasets.training_files.EpochWeightsDataset
           filepath: data/06_models/epochs
     """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
 
     def load(self) -> Mapping[int, Callable[[], EpochWeights]]:
         """Return ``epoch -> function that reads its weights``, in the order of the epochs."""
@@ -57,8 +52,51 @@ class EpochWeightsDataset(AbstractDataset[EpochWeights, Mapping[int, Callable[[]
     def _exists(self) -> bool:
         return bool(self._files())
 
+
+class TrainingStateDataset(FileDataset[Checkpoint, Checkpoint | None]):
+    """One file, replaced in one step: a killed run leaves the last state that it saved.
+
+    Two catalog entries share the file, because a node may not read what it writes. The one that
+    is read says with ``enabled`` whether the state is wanted at all: a run that starts anew does
+    not open an old state, let alone stumble over it.
+
+    Example catalog entries::
+
+        training_state:
+          type: face_forgery.datasets.training_files.TrainingStateDataset
+          filepath: data/06_models/training_state.pt
+
+        resume_from:
+          type: face_forgery.datasets.training_files.TrainingStateDataset
+          filepath: data/06_models/training_state.pt
+          enabled: ${params:training.resume}
+    """
+
+    def __init__(
+        self, *, filepath: str, enabled: bool = True, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._enabled = enabled
+
+    def load(self) -> Checkpoint | None:
+        """Return the state, or ``None`` if there is none or it is not wanted.
+
+        Only tensors and plain values are read; a file with anything else in it is refused.
+
+        Raises:
+            ValueError: If the file is damaged, foreign, or of another format.
+        """
+        if not self._enabled or not self._filepath.exists():
+            return None
+        return read_state(self._filepath)
+
+    def save(self, data: Checkpoint) -> None:
+        """Replace the file."""
+        with replacing(self._filepath) as partial:
+            write_state(data, partial)
+
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {**super()._describe(), "enabled": self._enabled}
 
 
 def _read(path: Path, epoch: int) -> EpochWeights:
