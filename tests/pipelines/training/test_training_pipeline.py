@@ -16,21 +16,17 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
-from PIL import Image
 
 from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.images.faces import finder_values
 from face_forgery.data.images.resizing import eval_transform
-from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, ManifestError
-from face_forgery.datasets.atomic import AtomicDataset
-from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.datasets.epoch_weights import EpochWeightsDataset
 from face_forgery.datasets.training_state import TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.forgery.making.landmarks import LandmarksError
-from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
     build_train_loader,
@@ -45,6 +41,7 @@ from face_forgery.training.selection import SelectionError, best_epoch
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 NO_GROUPS = pd.DataFrame({"holdout": [], "is_held_out": []})
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
+DETECTOR = "data/06_models/detector"
 TIMINGS = {"seconds", "images_per_second"}
 
 
@@ -370,38 +367,22 @@ def test_it_learns(train):
 
 
 @pytest.fixture
-def make_catalog(data, make_params, tmp_path):
+def make_catalog(data, make_shipped_catalog, make_params, tmp_path):
     root, train_manifest, val_manifest = data
-
-    def at(kind, name, **options):
-        return AtomicDataset(dataset={"type": kind, "filepath": str(tmp_path / name)}, **options)
 
     def make(landmark_file=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
-        state = str(tmp_path / "state.pt")
-        entries = {
-            "train_manifest": MemoryDataset(train_manifest),
-            "val_manifest": MemoryDataset(val_manifest),
-            "val_holdout": MemoryDataset(NO_GROUPS),
-            "train_loader": MemoryDataset(copy_mode="assign"),
-            "val_loader": MemoryDataset(copy_mode="assign"),
-            "face_table": MemoryDataset(NO_FACES),
-            "face_model": MemoryDataset(None),
-            "landmark_file": MemoryDataset(landmark_file),
-            "train_landmarks": at("pandas.ParquetDataset", "landmarks.parquet"),
-            "face_finder": MemoryDataset(finder_values(None, params.faces)),
-            "code_version": MemoryDataset(CODE_VERSION),
-            "data_fingerprint": at("json.JSONDataset", "data.json"),
-            "epoch_weights": EpochWeightsDataset(filepath=str(tmp_path / "epochs")),
-            "training_history": at("json.JSONDataset", "history.json"),
-            "training_state": TrainingStateDataset(filepath=state),
-            "resume_from": TrainingStateDataset(filepath=state, enabled=params.training.resume),
-            "training_figure": at("matplotlib.MatplotlibDataset", "training.png", load_bytes=True),
-            "trained_detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-        }
-        for section in type(params).model_fields:
-            entries[f"params:{section}"] = MemoryDataset(getattr(params, section))
-        return DataCatalog(entries)
+        return make_shipped_catalog(
+            create_pipeline(),
+            tmp_path,
+            params,
+            train_manifest=train_manifest,
+            val_manifest=val_manifest,
+            val_holdout=NO_GROUPS,
+            face_table=NO_FACES,
+            landmark_file=MemoryDataset(landmark_file),
+            face_finder=finder_values(None, params.faces),
+        )
 
     return make
 
@@ -431,7 +412,7 @@ def test_the_detector_of_every_recipe_is_a_plain_timm_model(
     SequentialRunner().run(create_pipeline(), catalog)
     detector = catalog.load("trained_detector")
     assert detector.input == changes.get("model.input", "rgb")
-    opened = timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True).eval()
+    opened = timm.create_model(f"local-dir:{tmp_path / DETECTOR}", pretrained=True).eval()
     assert_same_weights(dict(opened.state_dict()), detector.weights)
 
 
@@ -451,7 +432,7 @@ def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
     network = detector.build_network()
     assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
     with pytest.raises((RuntimeError, AttributeError)):  # timm builds whole backbones
-        timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True)
+        timm.create_model(f"local-dir:{tmp_path / DETECTOR}", pretrained=True)
 
 
 def _next(block):
@@ -568,29 +549,18 @@ def test_final_weights_are_the_same_after_kills_at_random_moments(tmp_path):
 
 def test_a_finished_run_that_is_resumed_still_feeds_the_nodes_after_it(make_catalog, tmp_path):
     SequentialRunner().run(create_pipeline(), make_catalog())
-    (tmp_path / "training.png").unlink()
+    figure = tmp_path / "data/08_reporting/training.png"
+    figure.unlink()
     catalog = make_catalog(**{"training.resume": True})
     SequentialRunner().run(create_pipeline(), catalog)
-    assert (tmp_path / "training.png").exists()
+    assert figure.exists()
     assert catalog.load("trained_detector").epoch in {1, 2}
 
 
 @pytest.fixture
-def photographs(tmp_path):
-    """Four drawn people on disk, all real, in a folder of their own: manifest and landmarks."""
-    rows, points = [], []
-    (tmp_path / "faces/photos").mkdir(parents=True)
-    for index, portrait in enumerate(draw_portraits(4, seed=1)):
-        path = f"photos/{index}.png"
-        Image.fromarray(portrait.pixels).save(tmp_path / "faces" / path)
-        height, width = portrait.pixels.shape[:2]
-        num_bytes = (tmp_path / "faces" / path).stat().st_size
-        values = ("train", index, f"{index}.png", path, 0, f"g{index}", "real")
-        facts = ("mine", width, height, "PNG", num_bytes, None, str(index))
-        rows.append(dict(zip(MANIFEST_COLUMNS, values + facts, strict=True)))
-        xy = {f"{a}{i}": p[k] for i, p in enumerate(portrait.landmarks) for k, a in enumerate("xy")}
-        points.append({"img_name": f"{index}.png", **xy})
-    return pd.DataFrame(rows).astype(MANIFEST_COLUMNS), pd.DataFrame(points)
+def photographs(tmp_path, write_real_faces):
+    """Four drawn people on disk, all real: manifest and landmarks."""
+    return write_real_faces(tmp_path / "faces", 4)
 
 
 FORGING = {
