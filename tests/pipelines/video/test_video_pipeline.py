@@ -4,10 +4,10 @@ import shutil
 
 import pandas as pd
 import pytest
-from face_forgery.datasets.growing import GrowingTableDataset
 from kedro.io import DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from face_forgery.datasets.growing import GrowingTableDataset
 from face_forgery.inference.videos.judgement import TablePart
 from face_forgery.pipelines.video import create_pipeline
 
