@@ -20,14 +20,6 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
     """The bytes of a label file, or the names of the files in a folder of class folders.
 
     What they mean is decided by ``face_forgery.data.labels.readers``.
-
-    Example catalog entry::
-
-        train_labels:
-          type: face_forgery.datasets.labels.LabelsDataset
-          root: ${params:data.root}
-          labels: ${params:data.train_labels}
-          parameter: data.train_labels
     """
 
     def __init__(

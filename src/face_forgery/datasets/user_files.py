@@ -18,12 +18,6 @@ class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
     the user's home.
-
-    Example catalog entry::
-
-        images:
-          type: face_forgery.datasets.user_files.ImageListDataset
-          filepath: ${params:inference.images}
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:

@@ -100,9 +100,6 @@ def read_header(data: bytes) -> ImageHeader | None:
 
     A file that breaks off is noticed by its missing end; damage in its middle is not.
 
-    Args:
-        data: The whole file.
-
     Returns:
         ``None`` where only decoding can tell: another format, a missing end, a header that cannot
         be read, or a PNG that may have to be turned.
@@ -167,18 +164,7 @@ def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
 
 
 def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode an encoded image that is in memory.
-
-    Args:
-        data: The whole file.
-        side: As ``read_rgb``.
-
-    Returns:
-        As ``read_rgb``.
-
-    Raises:
-        ImageError: As ``read_rgb``.
-    """
+    """Decode an encoded image that is in memory; otherwise as `read_rgb`."""
     try:
         if not data:
             raise ImageError("it is empty")

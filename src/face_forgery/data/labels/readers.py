@@ -40,15 +40,10 @@ _NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 @dataclass(frozen=True)
 class LabelFolder:
-    """A folder of images, as a list of names.
+    """A folder of images, as a list of names."""
 
-    Attributes:
-        where: What messages call it.
-        names: Every file in it and below it, relative to it, with forward slashes.
-    """
-
-    where: str
-    names: tuple[str, ...] = field(repr=False)
+    where: str  # what messages call it
+    names: tuple[str, ...] = field(repr=False)  # relative to it, with forward slashes
 
 
 LabelSource = LabelFile | LabelFolder
