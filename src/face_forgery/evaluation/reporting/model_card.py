@@ -38,17 +38,10 @@ def render_model_card(
     audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
 ) -> str:
-    """Return the model card.
+    """Return the model card of a certified detector, from the catalog entries of these names.
 
-    Args:
-        detector: Certified.
-        metrics: What ``metric_report.evaluate`` returns.
-        operating_points: What ``operating_points.set_operating_points`` returns.
-        breakdown: What ``breakdown.break_down`` returns.
-        data_report: What ingestion says of the set.
-        audit: What the pipeline of that name writes; ``None``: not made. Shown only if it is about
-            the images that the detector was made with.
-        robustness: Likewise; shown only if it was measured on this detector.
+    The audit is shown only if it is about the images that the detector was made with, robustness
+    only if it was measured on this detector; ``None``: not made.
     """
     # Markdown: names of users are escaped by the filter `cell`.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
