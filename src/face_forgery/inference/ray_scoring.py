@@ -91,7 +91,7 @@ def check_shared(paths: Sequence[str | None], scored: Scored) -> None:
             raise ClusterError(
                 f"{path}: this machine has the file, a machine of the cluster does not. Put the "
                 "images into a folder that all machines mount under the same name, or into a "
-                "bucket: --params inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
+                "bucket: inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
             )
 
 

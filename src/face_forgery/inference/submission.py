@@ -68,7 +68,7 @@ def score_rows(
         raise SubmissionError(
             f"{bad.size} of {len(rows)} images of the submission cannot be read below {root}: "
             f"{named}. Repair them, or give them a score: "
-            "--params submission.unreadable_score=0.5"
+            "submission.unreadable_score=0.5"
         )
     scores = scored.scores
     scores[bad] = np.nan if unreadable_score is None else unreadable_score
