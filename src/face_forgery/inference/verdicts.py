@@ -1,6 +1,7 @@
 """Decide: scores to verdicts, and the tables that say what was found. Needs no torch."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,7 +43,8 @@ class Judgement(NamedTuple):
     faces: tuple[JudgedFace, ...] = ()  # the largest first; none where the image is taken whole
 
 
-class Scored(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Scored:
     """Scores of N images, in their order; the margin of one is the highest of its faces."""
 
     margins: NDArray[np.float64]  # logit of fake less logit of real; NaN where the status is not ok
@@ -60,7 +62,8 @@ class Scored(NamedTuple):
         """Put parts behind one another; none of them gives one of no images."""
         nothing = np.empty(0, dtype=object)
         parts = [cls(np.empty(0), nothing, nothing, nothing), *parts]
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        columns = ("margins", "statuses", "details", "faces")
+        return cls(*(np.concatenate([getattr(part, one) for part in parts]) for one in columns))
 
 
 def to_scores(margins: NDArray[np.float64]) -> NDArray[np.float64]:
