@@ -35,7 +35,7 @@ from .evaluation.reporting.image_figures import SIDE as SIDE
 from .evaluation.reporting.image_figures import draw_data as draw_data
 from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
 from .evaluation.reporting.image_figures import find_worst as find_worst
-from .evaluation.reporting.model_card import render_model_card as render_model_card
+from .evaluation.reporting.report import render_model_card as render_model_card
 from .evaluation.reporting.report import render_report as render_report
 from .evaluation.reporting.result_figures import draw_groups as draw_groups
 from .evaluation.reporting.result_figures import draw_robustness as draw_robustness
