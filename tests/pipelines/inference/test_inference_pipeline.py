@@ -64,5 +64,5 @@ def test_the_images_with_the_highest_scores_are_explained_where_asked_for(tmp_pa
 
 
 def test_without_a_detector_the_error_says_how_to_get_one(tmp_path, run_inference):
-    with pytest.raises(DatasetError, match=r"there is no detector yet; train one \("):
+    with pytest.raises(DatasetError, match="there is no detector yet; train one"):
         run_inference(explain=False, has_detector=False)
