@@ -92,49 +92,6 @@ def test_the_images_with_the_highest_scores_are_explained_where_asked_for(tmp_pa
     assert highest[0] != judged["img_name"].iloc[0]
 
 
-<<<<<<< HEAD
-@pytest.fixture
-def project(tmp_path) -> Path:
-    """A copy of the project without data: Kedro refuses code that lies elsewhere."""
-    folder = tmp_path / "project"
-    for name in ("conf", "src"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("local"))
-    (folder / "conf" / "local").mkdir()
-    shutil.copy(PROJECT / "pyproject.toml", folder)
-    return folder
-
-
-def run_kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kedro", "run", *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"DO_NOT_TRACK": "true", "COLUMNS": "400"},
-    )
-
-
-@pytest.mark.slow
-def test_kedro_run_judges_and_explains_a_folder_and_ends_well(
-    project, make_detector, awkward_folder
-):
-    DetectorDataset(filepath=str(project / "data/06_models/detector")).save(make_detector())
-    changed = "inference.images=../pictures,inference.explain=true"
-    done = run_kedro(project, "--pipeline", "inference", "--params", changed)
-    assert done.returncode == 0, done.stdout + done.stderr
-    check_predictions(project / "data/07_model_output/predictions.csv", awkward_folder)
-    index = (project / "data/08_reporting/explanations/index.html").read_text()
-    assert all((f">{name}</a>" in index) == (s == "ok") for name, s in awkward_folder.items())
-
-
-@pytest.mark.slow
-def test_kedro_run_without_a_detector_says_how_to_get_one(project, awkward_folder):
-    done = run_kedro(project, "--pipeline", "inference", "--params", "inference.images=../pictures")
-    assert done.returncode != 0
-    assert "there is no detector yet; train one (pipelines training" in done.stdout + done.stderr
-=======
 def test_without_a_detector_the_error_says_how_to_get_one(tmp_path, run_inference):
-    with pytest.raises(DatasetError, match="there is no detector yet; train one with"):
+    with pytest.raises(DatasetError, match="there is no detector yet; train one"):
         run_inference(explain=False, has_detector=False)
->>>>>>> main
