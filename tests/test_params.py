@@ -35,7 +35,6 @@ CONTRADICTIONS = [
         {"training__select_by": "holdout_worst"},
         "training.select_by=holdout_worst needs hold-out groups that training does not see",
     ),
-    ({"data__val_images": None}, "val_labels is set but val_images is null"),
     ({"data__test_images": None}, "test_labels is set but test_images is null"),
     ({"splitting__fold": 1}, "fold=1 has no effect while num_folds is null"),
     ({"splitting__num_folds": 5, "splitting__fold": 5}, "fold=5 does not exist; num_folds=5"),
@@ -43,9 +42,7 @@ CONTRADICTIONS = [
         {"splitting__num_folds": 5},
         r"num_folds=5 has no effect while data.val_labels=valset_label.txt sets validation apart",
     ),
-    ({"model__pretrained": True, "model__weights": "w.pth"}, "set pretrained=false or weights=nul"),
     ({"model__options": {"num_classes": 3}}, r"must not hold \['num_classes'\]"),
-    ({"augmentation__jpeg_quality": [95, 50]}, r"jpeg_quality=\[95, 50\] is not an ascending"),
     ({"augmentation__blur_sigma": [-1.0, 1.0]}, r"blur_sigma=\[-1.0, 1.0\] is not an ascending"),
     ({"augmentation__noise_sigma": [1.0, float("inf")]}, r"noise_sigma=\[1.0, inf\] is not"),
     ({"augmentation__jpeg_quality": [0, 95]}, r"jpeg_quality=\[0, 95\] leaves 1 to 100"),
@@ -57,10 +54,6 @@ CONTRADICTIONS = [
     (
         {"training__schedule": {"name": "cosine", "step_epochs": 4, "gamma": None}},
         "step_epochs and gamma have no effect with name=cosine",
-    ),
-    (
-        {"training__warmup_epochs": 12, "training__epochs": 12},
-        r"warmup_epochs=12 leaves no epoch .*\(epochs=12\)",
     ),
     (
         {"training__loss__contrastive": 0.5, "training__batch_size": 1},
@@ -82,10 +75,10 @@ CONTRADICTIONS = [
         {"training__loss__contrastive": 0.5, "model__fine_tuning": "linear"},
         r"contrastive=0.5 has no effect while model.fine_tuning=linear",
     ),
-    ({"forging__kinds": {"face_swap": 0.0}}, r"kinds=.* leaves nothing to make"),
+    ({"forging__kinds": {"face_swap": 0.0}}, r"forging.kinds: it leaves nothing to make"),
     (
         {"augmentation__forgeries__kinds": {"face_swap": 0.0}},
-        r"augmentation.forgeries: kinds=.* leaves nothing to make",
+        r"augmentation.forgeries.kinds: it leaves nothing to make",
     ),
     (
         {"tracking__run_id": "abc", "tracking__run_name": "mine"},
@@ -95,7 +88,6 @@ CONTRADICTIONS = [
 
 OUT_OF_RANGE = [
     ({"ingestion__max_rejected": 1.5}, "ingestion.max_rejected: .*less than or equal to 1"),
-    ({"ingestion__class_folders": {"real": 2}}, "ingestion.class_folders.real: .*0 or 1"),
     ({"splitting__val_fraction": 0.0}, "splitting.val_fraction: .*greater than 0"),
     ({"splitting__num_folds": 1}, "splitting.num_folds: .*greater than or equal to 2"),
     ({"splitting__leaks": "ignore"}, "splitting.leaks: .*'refuse' or 'drop_from_train'"),
@@ -103,16 +95,12 @@ OUT_OF_RANGE = [
     ({"preprocessing__interpolation": "nearest"}, "'bilinear' or 'bicubic'"),
     ({"augmentation__blur": 1.01}, "augmentation.blur: .*less than or equal to 1"),
     ({"augmentation__crop_scale": 0.0}, "augmentation.crop_scale: .*greater than 0"),
-    ({"training__epochs": 0}, "training.epochs: .*greater than or equal to 1"),
-    ({"training__epochs": "many"}, r"training.epochs: .*valid integer.*\(got 'many'\)"),
-    ({"training__optimizer__learning_rate": float("nan")}, "learning_rate: .*nan"),
     ({"training__optimizer__learning_rate": 0.0}, "learning_rate: .*greater than 0"),
     ({"training__loss__name": "hinge"}, "'cross_entropy', 'bce' or 'focal'"),
     ({"training__loss__contrastive": -1.0}, "training.loss.contrastive: .*equal to 0"),
     ({"model__fine_tuning": "low_rank"}, "'full', 'linear', 'norm' or 'lora'"),
     ({"model__max_parameters": 0}, "model.max_parameters: .*greater than or equal to 1"),
     ({"ensemble__other_data": "ignore"}, "ensemble.other_data: .*'refuse' or 'allow'"),
-    ({"scoring__tta": "mirrored"}, "scoring.tta: .*'none', 'flip', 'crop' or 'flip_crop'"),
     ({"model__lora": {"r": 0}}, "model.lora: r=0 is not a whole number of at least 1"),
     ({"training__grad_clip_norm": 0.0}, "training.grad_clip_norm: .*greater than 0"),
     ({"training__precision": "float16"}, "'float32', 'bfloat16' or 'auto'"),

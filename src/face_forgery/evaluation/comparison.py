@@ -31,13 +31,8 @@ def compare_detectors(
 ) -> dict[str, Any]:
     """Measure detectors on the same images, and the difference of each two.
 
-    All share their resamples, so a difference is that of paired measurements.
-
-    Args:
-        scores: Name -> ``(N,)``, probability of forgery; at least two.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        bootstrap: How intervals are drawn.
+    All share their resamples, so a difference is that of paired measurements. ``scores`` has those
+    of at least two detectors by name.
 
     Returns:
         ``detectors``: name -> measure -> ``{"value", "low", "high"}``, for ``MEASURES``.
@@ -97,11 +92,6 @@ def delong_test(first: Scores, second: Scores, targets: Targets) -> tuple[float,
 
     Sources: DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44); the computation by midranks in
     O(N log N) is that of Sun and Xu 2014 (IEEE Signal Processing Letters 21).
-
-    Args:
-        first: ``(N,)``, higher means more likely forged.
-        second: ``(N,)``, of the same images.
-        targets: ``(N,)``, 0 = real, 1 = forged; at least two images of each class.
 
     Returns:
         ``z`` of the first AUC less the second, and the two-sided p-value. Where the difference has

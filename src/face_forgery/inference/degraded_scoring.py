@@ -36,17 +36,12 @@ def score_degraded(
 
     Degradations are applied to what the network sees of an image, in its own size: the whole of it,
     or the square around its largest face, which is found in the clean image. What is random in
-    one follows from its pixels and the degradation, not from its index.
-
-    Args:
-        detector: What scores.
-        paths: ``(N,)``.
-        degradations: D of them.
-        num_workers: Processes that decode and degrade; 0: this one. Does not change a score.
-        max_side: Pixels; an image with a longer side is reduced to it first, clean or not.
+    one follows from its pixels and the degradation, not from its index. An image with a side longer
+    than ``max_side`` pixels is reduced to it first, clean or not.
 
     Returns:
-        ``(N, 1 + D)``, the probability of forgery: clean, then degraded in the order given.
+        ``(N, 1 + D)`` for N paths and D degradations, the probability of forgery: clean, then
+        degraded in the order given.
 
     Raises:
         ImageError: If an image cannot be read.

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 from face_forgery.params.base import (
     ColumnName,
     Fraction,
+    Location,
     NumWorkers,
     Params,
-    Place,
     Probability,
     Seed,
 )
@@ -18,15 +18,19 @@ from face_forgery.params.base import (
 class DataParams(Params):
     """Where the labels and the images are. Every name is relative to ``root``."""
 
-    root: Place = Field(description="The folder that holds the label files and the image folders.")
-    train_labels: Place = Field(
+    root: Location = Field(
+        description="The folder that holds the label files and the image folders."
+    )
+    train_labels: Location = Field(
         description="A label file, or a folder with one sub-folder a class (real/, fake/)."
     )
-    train_images: Place = Field(description="The folder that `img_name` of the labels starts from.")
-    val_labels: Place | None = Field(description="null: split off the training set by group.")
-    val_images: Place | None
-    test_labels: Place | None = Field(description="null: the submission covers validation.")
-    test_images: Place | None
+    train_images: Location = Field(
+        description="The folder that `img_name` of the labels starts from."
+    )
+    val_labels: Location | None = Field(description="null: split off the training set by group.")
+    val_images: Location | None
+    test_labels: Location | None = Field(description="null: the submission covers validation.")
+    test_images: Location | None
 
     @model_validator(mode="after")
     def _labels_come_with_images(self) -> Self:
@@ -67,7 +71,7 @@ class IngestionParams(Params):
 class FacesParams(Params):
     """How images are cut to their faces, in training and everywhere else. In the detector."""
 
-    detector: Place | None = Field(
+    detector: Location | None = Field(
         description="A YuNet face detector in ONNX; null: images are taken whole."
     )
     min_confidence: Fraction = Field(description="Of the face detector.")

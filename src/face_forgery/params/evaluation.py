@@ -49,10 +49,10 @@ class EvaluationParams(Params):
 class AuditParams(Params):
     """How a set is searched for shortcuts and leaks."""
 
-    num_folds: ClassVar = 5  # of the cross-validation, whole groups together
     limit: ClassVar = 0.65  # AUC without looking at the face that is warned about
 
     max_images: int = Field(ge=50, description="Largest sample that shortcuts are looked for in.")
+    num_folds: int = Field(ge=2, description="Of the cross-validation, whole groups together.")
 
 
 class RobustnessParams(Params):

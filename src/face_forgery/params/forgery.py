@@ -1,16 +1,16 @@
 """Sections ``demo_data`` and ``forging``: sets that are made."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from face_forgery.params.base import KindWeights, NumWorkers, Params, Place, Seed
+from face_forgery.params.base import KindWeights, Location, NumWorkers, Params, Seed
 
 
 class DemoDataParams(Params):
     """The drawn set: how many faces, how large, where."""
 
-    root: Place = Field(description="The folder to write; it must be empty or a drawn set.")
+    root: Location = Field(description="The folder to write; it must be empty or a drawn set.")
     train_images: int = Field(ge=2, le=10_000_000)
     val_images: int = Field(ge=2, le=10_000_000)
     test_images: int = Field(ge=0, le=10_000_000)
@@ -32,8 +32,8 @@ class ForgingParams(Params):
     common_scale: ClassVar = (0.8, 1.0)  # factor of both sides
     jpeg_quality: ClassVar = (70, 95)
 
-    root: Place = Field(description="The folder to write; it must be empty or a forged set.")
-    landmarks: Place | None = Field(
+    root: Location = Field(description="The folder to write; it must be empty or a forged set.")
+    landmarks: Location | None = Field(
         description="A CSV img_name,x0,y0,... of 5 or 68 points; null: found by faces.detector."
     )
     kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
@@ -44,9 +44,3 @@ class ForgingParams(Params):
     num_workers: NumWorkers = Field(
         description="Processes; auto: one a core. Does not change the images."
     )
-
-    @model_validator(mode="after")
-    def _something_is_drawn(self) -> Self:
-        if not sum(self.kinds.values()) > 0:
-            raise ValueError(f"kinds={self.kinds} leaves nothing to make; give a kind a weight")
-        return self

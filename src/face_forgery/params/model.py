@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from face_forgery.params.base import KindWeights, Params, Place, Probability
+from face_forgery.params.base import KindWeights, Location, Params, Probability
 
 FineTuningMode = Literal["full", "linear", "norm", "lora"]
 
@@ -33,7 +33,9 @@ class ModelParams(Params):
 
     backbone: str = Field(description="A timm model name.")
     pretrained: bool = Field(description="true: the model hub's weights.")
-    weights: Place | None = Field(description="A local .safetensors or .pth in place of the hub.")
+    weights: Location | None = Field(
+        description="A local .safetensors or .pth in place of the hub."
+    )
     options: dict[str, Any] = Field(description="Handed to timm.create_model.")
     input: str = Field(
         description="What the backbone is shown: rgb, or with channels of fixed filters, by their "
@@ -98,12 +100,6 @@ class ForgeriesParams(Params):
     strength: float = Field(
         ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
     )
-
-    @model_validator(mode="after")
-    def _something_is_drawn(self) -> Self:
-        if not sum(self.kinds.values()) > 0:
-            raise ValueError(f"kinds={self.kinds} leaves nothing to make; give a kind a weight")
-        return self
 
 
 class AugmentationParams(Params):

@@ -12,7 +12,6 @@ RENAMED: dict[str, str] = {
     "evaluation.ece_bins": "delete it; the calibration error has 15 bins",
     "evaluation.confidence": "delete it; intervals hold 95 %",
     "audit.seed": "write evaluation.seed instead",
-    "audit.num_folds": "delete it; it is always 5",
     "audit.limit": "delete it; an AUC above 0.65 is warned about",
     "robustness.seed": "write evaluation.seed instead",
     "robustness.max_side": "delete it; larger images are reduced to 1024 pixels first",

@@ -82,7 +82,9 @@ class TrainingParams(Params):
     cutmix_alpha: float = Field(
         ge=0.0, allow_inf_nan=False, description="The same for rectangles; with both, one is drawn."
     )
-    label_smoothing: float = Field(ge=0.0, lt=1.0, description="Share spread over both classes.")
+    label_smoothing: float = Field(
+        ge=0.0, lt=1.0, description="Proportion spread over both classes."
+    )
     loss: LossParams
     grad_clip_norm: Rate | None = Field(description="null = off.")
     ema_decay: float | None = Field(
