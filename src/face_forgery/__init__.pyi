@@ -51,10 +51,8 @@ from .evaluation.score_sets import align_scores as align_scores
 from .forgery.making.forged_set import count_forgeable as count_forgeable
 from .forgery.making.forged_set import forge_set as forge_set
 from .forgery.making.forger import Forger as Forger
+from .forgery.making.landmark_table import empty_table as empty_table
 from .forgery.making.landmark_table import find_landmarks as find_landmarks
-from .forgery.making.landmark_table import (
-    find_landmarks_for_training as find_landmarks_for_training,
-)
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.explanation.explain import explain_images as explain_images
