@@ -78,10 +78,10 @@ from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
 from .training.distributed.ray_training import train_on_cluster as train_on_cluster
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
-from .training.run import Run as Run
 from .training.run import train as train
 from .training.selection import best_epoch as best_epoch
 from .training.selection import best_weights as best_weights
+from .training.training_data import Run as Run
 from .training.training_data import build_train_loader as build_train_loader
 
 __version__: str

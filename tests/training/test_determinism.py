@@ -25,12 +25,10 @@ from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.splits.holdout import cluster_groups
 from face_forgery.evaluation.audits import shortcuts
 from face_forgery.evaluation.audits.shortcuts import measure_statistics, probe_shortcuts
-from face_forgery.evaluation.metrics import bootstrap
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, GroupResampler, bootstrap_metrics
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import WeightedScores
 from face_forgery.inference.degraded_scoring import score_degraded
-from face_forgery.inference.scoring import score_files
 from face_forgery.training.run import train
 
 TIMINGS = {"seconds", "images_per_second"}
@@ -122,17 +120,6 @@ def test_training_is_the_same_with_any_number_of_workers_and_after_a_restart(
 
 
 @pytest.mark.usefixtures("threads")
-def test_scores_are_the_same_with_any_number_of_workers(make_detector, paths):
-    detector = make_detector(image_size=48)
-    margins = [
-        score_files(detector, paths, batch_size=4, num_workers=number).margins
-        for number in (0, *WORKERS)
-    ]
-    assert margins[0].std() > 0
-    assert all(np.array_equal(margins[0], others) for others in margins[1:])
-
-
-@pytest.mark.usefixtures("threads")
 def test_degraded_images_are_the_same_with_any_number_of_workers(make_detector, tmp_path):
     paths = []
     for seed in range(3):
@@ -186,15 +173,6 @@ def test_intervals_do_not_depend_on_the_threads_of_a_product(many_scores):
     for number in (2, 4):
         with threadpool_limits(number):
             assert resample(many_scores) == alone
-
-
-@pytest.mark.slow
-def test_intervals_do_not_depend_on_the_processes(many_scores, monkeypatch):
-    alone = resample(many_scores)
-    monkeypatch.setattr(bootstrap, "_MANY_IMAGES", 1000)
-    for number in WORKERS:
-        monkeypatch.setattr(bootstrap, "cpu_count", lambda number=number: number)
-        assert resample(many_scores) == alone
 
 
 def test_a_proportion_does_not_depend_on_the_threads_of_a_product():

@@ -4,16 +4,13 @@ import ctypes
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
 from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.data.splits.holdout import HeldOut
-from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.distributed.process_group import (
     check_gradients,
     rank,
@@ -27,6 +24,7 @@ from face_forgery.training.resume import resume, run_fingerprint
 from face_forgery.training.selection import check_folds_to_select_by, is_stalled
 from face_forgery.training.state import TrainState, build_state
 from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.training_data import Run
 from face_forgery.training.validation import validate
 
 logger = logging.getLogger(__name__)
@@ -34,27 +32,6 @@ logger = logging.getLogger(__name__)
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
 _MOST = 2**31 - 1  # bytes at the end of the heap that are kept
 _SUMMED = ("num_images", "loss_sum", "num_correct")  # of EpochProgress, over all ranks
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What a run follows from.
-
-    Args:
-        train_loader: What the network learns from, of `data.loading.loaders.train_loader`.
-        val_loader: What it is judged by after every epoch, of `eval_loader`.
-        model: Which network.
-        training: How it is trained; ``resume`` says whether ``resume_from`` is gone by.
-        held_out: The part of validation that training has nothing of; ``None``: there is none.
-        resume_from: The last saved state, if there is one.
-    """
-
-    train_loader: DataLoader[Any]
-    val_loader: DataLoader[Any]
-    model: ModelParams
-    training: TrainingParams
-    held_out: HeldOut | None = None
-    resume_from: Checkpoint | None = None
 
 
 def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
@@ -86,14 +63,7 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
     batches_per_epoch = len(run.train_loader)
     state = build_state(run.model, training, image_size, batches_per_epoch, device)
     settings = StepSettings.of(training, device, batches_per_epoch)
-    fingerprint = run_fingerprint(
-        train_loader=run.train_loader,
-        val_loader=run.val_loader,
-        held_out=run.held_out,
-        model=run.model,
-        training=training,
-        settings=settings,
-    )
+    fingerprint = run_fingerprint(run, settings)
     history: list[dict[str, Any]] = []
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)

@@ -29,7 +29,8 @@ from face_forgery.training.distributed import ray_training as on_cluster
 from face_forgery.training.distributed.ray_cluster import ClusterError
 from face_forgery.training.distributed.ray_training import _letter_of, _take_saves, train_on_cluster
 from face_forgery.training.loop import NonFiniteLossError
-from face_forgery.training.run import Run, train
+from face_forgery.training.run import train
+from face_forgery.training.training_data import Run
 
 ON_TWO_CPUS = ClusterParams(
     address="local",
