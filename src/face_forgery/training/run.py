@@ -21,7 +21,7 @@ from face_forgery.training.distributed.process_group import (
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.records import Checkpoint, EpochProgress
 from face_forgery.training.resume import resume, run_fingerprint
-from face_forgery.training.selection import check_folds_to_select_by, is_stalled
+from face_forgery.training.selection import check_groups_to_select_by, is_stalled
 from face_forgery.training.state import TrainState, build_state
 from face_forgery.training.step_settings import StepSettings
 from face_forgery.training.training_data import Run
@@ -50,11 +50,11 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
 
     Raises:
         ResumeError: If the saved state belongs to another run.
-        SelectionError: If the epoch is to be chosen by folds that validation does not have.
+        SelectionError: If the epoch is to be chosen by groups that validation does not have.
         NonFiniteLossError, BatchTooLargeError: As `train_epochs`.
     """
     training = run.training
-    check_folds_to_select_by(training.select_by, run.held_out)
+    check_groups_to_select_by(training.select_by, run.held_out)
     seed_torch(training.seed)
     if device.type == "cpu":
         keep_freed_memory()
@@ -79,7 +79,7 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
         numbers = validate(state.judged_network, run.val_loader, run.held_out, device)
         history = [*history, progress.row(state.epoch, state.learning_rate) | numbers]
         if rank() == 0:
-            log_epoch(history[-1])
+            _log_epoch(history[-1])
         yield partial(state.snapshot, history, fingerprint)
         if is_stalled(history, training.patience, training.select_by):
             return
@@ -117,15 +117,15 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, _MOST))
 
 
-def log_epoch(row: dict[str, Any]) -> None:
-    """Write one line about an epoch: its loss, and the AUC of validation and of each fold."""
-    folds = row.get("val_auc_held_out", {})
+def _log_epoch(row: dict[str, Any]) -> None:
+    """Log an epoch: its loss, and the AUC of validation and of each hold-out group."""
+    groups = row.get("val_auc_held_out", {})
     logger.info(
         "Epoch %d: loss %.3f, validation AUC %.4f%s",
         row["epoch"],
         row["train_loss"],
         row["val_auc"],
-        "".join(f", held out {name} {auc:.4f}" for name, auc in folds.items()),
+        "".join(f", held out {name} {auc:.4f}" for name, auc in groups.items()),
     )
 
 

@@ -180,11 +180,11 @@ def test_a_proportion_does_not_depend_on_the_threads_of_a_product():
         rng = np.random.default_rng(seed)
         groups = rng.integers(0, 60_000, 120_000)
         hits = rng.random(60_000)[groups] < 0.3  # alike within a group
-        shares = []
+        proportions = []
         for number in (1, 2, 4):
             with threadpool_limits(number):
-                shares.append(measure_proportion(hits, groups, confidence=0.95))
-        assert shares[0] == shares[1] == shares[2]
+                proportions.append(measure_proportion(hits, groups, confidence=0.95))
+        assert proportions[0] == proportions[1] == proportions[2]
 
 
 def test_clusters_do_not_depend_on_the_number_of_threads(monkeypatch):
