@@ -51,10 +51,8 @@ from .evaluation.robustness import judge_degraded as judge_degraded
 from .forgery.making.forged_set import count_forgeable as count_forgeable
 from .forgery.making.forged_set import forge_set as forge_set
 from .forgery.making.forger import Forger as Forger
+from .forgery.making.landmark_table import empty_table as empty_table
 from .forgery.making.landmark_table import find_landmarks as find_landmarks
-from .forgery.making.landmark_table import (
-    find_landmarks_for_training as find_landmarks_for_training,
-)
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.explanation.explain import explain_images as explain_images
@@ -80,10 +78,10 @@ from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
 from .training.distributed.ray_training import train_on_cluster as train_on_cluster
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
-from .training.run import Run as Run
 from .training.run import train as train
 from .training.selection import best_epoch as best_epoch
 from .training.selection import best_weights as best_weights
+from .training.training_data import Run as Run
 from .training.training_data import build_train_loader as build_train_loader
 
 __version__: str
