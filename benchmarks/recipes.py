@@ -44,12 +44,12 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from project_copy import lay_out_project, run_kedro
 
-from face_forgery.data.degradation.levels import Degradation, list_degradations
+from face_forgery.data.degradation.operations import Degradation, list_degradations
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector
@@ -260,7 +260,7 @@ def _aucs_of_copies(scores: NDArray[np.float64], rows: pd.DataFrame) -> dict[str
 def _auc(scores: NDArray[np.float64], rows: pd.DataFrame) -> list[float]:
     groups, targets = rows["group"].to_numpy(), rows["target"].to_numpy()
     measured = measure_auc(scores, targets, groups, Bootstrap(NUM_RESAMPLES, 0.95, seed=0))
-    return [round(float(value), 4) for value in (measured.value, measured.low, measured.high)]
+    return [round(measured[part], 4) for part in ("value", "low", "high")]
 
 
 def _read(results: Path) -> list[dict[str, Any]]:

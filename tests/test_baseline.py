@@ -87,8 +87,6 @@ def test_nothing_of_the_recipe_is_left_to_base(baseline):
         "augmentation.forgeries.kinds",
         "augmentation.forgeries.strength",
         "model.lora",
-        "training.loss.gamma",
-        "training.loss.temperature",
     }
     for section in held:
         model = baseline

@@ -1,10 +1,14 @@
 """The catalog reads locations from the parameters."""
 
+from importlib import import_module
+from importlib.util import find_spec
+
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
 from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.params.renamed import RENAMED_TYPES
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
 
@@ -45,6 +49,26 @@ def test_catalog_follows_the_command_line(make_loader):
         runtime_params={"data": {"root": "/elsewhere"}},
     )
     assert loader["catalog"]["labels"]["filepath"] == "/elsewhere/labels.txt"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pictures.PicturesDataset", "write face_forgery.datasets.user_files.ImageListDataset"),
+        ("json_file.AtomicJSONDataset", r"AtomicDataset with .*\{type: json.JSONDataset, filepath"),
+    ],
+)
+def test_a_dataset_type_of_an_earlier_release_is_named_with_the_new_one(make_loader, old, new):
+    loader = make_loader({}, {"mine": {"type": f"face_forgery.datasets.{old}", "filepath": "x"}})
+    with pytest.raises(ValueError, match=rf"entry 'mine' .*{old}: .*{new}"):
+        loader["catalog"]
+
+
+def test_every_new_type_of_a_dataset_is_there():
+    for old, new in RENAMED_TYPES.items():
+        module, name = new.split()[0].split(".")
+        assert hasattr(import_module(f"face_forgery.datasets.{module}"), name)
+        assert find_spec(f"face_forgery.datasets.{old.split('.')[0]}") is None
 
 
 def test_null_stays_null(make_loader):

@@ -1,17 +1,21 @@
 """What the nodes call, loaded when first used (PEP 562): a node that is not run imports nothing."""
 
-from .data.degradation.levels import list_degradations as list_degradations
+from .data.degradation.operations import list_degradations as list_degradations
 from .data.images.decoding import read_reduced as read_reduced
 from .data.images.faces import FaceFinder as FaceFinder
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader
+from .data.splits.calibration_split import CALIBRATION as CALIBRATION
+from .data.splits.calibration_split import VERIFICATION as VERIFICATION
+from .data.splits.calibration_split import choose_calibration_split as choose_calibration_split
+from .data.splits.calibration_split import select_verification as select_verification
 from .data.splits.holdout import HeldOut as HeldOut
 from .data.splits.holdout import name_holdout_groups as name_holdout_groups
 from .data.splits.near_duplicates import hash_table as hash_table
+from .data.splits.partition import choose_subset as choose_subset
 from .data.splits.partition import divide_for_cross_validation as divide_for_cross_validation
 from .data.splits.partition import divide_manifest as divide_manifest
-from .data.splits.splitting import choose_subset as choose_subset
 from .evaluation.audits.overlaps import describe_removed as describe_removed
 from .evaluation.audits.overlaps import find_overlaps as find_overlaps
 from .evaluation.audits.shortcuts import measure_statistics as measure_statistics
@@ -19,10 +23,6 @@ from .evaluation.audits.shortcuts import probe_shortcuts as probe_shortcuts
 from .evaluation.breakdown import break_down as break_down
 from .evaluation.calibration import apply_temperature as apply_temperature
 from .evaluation.calibration import calibrate as calibrate
-from .evaluation.calibration_split import CALIBRATION as CALIBRATION
-from .evaluation.calibration_split import VERIFICATION as VERIFICATION
-from .evaluation.calibration_split import choose_calibration_split as choose_calibration_split
-from .evaluation.calibration_split import select_verification as select_verification
 from .evaluation.comparison import MEASURES as MEASURES
 from .evaluation.comparison import compare_detectors as compare_detectors
 from .evaluation.holdout_results import judge_groups as judge_groups
@@ -30,31 +30,31 @@ from .evaluation.holdout_results import judge_held_out as judge_held_out
 from .evaluation.metrics.bootstrap import Bootstrap as Bootstrap
 from .evaluation.metrics.metric_report import evaluate as evaluate
 from .evaluation.operating_points import set_operating_points as set_operating_points
-from .evaluation.reporting.data_figures import draw_data as draw_data
-from .evaluation.reporting.data_figures import draw_shortcuts as draw_shortcuts
-from .evaluation.reporting.fold_figure import draw_folds as draw_folds
-from .evaluation.reporting.mistakes import THUMBNAIL_SIDE as THUMBNAIL_SIDE
-from .evaluation.reporting.mistakes import draw_mistakes as draw_mistakes
-from .evaluation.reporting.mistakes import find_worst as find_worst
+from .evaluation.reporting.image_figures import SIDE as SIDE
+from .evaluation.reporting.image_figures import draw_data as draw_data
+from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
+from .evaluation.reporting.image_figures import find_worst as find_worst
 from .evaluation.reporting.model_card import render_model_card as render_model_card
 from .evaluation.reporting.report import render_report as render_report
-from .evaluation.reporting.robustness_figure import draw_robustness as draw_robustness
+from .evaluation.reporting.result_figures import draw_groups as draw_groups
+from .evaluation.reporting.result_figures import draw_robustness as draw_robustness
+from .evaluation.reporting.result_figures import draw_shortcuts as draw_shortcuts
+from .evaluation.reporting.result_figures import draw_training as draw_training
 from .evaluation.reporting.score_figures import draw_calibration as draw_calibration
 from .evaluation.reporting.score_figures import draw_comparison as draw_comparison
 from .evaluation.reporting.score_figures import draw_confusion as draw_confusion
 from .evaluation.reporting.score_figures import draw_roc as draw_roc
 from .evaluation.reporting.score_figures import draw_scores as draw_scores
 from .evaluation.reporting.sentences import note_limits as note_limits
-from .evaluation.reporting.training_figures import draw_training as draw_training
 from .evaluation.robustness import judge_degraded as judge_degraded
 from .evaluation.score_sets import align_scores as align_scores
 from .forgery.making.forged_set import count_forgeable as count_forgeable
 from .forgery.making.forged_set import forge_set as forge_set
 from .forgery.making.forger import Forger as Forger
+from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.making.landmark_table import (
     find_landmarks_for_training as find_landmarks_for_training,
 )
-from .forgery.making.landmark_table import find_landmarks_of_reals as find_landmarks_of_reals
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.explanation.explain import explain_images as explain_images
@@ -73,11 +73,12 @@ from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import write_page as write_page
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
-from .modeling.factory import normalization_of as normalization_of
+from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device
 from .training.backbone_features import measure_features as measure_features
 from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
+from .training.distributed.ray_training import train_on_cluster as train_on_cluster
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
 from .training.run import Run as Run
 from .training.run import train as train

@@ -7,7 +7,10 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 from omegaconf.resolvers import oc
 
+from face_forgery.params.renamed import RENAMED_TYPES
+
 _OWN_VARIABLES = "FACE_FORGERY_"
+_TYPES = "face_forgery.datasets."
 _TRACKING_URI = "MLFLOW_TRACKING_URI"  # the default of tracking.tracking_uri
 
 
@@ -56,7 +59,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Read a section from its files; the parameters once for a catalog, which names many."""
         if key == "catalog":
             self._parameters_of_catalog = None
-        return super().__getitem__(key)
+        section = super().__getitem__(key)
+        if key == "catalog":
+            _refuse_old_types(section)
+        return section
 
     def _parameter(self, name: str) -> Any:
         if self._parameters_of_catalog is None:
@@ -69,6 +75,17 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 )
             value = value[key]
         return value
+
+
+def _refuse_old_types(catalog: dict[str, Any]) -> None:
+    """Name the new type of an entry that a user's catalog has from an earlier release."""
+    for name, entry in catalog.items():
+        given = str(entry.get("type", "")) if isinstance(entry, dict) else ""
+        if given.startswith(_TYPES) and (new := RENAMED_TYPES.get(given.removeprefix(_TYPES))):
+            raise ValueError(
+                f"the catalog entry {name!r} has a type of an earlier release, {given}: "
+                f"write {_TYPES}{new}"
+            )
 
 
 def read_parameters(conf: Path, env: str = "base") -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _inspect(root: Path, name: str, check: str) -> tuple[str, str]:
 
 
 def _decode(path: Path) -> tuple[str, str]:
-    """Return status and reason of one picture, as inference meets it."""
+    """Return status and reason of one image, as inference meets it."""
     try:
         pixels = read_rgb(path)
     except ImageError as error:
@@ -83,10 +83,10 @@ def _edit(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     edited = copy.deepcopy(values)
     for name, value in changes.items():
         *sections, key = name.split(".")
-        place = edited
+        inner = edited
         for section in sections:
-            place = place[section]
-        place[key] = value
+            inner = inner[section]
+        inner[key] = value
     return edited
 
 
@@ -176,7 +176,7 @@ def image_root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def image_door(image_root: Path) -> Door:
-    """An encoded picture: training lists it for the reason that inference gives."""
+    """An encoded image: training lists it for the reason that inference gives."""
 
     def enter(data: bytes) -> tuple[str, str]:
         path = image_root / "images" / "x.jpg"
@@ -212,7 +212,7 @@ def whole_detector(tmp_path_factory: pytest.TempPathFactory, make_detector: Any)
 
 @pytest.fixture
 def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
-    """A detector's folder with other contents: read, and one picture scored.
+    """A detector's folder with other contents: read, and one image scored.
 
     ``files`` are contents by name: bytes, a function of the old ones, ``None`` for a folder or
     ``pipe`` for a pipe in its place. ``meta`` are values of ``meta.json`` by dotted name. Checksums
@@ -234,10 +234,10 @@ def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
             sign(folder)
         if made.get("meta"):
             edit_meta(folder, **made["meta"])
-        picture = tmp_path / "picture.png"
-        Image.new("RGB", (64, 64), "red").save(picture)
+        image = tmp_path / "image.png"
+        Image.new("RGB", (64, 64), "red").save(image)
         scored = score_files(
-            read_detector(folder), [picture], batch_size=1, num_workers=0, description="scoring"
+            read_detector(folder), [image], batch_size=1, num_workers=0, description="scoring"
         )
         return float(scored.scores[0])
 
@@ -342,7 +342,7 @@ def scores_door() -> Door:
 
 
 @pytest.fixture
-def picture_list_door(tmp_path: Path) -> Door:
+def image_list_door(tmp_path: Path) -> Door:
     def enter(data: bytes) -> list[str]:
         (tmp_path / "list.csv").write_bytes(data)
         return list(list_images(tmp_path / "list.csv")["img_name"])
@@ -351,7 +351,7 @@ def picture_list_door(tmp_path: Path) -> Door:
 
 
 @pytest.fixture
-def pictures_door() -> Door:
+def images_door() -> Door:
     return list_images
 
 
@@ -364,6 +364,7 @@ def landmarks_door(tmp_path: Path) -> Door:
             {
                 "subset": ["train"],
                 "row": [0],
+                "target": [0],
                 "path": ["a.jpg"],
                 "img_name": ["a.jpg"],
                 "height": [100],

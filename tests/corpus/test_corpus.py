@@ -39,7 +39,7 @@ class Refused(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A picture that is listed with a status and a reason, and stops nothing."""
+    """A image that is listed with a status and a reason, and stops nothing."""
 
     status: str
     reason: str
@@ -81,15 +81,15 @@ ERRORS: dict[str, Any] = {
     "parameter file": Exception,  # Kedro's and OmegaConf's own
     "submission": SubmissionError,
     "scores": ScoreError,
-    "picture list": InputError,
-    "pictures": InputError,
+    "image list": InputError,
+    "images": InputError,
     "landmarks": (LandmarksError, DatasetError),
 }
 
 HEADER = b"img_name,target\n"
 
 
-# Pictures
+# Images
 
 
 def draw(mode: str = "RGB", *, height: int = 24, width: int = 32) -> Image.Image:
@@ -114,7 +114,7 @@ def png(width: int, height: int, pixels: bytes, *, color: int = 2, more: bytes =
 
 
 def tiff(width: int, height: int) -> bytes:
-    """A header that promises a picture, and ten bytes of it."""
+    """A header that promises an image, and ten bytes of it."""
     tags = ((256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 200), (277, 1))
     entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in (*tags, (279, 10))]
     head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(entries)
@@ -139,11 +139,11 @@ def replaced(data: bytes, start: int, new: bytes) -> bytes:
 
 
 JPEG = encode(draw(height=200, width=200))
-PNG, GIF, WEBP, BMP = (encode(draw(), name) for name in ("PNG", "GIF", "WEBP", "BMP"))
+PNG, GIF, WEBP, BMP, AVIF = (encode(draw(), name) for name in ("PNG", "GIF", "WEBP", "BMP", "AVIF"))
 FRAME, HUFFMAN = JPEG.index(b"\xff\xc0"), JPEG.index(b"\xff\xc4")
 BLACK = b"\0" * 310  # 10 rows of 10 pixels
 TEXT_BOMB = b"x\0\0" + zlib.compress(b"x" * 30_000_000)
-NO_PICTURE = Rejected("unreadable", "not an image in one of AVIF, BMP")
+NO_IMAGE = Rejected("unreadable", "not an image in one of AVIF, BMP")
 OK = Rejected("ok", "^$")
 
 
@@ -282,7 +282,7 @@ TABLE = [
     Case("labels", "surrogates", HEADER + b"\xed\xa0\x80.jpg,0\n", Refused("line 2 is not UTF-8")),
     Case("labels", "slash written too long", HEADER + b"..\xc0\xafa.jpg,0\n", Refused("line 2 is not UTF-8")),
     Case("labels", "zeros", bytes(1000), Refused("line 1 holds control characters")),
-    Case("labels", "picture in its place", PNG, Refused(r"line \d (is not UTF-8|holds control characters)")),
+    Case("labels", "image in its place", PNG, Refused(r"line \d (is not UTF-8|holds control characters)")),
     Case("labels", "archive in its place", b"PK\x03\x04" + bytes(50), Refused("line 1 holds control characters")),
     Case("labels", "web page in its place", b"<!DOCTYPE html><html></html>", Refused("the first line '<!DOCTYPE html>.* is neither a header")),
     Case("labels", "pointer of Git LFS", b"version https://git-lfs.github.com/spec/v1\n", Refused("the first line 'version https")),
@@ -360,7 +360,7 @@ TABLE = [
     Case("table", "empty CSV", ("t.csv", b""), Refused("t.csv: not a table of comma-separated values .*; delete it")),
     Case("table", "CSV that is no text", ("t.csv", b"a,b\n\xff\xfe,1\n"), Refused("t.csv: not a table")),
     Case("table", "CSV with a longer row", ("t.csv", b"a,b\n1,2\n1,2,3\n"), Refused("t.csv: not a table")),
-    # Pictures that are decoded
+    # Images that are decoded
     Case("image", "grey", encode(draw("L")), OK),
     Case("image", "CMYK", encode(draw("CMYK")), OK),
     Case("image", "16-bit grey", encode(Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8)), "PNG"), OK),
@@ -376,26 +376,27 @@ TABLE = [
     Case("image", "20,000 x 1", encode(Image.new("RGB", (20_000, 1)), "PNG"), OK),
     Case("image", "bytes behind the end", JPEG + b"PK\x03\x04" + bytes(100), OK),
     Case("image", "more pixels than the header says", png(10, 10, bytes(20_000_000)), OK),
-    # Pictures that are not
+    # Images that are not
     Case("image", "empty", b"", Rejected("unreadable", "it is empty")),
-    Case("image", "text", b"this is no picture, whatever it is called", NO_PICTURE),
-    Case("image", "zeros", bytes(1000), NO_PICTURE),
-    Case("image", "SVG", b"<svg xmlns='http://www.w3.org/2000/svg'/>", NO_PICTURE),
-    Case("image", "PDF", b"%PDF-1.4\n", NO_PICTURE),
-    Case("image", "PostScript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
-    Case("image", "HEIC", b"\0\0\0\x18ftypheic" + bytes(20), NO_PICTURE),
+    Case("image", "text", b"this is no image, whatever it is called", NO_IMAGE),
+    Case("image", "zeros", bytes(1000), NO_IMAGE),
+    Case("image", "SVG", b"<svg xmlns='http://www.w3.org/2000/svg'/>", NO_IMAGE),
+    Case("image", "PDF", b"%PDF-1.4\n", NO_IMAGE),
+    Case("image", "PostScript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_IMAGE),
+    Case("image", "HEIC", b"\0\0\0\x18ftypheic" + bytes(20), NO_IMAGE),
     Case("image", "video", b"\0\0\0\x18ftypisom" + bytes(20), Rejected("unreadable", "a video, not an image; judge it with")),
-    Case("image", "first bytes of a JPEG", JPEG[:20], NO_PICTURE),
+    Case("image", "first bytes of a JPEG", JPEG[:20], NO_IMAGE),
     Case("image", "truncated JPEG", JPEG[:1500], Rejected("unreadable", "damaged: image file is truncated")),
     Case("image", "truncated PNG", PNG[: len(PNG) // 2], Rejected("unreadable", "damaged")),
     Case("image", "truncated GIF", GIF[: len(GIF) - 20], Rejected("unreadable", "damaged")),
     Case("image", "truncated WebP", WEBP[: len(WEBP) // 2], Rejected("unreadable", "damaged")),
     Case("image", "truncated BMP", BMP[:60], Rejected("unreadable", "damaged")),
+    Case("image", "truncated AVIF", AVIF[: len(AVIF) // 2], Rejected("unreadable", "")),
     Case("image", "truncated TIFF", tiff(100, 100), Rejected("unreadable", "damaged")),
     Case("image", "wrong Huffman table", replaced(JPEG, HUFFMAN + 5, b"\xff" * 16), Rejected("unreadable", "damaged: broken data stream")),
     Case("image", "no quantization table", JPEG.replace(b"\xff\xdb", b"\xff\xe5"), Rejected("unreadable", "damaged")),
-    Case("image", "JPEG of 0 x 0", replaced(JPEG, FRAME + 5, bytes(4)), NO_PICTURE),
-    Case("image", "JPEG of five colors", replaced(JPEG, FRAME + 9, b"\x05"), NO_PICTURE),
+    Case("image", "JPEG of 0 x 0", replaced(JPEG, FRAME + 5, bytes(4)), NO_IMAGE),
+    Case("image", "JPEG of five colors", replaced(JPEG, FRAME + 9, b"\x05"), NO_IMAGE),
     Case("image", "wrong checksum of PNG", PNG[:-20] + bytes(4) + PNG[-16:], Rejected("unreadable", "damaged")),
     Case("image", "PNG without pixels", png(10, 10, b""), Rejected("unreadable", "damaged")),
     Case("image", "palette without colors", png(10, 10, BLACK[:110], color=3), Rejected("unreadable", "damaged")),
@@ -412,11 +413,11 @@ TABLE = [
     Case("image", "TIFF of 60,000 x 60,000", tiff(60_000, 60_000), Rejected("too_large", "pixels")),
     Case("image", "PPM of 99,999 x 99,999", b"P6 99999 99999 255\n", Rejected("too_large", "pixels")),
     Case("image", "JPEG of 5,000 passes", many_scans(), Rejected("too_large", "more than 100 passes")),
-    # Names that stand for no picture
+    # Names that stand for no image
     Case("image file", "missing", named("gone.jpg"), Rejected("missing", "no such file")),
     Case("image file", "name of 300 letters", named("a" * 300 + ".jpg"), Rejected("unreadable", "File name too long")),
     Case("image file", "path of 3,000 folders", named("a/" * 3000 + "b.jpg"), Rejected("unreadable", "File name too long")),
-    Case("image file", "picture as a folder", named("good.png/b.jpg"), Rejected("missing", "no such file")),
+    Case("image file", "image as a folder", named("good.png/b.jpg"), Rejected("missing", "no such file")),
     Case("image file", "other case", named("Good.png"), Rejected("missing", "no such file")),
     Case("image file", "folder", make("x.jpg", Path.mkdir), Rejected("unreadable", "a folder, not an image")),
     Case("image file", "pipe", make("x.jpg", os.mkfifo), Rejected("unreadable", "not a regular file")),
@@ -593,32 +594,32 @@ TABLE = [
             ("y_pred", ["low", "high", "0.5"], "2 of 3 scores are no number"),
         )
     ),
-    # Pictures to judge
-    Case("picture list", "carriage returns alone", b"img_name\ra.jpg\r", Accepted(["a.jpg"])),
-    Case("picture list", "UTF-16", "img_name\na.jpg\n".encode("utf-16"), Refused("list.csv: not a table in UTF-8")),
-    Case("picture list", "UTF-16 without a mark", "img_name\na.jpg\n".encode("utf-16-le"), Refused("line 1 holds a NUL byte")),
-    Case("picture list", "NUL in a name", b"img_name\na\0.jpg\n", Refused("line 2 holds a NUL byte")),
-    Case("picture list", "column twice", b"img_name,img_name\na,b\n", Refused("names the column 'img_name' twice")),
-    Case("picture list", "empty", b"", Refused("no column 'img_name'")),
-    Case("picture list", "header alone", b"img_name\n", Refused("a header and no row")),
-    Case("picture list", "no header", b"a.jpg\n", Refused(r"no column 'img_name'; the first line reads \['a.jpg'\]")),
-    Case("picture list", "semicolons", b"img_name;x\na.jpg;1\n", Refused("no column 'img_name'")),
-    Case("picture list", "quote never closed", b'img_name\n"a.jpg\nb.jpg\n', Refused("not a table in UTF-8: unexpected end of data")),
-    Case("picture list", "field of 200,000 letters", b"img_name\n" + b"a" * 200_000, Refused("field larger than field limit")),
-    Case("picture list", "name of spaces", b"img_name\n  \n", Refused("1 of 1 rows have no img_name")),
-    Case("pictures", "place of 5,000 letters", "a" * 5000, Refused("it cannot be listed: File name too long .inference.images")),
-    Case("pictures", "place with a NUL", "a\0b", Refused("there is no such file or folder")),
-    Case("pictures", "nothing there", "nowhere/*.jpg", Refused("no file below nowhere matches")),
-    Case("pictures", "unknown scheme", "foo://bucket/a.jpg", Refused("Protocol not known: foo")),
+    # Images to judge
+    Case("image list", "carriage returns alone", b"img_name\ra.jpg\r", Accepted(["a.jpg"])),
+    Case("image list", "UTF-16", "img_name\na.jpg\n".encode("utf-16"), Refused("list.csv: not a table in UTF-8")),
+    Case("image list", "UTF-16 without a mark", "img_name\na.jpg\n".encode("utf-16-le"), Refused("line 1 holds a NUL byte")),
+    Case("image list", "NUL in a name", b"img_name\na\0.jpg\n", Refused("line 2 holds a NUL byte")),
+    Case("image list", "column twice", b"img_name,img_name\na,b\n", Refused("names the column 'img_name' twice")),
+    Case("image list", "empty", b"", Refused("no column 'img_name'")),
+    Case("image list", "header alone", b"img_name\n", Refused("a header and no row")),
+    Case("image list", "no header", b"a.jpg\n", Refused(r"no column 'img_name'; the first line reads \['a.jpg'\]")),
+    Case("image list", "semicolons", b"img_name;x\na.jpg;1\n", Refused("no column 'img_name'")),
+    Case("image list", "quote never closed", b'img_name\n"a.jpg\nb.jpg\n', Refused("not a table in UTF-8: unexpected end of data")),
+    Case("image list", "field of 200,000 letters", b"img_name\n" + b"a" * 200_000, Refused("field larger than field limit")),
+    Case("image list", "name of spaces", b"img_name\n  \n", Refused("1 of 1 rows have no img_name")),
+    Case("images", "place of 5,000 letters", "a" * 5000, Refused("it cannot be listed: File name too long .inference.images")),
+    Case("images", "place with a NUL", "a\0b", Refused("there is no such file or folder")),
+    Case("images", "nothing there", "nowhere/*.jpg", Refused("no file below nowhere matches")),
+    Case("images", "unknown scheme", "foo://bucket/a.jpg", Refused("Protocol not known: foo")),
     # Landmarks
     Case("landmarks", "empty", b"", Refused("landmarks.csv: No columns to parse .*name a CSV")),
     Case("landmarks", "UTF-16", "img_name,x0\n".encode("utf-16"), Refused("landmarks.csv: .*can't decode")),
     Case("landmarks", "too few points", b"img_name,x0,y0\na.jpg,1,2\n", Refused("the header reads img_name, x0, y0; expected")),
     Case("landmarks", "text for a coordinate", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,q,1,1,1,1,1,1,1,1,1\n", Refused("a coordinate is no number")),
-    Case("landmarks", "picture twice", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\n" + 2 * b"a.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("1 of 2 rows name an image again")),
+    Case("landmarks", "image twice", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\n" + 2 * b"a.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("1 of 2 rows name an image again")),
     Case("landmarks", "coordinate missing", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,,1,1,1,1,1,1,1,1,1\n", Refused("1 of 5 landmarks are not finite numbers")),
     Case("landmarks", "points all in one place", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,1,1,1,1,1,1,1,1,1\n", Refused("eyes and mouth are 0.0 pixels apart")),
-    Case("landmarks", "points outside of the picture", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,500,500,560,500,530,530,505,560,555,560\n", Refused("lie outside of the image")),
+    Case("landmarks", "points outside of the image", b"img_name,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,500,500,560,500,530,530,505,560,555,560\n", Refused("lie outside of the image")),
 ]
 # fmt: on
 

@@ -1,4 +1,4 @@
-"""Builders of the data tests: textured pictures, label tables, manifests."""
+"""Builders of the data tests: textured images, label tables, manifests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +17,14 @@ settings.load_profile("no_deadline")
 
 
 def draw_texture(seed: int, side: int = 128) -> Image.Image:
-    """A picture with structure at every scale; another seed, another picture."""
+    """A image with structure at every scale; another seed, another image."""
     rng = np.random.default_rng(seed)
-    picture = np.zeros((side, side, 3))
+    image = np.zeros((side, side, 3))
     for cells, weight in ((4, 1.0), (12, 0.5), (32, 0.25)):
         coarse = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
         smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
-        picture += weight * np.asarray(smooth, float)
-    return Image.fromarray((picture / 1.75).astype(np.uint8))
+        image += weight * np.asarray(smooth, float)
+    return Image.fromarray((image / 1.75).astype(np.uint8))
 
 
 @pytest.fixture(scope="session")

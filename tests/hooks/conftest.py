@@ -36,7 +36,6 @@ FILES = {
           run_name: null
           run_id: null
           register_model: null
-          system_metrics: false
           skip_pipelines: [quiet]
         """,
     "conf/base/catalog.yml": """

@@ -16,7 +16,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from face_forgery.datasets.atomic import AtomicDataset
-from face_forgery.datasets.pages import PagesDataset
+from face_forgery.datasets.growing import PagesDataset
 from face_forgery.hooks.run_lock import RunLockError, RunLockHooks, lock_paths
 
 HOLD = """

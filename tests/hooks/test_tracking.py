@@ -258,14 +258,6 @@ def test_unknown_declaration_is_an_error_before_any_node_runs(make_project):
     assert project.tracked_runs() == []
 
 
-def test_system_metrics_without_psutil_leave_no_orphan(make_project, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    project = make_project()
-    with pytest.raises(TrackingError, match="needs psutil"):
-        project.run(tracking__system_metrics=True)
-    assert project.tracked_runs() == []
-
-
 RUN_PARAMS = {
     "run_id": "2026-11-23T04.05.06.270Z",
     "kedro_version": "1.7.0",

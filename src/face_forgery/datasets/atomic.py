@@ -1,5 +1,6 @@
 """Replace a file in one step: a reader, or a killed run, finds the old file or the new one."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 _PROBE = bytes(2**16)
+_EXAMPLES_SHOWN = 3
 _FORMATS = {
     "JSONDataset": "JSON",
     "ParquetDataset": "a Parquet table",
@@ -85,7 +87,14 @@ class AtomicDataset(AbstractDataset[Any, Any]):
             ) from error
 
     def save(self, data: Any) -> None:
-        """Replace the file; if that fails, it stays as it was."""
+        """Replace the file; if that fails, it stays as it was.
+
+        Raises:
+            ValueError: If it is JSON, which has neither NaN nor infinity, and a number is one;
+                the message names up to three.
+        """
+        if type(self._dataset).__name__ == "JSONDataset":
+            _check_finite(data)
         with replacing(self._filepath) as partial:
             dataset = self._build_at(partial)
             type(dataset).save.__wrapped__(dataset, data)  # type: ignore[attr-defined]
@@ -98,6 +107,25 @@ class AtomicDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "type": type(self._dataset).__name__}
+
+
+def _check_finite(data: Any) -> None:
+    if bad := list(_non_finite_names(data, "")):
+        raise ValueError(
+            f"{len(bad)} number(s) are NaN or infinite: {', '.join(bad[:_EXAMPLES_SHOWN])}; a "
+            "value that cannot be computed is null"
+        )
+
+
+def _non_finite_names(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _non_finite_names(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _non_finite_names(item, f"{name}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{name or 'the value'}={value}"
 
 
 def _without_missing_values(preview: Callable[..., Any]) -> Callable[..., Any]:

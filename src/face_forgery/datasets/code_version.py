@@ -11,7 +11,7 @@ from typing import Any
 
 import face_forgery
 from face_forgery.data.redaction import mask
-from face_forgery.datasets.read_only import ReadOnlyDataset
+from face_forgery.datasets.base import ReadOnlyDataset
 
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
 _TIMEOUT_S = 10.0

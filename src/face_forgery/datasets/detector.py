@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
+from face_forgery.datasets.base import FileDataset, ReadOnlyDataset
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.detector_folder import (
     META,
@@ -22,7 +22,7 @@ from face_forgery.modeling.detector_folder import (
 Value = TypeVar("Value")
 
 
-class DetectorDataset(AbstractDataset[Detector, Detector]):
+class DetectorDataset(FileDataset[Detector, Detector]):
     """A detector as a folder in timm's hub layout, replaced as a whole.
 
     The new folder is written beside the old one and takes its name at the end. Where a run was
@@ -37,10 +37,9 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+        super().__init__(filepath=filepath, metadata=metadata)
         self._staged = self._filepath.with_name(f".{self._filepath.name}.new")
         self._previous = self._filepath.with_name(f".{self._filepath.name}.old")
-        self.metadata = metadata
 
     def load(self) -> Detector:
         """Return the detector; the errors are those of ``read_detector``."""
@@ -111,8 +110,34 @@ class DetectorDataset(AbstractDataset[Detector, Detector]):
     def _exists(self) -> bool:
         return self._filepath.exists() or self._previous.exists()
 
+
+class MemberDetectorsDataset(ReadOnlyDataset[dict[str, Detector]]):
+    """Detectors by the folder that each is in.
+
+    A name with ``*`` stands for all the folders that it matches.
+
+    Example catalog entry::
+
+        member_detectors:
+          type: face_forgery.datasets.detector.MemberDetectorsDataset
+          folders: ${params:ensemble.members}
+    """
+
+    def __init__(self, *, folders: list[str], metadata: dict[str, Any] | None = None) -> None:
+        self._folders = folders
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Detector]:
+        """Read each detector once.
+
+        Raises:
+            DetectorError: If a name matches nothing, or a folder holds no whole detector.
+        """
+        folders = [folder for name in self._folders for folder in _expand(name)]
+        return {folder: read_detector(Path(folder)) for folder in dict.fromkeys(folders)}
+
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"folders": self._folders}
 
 
 def _identify(folder: Path) -> int | None:
@@ -130,3 +155,14 @@ def _flush_to_disk(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _expand(name: str) -> list[str]:
+    if "*" not in name:
+        return [str(Path(name))]
+    anchor = Path(Path(name).anchor)
+    found = sorted(anchor.glob(str(Path(name).relative_to(anchor))))
+    folders = [str(path) for path in found if path.is_dir()]
+    if not folders:
+        raise DetectorError(f"ensemble.members: no folder matches {name}")
+    return folders

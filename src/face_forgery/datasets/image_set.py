@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from face_forgery.datasets.atomic import FileError
+from face_forgery.datasets.base import preview_rows
 
 if TYPE_CHECKING:
     from face_forgery.forgery.made_images import MadeImage
@@ -91,8 +92,7 @@ class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first rows in Kedro-Viz."""
-        head = self.load().head(nrows).astype(object)
-        return TablePreview(head.where(head.notna(), None).to_dict(orient="split"))
+        return preview_rows(self.load(), nrows)
 
     def _label_file(self, subset: str) -> Path:
         return self._root / LABEL_FILES[subset]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from face_forgery.data.images.remote import is_url, open_file_system
 from face_forgery.datasets.atomic import FileError, replacing
-from face_forgery.datasets.csv_file import csv_text
+from face_forgery.datasets.tables import csv_text
 
 _NAME = re.compile(r"(?P<job>\w+)-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")
 _FILES_AT_ONCE = 100

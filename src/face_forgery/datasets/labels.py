@@ -11,7 +11,7 @@ from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
-from face_forgery.datasets.read_only import ReadOnlyDataset
+from face_forgery.datasets.base import ReadOnlyDataset
 
 _LABEL_SUFFIXES = {".txt", ".csv", ".tsv"}
 
@@ -51,40 +51,39 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
         """
         if self._labels is None:
             return None
-        place = self._root / self._labels
-        if place.is_dir():
-            return LabelFolder(str(place), tuple(sorted(_walk(place))))
-        if not place.is_file():
-            raise ManifestError(self._explain_absence(place))
-        return LabelFile(str(place), place.read_bytes())
+        path = self._root / self._labels
+        if path.is_dir():
+            return LabelFolder(str(path), tuple(sorted(_walk(path))))
+        if not path.is_file():
+            raise ManifestError(self._explain_absence(path))
+        return LabelFile(str(path), path.read_bytes())
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first lines in Kedro-Viz, comma-separated values in columns."""
         if self._labels is None or not (self._root / self._labels).exists():
             return TablePreview({"index": [], "columns": [], "data": []})
-        place = self._root / self._labels
-        if place.is_dir():
-            lines = [[name] for name in sorted(islice(_walk(place), nrows))]
+        path = self._root / self._labels
+        if path.is_dir():
+            lines = [[name] for name in sorted(islice(_walk(path), nrows))]
         else:
-            with place.open(encoding="utf-8-sig", errors="replace") as file:
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
                 lines = [line.rstrip("\r\n").split(",") for line in islice(file, nrows)]
         width = max((len(line) for line in lines), default=0)
         rows = [line + [""] * (width - len(line)) for line in lines]
         columns = [str(number) for number in range(1, width + 1)]
         return TablePreview({"index": list(range(len(rows))), "columns": columns, "data": rows})
 
-    def _explain_absence(self, place: Path) -> str:
+    def _explain_absence(self, path: Path) -> str:
         if not self._root.is_dir():
             return (
-                f"{place}: the folder data.root={self._root} does not exist (relative to "
+                f"{path}: the folder data.root={self._root} does not exist (relative to "
                 f"{Path.cwd()}); set data.root to the folder that holds the label files and images"
             )
         names = [e.name for e in self._root.iterdir() if e.suffix.lower() in _LABEL_SUFFIXES]
-        near = get_close_matches(place.name, sorted(names), n=3, cutoff=0.6) or sorted(names)
+        near = get_close_matches(path.name, sorted(names), n=3, cutoff=0.6) or sorted(names)
         found = f"similar: {show_examples(near)}" if near else "it holds no .txt, .csv or .tsv"
         return (
-            f"{place}: no such label file in data.root={self._root} ({found}); "
-            f"set {self._parameter}"
+            f"{path}: no such label file in data.root={self._root} ({found}); set {self._parameter}"
         )
 
     def _exists(self) -> bool:
@@ -96,9 +95,9 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
 
 def _walk(folder: Path) -> Iterator[str]:
     """Yield every file below, hidden ones left out, relative and with forward slashes."""
-    for place, folders, files in os.walk(folder):
+    for path, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        prefix = Path(place).relative_to(folder).as_posix()
+        prefix = Path(path).relative_to(folder).as_posix()
         for name in sorted(files):  # a preview shows the first ones
             if not name.startswith("."):
                 yield name if prefix == "." else f"{prefix}/{name}"

@@ -11,9 +11,9 @@ from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.images.remote import is_url, open_file_system
 from face_forgery.datasets.atomic import FileError
+from face_forgery.datasets.base import ReadOnlyDataset, preview_rows
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish, remove_file
-from face_forgery.datasets.read_only import ReadOnlyDataset
-from face_forgery.datasets.verdict_tables import read_table, write_table
+from face_forgery.datasets.tables import read_verdicts, write_verdicts
 from face_forgery.inference.job import Begun, PartOfJob
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
             rows = path.with_name(f"{path.name}.rows")
             try:
                 writer.gather("rows", rows, is_row_an_item=True)
-                write_table(rows, path, ending=ending)
+                write_verdicts(rows, path, ending=ending)
             finally:
                 rows.unlink(missing_ok=True)
 
@@ -109,12 +109,11 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """Return the whole table."""
-        return read_table(self._filepath)
+        return read_verdicts(self._filepath)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first rows in Kedro-Viz."""
-        head = self.load().head(nrows).astype(object)
-        return TablePreview(head.where(head.notna(), None).to_dict(orient="split"))
+        return preview_rows(self.load(), nrows)
 
     def _exists(self) -> bool:
         if is_url(self._filepath):

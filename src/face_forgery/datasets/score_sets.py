@@ -7,7 +7,7 @@ import pandas as pd
 
 from face_forgery.data.redaction import mask
 from face_forgery.datasets.atomic import FileError
-from face_forgery.datasets.read_only import ReadOnlyDataset
+from face_forgery.datasets.base import ReadOnlyDataset
 
 _RUN = "run:"
 _ARTIFACT = "scores/val_scores.parquet"

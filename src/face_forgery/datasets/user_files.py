@@ -9,7 +9,7 @@ from kedro_datasets._typing import TablePreview
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import list_images, list_videos
 from face_forgery.data.images.remote import is_url, open_file_system
-from face_forgery.datasets.read_only import ReadOnlyDataset
+from face_forgery.datasets.base import ReadOnlyDataset
 from face_forgery.forgery.making.landmarks import LandmarksError
 
 

@@ -1,14 +1,13 @@
 """Where a detector is good and where it is not: AUC by kind, source and facts of the images."""
 
 import itertools
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
+from face_forgery.evaluation.metrics.bootstrap import UNMEASURED, Bootstrap, measure_auc
 from face_forgery.evaluation.metrics.weighted import Groups, Scores, Targets, check_scores
 
 SMALL_CELL = 20
@@ -36,13 +35,8 @@ def break_down(
 ) -> list[dict[str, Any]]:
     """Measure the AUC with its interval on parts of the images.
 
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        facts: ``(N, ...)``, columns ``kind``, ``source``, ``width``, ``height``, ``format`` and
-            ``jpeg_quality``, which may be missing.
-        bootstrap: How intervals are drawn.
+    ``facts`` has N rows with ``kind``, ``source``, ``width``, ``height``, ``format`` and
+    ``jpeg_quality``, which may be missing.
 
     Returns:
         Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``; a cell is
@@ -108,11 +102,11 @@ def _measure_cell(
     if not num_real or not num_fake:
         missing = "real" if not num_real else "forged"
         return cell | {
-            "auc": {"value": None, "low": None, "high": None},
+            "auc": UNMEASURED,
             "is_small": True,
             "note": f"no {missing} images, nothing to compare with",
         }
-    interval = measure_auc(scores, targets, groups, bootstrap)
     is_small = min(num_real, num_fake) < SMALL_CELL
     note = f"fewer than {SMALL_CELL} images of a class" if is_small else None
-    return cell | {"auc": asdict(interval), "is_small": is_small, "note": note}
+    auc = measure_auc(scores, targets, groups, bootstrap)
+    return cell | {"auc": auc, "is_small": is_small, "note": note}

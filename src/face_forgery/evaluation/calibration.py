@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from face_forgery.evaluation.calibration_split import apply_calibration_split
+from face_forgery.data.splits.calibration_split import apply_calibration_split
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import NUM_BINS, evaluate
 from face_forgery.evaluation.metrics.proportions import measure_proportion
@@ -50,13 +50,8 @@ def fit_temperature(margins: Scores, targets: Targets) -> float:
     would ask for certainty, a temperature of 0. Source: Platt 1999, Probabilistic Outputs for
     Support Vector Machines, section 2.2.
 
-    Args:
-        margins: ``(N,)``.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-
     Raises:
-        ValueError: If the arrays do not fit together, a margin is not finite or only one class
-            occurs.
+        ValueError: As `check_scores`, which the ``margins`` ``(N,)`` must pass.
     """
     margins, targets = check_scores(margins, targets)
     num_fake = int(targets.sum())
@@ -82,13 +77,7 @@ def calibrate(
 ) -> dict[str, Any]:
     """Fit the temperature on the calibration split, measure on the verification split what it does.
 
-    Args:
-        margins: ``(N,)``.
-        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together.
-        in_calibration: ``(N,)``, true in the calibration split. Where a split lacks a class, both
-            steps take all images, and ``is_verified`` is false.
-        bootstrap: How intervals are drawn.
+    Where a split lacks a class, both steps take all images, and ``is_verified`` is false.
 
     Returns:
         ``{"temperature", "is_verified", "num_calibration", "num_verification",
@@ -163,9 +152,9 @@ def reliability(
             {
                 "count": int(inside.sum()),
                 "score": float(scores[inside].mean()),
-                "proportion": forged.value,
-                "low": forged.low,
-                "high": forged.high,
+                "proportion": forged["value"],
+                "low": forged["low"],
+                "high": forged["high"],
             }
         )
     return rows

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from face_forgery.evaluation.metrics.bootstrap import GroupResampler, Interval, take_interval
+from face_forgery.evaluation.metrics.bootstrap import (
+    UNMEASURED,
+    Bootstrap,
+    Interval,
+    resample,
+    take_interval,
+)
 from face_forgery.evaluation.metrics.weighted import Floats, WeightedScores
 
 _MEASURES = ("within", "unseen", "drop")
 
 
-def judge_groups(
-    scores: Mapping[str, pd.DataFrame], *, num_resamples: int, confidence: float, seed: int
-) -> dict[str, Any]:
+def judge_groups(scores: Mapping[str, pd.DataFrame], bootstrap: Bootstrap) -> dict[str, Any]:
     """Measure each hold-out group, their mean and the worst of them.
 
     Resamples draw videos or persons (the column ``group``) once for all hold-out groups: the
@@ -25,13 +30,8 @@ def judge_groups(
     share real images. Intervals tell the luck of the images, not of other kinds of forgery or
     another seed.
 
-    Args:
-        scores: Hold-out group -> rows with ``target`` (0 = real, 1 = forged), ``group``,
-            ``y_pred``, and ``is_within`` and ``is_unseen``, which say what each
-            AUC is measured on; a row may count for both.
-        num_resamples: Bootstrap resamples.
-        confidence: Of the intervals, in (0, 1).
-        seed: Of the resamples.
+    ``scores`` has by hold-out group the rows with ``target``, ``group``, ``y_pred``, and
+    ``is_within`` and ``is_unseen``, which say what each AUC is measured on; a row may count twice.
 
     Returns:
         ``groups``: a row for each, in their order: ``name``, ``num_real``, ``num_fake`` (of the
@@ -50,40 +50,31 @@ def judge_groups(
         for number in range(len(scores))
         for part in ("is_within", "is_unseen")
     ]
-    values, drawn = _measure(table, parts, num_resamples=num_resamples, seed=seed)
-
-    def interval(value: float, resampled: Floats) -> dict[str, Any]:
-        known = resampled[np.isfinite(resampled)]
-        if np.isnan(value):
-            return {"value": None, "low": None, "high": None}
-        if not len(known):
-            return asdict(Interval(float(value), 0.0, 1.0))
-        return asdict(take_interval(value, known, confidence=confidence))
-
+    values, drawn = _measure(table, parts, bootstrap)
     targets = table["target"].to_numpy(dtype=np.int64)
+
+    def intervals(values: Floats, drawn: Floats, suffix: str = "") -> dict[str, Interval]:
+        return {
+            measure + suffix: _take(values[at], drawn[:, at], bootstrap.confidence)
+            for at, measure in enumerate(_MEASURES)
+        }
+
     groups: list[dict[str, Any]] = [
         {
             "name": name,
             "num_real": int((targets[parts[2 * at + 1]] == 0).sum()),
             "num_fake": int((targets[parts[2 * at + 1]] == 1).sum()),
-        }
-        | {
-            measure: interval(values[at, column], drawn[:, at, column])
-            for column, measure in enumerate(_MEASURES)
+            **intervals(values[at], drawn[:, at]),
         }
         for at, name in enumerate(scores)
     ]
     worst = min(groups, key=lambda group: group["unseen"]["value"])
-    means = {
-        f"{measure}_mean": interval(values[:, column].mean(), drawn[:, :, column].mean(axis=1))
-        for column, measure in enumerate(_MEASURES)
-    }
     return {
-        **means,
+        **intervals(values.mean(axis=0), drawn.mean(axis=1), "_mean"),
         "unseen_worst": worst["unseen"],
         "worst_group": worst["name"],
         "groups": groups,
-        "bootstrap": {"num_resamples": num_resamples, "confidence": confidence, "seed": seed},
+        "bootstrap": asdict(bootstrap),
     }
 
 
@@ -91,65 +82,58 @@ def judge_held_out(
     scores: pd.DataFrame,
     held_out: Mapping[str, NDArray[np.int64]],
     seen: NDArray[np.int64],
-    *,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Measure the held-out groups of one detector: what `judge_groups` returns.
 
     Args:
-        scores: ``(N, ...)`` with ``target``, ``group`` and ``y_pred``.
-        held_out: Group -> positions that it is measured on.
-        seen: Positions of what is like the images of training.
-        num_resamples: Bootstrap resamples.
-        confidence: Of the intervals, in (0, 1).
-        seed: Of the resamples.
+        scores: N rows with ``target``, ``group`` and ``y_pred``.
+        held_out: Group -> indices of the rows that it is measured on.
+        seen: Indices of the rows that are like the images of training.
+        bootstrap: How intervals are drawn.
     """
-    columns = scores[["target", "group", "y_pred"]]
+    columns, index = scores[["target", "group", "y_pred"]], np.arange(len(scores))
+    is_within = np.isin(index, seen)
     return judge_groups(
         {
-            name: columns.assign(is_within=_mask(seen, scores), is_unseen=_mask(rows, scores))
+            name: columns.assign(is_within=is_within, is_unseen=np.isin(index, rows))
             for name, rows in held_out.items()
         },
-        num_resamples=num_resamples,
-        confidence=confidence,
-        seed=seed,
+        bootstrap,
     )
 
 
-def _mask(positions: NDArray[np.int64], scores: pd.DataFrame) -> NDArray[np.bool_]:
-    mask = np.zeros(len(scores), dtype=bool)
-    mask[positions] = True
-    return mask
-
-
 def _measure(
-    table: pd.DataFrame, parts: list[NDArray[np.int64]], *, num_resamples: int, seed: int
+    table: pd.DataFrame, parts: list[NDArray[np.int64]], bootstrap: Bootstrap
 ) -> tuple[Floats, Floats]:
     """AUC within, AUC unseen and drop: ``(K, 3)``, and of every resample ``(B, K, 3)``.
 
-    Not a number where a resample has nothing of a class.
+    Not a number where all images, or a resample, have nothing of a class.
     """
     targets = table["target"].to_numpy(dtype=np.int64)
     scores = table["y_pred"].to_numpy(dtype=np.float64)
-    order = np.arange(len(table))
-    resampler = GroupResampler(table["group"].to_numpy(), targets, seed=seed, order=order)
-    values, drawn = np.full(len(parts), np.nan), np.full((num_resamples, len(parts)), np.nan)
-    measurable = {at: part for at, part in enumerate(parts) if len(np.unique(targets[part])) == 2}
-    ranked = {
-        at: WeightedScores(scores[part], targets[part], num_bins=1)
-        for at, part in measurable.items()
-    }
-    for at, part in measurable.items():
-        values[at] = roc_auc_score(targets[part], scores[part])
+
+    def measure(part: NDArray[np.int64], ranked: WeightedScores | None, weights: Floats) -> float:
+        return np.nan if ranked is None else ranked.measure_auc(weights[part])
+
+    values, measures = np.full(len(parts), np.nan), []
+    for at, part in enumerate(parts):
+        ranked = None
+        if len(np.unique(targets[part])) == 2:
+            values[at] = roc_auc_score(targets[part], scores[part])
+            ranked = WeightedScores(scores[part], targets[part], num_bins=1)
+        measures.append(partial(measure, part, ranked))
     with np.errstate(divide="ignore", invalid="ignore"):
-        for index in range(num_resamples):
-            weights = resampler.draw(index)
-            for at, one in ranked.items():
-                drawn[index, at] = one.count(weights[measurable[at][one.order]]).auc()
-    return _with_drop(values.reshape(-1, 2)), _with_drop(drawn.reshape(num_resamples, -1, 2))
+        drawn = resample(measures, targets, table["group"].to_numpy(), bootstrap)
+    aucs = np.concatenate([values[None], drawn]).reshape(len(drawn) + 1, -1, 2)
+    found = np.concatenate([aucs, aucs[..., :1] - aucs[..., 1:]], axis=-1)
+    return found[0], found[1:]
 
 
-def _with_drop(aucs: Floats) -> Floats:
-    return np.concatenate([aucs, aucs[..., :1] - aucs[..., 1:]], axis=-1)
+def _take(value: float, resampled: Floats, confidence: float) -> Interval:
+    known = resampled[np.isfinite(resampled)]
+    if np.isnan(value):
+        return UNMEASURED
+    if not len(known):
+        return {"value": float(value), "low": 0.0, "high": 1.0}
+    return take_interval(value, known, confidence=confidence)

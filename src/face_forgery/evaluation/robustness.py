@@ -1,12 +1,11 @@
 """What degradations cost: AUC, its drop, and the rates at the threshold, cell by cell."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from face_forgery.evaluation.metrics.bootstrap import Bootstrap, GroupResampler, take_interval
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap, resample, take_interval
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import Floats, Groups, Targets, WeightedScores
 
@@ -23,15 +22,8 @@ def judge_degraded(
     """Measure the same images clean and degraded in D ways.
 
     All cells share their resamples, so the interval of a drop is that of a paired difference: it is
-    narrower than those of the two AUCs.
-
-    Args:
-        clean: ``(N,)``, probability of forgery.
-        degraded: ``(N, D)``, likewise.
-        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together.
-        bootstrap: How intervals are drawn.
-        fake_threshold: An image that scores this or more is called fake.
+    narrower than those of the two AUCs. An image that scores ``fake_threshold`` or more is called
+    fake; ``clean`` is ``(N,)``, ``degraded`` ``(N, D)``, of probabilities of forgery.
 
     Returns:
         The clean cell and D others, in their order: ``auc``, ``drop`` (clean AUC less this one),
@@ -41,37 +33,22 @@ def judge_degraded(
     Raises:
         ValueError: As `check_probabilities`.
     """
-    columns = np.column_stack([clean, degraded])
-    resampled = _resample_aucs(columns, targets, groups, bootstrap)
-    values = np.array([roc_auc_score(targets, scores) for scores in columns.T])
+    columns = [clean, *degraded.T]
+    ranked = [WeightedScores(scores, targets, num_bins=1) for scores in columns]
+    resampled = resample([one.measure_auc for one in ranked], targets, groups, bootstrap)
+    values = np.array([roc_auc_score(targets, scores) for scores in columns])
     confidence = bootstrap.confidence
-    drops = resampled[:, :1] - resampled
     cells = []
-    for number, scores in enumerate(columns.T):
+    for number, scores in enumerate(columns):
+        auc, drawn = values[number], resampled[:, number]
+        drop, drop_drawn = values[0] - auc, resampled[:, 0] - drawn
         cell = {
-            "auc": take_interval(values[number], resampled[:, number], confidence=confidence),
-            "drop": take_interval(
-                values[0] - values[number], drops[:, number], confidence=confidence
-            ),
+            "auc": take_interval(auc, drawn, confidence=confidence),
+            "drop": take_interval(drop, drop_drawn, confidence=confidence),
         }
-        for name, target in (("fpr", 0), ("tpr", 1)):
-            of = targets == target
-            cell[name] = measure_proportion(
-                scores[of] >= fake_threshold, groups[of], confidence=confidence
-            )
-        cells.append({name: asdict(interval) for name, interval in cell.items()})
+        for name, of in (("fpr", targets == 0), ("tpr", targets == 1)):
+            called_fake = scores[of] >= fake_threshold
+            cell[name] = measure_proportion(called_fake, groups[of], confidence=confidence)
+        cells.append(cell)
     del cells[0]["drop"]
     return cells[0], cells[1:]
-
-
-def _resample_aucs(
-    columns: Floats, targets: Targets, groups: Groups, bootstrap: Bootstrap
-) -> Floats:
-    """AUC of every column on every resample: ``(B, D)``."""
-    resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=np.arange(len(targets)))
-    ranked = [WeightedScores(scores, targets, num_bins=1) for scores in columns.T]
-    aucs = np.empty((bootstrap.num_resamples, len(ranked)))
-    for index in range(bootstrap.num_resamples):
-        weights = resampler.draw(index)
-        aucs[index] = [one.count(weights[one.order]).auc() for one in ranked]
-    return aucs

@@ -1,12 +1,10 @@
 """Where runs are recorded: MLflow imported, its store and experiment made ready."""
 
-import importlib.util
 import logging
 import os
 from pathlib import Path
 from typing import Any
 
-from face_forgery.hooks.declarations import TrackingError
 from face_forgery.params import TrackingParams
 
 _SQLITE = "sqlite:///"
@@ -39,15 +37,7 @@ def open_store(params: TrackingParams, project_path: Path) -> None:
         params: A relative SQLite file is meant from ``project_path``; the artifacts of such a
             store lie beside the file, in ``mlruns/``.
         project_path: The root of the project, whatever folder the command was given in.
-
-    Raises:
-        TrackingError: ``system_metrics`` without psutil.
     """
-    if params.system_metrics and importlib.util.find_spec("psutil") is None:
-        raise TrackingError(
-            "tracking.system_metrics=true needs psutil, which is not installed; "
-            "pip install psutil, or tracking.system_metrics=false"
-        )
     mlflow = import_mlflow()
     uri, artifacts = params.tracking_uri, None
     if uri.startswith(_SQLITE):

@@ -40,7 +40,6 @@ class TrackedRun:
             run_id=params.run_id,
             run_name=None if params.run_id else params.run_name or run_name,
             tags=None if params.run_id else {_START: start},
-            log_system_metrics=params.system_metrics,
         )
         self._info = run.info
         self._recorded_params: dict[str, str] = run.data.params

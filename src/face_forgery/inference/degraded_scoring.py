@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.special import expit
 from torch import Tensor
 
-from face_forgery.data.degradation.levels import Degradation, apply, make_rng
+from face_forgery.data.degradation.operations import Degradation
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.inference.reading import ImageReader, finder_of, read_batches
@@ -36,17 +36,12 @@ def score_degraded(
 
     Degradations are applied to what the network sees of an image, in its own size: the whole of it,
     or the square around its largest face, which is found in the clean image. What is random in
-    one follows from its pixels and the degradation, not from its index.
-
-    Args:
-        detector: What scores.
-        paths: ``(N,)``.
-        degradations: D of them.
-        num_workers: Processes that decode and degrade; 0: this one. Does not change a score.
-        max_side: Pixels; an image with a longer side is reduced to it first, clean or not.
+    one follows from its pixels and the degradation, not from its index. An image with a side longer
+    than ``max_side`` pixels is reduced to it first, clean or not.
 
     Returns:
-        ``(N, 1 + D)``, the probability of forgery: clean, then degraded in the order given.
+        ``(N, 1 + D)`` for N paths and D degradations, the probability of forgery: clean, then
+        degraded in the order given.
 
     Raises:
         ImageError: If an image cannot be read.
@@ -86,9 +81,7 @@ class _DegradeAndFit:
 
     def __call__(self, image: Tensor) -> Tensor:
         pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
-        states = [pixels]
-        for degradation in self.degradations:
-            states.append(apply(degradation, pixels, make_rng(pixels, degradation)))
+        states = [pixels, *(degradation.apply(pixels) for degradation in self.degradations)]
         images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
         return torch.stack([self.transform(image) for image in images])
 

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,8 @@ def score_on_cluster(
 ) -> Iterator[Scored]:
     """Yield what ``inference.scoring.stream_scores`` yields, from the workers of a Ray cluster.
 
-    Args:
-        detector: What scores.
-        paths: ``(N,)``; paths that every machine has, or URLs; ``None`` is ``unreadable``.
-        batch_size: Images in one forward pass, and handed out together.
-        num_workers: Threads of each worker that read and decode; 0: one.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        description: Shown before the progress bar.
-        cluster: Which cluster, and how many workers.
+    Every machine must have the paths. A batch is handed out at once; ``num_workers`` are threads of
+    each worker that read and decode (0: one).
 
     Raises:
         ClusterError: If there is no cluster, a batch kills every worker, or a machine does not
@@ -86,30 +81,18 @@ def score_on_cluster(
             min_size=min_size,
             cluster=cluster,
         )
-        start = 0
+        left = iter(absolute)
         for scored in track(
             batches, description=description, total=len(paths), count=lambda b: len(b.statuses)
         ):
-            end = start + len(scored.statuses)
-            check_shared(absolute[start:end], scored)
+            check_shared(list(islice(left, len(scored.statuses))), scored)
             yield scored
-            start = end
 
 
 def check_shared(paths: Sequence[str | None], scored: Scored) -> None:
-    """Refuse a batch in which a worker misses a file that this machine has.
-
-    Args:
-        paths: ``(B,)``, of the batch.
-        scored: What a worker says of it.
-
-    Raises:
-        ClusterError: If this machine has a file that the worker's does not have.
-    """
+    """Raise `ClusterError` if a worker misses a file of its batch that this machine has."""
     for path, status in zip(paths, scored.statuses, strict=True):
-        if status != "missing" or path is None or is_url(path):
-            continue
-        if Path(path).exists():
+        if status == "missing" and path and not is_url(path) and Path(path).exists():
             raise ClusterError(
                 f"{path}: this machine has the file, a machine of the cluster does not. Put the "
                 "images into a folder that all machines mount under the same name, or into a "
@@ -236,7 +219,7 @@ class _Worker:
             return score_batch(self._network, stack_readings(readings))
 
     def _read(self, path: str | None) -> Reading:
-        return self._own.reader.read_at(path)
+        return self._own.reader.read_at(path)  # that of the thread which asks
 
 
 def _show(paths: list[str | None]) -> str:

@@ -101,14 +101,9 @@ def operating_points_of(detector: Detector) -> OperatingPoints:
 
 
 def decide(scores: NDArray[np.float64], points: OperatingPoints) -> NDArray[np.str_]:
-    """Return a verdict for each score.
+    """Return a verdict for each of ``scores``, ``(N,)`` in [0, 1], the probability of forgery.
 
-    Args:
-        scores: ``(N,)`` in [0, 1], the probability of forgery.
-        points: ``score >= fake_threshold`` is fake, ``score < real_threshold`` real.
-
-    Returns:
-        ``(N,)`` of ``real``, ``fake`` and, between the thresholds, ``unsure``.
+    ``score >= fake_threshold`` is ``fake``, ``score < real_threshold`` ``real``, else ``unsure``.
 
     Raises:
         ValueError: If a score is NaN.
@@ -140,11 +135,6 @@ def tabulate_predictions(
     """Return a row for each image, in their order: ``PREDICTION_COLUMNS``.
 
     ``y_pred`` is NaN and ``verdict`` missing where ``status`` is not ``ok``; ``detail`` says why.
-
-    Args:
-        images: ``data.images.listing.LISTING_COLUMNS``, N rows.
-        scored: Of the same N images.
-        points: Of the detector.
     """
     details = scored.details.copy()
     for row in np.flatnonzero(images["problem"].notna()):

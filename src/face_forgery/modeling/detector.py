@@ -155,9 +155,9 @@ class Detector:
     weights: dict[str, Any] = field(repr=False)
     preprocessing: Preprocessing
     epoch: int
-    data_fingerprint: str
-    code_version: dict[str, Any]
-    training: dict[str, Any] = field(repr=False)
+    data_fingerprint: str = ""
+    code_version: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
     metrics: dict[str, Any] | None = field(default=None, repr=False)
     temperature: float = 1.0
     operating_points: OperatingPoints | None = None
@@ -246,7 +246,7 @@ class Detector:
         except RuntimeError as error:
             raise DetectorError(
                 f"the weights of this detector do not fit {self.architecture} with options "
-                f"{self.options}: {error}. Train again: kedro run --pipeline training"
+                f"{self.options}: {error}. Train again (pipelines training and evaluation)"
             ) from error
         network.eval()
         if self.precision == "bfloat16":
@@ -270,8 +270,8 @@ class Detector:
         except BackboneError as error:
             raise DetectorError(
                 f"this detector was made for another version of timm, or its meta.json is damaged: "
-                f"{error}. Install the versions that it names (code_version), or train again: "
-                "kedro run --pipelines training,evaluation"
+                f"{error}. Install the versions that it names (code_version), or train again "
+                "(pipelines training and evaluation)"
             ) from error
 
     def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
@@ -286,7 +286,7 @@ class Detector:
             raise DetectorError(
                 f"{len(wrong)} of {len(expected)} weights of this detector are numbers of another "
                 f"kind than {self.architecture} has: {', '.join(wrong[:_EXAMPLES_SHOWN])}. Train "
-                "again: kedro run --pipelines training,evaluation"
+                "again (pipelines training and evaluation)"
             )
 
 

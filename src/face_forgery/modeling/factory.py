@@ -10,11 +10,11 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
-from face_forgery.modeling.detector import BackboneError, check_budget
+from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, count_parameters, heads_of
 from face_forgery.modeling.truncation import truncate_backbone
-from face_forgery.params import ModelParams
+from face_forgery.params import ModelParams, PreprocessingParams
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,41 @@ def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if config is None:
         return _NORMALIZATION_WITHOUT_CONFIG
     return tuple(config.mean), tuple(config.std)
+
+
+def trained_detector(
+    weights: dict[str, Any],
+    epoch: int,
+    model: ModelParams,
+    preprocessing: PreprocessingParams,
+    **facts: Any,
+) -> Detector:
+    """Return the detector with the weights that an epoch ended with.
+
+    Args:
+        weights: Of the backbone, tensors on the CPU.
+        epoch: From 1.
+        model: Which network they are of.
+        preprocessing: What images went through in training.
+        facts: Other fields of `Detector`, by name.
+    """
+    mean, std = normalization_of(model.backbone)
+    return Detector(
+        architecture=model.backbone,
+        options=model.options,
+        weights=weights,
+        preprocessing=Preprocessing(
+            image_size=preprocessing.image_size,
+            interpolation=preprocessing.interpolation,
+            mean=mean,
+            std=std,
+            scaled_decoding=preprocessing.scaled_decoding,
+        ),
+        input=model.input,
+        truncate_after=model.truncate_after,
+        epoch=epoch,
+        **facts,
+    )
 
 
 def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:

@@ -1,97 +1,34 @@
 """Every parameter, typed: a file for each part of the project. Values live in ``conf/``."""
 
-from face_forgery.params.augmentation import AugmentationParams, ForgeriesParams
-from face_forgery.params.base import (
-    ColumnName,
-    Fraction,
-    KindWeights,
-    NumWorkers,
-    Params,
-    Place,
-    Probability,
-    Rate,
-    Seed,
-)
-from face_forgery.params.check import ParameterError, Parameters, check_parameters
-from face_forgery.params.data import ColumnNames, DataParams, FacesParams, IngestionParams
-from face_forgery.params.evaluation import (
-    AuditParams,
-    ComparisonParams,
-    EnsembleParams,
-    EvaluationParams,
-    RobustnessParams,
-    ScoringParams,
-    TTAName,
-)
-from face_forgery.params.forgery import DemoDataParams, ForgingParams
-from face_forgery.params.inference import (
-    ExplanationParams,
-    InferenceParams,
-    SubmissionParams,
-    VideoParams,
-)
-from face_forgery.params.model import (
-    RESERVED_OPTIONS,
-    FineTuningMode,
-    ModelParams,
-    PreprocessingParams,
-)
-from face_forgery.params.splitting import HoldoutParams, SplittingParams
-from face_forgery.params.tracking import TrackingParams
-from face_forgery.params.training import (
-    ClusterParams,
-    LossName,
-    LossParams,
-    OptimizerParams,
-    ScheduleParams,
-    SelectBy,
-    TrainingParams,
-)
-
-__all__ = [
-    "RESERVED_OPTIONS",
-    "AuditParams",
-    "AugmentationParams",
-    "ClusterParams",
-    "ColumnName",
-    "ColumnNames",
-    "ComparisonParams",
-    "DataParams",
-    "DemoDataParams",
-    "EnsembleParams",
-    "EvaluationParams",
-    "ExplanationParams",
-    "FacesParams",
-    "FineTuningMode",
-    "ForgeriesParams",
-    "ForgingParams",
-    "Fraction",
-    "HoldoutParams",
-    "InferenceParams",
-    "IngestionParams",
-    "KindWeights",
-    "LossName",
-    "LossParams",
-    "ModelParams",
-    "NumWorkers",
-    "OptimizerParams",
-    "ParameterError",
-    "Parameters",
-    "Params",
-    "Place",
-    "PreprocessingParams",
-    "Probability",
-    "Rate",
-    "RobustnessParams",
-    "ScheduleParams",
-    "ScoringParams",
-    "Seed",
-    "SelectBy",
-    "SplittingParams",
-    "SubmissionParams",
-    "TTAName",
-    "TrackingParams",
-    "TrainingParams",
-    "VideoParams",
-    "check_parameters",
-]
+from face_forgery.params.check import ParameterError as ParameterError
+from face_forgery.params.check import Parameters as Parameters
+from face_forgery.params.check import check_parameters as check_parameters
+from face_forgery.params.data import ColumnNames as ColumnNames
+from face_forgery.params.data import DataParams as DataParams
+from face_forgery.params.data import FacesParams as FacesParams
+from face_forgery.params.data import HoldoutParams as HoldoutParams
+from face_forgery.params.data import IngestionParams as IngestionParams
+from face_forgery.params.data import SplittingParams as SplittingParams
+from face_forgery.params.evaluation import AuditParams as AuditParams
+from face_forgery.params.evaluation import EnsembleParams as EnsembleParams
+from face_forgery.params.evaluation import EvaluationParams as EvaluationParams
+from face_forgery.params.evaluation import RobustnessParams as RobustnessParams
+from face_forgery.params.evaluation import ScoringParams as ScoringParams
+from face_forgery.params.evaluation import TTAName as TTAName
+from face_forgery.params.forgery import DemoDataParams as DemoDataParams
+from face_forgery.params.forgery import ForgingParams as ForgingParams
+from face_forgery.params.inference import ExplanationParams as ExplanationParams
+from face_forgery.params.inference import InferenceParams as InferenceParams
+from face_forgery.params.inference import SubmissionParams as SubmissionParams
+from face_forgery.params.inference import VideoParams as VideoParams
+from face_forgery.params.model import RESERVED_OPTIONS as RESERVED_OPTIONS
+from face_forgery.params.model import AugmentationParams as AugmentationParams
+from face_forgery.params.model import ForgeriesParams as ForgeriesParams
+from face_forgery.params.model import ModelParams as ModelParams
+from face_forgery.params.model import PreprocessingParams as PreprocessingParams
+from face_forgery.params.running import ClusterParams as ClusterParams
+from face_forgery.params.running import TrackingParams as TrackingParams
+from face_forgery.params.training import LossName as LossName
+from face_forgery.params.training import OptimizerParams as OptimizerParams
+from face_forgery.params.training import SelectBy as SelectBy
+from face_forgery.params.training import TrainingParams as TrainingParams

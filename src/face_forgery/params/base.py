@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 _MOST_WORKERS = 16  # each holds decoded batches in memory
 
@@ -29,11 +37,21 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy, torch and scikit-lea
 
 ColumnName = Annotated[str, Field(min_length=1)]
 
-Place = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]  # a path or a URL
+Location = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]  # a path or a URL
 
-KindWeights = dict[
-    Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
-    Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)],
+
+def _check_weights(kinds: dict[str, float]) -> dict[str, float]:
+    if not sum(kinds.values()) > 0:
+        raise ValueError("it leaves nothing to make; give a kind a weight")
+    return kinds
+
+
+KindWeights = Annotated[
+    dict[
+        Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
+        Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)],
+    ],
+    AfterValidator(_check_weights),
 ]
 
 

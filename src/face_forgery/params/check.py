@@ -5,9 +5,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from face_forgery.params.augmentation import AugmentationParams
 from face_forgery.params.base import Params
-from face_forgery.params.data import DataParams, FacesParams, IngestionParams
+from face_forgery.params.data import DataParams, FacesParams, IngestionParams, SplittingParams
 from face_forgery.params.evaluation import (
     AuditParams,
     ComparisonParams,
@@ -23,11 +22,10 @@ from face_forgery.params.inference import (
     SubmissionParams,
     VideoParams,
 )
-from face_forgery.params.model import ModelParams, PreprocessingParams
+from face_forgery.params.model import AugmentationParams, ModelParams, PreprocessingParams
 from face_forgery.params.renamed import advice_for
-from face_forgery.params.splitting import SplittingParams
-from face_forgery.params.tracking import TrackingParams
-from face_forgery.params.training import ClusterParams, TrainingParams
+from face_forgery.params.running import ClusterParams, TrackingParams
+from face_forgery.params.training import TrainingParams
 
 
 class ParameterError(ValueError):

@@ -1,6 +1,6 @@
 """Sections ``scoring``, ``evaluation``, ``audit``, ``robustness``, ``comparison``, ``ensemble``."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,9 +38,10 @@ class ScoringParams(Params):
 class EvaluationParams(Params):
     """How scores are judged."""
 
+    confidence: ClassVar = 0.95  # of every interval
+
     seed: Seed = Field(description="Of splits, samples, resamples and probes.")
     num_resamples: int = Field(ge=100, le=100_000, description="Bootstrap resamples.")
-    confidence: Fraction = Field(description="Of the intervals.")
     target_fpr: Fraction = Field(description="Proportion of real images that may be called fake.")
     target_fnr: Fraction = Field(description="Proportion of forgeries that may be called real.")
 
@@ -48,11 +49,10 @@ class EvaluationParams(Params):
 class AuditParams(Params):
     """How a set is searched for shortcuts and leaks."""
 
+    limit: ClassVar = 0.65  # AUC without looking at the face that is warned about
+
     max_images: int = Field(ge=50, description="Largest sample that shortcuts are looked for in.")
     num_folds: int = Field(ge=2, description="Of the cross-validation, whole groups together.")
-    limit: float = Field(
-        gt=0.5, lt=1.0, description="AUC without looking at the face that is warned about."
-    )
 
 
 class RobustnessParams(Params):

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from face_forgery.params.base import Params, Place, Probability
+from face_forgery.params.base import Location, Params, Probability
 
 MIN_WINDOW_FRAMES = 3  # judged frames that a window of a video needs to count
 
@@ -21,7 +21,7 @@ class SubmissionParams(Params):
 class InferenceParams(Params):
     """Which images are judged."""
 
-    images: Place = Field(
+    images: Location = Field(
         description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
     )
     output: str = Field(
@@ -50,7 +50,9 @@ class ExplanationParams(Params):
 class VideoParams(Params):
     """Which videos are judged, and how they are sampled."""
 
-    videos: Place = Field(description="A folder, a CSV with a column img_name, a glob or one file.")
+    videos: Location = Field(
+        description="A folder, a CSV with a column img_name, a glob or one file."
+    )
     frames_per_second: float = Field(
         gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
     )

@@ -1,4 +1,4 @@
-"""Sections ``training`` and ``cluster``: what changes the trained weights, and who works."""
+"""Section ``training``: what changes the trained weights."""
 
 from typing import Literal, Self
 
@@ -43,17 +43,11 @@ class LossParams(Params):
     """What is minimized: a loss of the classes, and a term that can be added."""
 
     name: LossName
-    gamma: float = Field(
-        ge=0.0,
-        le=10.0,
-        description="focal only: how little a picture counts that is right already.",
-    )
     contrastive: float = Field(
         ge=0.0,
         allow_inf_nan=False,
         description="Weight of the supervised-contrastive term; 0: off.",
     )
-    temperature: Rate = Field(description="Of the contrastive term.")
 
 
 class TrainingParams(Params):
@@ -68,7 +62,7 @@ class TrainingParams(Params):
         description="balanced: as many of each class in every epoch."
     )
     source_balance: Probability = Field(
-        description="How evenly the sources of a class share its part of an epoch: in proportion "
+        description="How evenly the sources of a class divide its part of an epoch: in proportion "
         "to their sizes to the power of 1 - source_balance; 0 = as they come, 1 = all alike."
     )
     num_workers: NumWorkers = Field(
@@ -81,12 +75,16 @@ class TrainingParams(Params):
         description="torch.compile; auto: where the run is long enough to pay for it."
     )
     mixup_alpha: float = Field(
-        ge=0.0, allow_inf_nan=False, description="Of the Beta distribution of shares; 0 = off."
+        ge=0.0,
+        allow_inf_nan=False,
+        description="Of the mixing weights' Beta distribution; 0 = off.",
     )
     cutmix_alpha: float = Field(
         ge=0.0, allow_inf_nan=False, description="The same for rectangles; with both, one is drawn."
     )
-    label_smoothing: float = Field(ge=0.0, lt=1.0, description="Share spread over both classes.")
+    label_smoothing: float = Field(
+        ge=0.0, lt=1.0, description="Proportion spread over both classes."
+    )
     loss: LossParams
     grad_clip_norm: Rate | None = Field(description="null = off.")
     ema_decay: float | None = Field(
@@ -95,7 +93,7 @@ class TrainingParams(Params):
     optimizer: OptimizerParams
     schedule: ScheduleParams
     select_by: SelectBy = Field(
-        description="The AUC that chooses the epoch: of all validation pictures, or the mean or "
+        description="The AUC that chooses the epoch: of all validation images, or the mean or "
         "the lowest of the held-out groups."
     )
     patience: int | None = Field(
@@ -106,7 +104,7 @@ class TrainingParams(Params):
     )
     resume: bool = Field(description="Continue the same run from its last saved state.")
     engine: Literal["local", "ray"] = Field(
-        description="ray: on the workers of `cluster`, each with its share of every batch."
+        description="ray: on the workers of `cluster`, each with its slice of every batch."
     )
 
     @model_validator(mode="after")
@@ -124,13 +122,13 @@ class TrainingParams(Params):
             return self
         if self.batch_size == 1:
             raise ValueError(
-                f"loss.contrastive={self.loss.contrastive:g} compares the pictures of a batch, and "
+                f"loss.contrastive={self.loss.contrastive:g} compares the images of a batch, and "
                 "batch_size=1; raise batch_size or set loss.contrastive=0"
             )
         if self.mixup_alpha or self.cutmix_alpha:
             raise ValueError(
-                f"loss.contrastive={self.loss.contrastive:g} needs one class for each picture, and "
-                "mixed pictures have two; set mixup_alpha=0 and cutmix_alpha=0, or "
+                f"loss.contrastive={self.loss.contrastive:g} needs one class for each image, and "
+                "mixed images have two; set mixup_alpha=0 and cutmix_alpha=0, or "
                 "loss.contrastive=0"
             )
         if self.compile is True:
@@ -139,30 +137,3 @@ class TrainingParams(Params):
                 "looks into the network; set compile=auto or compile=false"
             )
         return self
-
-
-class ClusterParams(Params):
-    """Which Ray cluster works, and what one worker takes of it.
-
-    Nothing here changes a score of a detector. Of training it changes how sums are rounded, and
-    what `docs/training.md` says.
-    """
-
-    address: str | None = Field(
-        min_length=1,
-        description="HOST:PORT; local: a Ray of its own on this machine; null: RAY_ADDRESS, or the "
-        "cluster that this machine belongs to.",
-    )
-    num_workers: int | None = Field(ge=1, description="null: as many as there is room for.")
-    cpus_per_worker: int = Field(ge=1, description="CPUs that a worker takes.")
-    gpus_per_worker: float = Field(
-        ge=0.0, allow_inf_nan=False, description="GPUs that a worker takes; 0.5: two share one."
-    )
-    storage: str | None = Field(
-        min_length=1,
-        description="Where workers in training save: a folder that all machines share, or a URL; "
-        "null: a folder of this machine, if it is the only one.",
-    )
-    max_failures: int = Field(
-        ge=0, description="How often training starts anew from its last save after a worker died."
-    )

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
-from face_forgery.data.loading.workers import iterate
+from face_forgery.data.loading.workers import iterate_tracked
 from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.params import ModelParams, PreprocessingParams, ScoringParams
-from face_forgery.progress import track
 from face_forgery.training.run import seed_torch
 
 logger = logging.getLogger(__name__)
@@ -63,17 +62,11 @@ def measure_features(
         )
     dataset = ImageDataset.of(manifest, root, preprocessing, face_table)
     loader = eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
-    tracked = track(
-        iterate(loader),
-        description="measuring features",
-        total=len(dataset),
-        count=lambda batch: len(batch[1]),
-    )
     with torch.inference_mode():
         return np.concatenate(
             [
                 _project(network.logits_and_features(images.to(device))[1].float())
-                for images, _ in tracked
+                for images, _ in iterate_tracked(loader, "measuring features")
             ]
         )
 

@@ -13,11 +13,10 @@ from torch.utils.data import DataLoader
 from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
-from face_forgery.data.loading.workers import iterate
+from face_forgery.data.loading.workers import iterate_tracked
+from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.data.splits.holdout import NO_GROUP, GroupedSplit, HeldOut, choose_groups
-from face_forgery.evaluation.calibration_split import choose_calibration_split
-from face_forgery.modeling.detector import Detector, Preprocessing
-from face_forgery.modeling.factory import normalization_of
+from face_forgery.modeling.factory import trained_detector
 from face_forgery.modeling.forward_path import pick_device, score_batches
 from face_forgery.params import (
     AugmentationParams,
@@ -27,7 +26,6 @@ from face_forgery.params import (
     SplittingParams,
     TrainingParams,
 )
-from face_forgery.progress import track
 from face_forgery.training.records import EpochWeights
 from face_forgery.training.run import Run, train
 from face_forgery.training.selection import best_epoch
@@ -117,6 +115,10 @@ def cross_validate(
             "training.engine=%s: the folds of cross-validation are trained by this process, one "
             "after the other, not by the cluster",
             recipe.training.engine,
+        )
+    if recipe.training.resume:
+        logger.warning(
+            "training.resume=true: cross-validation saves no state; all folds start anew"
         )
     all_data = {fold: divide_for(split, fold, recipe) for fold in split.members}
     scores, summaries = [], []
@@ -226,10 +228,8 @@ def _train(data: FoldData, recipe: Recipe, seed: int) -> EpochWeights:
     for copy_state in train(run, pick_device()):
         state = copy_state()
         if best_epoch(state.history, training.select_by) == state.epoch:
-            weights = state.weights()
-            assert isinstance(weights, EpochWeights)  # without checkpoint_steps epochs are whole
-            chosen = weights
-    assert chosen is not None
+            chosen = state.weights()
+    assert chosen is not None  # there is an epoch at least
     return chosen
 
 
@@ -241,29 +241,14 @@ def _eval_loader(rows: pd.DataFrame, recipe: Recipe) -> DataLoader[Any]:
 
 def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> NDArray[np.float64]:
     """Return the scores of what the fold is measured on."""
-    loader = _eval_loader(data.measured, recipe)
-    mean, std = normalization_of(recipe.model.backbone)
-    detector = Detector(
-        architecture=recipe.model.backbone,
-        options=recipe.model.options,
-        weights=chosen.weights,
-        preprocessing=Preprocessing(
-            recipe.preprocessing.image_size, recipe.preprocessing.interpolation, mean, std
-        ),
-        epoch=chosen.epoch,
-        data_fingerprint="",
-        code_version={},
-        training={},
-        input=recipe.model.input,
-        truncate_after=recipe.model.truncate_after,
+    detector = trained_detector(
+        chosen.weights,
+        chosen.epoch,
+        recipe.model,
+        recipe.preprocessing,
         precision=recipe.scoring.precision,
         tta=recipe.scoring.tta,
     )
     device = pick_device()
-    tracked = track(
-        iterate(loader),
-        description=f"measuring {fold}",
-        total=len(data.measured),
-        count=lambda batch: len(batch[1]),
-    )
-    return score_batches(detector.build_network().to(device), tracked, device)
+    batches = iterate_tracked(_eval_loader(data.measured, recipe), f"measuring {fold}")
+    return score_batches(detector.build_network().to(device), batches, device)

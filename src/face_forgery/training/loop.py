@@ -8,11 +8,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from face_forgery.data.loading.workers import iterate
-from face_forgery.progress import track
+from face_forgery.data.loading.workers import iterate_tracked
 from face_forgery.training.distributed.process_group import world_size
 from face_forgery.training.losses import Outputs
-from face_forgery.training.records import EpochReport
+from face_forgery.training.records import EpochProgress
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings, TrainLoader
 
@@ -27,8 +26,8 @@ class BatchTooLargeError(RuntimeError):
 
 def train_epochs(
     state: TrainState, loader: TrainLoader, settings: StepSettings, *, epochs: int
-) -> Iterator[EpochReport | None]:
-    """Train ``state`` in place up to ``epochs``, yielding a report after each one.
+) -> Iterator[EpochProgress | None]:
+    """Train ``state`` in place up to ``epochs``, yielding what each epoch has come to.
 
     Args:
         state: A network on the device of ``settings``, its optimizer, and a schedule that is
@@ -40,8 +39,8 @@ def train_epochs(
         epochs: The number of the last epoch.
 
     Yields:
-        A report after every epoch. Within an epoch, ``None`` after every ``checkpoint_steps``
-        steps: ``state`` may be saved then, and must not be changed.
+        The progress of every whole epoch. Within an epoch, ``None`` after every
+        ``checkpoint_steps`` steps: ``state`` may be saved then, and must not be changed.
 
     Raises:
         NonFiniteLossError: Before the optimizer step that would have spoiled the weights.
@@ -66,7 +65,7 @@ def train_epoch(
     device, epoch, progress = settings.device, state.epoch + 1, state.progress
     steps = settings.plan_steps(loader)
     start = time.perf_counter() - progress.seconds
-    batches = _tracked(loader, f"epoch {epoch} {of_epochs}")
+    batches = iterate_tracked(loader, f"epoch {epoch} {of_epochs}")
     state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
     for number, (images, targets) in enumerate(batches, progress.num_batches):  # 2. loop
         with _naming_a_batch_size(len(targets)):
@@ -89,15 +88,6 @@ def train_epoch(
         progress.seconds = time.perf_counter() - start
         if steps.is_save_due(number):
             yield
-
-
-def _tracked(loader: TrainLoader, description: str) -> Iterator[tuple[Tensor, Tensor]]:
-    return track(
-        iterate(loader),
-        description=description,
-        total=len(loader.sampler),
-        count=lambda batch: len(batch[1]),
-    )
 
 
 def _measure(loss: Tensor, outputs: Outputs, soft_targets: Tensor) -> tuple[float, int]:

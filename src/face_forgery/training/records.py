@@ -12,40 +12,19 @@ _FORMAT = 3  # raised when the fields of Checkpoint change their meaning
 _REMEDY = "Start anew with training.resume=false, which replaces it"
 
 
-@dataclass(frozen=True)
-class EpochReport:
-    """What the training images said about one epoch."""
-
-    epoch: int  # from 1: the number of whole epochs
-    train_loss: float  # what was minimized, in nats; mean over images, not over batches
-    train_accuracy: (
-        float  # proportion of images on the right side of 0.5, while weights were moving
-    )
-    learning_rate: float  # of the last step of the epoch; of several rates the highest
-    images_per_second: float  # loading and saves within the epoch included, validation not
-    seconds: float  # likewise
-
-
 @dataclass(frozen=True, eq=False)
 class EpochWeights:
-    """The weights of the backbone after an epoch: tensors on the CPU by name."""
+    """The weights of the backbone after an epoch: tensors on the CPU by name.
 
-    epoch: int
+    Within an epoch there are none to keep: those of the whole epochs so far stay what they are.
+    """
+
+    epoch: int  # whole epochs so far
     weights: dict[str, Any] = field(repr=False)
 
     def release(self) -> None:
         """Let go of the tensors; whoever still has this object keeps none of them in memory."""
         self.weights.clear()
-
-
-@dataclass(frozen=True)
-class NoNewWeights:
-    """In the place of weights within an epoch: those of whole epochs stay what they are."""
-
-    epoch: int  # whole epochs so far
-
-    def release(self) -> None:
-        """Do nothing: there are no tensors."""
 
 
 @dataclass
@@ -65,6 +44,27 @@ class EpochProgress:
         self.loss_sum += loss * num_images
         self.num_correct += num_correct
 
+    def row(self, epoch: int, learning_rate: float) -> dict[str, Any]:
+        """Return what the history says of the training images of a whole epoch.
+
+        Args:
+            epoch: From 1.
+            learning_rate: Of its last step; of several rates the highest.
+
+        Returns:
+            ``train_loss``, what was minimized, in nats, and ``train_accuracy``, at 0.5 while
+            weights were moving, are means over images; ``seconds`` and ``images_per_second``
+            count loading and saves within the epoch, and no validation.
+        """
+        return {
+            "epoch": epoch,
+            "train_loss": self.loss_sum / self.num_images,
+            "train_accuracy": self.num_correct / self.num_images,
+            "learning_rate": learning_rate,
+            "images_per_second": self.num_images / self.seconds,
+            "seconds": self.seconds,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -83,14 +83,14 @@ class Checkpoint:
     # Weights of the backbone to keep, where LoRA adapters had to be merged into them.
     merged: dict[str, Any] | None = field(default=None, repr=False)
 
-    def weights(self) -> EpochWeights | NoNewWeights:
+    def weights(self) -> EpochWeights:
         """Return the weights to keep, averaged where they are averaged.
 
         Within an epoch there are none to keep. LoRA adapters are merged: what is kept fits the
         backbone that training began with.
         """
         if self.progress["num_batches"]:
-            return NoNewWeights(self.epoch)
+            return EpochWeights(self.epoch, {})
         weights = self.merged
         if weights is None:
             network = self.network if self.average is None else self.average

@@ -81,7 +81,7 @@ def resume(
     if checkpoint is None:
         logger.info("training.resume=true, but no epoch has been saved yet: starting at epoch 1.")
         return []
-    check_same_run(checkpoint.fingerprint, fingerprint)
+    _check_same_run(checkpoint.fingerprint, fingerprint)
     num_batches = checkpoint.progress["num_batches"]
     if checkpoint.epoch + (num_batches > 0) > epochs:
         begun = f" and {num_batches} batches" if num_batches else ""
@@ -98,12 +98,7 @@ def resume(
     return checkpoint.history
 
 
-def check_same_run(saved: dict[str, Any], fingerprint: dict[str, Any]) -> None:
-    """Refuse to go on with what a run with another fingerprint has saved.
-
-    Raises:
-        ResumeError: With up to three values that differ.
-    """
+def _check_same_run(saved: dict[str, Any], fingerprint: dict[str, Any]) -> None:
     differing = [
         name
         for name in {**saved, **fingerprint}

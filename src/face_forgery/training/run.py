@@ -4,7 +4,7 @@ import ctypes
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from face_forgery.training.distributed.process_group import (
     world_size,
 )
 from face_forgery.training.loop import train_epochs
-from face_forgery.training.records import Checkpoint, EpochProgress, EpochReport
+from face_forgery.training.records import Checkpoint, EpochProgress
 from face_forgery.training.resume import resume, run_fingerprint
 from face_forgery.training.selection import check_folds_to_select_by, is_stalled
 from face_forgery.training.state import TrainState, build_state
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
 _MOST = 2**31 - 1  # bytes at the end of the heap that are kept
+_SUMMED = ("num_images", "loss_sum", "num_correct")  # of EpochProgress, over all ranks
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +101,17 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
         yield partial(state.snapshot, history, fingerprint)
         return
     _begin_as_rank(state, training.seed)
-    for report in train_epochs(state, run.train_loader, settings, epochs=training.epochs):
-        progress = _sum_progress(state.progress, device)
-        if report is not None:
-            numbers = validate(state.judged_network, run.val_loader, run.held_out, device)
-            history = [*history, asdict(_mean_report(report, device)) | numbers]
-            if rank() == 0:
-                log_epoch(history[-1])
-        yield partial(state.snapshot, history, fingerprint, progress)
-        if report is not None and is_stalled(history, training.patience, training.select_by):
+    for finished in train_epochs(state, run.train_loader, settings, epochs=training.epochs):
+        progress = _sum_progress(finished or state.progress, device)
+        if finished is None:
+            yield partial(state.snapshot, history, fingerprint, progress)
+            continue
+        numbers = validate(state.judged_network, run.val_loader, run.held_out, device)
+        history = [*history, progress.row(state.epoch, state.learning_rate) | numbers]
+        if rank() == 0:
+            log_epoch(history[-1])
+        yield partial(state.snapshot, history, fingerprint)
+        if is_stalled(history, training.patience, training.select_by):
             return
 
 
@@ -178,37 +181,14 @@ def _begin_as_rank(state: TrainState, seed: int) -> None:
         return
     seed_rank(seed, state.epoch, state.progress.num_batches)
     state.optimizer.register_step_pre_hook(lambda *_: check_gradients(state.network))
-    state.progress = _scaled(state.progress, 1 / num_ranks)
+    own: dict[str, Any] = {name: getattr(state.progress, name) / num_ranks for name in _SUMMED}
+    state.progress = replace(state.progress, **own)
 
 
 def _sum_progress(progress: EpochProgress, device: torch.device) -> EpochProgress:
     """Return what the batches of all ranks have come to."""
     if world_size() == 1:
         return progress
-    own = [progress.num_images, progress.loss_sum, progress.num_correct]
-    num_images, loss_sum, num_correct = sum_over_ranks(own, device)
-    return replace(progress, num_images=num_images, loss_sum=loss_sum, num_correct=num_correct)
-
-
-def _scaled(progress: EpochProgress, factor: float) -> EpochProgress:
-    return replace(
-        progress,
-        num_images=progress.num_images * factor,
-        loss_sum=progress.loss_sum * factor,
-        num_correct=progress.num_correct * factor,
-    )
-
-
-def _mean_report(report: EpochReport, device: torch.device) -> EpochReport:
-    """Return the report of all ranks, who have equally many images."""
-    num_ranks = world_size()
-    if num_ranks == 1:
-        return report
-    own = [report.train_loss, report.train_accuracy, report.images_per_second]
-    loss, accuracy, rate = sum_over_ranks(own, device)
-    return replace(
-        report,
-        train_loss=loss / num_ranks,
-        train_accuracy=accuracy / num_ranks,
-        images_per_second=rate,
-    )
+    sums = sum_over_ranks([getattr(progress, name) for name in _SUMMED], device)
+    together: dict[str, Any] = dict(zip(_SUMMED, sums, strict=True))
+    return replace(progress, **together)

@@ -14,7 +14,7 @@ from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.distributed.process_group import synchronize_batch_norm
 from face_forgery.training.optimizer import build_optimizer, build_scheduler
-from face_forgery.training.records import Checkpoint, EpochProgress, EpochReport
+from face_forgery.training.records import Checkpoint, EpochProgress
 
 
 @dataclass
@@ -38,18 +38,11 @@ class TrainState:
         if self.average is not None:
             self.average.update(self.network, step=self.num_steps)
 
-    def end_epoch(self) -> EpochReport:
-        """Count the epoch that was on as a whole one, and report it."""
+    def end_epoch(self) -> EpochProgress:
+        """Count the epoch that was on as a whole one, and return what it has come to."""
         self.epoch += 1
-        progress, self.progress = self.progress, EpochProgress()
-        return EpochReport(
-            epoch=self.epoch,
-            train_loss=progress.loss_sum / progress.num_images,
-            train_accuracy=progress.num_correct / progress.num_images,
-            learning_rate=self.learning_rate,
-            images_per_second=progress.num_images / progress.seconds,
-            seconds=progress.seconds,
-        )
+        finished, self.progress = self.progress, EpochProgress()
+        return finished
 
     @property
     def judged_network(self) -> DetectorNetwork:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
 from face_forgery.data.loading.loaders import train_loader
-from face_forgery.data.splits.splitting import check_both_classes
+from face_forgery.data.splits.partition import check_both_classes
 from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
 from face_forgery.params import AugmentationParams, PreprocessingParams, TrainingParams

@@ -9,10 +9,9 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from torch import nn
 from torch.utils.data import DataLoader
 
-from face_forgery.data.loading.workers import iterate
+from face_forgery.data.loading.workers import iterate_tracked
 from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.modeling.forward_path import score_batches
-from face_forgery.progress import track
 from face_forgery.training.distributed.process_group import broadcast_buffers, gather
 
 
@@ -43,13 +42,7 @@ def validate(
         ValueError: If a score is not finite or a class is missing.
     """
     broadcast_buffers(network)
-    tracked = track(
-        iterate(loader),
-        description="validation",
-        total=len(loader.sampler),  # type: ignore[arg-type]  # every sampler of ours has one
-        count=lambda batch: len(batch[1]),
-    )
-    scores = gather(score_batches(network, tracked, device))
+    scores = gather(score_batches(network, iterate_tracked(loader, "validation"), device))
     targets: NDArray[np.int64] = loader.dataset.targets  # type: ignore[attr-defined]
     if not np.isfinite(scores).all():
         raise ValueError(f"{int((~np.isfinite(scores)).sum())} validation score(s) are not finite")

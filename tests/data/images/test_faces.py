@@ -43,7 +43,7 @@ def test_the_square_has_the_margin_on_every_side():
     ("shape", "expected"),
     [((300, 200), (0, 35, 90)), ((120, 200), (0, 30, 90)), ((80, 70), (0, 10, 70))],
 )
-def test_a_square_that_would_leave_the_picture_is_moved_and_reduced(shape, expected):
+def test_a_square_that_would_leave_the_image_is_moved_and_reduced(shape, expected):
     assert square_of(face(5, 50, 40, 60), 0.25, shape) == Square(*expected)
     assert square_of(face(-30, -20, 40, 60), 0.25, shape)[:2] == (0, 0)
 
@@ -87,7 +87,7 @@ def test_one_color_is_as_blurred_as_can_be():
         ([(5, 5, 40, 50), (90, 5, 60, 70), (170, 5, 10, 10)], {}, "ok", ""),
     ],
 )
-def test_a_picture_has_faces_or_a_reason(draw_red_faces, boxes, changes, status, detail):
+def test_a_image_has_faces_or_a_reason(draw_red_faces, boxes, changes, status, detail):
     finder = FaceFinder(b"", PARAMS.model_copy(update=changes))
     found = finder.find(np.asarray(draw_red_faces(*boxes)))
     assert found.status == status

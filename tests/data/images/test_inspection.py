@@ -60,24 +60,12 @@ def test_facts_are_those_of_the_file(image_folder, draw):
 
 
 def test_unusable_images_are_listed_with_their_reasons(image_folder):
-    folder = image_folder / "images"
-    whole = (folder / "000.jpg").read_bytes()
-    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (folder / "empty.jpg").touch()
-    (folder / "text.jpg").write_text("no picture")
-    (folder / "folder.jpg").mkdir()
-    Image.new("1", (12_000, 12_000)).save(folder / "bomb.png")
-    names = ["cut.jpg", "empty.jpg", "text.jpg", "folder.jpg", "bomb.png", "gone.jpg", "001.jpg"]
-    rejected = list_unusable(inspect(image_folder, *names))
+    (image_folder / "images" / "empty.jpg").touch()
+    rejected = list_unusable(inspect(image_folder, "empty.jpg", "001.jpg", "gone.jpg"))
     assert list(rejected.columns) == list(REJECTED_COLUMNS)
-    assert list(rejected["img_name"]) == names[:-1]
-    assert list(rejected["status"]) == ["unreadable"] * 4 + ["too_large", "missing"]
-    for detail, reason in zip(
-        rejected["detail"],
-        ["truncated", "empty", "not an image", "a folder", "pixels", "no such file"],
-        strict=True,
-    ):
-        assert reason in detail
+    assert list(rejected["img_name"]) == ["empty.jpg", "gone.jpg"]
+    assert list(rejected["status"]) == ["unreadable", "missing"]
+    assert list(rejected["detail"]) == ["it is empty", "no such file"]
 
 
 @pytest.mark.usefixtures("settled")
@@ -133,7 +121,7 @@ def test_another_content_of_the_same_size_and_date_is_seen(image_folder, opened)
 
 @pytest.mark.usefixtures("settled")
 def test_a_file_that_was_unusable_is_tried_again(image_folder, opened):
-    (image_folder / "images" / "text.jpg").write_text("no picture")
+    (image_folder / "images" / "text.jpg").write_text("no image")
     known = inspect(image_folder, "text.jpg", "gone.jpg")
     opened.clear()
     inspect(image_folder, "text.jpg", "gone.jpg", known=known)
@@ -173,18 +161,18 @@ def every_kind(image_folder, draw):
     folder = image_folder / "images"
     sideways = Image.Exif()
     sideways[ExifTags.Base.Orientation] = 6
-    picture = draw(0).resize((96, 64))
-    picture.save(folder / "turned.jpg", exif=sideways, quality=70)
-    picture.save(folder / "turned.png", exif=sideways)
-    picture.save(folder / "plain.png")
-    picture.save(folder / "progressive.jpg", progressive=True)
-    picture.save(folder / "picture.webp")
+    image = draw(0).resize((96, 64))
+    image.save(folder / "turned.jpg", exif=sideways, quality=70)
+    image.save(folder / "turned.png", exif=sideways)
+    image.save(folder / "plain.png")
+    image.save(folder / "progressive.jpg", progressive=True)
+    image.save(folder / "image.webp")
     whole = (folder / "progressive.jpg").read_bytes()
     (folder / "tail.jpg").write_bytes(whole + b"behind the end")
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     png = (folder / "plain.png").read_bytes()
     (folder / "cut.png").write_bytes(png[: len(png) // 2])
-    (folder / "ends_well.jpg").write_bytes(b"no picture\xff\xd9")
+    (folder / "ends_well.jpg").write_bytes(b"no image\xff\xd9")
     (folder / "empty.jpg").touch()
     Image.new("1", (12_000, 12_000)).save(folder / "bomb.png")
     return [*sorted(path.name for path in folder.iterdir()), "gone.jpg"]
@@ -206,7 +194,7 @@ def test_whole_jpegs_and_pngs_are_not_decoded_for_their_headers(image_folder, ev
         if read_header((image_folder / "images" / name).read_bytes()) is None
     ]
     in_doubt = ["bomb.png", "cut.jpg", "cut.png", "empty.jpg", "ends_well.jpg"]
-    assert decoded == [*in_doubt, "picture.webp", "tail.jpg", "turned.png"]
+    assert decoded == [*in_doubt, "image.webp", "tail.jpg", "turned.png"]
 
 
 def test_a_large_file_is_not_held_in_memory_for_its_header(image_folder, monkeypatch):
@@ -226,10 +214,6 @@ def test_links_within_the_image_folder_and_to_it_are_followed(image_folder):
     (image_folder / "images" / "link.jpg").unlink()
     (image_folder / "images" / "link.jpg").symlink_to("000.jpg")
     assert list(inspect(image_folder, "link.jpg", "000.jpg")["status"]) == ["ok", "ok"]
-
-
-def link_a_file(images, outside):
-    (images / "link.jpg").symlink_to(outside / "a.jpg")
 
 
 def link_a_folder(images, outside):
@@ -253,7 +237,6 @@ def link_a_folder_that_was_inspected(images, outside):
 @pytest.mark.parametrize(
     ("link", "name"),
     [
-        (link_a_file, "link.jpg"),
         (link_a_folder, "link/a.jpg"),
         (link_a_sibling_of_similar_name, "link.jpg"),
         (link_a_folder_that_was_inspected, "link/a.jpg"),

@@ -29,11 +29,11 @@ def names_at(url):
 
 @pytest.mark.parametrize("url", ["memory://bucket/photos", "memory://bucket/photos/"])
 def test_a_folder_at_a_url_is_listed_as_one_on_a_disk(bucket, url):
-    pictures = list_images(url)
-    assert pictures["img_name"].tolist() == ["a.PNG", "b.jpg", "trip/c.jpg", "täuschung"]
-    assert pictures["path"].iloc[2] == "memory:///bucket/photos/trip/c.jpg"
-    assert pictures["problem"].isna().all()
-    assert {name: str(kind) for name, kind in pictures.dtypes.items()} == LISTING_COLUMNS
+    images = list_images(url)
+    assert images["img_name"].tolist() == ["a.PNG", "b.jpg", "trip/c.jpg", "täuschung"]
+    assert images["path"].iloc[2] == "memory:///bucket/photos/trip/c.jpg"
+    assert images["problem"].isna().all()
+    assert {name: str(kind) for name, kind in images.dtypes.items()} == LISTING_COLUMNS
 
 
 def test_a_pattern_and_one_file_at_a_url(bucket):
@@ -45,10 +45,10 @@ def test_a_pattern_and_one_file_at_a_url(bucket):
 def test_a_table_at_a_url_names_files_beside_it_and_other_urls(bucket):
     table = "note,img_name\n1,photos/b.jpg\n2,s3://other/e.jpg\n3,/mnt/f.jpg\n"
     bucket.pipe_file("/bucket/list.csv", table.encode("utf-8-sig"))
-    pictures = list_images("memory://bucket/list.csv")
-    assert pictures["img_name"].tolist() == ["photos/b.jpg", "s3://other/e.jpg", "/mnt/f.jpg"]
+    images = list_images("memory://bucket/list.csv")
+    assert images["img_name"].tolist() == ["photos/b.jpg", "s3://other/e.jpg", "/mnt/f.jpg"]
     paths = ["memory:///bucket/photos/b.jpg", "s3://other/e.jpg", "/mnt/f.jpg"]
-    assert pictures["path"].tolist() == paths
+    assert images["path"].tolist() == paths
 
 
 def test_a_table_on_a_disk_may_name_urls(tmp_path):

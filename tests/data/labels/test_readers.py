@@ -155,11 +155,8 @@ def test_a_test_folder_needs_no_classes(read_folder):
     ("names", "images", "message"),
     [
         (["real/a.jpg"], "images", r"data.train_images=images; set both to the same"),
-        (["fake/b.jpg", "a.jpg"], "faces", "1 of 2 files lie in no class folder: a.jpg; .*real/"),
         (["fake/b.jpg", "odd/a.jpg"], "faces", "1 of 2 files lie in no class folder: odd/a.jpg"),
         (["fake/b.jpg", "real"], "faces", "1 of 2 files lie in no class folder: real; "),
-        ([], "faces", "holds no image"),
-        (["real/\udce9.jpg", "real/a.jpg"], "faces", r"1 file .* not UTF-8: 'real/.udce9.jpg'"),
     ],
 )
 def test_a_folder_that_does_not_say_its_classes_is_refused(read_folder, names, images, message):

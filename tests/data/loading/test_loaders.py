@@ -73,7 +73,7 @@ def test_a_pass_goes_on_without_opening_what_is_behind_it(make_loader, tmp_path,
     loader = make_loader(num_workers)
     whole = batches_of(loader, 1)
     for _, index in list(loader.sampler)[:4]:
-        (tmp_path / f"faces/set/{index:03d}.png").write_bytes(b"no picture")
+        (tmp_path / f"faces/set/{index:03d}.png").write_bytes(b"no image")
     assert_same(batches_of(loader, 1, num_batches=1), whole[1:])
 
 
@@ -128,7 +128,7 @@ def test_an_epoch_that_was_left_halfway_does_not_leak_into_the_next(make_loader)
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_an_image_that_cannot_be_read_is_named(make_loader, tmp_path, num_workers):
     loader = make_loader(num_workers)
-    (tmp_path / "faces/set/004.png").write_bytes(b"no picture")
+    (tmp_path / "faces/set/004.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"^\S*set/004\.png: ") as caught:
         batches_of(loader, 1)
     assert caught.value.status == "unreadable"

@@ -1,7 +1,6 @@
-"""What a worker process says when its main process is gone, and the main process of a worker."""
+"""What the main process says of a worker that is gone, and when."""
 
 import multiprocessing
-import os
 import signal
 import time
 
@@ -9,7 +8,7 @@ import pytest
 from torch.utils.data import dataloader
 from torch.utils.data._utils import signal_handling
 
-from face_forgery.data.loading.workers import _complain, iterate, load_in_workers
+from face_forgery.data.loading.workers import iterate, load_in_workers
 from face_forgery.hooks.error_messages import remedy_for
 
 
@@ -68,19 +67,3 @@ def test_a_connection_that_a_worker_has_lost_is_told_as_it_is():
 def test_the_handler_of_ended_children_stays_what_it_was(batches):
     next(batches)
     assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
-
-
-@pytest.mark.parametrize(
-    ("parent", "error", "is_told"),
-    [
-        (os.getppid(), ConnectionResetError(104, "reset"), True),
-        (os.getppid(), ValueError("bad"), True),
-        (-1, ConnectionResetError(104, "reset"), False),  # another parent than at the start
-        (-1, EOFError(), False),
-        (-1, ValueError("bad"), True),
-    ],
-)
-def test_a_lost_connection_is_an_error_only_while_the_main_process_lives(parent, error, is_told):
-    told = []
-    _complain(parent, lambda *values: told.append(values), type(error), error, None)
-    assert told == ([(type(error), error, None)] if is_told else [])

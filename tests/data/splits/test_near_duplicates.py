@@ -107,17 +107,17 @@ def find(tmp_path):
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_a_copy_is_found_among_other_pictures(find, draw, copy):
+def test_a_copy_is_found_among_other_images(find, draw, copy):
     others = [(draw(seed), {"quality": 90}) for seed in range(1, 30)]
     assert find((draw(0), {"quality": 90}), *others, COPIES[copy](draw(0))) == {(0, 30)}
 
 
 def test_images_alike_in_low_frequencies_only_are_not_the_same(find, draw):
-    """Another face in front of the same background: the hash is close, the picture is not."""
-    picture, other = draw(0), draw(0)
+    """Another face in front of the same background: the hash is close, the image is not."""
+    image, other = draw(0), draw(0)
     other.paste(draw(5).crop((24, 24, 104, 104)).convert("L").convert("RGB"), (40, 40))
-    blend = Image.blend(picture, other, 0.35)
-    assert find((picture, {"quality": 90}), (blend, {"quality": 90})) == set()
+    blend = Image.blend(image, other, 0.35)
+    assert find((image, {"quality": 90}), (blend, {"quality": 90})) == set()
 
 
 def test_images_without_structure_are_never_called_the_same(find):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.splits.splitting import choose_subset, split_by_cluster
+from face_forgery.data.splits.partition import choose_subset, split_by_cluster
 
 
 @pytest.fixture(scope="module")

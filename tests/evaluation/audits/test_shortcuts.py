@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.evaluation.audits.shortcuts import STATISTICS, measure_statistics, probe_shortcuts
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-from face_forgery.evaluation.reporting.data_figures import draw_shortcuts
+from face_forgery.evaluation.reporting.result_figures import draw_shortcuts
 from face_forgery.evaluation.reporting.style import FAKE_COLOR
 
 NUM = 400
@@ -59,11 +59,6 @@ def test_a_label_that_depends_on_jpeg_quality_is_found_and_named(facts, statisti
     assert rows[None, "all facts of the file"]["strongest"][0] == "jpeg_quality"
 
 
-def test_files_without_a_quality_tell_by_having_none(facts, statistics):
-    facts["jpeg_quality"] = pd.array([90 if t else None for t in facts["target"]], dtype="Int64")
-    assert probe(facts, statistics)[None, "JPEG quality"]["auc"]["value"] > 0.99
-
-
 def test_a_statistic_that_tells_is_named_without_its_prefix(facts, statistics):
     statistics["noise"] += 2.0 * facts["target"]
     row = probe(facts, statistics)[None, STATISTICS]
@@ -102,8 +97,8 @@ def test_statistics_are_those_of_the_files_in_order(tmp_path, make_picture):
     assert len(table.columns) == 30
 
 
-def test_a_picture_that_cannot_be_measured_is_named(tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+def test_an_image_that_cannot_be_measured_is_named(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         measure_statistics([tmp_path / "bad.jpg"], num_workers=0)
 

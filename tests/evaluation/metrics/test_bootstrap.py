@@ -34,14 +34,6 @@ def test_weights_come_in_the_order_that_was_asked_for(make_scores):
     assert all(len(set(weights[groups[order] == group])) == 1 for group in set(groups))
 
 
-def test_images_without_companions_are_drawn_within_their_class(make_scores):
-    _, targets, _ = make_scores(num_images=201)
-    for index in range(20):
-        weights = draw(targets, np.arange(201), index=index)
-        assert weights[targets == 0].sum() == (targets == 0).sum()
-        assert weights[targets == 1].sum() == (targets == 1).sum()
-
-
 def test_each_stratum_keeps_its_number_of_groups():
     groups = np.array(["r1", "r2", "r2", "r3", "f1", "f1", "f2", "b1", "b1", "b2", "b2", "b2"])
     targets = np.array([0, 0, 0, 0, 1, 1, 1, 0, 1, 0, 1, 1])
@@ -50,12 +42,6 @@ def test_each_stratum_keeps_its_number_of_groups():
         times = dict(zip(groups[first], draw(targets, groups, index=index)[first], strict=True))
         for letter, num_groups in (("r", 3), ("f", 2), ("b", 2)):
             assert sum(n for name, n in times.items() if name[0] == letter) == num_groups
-
-
-def test_both_classes_occur_in_every_resample_however_few_there_are():
-    targets = np.array([0] + [1] * 30)
-    weights = [draw(targets, np.arange(31), index=index) for index in range(50)]
-    assert all(w[0] == 1 and w[1:].sum() == 30 for w in weights)
 
 
 def test_a_resample_follows_from_seed_and_index_alone(make_scores):
@@ -72,7 +58,7 @@ def test_images_that_move_together_widen_the_interval(make_scores):
     alone, together = (
         measure_auc(scores, targets, groups, how) for groups in (np.arange(1000), copies)
     )
-    ratio = (together.high - together.low) / (alone.high - alone.low)
+    ratio = (together["high"] - together["low"]) / (alone["high"] - alone["low"])
     assert ratio == pytest.approx(np.sqrt(10), rel=0.2)
 
 
@@ -84,8 +70,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(make_scores):
     for seed in range(100):
         scores, targets, _ = make_scores(num_images=100, seed=seed)
         interval = measure_auc(scores, targets, np.arange(100), how)
-        assert interval.value == roc_auc_score(targets, scores)
-        covered += interval.low <= truth <= interval.high
+        assert interval["value"] == roc_auc_score(targets, scores)
+        covered += interval["low"] <= truth <= interval["high"]
     assert 80 <= covered <= 97
 
 
@@ -112,4 +98,4 @@ def test_processes_do_not_change_a_number(make_scores, monkeypatch):
 def test_the_interval_of_a_norm_holds_its_value_and_stays_above_zero():
     resampled, moved = np.linspace(0.035, 0.07, 101), np.linspace(0.02, 0.06, 101)
     interval = take_norm_interval(0.03, resampled, moved, confidence=0.95)
-    assert (interval.low, interval.value, interval.high) == (0.0, 0.03, 0.03)
+    assert interval == {"value": 0.03, "low": 0.0, "high": 0.03}

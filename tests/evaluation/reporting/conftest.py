@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.evaluation.breakdown import break_down
 from face_forgery.evaluation.calibration import apply_temperature, calibrate
-from face_forgery.evaluation.calibration_split import choose_calibration_split
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.operating_points import set_operating_points
-from face_forgery.evaluation.reporting.mistakes import find_worst
+from face_forgery.evaluation.reporting.image_figures import find_worst
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import OperatingPoints
 

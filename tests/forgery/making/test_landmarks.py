@@ -10,7 +10,6 @@ from face_forgery.forgery.making.landmarks import (
     complete,
     face_size,
     five_of,
-    mirror_points,
 )
 
 FRONT = np.array([[80.0, 90.0], [140.0, 92.0], [110.0, 125.0], [85.0, 155.0], [135.0, 156.0]])
@@ -46,13 +45,6 @@ def test_a_turned_and_enlarged_face_is_completed_alike():
     np.testing.assert_allclose(
         complete(moved, (600, 600)), complete(FRONT, (224, 224)) @ turn.T + (500.0, 10.0), atol=1e-6
     )
-
-
-def test_mirroring_twice_changes_nothing():
-    whole = complete(FRONT, (224, 224))
-    once = mirror_points(whole, 224)
-    assert five_of(once)[0, 0] < five_of(once)[1, 0]
-    np.testing.assert_allclose(mirror_points(once, 224), whole)
 
 
 def test_the_size_of_a_face_is_half_the_distance_of_its_eyes():

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -15,9 +14,8 @@ from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
 from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.workers import iterate
-from face_forgery.forgery.making.forger import Forger, image_rng
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
-from face_forgery.forgery.making.landmark_table import find_landmarks_of_reals
 from face_forgery.forgery.making.landmarks import complete, five_of
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
 
@@ -290,22 +288,3 @@ def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_bat
     regrouped = manifest.assign(group=[f"person {row % 3}" for row in range(NUM_IMAGES)])
     assert of(manifest, table) == of(manifest.copy(), table.copy())
     assert len({of(manifest, table), of(manifest, moved), of(regrouped, table)}) == 3
-
-
-def test_landmarks_are_looked_for_in_real_images_alone(photographs):
-    root, manifest, table = photographs
-    named = pd.DataFrame(
-        [
-            {"img_name": f"{row}.png"}
-            | {f"{axis}{i}": values[2 * i + k] for i in range(68) for k, axis in enumerate("xy")}
-            for row, values in zip(table["row"], table["points"], strict=True)
-        ]
-    )
-    found = find_landmarks_of_reals(manifest, named, None, root=root, num_workers=0)
-    assert found["row"].tolist() == [row for row in range(NUM_IMAGES) if row not in FAKES]
-    assert found["status"].value_counts().to_dict() == {"ok": 8, "no_landmarks": 1}
-
-
-def test_an_image_that_comes_again_has_another_stream():
-    draws = [image_rng(0, 1, 2, *again).integers(2**32) for again in ((), (1,), (2,))]
-    assert len(set(draws)) == 3

@@ -1,12 +1,10 @@
 """Faces as images, with their landmarks."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from face_forgery.forgery.making.landmarks import complete, five_of
-from face_forgery.forgery.rendering.face_parameters import light_direction
+from face_forgery.forgery.rendering.face_parameters import Face, light_direction
 from face_forgery.forgery.rendering.portraits import draw_portraits, render
 
 
@@ -40,8 +38,8 @@ def test_a_face_keeps_its_proportions_at_another_size(make_face):
 @pytest.mark.parametrize("side", [-1.0, 1.0])
 def test_the_side_towards_the_lamp_is_brighter(make_face, side):
     face = make_face()
-    scene = replace(face.scene, light=light_direction(side * 1.1, 0.2))
-    drawn = render(replace(face, scene=scene, pose=replace(face.pose, yaw=0.0, roll=0.0)), 96)
+    lit = {"light": light_direction(side * 1.1, 0.2), "yaw": 0.0, "roll": 0.0}
+    drawn = render(Face(**vars(face) | lit), 96)
     nose = drawn.landmarks[27:31]
     middle, rows = int(nose[0, 0]), slice(int(nose[0, 1]), int(nose[-1, 1]))
     left = drawn.image[:, rows, middle - 20 : middle].mean()
@@ -59,12 +57,10 @@ def test_the_side_towards_the_lamp_is_brighter(make_face, side):
     ids=["eyes", "mouth", "brows"],
 )
 def test_a_part_of_the_face_is_where_its_landmarks_are(make_face, points, change):
-    face = make_face()
-    face = replace(face, look=replace(face.look, beard=0.0, mustache=0.0, glasses=0.0, fringe=0.0))
+    plain = {"beard": 0.0, "mustache": 0.0, "has_glasses": False, "has_fringe": False}
     ((name, values),) = change.items()
     before, after = (
-        render(replace(face, expression=replace(face.expression, **{name: value})), 128)
-        for value in values
+        render(Face(**vars(make_face()) | plain | {name: value}), 128) for value in values
     )
     difference = np.abs(after.image - before.image).sum(axis=0)
     both = np.concatenate([before.landmarks[points], after.landmarks[points]])

@@ -147,7 +147,8 @@ def test_nothing_of_a_fold_trains_or_chooses_and_no_image_is_used_twice(
 def test_the_only_group_that_chooses_cannot_be_the_one_that_is_measured(make_catalog, caplog):
     changes = {"training.select_by": "holdout_mean", "splitting.holdout.hold_out": ["swap"]}
     with pytest.raises(ManifestError, match="none to choose by while swap is measured"):
-        run(make_catalog(**changes, **{"training.engine": "ray"}))
+        run(make_catalog(**changes, **{"training.engine": "ray", "training.resume": True}))
+    assert "training.resume=true: cross-validation saves no state" in caplog.text
     assert "training.engine=ray: the folds of cross-validation are trained by this" in caplog.text
 
 

@@ -28,8 +28,7 @@ from face_forgery.config_loader import read_parameters
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.datasets.atomic import AtomicDataset
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
 

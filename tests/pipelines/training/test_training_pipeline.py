@@ -23,8 +23,7 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.images.faces import finder_values
 from face_forgery.data.images.resizing import eval_transform
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.datasets.epoch_weights import EpochWeightsDataset
-from face_forgery.datasets.training_state import TrainingStateDataset
+from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.pipelines.training import create_pipeline

@@ -7,7 +7,7 @@ import pytest
 from kedro.io import DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from face_forgery.datasets.growing_table import GrowingTableDataset
+from face_forgery.datasets.growing import GrowingTableDataset
 from face_forgery.inference.videos.judgement import TablePart
 from face_forgery.pipelines.video import create_pipeline
 

@@ -293,7 +293,6 @@ def test_roots_do_not_depend_on_the_folder_of_the_worker(make_run, monkeypatch, 
     run = make_run()
     dataset = replace(run.train_loader.dataset, root="faces")
     relative = replace(run, train_loader=train_loader(dataset, run.training))
-    job = pickle.loads(pickle.dumps(on_cluster._make_job(relative)))
-    assert job.run.train_loader.dataset.root == str(tmp_path / "faces")
-    assert len(job.run.train_loader) == 3
-    assert job.folder == str(tmp_path)
+    sent = pickle.loads(pickle.dumps(on_cluster._with_absolute_roots(relative)))
+    assert sent.train_loader.dataset.root == str(tmp_path / "faces")
+    assert len(sent.train_loader) == 3

@@ -6,8 +6,9 @@ step of the random chains, too. Everywhere ``pixels`` is uint8 RGB ``(H, W, 3)``
 result; the argument is not changed.
 """
 
+import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -30,19 +31,34 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _LUMA_SCALE, _CHROMA_SCALE = 219.0 / 255.0, 224.0 / 255.0
 
 
-class Registered(NamedTuple):
-    """An operation and its levels, weakest first."""
+class Degradation(NamedTuple):
+    """One degradation at one level; level 1 is the weakest."""
 
     family: str
     name: str
+    level: int
     title: str  # the name for people
-    levels: tuple[Any, ...]  # strengths; a pair of words and strength where words say it better
-    label: str  # of a strength, for ``str.format``
+    label: str  # how strong, in the unit people know
     operation: Operation
-    training: Callable[[float], Any] | None  # 0 to 1 -> strength; None: not in random chains
+    strength: Any  # that the operation is given
+
+    @property
+    def key(self) -> str:
+        """Name and level in one word, such as ``jpeg_quality@3``."""
+        return f"{self.name}@{self.level}"
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a report says of it, as JSON values."""
+        return dict(zip(self._fields[:5], self[:5], strict=True))
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Return ``pixels`` degraded; what is random follows from them and the key alone."""
+        return self.operation(pixels, self.strength, rng_of_content(pixels, self.key))
 
 
-REGISTERED: list[Registered] = []
+DEGRADATIONS: list[Degradation] = []  # the measured grid: weakest level of each first
+# Steps of the random chains: by name the operation and its strength for 0 (none) to 1.
+CHAIN_STEPS: dict[str, tuple[Operation, Callable[[float], Any]]] = {}
 
 
 def register(
@@ -53,14 +69,48 @@ def register(
     *,
     training: Callable[[float], Any] | None = None,
 ) -> Callable[[Operation], Operation]:
-    """Return a decorator that adds a function ``(pixels, strength, rng)`` under its own name."""
+    """Return a decorator that adds a function ``(pixels, strength, rng)`` under its own name.
+
+    Args:
+        family: What `robustness.families` chooses it by.
+        title: The name for people.
+        levels: Strengths, weakest first; a pair of words and strength where words say it better.
+        label: Of a strength, for ``str.format``.
+        training: 0 to 1 -> strength, in the random chains; ``None``: not in them.
+    """
 
     def add(operation: Operation) -> Operation:
         name = operation.__name__
-        REGISTERED.append(Registered(family, name, title, levels, label, operation, training))
+        for level, given in enumerate(levels, start=1):
+            words, strength = given if isinstance(given, tuple) else (given, given)
+            DEGRADATIONS.append(
+                Degradation(family, name, level, title, label.format(words), operation, strength)
+            )
+        if training is not None:
+            CHAIN_STEPS[name] = (operation, training)
         return operation
 
     return add
+
+
+def list_degradations(families: Iterable[str] | None = None) -> tuple[Degradation, ...]:
+    """Return the degradations of ``families``, or all, weakest level of each first.
+
+    Raises:
+        ValueError: If a family is unknown.
+    """
+    known = list(dict.fromkeys(one.family for one in DEGRADATIONS))
+    wanted = known if families is None else list(families)
+    if unknown := sorted(set(wanted) - set(known)):
+        raise ValueError(f"unknown families of degradations {unknown}; there are {known}")
+    return tuple(one for one in DEGRADATIONS if one.family in wanted)
+
+
+def rng_of_content(pixels: Pixels, key: str) -> np.random.Generator:
+    """Return a generator that follows from the image's content and a key alone."""
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes())
+    digest.update(f"{pixels.shape} {key}".encode())
+    return np.random.default_rng(int.from_bytes(digest.digest()[:8], "little"))
 
 
 # The seven perturbations of DeeperForensics-1.0 at its five levels (Jiang et al. 2020, CVPR; levels

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from face_forgery.data.degradation.levels import rng_of_content
-from face_forgery.data.degradation.operations import REGISTERED, Pixels, Registered, through_webp
+from face_forgery.data.degradation.operations import (
+    CHAIN_STEPS,
+    Pixels,
+    rng_of_content,
+    through_webp,
+)
 
 MOST_STEPS = 4  # of a chain
 MOST_COVERED = 0.2  # of the image, by an occlusion at full strength
@@ -86,15 +90,15 @@ def kernel_size(sigma: float) -> int:
     return 2 * max(1, round(3 * sigma)) + 1
 
 
-def _step_of(one: Registered) -> Callable[[Tensor, float], Tensor]:
+def _step_of(name: str) -> Callable[[Tensor, float], Tensor]:
     """Return a registered operation on tensors; what is random in it follows from the pixels."""
+    operation, in_training = CHAIN_STEPS[name]
 
     def step(image: Tensor, strength: float) -> Tensor:
-        assert one.training is not None
         pixels = _to_pixels(image)
-        value, rng = one.training(strength), rng_of_content(pixels, one.name)
         # Later noise is drawn in the order of memory: as planes here, by pixel after WebP.
-        return _to_tensor(one.operation(pixels, value, rng)).contiguous()
+        degraded = operation(pixels, in_training(strength), rng_of_content(pixels, name))
+        return _to_tensor(degraded).contiguous()
 
     return step
 
@@ -174,7 +178,7 @@ def _sign() -> int:
 
 
 _STEPS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    **{one.name: _step_of(one) for one in REGISTERED if one.training is not None},
+    **{name: _step_of(name) for name in CHAIN_STEPS},
     "webp": _compress_webp,
     "blur": _blur,
     "noise": _add_noise,

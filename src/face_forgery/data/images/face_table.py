@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.faces import FaceFinder
-from face_forgery.data.images.inspection import OK
 from face_forgery.data.images.parallel import map_in_order
-from face_forgery.data.labels.manifest import KEY, ManifestError
+from face_forgery.data.labels.manifest import KEY, OK, ManifestError
 
 FACE_COLUMNS = {
     "subset": "string",

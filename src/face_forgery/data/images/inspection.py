@@ -19,11 +19,10 @@ from face_forgery.data.images.decoding import (
     read_reduced,
 )
 from face_forgery.data.images.parallel import map_in_order
-from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, ManifestError, show_rows
+from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, OK, ManifestError, show_rows
 
 logger = logging.getLogger(__name__)
 
-OK = "ok"
 STATUS_COLUMNS = {
     "status": "string",  # ok, missing, unreadable or too_large
     "detail": "string",  # the reason; empty for ok

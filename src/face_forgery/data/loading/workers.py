@@ -1,21 +1,17 @@
 """Processes that read batches ahead of the one that uses them."""
 
 import multiprocessing
-import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
-_DYING_S = 0.2  # a process that dies closes its connections before its children are told
+from face_forgery.progress import track
 
 
 def load_in_workers(
@@ -90,6 +86,16 @@ def iterate(loader: Any) -> Iterator[Any]:
         ) from error
 
 
+def iterate_tracked(loader: Any, description: str) -> Iterator[Any]:
+    """Yield the batches of ``loader`` as `iterate` does, and show how many images are done."""
+    return track(
+        iterate(loader),
+        description=description,
+        total=len(loader.sampler),
+        count=lambda batch: len(batch[1]),
+    )
+
+
 @contextmanager
 def in_one_thread() -> Iterator[None]:
     """Have torch work in one thread inside, as it does in workers.
@@ -109,30 +115,10 @@ def in_one_thread() -> Iterator[None]:
 
 
 def _prepare_worker(worker: int) -> None:
-    """Leave signals to the main process, which stops its workers, and take one thread."""
+    """Leave signals to the main process, which stops its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    sys.excepthook = partial(_complain, os.getppid(), sys.excepthook)
     if multiprocessing.get_start_method() != "fork":  # a fork has it from its parent
         stop_threads_of_opencv()
-
-
-def _complain(
-    parent: int,
-    complain: Callable[[type[BaseException], BaseException, TracebackType | None], Any],
-    kind: type[BaseException],
-    error: BaseException,
-    trace: TracebackType | None,
-) -> None:
-    """Say what went wrong in a worker, unless it is that the main process was killed.
-
-    The thread that hands over batches then loses its connection and would print a traceback.
-    """
-    if issubclass(kind, ConnectionError | EOFError):
-        time.sleep(_DYING_S)
-        if os.getppid() != parent:
-            return
-    complain(kind, error, trace)
 
 
 def stop_threads_of_opencv() -> None:

@@ -6,7 +6,6 @@ the same, and will fail where that shortcut is closed.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.parallel import map_in_order
 from face_forgery.evaluation.audits.image_statistics import global_statistics
-from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
+from face_forgery.evaluation.metrics.bootstrap import UNMEASURED, Bootstrap, measure_auc
 from face_forgery.evaluation.metrics.weighted import Floats, Targets
 
 FILE_FACTS = {
@@ -143,7 +142,7 @@ def _probe(
     row: dict[str, Any] = {
         "num_real": len(targets) - num_fake,
         "num_fake": num_fake,
-        "auc": {"value": None, "low": None, "high": None},
+        "auc": UNMEASURED,
         "strongest": [],
         "note": None,
     }
@@ -157,9 +156,8 @@ def _probe(
     scores = _predict_out_of_fold(
         values, targets, groups, num_folds=min(num_folds, *groups_of), seed=bootstrap.seed
     )
-    interval = measure_auc(scores, targets, groups, bootstrap)
     return row | {
-        "auc": asdict(interval),
+        "auc": measure_auc(scores, targets, groups, bootstrap),
         "strongest": _name_strongest(features[varying], targets),
     }
 

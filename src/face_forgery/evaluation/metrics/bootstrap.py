@@ -10,7 +10,9 @@ Interval: the percentiles ``(1 - confidence) / 2`` and ``(1 + confidence) / 2``.
 Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,10 @@ from face_forgery.evaluation.metrics.weighted import (
     WeightedScores,
 )
 
+Interval = dict[str, Any]
+"""``{"value", "low", "high"}``: a measured value and the interval around it."""
+
+UNMEASURED: Interval = {"value": None, "low": None, "high": None}
 _MANY_IMAGES = 200_000
 
 
@@ -39,40 +45,26 @@ class Bootstrap:
     seed: int
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A measured value and the percentile interval around it."""
-
-    value: float
-    low: float
-    high: float
-
-
 class GroupResampler:
     """Draws whole groups; resample ``i`` follows from ``(seed, i)`` alone.
 
-    Args:
-        groups: ``(N,)`` names or numbers, equal for images that belong together.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        seed: Any number from 0.
-        order: ``(N,)``: weights are drawn for the images in this order, so that they fit
-            ``WeightedScores`` of the same ``order``.
+    Weights are drawn for the images in ``order``, ``(N,)``, so that they fit ``WeightedScores`` of
+    the same ``order``.
 
     Raises:
         ValueError: If an image has no group.
     """
 
     def __init__(
-        self,
-        groups: Groups,
-        targets: Targets,
-        *,
-        seed: int,
-        order: NDArray[np.int64],
+        self, groups: Groups, targets: Targets, *, seed: int, order: NDArray[np.int64]
     ) -> None:
         self._seed = seed
-        targets = targets[order]
-        codes = _number_groups(groups[order])
+        targets, codes = targets[order], pd.factorize(groups[order])[0]
+        if num_unnamed := int((codes < 0).sum()):
+            raise ValueError(
+                f"{num_unnamed} of {len(groups)} images belong to no group; "
+                "an image without companions is a group of its own and needs a name"
+            )
         self.num_groups = int(codes.max()) + 1
         self._codes = codes if self.num_groups < len(codes) else None  # else 0, 1, 2, ...
         has_real = np.bincount(codes[targets == 0], minlength=self.num_groups) > 0
@@ -88,6 +80,23 @@ class GroupResampler:
             drawn = rng.integers(0, len(members), len(members), dtype=np.int32)
             times_drawn[members] = np.bincount(drawn, minlength=len(members))
         return times_drawn if self._codes is None else times_drawn[self._codes]
+
+
+def resample(
+    measures: Sequence[Callable[[Floats], Any]],
+    targets: Targets,
+    groups: Groups,
+    bootstrap: Bootstrap,
+) -> Floats:
+    """Take several measurements on the same resamples, so that their differences are paired.
+
+    ``measures`` are M functions of the weights ``(N,)`` of the images; each returns a number, or as
+    many as the others. The result is ``(B, M)`` or ``(B, M, ...)``.
+    """
+    order = np.arange(len(targets))
+    resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=order)
+    weights = map(resampler.draw, range(bootstrap.num_resamples))
+    return np.array([[measure(drawn) for measure in measures] for drawn in weights])
 
 
 def bootstrap_metrics(
@@ -150,11 +159,11 @@ def take_interval(value: float, resampled: Floats, *, confidence: float) -> Inte
 
     Example:
         >>> take_interval(5.0, np.arange(11.0), confidence=0.5)
-        Interval(value=5.0, low=2.5, high=7.5)
+        {'value': 5.0, 'low': 2.5, 'high': 7.5}
     """
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(resampled, [tail, 1.0 - tail])
-    return Interval(float(value), float(low), float(high))
+    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 def take_norm_interval(
@@ -178,20 +187,9 @@ def take_norm_interval(
 
     Example:
         >>> take_norm_interval(4.0, np.arange(11.0), np.linspace(0, 2, 11), confidence=0.5)
-        Interval(value=4.0, low=2.5, high=5.5)
+        {'value': 4.0, 'low': 2.5, 'high': 5.5}
     """
     tail = (1.0 - confidence) / 2.0
-    low = value - np.quantile(moved, 1.0 - tail)
-    high = 2 * value - np.quantile(resampled, tail)
-    return Interval(float(value), max(float(low), 0.0), max(float(high), float(value)))
-
-
-def _number_groups(groups: Groups) -> NDArray[np.int64]:
-    """Number the groups from 0 in the order in which they appear, ``(N,)``."""
-    codes, _ = pd.factorize(groups)
-    if num_unnamed := int((codes < 0).sum()):
-        raise ValueError(
-            f"{num_unnamed} of {len(groups)} images belong to no group; "
-            "an image without companions is a group of its own and needs a name"
-        )
-    return np.asarray(codes, dtype=np.int64)
+    low = float(value - np.quantile(moved, 1.0 - tail))
+    high = float(2 * value - np.quantile(resampled, tail))
+    return {"value": float(value), "low": max(low, 0.0), "high": max(high, float(value))}

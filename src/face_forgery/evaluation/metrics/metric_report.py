@@ -16,6 +16,7 @@ from sklearn.metrics import (
 )
 
 from face_forgery.evaluation.metrics.bootstrap import (
+    UNMEASURED,
     Bootstrap,
     GroupResampler,
     Interval,
@@ -57,14 +58,7 @@ def evaluate(
     """Judge scores: metrics, ROC curve and intervals from one set of resamples.
 
     A true-positive rate at a false-positive rate below ``1 / num_real`` cannot be measured: its
-    value is None, and ``notes`` says why.
-
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        bootstrap: How intervals are drawn.
-        num_bins: Of the calibration error.
+    value is None, and ``notes`` says why. ``num_bins`` are those of the calibration error.
 
     Returns:
         ``{"auc": {"value", "low", "high"}, ..., "notes": {...}, "counts": {...}, "bootstrap":
@@ -73,8 +67,7 @@ def evaluate(
         ``high``, ascending.
 
     Raises:
-        ValueError: If the arrays do not fit together, only one class occurs, a score is no
-            probability, or an image has no group.
+        ValueError: As `check_probabilities`, or if an image has no group.
     """
     scores, targets = check_probabilities(scores, targets)
     ranked = WeightedScores(scores, targets, num_bins=num_bins)
@@ -131,7 +124,7 @@ def _take_intervals(
     for name, value in values.items():
         max_fpr = FALSE_POSITIVE_RATES.get(name, 1.0)
         if 1 / num_real > max_fpr:
-            metrics[name] = {"value": None, "low": None, "high": None}
+            metrics[name] = UNMEASURED
             notes[name] = (
                 f"{num_real} real images cannot show a false-positive rate of {max_fpr:g}: "
                 f"one of them is already {1 / num_real:.2g}. "
@@ -143,9 +136,9 @@ def _take_intervals(
         if num_real < bounding:
             # The lower end cannot miss, so the upper one may miss as often as both together.
             one_sided = _take(name, value, resampled, max(2 * confidence - 1, 0.0))
-            interval = Interval(value, 0.0, one_sided.high)
-        metrics[name] = asdict(interval)
-        if interval.low == interval.high:
+            interval = one_sided | {"low": 0.0}
+        metrics[name] = interval
+        if interval["low"] == interval["high"]:
             notes[name] = (
                 "Every resample gives the same value, so the interval has no width. That comes "
                 "from the size of the set, not from certainty; judge on more images."
@@ -164,7 +157,8 @@ def _take(name: str, value: float, resampled: dict[str, Floats], confidence: flo
         moved = resampled["ece_moved"]
         return take_norm_interval(value, resampled[name], moved, confidence=confidence)
     interval = take_interval(value, resampled[name], confidence=confidence)
-    return Interval(value, min(interval.low, value), max(interval.high, value))
+    low, high = min(interval["low"], value), max(interval["high"], value)
+    return {"value": value, "low": low, "high": high}
 
 
 def _fewest_that_bound(max_fpr: float, confidence: float) -> int:

@@ -21,18 +21,13 @@ def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: f
     Sources: Wilson 1927 (Journal of the American Statistical Association 22); Kish 1965, Survey
     Sampling, section 8.2; Korn and Graubard 1998 (Survey Methodology 24) for the effective size.
 
-    Args:
-        hits: ``(N,)``, N at least 1.
-        groups: ``(N,)``, equal for images that belong together.
-        confidence: In (0, 1).
-
     Raises:
-        ValueError: If there is no image.
+        ValueError: If there is no image in ``hits``, ``(N,)``.
 
     Example:
-        >>> measure_proportion(
-        ...     np.zeros(100, dtype=bool), np.arange(100), confidence=0.95
-        ... ).high < 0.04
+        >>> measure_proportion(np.zeros(100, dtype=bool), np.arange(100), confidence=0.95)[
+        ...     "high"
+        ... ] < 0.04
         True
     """
     if not len(hits):
@@ -43,9 +38,8 @@ def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: f
     center = (value + z * z / (2.0 * size)) / (1.0 + z * z / size)
     spread = z * np.sqrt(value * (1.0 - value) / size + (z / (2.0 * size)) ** 2)
     reach = float(spread / (1.0 + z * z / size))
-    return Interval(
-        value, min(max(center - reach, 0.0), value), max(min(center + reach, 1.0), value)
-    )
+    low, high = max(center - reach, 0.0), min(center + reach, 1.0)
+    return {"value": value, "low": min(low, value), "high": max(high, value)}
 
 
 def _design_effect(hits: NDArray[np.bool_], value: float, groups: Groups) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from face_forgery.evaluation.reporting.relevance import audit_of, robustness_of
+from face_forgery.evaluation.reporting.report import audit_of, robustness_of
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,
     describe_decisions,
@@ -26,8 +26,6 @@ from face_forgery.evaluation.reporting.sentences import (
 )
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
-
-_TEMPLATE = "model_card.md.jinja"
 
 
 def render_model_card(
@@ -60,27 +58,13 @@ def render_model_card(
         "cell": _escape_cell,
     }
     audit, robustness = audit_of(detector, audit), robustness_of(detector, robustness)
-    source = resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    preprocessing = detector.preprocessing
+    source = resources.files(__package__).joinpath("model_card.md.jinja").read_text("utf-8")
     return environment.from_string(source).render(
         name=f"face-forgery-{detector.architecture.replace(' ', '')}",
-        architecture=detector.architecture,
+        detector=detector,
         members=_describe_members(detector),
         num_parameters=detector.count_parameters(),
-        num_passes=detector.num_passes,
-        options=detector.options,
-        input=detector.input,
-        truncate_after=detector.truncate_after,
-        tta=detector.tta,
-        image_size=preprocessing.image_size,
-        interpolation=preprocessing.interpolation,
-        mean=list(preprocessing.mean),
-        std=list(preprocessing.std),
-        temperature=detector.temperature,
         identity=detector.identity(),
-        data_fingerprint=detector.data_fingerprint,
-        code_version=detector.code_version,
-        epoch=detector.epoch,
         training_parameters=json.dumps(detector.training, indent=2, sort_keys=True),
         sentences=[describe_separation(metrics), describe_decisions(operating_points)],
         limitations=[describe_reach(operating_points), *note_limits(operating_points)],
@@ -107,11 +91,8 @@ def _describe_members(detector: Detector) -> list[dict[str, Any]]:
     return [
         {
             "folder": f"members/{number}_{member.architecture}",
-            "architecture": member.architecture,
+            "detector": member,
             "identity": member.identity(),
-            "input": member.input,
-            "tta": member.tta,
-            "epoch": member.epoch,
         }
         for number, member in enumerate(detector.members, start=1)
     ]

@@ -1,7 +1,6 @@
 """Numbers in sentences that need no training in statistics."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 METRIC_WORDS = {
@@ -54,14 +53,18 @@ def describe_separation(metrics: dict[str, Any]) -> str:
 def describe_decisions(points: dict[str, Any]) -> str:
     """Say in counts what the thresholds do with images they were not chosen on."""
     num_real, num_fake = points["num_real"], points["num_fake"]
-    false_alarms = _times(points["fpr"], num_real)
-    found, missed = _times(points["tpr"], num_fake), _times(points["fnr"], num_fake)
-    unsure = _times(points["unsure_real"], num_real) + _times(points["unsure_fake"], num_fake)
+    alarms, unsure_reals = (
+        round(points[rate]["value"] * num_real) for rate in ("fpr", "unsure_real")
+    )
+    found, missed, unsure_fakes = (
+        round(points[rate]["value"] * num_fake) for rate in ("tpr", "fnr", "unsure_fake")
+    )
     held_back = " that the thresholds had not seen" if points["is_verified"] else ""
     return (
-        f"Of {_count(num_real, 'real image')}{held_back}, {_is(false_alarms)} called fake; of "
+        f"Of {_count(num_real, 'real image')}{held_back}, {_is(alarms)} called fake; of "
         f"{_count(num_fake, 'forgery', 'forgeries')} {_is(found)} called fake and {_is(missed)} "
-        f"called real; {unsure:,} of all {num_real + num_fake:,} images are left as unsure."
+        f"called real; {unsure_reals + unsure_fakes:,} of all {num_real + num_fake:,} images are "
+        "left as unsure."
     )
 
 
@@ -93,20 +96,18 @@ def describe_thresholds(points: dict[str, Any]) -> list[str]:
 def note_limits(points: dict[str, Any]) -> list[str]:
     """Say what the operating points cannot promise; empty if there is nothing to say."""
     notes = []
-    if points["promised_fpr"] > points["target_fpr"]:
-        notes.append(
-            f"{points['num_real_chosen_on']} real images cannot promise a false-positive rate of "
-            f"{points['target_fpr']:g}: none of them is called fake, and that promises "
-            f"{points['promised_fpr']:.2g}. At least {_needed(points['target_fpr']):,} are needed "
-            "in the calibration split."
-        )
-    if points["promised_fnr"] > points["target_fnr"]:
-        notes.append(
-            f"{points['num_fake_chosen_on']} forgeries cannot promise a miss rate of "
-            f"{points['target_fnr']:g}: none of them is called real, and that promises "
-            f"{points['promised_fnr']:.2g}. At least {_needed(points['target_fnr']):,} are needed "
-            "in the calibration split."
-        )
+    for rate, number, images, what, verdict in (
+        ("fpr", points["num_real_chosen_on"], "real images", "false-positive rate", "fake"),
+        ("fnr", points["num_fake_chosen_on"], "forgeries", "miss rate", "real"),
+    ):
+        target, promised = points[f"target_{rate}"], points[f"promised_{rate}"]
+        if promised > target:
+            needed = math.ceil(round(1 / target, 9)) - 1  # fewest n with 1 / (n + 1) <= target
+            notes.append(
+                f"{number} {images} cannot promise a {what} of {target:g}: none of them is called "
+                f"{verdict}, and that promises {promised:.2g}. At least {needed:,} are needed in "
+                "the calibration split."
+            )
     if not points["is_verified"]:
         notes.append(
             "The validation images are too few for a calibration and a verification split: the "
@@ -128,44 +129,29 @@ def note_limits(points: dict[str, Any]) -> list[str]:
 
 def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of the table of operating points: asked for, promised and measured."""
+    names = {
+        "fpr": "false alarms: real images called fake",
+        "tpr": "forgeries found: called fake",
+        "fnr": "forgeries let through: called real",
+        "unsure_real": "real images left unsure",
+        "unsure_fake": "forgeries left unsure",
+        "coverage": "images not given the wrong verdict",
+    }
+    words = {
+        f"{when}_{rate}": f"at most {_percent(points[f'{when}_{rate}'])}"
+        for when in ("target", "promised")
+        for rate in ("fpr", "fnr")
+    }
     wrong = max(points["promised_fpr"], points["promised_fnr"])
+    words["promised_coverage"] = f"at least {_percent(1 - wrong)}"
     return [
         {
-            "name": "false alarms: real images called fake",
-            "target": f"at most {_percent(points['target_fpr'])}",
-            "promised": f"at most {_percent(points['promised_fpr'])}",
-            "measured": points["fpr"],
-        },
-        {
-            "name": "forgeries found: called fake",
-            "target": "",
-            "promised": "",
-            "measured": points["tpr"],
-        },
-        {
-            "name": "forgeries let through: called real",
-            "target": f"at most {_percent(points['target_fnr'])}",
-            "promised": f"at most {_percent(points['promised_fnr'])}",
-            "measured": points["fnr"],
-        },
-        {
-            "name": "real images left unsure",
-            "target": "",
-            "promised": "",
-            "measured": points["unsure_real"],
-        },
-        {
-            "name": "forgeries left unsure",
-            "target": "",
-            "promised": "",
-            "measured": points["unsure_fake"],
-        },
-        {
-            "name": "images not given the wrong verdict",
-            "target": "",
-            "promised": f"at least {_percent(1 - wrong)}",
-            "measured": points["coverage"],
-        },
+            "name": name,
+            "target": words.get(f"target_{key}", ""),
+            "promised": words.get(f"promised_{key}", ""),
+            "measured": points[key],
+        }
+        for key, name in names.items()
     ]
 
 
@@ -206,8 +192,7 @@ def describe_held_out(result: dict[str, Any]) -> list[str]:
     return [
         f"Training had nothing of {_count(len(names), 'hold-out group')}: {', '.join(names)}. "
         f"{seen}on {'the group' if len(names) == 1 else 'the worst of them'}, "
-        f"{result['worst_group']}, it is {unseen['value']:.3f} "
-        f"({unseen['low']:.3f} to {unseen['high']:.3f}).",
+        f"{result['worst_group']}, it is {_with_interval(unseen)}.",
         f"This is an optimistic number: the epoch was chosen {chooser[result['select_by']]}. "
         "Cross-validation measures groups that had no say.",
     ]
@@ -221,11 +206,10 @@ def describe_cross_validation(result: dict[str, Any]) -> list[str]:
         f"The recipe of this detector was trained anew without each of {len(result['groups'])} "
         f"hold-out groups (by {result['by']}). On images like those of training its AUC is "
         f"{within['value']:.3f} on average, on the group that it had never seen "
-        f"{unseen['value']:.3f} ({unseen['low']:.3f} to {unseen['high']:.3f}): a drop of "
-        f"{drop['value']:.3f} ({drop['low']:.3f} to {drop['high']:.3f}).",
-        f"Worst is {result['worst_group']}: {worst['value']:.3f} ({worst['low']:.3f} to "
-        f"{worst['high']:.3f}). No image of a group trained its detector or chose its epoch. The "
-        "intervals tell the luck of the images, not what another kind of forgery would do.",
+        f"{_with_interval(unseen)}: a drop of {_with_interval(drop)}.",
+        f"Worst is {result['worst_group']}: {_with_interval(worst)}. No image of a group trained "
+        "its detector or chose its epoch. The intervals tell the luck of the images, not what "
+        "another kind of forgery would do.",
     ]
 
 
@@ -266,11 +250,8 @@ def format_number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
 
 
-def format_interval(measured: dict[str, Any], number: Callable[[float], str]) -> str:
-    """The ends of an interval as ``number`` writes them; empty where nothing was measured."""
-    if measured["value"] is None:
-        return ""
-    return f"{number(measured['low'])} to {number(measured['high'])}"
+def _with_interval(auc: dict[str, float]) -> str:
+    return f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
 
 
 def format_percent(value: float) -> str:
@@ -282,18 +263,9 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.3g}%"
 
 
-def _times(rate: dict[str, float], number: int) -> int:
-    return round(rate["value"] * number)
-
-
 def _count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _is(number: int) -> str:
     return f"{number:,} is" if number == 1 else f"{number:,} are"
-
-
-def _needed(rate: float) -> int:
-    """Fewest images n with ``1 / (n + 1) <= rate``."""
-    return math.ceil(round(1 / rate, 9)) - 1

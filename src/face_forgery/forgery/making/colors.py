@@ -23,11 +23,7 @@ def match_colors(donor: Values, target: Values, mask: Mask, proportion: float) -
 
     Source: Reinhard et al. 2001, Color Transfer between Images, in an opponent color space.
 
-    Args:
-        donor: ``(h, w, 3)``.
-        target: ``(h, w, 3)``.
-        mask: ``(h, w)`` in [0, 1]; all zero: the donor is returned.
-        proportion: Of the way to the target's colors, 0 to 1.
+    ``proportion``, 0 to 1, is how much of the way is gone. An empty mask changes nothing.
     """
     if proportion == 0.0 or not mask.any():
         return donor
@@ -44,7 +40,7 @@ def shift_colors(
     """Return the image with another contrast, brightness, saturation and white.
 
     Args:
-        values: ``(h, w, 3)``.
+        values: The image.
         gain: Of the contrast around the mean.
         offset: Of the brightness, in levels at middle gray; in the dark less.
         saturation: Factor of the color differences.

@@ -9,8 +9,9 @@ circle is the group in the labels of the set.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,85 +22,14 @@ from face_forgery.data.labels.manifest import FAKE, KEY, REAL, SUBSETS, Manifest
 from face_forgery.forgery.made_images import MadeImage, make_in_order
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.landmark_table import OK, points_of
-from face_forgery.forgery.making.landmarks import Points, complete
+from face_forgery.forgery.making.landmarks import complete
 from face_forgery.forgery.making.warping import Pixels
 from face_forgery.forgery.rendering.camera import encode_jpeg
 
 _ROWS_PER_BATCH = 32
 
-
-@dataclass(frozen=True)
-class _Face:
-    """A real image of a circle."""
-
-    row: int  # of its label file
-    path: str
-    group: int
-    kind: str
-    source: str
-    height: int
-    width: int
-    points: list[float]
-
-    @property
-    def landmarks(self) -> Points:
-        return complete(points_of(self.points), (self.height, self.width))
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Faces of one circle, and which of them to write."""
-
-    subset: str
-    circle: str
-    faces: list[_Face]
-    written: range
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """What is the same for all batches."""
-
-    root: str
-    forger: Forger
-    common_scale: tuple[float, float]
-    jpeg_quality: tuple[int, int]
-    seed: int
-
-    def make(self, batch: _Batch) -> list[MadeImage]:
-        """Read, forge and encode the images of a batch."""
-        partners = Partners.of(
-            [face.landmarks for face in batch.faces],
-            np.array([face.group for face in batch.faces], dtype=np.int64),
-        )
-        return [row for index in batch.written for row in self._make_pair(batch, index, partners)]
-
-    def _make_pair(self, batch: _Batch, index: int, partners: Partners) -> list[MadeImage]:
-        face = batch.faces[index]
-        rng = image_rng(self.seed, SUBSETS.index(batch.subset), face.row)
-        scale = rng.uniform(*self.common_scale)
-        quality = int(rng.integers(self.jpeg_quality[0], self.jpeg_quality[1] + 1))
-        pixels = self._read(face)
-        lent = partners.draw(index, rng)
-        other = None if lent is None else batch.faces[lent]
-        partner = None if other is None else (self._read(other), other.landmarks)
-        forgery = self.forger.forge(pixels, face.landmarks, partner, rng)
-        pair = [
-            self._row(batch, face, target, kind, encode_jpeg(_reduced(image, scale), quality))
-            for target, kind, image in (
-                (REAL, face.kind, pixels),
-                (FAKE, forgery.kind, forgery.pixels),
-            )
-        ]
-        return sorted(pair, key=lambda row: row.img_name)  # by chance, as far as classes go
-
-    def _read(self, face: _Face) -> Pixels:
-        return read_rgb(Path(self.root) / face.path)
-
-    def _row(self, batch: _Batch, face: _Face, target: int, kind: str, jpeg: bytes) -> MadeImage:
-        key = f"{self.seed}/{batch.subset}/{face.path}/{target}"
-        name = f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.jpg"
-        return MadeImage(batch.subset, name, target, batch.circle, kind, face.source, jpeg)
+# The real images of a circle with ``points`` and ``circle``, and the first row that is written.
+_Batch = tuple[pd.DataFrame, int]
 
 
 def forge_set(
@@ -132,8 +62,15 @@ def forge_set(
         ManifestError: If no real image has landmarks.
     """
     batches = _list_batches(manifest, landmark_table, circle=circle, seed=seed)
-    recipe = _Recipe(str(root), forger, common_scale, jpeg_quality, seed)
-    return make_in_order(recipe.make, batches, num_workers=num_workers)
+    make = partial(
+        _make_batch,
+        root=root,
+        forger=forger,
+        common_scale=common_scale,
+        jpeg_quality=jpeg_quality,
+        seed=seed,
+    )
+    return make_in_order(make, batches, num_workers=num_workers)
 
 
 def count_forgeable(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> int:
@@ -181,28 +118,54 @@ def _list_batches(
             "from real images (target 0)"
         )
     reals["circle"] = deal_circles(reals, circle, seed)
-    batches = []
-    for (subset, name), part in reals.groupby(["subset", "circle"], sort=True):
-        codes = pd.factorize(part["group"])[0]
-        faces = [
-            _Face(*values)
-            for values in zip(
-                part["row"].tolist(),
-                part["path"],
-                codes.tolist(),
-                part["kind"],
-                part["source"],
-                part["height"].astype(int).tolist(),
-                part["width"].astype(int).tolist(),
-                [list(points) for points in part["points"]],
-                strict=True,
+    return [
+        (part, start)
+        for _, part in reals.groupby(["subset", "circle"], sort=True)
+        for start in range(0, len(part), _ROWS_PER_BATCH)
+    ]
+
+
+def _make_batch(
+    batch: _Batch,
+    *,
+    root: Path,
+    forger: Forger,
+    common_scale: tuple[float, float],
+    jpeg_quality: tuple[int, int],
+    seed: int,
+) -> list[MadeImage]:
+    """Read, forge and encode the images of a batch."""
+    circle, start = batch
+    faces: list[Any] = list(circle.itertuples())
+    landmarks = [
+        complete(points_of(face.points), (int(face.height), int(face.width))) for face in faces
+    ]
+    partners = Partners.of(landmarks, pd.factorize(circle["group"])[0])
+    made = []
+    for index in range(start, min(start + _ROWS_PER_BATCH, len(faces))):
+        face = faces[index]
+        rng = image_rng(seed, SUBSETS.index(face.subset), face.row)
+        scale = rng.uniform(*common_scale)
+        quality = int(rng.integers(jpeg_quality[0], jpeg_quality[1] + 1))
+        pixels = read_rgb(root / face.path)
+        lent = partners.draw(index, rng)
+        partner = None if lent is None else (read_rgb(root / faces[lent].path), landmarks[lent])
+        forgery = forger.forge(pixels, landmarks[index], partner, rng)
+        pair = [
+            _row(face, target, kind, encode_jpeg(_reduced(image, scale), quality), seed)
+            for target, kind, image in (
+                (REAL, face.kind, pixels),
+                (FAKE, forgery.kind, forgery.pixels),
             )
         ]
-        batches += [
-            _Batch(str(subset), str(name), faces, range(at, min(at + _ROWS_PER_BATCH, len(faces))))
-            for at in range(0, len(faces), _ROWS_PER_BATCH)
-        ]
-    return batches
+        made += sorted(pair, key=lambda row: row.img_name)  # by chance, as far as classes go
+    return made
+
+
+def _row(face: Any, target: int, kind: str, jpeg: bytes, seed: int) -> MadeImage:
+    key = f"{seed}/{face.subset}/{face.path}/{target}"
+    name = f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.jpg"
+    return MadeImage(face.subset, name, target, face.circle, kind, face.source, jpeg)
 
 
 def _reduced(pixels: Pixels, scale: float) -> Pixels:

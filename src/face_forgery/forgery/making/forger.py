@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.forgery.making.kinds import (
-    FORGING_KINDS,
     Forgery,
     ForgingKind,
     Portrait,
@@ -45,14 +44,6 @@ class Forger:
 
     kinds: Mapping[ForgingKind, float]
     strength: float
-
-    def __post_init__(self) -> None:
-        unknown = sorted(set(self.kinds) - set(FORGING_KINDS))
-        if unknown:
-            raise ValueError(f"unknown kind(s) {unknown}; there are {', '.join(FORGING_KINDS)}")
-        weights = list(self.kinds.values())
-        if not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf"):
-            raise ValueError(f"weights {dict(self.kinds)}: none may be negative, not all zero")
 
     def forge(
         self,

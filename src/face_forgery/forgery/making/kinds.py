@@ -255,15 +255,8 @@ def _another_size(
 ) -> Pixels:
     """Enlarge or shrink what the mask covers around its middle.
 
-    Args:
-        pixels: ``(H, W, 3)``, the whole image.
-        largest: Change of the size, as a proportion of it.
-        window: Where the mask lies.
-        mask: ``(h, w)`` in [0, 1], not empty.
-        rng: Decides how far and which way.
-
-    Returns:
-        ``(h, w, 3)``.
+    ``pixels`` is the whole image, ``window`` where the mask lies, which is not empty; the size
+    changes by at most ``largest``, a proportion of it.
     """
     height, width = mask.shape
     total = float(mask.sum())

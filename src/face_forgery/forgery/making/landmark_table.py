@@ -37,7 +37,7 @@ def find_landmarks(
     root: Path,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Return the landmarks of every image of the manifest.
+    """Return the landmarks of the real images of a manifest; a log line says how many have none.
 
     Args:
         manifest: The columns of ``MANIFEST_COLUMNS``.
@@ -49,12 +49,13 @@ def find_landmarks(
         num_workers: Threads that decode for the finder.
 
     Returns:
-        ``LANDMARK_COLUMNS``, a row for each row of the manifest.
+        ``LANDMARK_COLUMNS``, a row for each real image.
 
     Raises:
         LandmarksError: If there is neither file nor finder, the file is of another form, or no
-            image has usable landmarks.
+            real image has usable landmarks.
     """
+    manifest = manifest[(manifest["target"] == REAL).fillna(False)].reset_index(drop=True)
     if landmark_file is not None:
         found = _look_up(manifest, landmark_file)
     elif finder is not None:
@@ -76,31 +77,14 @@ def find_landmarks(
     table = pd.DataFrame(found, columns=columns, index=manifest.index)
     whole = pd.concat([manifest[KEY], table], axis=1).astype(LANDMARK_COLUMNS)
     _check_any(whole, manifest)
-    return whole
-
-
-def find_landmarks_of_reals(
-    manifest: pd.DataFrame,
-    landmark_file: pd.DataFrame | None,
-    finder: FaceFinder | None,
-    *,
-    root: Path,
-    num_workers: int,
-) -> pd.DataFrame:
-    """Return the landmarks of the real images alone; a log line says how many have none.
-
-    Arguments, result and errors are those of `find_landmarks`.
-    """
-    reals = manifest[(manifest["target"] == REAL).fillna(False)].reset_index(drop=True)
-    table = find_landmarks(reals, landmark_file, finder, root=root, num_workers=num_workers)
-    if left_out := int((table["status"] != OK).sum()):
+    if left_out := int((whole["status"] != OK).sum()):
         logger.warning(
             "%s of %s real images have no usable landmarks and are left out: %s",
             f"{left_out:,}",
-            f"{len(table):,}",
-            table["status"].value_counts().drop(OK).to_dict(),
+            f"{len(whole):,}",
+            whole["status"].value_counts().drop(OK).to_dict(),
         )
-    return table
+    return whole
 
 
 def find_landmarks_for_training(
@@ -115,15 +99,13 @@ def find_landmarks_for_training(
 ) -> pd.DataFrame:
     """Return the landmarks of the real images, without a row if training makes no forgeries.
 
-    ``face_model`` and ``faces`` make the finder, if there is a model. The other arguments, result
-    and errors are those of `find_landmarks`.
+    ``face_model`` and ``faces`` make the finder, if there is a model; all else is as for
+    `find_landmarks`.
     """
     if forgeries.proportion == 0.0:
         return empty_table()
     finder = None if face_model is None else FaceFinder(face_model, faces)
-    return find_landmarks_of_reals(
-        manifest, landmark_file, finder, root=root, num_workers=num_workers
-    )
+    return find_landmarks(manifest, landmark_file, finder, root=root, num_workers=num_workers)
 
 
 def empty_table() -> pd.DataFrame:

@@ -24,50 +24,34 @@ CONTOUR, BROWS, NOSE, EYES, MOUTH, LIPS = (
     slice(48, 60),
 )
 _TIP, _LEFT_CORNER, _RIGHT_CORNER = 30, 48, 54
-_MIRRORED = (
-    *range(16, -1, -1),
-    *range(26, 16, -1),
-    *range(27, 31),
-    *range(35, 30, -1),
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-    *range(54, 47, -1),
-    *range(59, 54, -1),
-    *range(64, 59, -1),
-    *range(67, 64, -1),
-)
 _UPPER_LIDS, _LOWER_LIDS = (37, 38, 43, 44), (40, 41, 46, 47)
 _UPPER_LIP, _LOWER_LIP = (49, 50, 51, 52, 53, 61, 62, 63), (55, 56, 57, 58, 59, 65, 66, 67)
 _CORNERS = ((48, 60), (54, 64))
 _JAW = slice(5, 12)  # of the contour, around the chin
 _STILL = (*range(36, 48), *range(27, 36))  # what hardly moves with the expression
 _LARGEST_MOVE = 0.45  # of the face's size
-# A plain face seen from the front, its left half and middle. The eyes are at (-1, 0) and (1, 0).
-_LEFT_HALF = {
-    **dict(enumerate([(-2.25, 0.1), (-2.2, 0.75), (-2.1, 1.35), (-1.97, 1.9), (-1.75, 2.4)])),
-    **dict(enumerate([(-1.45, 2.85), (-1.05, 3.2), (-0.55, 3.45), (0.0, 3.55)], start=5)),
-    **dict(
-        enumerate(
-            [(-1.75, -0.5), (-1.45, -0.7), (-1.1, -0.78), (-0.75, -0.74), (-0.45, -0.62)], start=17
-        )
-    ),
-    **dict(enumerate([(0.0, 0.0), (0.0, 0.37), (0.0, 0.74), (0.0, 1.1)], start=27)),
-    **dict(enumerate([(-0.38, 1.34), (-0.2, 1.4), (0.0, 1.44)], start=31)),
-    **dict(
-        enumerate(
-            [(-1.45, 0.0), (-1.15, -0.14), (-0.83, -0.13), (-0.55, 0.03), (-0.84, 0.12)], start=36
-        )
-    ),
-    41: (-1.15, 0.12),
-    **dict(enumerate([(-0.8, 2.15), (-0.5, 1.98), (-0.18, 1.9), (0.0, 1.93)], start=48)),
-    57: (0.0, 2.52),
-    58: (-0.2, 2.5),
-    59: (-0.52, 2.4),
-    60: (-0.7, 2.15),
-    61: (-0.2, 2.1),
-    62: (0.0, 2.11),
-    66: (0.0, 2.22),
-    67: (-0.2, 2.21),
-}
+# A plain face seen from the front. The eyes are at (-1, 0) and (1, 0).
+_MEAN_FACE = np.array([
+    # contour
+    (-2.25, 0.1), (-2.2, 0.75), (-2.1, 1.35), (-1.97, 1.9), (-1.75, 2.4), (-1.45, 2.85),
+    (-1.05, 3.2), (-0.55, 3.45), (0.0, 3.55), (0.55, 3.45), (1.05, 3.2), (1.45, 2.85),
+    (1.75, 2.4), (1.97, 1.9), (2.1, 1.35), (2.2, 0.75), (2.25, 0.1),
+    # brows
+    (-1.75, -0.5), (-1.45, -0.7), (-1.1, -0.78), (-0.75, -0.74), (-0.45, -0.62),
+    (0.45, -0.62), (0.75, -0.74), (1.1, -0.78), (1.45, -0.7), (1.75, -0.5),
+    # nose
+    (0.0, 0.0), (0.0, 0.37), (0.0, 0.74), (0.0, 1.1), (-0.38, 1.34), (-0.2, 1.4),
+    (0.0, 1.44), (0.2, 1.4), (0.38, 1.34),
+    # eyes
+    (-1.45, 0.0), (-1.15, -0.14), (-0.83, -0.13), (-0.55, 0.03), (-0.84, 0.12),
+    (-1.15, 0.12), (0.55, 0.03), (0.83, -0.13), (1.15, -0.14), (1.45, 0.0), (1.15, 0.12),
+    (0.84, 0.12),
+    # mouth
+    (-0.8, 2.15), (-0.5, 1.98), (-0.18, 1.9), (0.0, 1.93), (0.18, 1.9), (0.5, 1.98),
+    (0.8, 2.15), (0.52, 2.4), (0.2, 2.5), (0.0, 2.52), (-0.2, 2.5), (-0.52, 2.4),
+    (-0.7, 2.15), (-0.2, 2.1), (0.0, 2.11), (0.2, 2.1), (0.7, 2.15), (0.2, 2.21),
+    (0.0, 2.22), (-0.2, 2.21),
+])  # fmt: skip
 
 
 class LandmarksError(ValueError):
@@ -110,37 +94,15 @@ def five_of(points: Points) -> Points:
 
 
 def face_size(points: Points) -> float:
-    """Return about half the distance of the eyes in pixels, also of a face seen from the side.
-
-    Args:
-        points: ``(68, 2)``.
-    """
+    """Return about half the distance of the eyes in pixels, also of a face seen from the side."""
     five = five_of(points)
     across = np.linalg.norm(five[1] - five[0]) / 2.0
     down = np.linalg.norm((five[0] + five[1] - five[3] - five[4]) / 2.0) / 2.15
     return float(max(across, down))
 
 
-def mirror_points(points: Points, width: int) -> Points:
-    """Return the 68 points of the image flipped left to right.
-
-    Args:
-        points: ``(68, 2)``.
-        width: Of the image, in pixels.
-    """
-    flipped = points[list(_MIRRORED)].copy()
-    flipped[:, 0] = width - 1 - flipped[:, 0]
-    return flipped
-
-
 def scale_points(points: Points, across: float, down: float) -> Points:
-    """Return the points of an image that is resized.
-
-    Args:
-        points: ``(N, 2)``.
-        across: Factor of the width.
-        down: Factor of the height.
-    """
+    """Return the points of an image whose width and height are multiplied by two factors."""
     scaled: Points = (points + 0.5) * (across, down) - 0.5  # edges of pixels lie at halves
     return scaled
 
@@ -148,9 +110,7 @@ def scale_points(points: Points, across: float, down: float) -> Points:
 def affine_between(source: Points, target: Points) -> NDArray[np.float64]:
     """Return the affine map ``(2, 3)`` that takes source to target with least squared error.
 
-    Args:
-        source: ``(N, 2)``, N at least 3, not on one line.
-        target: ``(N, 2)``.
+    It takes three points at least, not on one line.
     """
     design = np.column_stack([source, np.ones(len(source))])
     solution = np.linalg.lstsq(design, target, rcond=None)[0].T
@@ -166,12 +126,9 @@ def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
 def draw_expression(
     points: Points, rng: np.random.Generator, *, mouth_only: bool = False
 ) -> Points:
-    """Return the landmarks with another expression; at least the mouth moves visibly.
+    """Return the 68 landmarks with another expression; at least the mouth moves visibly.
 
-    Args:
-        points: ``(68, 2)``.
-        rng: Decides how far jaw, corners of the mouth, brows, lids and head move, and where to.
-        mouth_only: Brows, lids and head stay.
+    With ``mouth_only`` brows, lids and head stay.
     """
     right, down = _axes(points)
     moves = np.zeros_like(points)
@@ -193,12 +150,7 @@ def draw_expression(
 
 
 def borrow_expression(points: Points, driver: Points) -> Points:
-    """Return the landmarks moved to the driver's expression, as far as it is not a matter of pose.
-
-    Args:
-        points: ``(68, 2)``.
-        driver: ``(68, 2)`` of another face, anywhere.
-    """
+    """Return 68 landmarks moved to the expression of another face, whatever its pose and place."""
     still = list(_STILL)
     moved = apply_affine(affine_between(driver[still], points[still]), driver)
     moves = moved - points
@@ -263,13 +215,6 @@ def _fit_mean_face(five: Points) -> Points:
     return apply_affine(matrix, _MEAN_FACE) + _NEARNESS @ left
 
 
-def _make_mean_face() -> Points:
-    face = np.full((68, 2), np.nan)
-    face[list(_LEFT_HALF)] = list(_LEFT_HALF.values())
-    other = face[list(_MIRRORED)] * (-1.0, 1.0)
-    return np.where(np.isnan(face), other, face)
-
-
 def _make_nearness() -> NDArray[np.float64]:
     squared = ((_MEAN_FACE[:, None] - _MEAN_FIVE[None]) ** 2).sum(axis=2)
     weights: NDArray[np.float64] = np.exp(-squared)
@@ -277,6 +222,5 @@ def _make_nearness() -> NDArray[np.float64]:
     return weights
 
 
-_MEAN_FACE = _make_mean_face()
 _MEAN_FIVE = five_of(_MEAN_FACE)
 _NEARNESS = _make_nearness()

@@ -58,13 +58,7 @@ class Window(NamedTuple):
 def window_around(points: Points, margin: float, shape: tuple[int, ...]) -> Window | None:
     """Return the smallest window with all points and ``margin`` pixels around them.
 
-    Args:
-        points: ``(N, 2)``.
-        margin: Pixels on every side.
-        shape: Height and width of the image first.
-
-    Returns:
-        ``None`` if it has no two rows and columns within the image.
+    ``None`` if it has no two rows and columns within the image of ``shape``.
     """
     height, width = shape[:2]
     left, top = (max(0, math.floor(value)) for value in points.min(axis=0) - margin)

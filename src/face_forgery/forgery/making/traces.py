@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from face_forgery.forgery.making.colors import Values, shift_colors
 from face_forgery.forgery.making.masks import Mask
-
-Pixels = NDArray[np.uint8]
+from face_forgery.forgery.making.warping import Pixels
 
 _ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
 _ENLARGE_ODDS = (0.45, 0.3, 0.2, 0.05)
@@ -45,12 +44,7 @@ class Traces:
 
 
 def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
-    """Draw how a donor was made.
-
-    Args:
-        rng: Decides everything.
-        strength: 0: hardly any mark; 1: as real forgeries; more: stronger.
-    """
+    """Draw how a donor was made; a ``strength`` of 1 gives the traces of real forgeries."""
     reduced = rng.random() < 0.65
     reduction = 1.0 - strength * rng.uniform(0.1, 0.65)
     encoded = rng.random() < 0.6
@@ -79,12 +73,8 @@ def leave_traces(
 ) -> Values:
     """Return the donor as its making leaves it.
 
-    Args:
-        donor: ``(h, w, 3)``.
-        original: ``(h, w, 3)``, the pixels that it is going to replace.
-        mask: ``(h, w)`` in [0, 1], where it will.
-        traces: What is left.
-        rng: Draws the grain that fills in missing detail.
+    It will replace ``original`` where the mask is. ``rng`` draws the grain that fills in missing
+    detail.
     """
     grain = _fine(original[..., 1])
     there = _amount(grain, mask)

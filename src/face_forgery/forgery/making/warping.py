@@ -35,62 +35,52 @@ def warp_to(
     only.
 
     Args:
-        pixels: ``(H, W, 3)``, of any size.
-        source: ``(68, 2)``, landmarks of ``pixels``.
-        target: ``(68, 2)``, where they shall lie.
+        pixels: An image of any size.
+        source: Its 68 landmarks.
+        target: Where they shall lie.
         window: Of the image that ``target`` belongs to.
-        fit: Share of that rest, 0 to 1.
+        fit: Proportion of that rest, 0 to 1.
     """
     matrix = affine_between(target, source)
     rest = (source - apply_affine(matrix, target)) * fit
-    return _resample(pixels, matrix, _spread(target, rest, window), window)
+    return warp_affine(pixels, matrix, window, _spread(target, rest, window))
 
 
 def warp_within(pixels: Pixels, source: Points, target: Points, window: Window) -> Warped:
-    """Return ``window`` of an image whose landmarks are moved; far from them nothing moves.
-
-    Args:
-        pixels: ``(H, W, 3)``.
-        source: ``(68, 2)``, landmarks of ``pixels``.
-        target: ``(68, 2)``, where they shall lie.
-        window: Of the same image.
-    """
+    """Return ``window`` of an image whose landmarks are moved; far from them nothing moves."""
     same = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    return _resample(pixels, same, _spread(target, source - target, window), window)
+    return warp_affine(pixels, same, window, _spread(target, source - target, window))
 
 
-def warp_affine(pixels: Pixels, matrix: NDArray[np.float64], window: Window) -> Warped:
-    """Return ``window`` of an image moved as a whole.
-
-    Args:
-        pixels: ``(H, W, 3)``.
-        matrix: ``(2, 3)``, from where a pixel of the window comes to where it is taken.
-        window: Of the result.
-    """
-    return _resample(pixels, matrix, None, window)
-
-
-def _spread(places: Points, moves: Points, window: Window) -> NDArray[np.float32]:
-    """Return how far each pixel of ``window`` moves, ``(h, w, 2)``, given it at some places."""
+def _spread(points: Points, moves: Points, window: Window) -> NDArray[np.float32]:
+    """Return how far pixels of ``window`` move, ``(h, w, 2)``, given the moves of points."""
     height, width = window.shape
     rows, columns = min(_KNOTS, height), min(_KNOTS, width)
     x = (np.arange(columns) + 0.5) * width / columns - 0.5 + window.left
     y = (np.arange(rows) + 0.5) * height / rows - 0.5 + window.top
-    scale = 1.0 / (2.0 * (_REACH * face_size(places)) ** 2)
-    near_x = np.exp(-scale * (x[:, None] - places[None, :, 0]) ** 2)  # (columns, 68)
-    near_y = np.exp(-scale * (y[:, None] - places[None, :, 1]) ** 2)  # (rows, 68)
+    scale = 1.0 / (2.0 * (_REACH * face_size(points)) ** 2)
+    near_x = np.exp(-scale * (x[:, None] - points[None, :, 0]) ** 2)  # (columns, 68)
+    near_y = np.exp(-scale * (y[:, None] - points[None, :, 1]) ** 2)  # (rows, 68)
     weighted = np.column_stack([moves, np.ones(len(moves))])  # (68, 3)
     sums = np.einsum("rn,cn,nk->rck", near_y, near_x, weighted, optimize=True)
     knots = (sums[..., :2] / (sums[..., 2:] + _FLOOR)).astype(np.float32)
     return np.asarray(cv2.resize(knots, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _resample(
+def warp_affine(
     pixels: Pixels,
     matrix: NDArray[np.float64],
-    moves: NDArray[np.float32] | None,
     window: Window,
+    moves: NDArray[np.float32] | None = None,
 ) -> Warped:
+    """Return what an image shows in ``window`` after it is moved as a whole.
+
+    Args:
+        pixels: ``(H, W, 3)``.
+        matrix: ``(2, 3)``, from where a pixel of the window comes to where it is taken.
+        window: Of the result.
+        moves: ``(h, w, 2)``, added to where each pixel is taken.
+    """
     x = np.arange(window.left, window.right, dtype=np.float32)
     y = np.arange(window.top, window.bottom, dtype=np.float32)[:, None]
     (a, b, c), (d, e, f) = matrix.astype(np.float32)

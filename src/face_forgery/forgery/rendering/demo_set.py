@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Literal
@@ -34,6 +34,11 @@ ROWS_PER_BATCH = 32
 # Strong on purpose: a small network learns these traces from 800 images in minutes.
 _STRENGTH = 2.0
 _MESH = (18.0, 24.0)  # levels, of the red-green mesh that upsampling layers leave
+
+_SAME_OF_PARTNER = (
+    *("has_glasses", "scale", "shift", "light_color", "ambient"),
+    *("backdrop", "backdrop_colors", "clothes", "scene_seed"),
+)
 
 _FACE, _FORGERY, _CAMERA, _ORDER, _KINDS, _NOISE = range(6)  # purposes of random generators
 
@@ -155,20 +160,16 @@ def _draw_batch(batch: list[RowPlan], size: int) -> list[MadeImage]:
 
 def _draw_partner(face: Face, rng: np.random.Generator) -> Face:
     """Draw another person in nearly the same pose, with the lamp on the other side."""
-    other, pose, scene = sample_face(rng), face.pose, face.scene
-    across = -1.0 if scene.light[0] > 0 else 1.0
-    light = light_direction(across * (0.35 + 0.65 * rng.random()), vary(rng, 0.35, 0.35))
-    return replace(
-        other,
-        look=replace(other.look, glasses=face.look.glasses),
-        pose=replace(
-            pose,
-            yaw=pose.yaw + vary(rng, 0.0, 0.12),
-            pitch=pose.pitch + vary(rng, 0.0, 0.08),
-            roll=pose.roll + vary(rng, 0.0, 0.10),
-        ),
-        scene=replace(scene, light=light),
-    )
+    other = sample_face(rng)
+    across = -1.0 if face.light[0] > 0 else 1.0
+    same = {name: getattr(face, name) for name in _SAME_OF_PARTNER}
+    changed = {
+        "light": light_direction(across * (0.35 + 0.65 * rng.random()), vary(rng, 0.35, 0.35)),
+        "yaw": face.yaw + vary(rng, 0.0, 0.12),
+        "pitch": face.pitch + vary(rng, 0.0, 0.08),
+        "roll": face.roll + vary(rng, 0.0, 0.10),
+    }
+    return Face(**vars(other) | same | changed)
 
 
 def _as_portrait(rendered: RenderedFace) -> Portrait:

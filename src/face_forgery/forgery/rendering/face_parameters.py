@@ -1,20 +1,21 @@
 """Who is drawn, and how: the parameters of a face and how they are sampled.
 
 Lengths are in head units (half the height of the head without hair; x to the right of the
-image, y down, the origin in the middle of the head). Colors are linear light in [0, 1].
+image, y down, the origin in the middle of the head). Colors are linear light in [0, 1], angles
+radians.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from face_forgery.forgery.rendering.fields import vary
 
 Color = tuple[float, float, float]
-HairStyle = Literal["bald", "short", "medium", "long", "curly", "bun"]
-Backdrop = Literal["studio", "wall", "bokeh", "nature"]
+Face = SimpleNamespace
+"""Everything that an image before the camera shows: what `sample_face` gives values to."""
 
 _SKINS: tuple[Color, ...] = (
     (0.78, 0.54, 0.42),
@@ -40,217 +41,118 @@ _EYE_COLORS: tuple[Color, ...] = (
     (0.10, 0.22, 0.40),
     (0.25, 0.30, 0.33),
 )
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What stays with a person from image to image."""
-
-    width: float  # of the head at its widest, half
-    jaw_square: float  # 0 to 1, weights of three jaw shapes; the rest is round
-    jaw_point: float
-    cheekbones: float  # height of the relief
-    eye_x: float  # half the distance of the eyes
-    eye_y: float
-    eye_width: float  # half
-    eye_height: float  # half, when fully open
-    eye_tilt: float  # outer corner up
-    iris_radius: float
-    eye_color: Color
-    brow_y: float
-    brow_thickness: float
-    brow_arch: float
-    nose_y: float  # the tip
-    nose_width: float
-    nose_depth: float
-    mouth_y: float
-    mouth_width: float  # half
-    upper_lip: float
-    lower_lip: float
-    lip_color: Color
-    ear_size: float
-    skin: Color
-    pores: float  # contrast of the skin's fine texture
-    hair_style: HairStyle
-    hair_color: Color
-    hair_volume: float
-    hairline: float
-    parting: float  # -1 to 1
-    texture: int  # seed of pores and strands
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a person may change: the attributes that are edited by forgers."""
-
-    age: float  # 0 (smooth) to 1 (deep lines)
-    gray: float  # 0 to 1, of the hair
-    beard: float  # 0 to 1, how dense
-    mustache: float
-    glasses: float  # 0 or 1
-    glasses_color: Color
-    fringe: float  # 0 or 1: hair over the forehead
-    makeup: float  # 0 to 1, strength of the lip color
-
-
-@dataclass(frozen=True)
-class Expression:
-    """What a face does for a moment."""
-
-    smile: float  # -1 to 1
-    mouth_open: float  # 0 to 1
-    eyes_open: float  # 0.4 to 1
-    brow_raise: float  # -1 to 1
-    gaze: tuple[float, float]  # -1 to 1, right and down
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Where the head is and where it turns. Angles are in radians."""
-
-    yaw: float  # > 0: the face turns to the left of the image
-    pitch: float  # > 0: the face turns down
-    roll: float  # > 0: clockwise
-    scale: float  # 1: the head is 0.7 of the image's height
-    shift: tuple[float, float]  # of the head's middle, in parts of the image
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Light and surroundings. ``light`` points to the lamp (x right, y down, z to the camera)."""
-
-    light: tuple[float, float, float]
-    light_color: Color
-    ambient: float
-    backdrop: Backdrop
-    backdrop_colors: tuple[Color, Color]
-    clothes: Color
-    texture: int
-
-
-@dataclass(frozen=True)
-class Face:
-    """Everything an image before the camera shows."""
-
-    identity: Identity
-    look: Look
-    expression: Expression
-    pose: Pose
-    scene: Scene
+_FRAME_COLORS: tuple[Color, ...] = ((0.01, 0.01, 0.012), (0.10, 0.05, 0.02), (0.25, 0.03, 0.03))
+_HAIR_STYLES = (
+    *("bald", "short", "short", "short", "medium", "medium"),
+    *("long", "long", "curly", "bun"),
+)
+_BACKDROPS = ("studio", "wall", "bokeh", "nature")
 
 
 def sample_face(rng: np.random.Generator) -> Face:
     """Draw a face: a person, a look, an expression, a pose and a scene."""
-    identity = sample_identity(rng)
-    return Face(
-        identity, sample_look(rng), sample_expression(rng), sample_pose(rng), sample_scene(rng)
-    )
+    return Face(**_person(rng), **_look(rng), **_expression_and_pose(rng), **_scene(rng))
 
 
-def sample_identity(rng: np.random.Generator) -> Identity:
-    """Draw a person."""
+def _person(rng: np.random.Generator) -> dict[str, Any]:
     skin = _mixed(rng, _SKINS, 0.06)
     makeup = rng.random()
-    hair_styles: tuple[HairStyle, ...] = (
-        *("bald", "short", "short", "short", "medium", "medium"),
-        *("long", "long", "curly", "bun"),
-    )
     square = 0.75 * rng.random()
-    return Identity(
-        width=vary(rng, 0.745, 0.075),
-        jaw_square=square,
-        jaw_point=(1.0 - square) * 0.8 * rng.random(),
-        cheekbones=vary(rng, 0.05, 0.035),
-        eye_x=vary(rng, 0.315, 0.045),
-        eye_y=vary(rng, -0.03, 0.04),
-        eye_width=vary(rng, 0.158, 0.025),
-        eye_height=vary(rng, 0.085, 0.022),
-        eye_tilt=vary(rng, 0.03, 0.10),
-        iris_radius=vary(rng, 0.078, 0.009),
-        eye_color=_mixed(rng, _EYE_COLORS, 0.15),
-        brow_y=vary(rng, -0.245, 0.035),
-        brow_thickness=vary(rng, 0.043, 0.02),
-        brow_arch=vary(rng, 0.05, 0.04),
-        nose_y=vary(rng, 0.27, 0.05),
-        nose_width=vary(rng, 0.125, 0.035),
-        nose_depth=vary(rng, 0.17, 0.05),
-        mouth_y=vary(rng, 0.565, 0.04),
-        mouth_width=vary(rng, 0.26, 0.05),
-        upper_lip=vary(rng, 0.05, 0.022),
-        lower_lip=vary(rng, 0.07, 0.026),
-        lip_color=(
+    return {
+        "width": vary(rng, 0.745, 0.075),  # of the head at its widest, half
+        "jaw_square": square,  # 0 to 1, weights of three jaw shapes; the rest is round
+        "jaw_point": (1.0 - square) * 0.8 * rng.random(),
+        "cheekbones": vary(rng, 0.05, 0.035),  # height of the relief
+        "eye_x": vary(rng, 0.315, 0.045),  # half the distance of the eyes
+        "eye_y": vary(rng, -0.03, 0.04),
+        "eye_width": vary(rng, 0.158, 0.025),  # half
+        "eye_height": vary(rng, 0.085, 0.022),  # half, when fully open
+        "eye_tilt": vary(rng, 0.03, 0.10),  # outer corner up
+        "iris_radius": vary(rng, 0.078, 0.009),
+        "eye_color": _mixed(rng, _EYE_COLORS, 0.15),
+        "brow_y": vary(rng, -0.245, 0.035),
+        "brow_thickness": vary(rng, 0.043, 0.02),
+        "brow_arch": vary(rng, 0.05, 0.04),
+        "nose_y": vary(rng, 0.27, 0.05),  # the tip
+        "nose_width": vary(rng, 0.125, 0.035),
+        "nose_depth": vary(rng, 0.17, 0.05),
+        "mouth_y": vary(rng, 0.565, 0.04),
+        "mouth_width": vary(rng, 0.26, 0.05),  # half
+        "upper_lip": vary(rng, 0.05, 0.022),
+        "lower_lip": vary(rng, 0.07, 0.026),
+        "lip_color": (
             min(1.0, skin[0] * (0.80 + 0.1 * makeup)),
             skin[1] * (0.52 - 0.2 * makeup),
             skin[2] * (0.56 - 0.12 * makeup),
         ),
-        ear_size=vary(rng, 0.19, 0.045),
-        skin=skin,
-        pores=0.045 + 0.055 * rng.random(),
-        hair_style=hair_styles[int(rng.integers(len(hair_styles)))],
-        hair_color=_mixed(rng, _HAIR_COLORS, 0.12),
-        hair_volume=vary(rng, 0.13, 0.07),
-        hairline=vary(rng, -0.70, 0.14),
-        parting=vary(rng, 0.0, 1.0),
-        texture=int(rng.integers(2**31)),
-    )
+        "ear_size": vary(rng, 0.19, 0.045),
+        "skin": skin,
+        "pores": 0.045 + 0.055 * rng.random(),  # contrast of the skin's fine texture
+        **_hair(rng),
+    }
 
 
-def sample_look(rng: np.random.Generator) -> Look:
-    """Draw the changeable attributes."""
+def _hair(rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "hair_style": _HAIR_STYLES[int(rng.integers(len(_HAIR_STYLES)))],
+        "hair_color": _mixed(rng, _HAIR_COLORS, 0.12),
+        "hair_volume": vary(rng, 0.13, 0.07),
+        "hairline": vary(rng, -0.70, 0.14),
+        "parting": vary(rng, 0.0, 1.0),  # -1 to 1
+        "texture_seed": int(rng.integers(2**31)),  # of pores and strands
+    }
+
+
+def _look(rng: np.random.Generator) -> dict[str, Any]:
     age, bearded, with_glasses, with_fringe = rng.random(4)
-    return Look(
-        age=float(age * age),
-        gray=float(min(1.0, max(0.0, (age * age - 0.45) * 1.8))),
-        beard=0.35 + 0.65 * rng.random() if bearded < 0.22 else 0.0,
-        mustache=0.4 + 0.6 * rng.random() if bearded < 0.28 else 0.0,
-        glasses=1.0 if with_glasses < 0.22 else 0.0,
-        glasses_color=_mixed(
-            rng, ((0.01, 0.01, 0.012), (0.10, 0.05, 0.02), (0.25, 0.03, 0.03)), 0.3
-        ),
-        fringe=1.0 if with_fringe < 0.2 else 0.0,
-        makeup=rng.random(),
-    )
+    return {
+        "age": float(age * age),  # 0 (smooth) to 1 (deep lines)
+        "gray": float(min(1.0, max(0.0, (age * age - 0.45) * 1.8))),  # 0 to 1, of the hair
+        "beard": 0.35 + 0.65 * rng.random() if bearded < 0.22 else 0.0,  # 0 to 1, how dense
+        "mustache": 0.4 + 0.6 * rng.random() if bearded < 0.28 else 0.0,
+        "has_glasses": with_glasses < 0.22,
+        "glasses_color": _mixed(rng, _FRAME_COLORS, 0.3),
+        "has_fringe": with_fringe < 0.2,  # hair over the forehead
+        "makeup": rng.random(),  # 0 to 1, strength of the lip color
+    }
 
 
-def sample_expression(rng: np.random.Generator) -> Expression:
-    """Draw an expression."""
-    return Expression(
-        smile=vary(rng, 0.25, 0.75),
-        mouth_open=max(0.0, rng.random() * 1.6 - 0.7),
-        eyes_open=vary(rng, 0.85, 0.17),
-        brow_raise=vary(rng, 0.0, 0.9),
-        gaze=(vary(rng, 0.0, 0.7), vary(rng, 0.0, 0.35)),
-    )
+def _expression_and_pose(rng: np.random.Generator) -> dict[str, Any]:
+    """Draw both; the pose is mostly frontal, as that of portraits is."""
+    return {
+        "smile": vary(rng, 0.25, 0.75),  # -1 to 1
+        "mouth_open": max(0.0, rng.random() * 1.6 - 0.7),  # 0 to 1
+        "eyes_open": vary(rng, 0.85, 0.17),  # 0.4 to 1
+        "brow_raise": vary(rng, 0.0, 0.9),  # -1 to 1
+        "gaze": (vary(rng, 0.0, 0.7), vary(rng, 0.0, 0.35)),  # -1 to 1, right and down
+        "yaw": vary(rng, 0.0, 0.45),  # > 0: the face turns to the left of the image
+        "pitch": vary(rng, 0.0, 0.20),  # > 0: the face turns down
+        "roll": vary(rng, 0.0, 0.34),  # > 0: clockwise
+        "scale": vary(rng, 0.98, 0.18),  # 1: the head is 0.7 of the image's height
+        # Of the head's middle from that of the image, in parts of the image.
+        "shift": (vary(rng, 0.0, 0.12), vary(rng, 0.015, 0.07)),
+    }
 
 
-def sample_pose(rng: np.random.Generator) -> Pose:
-    """Draw a pose: mostly frontal, as portraits are."""
-    return Pose(
-        yaw=vary(rng, 0.0, 0.45),
-        pitch=vary(rng, 0.0, 0.20),
-        roll=vary(rng, 0.0, 0.34),
-        scale=vary(rng, 0.98, 0.18),
-        shift=(vary(rng, 0.0, 0.12), vary(rng, 0.015, 0.07)),
-    )
-
-
-def sample_scene(rng: np.random.Generator) -> Scene:
+def _scene(rng: np.random.Generator) -> dict[str, Any]:
     """Draw light and surroundings; the light comes from the front half, mostly from above."""
-    backdrops: tuple[Backdrop, ...] = ("studio", "wall", "bokeh", "nature")
     warmth = vary(rng, 0.0, 0.16)
-    return Scene(
-        light=light_direction(vary(rng, 0.0, 1.25), vary(rng, 0.45, 0.45)),
-        light_color=(1.0 + warmth, 1.0, 1.0 - warmth),
-        ambient=vary(rng, 0.30, 0.10),
-        backdrop=backdrops[int(rng.integers(len(backdrops)))],
-        backdrop_colors=(_muted(rng), _muted(rng)),
-        clothes=_muted(rng),
-        texture=int(rng.integers(2**31)),
-    )
+    return {
+        "light": light_direction(vary(rng, 0.0, 1.25), vary(rng, 0.45, 0.45)),
+        "light_color": (1.0 + warmth, 1.0, 1.0 - warmth),
+        "ambient": vary(rng, 0.30, 0.10),
+        "backdrop": _BACKDROPS[int(rng.integers(len(_BACKDROPS)))],
+        "backdrop_colors": (_muted(rng), _muted(rng)),
+        "clothes": _muted(rng),
+        "scene_seed": int(rng.integers(2**31)),
+    }
 
 
 def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
-    """Return the unit vector to a lamp; radians, > 0 from the right and from above."""
+    """Return the unit vector to a lamp (x right, y down, z to the camera).
+
+    Both angles are > 0 from the right and from above.
+    """
     return (
         math.sin(azimuth) * math.cos(elevation),
         -math.sin(elevation),

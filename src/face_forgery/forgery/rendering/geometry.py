@@ -5,12 +5,11 @@ surface, so that they foreshorten; the outline stays that of the surface.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.forgery.rendering.face_parameters import Face, Identity
+from face_forgery.forgery.rendering.face_parameters import Face
 from face_forgery.forgery.rendering.fields import Plane, coverage
 
 Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixels; the corner pixel is at 0.5
@@ -18,24 +17,6 @@ Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixels; the corn
 _WIDEST = -0.12  # y at which the head is widest
 # Points of an eye: x from its left (-1) to its right corner, and which lid, up < 0.
 _LIDS = ((-1.0, 0.0), (-1 / 3, -1.0), (1 / 3, -1.0), (1.0, 0.0), (1 / 3, 0.62), (-1 / 3, 0.62))
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of the image in which a feature is painted."""
-
-    rows: slice
-    columns: slice
-
-    @property
-    def plane(self) -> tuple[slice, slice]:
-        """Index of the part in ``(H, W)``."""
-        return (self.rows, self.columns)
-
-    @property
-    def image(self) -> tuple[slice, slice, slice]:
-        """Index of the part in ``(3, H, W)``."""
-        return (slice(None), self.rows, self.columns)
 
 
 class View:
@@ -52,13 +33,12 @@ class View:
     """
 
     def __init__(self, face: Face, size: int) -> None:
-        pose = face.pose
         self.face, self.size = face, size
-        self.unit = 0.355 * size * pose.scale
-        self.center = ((0.5 + pose.shift[0]) * size, (0.475 + pose.shift[1]) * size)
-        self.roll = (math.cos(pose.roll), math.sin(pose.roll))
-        self._yaw = (math.cos(pose.yaw), math.sin(pose.yaw))
-        self._pitch = (math.cos(pose.pitch), math.sin(pose.pitch))
+        self.unit = 0.355 * size * face.scale
+        self.center = ((0.5 + face.shift[0]) * size, (0.475 + face.shift[1]) * size)
+        self.roll = (math.cos(face.roll), math.sin(face.roll))
+        self._yaw = (math.cos(face.yaw), math.sin(face.yaw))
+        self._pitch = (math.cos(face.pitch), math.sin(face.pitch))
 
         steps = np.arange(size, dtype=np.float64) + 0.5
         across = ((steps - self.center[0]) / self.unit).astype(np.float32)[None, :]
@@ -66,10 +46,10 @@ class View:
         cos, sin = self.roll
         self.x = across * np.float32(cos) + down * np.float32(sin)
         self.y = down * np.float32(cos) - across * np.float32(sin)
-        lx, ly, lz = face.scene.light
+        lx, ly, lz = face.light
         self.light = (lx * cos + ly * sin, ly * cos - lx * sin, lz)
 
-        squared, slope = squared_radius(face.identity, self.y)
+        squared, slope = squared_radius(face, self.y)
         inside = squared - self.x * self.x
         self.skin = coverage(inside)
         self.depth = np.sqrt(np.maximum(inside, 0.0))
@@ -84,43 +64,42 @@ class View:
 
     def to_pixels(self, points: list[tuple[float, float]]) -> Points:
         """Return where points of the face (head units) are in the image, ``(N, 2)``."""
-        cos, sin = self.roll
-        placed = []
-        for hx, hy in points:
-            x, y = self._turned(hx, hy)
-            placed.append(
-                (
-                    self.center[0] + self.unit * (x * cos - y * sin),
-                    self.center[1] + self.unit * (x * sin + y * cos),
-                )
-            )
-        return np.array(placed, dtype=np.float64)
+        return self._rolled([self._turned(hx, hy) for hx, hy in points])
+
+    def _rolled(self, points: list[tuple[float, float]]) -> Points:
+        """Return where points of the head before it turns are in the image, ``(N, 2)``."""
+        (cos, sin), (left, top) = self.roll, self.center
+        return np.array(
+            [
+                (left + self.unit * (x * cos - y * sin), top + self.unit * (x * sin + y * cos))
+                for x, y in points
+            ]
+        )
 
     def _turned(self, hx: float, hy: float) -> tuple[float, float]:
         x, y = hx, hy
         for _ in range(4):  # the shift depends on where the point ends up
-            radius2 = max(_squared_radius_at(self.face.identity, y), hx * hx)
+            radius2 = max(_squared_radius_at(self.face, y), hx * hx)
             forward = math.sqrt(radius2 - hx * hx)
             x = hx * self._yaw[0] - forward * self._yaw[1]
             depth = hx * self._yaw[1] + forward * self._yaw[0]
             y = (hy + max(depth, 0.0) * self._pitch[1]) / self._pitch[0]
         return x, y
 
-    def window(self, x: float, y: float, half_width: float, half_height: float) -> Window:
-        """Return the part of the image around a point of the face; it may be empty.
+    def window(
+        self, x: float, y: float, half_width: float, half_height: float
+    ) -> tuple[slice, slice]:
+        """Return rows and columns around a point of the face; there may be none.
 
-        Args:
-            x: Of the middle, head units on the face.
-            y: Likewise.
-            half_width: Head units; the window is large enough for any roll of the pose.
-            half_height: Likewise.
+        Middle and half sizes are in head units; the window is large enough for any roll.
         """
         middle = self.to_pixels([(x, y)])[0]
         cos, sin = abs(self.roll[0]), abs(self.roll[1])
         reach_x = self.unit * (half_width * cos + half_height * sin) + 1.5
         reach_y = self.unit * (half_width * sin + half_height * cos) + 1.5
-        return Window(
-            _pixel_range(middle[1], reach_y, self.size), _pixel_range(middle[0], reach_x, self.size)
+        return (
+            _pixel_range(middle[1], reach_y, self.size),
+            _pixel_range(middle[0], reach_x, self.size),
         )
 
     def landmarks(self) -> Points:
@@ -133,65 +112,56 @@ class View:
 
     def _contour(self) -> Points:
         heights = [_WIDEST + (0.985 - _WIDEST) * (k / 8) * (2.0 - k / 8) for k in range(9)]
-        radii = [math.sqrt(max(_squared_radius_at(self.face.identity, y), 0.0)) for y in heights]
+        radii = [math.sqrt(max(_squared_radius_at(self.face, y), 0.0)) for y in heights]
         left = [(-r, y) for r, y in zip(radii, heights, strict=True)]
         right = [(r, y) for r, y in zip(radii[:-1], heights[:-1], strict=True)]
-        cos, sin = self.roll
-        return np.array(
-            [
-                (
-                    self.center[0] + self.unit * (x * cos - y * sin),
-                    self.center[1] + self.unit * (x * sin + y * cos),
-                )
-                for x, y in left + right[::-1]
-            ]
-        )
+        return self._rolled(left + right[::-1])
 
     def _brows(self) -> list[tuple[float, float]]:
-        who, mood = self.face.identity, self.face.expression
+        face = self.face
         brows = []
         for side in (-1.0, 1.0):
             for step in (-1.0, -0.5, 0.0, 0.5, 1.0):
                 x = side * step  # -1 inner, 1 outer end
-                rise = who.brow_arch * (1.0 - (x - 0.35) ** 2) + 0.05 * mood.brow_raise
-                rise += -0.02 * x + 0.012 * mood.brow_raise * (1.0 - x)
-                brows.append((side * (who.eye_x + 0.2 * x), who.brow_y - rise))
+                rise = face.brow_arch * (1.0 - (x - 0.35) ** 2) + 0.05 * face.brow_raise
+                rise += -0.02 * x + 0.012 * face.brow_raise * (1.0 - x)
+                brows.append((side * (face.eye_x + 0.2 * x), face.brow_y - rise))
         return brows
 
     def _nose(self) -> list[tuple[float, float]]:
-        who = self.face.identity
-        tip_x, tip_y = self.lifted(who.nose_depth * 0.8)
-        below_x, below_y = self.lifted(who.nose_depth * 0.4)
-        length = who.nose_y - who.eye_y
-        bridge = [(tip_x * k / 3, who.eye_y + (length + tip_y) * k / 3) for k in range(4)]
+        face = self.face
+        tip_x, tip_y = self.lifted(face.nose_depth * 0.8)
+        below_x, below_y = self.lifted(face.nose_depth * 0.4)
+        length = face.nose_y - face.eye_y
+        bridge = [(tip_x * k / 3, face.eye_y + (length + tip_y) * k / 3) for k in range(4)]
         return bridge + [
-            (below_x + side * who.nose_width, who.nose_y + 0.06 - 0.03 * abs(side) + below_y)
+            (below_x + side * face.nose_width, face.nose_y + 0.06 - 0.03 * abs(side) + below_y)
             for side in (-1.0, -0.5, 0.0, 0.5, 1.0)
         ]
 
     def _eyes(self) -> list[tuple[float, float]]:
-        who = self.face.identity
-        height = who.eye_height * self.face.expression.eyes_open
+        face = self.face
+        height = face.eye_height * self.face.eyes_open
         eyes = []
         for side in (-1.0, 1.0):
             for x, lid in _LIDS:
-                y = who.eye_y - who.eye_tilt * who.eye_width * side * x
+                y = face.eye_y - face.eye_tilt * face.eye_width * side * x
                 y += lid * height * (1.0 - x * x)
-                eyes.append((side * who.eye_x + who.eye_width * x, y))
+                eyes.append((side * face.eye_x + face.eye_width * x, y))
         return eyes
 
     def _mouth(self) -> list[tuple[float, float]]:
-        who, mood = self.face.identity, self.face.expression
-        reach = who.mouth_width * (1.0 + 0.15 * mood.smile)
+        face = self.face
+        reach = face.mouth_width * (1.0 + 0.15 * face.smile)
         shift_x, shift_y = self.lifted(0.05)
 
         def at(x: float, upper: float, lower: float, opened: float) -> tuple[float, float]:
             arc = 1.0 - x * x
             bow = 0.28 * max(1.0 - 16.0 * x * x, 0.0) ** 2
-            y = who.mouth_y - 0.06 * mood.smile * (x * x - 0.25)
-            y -= upper * who.upper_lip * arc * (1.0 + 0.2 * arc - bow)
-            y += lower * who.lower_lip * arc * (0.4 + 0.6 * arc)
-            y += opened * 0.16 * mood.mouth_open * arc
+            y = face.mouth_y - 0.06 * face.smile * (x * x - 0.25)
+            y -= upper * face.upper_lip * arc * (1.0 + 0.2 * arc - bow)
+            y += lower * face.lower_lip * arc * (0.4 + 0.6 * arc)
+            y += opened * 0.16 * face.mouth_open * arc
             return shift_x + reach * x, shift_y + y
 
         outer, inner = (-1.0, -0.6, -0.25, 0.0, 0.25, 0.6, 1.0), (-0.85, -0.25, 0.0, 0.25, 0.85)
@@ -203,36 +173,37 @@ class View:
         ]
 
 
-def squared_radius(who: Identity, y: Plane) -> tuple[Plane, Plane]:
+def squared_radius(face: Face, y: Plane) -> tuple[Plane, Plane]:
     """Return the squared half width of the head at height ``y``, and its slope along y.
 
     Both are polynomials of the height: an ellipse above the widest point; below it a mix of a
     square jaw (1 - t^4), a round one (1 - t^2) and a pointed one ((1 - t^2)^2).
 
     Args:
-        who: Whose head.
+        face: Whose head.
         y: ``(H, W)`` in head units.
     """
     t = (y - _WIDEST) * np.where(y > _WIDEST, 1.0 / (1.0 - _WIDEST), -1.0 / (1.0 + _WIDEST))
     t = t.astype(np.float32)
     below, t2 = y > _WIDEST, t * t
     round_, square, point = 1.0 - t2, 1.0 - t2 * t2, (1.0 - t2) * (1.0 - t2)
-    rest = 1.0 - who.jaw_square - who.jaw_point
-    jaw = who.jaw_square * square + rest * round_ + who.jaw_point * point
-    slope = t * (4.0 * who.jaw_square * t2 + 2.0 * rest + 4.0 * who.jaw_point * round_)
-    width2 = who.width * who.width
+    rest = 1.0 - face.jaw_square - face.jaw_point
+    jaw = face.jaw_square * square + rest * round_ + face.jaw_point * point
+    slope = t * (4.0 * face.jaw_square * t2 + 2.0 * rest + 4.0 * face.jaw_point * round_)
+    width2 = face.width * face.width
     down, up = -width2 / (1.0 - _WIDEST), width2 / (1.0 + _WIDEST)
     return width2 * np.where(below, jaw, round_), np.where(below, slope * down, t * (2.0 * up))
 
 
-def _squared_radius_at(who: Identity, y: float) -> float:
+def _squared_radius_at(face: Face, y: float) -> float:
     """The same for one height."""
     below = y > _WIDEST
     t = (y - _WIDEST) / (1.0 - _WIDEST if below else 1.0 + _WIDEST)
     round_ = 1.0 - t * t
-    rest = 1.0 - who.jaw_square - who.jaw_point
-    jaw = who.jaw_square * (1.0 - t**4) + rest * round_ + who.jaw_point * round_ * round_
-    return who.width * who.width * (jaw if below else round_)
+    rest = 1.0 - face.jaw_square - face.jaw_point
+    jaw = face.jaw_square * (1.0 - t**4) + rest * round_ + face.jaw_point * round_ * round_
+    squared: float = face.width * face.width * (jaw if below else round_)
+    return squared
 
 
 def _pixel_range(middle: float, reach: float, size: int) -> slice:

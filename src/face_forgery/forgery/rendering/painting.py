@@ -13,34 +13,34 @@ from face_forgery.forgery.rendering.fields import (
     value_noise,
 )
 from face_forgery.forgery.rendering.geometry import View, squared_radius
-from face_forgery.forgery.rendering.shading import feature_window, highlight, lit
+from face_forgery.forgery.rendering.shading import Direction, feature_window, highlight, lit
 
 _LENGTH = {"bald": -0.25, "short": -0.02, "medium": 0.42, "long": 1.6, "curly": 0.38, "bun": -0.02}
 
 
 def paint_backdrop(view: View) -> Plane:
     """Return the image's background, ``(3, H, W)`` linear light, brighter towards the lamp."""
-    scene, size = view.face.scene, view.size
-    rng = stream(scene.texture)
+    face, size = view.face, view.size
+    rng = stream(face.scene_seed)
     steps = ((np.arange(size, dtype=np.float64) + 0.5) / size * 2.0 - 1.0).astype(np.float32)
     x, y = steps[None, :], steps[:, None]
-    first, second = color(*scene.backdrop_colors[0]), color(*scene.backdrop_colors[1])
-    if scene.backdrop == "studio":
+    first, second = color(*face.backdrop_colors[0]), color(*face.backdrop_colors[1])
+    if face.backdrop == "studio":
         mix = bump((x * x + y * y) * 0.35)
-    elif scene.backdrop == "wall":
+    elif face.backdrop == "wall":
         slope, sharp = 2.0 * rng.random() - 1.0, 0.02 + 0.5 * rng.random()
         mix = smoothstep(-sharp, sharp, x + slope * y + (2.0 * rng.random() - 1.0))
-    elif scene.backdrop == "nature":
+    elif face.backdrop == "nature":
         noise = value_noise(rng, (size, size), (6, 6)) + 0.6 * value_noise(
             rng, (size, size), (15, 15)
         )
         mix = np.clip(0.5 + 0.5 * noise + 0.3 * y, 0.0, 1.0)
     else:
         mix = 0.5 + 0.3 * y + 0.0 * x
-    image = first + (second - first) * mix
-    if scene.backdrop == "bokeh":
+    image: Plane = first + (second - first) * mix
+    if face.backdrop == "bokeh":
         _add_spots(image, rng, x, y)
-    lamp = scene.light
+    lamp: Direction = face.light
     shadows = value_noise(rng, (size, size), (4, 4))
     return image * ((0.85 + 0.40 * (x * lamp[0] + y * lamp[1])) * (1.0 + 0.80 * shadows))
 
@@ -56,80 +56,78 @@ def _add_spots(image: Plane, rng: np.random.Generator, x: Plane, y: Plane) -> No
 
 def paint_body(view: View, image: Plane) -> None:
     """Paint neck and shoulders, upright below the head, with the head's shadow on them."""
-    who, scene = view.face.identity, view.face.scene
+    face = view.face
     size, unit = view.size, view.unit
     steps = np.arange(size, dtype=np.float64) + 0.5
     chin = view.to_pixels([(0.0, 0.75)])[0]
     middle = 0.5 * float(chin[0]) + 0.5 * view.center[0]
     x = ((steps - middle) / unit).astype(np.float32)[None, :]
     y = ((steps - view.center[1]) / unit).astype(np.float32)[:, None]
-    neck = who.width * 0.62
+    neck = face.width * 0.62
     half = neck + 0.9 * smoothstep(1.02, 1.5, y) * smoothstep(1.02, 1.5, y)
     inside = half * half - x * x
     mask = coverage(inside + 0.0 * y) * smoothstep(0.3, 0.4, y)
     round_x = np.clip(x / np.sqrt(half * half + 0.01), -1.0, 1.0)
     depth = np.sqrt(np.maximum(1.0 - round_x * round_x, 0.0))
     normal = (round_x, np.full_like(round_x, -0.1), depth)
-    lamp = scene.light
+    lamp = face.light
     shade_x, shade_y = x + 0.25 * lamp[0], y - 0.86 - 0.12 * max(-lamp[1], 0.0)
     shadow = bump(shade_x * shade_x * 2.2 + shade_y * shade_y * 5.0)
-    light = lit(scene, lamp, normal, 1.0 - 0.55 * shadow)
-    blend(image, color(*who.skin) * light, mask)
+    light = lit(face, lamp, normal, 1.0 - 0.55 * shadow)
+    blend(image, color(*face.skin) * light, mask)
     shoulders = np.minimum(inside, y - 1.13 - 0.16 * bump(x * x * 4.0))
-    weave = 1.0 + 0.10 * value_noise(stream(scene.texture, 1), (size, size), (45, 45))
-    blend(image, color(*scene.clothes) * light * weave, coverage(shoulders))
+    weave = 1.0 + 0.10 * value_noise(stream(face.scene_seed, 1), (size, size), (45, 45))
+    blend(image, color(*face.clothes) * light * weave, coverage(shoulders))
 
 
 def paint_ears(view: View, image: Plane) -> None:
     """Paint the ears; the one on the far side hides when the head turns."""
-    who, pose = view.face.identity, view.face.pose
+    face = view.face
     for side in (-1.0, 1.0):
-        turned = side * pose.yaw  # > 0: this ear comes towards the camera
-        middle_x = side * (who.width * 0.99 - 0.16 * max(-turned, 0.0) - 0.05 * max(turned, 0.0))
-        middle_y = 0.06 - 0.25 * pose.pitch
-        window = feature_window(view, middle_x, middle_y, (0.45, who.ear_size * 1.6))
-        if window is None:
+        turned = side * face.yaw  # > 0: this ear comes towards the camera
+        middle_x = side * (face.width * 0.99 - 0.16 * max(-turned, 0.0) - 0.05 * max(turned, 0.0))
+        middle_y = 0.06 - 0.25 * face.pitch
+        at = feature_window(view, middle_x, middle_y, (0.45, face.ear_size * 1.6))
+        if at is None:
             continue
-        x = (view.x[window.plane] - middle_x - 0.02 * side) * (
-            1.0 / (0.085 + 0.05 * max(turned, 0.0))
-        )
-        y = (view.y[window.plane] - middle_y) * (1.0 / who.ear_size)
+        x = (view.x[at] - middle_x - 0.02 * side) * (1.0 / (0.085 + 0.05 * max(turned, 0.0)))
+        y = (view.y[at] - middle_y) * (1.0 / face.ear_size)
         x = x - 0.35 * side * (-y)
         radius = x * x + y * y
         depth = np.sqrt(np.maximum(1.0 - 0.8 * radius, 0.05))
         normal = (0.6 * x + 0.3 * side, 0.5 * y, depth * 0.7)
         hollow = 1.0 - 0.45 * bump(radius * 2.2)
-        light = lit(view.face.scene, view.light, normal, hollow)
+        light = lit(view.face, view.light, normal, hollow)
         blend(
-            image[window.image],
-            color(*who.skin) * light * color(1.0, 0.86, 0.84),
+            image[:, *at],
+            color(*face.skin) * light * color(1.0, 0.86, 0.84),
             coverage(1.0 - radius),
         )
 
 
 def hair_color(view: View) -> Plane:
     """Return the color of the hair, ``(3, 1, 1)``; age turns it gray."""
-    gray = view.face.look.gray
-    return color(*(part + (0.36 - part) * gray for part in view.face.identity.hair_color))
+    gray = view.face.gray
+    return color(*(part + (0.36 - part) * gray for part in view.face.hair_color))
 
 
 def strands(view: View, rng: np.random.Generator) -> Plane:
     """Return the pattern of the strands in [-1, 1], ``(H, W)``; curls where hair is curly."""
     shape = (view.size, view.size)
-    if view.face.identity.hair_style == "curly":
+    if view.face.hair_style == "curly":
         return 0.55 * value_noise(rng, shape, (41, 43)) + 0.45 * value_noise(rng, shape, (23, 25))
     return 0.6 * value_noise(rng, shape, (9, 72)) + 0.4 * value_noise(rng, shape, (14, 33))
 
 
 def paint_back_hair(view: View, image: Plane, texture: Plane) -> None:
     """Paint the hair that falls behind the neck, or is tied up above the head."""
-    who = view.face.identity
-    if who.hair_style == "bun":
-        x, y = view.x * (1.0 / 0.30), (view.y + 1.12 + who.hair_volume) * (1.0 / 0.24)
+    face = view.face
+    if face.hair_style == "bun":
+        x, y = view.x * (1.0 / 0.30), (view.y + 1.12 + face.hair_volume) * (1.0 / 0.24)
         mask = coverage(1.0 - x * x - y * y)
-    elif who.hair_style in ("long", "medium", "curly"):
-        bottom = _LENGTH[who.hair_style]
-        half = who.width * (1.0 + who.hair_volume) + 0.05 + 0.03 * texture
+    elif face.hair_style in ("long", "medium", "curly"):
+        bottom = _LENGTH[face.hair_style]
+        half = face.width * (1.0 + face.hair_volume) + 0.05 + 0.03 * texture
         x = view.x / half
         mask = coverage(1.0 - x * x) * smoothstep(bottom + 0.1, bottom - 0.12, view.y)
         mask = mask * smoothstep(-0.4, -0.1, view.y)
@@ -141,29 +139,29 @@ def paint_back_hair(view: View, image: Plane, texture: Plane) -> None:
 
 def paint_hair(view: View, image: Plane, texture: Plane) -> None:
     """Paint the hair on the head, around the face."""
-    who, look = view.face.identity, view.face.look
-    if who.hair_style == "bald":
+    face = view.face
+    if face.hair_style == "bald":
         return
-    grown = 1.0 + who.hair_volume
-    rough = 0.035 if who.hair_style == "curly" else 0.008
-    squared, slope = squared_radius(who, (view.y + 0.25 * who.hair_volume) * (1.0 / grown))
+    grown = 1.0 + face.hair_volume
+    rough = 0.035 if face.hair_style == "curly" else 0.008
+    squared, slope = squared_radius(face, (view.y + 0.25 * face.hair_volume) * (1.0 / grown))
     outer = squared * (grown * grown) - view.x * view.x * (1.0 + rough * 4.0 * texture)
-    length = _LENGTH[who.hair_style]
+    length = _LENGTH[face.hair_style]
     side = np.abs(view.hx)
-    edge = who.hairline + 0.24 * who.parting * view.hx
-    rise = side * side * (1.0 / (who.width * who.width))
+    edge = face.hairline + 0.24 * face.parting * view.hx
+    rise = side * side * (1.0 / (face.width * face.width))
     edge = edge + (0.10 * rise + 0.62 * rise * rise * rise)
     edge = edge + 0.025 * texture
-    if look.fringe:
-        low = who.brow_y - 0.07 + 0.05 * texture + 0.06 * who.parting * view.hx
+    if face.has_fringe:
+        low = face.brow_y - 0.07 + 0.05 * texture + 0.06 * face.parting * view.hx
         edge = np.maximum(
             edge, low * smoothstep(0.75, 0.45, side) + edge * smoothstep(0.45, 0.75, side)
         )
     cap = np.minimum(outer, (edge - view.hy) * 2.0)
     if length > 0.1:
-        inner = who.width * (0.93 + 0.02 * texture)
+        inner = face.width * (0.93 + 0.02 * texture)
         curtain = np.minimum(view.x * view.x - inner * inner, view.y + 0.5) * 2.0
-        half = who.width * grown + 0.02 + 0.02 * texture
+        half = face.width * grown + 0.02 + 0.02 * texture
         fall = np.minimum(curtain, half * half - view.x * view.x)
         cap = np.maximum(cap, np.minimum(fall, (length - view.y) * 0.5))
     else:
@@ -172,7 +170,7 @@ def paint_hair(view: View, image: Plane, texture: Plane) -> None:
     depth = np.sqrt(np.maximum(outer, 0.0))
     norm = 1.0 / np.sqrt(view.x * view.x + 0.25 * slope * slope + depth * depth + 0.02)
     normal = (view.x * norm, -0.5 * slope * norm, depth * norm)
-    light = lit(view.face.scene, view.light, normal, 0.80 + 0.28 * texture)
+    light = lit(view.face, view.light, normal, 0.80 + 0.28 * texture)
     gloss = highlight(view.light, normal, 3) * (0.10 + 0.10 * texture) * light[1]
     shadow = coverage(cap + 0.07, softness=0.10 * view.unit) * 0.30 * view.skin
     image *= 1.0 - shadow
@@ -181,93 +179,87 @@ def paint_hair(view: View, image: Plane, texture: Plane) -> None:
 
 def paint_beard(view: View, image: Plane, light: Plane, rng: np.random.Generator) -> None:
     """Paint beard and mustache, hairs over skin."""
-    who, look, mood = view.face.identity, view.face.look, view.face.expression
-    if not (look.beard or look.mustache):
+    face = view.face
+    if not (face.beard or face.mustache):
         return
-    window = feature_window(view, 0.0, 0.60, (0.85, 0.60))
-    if window is None:
+    at = feature_window(view, 0.0, 0.60, (0.85, 0.60))
+    if at is None:
         return
-    x, y = view.hx[window.plane], view.hy[window.plane]
-    hairs = value_noise(rng, (view.size, view.size), (85, 110))[window.plane]
-    drop = 0.12 * mood.mouth_open
-    mouth_x = x * (1.0 / (who.mouth_width + 0.07))
-    mouth_y = (y - who.mouth_y - 0.02 - drop / 2) * (1.0 / (0.10 + drop / 2))
+    x, y = view.hx[at], view.hy[at]
+    hairs = value_noise(rng, (view.size, view.size), (85, 110))[at]
+    drop = 0.12 * face.mouth_open
+    mouth_x = x * (1.0 / (face.mouth_width + 0.07))
+    mouth_y = (y - face.mouth_y - 0.02 - drop / 2) * (1.0 / (0.10 + drop / 2))
     off_mouth = smoothstep(0.6, 1.1, mouth_x * mouth_x + mouth_y * mouth_y)
-    cheek = 0.42 - 0.55 * (x * x) * (1.0 / (who.width * who.width)) + 0.15 * bump(x * x * 9.0)
-    jaw = smoothstep(cheek_low := 0.0, 0.14, y - cheek) * off_mouth * look.beard
-    lip_y = (y - (who.nose_y + who.mouth_y) / 2 - 0.045 - 0.25 * x * x) * (1.0 / 0.06)
-    lip_x = x * (1.0 / (who.mouth_width + 0.04))
-    lip = bump((lip_y * lip_y + lip_x * lip_x * lip_x * lip_x) * 0.75) * 1.5 * look.mustache
+    cheek = 0.42 - 0.55 * (x * x) * (1.0 / (face.width * face.width)) + 0.15 * bump(x * x * 9.0)
+    jaw = smoothstep(cheek_low := 0.0, 0.14, y - cheek) * off_mouth * face.beard
+    lip_y = (y - (face.nose_y + face.mouth_y) / 2 - 0.045 - 0.25 * x * x) * (1.0 / 0.06)
+    lip_x = x * (1.0 / (face.mouth_width + 0.04))
+    lip = bump((lip_y * lip_y + lip_x * lip_x * lip_x * lip_x) * 0.75) * 1.5 * face.mustache
     cover = np.clip(np.maximum(jaw, lip) * (0.80 + 0.45 * hairs), cheek_low, 0.93)
-    cover = cover * view.skin[window.plane]
-    blend(image[window.image], hair_color(view) * 0.85 * light[window.image], cover)
+    cover = cover * view.skin[at]
+    blend(image[:, *at], hair_color(view) * 0.85 * light[:, *at], cover)
 
 
 def paint_glasses(view: View, image: Plane) -> None:
     """Paint a frame, its shadow and faint reflections."""
-    who, look = view.face.identity, view.face.look
-    if not look.glasses:
+    face = view.face
+    if not face.has_glasses:
         return
     shift_x, shift_y = view.lifted(0.10)
-    window = feature_window(view, 0.0, who.eye_y, (0.85, 0.34))
-    if window is None:
+    at = feature_window(view, 0.0, face.eye_y, (0.85, 0.34))
+    if at is None:
         return
-    under = image[window.image]
-    x, y = view.hx[window.plane] - shift_x, view.hy[window.plane] - shift_y - who.eye_y - 0.02
+    under = image[:, *at]
+    x, y = view.hx[at] - shift_x, view.hy[at] - shift_y - face.eye_y - 0.02
     frame = np.full_like(x, -1.0)
     lens = np.full_like(x, -1.0)
     for side in (-1.0, 1.0):
-        lens_x = (x - side * (who.eye_x + 0.015)) * (1.0 / 0.235)
+        lens_x = (x - side * (face.eye_x + 0.015)) * (1.0 / 0.235)
         lens_y = y * (1.0 / 0.165)
         radius = lens_x * lens_x * lens_x * lens_x + lens_y * lens_y
         lens = np.maximum(lens, 1.0 - radius)
         frame = np.maximum(frame, 0.16 - np.abs(radius - 1.0))
     bridge = np.minimum(0.022 - np.abs(y + 0.05 + 0.25 * x * x), 0.11 - np.abs(x))
-    arms = np.minimum(0.020 - np.abs(y + 0.06), np.abs(x) - who.eye_x - 0.22)
+    arms = np.minimum(0.020 - np.abs(y + 0.06), np.abs(x) - face.eye_x - 0.22)
     frame = np.maximum(frame, np.maximum(bridge, arms) * 4.0)
     glare = bump((x * 1.2 + y - 0.1) * (x * 1.2 + y - 0.1) * 60.0) * coverage(lens)
     under += glare * np.float32(0.045)
-    cover = coverage(frame) * view.skin[window.plane]
-    blend(under, color(*look.glasses_color), cover)
+    cover = coverage(frame) * view.skin[at]
+    blend(under, color(*face.glasses_color), cover)
 
 
 def paint_eyes(view: View, image: Plane, light: Plane) -> None:
-    """Paint both eyes onto the skin.
-
-    Args:
-        view: The face.
-        image: ``(3, H, W)`` linear light, changed in place.
-        light: ``(3, H, W)`` what the head's surface gets.
-    """
+    """Paint both eyes onto the skin; ``light`` is what the head's surface gets."""
     for side in (-1.0, 1.0):
         _paint_eye(view, image, light, side)
 
 
 def _paint_eye(view: View, image: Plane, light: Plane, side: float) -> None:
-    who, mood = view.face.identity, view.face.expression
-    window = feature_window(
-        view, side * who.eye_x, who.eye_y, (who.eye_width * 1.5, who.eye_height * 2.6)
+    face = view.face
+    at = feature_window(
+        view, side * face.eye_x, face.eye_y, (face.eye_width * 1.5, face.eye_height * 2.6)
     )
-    if window is None:
+    if at is None:
         return
-    x = (view.hx[window.plane] - side * who.eye_x) * (1.0 / who.eye_width)
-    y = view.hy[window.plane] - who.eye_y + (who.eye_tilt * who.eye_width) * side * x
-    height = who.eye_height * mood.eyes_open
+    x = (view.hx[at] - side * face.eye_x) * (1.0 / face.eye_width)
+    y = view.hy[at] - face.eye_y + (face.eye_tilt * face.eye_width) * side * x
+    height = face.eye_height * face.eyes_open
     arc = 1.0 - x * x
     upper = y + height * arc * (1.0 + 0.12 * side * x)  # > 0 below the upper lid
     lower = 0.62 * height * arc - y
     opening = coverage(np.minimum(upper, lower)) * (arc > -0.2)
 
-    under = image[window.image]
-    eyeball = np.clip(light[window.image] * 0.75 + 0.12, 0.0, 1.0)
+    under = image[:, *at]
+    eyeball = np.clip(light[:, *at] * 0.75 + 0.12, 0.0, 1.0)
     shadow = smoothstep(0.0, 0.07, upper) * 0.5 + 0.5
     ball = color(0.78, 0.75, 0.73) * eyeball * shadow * (0.72 + 0.28 * np.maximum(arc, 0.0))
-    gaze_x = (mood.gaze[0] * 0.30) * who.eye_width - 0.10 * view.face.pose.yaw * who.eye_width
-    iris_x = (x * who.eye_width - gaze_x) * (1.0 / who.iris_radius)
-    iris_y = (y + 0.08 * height - mood.gaze[1] * 0.25 * height) * (1.0 / who.iris_radius)
+    gaze_x = (face.gaze[0] * 0.30) * face.eye_width - 0.10 * view.face.yaw * face.eye_width
+    iris_x = (x * face.eye_width - gaze_x) * (1.0 / face.iris_radius)
+    iris_y = (y + 0.08 * height - face.gaze[1] * 0.25 * height) * (1.0 / face.iris_radius)
     radius2 = iris_x * iris_x + iris_y * iris_y
     rim = 1.25 - 0.75 * radius2 * radius2
-    iris = color(*who.eye_color) * rim * (eyeball * 0.9 + 0.25) * shadow
+    iris = color(*face.eye_color) * rim * (eyeball * 0.9 + 0.25) * shadow
     blend(ball, iris, coverage(1.0 - radius2))
     blend(ball, color(0.006, 0.005, 0.005), coverage(0.18 - radius2))
     glint_x, glint_y = iris_x - 0.42 * view.light[0], iris_y - 0.42 * view.light[1] + 0.05
@@ -275,7 +267,7 @@ def _paint_eye(view: View, image: Plane, light: Plane, side: float) -> None:
     blend(under, ball, opening)
 
     crease = (upper + 0.035) * (1.0 / 0.016)
-    lash = upper * (1.0 / (0.014 + 0.008 * view.face.look.makeup)) + 0.4
+    lash = upper * (1.0 / (0.014 + 0.008 * view.face.makeup)) + 0.4
     corners = np.clip(1.25 - x * x, 0.0, 1.0)
     under *= 1.0 - 0.38 * bump(crease * crease) * corners
     under *= 1.0 - 0.90 * bump(lash * lash) * np.minimum(corners * 2.0, 1.0)
@@ -285,63 +277,63 @@ def _paint_eye(view: View, image: Plane, light: Plane, side: float) -> None:
 
 def paint_brows(view: View, image: Plane, light: Plane, rng: np.random.Generator) -> None:
     """Paint both brows; hairs run outwards."""
-    who, look, mood = view.face.identity, view.face.look, view.face.expression
-    hair = color(*(0.75 * part + 0.05 * look.gray for part in who.hair_color))
+    face = view.face
+    hair = color(*(0.75 * part + 0.05 * face.gray for part in face.hair_color))
     hairs = value_noise(rng, (view.size, view.size), (60, 90))
     for side in (-1.0, 1.0):
-        window = feature_window(view, side * who.eye_x, who.brow_y - 0.03, (0.28, 0.16))
-        if window is None:
+        at = feature_window(view, side * face.eye_x, face.brow_y - 0.03, (0.28, 0.16))
+        if at is None:
             continue
-        x = (view.hx[window.plane] - side * who.eye_x) * (side / 0.2)  # -1 inner, 1 outer end
-        rise = who.brow_arch * (1.0 - (x - 0.35) * (x - 0.35)) + 0.05 * mood.brow_raise
-        rise = rise - 0.02 * x + 0.012 * mood.brow_raise * (1.0 - x)
-        y = view.hy[window.plane] - who.brow_y + rise
-        thickness = who.brow_thickness * np.clip(1.05 - 0.42 * x - 0.25 * x * x, 0.1, 1.0)
+        x = (view.hx[at] - side * face.eye_x) * (side / 0.2)  # -1 inner, 1 outer end
+        rise = face.brow_arch * (1.0 - (x - 0.35) * (x - 0.35)) + 0.05 * face.brow_raise
+        rise = rise - 0.02 * x + 0.012 * face.brow_raise * (1.0 - x)
+        y = view.hy[at] - face.brow_y + rise
+        thickness = face.brow_thickness * np.clip(1.05 - 0.42 * x - 0.25 * x * x, 0.1, 1.0)
         shape = bump((y / thickness) * (y / thickness) * 0.6) * smoothstep(1.2, 0.85, np.abs(x))
-        strength = np.clip(shape * (1.15 + 0.45 * hairs[window.plane]) * 1.3, 0.0, 0.92)
-        blend(image[window.image], hair * light[window.image], strength)
+        strength = np.clip(shape * (1.15 + 0.45 * hairs[at]) * 1.3, 0.0, 0.92)
+        blend(image[:, *at], hair * light[:, *at], strength)
 
 
 def paint_nostrils(view: View, image: Plane) -> None:
     """Darken nostrils and the fold under the nose."""
-    who = view.face.identity
-    shift_x, shift_y = view.lifted(who.nose_depth * 0.75)
-    tip = who.nose_y + 0.045
-    window = feature_window(view, shift_x, tip + shift_y, (who.nose_width * 1.6, 0.13))
-    if window is None:
+    face = view.face
+    shift_x, shift_y = view.lifted(face.nose_depth * 0.75)
+    tip = face.nose_y + 0.045
+    at = feature_window(view, shift_x, tip + shift_y, (face.nose_width * 1.6, 0.13))
+    if at is None:
         return
-    x, y = view.hx[window.plane] - shift_x, view.hy[window.plane] - shift_y - tip
-    under = image[window.image]
-    fold_x, fold_y = x * (1.0 / (who.nose_width * 1.1)), (y - 0.012) * (1.0 / 0.045)
+    x, y = view.hx[at] - shift_x, view.hy[at] - shift_y - tip
+    under = image[:, *at]
+    fold_x, fold_y = x * (1.0 / (face.nose_width * 1.1)), (y - 0.012) * (1.0 / 0.045)
     under *= 1.0 - 0.22 * bump(fold_x * fold_x + fold_y * fold_y)
     for side in (-1.0, 1.0):
-        hole_x = (x - side * who.nose_width * 0.45) * (1.0 / (who.nose_width * 0.36))
+        hole_x = (x - side * face.nose_width * 0.45) * (1.0 / (face.nose_width * 0.36))
         hole_y = (y + 0.10 * side * x) * (1.0 / 0.030)
         under *= 1.0 - 0.72 * bump((hole_x * hole_x + hole_y * hole_y) * 0.7)
 
 
 def paint_mouth(view: View, image: Plane, light: Plane) -> None:
     """Paint lips, and teeth where the mouth is open."""
-    who, mood, look = view.face.identity, view.face.expression, view.face.look
-    reach = who.mouth_width * (1.0 + 0.15 * mood.smile)
-    window = feature_window(view, 0.0, who.mouth_y + 0.04, (reach * 1.3, 0.30))
-    if window is None:
+    face = view.face
+    reach = face.mouth_width * (1.0 + 0.15 * face.smile)
+    at = feature_window(view, 0.0, face.mouth_y + 0.04, (reach * 1.3, 0.30))
+    if at is None:
         return
     shift_x, shift_y = view.lifted(0.05)
-    x = (view.hx[window.plane] - shift_x) * (1.0 / reach)
-    bend = 0.06 * mood.smile
-    y = view.hy[window.plane] - shift_y - who.mouth_y + bend * (x * x - 0.25)
+    x = (view.hx[at] - shift_x) * (1.0 / reach)
+    bend = 0.06 * face.smile
+    y = view.hy[at] - shift_y - face.mouth_y + bend * (x * x - 0.25)
     arc = np.maximum(1.0 - x * x, -0.2)
     arc2 = np.maximum(arc, 0.0)
-    drop = (0.16 * mood.mouth_open) * arc2
+    drop = (0.16 * face.mouth_open) * arc2
     bow = 0.28 * bump(x * x * 16.0)
-    upper = y + who.upper_lip * arc * (1.0 + 0.2 * arc2 - bow)
-    lower = who.lower_lip * arc * (0.4 + 0.6 * arc2) + drop - y
-    under, shine = image[window.image], light[window.image]
-    lips = coverage(np.minimum(upper, lower), softness=1.6) * (0.72 + 0.28 * look.makeup)
-    blend(under, color(*who.lip_color) * shine * (0.86 + 1.6 * np.clip(y, 0.0, 0.12)), lips)
+    upper = y + face.upper_lip * arc * (1.0 + 0.2 * arc2 - bow)
+    lower = face.lower_lip * arc * (0.4 + 0.6 * arc2) + drop - y
+    under, shine = image[:, *at], light[:, *at]
+    lips = coverage(np.minimum(upper, lower), softness=1.6) * (0.72 + 0.28 * face.makeup)
+    blend(under, color(*face.lip_color) * shine * (0.86 + 1.6 * np.clip(y, 0.0, 0.12)), lips)
     gap = np.minimum(y + 0.004, drop - y)
-    if mood.mouth_open > 0.02:
+    if face.mouth_open > 0.02:
         inside = coverage(gap)
         teeth = color(0.70, 0.66, 0.58) * np.clip(shine, 0.1, 0.95)
         teeth = teeth * (1.0 - 0.30 * x * x) * smoothstep(0.085, 0.045, y)

@@ -65,7 +65,7 @@ def render(face: Face, size: int) -> RenderedFace:
         size: Pixels of each side, at least 32. Everything scales with it.
     """
     view = View(face, size)
-    rng = stream(face.identity.texture)
+    rng = stream(face.texture_seed)
     texture = strands(view, rng)
     image = paint_backdrop(view)
     paint_back_hair(view, image, texture)
@@ -100,12 +100,11 @@ def _crop(portrait: Portrait) -> Portrait:
 
 
 def _paint_head(view: View, image: Plane, rng: np.random.Generator) -> None:
-    who, scene = view.face.identity, view.face.scene
     normal = skin_normal(view, face_relief(view))
-    light = lit(scene, view.light, normal)
-    albedo = color(*who.skin) * skin_texture(view, rng)
+    light = lit(view.face, view.light, normal)
+    albedo = color(*view.face.skin) * skin_texture(view, rng)
     for side in (-1.0, 1.0):
-        at = view.window(side * 0.42, 0.28, 0.28, 0.22).plane
+        at = view.window(side * 0.42, 0.28, 0.28, 0.22)
         x, y = (view.hx[at] - side * 0.42) * (1 / 0.28), (view.hy[at] - 0.28) * (1 / 0.22)
         blush = bump(x * x + y * y)
         albedo[1][at] *= 1.0 - 0.16 * blush

@@ -74,8 +74,7 @@ class JudgedVideo:
         return len({frame.person for frame in self.frames})
 
 
-@dataclass(frozen=True, eq=False)
-class TablePart:
+class TablePart(NamedTuple):
     """Rows of a table that comes part by part."""
 
     number: int  # from 1
@@ -85,25 +84,22 @@ class TablePart:
 
 def video_row(video: JudgedVideo) -> TablePart:
     """Return the row of a video: ``VIDEO_COLUMNS``."""
-    found = video.summary
     scores = pd.Series([frame.score for frame in video.frames], dtype=float)
     by_frame = scores.groupby([frame.seconds for frame in video.frames]).max()
     row: dict[str, object] = {
         "video": video.name,
-        "y_pred": None if found is None else found.score,
-        "verdict": None if found is None else found.verdict,
         "status": video.status,
         "detail": video.detail,
         "seconds": None if np.isnan(video.duration) else round(video.duration, 3),
         "frames_sampled": len(video.sampled),
         "frames_judged": video.num_judged,
         "persons": video.num_persons,
-        "person": None if found is None else found.person,
-        "start_s": None if found is None else round(found.start, 3),
-        "end_s": None if found is None else round(found.end, 3),
         "mean_score": float(by_frame.mean()) if len(by_frame) else None,
     }
-    rows = pd.DataFrame([row], columns=list(VIDEO_COLUMNS))
+    if (found := video.summary) is not None:
+        row |= {"y_pred": found.score, "verdict": found.verdict, "person": found.person}
+        row |= {"start_s": round(found.start, 3), "end_s": round(found.end, 3)}
+    rows = pd.DataFrame([row]).reindex(columns=list(VIDEO_COLUMNS))
     return TablePart(video.number, video.total, rows.astype({"person": "Int64"}))
 
 

@@ -103,9 +103,7 @@ def judge_folds(
     """Measure AUC within, on the fold, and the drop, fold by fold; also as a table for people."""
     judged = ff.judge_groups(
         {run["fold"]: fold_scores[fold_scores["fold"] == run["fold"]] for run in fold_runs},
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
+        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
     )
     for group, run in zip(judged["groups"], fold_runs, strict=True):
         group |= {name: run[name] for name in ("epoch", "seed", "num_trained_on")}
@@ -131,7 +129,7 @@ def judge_folds(
 
 def plot_folds(cross_validation: dict[str, Any]) -> Any:
     """Draw what each fold costs."""
-    return ff.draw_folds(cross_validation)
+    return ff.draw_groups(cross_validation)
 
 
 def _flatten(measured: dict[str, dict[str, float]]) -> dict[str, float]:

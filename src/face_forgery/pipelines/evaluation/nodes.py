@@ -98,14 +98,7 @@ def measure_holdout(
     held_out = ff.HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
         return {"groups": []}
-    judged = ff.judge_held_out(
-        val_scores,
-        held_out.rows,
-        held_out.seen,
-        num_resamples=evaluation.num_resamples,
-        confidence=evaluation.confidence,
-        seed=evaluation.seed,
-    )
+    judged = ff.judge_held_out(val_scores, held_out.rows, held_out.seen, _bootstrap(evaluation))
     own = trained_detector.training.get("training", {})  # an ensemble has none
     return judged | {"select_by": own.get("select_by", "members")}
 
@@ -161,7 +154,7 @@ def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
     """Draw the worst mistakes of both classes."""
     root = Path(data.root)
     return ff.draw_mistakes(
-        mistakes, lambda path: ff.read_reduced(root / path, side=ff.THUMBNAIL_SIDE).pixels
+        mistakes, lambda path: ff.read_reduced(root / path, side=ff.SIDE).pixels
     )
 
 

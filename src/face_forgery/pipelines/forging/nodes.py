@@ -21,7 +21,7 @@ def find_landmarks(
     faces: FacesParams,
 ) -> pd.DataFrame:
     """Return the landmarks of every real image: ``LANDMARK_COLUMNS``."""
-    return ff.find_landmarks_of_reals(
+    return ff.find_landmarks(
         manifest,
         landmark_file,
         None if face_model is None else ff.FaceFinder(face_model, faces),

@@ -9,8 +9,7 @@ import face_forgery as ff
 from face_forgery.data.images.face_table import find_faces, mark_faceless
 from face_forgery.data.images.faces import FaceFinder, finder_values
 from face_forgery.data.images.inspection import inspect_table, list_unusable
-from face_forgery.data.labels.assembly import assemble_manifest, check_rejected
-from face_forgery.data.labels.manifest import SUBSETS
+from face_forgery.data.labels.manifest import SUBSETS, assemble_manifest, check_rejected
 from face_forgery.data.labels.readers import LabelSource, read_label_source
 from face_forgery.data.labels.set_summary import describe_manifest
 from face_forgery.params import DataParams, FacesParams, IngestionParams

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 import face_forgery as ff
-from face_forgery.data.splits.splitting import choose_subset
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import DataParams, EvaluationParams, RobustnessParams, ScoringParams
@@ -28,7 +27,7 @@ def score_degraded(
     """Score images that the thresholds were not chosen on, clean and in every degraded state."""
     is_verified = operating_points_of(detector).is_verified
     fresh = ff.select_verification(val_scores, is_verified=is_verified)
-    subset = choose_subset(fresh, robustness.num_images, seed=evaluation.seed)
+    subset = ff.choose_subset(fresh, robustness.num_images, seed=evaluation.seed)
     states = ff.list_degradations(robustness.families)
     scores = ff.score_degraded(
         detector,

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 import face_forgery as ff
-from face_forgery.modeling.detector import Detector, Preprocessing
+from face_forgery.modeling.detector import Detector
 from face_forgery.params import (
     AugmentationParams,
     ClusterParams,
@@ -19,8 +19,7 @@ from face_forgery.params import (
     ScoringParams,
     TrainingParams,
 )
-from face_forgery.training.distributed.ray_training import train_on_cluster
-from face_forgery.training.records import Checkpoint, EpochWeights, NoNewWeights
+from face_forgery.training.records import Checkpoint, EpochWeights
 
 History = list[dict[str, Any]]  # a row an epoch
 
@@ -93,7 +92,7 @@ def train_detector(
     training: TrainingParams,
     cluster: ClusterParams,
     resume_from: Checkpoint | None,
-) -> Iterator[tuple[EpochWeights | NoNewWeights, History, Checkpoint]]:
+) -> Iterator[tuple[EpochWeights, History, Checkpoint]]:
     """Train a detector; after every epoch yield its weights, the history so far, and the state.
 
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
@@ -106,7 +105,7 @@ def train_detector(
     if val_holdout is not None:
         held_out = ff.HeldOut.of(val_loader.dataset.targets, val_holdout)
     run = ff.Run(train_loader, val_loader, model, training, held_out, resume_from)
-    states = train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
+    states = ff.train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
     for state in states:
         weights = state.weights()
         yield weights, state.history, state
@@ -149,23 +148,13 @@ def select_checkpoint(
     """
     chosen = ff.best_weights(epoch_weights, training_history, training.select_by)
     finder = ff.FaceFinder.from_values(face_finder)
-    mean, std = ff.normalization_of(model.backbone)
-    return Detector(
-        architecture=model.backbone,
-        options=model.options,
-        weights=chosen.weights,
-        preprocessing=Preprocessing(
-            image_size=preprocessing.image_size,
-            interpolation=preprocessing.interpolation,
-            mean=mean,
-            std=std,
-            scaled_decoding=preprocessing.scaled_decoding,
-        ),
-        input=model.input,
-        truncate_after=model.truncate_after,
+    return ff.trained_detector(
+        chosen.weights,
+        chosen.epoch,
+        model,
+        preprocessing,
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
-        epoch=chosen.epoch,
         data_fingerprint=data_fingerprint,
         code_version=code_version,
         training={

@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
+
 from face_forgery.data.images.remote import is_url, open_file_system
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.params import ClusterParams, TrainingParams
 from face_forgery.progress import track
+from face_forgery.training.distributed.process_group import rank
 from face_forgery.training.distributed.ray_cluster import (
     ClusterError,
     choose_num_workers,
@@ -25,10 +29,10 @@ from face_forgery.training.distributed.ray_cluster import (
     count_room,
     import_ray,
 )
+from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
 from face_forgery.training.records import Checkpoint, read_state, write_state
-
-if TYPE_CHECKING:
-    from face_forgery.training.run import Run
+from face_forgery.training.run import Run, train
+from face_forgery.training.step_settings import CompilerError
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,7 @@ _POLL_S = 0.5
 _GRACE_S = 20.0  # for Ray Train to end its workers
 
 
-def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]:
+def train_on_cluster(run: Run, cluster: ClusterParams) -> Iterator[Checkpoint]:
     """Yield the states that ``training.run.train`` would, from the workers of a Ray cluster.
 
     After a worker has died all of them go on from the last save: what was made since then is made
@@ -62,7 +66,7 @@ def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]
         logger.info("%d worker(s) of a Ray cluster train together", num_workers)
         ray = import_ray()
         mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
-        fit = _begin(_make_job(run), mailbox, storage, num_workers, cluster)
+        fit = _begin(_with_absolute_roots(run), mailbox, storage, num_workers, cluster)
         try:
             yield from track(
                 _take_saves(mailbox, fit, cluster),
@@ -75,27 +79,16 @@ def train_on_cluster(run: "Run", cluster: ClusterParams) -> Iterator[Checkpoint]
             _end(fit)
 
 
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """What every worker is given."""
-
-    run: "Run"
-    folder: str  # that relative paths start from
-
-
-def _make_job(run: "Run") -> _Job:
+def _with_absolute_roots(run: Run) -> Run:
     """Return ``run`` with roots of images that do not depend on the folder of the process."""
-    from face_forgery.data.loading.loaders import eval_loader, train_loader
-
-    train, val = run.train_loader, run.val_loader
-    rooted = replace(
+    train_set, val = run.train_loader.dataset, run.val_loader
+    return replace(
         run,
-        train_loader=train_loader(_rooted(train.dataset), run.training),
+        train_loader=train_loader(_rooted(train_set), run.training),
         val_loader=eval_loader(
             _rooted(val.dataset), batch_size=val.batch_size or 1, num_workers=val.num_workers
         ),
     )
-    return _Job(rooted, str(Path.cwd()))
 
 
 def _rooted(dataset: Any) -> Any:
@@ -146,8 +139,6 @@ class _Storage:
 @contextmanager
 def _open_storage(cluster: ClusterParams) -> Iterator[_Storage]:
     """Yield a storage for the saves of one run, and remove them afterwards."""
-    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
-
     name = f"training-{uuid4().hex}"
     if cluster.storage is None:
         with tempfile.TemporaryDirectory(prefix="face-forgery-", ignore_cleanup_errors=True) as own:
@@ -182,7 +173,7 @@ class _Mailbox:
 
 
 def _begin(
-    job: _Job, mailbox: Any, storage: _Storage, num_workers: int, cluster: ClusterParams
+    run: Run, mailbox: Any, storage: _Storage, num_workers: int, cluster: ClusterParams
 ) -> Any:
     """Start the training in a process of its own, on this machine, and return its reference."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -190,7 +181,7 @@ def _begin(
     ray = import_ray()
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": here}
-    config = {"job": ray.put(job)}
+    config = {"run": ray.put(run), "folder": str(Path.cwd())}
     return ray.remote(_fit).options(**options).remote(
         config, mailbox, storage, num_workers, cluster
     )  # fmt: skip
@@ -305,16 +296,13 @@ def _make_courier(mailbox: Any) -> Any:
 
 def _letter_of(exceptions: dict[int, Exception]) -> Exception | str:
     """Return what another attempt would meet again, or else a line about what was met."""
-    from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
-    from face_forgery.training.step_settings import CompilerError
-
     lasting = (ValueError, BatchTooLargeError, CompilerError, NonFiniteLossError)
     for error in exceptions.values():
         if isinstance(error, lasting):
             return error
-    rank, error = next(iter(exceptions.items()))
+    number, error = next(iter(exceptions.items()))
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"worker {rank}: {lines[0]}"
+    return f"worker {number}: {lines[0]}"
 
 
 def _work(config: dict[str, Any]) -> None:
@@ -322,12 +310,9 @@ def _work(config: dict[str, Any]) -> None:
     import ray
     import ray.train.torch
 
-    from face_forgery.training.run import train
-
-    job: _Job = ray.get(config["job"])
-    if Path(job.folder).is_dir():  # then relative paths mean what they mean to the asker
-        os.chdir(job.folder)
-    run, saved = job.run, ray.train.get_checkpoint()
+    if Path(config["folder"]).is_dir():  # then relative paths mean what they mean to the asker
+        os.chdir(config["folder"])
+    run, saved = ray.get(config["run"]), ray.train.get_checkpoint()
     if saved is not None:  # a worker has died
         going_on = run.training.model_copy(update={"resume": True})
         run = replace(run, training=going_on, resume_from=_read(saved))
@@ -337,16 +322,15 @@ def _work(config: dict[str, Any]) -> None:
 
 def _save(copy_state: Callable[[], Checkpoint]) -> None:
     """Put the state into the storage; all ranks wait until the first has done it."""
-    from ray import train
-
-    from face_forgery.training.distributed.process_group import rank
+    from ray.train import Checkpoint as Save
+    from ray.train import report
 
     if rank() > 0:
-        train.report({})
+        report({})
         return
     with tempfile.TemporaryDirectory() as folder:
         write_state(copy_state(), Path(folder) / _STATE)
-        train.report({}, checkpoint=train.Checkpoint.from_directory(folder))
+        report({}, checkpoint=Save.from_directory(folder))
 
 
 def _read(save: Any) -> Checkpoint:

@@ -1,18 +1,20 @@
-"""A table that comes part by part."""
+"""Tables and pages that come part by part."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from face_forgery.datasets.atomic import replacing
+from face_forgery.datasets.base import FileDataset, preview_rows
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish
+from face_forgery.inference.pages import Page
 from face_forgery.inference.videos.judgement import TablePart
 
 
-class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
+class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame]):
     """A CSV that takes its place in one step when its last part has come.
 
     Until then the parts are in the folder ``NAME.begun`` beside it, a CSV each, which anybody may
@@ -21,14 +23,13 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
     Example catalog entry::
 
         video_predictions:
-          type: face_forgery.datasets.growing_table.GrowingTableDataset
+          type: face_forgery.datasets.growing.GrowingTableDataset
           filepath: data/07_model_output/video_predictions.csv
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+        super().__init__(filepath=filepath, metadata=metadata)
         self._writer = IncrementalWriter(filepath)
-        self.metadata = metadata
 
     def save(self, data: TablePart) -> None:
         """Add a part; the last one makes the table whole.
@@ -50,11 +51,32 @@ class GrowingTableDataset(AbstractDataset[TablePart, pd.DataFrame]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first rows in Kedro-Viz."""
-        head = self.load().head(nrows).astype(object)
-        return TablePreview(head.where(head.notna(), None).to_dict(orient="split"))
+        return preview_rows(self.load(), nrows)
+
+
+class PagesDataset(FileDataset[Page, list[Path]]):
+    """A folder of HTML files; the first page of a set removes those of an older one.
+
+    The last page of a set is its index, ``index.html``.
+
+    Example catalog entry::
+
+        explanations:
+          type: face_forgery.datasets.growing.PagesDataset
+          filepath: data/08_reporting/explanations
+    """
+
+    def load(self) -> list[Path]:
+        """Return the files in their order, without the index."""
+        return sorted(self._filepath.glob("[0-9]*.html"))
+
+    def save(self, data: Page) -> None:
+        """Write one page."""
+        if data.number == 1:
+            for old in [self._filepath / "index.html", *self.load()]:
+                old.unlink(missing_ok=True)
+        with replacing(self._filepath / f"{data.name}.html") as partial:
+            partial.write_text(data.html, encoding="utf-8", newline="\n")
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return bool(self.load())

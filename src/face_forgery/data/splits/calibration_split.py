@@ -1,16 +1,20 @@
 """Which validation images temperature and thresholds are set on, and which verify them."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.metrics.weighted import Groups, Targets
+Targets = NDArray[np.integer[Any]]
 
 CALIBRATION, VERIFICATION = "calibration", "verification"
 """Values of the column ``split``."""
 
 
-def choose_calibration_split(groups: Groups, targets: Targets, *, seed: int) -> NDArray[np.bool_]:
+def choose_calibration_split(
+    groups: NDArray[np.generic], targets: Targets, *, seed: int
+) -> NDArray[np.bool_]:
     """Deal whole groups out to two splits that hold about as many images of each class.
 
     Groups fall into strata by what they hold (real images only, forgeries only, both); within a

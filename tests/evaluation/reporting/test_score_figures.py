@@ -1,12 +1,12 @@
-"""Figures show what they claim to show: axes, thresholds, counts."""
+"""Figures of scores show what they claim to show: axes, thresholds, counts."""
 
 import io
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
-from face_forgery.evaluation.reporting.mistakes import DRAWN, draw_mistakes, find_worst
 from face_forgery.evaluation.reporting.score_figures import (
     draw_calibration,
     draw_comparison,
@@ -35,12 +35,7 @@ def draw_all(judged):
         "scores": draw_scores(scores, targets, judged["operating_points"]),
         "confusion": draw_confusion(targets, judged["verdicts"]),
         "calibration": draw_calibration(judged["calibration"]),
-        "mistakes": draw_mistakes(judged["mistakes"], read_gray),
     }
-
-
-def read_gray(path):
-    return np.full((40, 60, 3), 128, dtype=np.uint8)
 
 
 def step_line(axes):
@@ -74,6 +69,7 @@ def test_roc_draws_the_curve_and_marks_the_operating_point(make_judged, fpr):
 
 def test_scores_are_counted_by_class_and_both_thresholds_drawn(make_judged):
     judged = make_judged()
+    judged["operating_points"] |= {"fake_threshold": np.nextafter(1.0, 2.0)}
     figure = draw_all(judged)["scores"]
     axes = figure.axes[0]
     outlines = [patch for patch in axes.patches if patch.get_label().startswith(("real", "forged"))]
@@ -83,97 +79,35 @@ def test_scores_are_counted_by_class_and_both_thresholds_drawn(make_judged):
     assert outlines[0].get_data().values.tolist() == expected.tolist()
     drawn = [line.get_xdata()[0] for line in axes.lines]
     points = judged["operating_points"]
-    assert drawn == [points["real_threshold"], points["fake_threshold"]]
+    assert drawn == [points["real_threshold"], 1.0]  # inside the figure
     assert axes.get_yscale() == "log"
     assert "probability of forgery" in axes.get_xlabel()
 
 
-def test_scores_of_a_threshold_above_one_stay_inside_the_figure(make_judged):
-    judged = make_judged()
-    judged["operating_points"] |= {"fake_threshold": np.nextafter(1.0, 2.0)}
-    axes = draw_all(judged)["scores"].axes[0]
-    assert axes.lines[1].get_xdata()[0] == 1.0
-
-
-def test_confusion_shows_every_count_and_share_of_its_row():
+def test_confusion_shows_every_count_and_proportion_of_its_row():
     targets = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1])
     verdicts = np.array(["real", "real", "real", "fake", *["fake"] * 2, *["unsure"] * 2, "real"])
-    texts = texts_in(draw_confusion(targets, verdicts).axes[0])
+    axes = draw_confusion(targets, verdicts).axes[0]
+    texts = texts_in(axes)
     numbers = [text for text in texts if "images" not in text]
     assert numbers == [
         *("3", "75.0%", "0", "0.0%", "1", "25.0%"),
         *("1", "20.0%", "2", "40.0%", "2", "40.0%"),
     ]
+    colors = [to_hex(cell.get_facecolor()) for cell in axes.patches]
+    assert colors[0] == colors[5] != colors[2] == colors[3] == FAKE_COLOR  # wrong verdicts
 
 
-def test_worst_images_are_confident_reals_then_doubted_forgeries():
-    table = pd.DataFrame({"target": [0, 0, 0, 1, 1, 1], "y_pred": [0.1, 0.9, 0.5, 0.2, 0.8, 0.1]})
-    worst = find_worst(table, per_class=2)
-    assert worst["y_pred"].tolist() == [0.9, 0.5, 0.1, 0.2]
-    assert worst["target"].tolist() == [0, 0, 1, 1]
-
-
-def test_a_thumbnail_has_its_score_verdict_and_origin(make_judged):
-    judged = make_judged()
-    figure = draw_mistakes(judged["mistakes"], read_gray)
-    first = judged["mistakes"].iloc[0]
-    assert texts_in(figure.axes[0]) == [f"{first['y_pred']:.3f}", first["verdict"], "drawn"]
-    assert texts_in(figure.axes[DRAWN])[2] == "face_swap"
-    assert sum(bool(axes.images) for axes in figure.axes) == 2 * DRAWN
-
-
-def test_only_wrong_verdicts_are_framed(make_judged):
-    mistakes = make_judged()["mistakes"]
-    wrong = mistakes["verdict"] == mistakes["target"].map({0: "fake", 1: "real"})
-    drawn = mistakes.groupby("target").head(DRAWN).index
-    framed = [axes.spines["top"].get_visible() for axes in draw_mistakes(mistakes, read_gray).axes]
-    assert framed == wrong[drawn].tolist()
-    assert 0 < sum(framed) < len(framed)
-
-
-def test_only_the_drawn_images_are_read(make_judged):
-    read = []
-
-    def read_image(path):
-        read.append(path)
-        return read_gray(path)
-
-    draw_mistakes(make_judged()["mistakes"], read_image)
-    assert len(read) == len(set(read)) == 2 * DRAWN
-
-
-def test_names_that_look_like_a_formula_are_text(make_judged):
-    name, targets = r"$\frac{1}$", np.arange(40) % 2
-    assert png_of(draw_mistakes(make_judged()["mistakes"].assign(kind=name), read_gray))
-    auc = {"value": 0.5, "low": 0.4, "high": 0.6}
-    found = {"num_real": 20, "detectors": {name: {"auc": auc}}}
-    assert png_of(draw_comparison({name: np.linspace(0, 1, 40)}, targets, found))
-
-
-def test_a_class_of_one_image_leaves_the_other_places_empty(make_judged):
-    mistakes = make_judged()["mistakes"].groupby("target").head(1)
-    figure = draw_mistakes(mistakes, read_gray)
-    assert sum(bool(axes.images) for axes in figure.axes) == 2
-
-
-@pytest.mark.parametrize("name", ["roc", "scores", "confusion", "calibration", "mistakes"])
+@pytest.mark.parametrize("name", ["roc", "scores", "confusion", "calibration"])
 def test_figures_draw_the_same_png_twice_without_changing_their_inputs(make_judged, name):
     judged = make_judged()
     before = {key: value.copy() for key, value in judged.items()}
     first = png_of(draw_all(judged)[name])
     assert first == png_of(draw_all(judged)[name])
     assert len(first) > 5_000
-    for key in ("val_scores", "roc_curve", "mistakes"):
+    for key in ("val_scores", "roc_curve"):
         pd.testing.assert_frame_equal(judged[key], before[key])
     assert judged["operating_points"] == before["operating_points"]
-
-
-def test_wrong_and_right_cells_differ_in_color():
-    targets, verdicts = np.array([0, 0, 1, 1]), np.array(["real", "fake", "fake", "real"])
-    cells = draw_confusion(targets, verdicts).axes[0].patches
-    colors = [cell.get_facecolor()[:3] for cell in cells]
-    assert colors[0] == colors[5] != colors[2] == colors[3]
-    assert colors[2] == pytest.approx([int(FAKE_COLOR[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
 def test_reliability_is_drawn_before_and_after_with_its_counts(make_judged):
@@ -181,9 +115,15 @@ def test_reliability_is_drawn_before_and_after_with_its_counts(make_judged):
     figure = draw_calibration(calibration)
     for column, state in enumerate(("before", "after")):
         diagram, counts = figure.axes[column], figure.axes[2 + column]
-        shares = [row["proportion"] for row in calibration[state]["bins"]]
+        proportions = [row["proportion"] for row in calibration[state]["bins"]]
         lines = [line.get_ydata().tolist() for line in diagram.get_lines()]
-        assert shares in lines
+        assert proportions in lines
         assert [bar.get_height() for bar in counts.patches] == [
             row["count"] for row in calibration[state]["bins"]
         ]
+
+
+def test_a_detector_whose_name_looks_like_a_formula_is_text():
+    name, auc = r"$\frac{1}$", {"value": 0.5, "low": 0.4, "high": 0.6}
+    found = {"num_real": 20, "detectors": {name: {"auc": auc}}}
+    assert png_of(draw_comparison({name: np.linspace(0, 1, 40)}, np.arange(40) % 2, found))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face_forgery.evaluation.calibration_split import (
+from face_forgery.data.splits.calibration_split import (
     choose_calibration_split,
     select_verification,
 )

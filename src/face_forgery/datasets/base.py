@@ -1,0 +1,46 @@
+"""What the datasets share: a file of their own, none to write, and the first rows of a table."""
+
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
+
+Saved = TypeVar("Saved")
+Loaded = TypeVar("Loaded")
+
+
+class FileDataset(AbstractDataset[Saved, Loaded]):
+    """One file or folder of this machine, ``filepath``."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class ReadOnlyDataset(AbstractDataset[NoReturn, Loaded]):
+    """A dataset that refuses to save."""
+
+    def save(self, data: NoReturn) -> None:
+        """Refuse.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self!s}: it is only read")
+
+    def _exists(self) -> bool:
+        return True
+
+
+def preview_rows(table: pd.DataFrame, nrows: int) -> TablePreview:
+    """Return the first rows for Kedro-Viz; a missing value is ``None``, because NaN is no JSON."""
+    head = table.head(nrows).astype(object)
+    return TablePreview(head.where(head.notna(), None).to_dict(orient="split"))

@@ -1,0 +1,194 @@
+"""Figures of training, of hold-out groups, of degradations and of shortcuts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from face_forgery.evaluation.reporting.style import (
+    FAKE_COLOR,
+    INK,
+    MUTED,
+    REAL_COLOR,
+    clear_axes,
+    draw_cell,
+    draw_interval,
+    draw_legend,
+    make_axes,
+    make_figure,
+    plain,
+    style_axes,
+    write_title,
+)
+
+_HEAT = colormaps["YlOrRd_r"].resampled(256)
+_APART = 0.13  # of a row: so that two intervals do not hide each other
+
+
+def draw_training(history: Sequence[dict[str, Any]], chosen: int) -> Figure:
+    """Draw cross-entropy (left) and validation AUC (right) by epoch.
+
+    The chosen epoch is marked; hold-out groups have lines of their own.
+
+    Args:
+        history: A row for every epoch with ``epoch``, ``train_loss``, ``val_loss``, ``val_auc`` and
+            with hold-out groups ``val_auc_held_out``, group -> AUC.
+        chosen: An epoch of ``history``.
+
+    Raises:
+        ValueError: If there is no epoch.
+    """
+    if not history:
+        raise ValueError("the training history has no epoch: there is nothing to draw")
+    epochs = [row["epoch"] for row in history]
+    figure = make_figure(8.0, 3.4)
+    losses, aucs = figure.subplots(1, 2)
+    style_axes(losses, title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
+    style_axes(aucs, title="Validation AUC", xlabel="epoch", ylabel="area under the ROC curve")
+    values = [row["val_auc"] for row in history]
+    for axes, ys, color, label in (
+        (losses, [row["train_loss"] for row in history], MUTED, "training"),
+        (losses, [row["val_loss"] for row in history], INK, "validation"),
+        (aucs, values, INK, "validation"),
+    ):
+        axes.plot(epochs, ys, "o-", color=color, ms=4, lw=1.6, label=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    losses.set_ylim(bottom=0.0)
+    losses.legend(frameon=False)
+    best = epochs.index(chosen)
+    aucs.plot(chosen, values[best], "o", ms=11, mfc="none", mec=INK, label="chosen")
+    aucs.annotate(
+        f"{values[best]:.3f}, epoch {chosen}",
+        (chosen, values[best]),
+        xytext=(0, 10),
+        textcoords="offset points",
+        ha="right" if best > len(values) / 2 else "left",
+        va="bottom",
+        color=INK,
+    )
+    groups = history[0].get("val_auc_held_out", {})
+    for number, name in enumerate(groups):
+        ys, color = [row["val_auc_held_out"][name] for row in history], f"C{number % 10}"
+        aucs.plot(epochs, ys, "o--", color=color, ms=3, lw=1.2, label=f"held out: {plain(name)}")
+    if groups:
+        aucs.legend(frameon=False, fontsize=8)
+    aucs.margins(y=0.2)
+    return figure
+
+
+def draw_groups(cross_validation: dict[str, Any]) -> Figure:
+    """Draw AUC within and on the unseen group with their intervals, the worst group lowest.
+
+    Args:
+        cross_validation: What the pipeline of that name writes: ``groups`` with ``name``,
+            ``within``, ``unseen`` and ``drop``, and the means.
+    """
+    groups = sorted(cross_validation["groups"], key=lambda group: group["unseen"]["value"])
+    mean = {name: cross_validation[f"{name}_mean"] for name in ("within", "unseen")}
+    rows = [{"name": "mean", **mean}, *groups]
+    height = 1.7 + 0.5 * len(rows)
+    figure, axes = make_axes(7.4, height, title="What an unseen group costs", xlabel="AUC")
+    names = []
+    for y, row in enumerate(rows):
+        within, unseen = row["within"], row["unseen"]
+        draw_interval(axes, y + _APART, within, REAL_COLOR)
+        draw_interval(axes, y - _APART, unseen, FAKE_COLOR)
+        values = f"within {within['value']:.3f}, unseen {unseen['value']:.3f}"
+        names.append(f"{plain(row['name'])}\n{values}")
+    axes.axhline(0.5, color=MUTED, lw=0.8)
+    axes.axvline(0.5, color=MUTED, lw=1.0, ls=":")
+    axes.set_yticks(range(len(rows)), names)
+    axes.plot([], [], "o", color=REAL_COLOR, label="images like those of training")
+    axes.plot([], [], "o", color=FAKE_COLOR, label="the group, never seen")
+    confidence = cross_validation["bootstrap"]["confidence"]
+    title = f"{confidence:.0%} intervals; dotted: guessing"
+    draw_legend(figure, ncols=2, title=title, title_fontsize=9)
+    return figure
+
+
+def draw_shortcuts(shortcuts: list[dict[str, Any]], *, limit: float) -> Figure:
+    """Draw the AUC of each probe with its interval, all images first, then source by source.
+
+    Args:
+        shortcuts: What ``audits.shortcuts.probe_shortcuts`` returns.
+        limit: AUC above which a probe is warned about.
+    """
+    rows = [row for row in shortcuts if row["auc"]["value"] is not None]
+    figure, axes = make_axes(
+        7.4,
+        1.3 + 0.3 * max(len(rows), 2),
+        title="How far one gets without looking at the face",
+        xlabel="AUC of a probe; guessing: 0.5",
+    )
+    axes.grid(visible=False, axis="y")
+    axes.axvline(0.5, color=MUTED, linestyle=":")
+    axes.axvline(limit, color=INK, linestyle="--", linewidth=1.0)
+    for y, row in enumerate(rows):
+        auc, color = row["auc"], FAKE_COLOR if row["is_warning"] else REAL_COLOR
+        draw_interval(axes, y, auc, color)
+        words = f"{auc['value']:.2f}"
+        axes.text(auc["high"] + 0.008, y, words, va="center", fontsize=9, color=color)
+    names = [
+        row["probe"] if row["source"] is None else f"{row['source']}: {row['probe']}"
+        for row in rows
+    ]
+    axes.set_yticks(range(len(rows)), [plain(name) for name in names])
+    axes.set_ylim(max(len(rows), 1) - 0.4, -0.9)
+    axes.text(limit, -0.62, f" warned about from {limit:g}", fontsize=8.5, color=INK, va="center")
+    lowest = min((row["auc"]["low"] for row in rows), default=0.5)
+    highest = max((row["auc"]["high"] for row in rows), default=limit)
+    axes.set_xlim(min(lowest, 0.45) - 0.03, max(highest, limit + 0.17) + 0.05)
+    return figure
+
+
+def draw_robustness(robustness: dict[str, Any]) -> Figure:
+    """Draw the AUC of every degradation at every level, weakest level first.
+
+    A cell shows the AUC and, below it, how strong the degradation is; it is framed where the AUC
+    fell by more than chance, that is where the interval of the drop lies above 0.
+
+    Args:
+        robustness: ``clean`` and ``cells`` of the pipeline of the same name; a cell has ``title``,
+            ``level``, ``label``, ``auc`` and ``drop``.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for cell in robustness["cells"]:
+        rows.setdefault(cell["title"], []).append(cell)
+    num_columns = max(len(cells) for cells in rows.values())
+    figure = make_figure(2.3 + 0.98 * num_columns, 1.5 + 0.5 * len(rows))
+    axes = figure.subplots()
+    clear_axes(axes)
+    clean = robustness["clean"]["auc"]
+    interval = f"{clean['low']:.3f} to {clean['high']:.3f}"
+    write_title(axes, f"AUC of degraded images (as they are: {clean['value']:.3f}, {interval})")
+    for row, (title, cells) in enumerate(rows.items()):
+        axes.text(-0.58, row, title, ha="right", va="center", fontsize=9.5, color=INK)
+        for column, cell in enumerate(sorted(cells, key=lambda cell: cell["level"])):
+            _draw_degraded(axes, column, row, cell)
+    axes.set_xlim(-2.6, num_columns - 0.45)
+    axes.set_ylim(len(rows) + 0.15, -0.55)
+    words = (
+        f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged images, both "
+        "degraded alike; strength grows to the right.\nFramed: worse by more than chance."
+    )
+    axes.text(-0.5, len(rows) - 0.25, words, fontsize=8.5, color=MUTED, va="top")
+    return figure
+
+
+def _draw_degraded(axes: Axes, column: int, row: int, cell: dict[str, Any]) -> None:
+    auc = cell["auc"]["value"]
+    shade = min(max(2 * auc - 1, 0.0), 1.0)  # 0: guessing, 1: perfect
+    draw_cell(
+        axes,
+        column,
+        row,
+        (f"{auc:.2f}", cell["label"]),
+        (11, 7),
+        facecolor=_HEAT(shade),
+        edgecolor=INK if cell["drop"]["low"] > 0 else "none",
+        linewidth=1.6,
+        ink=INK if shade > 0.35 else "white",
+    )
