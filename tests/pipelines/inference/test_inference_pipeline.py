@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
 from face_forgery.pipelines.inference import create_pipeline
