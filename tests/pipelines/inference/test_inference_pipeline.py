@@ -63,6 +63,8 @@ def test_the_images_with_the_highest_scores_are_explained_where_asked_for(tmp_pa
     assert highest[0] != judged["img_name"].iloc[0]
 
 
-def test_without_a_detector_the_error_says_how_to_get_one(tmp_path, run_inference):
-    with pytest.raises(DatasetError, match="there is no detector yet; train one"):
+def test_without_a_detector_the_error_says_how_to_get_one(run_inference):
+    with pytest.raises(
+        DatasetError, match=r"there is no detector yet; train one \(pipelines train"
+    ):
         run_inference(explain=False, has_detector=False)

@@ -93,8 +93,3 @@ def test_splitting_follows_ingestion_through_files(make_catalog, is_official):
     assert list(val.columns) == list(MANIFEST_COLUMNS)
     assert (len(train), len(val)) == ((12, 6) if is_official else (9, 3))
     assert catalog.load("split_report")["method"] == ("official" if is_official else "fraction")
-
-
-def test_every_node_is_called_like_its_function():
-    for node in BOTH.nodes:
-        assert node.name == node.func.__name__

@@ -32,7 +32,6 @@ from face_forgery.pipelines.training.nodes import (
     build_val_loader,
     find_train_landmarks,
     fingerprint_data,
-    select_checkpoint,
     train_detector,
 )
 from face_forgery.training.selection import SelectionError, best_epoch
@@ -643,35 +642,3 @@ def test_selection_sees_no_test_set():
         "train_manifest",
         "val_manifest",
     }
-
-
-def test_selection_goes_by_validation_auc_alone(make_params):
-    params = make_params()
-    from face_forgery.training.records import EpochWeights
-
-    def make(epoch):
-        return lambda: EpochWeights(epoch, {"epoch": torch.tensor(epoch)})
-
-    history = [
-        {"epoch": 1, "val_auc": 0.7, "val_accuracy": 0.9, "val_loss": 0.1, "train_loss": 0.1},
-        {"epoch": 2, "val_auc": 0.8, "val_accuracy": 0.5, "val_loss": 0.9, "train_loss": 0.9},
-        {"epoch": 3, "val_auc": 0.8, "val_accuracy": 0.9, "val_loss": 0.1, "train_loss": 0.1},
-    ]
-    detector = select_checkpoint(
-        epoch_weights={epoch: make(epoch) for epoch in (1, 2, 3)},
-        training_history=history,
-        model=params.model,
-        preprocessing=params.preprocessing,
-        augmentation=params.augmentation,
-        training=params.training,
-        face_finder=finder_values(None, params.faces),
-        data_fingerprint="f" * 64,
-        code_version=CODE_VERSION,
-    )
-    assert detector.epoch == 2
-    assert detector.weights == {"epoch": torch.tensor(2)}
-    assert detector.preprocessing.mean == (0.5, 0.5, 0.5)
-
-
-def test_nodes_are_named_after_their_functions():
-    assert all(node.name == node.func.__name__ for node in create_pipeline().nodes)
