@@ -20,7 +20,7 @@ from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, check_manifest
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
-from face_forgery.evaluation.score_sets import align_scores
+from face_forgery.evaluation.comparison import align_scores
 from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.inference.scoring import score_files
 from face_forgery.inference.submission import check_submission

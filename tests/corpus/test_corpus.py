@@ -23,7 +23,7 @@ from safetensors.torch import load, save
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.evaluation.score_sets import ScoreError
+from face_forgery.evaluation.comparison import ScoreError
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.inference.submission import SubmissionError
 from face_forgery.modeling.detector import BackboneError, DetectorError

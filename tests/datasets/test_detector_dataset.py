@@ -136,7 +136,7 @@ def test_a_file_in_the_folders_place_is_named(dataset, make_detector):
 
 def test_without_a_detector_the_error_names_the_command(dataset):
     assert not dataset.exists()
-    with pytest.raises(DatasetError, match=r"no detector yet; train one with `kedro run`, or with"):
+    with pytest.raises(DatasetError, match=r"no detector yet; train one .pipelines training and"):
         dataset.load()
 
 

@@ -96,3 +96,9 @@ def test_catalog_and_nodes_agree_on_the_root_in_any_folder(monkeypatch, folder):
 )
 def test_a_message_that_names_a_parameter_is_followed_by_how_to_set_it(message, is_told):
     assert ("--params NAME=VALUE" in how_to_set(message)) is is_told
+
+
+def test_a_message_that_names_a_pipeline_is_followed_by_how_to_run_it():
+    assert "kedro run --pipelines" in how_to_set("train again (pipelines training and evaluation)")
+    assert how_to_set("run it again: kedro run --pipeline ingestion") == ""
+    assert how_to_set("a pipeline.") == ""

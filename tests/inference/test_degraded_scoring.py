@@ -1,7 +1,8 @@
-"""Degraded pictures are scored as all pictures are, and each is decoded once."""
+"""Degraded images are scored as all images are, and each is decoded once."""
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.decoding import ImageError
@@ -23,20 +24,13 @@ def score(detector, paths, *, num_workers=0, max_side=1024):
     return score_degraded(detector, paths, STATES, max_side=max_side, num_workers=num_workers)
 
 
-def test_the_first_column_is_what_the_detector_says_of_the_file(make_detector, paths):
-    scores = score(make_detector(), paths)
-    clean = score_files(make_detector(), paths, batch_size=5, num_workers=0).scores
-    assert scores.shape == (5, 1 + len(STATES))
-    np.testing.assert_allclose(scores[:, 0], clean, atol=1e-6)
-
-
-def test_the_others_are_what_it_says_of_a_file_of_the_degraded_picture(
+def test_the_others_are_what_it_says_of_a_file_of_the_degraded_image(
     make_detector, paths, tmp_path
 ):
-    from PIL import Image
-
     detector = make_detector()
     pixels = np.array(Image.open(paths[2]))
+    clean = score_files(detector, paths, batch_size=5, num_workers=0).scores
+    np.testing.assert_allclose(score(detector, paths)[:, 0], clean, atol=1e-6)
     for column in (1, 9, len(STATES) - 1):
         state = STATES[column]
         degraded = tmp_path / f"{column}.png"
@@ -53,17 +47,17 @@ def test_order_and_workers_change_nothing(make_detector, paths):
     assert forth.std(axis=0).min() > 0
 
 
-def test_long_pictures_are_reduced_first(make_detector, tmp_path, make_picture):
+def test_long_images_are_reduced_first(make_detector, tmp_path, make_picture):
     long, short = tmp_path / "long.png", tmp_path / "short.png"
-    picture = make_picture(3, height=300, width=600)
-    picture.save(long)
-    picture.thumbnail((100, 100), 1)
-    picture.save(short)
+    image = make_picture(3, height=300, width=600)
+    image.save(long)
+    image.thumbnail((100, 100), 1)
+    image.save(short)
     reduced, small = score(make_detector(), [long, short], max_side=100)
     np.testing.assert_allclose(reduced, small, atol=1e-6)
 
 
-def test_a_picture_that_cannot_be_read_is_named(make_detector, paths):
-    paths[3].write_bytes(b"no picture")
+def test_an_image_that_cannot_be_read_is_named(make_detector, paths):
+    paths[3].write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"3\.png: .*run ingestion again"):
         score(make_detector(), paths)

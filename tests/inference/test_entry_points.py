@@ -57,17 +57,6 @@ def make_ensemble(make_detector, temperature=1.0):
     return replace(joined, operating_points=points, temperature=temperature)
 
 
-def test_an_ensemble_scores_the_mean_of_its_members(make_detector, folder):
-    paths = sorted(folder.iterdir())
-    by_hand = [
-        score_files(member, paths, **HOW).scores for member in make_members(make_detector).values()
-    ]
-    joined = make_ensemble(make_detector)
-    scores = score_files(joined, paths, **HOW).scores
-    np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
-    assert np.ptp(by_hand, axis=0).max() > 0.1
-
-
 @pytest.mark.parametrize("kind", ["tta", "ensemble"])
 def test_every_entry_point_gives_the_same_score(
     make_detector, judge_all, folder, monkeypatch, kind
@@ -97,10 +86,12 @@ def test_every_entry_point_gives_the_same_score(
     }
     for name, scores in entry_points.items():
         np.testing.assert_allclose(np.array(scores, float), expected, atol=1e-6, err_msg=name)
-    explained = [explain(detector, network, data).score for data in contents[:1]]
-    assert explained == pytest.approx(expected[:1], abs=1e-6)
-    shown = judge_uploads(detector, network, contents[3:])
-    assert shown == pytest.approx(expected[3:], abs=1e-6)
+    decode = partial(decode_rgb, contents[0])
+    _, explained = explain_one(detector, network, decode, min_size=9, has_views=False)
+    assert explained.score == pytest.approx(expected[0], abs=1e-6)
+    assert explained.heat.std() > 0
+    (card,) = Judge(detector, network, min_size=9).judge([("3", contents[3])])
+    assert card.judgement.score == pytest.approx(expected[3], abs=1e-6)
     states = list_degradations(["blur_and_noise"])[:2]
     degraded = score_degraded(detector, paths[3:], states, max_side=1024, num_workers=0)
     assert degraded[0, 0] == pytest.approx(expected[3], abs=1e-6)
@@ -122,20 +113,6 @@ def score_in_worker(detector, paths, monkeypatch):
     return scored.scores
 
 
-def explain(detector, network, data):
-    decode = partial(decode_rgb, data)
-    _, found = explain_one(detector, network, decode, min_size=9, has_views=False)
-    assert found.heat.shape == (32, 32)
-    assert np.ptp(found.heat) > 0
-    return found
-
-
-def judge_uploads(detector, network, contents):
-    uploads = [(str(number), data) for number, data in enumerate(contents)]
-    cards = Judge(detector, network, min_size=9).judge(uploads)
-    return [card.judgement.score for card in cards]
-
-
 @pytest.mark.usefixtures("find_red_faces")
 def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, encode, monkeypatch):
     params = FacesParams(detector=None, min_confidence=0.7, margin=0.2, min_size=9, max_blur=1.0)
@@ -144,13 +121,13 @@ def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, enc
     joined = replace(
         join_detectors(members, **JOINED), operating_points=make_detector().operating_points
     )
-    picture = encode(draw_red_faces((20, 30, 40, 50), (120, 30, 30, 30)), "PNG")
-    by_hand = [judge_bytes(member, [picture], min_size=9)[0] for member in members.values()]
+    image = encode(draw_red_faces((20, 30, 40, 50), (120, 30, 30, 30)), "PNG")
+    by_hand = [judge_bytes(member, [image], min_size=9)[0] for member in members.values()]
     found, searches = FaceFinder.find, []
     monkeypatch.setattr(
         FaceFinder, "find", lambda self, pixels: searches.append(1) or found(self, pixels)
     )
-    (judged,) = judge_bytes(joined, [picture], min_size=9)
+    (judged,) = judge_bytes(joined, [image], min_size=9)
     assert searches == [1]
     means = np.mean([[face.score for face in one.faces] for one in by_hand], axis=0)
     assert [face.score for face in judged.faces] == pytest.approx(means.tolist(), abs=1e-6)

@@ -13,7 +13,7 @@ import torch
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.listing import list_images
 from face_forgery.inference.scoring import judge_bytes, score_manifest
-from face_forgery.inference.verdicts import PREDICTION_COLUMNS
+from face_forgery.inference.verdicts import PREDICTION_COLUMNS, decide
 from face_forgery.modeling.detector import DetectorError
 
 READING = {"batch_size": 4, "num_workers": 0}
@@ -31,18 +31,6 @@ def folder(tmp_path, make_picture):
 @pytest.fixture
 def manifest(folder):
     return pd.DataFrame({"path": sorted(path.name for path in folder.iterdir())})
-
-
-@pytest.mark.parametrize(("batch_size", "num_workers"), [(1, 0), (4, 0), (5, 2)])
-def test_batches_and_workers_do_not_change_a_score(
-    make_detector, folder, manifest, batch_size, num_workers
-):
-    reference = score_manifest(make_detector(), manifest, folder, batch_size=13, num_workers=0)
-    scored = score_manifest(
-        make_detector(), manifest, folder, batch_size=batch_size, num_workers=num_workers
-    )
-    assert np.abs(scored.scores - reference.scores).max() < 1e-6
-    assert reference.scores.std() > 0.01  # otherwise a mix-up of images would not show
 
 
 def test_a_score_is_the_softmax_of_the_fake_logit(make_detector, folder, manifest):
@@ -93,20 +81,15 @@ def test_a_bad_image_stops_nothing_and_says_why(
     assert not (bad["status"] == "ok").any()
 
 
-def test_an_image_of_exactly_the_smallest_size_is_judged(
+def test_the_smallest_size_is_judged_and_a_missing_image_says_where_it_was_sought(
     make_detector, judge_all, make_picture, tmp_path
 ):
     make_picture(height=48, width=90).save(tmp_path / "a.png")
     make_picture(height=90, width=47).save(tmp_path / "b.png")
-    predictions = judge_all(make_detector(), list_images(tmp_path), min_size=48)
-    assert predictions["status"].tolist() == ["ok", "too_small"]
-
-
-def test_a_missing_image_says_where_it_was_sought(make_detector, judge_all, folder):
-    (folder / "list.csv").write_text("img_name\n00.jpg\nsub/gone.jpg\n")
-    predictions = judge_all(make_detector(), list_images(folder / "list.csv"))
-    assert predictions["status"].tolist() == ["ok", "missing"]
-    assert predictions["detail"][1] == f"no such file: {folder / 'sub' / 'gone.jpg'}"
+    (tmp_path / "list.csv").write_text("img_name\na.png\nb.png\nsub/gone.jpg\n")
+    predictions = judge_all(make_detector(), list_images(tmp_path / "list.csv"), min_size=48)
+    assert predictions["status"].tolist() == ["ok", "too_small", "missing"]
+    assert predictions["detail"][2] == f"no such file: {tmp_path / 'sub' / 'gone.jpg'}"
 
 
 def test_verdicts_follow_the_operating_points(make_detector, judge_all, folder, manifest):
@@ -127,17 +110,11 @@ def test_images_in_memory_are_judged_as_files_are(
     images = images[images["problem"].isna()].reset_index(drop=True)
     from_files = judge_all(detector, images, min_size=48)
     contents = [open(path, "rb").read() for path in images["path"]]  # noqa: PTH123, SIM115
-    in_memory = judge_bytes(detector, contents * 5, min_size=48)
-    assert len(in_memory) == 5 * len(images)  # more than one batch
-    for judgement, (_, row) in zip(in_memory, from_files.iterrows(), strict=False):
-        assert (judgement.status, judgement.detail) == (row["status"], row["detail"])
-        if judgement.status == "ok":
-            assert judgement.score == pytest.approx(row["y_pred"], abs=1e-6)
-            assert judgement.verdict == row["verdict"]
-        else:
-            assert (judgement.score, judgement.verdict) == (None, None)
-    given = judge_bytes(detector, contents, min_size=48, network=detector.build_network())
-    assert given[0].score == pytest.approx(in_memory[len(images)].score, abs=1e-6)
+    in_memory = pd.DataFrame(judge_bytes(detector, contents * 5, min_size=48))  # several batches
+    expected = pd.concat([from_files] * 5, ignore_index=True)
+    assert (in_memory[["status", "detail"]] == expected[["status", "detail"]]).all(axis=None)
+    assert in_memory["verdict"].fillna("").tolist() == expected["verdict"].fillna("").tolist()
+    np.testing.assert_allclose(in_memory["score"].astype(float), expected["y_pred"], atol=1e-6)
 
 
 def test_without_operating_points_the_error_names_the_command(make_detector, judge_all, folder):
@@ -175,6 +152,15 @@ def test_what_nodes_and_datasets_import_needs_no_torch():
         "sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'kedro', 'mlflow')))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    assert (
-        subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
-    )
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_thresholds_belong_to_fake_and_to_unsure_and_what_is_no_number_to_none(make_detector):
+    points = make_detector().operating_points
+    below = np.nextafter([points.real_threshold, points.fake_threshold], 0)
+    at = np.array([points.real_threshold, points.fake_threshold])
+    assert decide(below, points).tolist() == ["real", "unsure"]
+    assert decide(at, points).tolist() == ["unsure", "fake"]
+    assert decide(np.array([0.0, 1.0]), points).tolist() == ["real", "fake"]
+    with pytest.raises(ValueError, match="1 of 2 scores are NaN"):
+        decide(np.array([0.5, np.nan]), points)

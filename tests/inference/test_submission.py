@@ -1,9 +1,12 @@
 """A submission has the rows of the label file, and nothing that would be turned down passes."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from face_forgery.datasets.tables import QuotedCSVDataset
 from face_forgery.inference.submission import (
     SubmissionError,
     check_submission,
@@ -43,21 +46,11 @@ def test_the_test_set_is_covered_in_the_order_of_its_file():
     assert submission_rows(shuffled, NO_SPLIT)["img_name"].tolist() == ["b", "c", "a"]
 
 
-def test_without_a_test_set_validation_is_covered():
-    assert submission_rows(make_labels(train=["t"], val=["b", "a"]), NO_SPLIT)[
-        "img_name"
-    ].tolist() == [
-        "b",
-        "a",
-    ]
-
-
-def test_with_neither_the_split_off_validation_is_covered():
-    split_off = make_labels(train=["a", "b", "c"]).iloc[[2, 0]]
-    assert submission_rows(make_labels(train=["a", "b", "c"]), split_off)["img_name"].tolist() == [
-        "a",
-        "c",
-    ]
+def test_without_a_test_set_validation_or_what_was_split_off_is_covered():
+    rows = submission_rows(make_labels(train=["t"], val=["b", "a"]), NO_SPLIT)
+    assert rows["img_name"].tolist() == ["b", "a"]
+    labels = make_labels(train=["a", "b", "c"])
+    assert submission_rows(labels, labels.iloc[[2, 0]])["img_name"].tolist() == ["a", "c"]
 
 
 @pytest.fixture
@@ -82,19 +75,11 @@ def test_every_row_is_scored_in_its_order(make_detector, labels, tmp_path):
     assert check_submission(made, rows["img_name"]) is made
 
 
-@pytest.mark.parametrize("unreadable_score", [0.0, 0.5])
-def test_an_unreadable_image_gets_the_score_that_was_set(
-    make_detector, labels, tmp_path, unreadable_score
-):
+def test_an_unreadable_image_gets_the_score_that_was_set(make_detector, labels, tmp_path):
     (tmp_path / "testset" / "c.png").write_bytes(b"")
-    made = score_rows(
-        make_detector(),
-        submission_rows(labels, NO_SPLIT),
-        tmp_path,
-        unreadable_score=unreadable_score,
-        **READING,
-    )
-    assert made["y_pred"][1] == unreadable_score
+    how = {"unreadable_score": 0.25, **READING}
+    made = score_rows(make_detector(), submission_rows(labels, NO_SPLIT), tmp_path, **how)
+    assert made["y_pred"][1] == 0.25
     assert made["y_pred"].notna().all()
 
 
@@ -105,14 +90,9 @@ def test_an_unreadable_image_without_a_score_is_an_error(make_detector, labels, 
         r"2 of 3 images .*: c\.png \(it is empty\); a\.png \(no such file\)\. .*"
         r"submission\.unreadable_score"
     )
+    rows = submission_rows(labels, NO_SPLIT)
     with pytest.raises(SubmissionError, match=message):
-        score_rows(
-            make_detector(),
-            submission_rows(labels, NO_SPLIT),
-            tmp_path,
-            unreadable_score=None,
-            **READING,
-        )
+        score_rows(make_detector(), rows, tmp_path, unreadable_score=None, **READING)
 
 
 def test_a_good_submission_passes_unchanged(submission, names):
@@ -131,22 +111,14 @@ def test_all_faults_are_named_at_once_with_three_examples(submission, names):
 
 def test_the_summary_tells_submissions_apart(submission):
     summary = summarize_submission(submission)
-    assert {key: summary[key] for key in ("rows", "min", "max")} == {
-        "rows": 3,
-        "min": 0.0,
-        "max": 1.0,
-    }
-    assert summary["mean"] == pytest.approx(1.25 / 3)
+    numbers = {"rows": 3, "min": 0.0, "mean": 1.25 / 3, "max": 1.0}
+    assert {key: summary[key] for key in numbers} == pytest.approx(numbers)
     other = submission.assign(y_pred=[0.0, np.nextafter(0.25, 1), 1.0])
     assert summarize_submission(other)["sha256"] != summary["sha256"]
     assert summarize_submission(submission.copy())["sha256"] == summary["sha256"]
 
 
 def test_the_checksum_is_that_of_the_file(submission, tmp_path):
-    import hashlib
-
-    from face_forgery.datasets.tables import QuotedCSVDataset
-
     QuotedCSVDataset(filepath=str(tmp_path / "a.csv")).save(submission)
     written = hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest()
     assert summarize_submission(submission)["sha256"] == written

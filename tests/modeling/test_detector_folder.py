@@ -1,8 +1,6 @@
 """A detector on disk opens anywhere, comes back as it was, and never runs what it finds."""
 
-import hashlib
 import json
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,21 +25,12 @@ def edit_meta(folder: Path, **changes) -> None:
     (folder / "meta.json").write_text(json.dumps(meta | changes))
 
 
-def sign(folder: Path) -> None:
-    """Make the checksums fit, as somebody with bad intentions would."""
-    names = ("config.json", "model.safetensors")
-    edit_meta(
-        folder,
-        sha256={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names},
-    )
-
-
 @pytest.mark.parametrize(
     ("architecture", "options"),
     [
         ("test_resnet", {}),
         ("test_resnet.r160_in1k", {"drop_rate": 0.2}),
-        ("test_vit", {}),  # built for one size of picture, which timm must be told
+        ("test_vit", {}),  # built for one size of image, which timm must be told
         ("test_resnet", {"global_pool": "max"}),
     ],
 )
@@ -63,7 +52,7 @@ def test_timm_alone_opens_the_folder_and_gives_the_same_logits(
     assert config["label_names"] == ["real", "fake"]
     assert list(config["input_size"]) == [3, 48, 48]
     assert torch.allclose(theirs, ours, atol=1e-5)
-    assert theirs.std() > 0.01  # not one constant for every picture
+    assert theirs.std() > 0.01  # not one constant for every image
 
 
 def test_timm_resolves_the_same_preprocessing(folder):
@@ -75,27 +64,36 @@ def test_timm_resolves_the_same_preprocessing(folder):
     assert (tuple(data["mean"]), tuple(data["std"])) == ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 
 
-@pytest.mark.parametrize("certified", [True, False])
-def test_a_detector_comes_back_as_it_was(tmp_path, make_detector, certified):
-    changes = {} if certified else {"metrics": None, "operating_points": None}
+def in_channels_last(weights):
+    """The same weights in another order of memory."""
+    return {
+        name: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for name, value in weights.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"metrics": None, "operating_points": None},
+        {"precision": "bfloat16"},
+        {"truncate_after": "layer3"},
+    ],
+    ids=str,
+)
+def test_a_detector_comes_back_as_it_was(tmp_path, make_detector, changes):
     detector = make_detector(**changes)
-    write_detector(detector, tmp_path)
+    write_detector(replace(detector, weights=in_channels_last(detector.weights)), tmp_path)
     again = read_detector(tmp_path)
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(again.build_network()(images), detector.build_network()(images))
+    assert again.identity() == detector.identity()
     assert {k: v for k, v in vars(again).items() if k != "weights"} == {
         k: v for k, v in vars(detector).items() if k != "weights"
     }
     assert again.weights.keys() == detector.weights.keys()
-    assert all(torch.equal(again.weights[k], v) for k, v in detector.weights.items())
-
-
-def test_weights_in_any_memory_order_are_written(tmp_path, make_detector):
-    detector = make_detector()
-    shuffled = {
-        name: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
-        for name, value in detector.weights.items()
-    }
-    write_detector(replace(detector, weights=shuffled), tmp_path)
-    again = read_detector(tmp_path)
     assert all(torch.equal(again.weights[k], v) for k, v in detector.weights.items())
 
 
@@ -114,8 +112,8 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, make_detector):
         write_detector(make_detector(metrics={"auc": float("nan")}), tmp_path)
 
 
-def test_no_folder_names_the_command_that_makes_one(tmp_path):
-    with pytest.raises(DetectorError, match=r"no detector yet; train one with `kedro run`"):
+def test_no_folder_names_the_pipelines_that_make_one(tmp_path):
+    with pytest.raises(DetectorError, match=r"no detector yet; train one .pipelines training and"):
         read_detector(tmp_path / "nowhere")
 
 
@@ -132,62 +130,19 @@ def test_a_missing_file_and_a_changed_byte_are_found(folder, name):
         read_detector(folder)
 
 
-class Bomb:
-    """Leaves a file behind when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-
-    def __reduce__(self):
-        return (Path.write_text, (self._target, "executed"))
-
-
-@pytest.mark.parametrize("by_torch", [True, False])
-def test_a_pickle_in_place_of_the_weights_is_refused_and_not_executed(folder, tmp_path, by_torch):
-    bomb, weights = Bomb(tmp_path / "crater"), folder / "model.safetensors"
-    if by_torch:
-        torch.save(bomb, weights)
-    else:
-        weights.write_bytes(pickle.dumps(bomb))
-    sign(folder)
-    with pytest.raises(DetectorError, match=r"model\.safetensors: not a safetensors file"):
-        read_detector(folder)
-    assert not (tmp_path / "crater").exists()
-    pickle.loads(pickle.dumps(bomb))  # the bomb works
-    assert (tmp_path / "crater").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "meta.json: not JSON"),
-        ("[1]", "meta.json: not a description of a detector"),
-        ('{"name": "x"}', "meta.json: not a description of a detector"),
-        ('{"format": 1}', "format 1 is unknown, this version of face_forgery reads format 3"),
-        ('{"format": "1"}', "format '1' is unknown"),
-        ('{"format": 3}', r"meta.json: 11 fault\(s\): architecture: Field required"),
-        (b"\xff\xfe", "meta.json: not JSON"),
-    ],
-)
-def test_a_foreign_description_is_refused(folder, content, message):
-    data = content if isinstance(content, bytes) else content.encode()
-    (folder / "meta.json").write_bytes(data)
-    with pytest.raises(DetectorError, match=message):
-        read_detector(folder)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
-        ({"preprocessing": {"image_size": 32}}, "preprocessing.interpolation: Field required"),
-        ({"preprocessing": None}, "preprocessing: "),
-        ({"operating_points": {"fake_threshold": 0.5}}, "operating_points.real_threshold: Field"),
         ({"epoch": -1}, "epoch: Input should be greater than or equal to 0"),
+        ({"preprocessing": {"image_size": 32}}, "preprocessing.interpolation: Field required"),
+        (None, "meta.json: not a description of a detector"),
     ],
 )
 def test_a_description_with_wrong_fields_is_refused(folder, changes, message):
-    edit_meta(folder, **changes)
+    if changes is None:
+        (folder / "meta.json").write_text("[1]")
+    else:
+        edit_meta(folder, **changes)
     with pytest.raises(DetectorError, match=message):
         read_detector(folder)
 
@@ -207,24 +162,10 @@ def test_identity_follows_from_what_scores_follow_from(make_detector):
         replace(detector, tta="flip_crop"),
         replace(detector, preprocessing=replace(detector.preprocessing, image_size=48)),
         replace(detector, options={"drop_rate": 0.1}),
+        replace(detector, precision="bfloat16"),
+        replace(detector, truncate_after="layer3"),
     )
-    assert len({detector.identity(), *(other.identity() for other in others)}) == 8
-
-
-def test_precision_comes_back_and_the_weights_stay_exact(tmp_path, make_detector):
-    detector = make_detector(precision="bfloat16")
-    write_detector(detector, tmp_path)
-    found = read_detector(tmp_path)
-    assert found.precision == "bfloat16"
-    assert found.identity() == detector.identity() != make_detector().identity()
-    for name, value in detector.weights.items():
-        assert torch.equal(found.weights[name], value)
-    assert (
-        timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
-        .eval()(torch.zeros(1, 3, 32, 32))
-        .dtype
-        == torch.float32
-    )
+    assert len({detector.identity(), *(other.identity() for other in others)}) == 10
 
 
 def to_format_2(meta, views):
@@ -261,14 +202,6 @@ def test_an_older_folder_still_without_later_fields_opens_too(folder, make_detec
     assert read_detector(folder).identity() == make_detector().identity()
 
 
-@pytest.mark.parametrize("views", [["closer"], ["whole", "whole"], [], "whole", [["whole"]]])
-def test_views_that_are_gone_are_named(folder, views):
-    meta = to_format_2(json.loads((folder / "meta.json").read_text()), views)
-    (folder / "meta.json").write_text(json.dumps(meta))
-    with pytest.raises(DetectorError, match=r"views=.*none, flip, crop, flip_crop of scoring\.tta"):
-        read_detector(folder)
-
-
 @pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
 def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
@@ -294,43 +227,3 @@ def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
     assert list(config["input_size"]) == [6, 48, 48]
     torch.testing.assert_close(theirs, ours, atol=1e-4, rtol=1e-4)
     assert theirs.std() > 0.01
-
-
-def test_a_truncated_network_comes_back_as_it_was(tmp_path, make_detector):
-    detector = make_detector(truncate_after="layer3")
-    write_detector(detector, tmp_path)
-    again = read_detector(tmp_path)
-    assert again.truncate_after == "layer3"
-    assert (
-        again.identity() == detector.identity() != replace(detector, truncate_after=None).identity()
-    )
-    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
-    with torch.inference_mode():
-        assert torch.equal(again.build_network()(images), detector.build_network()(images))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"checkpoint_path": "other.pth"},
-        {"pretrained": True, "pretrained_cfg_overlay": {"url": "http://127.0.0.1:9/x.pth"}},
-    ],
-)
-def test_a_detector_that_would_fetch_or_open_something_else_is_refused(folder, options):
-    edit_meta(folder, options=options)
-    with pytest.raises(DetectorError, match="must not hold"):
-        read_detector(folder)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("hf-hub:somebody/model", "is not a timm model"),
-        ("../model", "is not a timm model"),
-        ("test_vit", "do not fit test_vit"),
-    ],
-)
-def test_a_detector_names_the_model_of_timm_that_its_weights_fit(folder, name, message):
-    edit_meta(folder, architecture=name)
-    with pytest.raises(DetectorError, match=message):
-        read_detector(folder).build_network()

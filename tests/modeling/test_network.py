@@ -45,16 +45,6 @@ def test_further_channels_come_after_the_colors_and_follow_from_the_bytes(channe
     torch.testing.assert_close(seen[:, 3:], extra(images.float()))
 
 
-@pytest.mark.parametrize("channels", [name for name in INPUTS if name != "rgb"])
-def test_a_picture_scores_alike_whatever_else_is_judged(make_detector, channels):
-    network = make_detector(input=channels).build_network()
-    images = torch.randint(0, 256, (24, 3, 32, 32), dtype=torch.uint8)
-    with torch.inference_mode():
-        together = network(images)
-        alone = torch.cat([network(image[None]) for image in images])
-    torch.testing.assert_close(alone, together, atol=1e-6, rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     "architecture",
     ["test_resnet", "test_vit", "test_convnext", "test_efficientnet", "mobilenetv3_small_050"],

@@ -1,12 +1,19 @@
 """A network small enough to train in milliseconds, with dropout and batch normalization."""
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from face_forgery.data.images.face_table import FACE_COLUMNS
+from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.training.state import TrainState
+from face_forgery.training.training_data import Run, build_train_loader
+
+NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 
 
 class TinyBackbone(nn.Module):
@@ -91,5 +98,28 @@ def make_loader(batches_of):
         sampler = InOrder(sum(sizes), sizes[0])
         alone = torch.Generator()  # the loader draws too; dropout has the global one
         return DataLoader(Images(of), batch_size=sizes[0], sampler=sampler, generator=alone)
+
+    return make
+
+
+@pytest.fixture
+def make_run(photographs, make_params):
+    """Return a builder of runs: twelve photographs to train with, and to validate with."""
+    root, manifest, landmarks = photographs
+
+    def make(*, resume_from=None, **changes):
+        params = make_params(**changes)
+        loader = build_train_loader(
+            manifest,
+            NO_FACES,
+            landmarks,
+            root=root,
+            preprocessing=params.preprocessing,
+            augmentation=params.augmentation,
+            training=params.training,
+        )
+        val_set = ImageDataset.of(manifest, root, params.preprocessing)
+        val_loader = eval_loader(val_set, batch_size=4, num_workers=params.scoring.num_workers)
+        return Run(loader, val_loader, params.model, params.training, resume_from=resume_from)
 
     return make

@@ -11,7 +11,6 @@ from face_forgery.training.losses import (
     ForwardPass,
     Loss,
     Outputs,
-    focal,
     supervised_contrastive,
 )
 
@@ -80,13 +79,6 @@ def test_focal_loss_without_gamma_is_the_cross_entropy(soft_targets):
         )
 
 
-def test_focal_loss_counts_images_that_are_right_already_for_little():
-    right, wrong = torch.tensor([[4.0, 0.0]]), torch.tensor([[0.0, 4.0]])
-    real = torch.tensor([[1.0, 0.0]])
-    plain = focal(wrong, real, 0.0) / focal(right, real, 0.0)
-    assert focal(wrong, real, 2.0) / focal(right, real, 2.0) > 1000 * plain
-
-
 @pytest.mark.parametrize("name", ["cross_entropy", "bce", "focal"])
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
 def test_slopes_stay_finite_however_sure_the_network_is(name, gamma):
@@ -114,20 +106,6 @@ def test_the_contrastive_term_is_its_formula(targets, temperature):
     features = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
     found = supervised_contrastive(features, torch.tensor(targets), temperature)
     assert found.item() == pytest.approx(slow_contrastive(features, targets, temperature), rel=1e-5)
-
-
-def test_the_contrastive_term_draws_a_class_together():
-    features = torch.randn(8, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    targets = torch.arange(8) % 2
-    optimizer = torch.optim.SGD([features], lr=1.0)
-    for _ in range(200):
-        optimizer.zero_grad()
-        supervised_contrastive(features, targets, 0.5).backward()
-        optimizer.step()
-    units = torch.nn.functional.normalize(features.detach(), dim=1)
-    alike = units @ units.T
-    assert alike[0, 2] > 0.9
-    assert alike[0, 1] < 0.0
 
 
 @pytest.mark.parametrize("targets", [[0], [0, 1]])

@@ -61,6 +61,9 @@ def start(make_params, make_loader):
         {"model.input": "rgb_srm", "training.loss.contrastive": 0.5},
         {"model.backbone": "test_vit", "model.fine_tuning": "lora", "training.ema_decay": 0.9},
         {"model.truncate_after": "layer2", "training.mixup_alpha": 0.2},
+        {"model.input": "rgb_frequency", "training.loss.name": "bce"},
+        {"model.fine_tuning": "norm", "training.loss.name": "focal"},
+        {"model.fine_tuning": "linear"},
     ],
     ids=lambda changes: "-".join(changes) or "plain",
 )

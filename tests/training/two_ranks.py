@@ -1,12 +1,13 @@
 """Train every case in two processes and in one, and say how far apart they end.
 
-Run: python two_ranks.py EMPTY_FOLDER. The last line is a report in JSON: for each case, the largest
-difference in a row of the history and in a weight. Both processes are forked from this one before
-it computes anything.
+Run: python two_ranks.py EMPTY_FOLDER RUNS, where RUNS is a pickle of what `test_process_group`
+names. The last line is a report in JSON: for each case, the largest difference in a row of the
+history and in a weight. Both processes are forked from this one before it computes anything.
 """
 
 import json
 import os
+import pickle
 import sys
 import traceback
 from dataclasses import replace
@@ -15,70 +16,24 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.distributed as dist
-from PIL import Image
 
-from face_forgery.config_loader import read_parameters
-from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
-from face_forgery.data.loading.image_dataset import ImageDataset
-from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.forgery.making.forger import Forger
-from face_forgery.forgery.making.kinds import FORGING_KINDS
-from face_forgery.forgery.making.landmark_table import LANDMARK_COLUMNS
-from face_forgery.forgery.making.on_the_fly import TrainForgeries
-from face_forgery.forgery.rendering.portraits import draw_portraits
-from face_forgery.params import check_parameters
-from face_forgery.training.run import Run, train
+from face_forgery.training.run import train
+from face_forgery.training.training_data import Run
 
-NUM_IMAGES = 12  # with a batch of 4 no rank has an image left over
 CPU = torch.device("cpu")
-ALWAYS = {
-    "model.backbone": "test_vit",  # without batch normalization, whose averages are of one rank
-    "preprocessing.image_size": 32,
-    "augmentation.noise": 0.5,
-    "training.epochs": 2,
-    "training.batch_size": 4,  # 2 of each rank
-    "training.num_workers": 0,
-    "training.precision": "float32",
-    "training.optimizer.name": "sgd",  # Adam blows the noise of zero gradients up to whole steps
-    "training.optimizer.learning_rate": 0.02,
-}
-CASES = {
-    "plain": {},
-    "accumulate, average, clip, smooth": {
-        "training.accumulate": 2,
-        "training.ema_decay": 0.9,
-        "training.grad_clip_norm": 0.5,
-        "training.label_smoothing": 0.1,
-    },
-    "forgeries, balanced, focal": {
-        "augmentation.forgeries.proportion": 0.5,
-        "training.sampling": "balanced",
-        "training.loss.name": "focal",
-    },
-    "LoRA, frozen batch normalization": {
-        "model.backbone": "test_resnet",
-        "model.fine_tuning": "lora",
-    },
-}
-SLICED = {  # acts within the slice of a rank, so that no single process does the same
-    "batch normalization": {"model.backbone": "test_resnet"},
-    "mixed": {"training.mixup_alpha": 0.5, "training.cutmix_alpha": 0.5},
-    "contrastive": {"training.loss.contrastive": 1.0},
-}
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    manifest, landmarks = draw_images(folder)
+    runs = pickle.loads(Path(sys.argv[2]).read_bytes())
     children = []
     for rank in (0, 1):
         child = os.fork()
         if not child:
             try:
-                work(folder, manifest, landmarks, rank)
+                work(folder, rank, **runs)
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)
@@ -89,70 +44,21 @@ def main() -> None:
     sys.stdout.write((folder / "report.json").read_text() + "\n")
 
 
-def draw_images(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw people, one in three of them called forged; return manifest and landmarks."""
-    rows, points = [], []
-    portraits = draw_portraits(4, seed=3)
-    for index in range(NUM_IMAGES):
-        portrait, name = portraits[index % 4], f"{index}.png"
-        noise = np.random.default_rng(index).integers(-9, 10, portrait.pixels.shape)
-        pixels = (portrait.pixels + noise).clip(0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / name)
-        height, width = pixels.shape[:2]
-        values = ("train", index, name, name, int(index % 3 == 0), f"person {index % 4}")
-        rows.append((*values, "photo", "mine", width, height, "PNG", None, None, name))
-        points.append(("train", index, portrait.landmarks.ravel().tolist(), "ok", ""))
-    manifest = pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS)).astype(MANIFEST_COLUMNS)
-    table = pd.DataFrame(points, columns=list(LANDMARK_COLUMNS)).astype(LANDMARK_COLUMNS)
-    return manifest, table
-
-
-def make_run(folder: Path, manifest: pd.DataFrame, landmarks: pd.DataFrame, changes: dict) -> Run:
-    values = read_parameters(Path(__file__).parents[2] / "conf")
-    for name, value in (ALWAYS | changes).items():
-        *sections, key = name.split(".")
-        section = values
-        for part in sections:
-            section = section[part]
-        section[key] = value
-    params = check_parameters(values)
-    training, proportion = params.training, params.augmentation.forgeries.proportion
-    forgeries = TrainForgeries.of(
-        manifest, landmarks, Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
-        proportion=proportion, squares=None, side=None,
-    ) if proportion else None  # fmt: skip
-    val_set = ImageDataset.of(manifest, str(folder), params.preprocessing)
-    train_set = replace(
-        val_set, augmentation=params.augmentation, seed=training.seed, forgeries=forgeries
-    )
-    return Run(
-        train_loader(train_set, training),
-        eval_loader(val_set, batch_size=4, num_workers=0),
-        params.model,
-        training,
-    )
-
-
-def work(folder: Path, manifest: pd.DataFrame, landmarks: pd.DataFrame, rank: int) -> None:
-    runs = {name: make_run(folder, manifest, landmarks, CASES[name]) for name in CASES}
-    expected = {name: train_here(run) for name, run in runs.items()} if rank == 0 else {}
-    begun = make_run(folder, manifest, landmarks, {"training.checkpoint_steps": 2})
+def work(folder: Path, rank: int, *, cases: dict[str, Run], sliced: list[Run], begun: Run) -> None:
+    expected = {name: train_here(run) for name, run in cases.items()} if rank == 0 else {}
     whole = train_here(begun)  # by both: what one process saved, both ranks go on from
     dist.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=2)
-    ends = {name: train_here(run) for name, run in runs.items()}
-    sliced = {
-        name: train_here(make_run(folder, manifest, landmarks, changes))
-        for name, changes in SLICED.items()
-    }
+    ends = {name: train_here(run) for name, run in cases.items()}
+    ends_of_slices = [train_here(run) for run in sliced]
     both = train_here(going_on(begun, whole[0]))  # from the middle of the first epoch on
     dist.destroy_process_group()
     if rank:
         return
-    report = {name: distances(ends[name], expected[name]) for name in CASES}
+    report = {name: distances(ends[name], expected[name]) for name in cases}
     report["one process, then two"] = distances(both, whole)
     last = train_here(going_on(begun, both[1]))  # from the middle of the second
     report["one process, then two, then one"] = distances(last, whole)
-    losses = [row["train_loss"] for states in sliced.values() for row in states[-1].history]
+    losses = [row["train_loss"] for states in ends_of_slices for row in states[-1].history]
     report["finite"] = bool(np.isfinite(losses).all())
     (folder / "report.json").write_text(json.dumps(report))
 

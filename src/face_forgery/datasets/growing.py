@@ -10,7 +10,7 @@ from kedro_datasets._typing import TablePreview
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.base import FileDataset, preview_rows
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish
-from face_forgery.inference.explanation.explanation_page import Page
+from face_forgery.inference.pages import Page
 from face_forgery.inference.videos.judgement import TablePart
 
 

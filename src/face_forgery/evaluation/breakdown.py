@@ -35,13 +35,8 @@ def break_down(
 ) -> list[dict[str, Any]]:
     """Measure the AUC with its interval on parts of the images.
 
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        facts: ``(N, ...)``, columns ``kind``, ``source``, ``width``, ``height``, ``format`` and
-            ``jpeg_quality``, which may be missing.
-        bootstrap: How intervals are drawn.
+    ``facts`` has N rows with ``kind``, ``source``, ``width``, ``height``, ``format`` and
+    ``jpeg_quality``, which may be missing.
 
     Returns:
         Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``; a cell is

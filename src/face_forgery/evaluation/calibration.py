@@ -50,13 +50,8 @@ def fit_temperature(margins: Scores, targets: Targets) -> float:
     would ask for certainty, a temperature of 0. Source: Platt 1999, Probabilistic Outputs for
     Support Vector Machines, section 2.2.
 
-    Args:
-        margins: ``(N,)``.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-
     Raises:
-        ValueError: If the arrays do not fit together, a margin is not finite or only one class
-            occurs.
+        ValueError: As `check_scores`, which the ``margins`` ``(N,)`` must pass.
     """
     margins, targets = check_scores(margins, targets)
     num_fake = int(targets.sum())
@@ -82,13 +77,7 @@ def calibrate(
 ) -> dict[str, Any]:
     """Fit the temperature on the calibration split, measure on the verification split what it does.
 
-    Args:
-        margins: ``(N,)``.
-        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together.
-        in_calibration: ``(N,)``, true in the calibration split. Where a split lacks a class, both
-            steps take all images, and ``is_verified`` is false.
-        bootstrap: How intervals are drawn.
+    Where a split lacks a class, both steps take all images, and ``is_verified`` is false.
 
     Returns:
         ``{"temperature", "is_verified", "num_calibration", "num_verification",

@@ -30,11 +30,8 @@ def judge_groups(scores: Mapping[str, pd.DataFrame], bootstrap: Bootstrap) -> di
     share real images. Intervals tell the luck of the images, not of other kinds of forgery or
     another seed.
 
-    Args:
-        scores: Hold-out group -> rows with ``target`` (0 = real, 1 = forged), ``group``,
-            ``y_pred``, and ``is_within`` and ``is_unseen``, which say what each
-            AUC is measured on; a row may count for both.
-        bootstrap: How intervals are drawn.
+    ``scores`` has by hold-out group the rows with ``target``, ``group``, ``y_pred``, and
+    ``is_within`` and ``is_unseen``, which say what each AUC is measured on; a row may count twice.
 
     Returns:
         ``groups``: a row for each, in their order: ``name``, ``num_real``, ``num_fake`` (of the
@@ -90,9 +87,9 @@ def judge_held_out(
     """Measure the held-out groups of one detector: what `judge_groups` returns.
 
     Args:
-        scores: ``(N, ...)`` with ``target``, ``group`` and ``y_pred``.
-        held_out: Group -> positions that it is measured on.
-        seen: Positions of what is like the images of training.
+        scores: N rows with ``target``, ``group`` and ``y_pred``.
+        held_out: Group -> indices of the rows that it is measured on.
+        seen: Indices of the rows that are like the images of training.
         bootstrap: How intervals are drawn.
     """
     columns, index = scores[["target", "group", "y_pred"]], np.arange(len(scores))

@@ -40,15 +40,7 @@ def set_operating_points(
 ) -> dict[str, Any]:
     """Choose the thresholds on the calibration split and measure them on the verification split.
 
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        in_calibration: ``(N,)``, true in the calibration split. Where a split lacks a class, both
-            steps take all images, and ``is_verified`` is false.
-        target_fpr: In (0, 1).
-        target_fnr: In (0, 1).
-        confidence: Of the intervals, in (0, 1).
+    Where a split lacks a class, both steps take all images, and ``is_verified`` is false.
 
     Returns:
         What `choose_thresholds` and `measure_thresholds` return, and ``is_verified``: the fields of
@@ -72,19 +64,14 @@ def choose_thresholds(
 ) -> dict[str, Any]:
     """Choose the thresholds that leave as little unsure as the two targets allow.
 
-    Of n real images, ``k`` may be called fake, with ``(k + 1) / (n + 1) <= target_fpr``: that
-    fraction bounds the chance that the next real image is called fake. Where even ``k = 0`` is too
-    much, no real image may be called fake and the promise is ``1 / (n + 1)``. Forgeries called real
-    likewise; ``real_threshold`` is at most ``fake_threshold``. Both lie halfway between two
-    observed scores (or an observed score and the end of the scale), so that float noise moves no
-    image across. Where a real image that must not be called fake scores 1, ``fake_threshold`` is
-    the next number above 1.
-
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        target_fpr: In (0, 1), proportion of real images that may be called fake.
-        target_fnr: In (0, 1), proportion of forgeries that may be called real.
+    The targets, in (0, 1), are the proportions of real images that may be called fake and of
+    forgeries that may be called real. Of n real images, ``k`` may be called fake, with
+    ``(k + 1) / (n + 1) <= target_fpr``: that fraction bounds the chance that the next real image is
+    called fake. Where even ``k = 0`` is too much, no real image may be called fake and the promise
+    is ``1 / (n + 1)``. Forgeries called real likewise; ``real_threshold`` is at most
+    ``fake_threshold``. Both lie halfway between two observed scores (or an observed score and the
+    end of the scale), so that float noise moves no image across. Where a real image that must not
+    be called fake scores 1, ``fake_threshold`` is the next number above 1.
 
     Returns:
         ``real_threshold``, ``fake_threshold``, the targets, ``promised_fpr`` and ``promised_fnr``
@@ -135,14 +122,7 @@ def measure_thresholds(
     *,
     confidence: float,
 ) -> dict[str, Any]:
-    """Measure the rates at two thresholds.
-
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together.
-        thresholds: ``real_threshold`` and ``fake_threshold``.
-        confidence: Of the intervals, in (0, 1); see ``evaluation.metrics.proportions``.
+    """Measure the rates at ``real_threshold`` and ``fake_threshold`` of ``thresholds``.
 
     Returns:
         ``num_real`` and ``num_fake``; and with ``{"value", "low", "high"}`` each: ``fpr`` (real

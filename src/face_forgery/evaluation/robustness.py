@@ -22,15 +22,8 @@ def judge_degraded(
     """Measure the same images clean and degraded in D ways.
 
     All cells share their resamples, so the interval of a drop is that of a paired difference: it is
-    narrower than those of the two AUCs.
-
-    Args:
-        clean: ``(N,)``, probability of forgery.
-        degraded: ``(N, D)``, likewise.
-        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        groups: ``(N,)``, equal for images that belong together.
-        bootstrap: How intervals are drawn.
-        fake_threshold: An image that scores this or more is called fake.
+    narrower than those of the two AUCs. An image that scores ``fake_threshold`` or more is called
+    fake; ``clean`` is ``(N,)``, ``degraded`` ``(N, D)``, of probabilities of forgery.
 
     Returns:
         The clean cell and D others, in their order: ``auc``, ``drop`` (clean AUC less this one),

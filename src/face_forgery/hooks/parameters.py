@@ -19,6 +19,8 @@ _REFUSED_RUNNERS = ("ParallelRunner", "ThreadRunner")
 _HOW_TO_SET = (
     "(parameters: for one run kedro run --params NAME=VALUE,..., for all conf/local/parameters.yml)"
 )
+HOW_TO_RUN = "(pipelines: kedro run --pipelines NAME,NAME,...)"
+_PIPELINE = re.compile(r"\bpipelines? [a-z]")
 _DOTTED = re.compile(r"[a-z]\w*(?:\.\w+)+")
 
 
@@ -71,7 +73,10 @@ def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str,
 
 
 def how_to_set(message: str) -> str:
-    """Return how parameters are set where a message of the library names one, else ''."""
-    if "--params" in message or not set(_DOTTED.findall(message)) & set(known_names(Parameters)):
-        return ""
-    return _HOW_TO_SET
+    """Return how parameters are set and pipelines run where a message of the library names one."""
+    hints = []
+    if "--params" not in message and set(_DOTTED.findall(message)) & set(known_names(Parameters)):
+        hints.append(_HOW_TO_SET)
+    if "kedro run" not in message and _PIPELINE.search(message):
+        hints.append(HOW_TO_RUN)
+    return "\n".join(hints)

@@ -1,7 +1,7 @@
 """Scores of degraded images: decode once, degrade many times, score as always."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +36,12 @@ def score_degraded(
 
     Degradations are applied to what the network sees of an image, in its own size: the whole of it,
     or the square around its largest face, which is found in the clean image. What is random in
-    one follows from its pixels and the degradation, not from its index.
-
-    Args:
-        detector: What scores.
-        paths: ``(N,)``.
-        degradations: D of them.
-        num_workers: Processes that decode and degrade; 0: this one. Does not change a score.
-        max_side: Pixels; an image with a longer side is reduced to it first, clean or not.
+    one follows from its pixels and the degradation, not from its index. An image with a side longer
+    than ``max_side`` pixels is reduced to it first, clean or not.
 
     Returns:
-        ``(N, 1 + D)``, the probability of forgery: clean, then degraded in the order given.
+        ``(N, 1 + D)`` for N paths and D degradations, the probability of forgery: clean, then
+        degraded in the order given.
 
     Raises:
         ImageError: If an image cannot be read.
@@ -54,7 +49,7 @@ def score_degraded(
     """
     given = detector.preprocessing
     transform = eval_transform(given.image_size, given.interpolation)
-    degrade = _DegradeAndFit(tuple(degradations), transform, max_side)
+    degrade = partial(_degrade_and_fit, tuple(degradations), transform, max_side)
     batches = read_batches(
         paths,
         ImageReader(degrade, None, 1, finder_of(detector)),
@@ -76,19 +71,14 @@ def score_degraded(
     return scores
 
 
-@dataclass(frozen=True)
-class _DegradeAndFit:
+def _degrade_and_fit(
+    degradations: tuple[Degradation, ...], transform: PixelTransform, max_side: int, image: Tensor
+) -> Tensor:
     """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
-
-    degradations: tuple[Degradation, ...]
-    transform: PixelTransform
-    max_side: int
-
-    def __call__(self, image: Tensor) -> Tensor:
-        pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
-        states = [pixels, *(degradation.apply(pixels) for degradation in self.degradations)]
-        images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
-        return torch.stack([self.transform(image) for image in images])
+    pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), max_side)
+    states = [pixels, *(degradation.apply(pixels) for degradation in degradations)]
+    images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
+    return torch.stack([transform(image) for image in images])
 
 
 def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:

@@ -5,13 +5,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import NamedTuple
 
 import pandas as pd
 
 from face_forgery.inference.verdicts import (
-    JUDGED_FACE_COLUMNS,
-    PREDICTION_COLUMNS,
     Scored,
     operating_points_of,
     tabulate_faces,
@@ -20,37 +19,21 @@ from face_forgery.inference.verdicts import (
 from face_forgery.modeling.detector import Detector
 
 
-@dataclass(frozen=True)
-class Begun:
-    """What an interrupted job has left.
+class Begun(NamedTuple):
+    """What an interrupted job has left."""
 
-    Attributes:
-        job: The name of the job, as ``name_job`` gives it.
-        num_rows: Verdicts that are written, of the first so many images.
-    """
-
-    job: str
-    num_rows: int
+    job: str  # as `name_job` names it
+    num_rows: int  # verdicts that are written, of the first so many images
 
 
-@dataclass(frozen=True, eq=False)
-class PartOfJob:
-    """Verdicts of some images that follow one another.
-
-    Attributes:
-        job: The name of the job.
-        start: Index of the first of them among the images of the job, from 0.
-        total: Images of the job.
-        rows: ``inference.verdicts.PREDICTION_COLUMNS``.
-        faces: ``inference.verdicts.JUDGED_FACE_COLUMNS``, of the same images; ``None`` where images
-            are taken whole.
-    """
+class PartOfJob(NamedTuple):
+    """Verdicts of some images that follow one another."""
 
     job: str
-    start: int
-    total: int
-    rows: pd.DataFrame
-    faces: pd.DataFrame | None = None
+    start: int  # index of the first of them among the images of the job
+    total: int  # images of the job
+    rows: pd.DataFrame  # ``inference.verdicts.PREDICTION_COLUMNS``
+    faces: pd.DataFrame | None = None  # ``JUDGED_FACE_COLUMNS``; ``None``: images are taken whole
 
     @property
     def end(self) -> int:
@@ -72,22 +55,12 @@ def run_job(
 ) -> Iterator[PartOfJob]:
     """Judge images part by part, from where the same job was interrupted; none stops it.
 
-    Args:
-        detector: Must have operating points.
-        images: ``data.images.listing.LISTING_COLUMNS``.
-        begun: What is written already; of another job, it is not looked at.
-        score: ``inference.scoring.stream_scores``, or what does the same elsewhere.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        batch_size: Images in one forward pass.
-        num_workers: Processes that decode; 0: this one.
-        part_size: Rows after which a part is yielded, give or take a batch.
-        part_seconds: A part is yielded after so long even if it is smaller.
+    A part is yielded after ``part_size`` rows, give or take a batch, or ``part_seconds``. What has
+    ``begun`` of another job is not looked at. ``score`` is ``inference.scoring.stream_scores``, or
+    what does the same elsewhere.
 
     Yields:
         Parts in order; the last one ends the job, and is empty if nothing was left to do.
-
-    Raises:
-        DetectorError: If the detector has no operating points.
     """
     points = operating_points_of(detector)
     job, total = name_job(detector, images, min_size=min_size), len(images)
@@ -107,23 +80,19 @@ def run_job(
         faces = None if detector.faces is None else tabulate_faces(part, scored, points)
         yield PartOfJob(job, start, total, tabulate_predictions(part, scored, points), faces)
         start += len(part)
-    if left.empty:
-        rows = pd.DataFrame(columns=list(PREDICTION_COLUMNS))
-        faces = None if detector.faces is None else pd.DataFrame(columns=list(JUDGED_FACE_COLUMNS))
-        yield PartOfJob(job, start, total, rows, faces)
 
 
 def _gather(batches: Iterable[Scored], size: int, seconds: float) -> Iterator[Scored]:
-    """Join batches until they are ``size`` long or ``seconds`` have passed."""
+    """Join batches until they are ``size`` long or ``seconds`` have passed; at least once."""
     waiting: list[Scored] = []
-    num_waiting, since = 0, time.monotonic()
+    since, has_yielded = time.monotonic(), False
     for batch in batches:
         waiting.append(batch)
-        num_waiting += len(batch.statuses)
+        num_waiting = sum(len(one.statuses) for one in waiting)
         if num_waiting >= size or time.monotonic() - since >= seconds:
             yield Scored.join(waiting)
-            waiting, num_waiting, since = [], 0, time.monotonic()
-    if waiting:
+            waiting, since, has_yielded = [], time.monotonic(), True
+    if waiting or not has_yielded:
         yield Scored.join(waiting)
 
 

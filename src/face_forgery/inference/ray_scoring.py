@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,8 @@ def score_on_cluster(
 ) -> Iterator[Scored]:
     """Yield what ``inference.scoring.stream_scores`` yields, from the workers of a Ray cluster.
 
-    Args:
-        detector: What scores.
-        paths: ``(N,)``; paths that every machine has, or URLs; ``None`` is ``unreadable``.
-        batch_size: Images in one forward pass, and handed out together.
-        num_workers: Threads of each worker that read and decode; 0: one.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        description: Shown before the progress bar.
-        cluster: Which cluster, and how many workers.
+    Every machine must have the paths. A batch is handed out at once; ``num_workers`` are threads of
+    each worker that read and decode (0: one).
 
     Raises:
         ClusterError: If there is no cluster, a batch kills every worker, or a machine does not
@@ -79,41 +74,24 @@ def score_on_cluster(
     absolute = [_absolute(path) for path in paths]
     with connected(cluster):
         batches = _stream(
-            detector,
-            absolute,
-            batch_size=batch_size,
-            num_readers=max(1, num_workers),
-            min_size=min_size,
-            cluster=cluster,
+            tabulate_paths(absolute), batch_size, cluster, detector, min_size, max(1, num_workers)
         )
-        start = 0
+        left = iter(absolute)
         for scored in track(
             batches, description=description, total=len(paths), count=lambda b: len(b.statuses)
         ):
-            end = start + len(scored.statuses)
-            check_shared(absolute[start:end], scored)
+            check_shared(list(islice(left, len(scored.statuses))), scored)
             yield scored
-            start = end
 
 
 def check_shared(paths: Sequence[str | None], scored: Scored) -> None:
-    """Refuse a batch in which a worker misses a file that this machine has.
-
-    Args:
-        paths: ``(B,)``, of the batch.
-        scored: What a worker says of it.
-
-    Raises:
-        ClusterError: If this machine has a file that the worker's does not have.
-    """
+    """Raise `ClusterError` if a worker misses a file of its batch that this machine has."""
     for path, status in zip(paths, scored.statuses, strict=True):
-        if status != "missing" or path is None or is_url(path):
-            continue
-        if Path(path).exists():
+        if status == "missing" and path and not is_url(path) and Path(path).exists():
             raise ClusterError(
                 f"{path}: this machine has the file, a machine of the cluster does not. Put the "
                 "images into a folder that all machines mount under the same name, or into a "
-                "bucket: --params inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
+                "bucket: inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
             )
 
 
@@ -124,17 +102,11 @@ def _absolute(path: Path | str | None) -> str | None:
 
 
 def _stream(
-    detector: Detector,
-    paths: Sequence[str | None],
-    *,
-    batch_size: int,
-    num_readers: int,
-    min_size: int,
-    cluster: ClusterParams,
+    table: pa.Table, batch_size: int, cluster: ClusterParams, detector: Detector, *reading: int
 ) -> Iterator[Scored]:
+    """Yield the scores of batches of ``table``; ``reading`` is handed to the workers."""
     ray = import_ray()
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # the rest is ours to say
-    table = tabulate_paths(paths)
     size = min(choose_num_workers(cluster), -(-len(table) // batch_size))
     logger.info("Up to %d workers of a Ray cluster", size)
     attempts = ray.remote(_Attempts).options(num_cpus=0, max_restarts=-1).remote(_ATTEMPTS)
@@ -142,25 +114,26 @@ def _stream(
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = True
+    starts = range(0, len(table), batch_size)
+    pool = ray.data.ActorPoolStrategy(
+        size=size,
+        max_concurrent_calls_per_actor=_BATCHES_AT_ONCE,
+        enable_true_multi_threading=True,
+    )
     with ray.data.DataContext.current(context):
         batches = ray.data.from_blocks(
-            [table.slice(start, batch_size) for start in range(0, len(table), batch_size)]
+            [table.slice(start, batch_size) for start in starts]
         ).map_batches(
             _Worker,
             fn_constructor_args=(
                 ray.put(detector),
                 attempts,
-                min_size,
-                num_readers,
+                *reading,
                 cluster.gpus_per_worker > 0,
             ),
             batch_size=batch_size,
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(
-                size=size,
-                max_concurrent_calls_per_actor=_BATCHES_AT_ONCE,
-                enable_true_multi_threading=True,
-            ),
+            compute=pool,
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker or None,
         )
@@ -236,7 +209,7 @@ class _Worker:
             return score_batch(self._network, stack_readings(readings))
 
     def _read(self, path: str | None) -> Reading:
-        return self._own.reader.read_at(path)
+        return self._own.reader.read_at(path)  # that of the thread which asks
 
 
 def _show(paths: list[str | None]) -> str:

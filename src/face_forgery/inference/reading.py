@@ -145,8 +145,7 @@ def read_batches(
 ) -> Iterator[Any]:
     """Yield a ``ReadBatch`` after the other of paths and URLs, in their order.
 
-    What is in a batch does not depend on ``num_workers``; 0 reads in this process. A path that is
-    ``None`` is ``unreadable`` without a reason: the caller knows it.
+    A path that is ``None`` is ``unreadable`` without a reason: the caller knows it.
     """
     packed = pack_paths(paths)
     if len(packed) <= batch_size:

@@ -41,14 +41,6 @@ def score_files(
 ) -> Scored:
     """Score image files; one that cannot be scored gets a status and stops nothing.
 
-    Args:
-        detector: What scores.
-        paths: ``(N,)``.
-        batch_size: Images in one forward pass; does not change a score beyond 1e-6.
-        num_workers: Processes that decode; 0: this one. Does not change a score.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        description: Shown before the progress bar.
-
     Raises:
         DetectorError: If the network gives no number for an image.
     """
@@ -93,10 +85,6 @@ def stream_scores(
 def score_batch(network: nn.Module, batch: ReadBatch) -> Scored:
     """Score the images of a batch; one with several faces as its most suspicious face.
 
-    Args:
-        network: On any device.
-        batch: What ``inference.reading`` gives.
-
     Raises:
         DetectorError: If the network gives no number for an image.
     """
@@ -114,14 +102,9 @@ def score_batch(network: nn.Module, batch: ReadBatch) -> Scored:
 
 
 def margins_of(network: nn.Module, images: Tensor) -> NDArray[np.float64]:
-    """Return the margins of images, and check that they are numbers.
+    """Return the margins ``(B,)``, logit of fake less logit of real, and check them.
 
-    Args:
-        network: On any device.
-        images: uint8 ``(B, 3, S, S)``; B may be 0.
-
-    Returns:
-        ``(B,)``, logit of fake less logit of real.
+    ``images`` is uint8 ``(B, 3, S, S)``; B may be 0.
 
     Raises:
         DetectorError: If a margin is not finite.
@@ -146,17 +129,9 @@ def score_manifest(
     batch_size: int,
     num_workers: int,
 ) -> Scored:
-    """Score every image of a manifest; none may be left out of a measurement.
+    """Score every image of a manifest, whose column ``path`` is relative to ``root``, in its order.
 
-    Args:
-        detector: What scores.
-        manifest: Its column ``path`` is relative to ``root``.
-        root: The data root.
-        batch_size: As ``score_files``.
-        num_workers: As ``score_files``.
-
-    Returns:
-        A score for each row, in their order; every status is ok.
+    None may be left out of a measurement: every status is ok.
 
     Raises:
         ImageError: If an image cannot be read; names the count and up to three.
@@ -186,16 +161,15 @@ def judge_bytes(
 
     Args:
         detector: Must have operating points.
-        encoded: ``(N,)`` encoded images: JPEG, PNG, ...
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        network: ``detector.build_network()``, on any device; give it when calling again and again.
+        encoded: JPEG, PNG, ...
+        min_size: Pixels.
+        network: Give it when calling again and again.
         end: A time of ``time.monotonic()``, after which no further image is begun; ``None``: never.
 
     Returns:
-        ``(N,)`` in the order of ``encoded``.
+        N judgements in the order of ``encoded``.
 
     Raises:
-        DetectorError: If the detector has no operating points.
         TimeoutError: If ``end`` came before the last image was begun.
     """
     points = operating_points_of(detector)

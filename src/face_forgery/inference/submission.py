@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from face_forgery.inference.scoring import score_files
-from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector
 
 SUBMISSION_COLUMNS = ("img_name", "y_pred")
@@ -48,16 +47,9 @@ def score_rows(
 ) -> pd.DataFrame:
     """Return a submission: one row for each of ``rows``, in their order.
 
-    Args:
-        detector: What scores.
-        rows: What ``submission_rows`` returned.
-        root: The folder that ``path`` starts from.
-        unreadable_score: The score of an image that cannot be read; ``None``: an error.
-        batch_size: As ``score_files``.
-        num_workers: As ``score_files``.
-
-    Returns:
-        ``img_name`` as the label file spells it, ``y_pred`` in [0, 1], the probability of forgery.
+    The columns are ``img_name`` as the label file spells it, and ``y_pred`` in [0, 1], the
+    probability of forgery; an image that cannot be read has ``unreadable_score``. ``rows`` are
+    those of ``submission_rows``, their ``path`` relative to ``root``.
 
     Raises:
         SubmissionError: If an image cannot be read and ``unreadable_score`` is ``None``.
@@ -70,24 +62,16 @@ def score_rows(
         num_workers=num_workers,
         description="scoring the submission",
     )
+    names, bad = rows["img_name"].array, np.flatnonzero(scored.statuses != "ok")
+    if bad.size and unreadable_score is None:
+        named = "; ".join(f"{names[i]} ({scored.details[i]})" for i in bad[:_EXAMPLES_SHOWN])
+        raise SubmissionError(
+            f"{bad.size} of {len(rows)} images of the submission cannot be read below {root}: "
+            f"{named}. Repair them, or give them a score: submission.unreadable_score=0.5"
+        )
     scores = scored.scores
-    if unreadable_score is None:
-        _check_all_read(scored, rows, root)
-    else:
-        scores = np.where(scored.statuses == "ok", scores, unreadable_score)
-    return pd.DataFrame({"img_name": rows["img_name"].array, "y_pred": scores})
-
-
-def _check_all_read(scored: Scored, rows: pd.DataFrame, root: Path) -> None:
-    bad = np.flatnonzero(scored.statuses != "ok")
-    if not bad.size:
-        return
-    names = rows["img_name"].to_numpy(dtype=object)
-    named = "; ".join(f"{names[i]} ({scored.details[i]})" for i in bad[:_EXAMPLES_SHOWN])
-    raise SubmissionError(
-        f"{bad.size} of {len(rows)} images of the submission cannot be read below {root}: {named}. "
-        "Repair them, or give them a score: --params submission.unreadable_score=0.5"
-    )
+    scores[bad] = np.nan if unreadable_score is None else unreadable_score
+    return pd.DataFrame({"img_name": names, "y_pred": scores})
 
 
 def check_submission(submission: pd.DataFrame, expected_names: pd.Series) -> pd.DataFrame:

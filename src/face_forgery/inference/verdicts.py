@@ -45,20 +45,12 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Scores of images, in their order.
+    """Scores of N images, in their order; the margin of one is the highest of its faces."""
 
-    Attributes:
-        margins: ``(N,)``, logit of fake less logit of real; NaN where the status is not ok.
-        statuses: ``(N,)`` of ok, missing, unreadable, too_large, too_small, no_face, too_blurry.
-        details: ``(N,)``, why; empty for ok.
-        faces: ``(N,)`` of tuples of ``(face, margin)``; empty where images are taken whole. The
-            margin of an image is the highest of its faces.
-    """
-
-    margins: NDArray[np.float64]
-    statuses: NDArray[np.object_]
-    details: NDArray[np.object_]
-    faces: NDArray[np.object_]
+    margins: NDArray[np.float64]  # logit of fake less logit of real; NaN where the status is not ok
+    statuses: NDArray[np.object_]  # as those of `Judgement`
+    details: NDArray[np.object_]  # why; empty for ok
+    faces: NDArray[np.object_]  # tuples of (face, margin); empty where images are taken whole
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -70,12 +62,8 @@ class Scored:
         """Put parts behind one another; none of them gives one of no images."""
         nothing = np.empty(0, dtype=object)
         parts = [cls(np.empty(0), nothing, nothing, nothing), *parts]
-        return cls(
-            np.concatenate([part.margins for part in parts]),
-            np.concatenate([part.statuses for part in parts]),
-            np.concatenate([part.details for part in parts]),
-            np.concatenate([part.faces for part in parts]),
-        )
+        columns = ("margins", "statuses", "details", "faces")
+        return cls(*(np.concatenate([getattr(part, one) for part in parts]) for one in columns))
 
 
 def to_scores(margins: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,14 +89,9 @@ def operating_points_of(detector: Detector) -> OperatingPoints:
 
 
 def decide(scores: NDArray[np.float64], points: OperatingPoints) -> NDArray[np.str_]:
-    """Return a verdict for each score.
+    """Return a verdict for each of ``scores``, ``(N,)`` in [0, 1], the probability of forgery.
 
-    Args:
-        scores: ``(N,)`` in [0, 1], the probability of forgery.
-        points: ``score >= fake_threshold`` is fake, ``score < real_threshold`` real.
-
-    Returns:
-        ``(N,)`` of ``real``, ``fake`` and, between the thresholds, ``unsure``.
+    ``score >= fake_threshold`` is ``fake``, ``score < real_threshold`` ``real``, else ``unsure``.
 
     Raises:
         ValueError: If a score is NaN.
@@ -140,11 +123,6 @@ def tabulate_predictions(
     """Return a row for each image, in their order: ``PREDICTION_COLUMNS``.
 
     ``y_pred`` is NaN and ``verdict`` missing where ``status`` is not ``ok``; ``detail`` says why.
-
-    Args:
-        images: ``data.images.listing.LISTING_COLUMNS``, N rows.
-        scored: Of the same N images.
-        points: Of the detector.
     """
     details = scored.details.copy()
     for row in np.flatnonzero(images["problem"].notna()):

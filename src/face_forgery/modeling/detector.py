@@ -246,7 +246,7 @@ class Detector:
         except RuntimeError as error:
             raise DetectorError(
                 f"the weights of this detector do not fit {self.architecture} with options "
-                f"{self.options}: {error}. Train again: kedro run --pipeline training"
+                f"{self.options}: {error}. Train again (pipelines training and evaluation)"
             ) from error
         network.eval()
         if self.precision == "bfloat16":
@@ -257,21 +257,12 @@ class Detector:
         from face_forgery.modeling.factory import build_blank_network
 
         try:
-            return build_blank_network(
-                self.architecture,
-                self.options,
-                self.preprocessing.image_size,
-                self.preprocessing.mean,
-                self.preprocessing.std,
-                channels=self.input,
-                truncate_after=self.truncate_after,
-                temperature=self.temperature,
-            )
+            return build_blank_network(self)
         except BackboneError as error:
             raise DetectorError(
                 f"this detector was made for another version of timm, or its meta.json is damaged: "
-                f"{error}. Install the versions that it names (code_version), or train again: "
-                "kedro run --pipelines training,evaluation"
+                f"{error}. Install the versions that it names (code_version), or train again "
+                "(pipelines training and evaluation)"
             ) from error
 
     def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
@@ -286,7 +277,7 @@ class Detector:
             raise DetectorError(
                 f"{len(wrong)} of {len(expected)} weights of this detector are numbers of another "
                 f"kind than {self.architecture} has: {', '.join(wrong[:_EXAMPLES_SHOWN])}. Train "
-                "again: kedro run --pipelines training,evaluation"
+                "again (pipelines training and evaluation)"
             )
 
 

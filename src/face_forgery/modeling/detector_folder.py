@@ -36,7 +36,7 @@ MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
-_TRAIN_AGAIN = "train again (kedro run --pipelines training,evaluation) or restore a whole copy"
+_TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
 
 
 class _Meta(BaseModel):
@@ -258,8 +258,8 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
     path = folder / META
     if not folder.is_dir():
         raise DetectorError(
-            f"{folder}: there is no detector yet; train one with `kedro run`, or with "
-            "`kedro run --pipeline training` where the manifests are there"
+            f"{folder}: there is no detector yet; train one (pipelines training and evaluation, "
+            "after ingestion and splitting)"
         )
     content = _read_file(path)
     try:

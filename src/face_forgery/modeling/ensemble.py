@@ -134,8 +134,8 @@ def _describe(member: Detector) -> dict[str, Any]:
 def _check_members(named: Mapping[str, Detector]) -> None:
     if not named:
         raise DetectorError(
-            "there is no detector to join; name folders of evaluated ones: ensemble.members in "
-            "conf/local/parameters.yml, or --params 'ensemble.members=[data/06_models/members/*]'"
+            "there is no detector to join; name folders of evaluated ones: "
+            "ensemble.members=[data/06_models/members/*]"
         )
     by_identity: dict[str, str] = {}
     for name, member in named.items():
@@ -146,7 +146,7 @@ def _check_members(named: Mapping[str, Detector]) -> None:
         if member.operating_points is None:
             raise DetectorError(
                 f"{name} was not evaluated, so its scores are not calibrated and cannot be "
-                "averaged; evaluate it where it was trained: kedro run --pipelines evaluation"
+                "averaged; evaluate it where it was trained (pipeline evaluation)"
             )
         other = by_identity.setdefault(member.identity(), name)
         if other != name:
@@ -214,6 +214,6 @@ def _check_data(
     if other_data == "refuse":
         raise DetectorError(
             f"{found}. Train all members on one split, or, if you know that no validation image "
-            "was among theirs, say so: --params ensemble.other_data=allow"
+            "was among theirs, say so: ensemble.other_data=allow"
         )
     logger.warning("%s (ensemble.other_data=allow)", found)

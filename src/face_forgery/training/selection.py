@@ -19,7 +19,7 @@ class SelectionError(ValueError):
     """No epoch can be chosen; the message says what is missing."""
 
 
-def check_folds_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
+def check_groups_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
     """Refuse, before training, to choose an epoch by groups that validation does not have.
 
     Raises:
@@ -28,7 +28,7 @@ def check_folds_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> N
     if select_by != "overall" and held_out is None:
         raise SelectionError(
             f"training.select_by={select_by}, but no group is held out in val_holdout; split again "
-            "with the same parameters: kedro run --pipelines splitting,training"
+            "with the same parameters (pipelines splitting and training)"
         )
 
 
@@ -47,14 +47,12 @@ def best_epoch(history: Sequence[dict[str, Any]], select_by: SelectBy = "overall
         1
     """
     if not history:
-        raise SelectionError(
-            "the training history has no epoch; train first: kedro run --pipeline training"
-        )
+        raise SelectionError("the training history has no epoch; train first (pipeline training)")
     column = COLUMNS[select_by]
     if any(column not in row for row in history):
         raise SelectionError(
             f"training.select_by={select_by} needs {column}, which the training history does not "
-            "have; train again: kedro run --pipelines splitting,training"
+            "have; train again (pipelines splitting and training)"
         )
     best = max(history, key=lambda row: (row[column], -row["epoch"]))
     return int(best["epoch"])
@@ -99,6 +97,6 @@ def best_weights(
         raise SelectionError(
             f"epoch {epoch} has the best validation AUC, but only the weights of epochs "
             f"{sorted(weights)} are stored: the history is of another run. "
-            "Train again: kedro run --pipeline training"
+            "Train again (pipeline training)"
         )
     return weights[epoch]()

@@ -59,11 +59,6 @@ def test_a_label_that_depends_on_jpeg_quality_is_found_and_named(facts, statisti
     assert rows[None, "all facts of the file"]["strongest"][0] == "jpeg_quality"
 
 
-def test_files_without_a_quality_tell_by_having_none(facts, statistics):
-    facts["jpeg_quality"] = pd.array([90 if t else None for t in facts["target"]], dtype="Int64")
-    assert probe(facts, statistics)[None, "JPEG quality"]["auc"]["value"] > 0.99
-
-
 def test_a_statistic_that_tells_is_named_without_its_prefix(facts, statistics):
     statistics["noise"] += 2.0 * facts["target"]
     row = probe(facts, statistics)[None, STATISTICS]

@@ -84,12 +84,6 @@ def test_bands_ascend_hold_their_images_and_name_what_is_missing(parts):
     assert sum(sizes("group_size").values()) == 400
 
 
-def test_a_real_image_of_unknown_kind_is_not_a_kind_of_forgery(parts):
-    parts["facts"].loc[parts["targets"] == 0, "kind"] = "unknown"
-    cells = tables(parts)["kind"]
-    assert [(cell["name"], cell["num_real"]) for cell in cells] == [("swap", 200), ("lips", 200)]
-
-
 @pytest.mark.parametrize(("num_fake", "is_small"), [(19, True), (20, False)])
 def test_a_cell_with_fewer_than_twenty_images_of_a_class_is_marked(parts, num_fake, is_small):
     targets = np.array([0] * 30 + [1] * num_fake)

@@ -10,17 +10,8 @@ from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.metrics.weighted import WeightedScores
 
 CONTRACT = {
-    "auc",
-    "partial_auc_fpr_1e-1",
-    "average_precision",
-    "eer",
-    "accuracy",
-    "log_loss",
-    "brier",
-    "ece",
-    "tpr_at_fpr_1e-2",
-    "tpr_at_fpr_5e-3",
-    "tpr_at_fpr_1e-3",
+    *("auc", "partial_auc_fpr_1e-1", "average_precision", "eer", "accuracy", "log_loss", "brier"),
+    *("ece", "tpr_at_fpr_1e-2", "tpr_at_fpr_5e-3", "tpr_at_fpr_1e-3"),
 }
 BOOTSTRAP = Bootstrap(num_resamples=100, confidence=0.95, seed=0)
 
@@ -32,8 +23,11 @@ def judge(scores, targets, groups=None):
 
 
 def test_metrics_have_the_names_of_the_contract_and_values_inside_their_intervals(make_scores):
-    metrics = judge(*make_scores(num_images=2400))
+    scores, targets, groups = make_scores(num_images=2400)
+    metrics = judge(scores, targets, groups)
     assert set(metrics) == CONTRACT | {"notes", "counts", "bootstrap"}
+    counts = {"num_images": 2400, "num_real": 1200, "num_fake": 1200}
+    assert metrics["counts"] == counts | {"num_groups": len(set(groups))}
     for name in CONTRACT:
         assert set(metrics[name]) == {"value", "low", "high"}
     measured = [metrics[name] for name in CONTRACT]
@@ -42,18 +36,6 @@ def test_metrics_have_the_names_of_the_contract_and_values_inside_their_interval
     assert metrics["notes"]["tpr_at_fpr_1e-3"].startswith(
         "The interval is open below: among 1,200 real images"
     )
-
-
-def test_values_are_those_of_the_engine(make_scores):
-    scores, targets, groups = make_scores(num_images=2400)
-    metrics = judge(scores, targets, groups)
-    ranked = WeightedScores(scores, targets, num_bins=15)
-    counts = ranked.count(np.ones(len(scores)))
-    expected = ranked.measure(np.ones(len(scores)), counts)
-    expected.pop("ece_moved")
-    for name, value in expected.items():
-        assert metrics[name]["value"] == pytest.approx(value, abs=1e-12), name
-    assert metrics["tpr_at_fpr_5e-3"]["value"] == counts.tpr_at_fpr([0.005])[0]
 
 
 def test_a_rate_below_one_real_image_is_null_and_has_a_note(make_scores):
@@ -77,17 +59,6 @@ def test_an_interval_without_width_is_explained():
     scores, targets = np.array([0.1] * 5 + [0.9] * 5), np.array([0] * 5 + [1] * 5)
     notes = judge(scores, targets)["notes"]
     assert "has no width" in notes["auc"]
-
-
-def test_counts_say_how_many_images_and_groups_were_judged(make_scores):
-    scores, targets, groups = make_scores()
-    counts = judge(scores, targets, groups)["counts"]
-    assert counts == {
-        "num_images": 200,
-        "num_real": 100,
-        "num_fake": 100,
-        "num_groups": len(set(groups)),
-    }
 
 
 def test_metrics_are_plain_json_and_follow_from_the_seed(make_scores):

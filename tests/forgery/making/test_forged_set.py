@@ -128,10 +128,6 @@ def test_landmarks_are_found_by_path_or_name_and_the_rest_is_listed(photographs,
     ("change", "message"),
     [
         (lambda table: table.drop(columns="img_name"), "expected img_name,x0,y0"),
-        (lambda table: table[["img_name", "x0", "y0"]], "the header reads img_name, x0, y0"),
-        (lambda table: pd.concat([table, table]), "8 of 16 rows name an image again"),
-        (lambda table: table.assign(x3="left"), "a coordinate is no number"),
-        (lambda table: table.assign(img_name="else"), "rows name an image again"),
         (lambda table: table.tail(0), "none of 7 images has usable landmarks"),
     ],
 )

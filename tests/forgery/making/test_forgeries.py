@@ -1,8 +1,5 @@
 """Forgeries of photographs: what they keep, what they change, and what they follow from."""
 
-import inspect
-import pickle
-
 import cv2
 import numpy as np
 import pytest
@@ -87,16 +84,6 @@ def test_the_result_does_not_depend_on_the_number_of_threads(portraits):
     np.testing.assert_array_equal(*made)
 
 
-def test_forging_sees_pixels_and_landmarks_and_no_label():
-    assert list(inspect.signature(Forger.forge).parameters) == [
-        "self",
-        "pixels",
-        "landmarks",
-        "partner",
-        "rng",
-    ]
-
-
 def test_the_original_and_the_partner_stay_as_they_are(portraits):
     own, partner = portraits[:2]
     copies = own.pixels.copy(), own.landmarks.copy(), partner.pixels.copy()
@@ -105,15 +92,6 @@ def test_the_original_and_the_partner_stay_as_they_are(portraits):
     np.testing.assert_array_equal(own.pixels, copies[0])
     np.testing.assert_array_equal(own.landmarks, copies[1])
     np.testing.assert_array_equal(partner.pixels, copies[2])
-
-
-def test_a_forger_can_be_sent_to_another_process(portraits):
-    own = portraits[0]
-    sent = pickle.loads(pickle.dumps(EQUAL))
-    np.testing.assert_array_equal(
-        sent.forge(own.pixels, own.landmarks, None, image_rng(0, 1, 5)).pixels,
-        EQUAL.forge(own.pixels, own.landmarks, None, image_rng(0, 1, 5)).pixels,
-    )
 
 
 @pytest.mark.parametrize("level", [0, 12, 128, 255])
@@ -221,24 +199,6 @@ def test_colors_of_the_donor_become_those_of_the_target():
     )
 
 
-def test_a_swap_has_the_colors_of_its_image(portraits):
-    own, partner = portraits[:2]
-    tinted = np.clip(partner.pixels * np.array([0.4, 0.9, 1.2]), 0, 255).astype(np.uint8)
-    apart = []
-    for index in range(20):
-        forgery = only("face_swap").forge(
-            own.pixels, own.landmarks, (tinted, partner.landmarks), image_rng(6, 1, index)
-        )
-        inside = forgery.mask > 0.5
-        apart.append(
-            np.abs(forgery.pixels[inside].mean(axis=0) - own.pixels[inside].mean(axis=0)).mean()
-        )
-    lent = np.abs(
-        tinted[60:-60, 60:-60].mean(axis=(0, 1)) - own.pixels[60:-60, 60:-60].mean(axis=(0, 1))
-    ).mean()
-    assert np.mean(apart) < 0.4 * lent
-
-
 def dotted(points, shape):
     """A black image with a white dot at each of ``points``."""
     image = np.zeros((*shape, 3), np.uint8)
@@ -292,8 +252,8 @@ def test_a_partner_is_laid_onto_the_landmarks(portraits):
     dots = dotted(five[[0, 1, 3, 4]], partner.pixels.shape[:2])
     window = Window(0, 0, shape[1], shape[0])
     warped = warp_to(dots, partner.landmarks, own.landmarks, window, fit=1.0).pixels
-    for place in five_of(own.landmarks)[[0, 1, 3, 4]]:
-        np.testing.assert_allclose(center_of_dot(warped, place), place, atol=3.5)
+    for point in five_of(own.landmarks)[[0, 1, 3, 4]]:
+        np.testing.assert_allclose(center_of_dot(warped, point), point, atol=3.5)
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 import torch
 
+from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
 from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.workers import iterate
-from face_forgery.forgery.making.forger import Forger, image_rng
+from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
-from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.forgery.making.landmarks import complete, five_of
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
+from face_forgery.training.training_data import build_train_loader
 
 FAKES = (2, 5, 9)
 NAMELESS = 4  # a real image without landmarks
@@ -51,24 +51,19 @@ def make_batches(photographs, make_params):
         root, manifest, table = photographs
         training = {"batch_size": batch_size, "num_workers": num_workers, "sampling": sampling}
         changes |= {f"training.{key}": value for key, value in training.items()}
-        params = make_params(**{"preprocessing.image_size": 48} | changes)
-        forgeries = TrainForgeries.of(
+        forging = {"proportion": proportion, "kinds": dict.fromkeys(kinds, 1.0), "strength": 1.0}
+        params = make_params(
+            **{"preprocessing.image_size": 48, "augmentation.forgeries": forging} | changes
+        )
+        sections = ("preprocessing", "augmentation", "training")
+        loader = build_train_loader(
             manifest,
+            pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS),
             table,
-            Forger(dict.fromkeys(kinds, 1.0), 1.0),
-            proportion=proportion,
-            squares=None,
-            side=decoding_side(params.preprocessing, params.augmentation.crop_scale),
+            root=root,
+            **{name: getattr(params, name) for name in sections},
         )
-        dataset = ImageDataset.of(
-            manifest,
-            root,
-            params.preprocessing,
-            augmentation=params.augmentation,
-            seed=params.training.seed,
-            forgeries=forgeries,
-        )
-        return train_loader(change_dataset(dataset), params.training)
+        return train_loader(change_dataset(loader.dataset), params.training)
 
     return make
 
@@ -290,22 +285,3 @@ def test_the_fingerprint_follows_from_landmarks_and_groups(photographs, make_bat
     regrouped = manifest.assign(group=[f"person {row % 3}" for row in range(NUM_IMAGES)])
     assert of(manifest, table) == of(manifest.copy(), table.copy())
     assert len({of(manifest, table), of(manifest, moved), of(regrouped, table)}) == 3
-
-
-def test_landmarks_are_looked_for_in_real_images_alone(photographs):
-    root, manifest, table = photographs
-    named = pd.DataFrame(
-        [
-            {"img_name": f"{row}.png"}
-            | {f"{axis}{i}": values[2 * i + k] for i in range(68) for k, axis in enumerate("xy")}
-            for row, values in zip(table["row"], table["points"], strict=True)
-        ]
-    )
-    found = find_landmarks(manifest, named, None, root=root, num_workers=0)
-    assert found["row"].tolist() == [row for row in range(NUM_IMAGES) if row not in FAKES]
-    assert found["status"].value_counts().to_dict() == {"ok": 8, "no_landmarks": 1}
-
-
-def test_an_image_that_comes_again_has_another_stream():
-    draws = [image_rng(0, 1, 2, *again).integers(2**32) for again in ((), (1,), (2,))]
-    assert len(set(draws)) == 3

@@ -8,7 +8,6 @@ import pytest
 from face_forgery.forgery.rendering.demo_set import (
     DRAWN_KINDS,
     ROWS_PER_BATCH,
-    draw_row,
     draw_set,
     face_of,
     forgery_of,
@@ -104,8 +103,3 @@ def test_images_have_the_size_that_was_asked_for(make_rows):
     for size in (64, 100, 256):
         ((_, pixels, _),) = make_rows([1], seed=0, size=size)
         assert pixels.shape == (size, size, 3)
-
-
-def test_a_drawn_row_is_repeatable():
-    plan = plan_row(1, "test", 5)
-    assert draw_row(plan, 96) == draw_row(plan, 96)

@@ -59,7 +59,7 @@ def make_video_params():
 
 @pytest.fixture
 def make_flat():
-    """Return a builder of grey pictures, ``(H, W, 3)``, with a little noise around a level."""
+    """Return a builder of grey images, ``(H, W, 3)``, with a little noise around a level."""
 
     def make(level, *, size=(96, 64)):
         noise = np.random.default_rng(0).integers(-12, 13, (size[1], size[0], 1))
@@ -70,22 +70,22 @@ def make_flat():
 
 @pytest.fixture
 def make_noise():
-    """Return a builder of lists of pictures that do not compress."""
+    """Return a builder of lists of images that do not compress."""
 
-    def make(num_pictures):
+    def make(num_images):
         rng = np.random.default_rng(0)
-        return [rng.integers(0, 256, (64, 96, 3)).astype(np.uint8) for _ in range(num_pictures)]
+        return [rng.integers(0, 256, (64, 96, 3)).astype(np.uint8) for _ in range(num_images)]
 
     return make
 
 
 @pytest.fixture
 def write_clip(tmp_path):
-    """Return a function that encodes pictures, given with their times, as a clip."""
+    """Return a function that encodes images, given with their times, as a clip."""
 
     def write(
         name,
-        pictures,
+        images,
         *,
         rate=10,
         times=None,
@@ -97,19 +97,19 @@ def write_clip(tmp_path):
         container_options=None,
     ):
         path = tmp_path / name
-        pictures = list(pictures)
+        images = list(images)
         path.parent.mkdir(exist_ok=True)
         with av.open(str(path), "w", options=container_options or {}) as container:
             stream = container.add_stream(codec, rate=rate, options=options or {})
             stream.pix_fmt = pix_fmt
-            stream.height, stream.width = pictures[0].shape[:2]
+            stream.height, stream.width = images[0].shape[:2]
             stream.bit_rate = 4_000_000
             stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
             if aspect is not None:
                 stream.sample_aspect_ratio = Fraction(*aspect)
             if rotation is not None:
                 stream.set_display_rotation(rotation)
-            for index, pixels in enumerate(pictures):
+            for index, pixels in enumerate(images):
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
                 frame.time_base = stream.codec_context.time_base
                 frame.pts = round(1000 * times[index]) if times else index

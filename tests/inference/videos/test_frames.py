@@ -24,11 +24,9 @@ def levels_of(path, times=SHORT):
     ("name", "codec", "pix_fmt"),
     [
         ("a.mp4", "mpeg4", "yuv420p"),
-        ("b.avi", "mpeg4", "yuv420p"),
-        ("c.mkv", "libx264", "yuv444p"),
-        ("d.mov", "libx264", "yuv420p10le"),
-        ("e.webm", "libvpx", "yuv420p"),
-        ("f.mkv", "ffv1", "gray"),
+        ("b.mov", "libx264", "yuv420p10le"),
+        ("c.webm", "libvpx", "yuv420p"),
+        ("d.mkv", "ffv1", "gray"),
     ],
 )
 def test_containers_and_pixel_formats_are_read(write_clip, make_flat, name, codec, pix_fmt):
@@ -43,8 +41,8 @@ def test_containers_and_pixel_formats_are_read(write_clip, make_flat, name, code
 
 def test_times_are_those_of_the_file_at_a_variable_rate(write_clip, make_flat):
     times = [0.0, 0.04, 0.08, 3.0, 3.04, 9.0, 9.5, 10.2]
-    pictures = [make_flat(60 + 10 * i) for i in range(8)]
-    path = write_clip("vfr.mp4", pictures, times=times, codec="libx264")
+    images = [make_flat(60 + 10 * i) for i in range(8)]
+    path = write_clip("vfr.mp4", images, times=times, codec="libx264")
     seconds, levels, _ = levels_of(path, [0.0, 0.06, 1.0, 2.0, 3.02, 9.0, 10.0])
     assert seconds == [0.0, 0.08, 3.0, 3.04, 9.0, 10.2]
     assert np.abs(np.array(levels) - [60, 80, 90, 100, 110, 130]).max() <= 3
@@ -52,9 +50,9 @@ def test_times_are_those_of_the_file_at_a_variable_rate(write_clip, make_flat):
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_frames_are_upright_as_another_reader_has_them(write_clip, make_flat, rotation):
-    picture = make_flat(90)
-    picture[:20, :40] = (220, 30, 30)
-    path = write_clip("turned.mp4", [picture] * 5, rotation=rotation)
+    image = make_flat(90)
+    image[:20, :40] = (220, 30, 30)
+    path = write_clip("turned.mp4", [image] * 5, rotation=rotation)
     with open_video(path) as video:
         (frame,) = video.frames([0.0])
     other = cv2.VideoCapture(str(path)).read()[1][..., ::-1]
@@ -70,8 +68,8 @@ def test_pixels_that_are_not_square_are_made_so(write_clip, make_flat):
 
 
 def test_far_times_are_sought_and_near_ones_decoded_to_the_same_frames(write_clip, make_flat):
-    pictures = [make_flat(40 + i) for i in range(160)]
-    path = write_clip("long.mp4", pictures, rate=4, codec="libx264", options={"g": "12"})
+    images = [make_flat(40 + i) for i in range(160)]
+    path = write_clip("long.mp4", images, rate=4, codec="libx264", options={"g": "12"})
     far = [0.0, 12.3, 25.0, 25.5, 39.0]
     dense = [index / 4 for index in range(160)]
     seconds, levels, _ = levels_of(path, far)
@@ -129,7 +127,7 @@ def no_videos(write_clip, make_flat, make_picture, encode, tmp_path):
     write_sound(tmp_path / "sound.mp4")
     contents = {
         "empty.mp4": b"",
-        "picture.mp4": encode(make_picture()),
+        "image.mp4": encode(make_picture()),
         "text.mp4": b"this is no video " * 100,
         "playlist.mp4": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n",
         "no_index.mp4": good.read_bytes()[:1500],
@@ -145,7 +143,7 @@ def no_videos(write_clip, make_flat, make_picture, encode, tmp_path):
     [
         ("sound.mp4", "no_video", "only audio"),
         ("empty.mp4", "unreadable", "it is empty"),
-        ("picture.mp4", "unreadable", "--pipelines inference"),
+        ("image.mp4", "unreadable", "--pipelines inference"),
         ("text.mp4", "unreadable", "not a video"),
         ("playlist.mp4", "unreadable", "not a video"),
         ("no_index.mp4", "unreadable", "cut off"),
@@ -159,7 +157,7 @@ def test_what_is_no_video_has_a_status_and_a_reason(no_videos, name, status, wor
     assert caught.value.status == status
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi", "a.webm"])
+@pytest.mark.parametrize("name", ["a.mov", "a.avi", "a.webm"])
 def test_inference_says_of_a_video_that_it_is_one(write_clip, make_flat, name):
     codec = "libvpx" if name.endswith("webm") else "mpeg4"
     path = write_clip(name, [make_flat(90)] * 3, codec=codec)

@@ -1,17 +1,11 @@
 """The page of a video says what was found, opens offline and escapes what is foreign."""
 
-import numpy as np
 import pytest
 
 from face_forgery.data.images.listing import list_videos
 from face_forgery.inference.videos.judge import judge_videos
 from face_forgery.inference.videos.judgement import JudgedVideo
-from face_forgery.inference.videos.video_page import (
-    draw_scores_over_time,
-    format_time,
-    spread,
-    write_page,
-)
+from face_forgery.inference.videos.video_page import draw_scores_over_time, format_time, write_page
 
 
 @pytest.fixture
@@ -19,8 +13,8 @@ def judged(write_clip, make_flat, bright_is_forged, make_video_params):
     """Return a function that judges a clip with a bright stretch; and the operating points."""
 
     def run(**changes):
-        pictures = [make_flat(200 if 100 <= i < 160 else 60) for i in range(300)]
-        path = write_clip("<b>clip.mp4", pictures)
+        images = [make_flat(200 if 100 <= i < 160 else 60) for i in range(300)]
+        path = write_clip("<b>clip.mp4", images)
         detector, params = bright_is_forged(), make_video_params(**changes)
         videos = judge_videos(detector, list_videos(path), params, min_size=48, batch_size=64)
         return next(iter(videos)), detector.operating_points, params
@@ -73,11 +67,3 @@ def test_the_chart_shows_bands_dots_and_the_stretch(judged):
 )
 def test_times_are_written_as_players_show_them(seconds, longest, text):
     assert format_time(seconds, longest=longest) == text
-
-
-def test_letters_keep_their_distance_and_stay_inside():
-    moved = spread([0.0, 0.01, 0.5, 0.99, 1.0, 1.0], 0.03)
-    assert np.diff(moved).min() >= 0.03 - 1e-9
-    assert moved[0] == 0.0
-    assert moved[2] == 0.5
-    assert moved[-1] == 1.0

@@ -30,10 +30,10 @@ def test_windows_agree_with_a_slow_reference(seed):
     rng = np.random.default_rng(seed)
     seconds = np.cumsum(rng.choice([0.5, 0.5, 0.7, 5.0], size=40))
     scores = rng.random(40).round(1)
-    spans = find_windows(seconds, window_seconds=4.0)
+    starts, ends = find_windows(seconds, window_seconds=4.0)
     sets, values = slow_windows(seconds, scores)
-    assert [list(range(a, b)) for a, b in zip(*spans, strict=True)] == sets
-    assert rate_windows(scores, spans).tolist() == values
+    assert [list(range(a, b)) for a, b in zip(starts, ends, strict=True)] == sets
+    assert rate_windows(scores, starts, ends).tolist() == values
 
 
 def sum_up(seconds, scores, points):

@@ -1,6 +1,7 @@
 """What ranks exchange; that Ray's workers are ranks is tested in test_ray_training."""
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -54,13 +55,49 @@ def test_ranks_draw_apart_and_each_always_the_same(monkeypatch):
 
 # The same sums in another order: float32 has 7 digits, some steps lose one of them.
 TOLERANCE = 2e-6
+ALWAYS = {
+    "model.backbone": "test_vit",  # without batch normalization, whose averages are of one rank
+    "augmentation.noise": 0.5,
+    "training.batch_size": 4,  # of 12 images: no rank has one left over
+    "training.optimizer.name": "sgd",  # Adam blows the noise of zero gradients up to whole steps
+    "training.optimizer.learning_rate": 0.02,
+}
+CASES = {
+    "plain": {},
+    "accumulate, average, clip, smooth": {
+        "training.accumulate": 2,
+        "training.ema_decay": 0.9,
+        "training.grad_clip_norm": 0.5,
+        "training.label_smoothing": 0.1,
+    },
+    "forgeries, balanced, focal": {
+        "augmentation.forgeries.proportion": 0.5,
+        "training.sampling": "balanced",
+        "training.loss.name": "focal",
+    },
+    "LoRA, frozen batch normalization": {
+        "model.backbone": "test_resnet",
+        "model.fine_tuning": "lora",
+    },
+}
+SLICED = [  # act within the slice of a rank, so that no single process does the same
+    {"model.backbone": "test_resnet"},  # batch normalization
+    {"training.mixup_alpha": 0.5, "training.cutmix_alpha": 0.5},
+    {"training.loss.contrastive": 1.0},
+]
 
 
 @pytest.mark.slow
-def test_two_ranks_train_what_one_process_trains(tmp_path):
+def test_two_ranks_train_what_one_process_trains(make_run, tmp_path):
+    runs = {
+        "cases": {name: make_run(**ALWAYS | changes) for name, changes in CASES.items()},
+        "sliced": [make_run(**ALWAYS | changes) for changes in SLICED],
+        "begun": make_run(**ALWAYS, **{"training.checkpoint_steps": 2}),
+    }
+    (tmp_path / "runs.pickle").write_bytes(pickle.dumps(runs))
     script = Path(__file__).parents[1] / "two_ranks.py"
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
+        [sys.executable, str(script), str(tmp_path), str(tmp_path / "runs.pickle")],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

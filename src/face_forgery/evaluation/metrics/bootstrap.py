@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from face_forgery.evaluation.metrics.weighted import (
-    Floats,
-    Groups,
-    Scores,
-    Targets,
-    WeightedScores,
-)
+from face_forgery.evaluation.metrics.weighted import Floats, Groups, Scores, Targets, WeightedScores
 
 Interval = dict[str, Any]
 """``{"value", "low", "high"}``: a measured value and the interval around it."""
@@ -48,12 +42,8 @@ class Bootstrap:
 class GroupResampler:
     """Draws whole groups; resample ``i`` follows from ``(seed, i)`` alone.
 
-    Args:
-        groups: ``(N,)`` names or numbers, equal for images that belong together.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        seed: Any number from 0.
-        order: ``(N,)``: weights are drawn for the images in this order, so that they fit
-            ``WeightedScores`` of the same ``order``.
+    Weights are drawn for the images in ``order``, ``(N,)``, so that they fit ``WeightedScores`` of
+    the same ``order``.
 
     Raises:
         ValueError: If an image has no group.
@@ -94,15 +84,8 @@ def resample(
 ) -> Floats:
     """Take several measurements on the same resamples, so that their differences are paired.
 
-    Args:
-        measures: M functions of the weights ``(N,)`` of the images; each returns a number, or as
-            many as the others.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        bootstrap: How intervals are drawn.
-
-    Returns:
-        ``(B, M)`` or ``(B, M, ...)``.
+    ``measures`` are M functions of the weights ``(N,)`` of the images; each returns a number, or as
+    many as the others. The result is ``(B, M)`` or ``(B, M, ...)``.
     """
     order = np.arange(len(targets))
     resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=order)

@@ -58,14 +58,7 @@ def evaluate(
     """Judge scores: metrics, ROC curve and intervals from one set of resamples.
 
     A true-positive rate at a false-positive rate below ``1 / num_real`` cannot be measured: its
-    value is None, and ``notes`` says why.
-
-    Args:
-        scores: ``(N,)``, probability of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        groups: ``(N,)``, equal for images that belong together.
-        bootstrap: How intervals are drawn.
-        num_bins: Of the calibration error.
+    value is None, and ``notes`` says why. ``num_bins`` are those of the calibration error.
 
     Returns:
         ``{"auc": {"value", "low", "high"}, ..., "notes": {...}, "counts": {...}, "bootstrap":
@@ -74,8 +67,7 @@ def evaluate(
         ``high``, ascending.
 
     Raises:
-        ValueError: If the arrays do not fit together, only one class occurs, a score is no
-            probability, or an image has no group.
+        ValueError: As `check_probabilities`, or if an image has no group.
     """
     scores, targets = check_probabilities(scores, targets)
     ranked = WeightedScores(scores, targets, num_bins=num_bins)

@@ -21,13 +21,8 @@ def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: f
     Sources: Wilson 1927 (Journal of the American Statistical Association 22); Kish 1965, Survey
     Sampling, section 8.2; Korn and Graubard 1998 (Survey Methodology 24) for the effective size.
 
-    Args:
-        hits: ``(N,)``, N at least 1.
-        groups: ``(N,)``, equal for images that belong together.
-        confidence: In (0, 1).
-
     Raises:
-        ValueError: If there is no image.
+        ValueError: If there is no image in ``hits``, ``(N,)``.
 
     Example:
         >>> measure_proportion(np.zeros(100, dtype=bool), np.arange(100), confidence=0.95)[

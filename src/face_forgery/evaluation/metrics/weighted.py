@@ -3,9 +3,8 @@
 A bootstrap resample is a weighting by whole numbers: an image counts as often as it was drawn. A
 metric of a weighting is that of the scores repeated as often as their weights say.
 
-Everywhere: ``scores`` is ``(N,)``, the probability of forgery; ``targets`` is ``(N,)``, 0 = real,
-1 = forged, and both classes must occur. A threshold calls an image forged when
-``score >= threshold``, so equal scores always fall on the same side.
+A threshold calls an image forged when ``score >= threshold``, so equal scores always fall on the
+same side.
 
 Shapes: N images, K different scores, R rates.
 """
@@ -98,12 +97,7 @@ class ScoreCounts:
 
 
 class WeightedScores:
-    """Scores, sorted once.
-
-    Args:
-        scores: ``(N,)``, probabilities of forgery.
-        targets: ``(N,)``, 0 = real, 1 = forged; both must occur.
-        num_bins: Equal-width bins of the calibration error.
+    """Scores, sorted once; ``num_bins`` are the equal-width bins of the calibration error.
 
     Raises:
         ValueError: As `check_probabilities`.

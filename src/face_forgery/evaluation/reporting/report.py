@@ -1,59 +1,117 @@
-"""The report: one HTML file that opens without a network and says the same twice."""
+"""The report, one HTML file that opens without a network, and the model card, in Markdown."""
 
-import inspect
+import base64
+import json
+from functools import partial
 from importlib import resources
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2.meta import find_undeclared_variables
 
 from face_forgery.data.labels.manifest import fingerprint_sets
-from face_forgery.evaluation.reporting.sections import SECTIONS
-from face_forgery.evaluation.reporting.sentences import (
-    describe_decisions,
-    describe_reach,
-    describe_separation,
-)
+from face_forgery.evaluation.reporting import sentences
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.ensemble import Ensemble
 
 Result = dict[str, Any]
+_REPORT = "report.html.jinja"
 
 
 def render_report(**results: Any) -> str:
     """Return the report as HTML: everything inside, nothing to fetch, no date.
 
     Args:
-        results: Catalog entry -> value, for each name of ``sections.list_inputs``; the figures are
-            encoded PNG files. What has not been measured yet is ``None``, and the page says so;
-            so it does of what was measured on another detector or other images.
+        results: Catalog entry -> value, for each name of ``list_inputs``; the figures are encoded
+            PNG files. What has not been measured yet is ``None``, and the page says so; so it does
+            of what was measured on another detector or other images.
 
     Raises:
-        KeyError: If a result is missing.
+        UndefinedError: If a result is missing.
     """
-    points, metrics, detector = (
-        results[name] for name in ("operating_points", "metrics", "detector")
+    return _make_environment().get_template(_REPORT).render(results)
+
+
+def render_model_card(detector: Detector, **results: Any) -> str:
+    """Return the model card: what a detector is, how well it works and where it does not.
+
+    Markdown after Hugging Face's model cards: metadata in YAML, then sections that their page and
+    tools know by name.
+
+    Args:
+        detector: Certified.
+        results: ``metrics``, ``operating_points``, ``breakdown``, ``data_report``, ``audit`` and
+            ``robustness``, as for the report.
+    """
+    template = _make_environment().get_template("model_card.md.jinja")
+    return template.render(results, detector=detector)
+
+
+def list_inputs() -> list[str]:
+    """Names of the catalog entries that the report reads."""
+    environment = _make_environment()
+    source = resources.files(__package__).joinpath(_REPORT).read_text(encoding="utf-8")
+    return sorted(find_undeclared_variables(environment.parse(source)))
+
+
+def _make_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("face_forgery.evaluation.reporting", "."),
+        autoescape=select_autoescape(("html.jinja",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
-    own = results | {
-        "robustness": robustness_of(detector, results["robustness"]),
-        "audit": audit_of(detector, results["audit"]),
-        "cross_validation": cross_validation_of(
-            detector, results["manifest"], results["cross_validation"]
-        ),
+    environment.filters |= {
+        "thousands": "{:,}".format,
+        "number": sentences.format_number,
+        "percent": sentences.format_percent,
+        "interval": _format_interval,
+        "base64": lambda png: base64.b64encode(png).decode(),
+        "cell": _escape_cell,
+        "json": partial(json.dumps, indent=2, sort_keys=True),
     }
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    source = resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
-        counts=metrics["counts"],
-        sentences=[
-            describe_separation(metrics),
-            describe_decisions(points),
-            describe_reach(points),
-        ],
-        sections={
-            title: list(show(**{name: own[name] for name in inspect.signature(show).parameters}))
-            for title, show in SECTIONS.items()
-        },
-    )
+    own = (robustness_of, audit_of, cross_validation_of, list_drawn, list_facts)
+    environment.globals |= {"say": sentences} | {function.__name__: function for function in own}
+    return environment
+
+
+def _escape_cell(text: str) -> str:
+    """Return a user's name as it can stand in a cell of a Markdown table."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{c}" if c in "\\|`*_[]<>#!" else c for c in flat)
+
+
+def _format_interval(measured: Result, *, percent: bool = False) -> str:
+    """The ends of an interval; empty where nothing was measured."""
+    write = sentences.format_percent if percent else sentences.format_number
+    if measured["value"] is None:
+        return ""
+    return f"{write(measured['low'])} to {write(measured['high'])}"
+
+
+def list_drawn(mistakes: pd.DataFrame) -> list[Any]:
+    """Return the rows of the mistakes that the figure shows."""
+    from face_forgery.evaluation.reporting.image_figures import DRAWN
+
+    return mistakes.groupby("target", sort=True).head(DRAWN).to_dict("records")
+
+
+def list_facts(detector: Detector, code_version: dict[str, Any]) -> dict[str, Any]:
+    """Return what was judged, and by which code: name -> fact."""
+    facts = {
+        "architecture": detector.architecture,
+        "parameters": f"{detector.count_parameters():,}",
+        "input": f"{detector.preprocessing.image_size} pixels",
+        "forward passes an image": detector.num_passes,
+        "chosen epoch": None if isinstance(detector, Ensemble) else detector.epoch,
+        "data fingerprint": detector.data_fingerprint,
+    }
+    versions = {
+        name.replace("_", " "): "unknown" if version is None else version
+        for name, version in code_version.items()
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None} | versions
 
 
 def robustness_of(detector: Detector, robustness: Result | None) -> Result | None:

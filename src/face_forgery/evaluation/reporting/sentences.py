@@ -1,7 +1,6 @@
 """Numbers in sentences that need no training in statistics."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 METRIC_WORDS = {
@@ -249,13 +248,6 @@ def format_number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
-
-
-def format_interval(measured: dict[str, Any], number: Callable[[float], str]) -> str:
-    """The ends of an interval as ``number`` writes them; empty where nothing was measured."""
-    if measured["value"] is None:
-        return ""
-    return f"{number(measured['low'])} to {number(measured['high'])}"
 
 
 def _with_interval(auc: dict[str, float]) -> str:

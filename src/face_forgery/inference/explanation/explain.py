@@ -1,8 +1,8 @@
 """One image explained: score, heat map, regions, views."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,31 +28,19 @@ from face_forgery.modeling.forward_path import pick_device
 from face_forgery.progress import track
 
 
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """Why an image got its score.
+class Explanation(NamedTuple):
+    """Why an image got its score."""
 
-    Attributes:
-        score: The probability of forgery, in [0, 1].
-        verdict: real, fake or unsure.
-        pixels: ``(H, W, 3)``: what was judged: the image, or its most suspicious face.
-        heat: ``(S, S)``, stretched over ``pixels``; above 0 speaks for forged.
-        has_landmarks: Whether the regions follow the face; else it is taken to be in the middle.
-        regions: Region -> how much of the evidence lies in it, the densest first.
-        views: To check by eye; empty where none were asked for.
-    """
-
-    score: float
-    verdict: str
-    pixels: NDArray[np.uint8]
-    heat: NDArray[np.float32]
-    has_landmarks: bool
-    regions: dict[str, RegionEvidence]
-    views: list[View]
+    score: float  # the probability of forgery, in [0, 1]
+    verdict: str  # real, fake or unsure
+    pixels: NDArray[np.uint8]  # (H, W, 3): the image that was judged, or its most suspicious face
+    heat: NDArray[np.float32]  # (S, S), stretched over the pixels; above 0 speaks for forged
+    has_landmarks: bool  # whether the regions follow the face; else it is taken to be in the middle
+    regions: dict[str, RegionEvidence]  # how much of the evidence lies in each, the densest first
+    views: list[View]  # to check by eye; empty where none were asked for
 
 
-@dataclass(frozen=True, eq=False)
-class ExplainedImage:
+class ExplainedImage(NamedTuple):
     """One of your images, explained, or the reason why not."""
 
     number: int  # of the image among those explained, from 1
@@ -66,16 +54,7 @@ class ExplainedImage:
 def explain_images(
     detector: Detector, images: pd.DataFrame, *, min_size: int
 ) -> Iterator[ExplainedImage]:
-    """Explain the images of a table, one after the other; a bad one stops nothing.
-
-    Args:
-        detector: Must have operating points.
-        images: ``data.images.listing.LISTING_COLUMNS``.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-
-    Raises:
-        DetectorError: If the detector has no operating points.
-    """
+    """Explain the images of a table, one after the other; a bad one stops nothing."""
     operating_points_of(detector)
     network = detector.build_network().to(pick_device())
     rows = zip(images["img_name"], images["path"], images["problem"], strict=True)
@@ -91,12 +70,8 @@ def explain_images(
 def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return the rows of ``images`` with the highest scores, the highest first.
 
-    Images without a score are left out: their row of ``predictions`` says all there is to say.
-
-    Args:
-        images: ``data.images.listing.LISTING_COLUMNS``.
-        predictions: ``inference.verdicts.PREDICTION_COLUMNS``, of the same images in their order.
-        most: At most so many rows.
+    At most ``most``; images without a score are left out: their row of ``predictions``, which are
+    of the same images in their order, says all there is to say.
 
     Raises:
         ValueError: If the predictions are of other images.
@@ -120,14 +95,9 @@ def explain_one(
     min_size: int,
     has_views: bool = True,
 ) -> tuple[Reading, Explanation | None]:
-    """Explain one image; ``None`` where the reading says why it cannot be judged.
+    """Explain the image that ``decode`` returns; ``None`` where the reading says why not.
 
-    Args:
-        detector: Must have operating points.
-        network: ``detector.build_network()``, on any device.
-        decode: Returns the image.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-        has_views: Whether the views to check by eye are made, too.
+    ``has_views``: whether the views to check by eye are made, too.
     """
     decoded: list[NDArray[np.uint8]] = []
 
@@ -142,24 +112,22 @@ def explain_one(
     pixels = decoded[-1] if reader.side is None else decode(side=None)  # people see all of it
     margins = margins_of(network, torch.stack(reading.images))
     worst = int(margins.argmax())
-    landmarks = None
+    landmarks = centered_landmarks(*pixels.shape[:2])
     if reader.finder is not None:
         face = reading.faces[worst]
         square = reader.finder.square_of(face, pixels.shape)
         pixels = cut_square(pixels, square)
         landmarks = tuple((x - square.left, y - square.top) for x, y in face.landmarks)
     score = float(to_scores(margins)[worst])
-    height, width = pixels.shape[:2]
-    points = centered_landmarks(height, width) if landmarks is None else landmarks
     heat = heat_map(network, reading.images[worst])
-    side = len(heat)
-    scaled = tuple((x * side / width, y * side / height) for x, y in points)
+    (height, width), side = pixels.shape[:2], len(heat)
+    scaled = tuple((x * side / width, y * side / height) for x, y in landmarks)
     return reading, Explanation(
         score=score,
         verdict=decide_one(score, operating_points_of(detector)),
         pixels=pixels,
         heat=heat,
-        has_landmarks=landmarks is not None,
+        has_landmarks=reader.finder is not None,
         regions=measure_evidence(heat, label_regions(side, side, scaled)),
-        views=make_views(pixels, points) if has_views else [],
+        views=make_views(pixels, landmarks) if has_views else [],
     )

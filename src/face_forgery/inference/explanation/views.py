@@ -30,12 +30,7 @@ class View(NamedTuple):
 
 
 def make_views(pixels: Pixels, landmarks: Landmarks) -> list[View]:
-    """Return every view of ``pixels``.
-
-    Args:
-        pixels: ``(H, W, 3)``: a face.
-        landmarks: As ``label_regions``.
-    """
+    """Return every view of a face, ``(H, W, 3)``, with ``landmarks`` as `label_regions` takes."""
     labels = label_regions(pixels.shape[0], pixels.shape[1], landmarks)
     return [
         *enlarge_details(pixels, landmarks),
@@ -52,20 +47,15 @@ def enlarge_details(pixels: Pixels, landmarks: Landmarks) -> list[View]:
     unit = max(float(np.hypot(*(points[1] - points[0]))), 1.0)
     eyes = _crop(pixels, points[:2].mean(axis=0), 2.1 * unit, 0.8 * unit)
     mouth = _crop(pixels, points[3:].mean(axis=0), 1.5 * unit, 0.9 * unit)
-    return [
-        View(
-            "Eyes, enlarged",
-            eyes,
-            "Do both eyes look the same way? Are the reflections in them alike, the irises round, "
-            "the lashes and the rims of glasses unbroken?",
-        ),
-        View(
-            "Mouth, enlarged",
-            mouth,
-            "Are the teeth separate, the lips sharp along their whole edge, and the skin around "
-            "them as grainy as the cheeks?",
-        ),
-    ]
+    of_eyes = (
+        "Do both eyes look the same way? Are the reflections in them alike, the irises round, the "
+        "lashes and the rims of glasses unbroken?"
+    )
+    of_mouth = (
+        "Are the teeth separate, the lips sharp along their whole edge, and the skin around them "
+        "as grainy as the cheeks?"
+    )
+    return [View("Eyes, enlarged", eyes, of_eyes), View("Mouth, enlarged", mouth, of_mouth)]
 
 
 def compare_light(pixels: Pixels, labels: NDArray[np.int64]) -> View:
@@ -73,13 +63,13 @@ def compare_light(pixels: Pixels, labels: NDArray[np.int64]) -> View:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     smooth = cv2.GaussianBlur(grey, (0, 0), max(1.0, 0.05 * grey.shape[1]))
     banded = (smooth // 16 * 16).astype(np.uint8)
-    image = cv2.cvtColor(cv2.applyColorMap(banded, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
+    image = np.asarray(cv2.applyColorMap(banded, cv2.COLORMAP_CIVIDIS)[..., ::-1], np.uint8)
     inside = np.isin(labels, [REGIONS.index(name) for name in ("eyes", "nose", "mouth", "skin")])
     face = _compare_sides(grey, inside)
     behind = _compare_sides(grey, labels == REGIONS.index("background"))
     return View(
         "Light",
-        np.asarray(image, np.uint8),
+        image,
         f"The face is {face}, the background {behind}. Light from one side makes shadows on the "
         "other everywhere; a face that was put in keeps the light of its own image.",
     )
@@ -136,8 +126,7 @@ def _crop(pixels: Pixels, center: NDArray[np.float64], width: float, height: flo
     left, right = max(0, int(x - width / 2)), min(pixels.shape[1], int(x + width / 2) + 1)
     top, bottom = max(0, int(y - height / 2)), min(pixels.shape[0], int(y + height / 2) + 1)
     detail = pixels[min(top, pixels.shape[0] - 1) : max(bottom, 1), left : max(right, 1)]
-    scale = _DETAIL_SIDE / max(detail.shape[1], 1)
-    size = (_DETAIL_SIDE, max(1, round(detail.shape[0] * scale)))
+    size = (_DETAIL_SIDE, max(1, round(detail.shape[0] * _DETAIL_SIDE / detail.shape[1])))
     return np.asarray(cv2.resize(detail, size, interpolation=cv2.INTER_LANCZOS4), np.uint8)
 
 
@@ -175,19 +164,16 @@ def _mark_repeated(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return marked
     values = (grey >> 2).astype(np.float64)
     weights = np.random.default_rng(0).integers(1, 2**28, (_BLOCK, _BLOCK)).astype(np.float64)
-    rows, columns = (slice(_BLOCK // 2, _BLOCK // 2 + side - _BLOCK + 1) for side in grey.shape)
-    valid = (rows, columns)
+    half = _BLOCK // 2
+    valid = tuple(slice(half, half + side - _BLOCK + 1) for side in grey.shape)
     sums = np.rint(cv2.filter2D(values, cv2.CV_64F, weights)[valid]).astype(np.int64)
     size = (_BLOCK, _BLOCK)
     mean = cv2.boxFilter(values, cv2.CV_64F, size)[valid]
     square = cv2.boxFilter(values * values, cv2.CV_64F, size)[valid]
     has_detail = np.sqrt(np.maximum(square - mean**2, 0)) * 4 > _FLAT
     tops, lefts = np.nonzero(has_detail)
-    found = sums[has_detail]
-    order = np.argsort(found, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(found[order]) != 0]) if found.size else order
-    first = np.empty_like(order)
-    first[order] = np.repeat(order[starts], np.diff(np.r_[starts, order.size]))
+    _, starts, same = np.unique(sums[has_detail], return_index=True, return_inverse=True)
+    first = starts[same]
     apart = np.maximum(abs(tops - tops[first]), abs(lefts - lefts[first])) >= _BLOCK
     for block in np.flatnonzero(apart):
         for one in (block, first[block]):

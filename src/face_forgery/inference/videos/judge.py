@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -42,14 +41,7 @@ def judge_videos(
     min_size: int,
     batch_size: int,
 ) -> Iterator[JudgedVideo]:
-    """Judge videos one after the other; a bad one stops nothing.
-
-    Args:
-        detector: Must have operating points.
-        videos: ``data.images.listing.LISTING_COLUMNS``.
-        params: How a video is sampled and summed up.
-        min_size: Pixels; a frame with a shorter side is ``too_small``.
-        batch_size: Images in one forward pass, give or take those of a frame.
+    """Judge ``videos``, listed as images are, one after the other; a bad one stops nothing.
 
     Raises:
         DetectorError: If the detector has no operating points, or gives no number for a frame.
@@ -82,38 +74,6 @@ class _Item(NamedTuple):
 _ScoredItem = tuple[_Item, tuple[tuple[Face, float], ...], float]
 
 
-@dataclass(eq=False)
-class _Seen:
-    """What is known of a video so far."""
-
-    tracker: Tracker
-    scenes: "Scenes"
-    sampled: list[float] = field(default_factory=list)
-    frames: list[FrameScore] = field(default_factory=list)
-    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def add(self, item: _Item, faces: tuple[tuple[Face, float], ...], score: float) -> None:
-        """Add the next frame; ``faces`` is a row of ``Scored.faces``."""
-        self.sampled.append(item.seconds)
-        if item.reading.status != "ok":
-            self.reasons[item.reading.status, item.reading.detail] += 1
-            return
-        found = [FrameScore(item.seconds, 1, None, float(score))]
-        if faces:
-            persons = self.tracker.follow([face for face, _ in faces], item.seconds)
-            found = [
-                FrameScore(item.seconds, person, face, float(to_scores(np.asarray(margin))))
-                for person, (face, margin) in zip(persons, faces, strict=True)
-            ]
-        self.frames += found
-        worst = max(found, key=lambda frame: frame.score)
-        box = None
-        if worst.face is not None:
-            left, top, width, height, *_ = worst.face
-            box = (left * item.scale, top * item.scale, width * item.scale, height * item.scale)
-        self.scenes.offer(Scene(item.seconds, worst.score, worst.person, item.thumbnail, box))
-
-
 def _judge_one(
     unread: JudgedVideo,
     path: Path,
@@ -128,50 +88,69 @@ def _judge_one(
             shown = track(
                 video.frames(times), description=unread.name, total=len(times), unit="frames"
             )
-            seen = _Seen(Tracker(max_gap=params.window_seconds), Scenes(video.duration))
+            tracker, scenes = Tracker(max_gap=params.window_seconds), Scenes(video.duration)
+            sampled: list[float] = []
+            frames: list[FrameScore] = []
+            unscored: list[Reading] = []
             for item, faces, item_score in score(shown):
-                seen.add(item, faces, item_score)
+                sampled.append(item.seconds)
+                if item.reading.status != "ok":
+                    unscored.append(item.reading)
+                    continue
+                found = _name_persons(tracker, item.seconds, faces, item_score)
+                frames += found
+                scenes.offer(item, max(found, key=lambda frame: frame.score))
     except ImageError as error:
-        return replace(unread, status=error.status, detail=error.detail)
-    windows, summary = sum_up_persons(seen.frames, points, window_seconds=params.window_seconds)
-    status, reasons = ("ok", []) if summary is not None else _why_not(seen, params)
-    stretch = (0.0, video.duration) if summary is None else (summary.start, summary.end)
-    return replace(
-        unread,
+        return unread._replace(status=error.status, detail=error.detail)
+    windows, summary = sum_up_persons(frames, points, window_seconds=params.window_seconds)
+    reasons: list[str] = []
+    status, stretch = "ok", (0.0, video.duration)
+    if summary is None:
+        status, *reasons = _why_not(len(sampled), frames, unscored, params)
+    else:
+        stretch = (summary.start, summary.end)
+    return unread._replace(
         status=status,
         detail="; ".join([*reasons, *video.faults]),
         duration=video.duration,
-        sampled=np.array(seen.sampled),
-        frames=tuple(seen.frames),
+        sampled=np.array(sampled),
+        frames=tuple(frames),
         windows=windows,
         summary=summary,
-        scenes=seen.scenes.choose(*stretch),
+        scenes=scenes.choose(*stretch),
     )
+
+
+def _name_persons(
+    tracker: Tracker, seconds: float, faces: tuple[tuple[Face, float], ...], score: float
+) -> list[FrameScore]:
+    """Return a score for each person in a frame; ``faces`` is a row of ``Scored.faces``."""
+    if not faces:
+        return [FrameScore(seconds, 1, None, float(score))]
+    persons = tracker.follow([face for face, _ in faces], seconds)
+    return [
+        FrameScore(seconds, person, face, float(to_scores(np.asarray(margin))))
+        for person, (face, margin) in zip(persons, faces, strict=True)
+    ]
 
 
 def _score_frames(
     frames: Iterable[Frame], *, network: nn.Module, reader: ImageReader, batch_size: int
 ) -> Iterator[_ScoredItem]:
-    """Yield frames with their faces and scores."""
-    for batch in _read_batches(frames, reader, batch_size):
+    """Yield frames with their faces and scores; a batch holds ``batch_size`` images or frames."""
+
+    def score(batch: list[_Item]) -> Iterator[_ScoredItem]:
         scored = score_batch(network, stack_readings([item.reading for item in batch]))
         yield from zip(batch, scored.faces, scored.scores, strict=True)
 
-
-def _read_batches(
-    frames: Iterable[Frame], reader: ImageReader, batch_size: int
-) -> Iterator[list[_Item]]:
-    """Read frames; a batch is full when it holds ``batch_size`` images or frames."""
     batch: list[_Item] = []
-    num_images = 0
     for frame in frames:
         batch.append(_read(frame, reader))
-        num_images += len(batch[-1].reading.images)
-        if max(num_images, len(batch)) >= batch_size:
-            yield batch
-            batch, num_images = [], 0
+        if max(len(batch), sum(len(item.reading.images) for item in batch)) >= batch_size:
+            yield from score(batch)
+            batch = []
     if batch:
-        yield batch
+        yield from score(batch)
 
 
 def _read(frame: Frame, reader: ImageReader) -> _Item:
@@ -204,11 +183,16 @@ class Scenes:
         self._part_seconds = max(duration / _PARTS, 1e-3)
         self._best: dict[int, Scene] = {}
 
-    def offer(self, scene: Scene) -> None:
-        """Keep ``scene`` if it is more suspicious than what its part of the video has."""
-        part = int(scene.seconds / self._part_seconds)
-        if part not in self._best or scene.score > self._best[part].score:
-            self._best[part] = scene
+    def offer(self, item: _Item, worst: FrameScore) -> None:
+        """Keep a frame, with its worst face, if its part of the video has none so suspicious."""
+        part = int(item.seconds / self._part_seconds)
+        if part in self._best and worst.score <= self._best[part].score:
+            return
+        box = None
+        if worst.face is not None:
+            left, top, width, height = (item.scale * side for side in worst.face[:4])
+            box = (left, top, width, height)
+        self._best[part] = Scene(item.seconds, worst.score, worst.person, item.thumbnail, box)
 
     def choose(self, start: float, end: float) -> tuple[Scene, ...]:
         """Return up to six of the most suspicious ones, by time.
@@ -227,19 +211,18 @@ class Scenes:
         return tuple(sorted(chosen, key=lambda scene: scene.seconds))
 
 
-def _why_not(seen: _Seen, params: VideoParams) -> tuple[str, list[str]]:
+def _why_not(
+    num_sampled: int, frames: list[FrameScore], unscored: list[Reading], params: VideoParams
+) -> tuple[str, str]:
     """Return the status of a video without a summary, and the reason."""
-    if not seen.sampled:
-        return "no_frames", ["none of its frames could be decoded"]
-    if not seen.frames:
-        by_status: Counter[str] = Counter()
-        for (status, _), count in seen.reasons.items():
-            by_status[status] += count
-        status, count = by_status.most_common(1)[0]
-        example = next(detail for (kind, detail) in seen.reasons if kind == status)
-        return status, [f"{count} of {len(seen.sampled)} frames: {example}"]
-    longest = max(Counter(frame.person for frame in seen.frames).values())
-    return "too_few_frames", [
-        f"{len(seen.sampled)} frames, and at most {longest} of one person; a verdict needs "
+    if not num_sampled:
+        return "no_frames", "none of its frames could be decoded"
+    if not frames:
+        status, count = Counter(reading.status for reading in unscored).most_common(1)[0]
+        example = next(reading.detail for reading in unscored if reading.status == status)
+        return status, f"{count} of {num_sampled} frames: {example}"
+    longest = max(Counter(frame.person for frame in frames).values())
+    return "too_few_frames", (
+        f"{num_sampled} frames, and at most {longest} of one person; a verdict needs "
         f"{MIN_WINDOW_FRAMES} within {params.window_seconds:g} s (video.frames_per_second)"
-    ]
+    )

@@ -2,28 +2,25 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
-from numpy.typing import NDArray
-from PIL import Image
 
 from face_forgery.evaluation.reporting.style import (
     FAKE_COLOR,
     INK,
     MUTED,
     REAL_COLOR,
-    make_figure,
-    style_axes,
+    draw_legend,
+    make_axes,
 )
-from face_forgery.inference.explanation.explanation_page import Page
+from face_forgery.inference.pages import Page, render, to_uri
 from face_forgery.inference.verdicts import decide, decide_one
 from face_forgery.inference.videos.judgement import JudgedVideo, Scene
 from face_forgery.inference.videos.windows import Summary, Windows
@@ -33,27 +30,16 @@ from face_forgery.params import VideoParams
 VERDICT_COLORS = {"real": REAL_COLOR, "unsure": MUTED, "fake": FAKE_COLOR}
 _STEPS = (0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _MAX_TICKS = 12
-_LETTER_DISTANCE = 0.03  # between two letters, of the width of the axes
+_LINE_HEIGHT = 0.18  # of three lines of text, of the scores' axis
 
 
 def write_page(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> Page:
-    """Write the page of one video, judged or not.
-
-    Args:
-        video: What ``judge_videos`` yields.
-        points: Of the detector.
-        params: What it was judged with.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("face_forgery.inference.videos", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["time"] = lambda seconds: format_time(seconds, longest=video.duration)
+    """Write the page of one video, judged or not; ``params`` are those it was judged with."""
     content: dict[str, Any] = {"video": video, "points": points, "params": params, "chart": None}
     if video.frames:
         content |= _describe(video, points, params)
-    html = environment.get_template("page.html.jinja").render(content)
+    filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
+    html = render("video.html.jinja", filters, **content)
     return Page(video.number, video.total, f"{video.number:04d}", html)
 
 
@@ -63,33 +49,26 @@ def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) 
     figure.savefig(stored, format="png")
     steps = np.diff(video.sampled)
     is_sparse = video.duration * params.frames_per_second > params.max_frames
+    num_stretches = max(1, params.max_frames // params.frames_per_window)
     return {
         "chart": f"data:image/png;base64,{b64encode(stored.getvalue()).decode()}",
         "scenes": [_show(index, scene, points) for index, scene in enumerate(video.scenes)],
         "rate": 1 / float(np.median(steps)) if len(steps) else params.frames_per_second,
-        "num_stretches": max(1, params.max_frames // params.frames_per_window)
-        if is_sparse
-        else None,
+        "num_stretches": num_stretches if is_sparse else None,
+        "num_windows": sum(len(windows.scores) for windows in video.windows),
     }
 
 
 def _show(index: int, scene: Scene, points: OperatingPoints) -> dict[str, Any]:
-    verdict = decide_one(scene.score, points)
-    image = scene.thumbnail.copy()
+    verdict, image = decide_one(scene.score, points), scene.thumbnail.copy()
     if scene.box is not None:
         left, top, width, height = (round(value) for value in scene.box)
         color = tuple(round(255 * value) for value in to_rgb(VERDICT_COLORS[verdict]))
         corners = ((left, top), (left + width, top + height))
         cv2.rectangle(image, *corners, (255, 255, 255), 4)
         cv2.rectangle(image, *corners, color, 2)
-    stored = io.BytesIO()
-    Image.fromarray(image).save(stored, "JPEG", quality=86)
-    return {
-        "letter": scene_letter(index),
-        "scene": scene,
-        "verdict": verdict,
-        "uri": f"data:image/jpeg;base64,{b64encode(stored.getvalue()).decode()}",
-    }
+    uri = to_uri(image, side=None)
+    return {"letter": ascii_uppercase[index], "scene": scene, "verdict": verdict, "uri": uri}
 
 
 def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure:
@@ -102,9 +81,9 @@ def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure
         video: With at least one score.
         points: Of the detector.
     """
-    figure = make_figure(9.6, 3.7)
-    axes = figure.subplots()
-    style_axes(axes, title="", xlabel="time in the video", ylabel="score: probability of forgery")
+    figure, axes = make_axes(
+        9.6, 3.7, xlabel="time in the video", ylabel="score: probability of forgery"
+    )
     end = max(video.duration, float(video.sampled[-1]), 1e-3)
     axes.set_xlim(-0.01 * end, 1.01 * end)
     axes.set_ylim(-0.02, 1.02)
@@ -117,8 +96,13 @@ def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure
     if video.summary is not None:
         _mark_stretch(axes, video.summary)
     _label_time(axes, end)
-    _place_letters(axes, [scene.seconds for scene in video.scenes])
-    figure.legend(frameon=False, fontsize=9, ncols=6, columnspacing=1.2, loc="outside lower center")
+    for letter, scene in zip(ascii_uppercase, video.scenes, strict=False):
+        axes.annotate(
+            letter, (scene.seconds, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(0, 10),
+            textcoords="offset points", ha="center", va="bottom", fontsize=9, fontweight="bold",
+            color=INK, arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.7},
+        )  # fmt: skip
+    draw_legend(figure, ncols=6)
     return figure
 
 
@@ -137,31 +121,18 @@ def format_time(seconds: float, *, longest: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def spread(positions: Sequence[float], distance: float) -> NDArray[np.float64]:
-    """Move ``positions``, ascending in [0, 1], to be ``distance`` apart and within [0, 1].
-
-    Returns:
-        ``(N,)``, ascending; as near to ``positions`` as one pass in either direction brings them.
-    """
-    moved = np.array(positions, dtype=float)
-    for index in range(1, len(moved)):
-        moved[index] = max(moved[index], moved[index - 1] + distance)
-    limit = 1.0
-    for index in reversed(range(len(moved))):
-        moved[index] = min(moved[index], limit)
-        limit = moved[index] - distance
-    return moved
-
-
 def _shade_verdicts(axes: Axes, points: OperatingPoints) -> None:
     real, fake = min(points.real_threshold, 1.0), min(points.fake_threshold, 1.0)
     axes.axhspan(-0.02, real, color=REAL_COLOR, alpha=0.08, linewidth=0)
     axes.axhspan(fake, 1.02, color=FAKE_COLOR, alpha=0.10, linewidth=0)
-    heights = spread((real / 2, (real + fake) / 2, (1 + fake) / 2), 0.07)
-    for height, (verdict, color) in zip(heights, VERDICT_COLORS.items(), strict=True):
+    heights = {"real": (real, "top"), "fake": (fake, "bottom")}
+    if fake - real > _LINE_HEIGHT:
+        heights["unsure"] = ((real + fake) / 2, "center")
+    for verdict, (height, side) in heights.items():
         axes.annotate(
             verdict, (1.0, height), xycoords=("axes fraction", "data"), xytext=(6, 0),
-            textcoords="offset points", va="center", fontsize=9, fontweight="bold", color=color,
+            textcoords="offset points", va=side, fontsize=9, fontweight="bold",
+            color=VERDICT_COLORS[verdict],
         )  # fmt: skip
     for threshold, color in ((real, REAL_COLOR), (fake, FAKE_COLOR)):
         axes.axhline(threshold, color=color, linestyle="--", linewidth=1.0)
@@ -236,20 +207,3 @@ def _label_time(axes: Axes, end: float) -> None:
         step *= 2
     axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_time(x, longest=end)))
-
-
-def _place_letters(axes: Axes, seconds: Sequence[float]) -> None:
-    left, right = axes.get_xlim()
-    spread_out = spread([(x - left) / (right - left) for x in seconds], _LETTER_DISTANCE)
-    for index, (x, position) in enumerate(zip(seconds, spread_out, strict=True)):
-        axes.annotate(
-            scene_letter(index), (x, 1.0), xycoords=axes.get_xaxis_transform(),
-            xytext=(position, 1.11), textcoords="axes fraction", ha="center", va="center",
-            fontsize=9, fontweight="bold", color=INK,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkB": 0},
-        )  # fmt: skip
-
-
-def scene_letter(index: int) -> str:
-    """Return the letter of a scene: A for the first."""
-    return chr(ord("A") + index)

@@ -7,7 +7,6 @@ does not drown in a long video, as it would in a mean, and one bad frame decides
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +29,7 @@ class FrameScore(NamedTuple):
     score: float  # the probability of forgery, in [0, 1]
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+class Windows(NamedTuple):
     """The windows of a person that have enough frames, by time."""
 
     person: int
@@ -44,11 +42,6 @@ class Windows:
         """``(N,)``, seconds."""
         return (self.starts + self.ends) / 2
 
-    @property
-    def num_windows(self) -> int:
-        """N."""
-        return len(self.scores)
-
 
 class Summary(NamedTuple):
     """What is said about a video that could be judged."""
@@ -58,13 +51,6 @@ class Summary(NamedTuple):
     person: int  # whose window it is
     start: float  # seconds, of the most suspicious stretch
     end: float
-
-
-class Spans(NamedTuple):
-    """Windows of a person, as indices of frames."""
-
-    starts: NDArray[np.intp]  # (K,), ascending: the first frame of each
-    ends: NDArray[np.intp]  # (K,), ascending: the frame behind its last one
 
 
 def sum_up_persons(
@@ -85,76 +71,69 @@ def sum_up_persons(
     for person, own in sorted(by_person.items()):
         seconds = np.array([frame.seconds for frame in own])
         scores = np.array([frame.score for frame in own])
-        spans = find_windows(seconds, window_seconds=window_seconds)
-        if not len(spans.starts):
+        starts, ends = find_windows(seconds, window_seconds=window_seconds)
+        if not len(starts):
             continue
-        values = rate_windows(scores, spans)
-        edges = (seconds[spans.starts], seconds[spans.ends - 1])
-        windows.append(Windows(person, *edges, values))
+        values = rate_windows(scores, starts, ends)
+        windows.append(Windows(person, seconds[starts], seconds[ends - 1], values))
         score = float(values.max())
         if best is None or score > best.score:
-            start, end = find_stretch(seconds, scores, spans, values, levels=levels)
+            start, end = find_stretch(seconds, scores, starts, ends, values, levels=levels)
             best = Summary(score, decide_one(score, points), person, start, end)
     return tuple(windows), best
 
 
-def find_windows(seconds: NDArray[np.float64], *, window_seconds: float) -> Spans:
+def find_windows(
+    seconds: NDArray[np.float64], *, window_seconds: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the windows of a person with at least three frames; one within another is none.
 
     Args:
         seconds: ``(N,)``, ascending: the person's judged frames.
         window_seconds: A frame so much after the first one is the last one of a window.
+
+    Returns:
+        ``(K,)`` each, ascending: the index of the first frame, and of the frame behind the last.
     """
     ends = np.searchsorted(seconds, seconds + window_seconds + _ROUNDING, side="right")
     starts = np.arange(len(seconds))
     is_window = (np.diff(ends, prepend=0) > 0) & (ends - starts >= MIN_WINDOW_FRAMES)
-    return Spans(starts[is_window], ends[is_window])
+    return starts[is_window], ends[is_window]
 
 
-def rate_windows(scores: NDArray[np.float64], spans: Spans) -> NDArray[np.float64]:
-    """Return, ``(K,)``, the score that more than half of the frames of each window reach.
-
-    Args:
-        scores: ``(N,)`` in [0, 1], the probability of forgery.
-        spans: K windows.
-    """
-    return np.array([_lower_median(scores[start:end]) for start, end in zip(*spans, strict=True)])
+def rate_windows(
+    scores: NDArray[np.float64], starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return, ``(K,)``, the score that more than half of the frames of each window reach."""
+    windows = (scores[start:end] for start, end in zip(starts, ends, strict=True))
+    return np.array([np.quantile(window, 0.5, method="lower") for window in windows])
 
 
 def find_stretch(
     seconds: NDArray[np.float64],
     scores: NDArray[np.float64],
-    spans: Spans,
+    starts: NDArray[np.intp],
+    ends: NDArray[np.intp],
     values: NDArray[np.float64],
     *,
-    levels: tuple[float, ...] = (),
+    levels: tuple[float, ...],
 ) -> tuple[float, float]:
     """Return first and last moment, in seconds, of the most suspicious stretch of a person.
 
-    Args:
-        seconds: ``(N,)``, ascending.
-        scores: ``(N,)`` in [0, 1], the probability of forgery.
-        spans: K windows, at least one.
-        values: ``(K,)``, what ``rate_windows`` returns for them.
-        levels: Scores from which on a verdict is another. The stretch goes as far as windows that
-            overlap reach the highest of them that the best one reaches, less the frames at its
-            ends that do not; without one, it is the best window.
+    The stretch goes as far as windows that overlap reach the highest of ``levels``, where another
+    verdict begins, that the best one reaches, less the frames at its ends that do not; without
+    one, it is the best window. ``values`` is what ``rate_windows`` returns for K windows.
     """
     best = first = last = int(values.argmax())
     level = max((level for level in levels if values[best] >= level), default=None)
     if level is not None:
         reaches = values >= level
-        joined = reaches[1:] & reaches[:-1] & (spans.starts[1:] < spans.ends[:-1])
+        joined = reaches[1:] & reaches[:-1] & (starts[1:] < ends[:-1])
         while first > 0 and joined[first - 1]:
             first -= 1
         while last < len(joined) and joined[last]:
             last += 1
-    frames = np.arange(spans.starts[first], spans.ends[last])
+    frames = np.arange(starts[first], ends[last])
     if level is not None:
         frames = frames[scores[frames] >= level]
     return float(seconds[frames[0]]), float(seconds[frames[-1]])
-
-
-def _lower_median(values: NDArray[np.float64]) -> float:
-    middle = (len(values) - 1) // 2
-    return float(np.partition(values, middle)[middle])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import face_forgery as ff
-from face_forgery.evaluation.reporting.sections import list_inputs
+from face_forgery.evaluation.reporting.report import list_inputs
 from face_forgery.modeling.detector import Detector
 
 REPORT_INPUTS = list_inputs()

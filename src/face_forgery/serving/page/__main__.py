@@ -49,7 +49,9 @@ def serve(options: argparse.Namespace) -> None:
         judge = Judge(detector, network, min_size=options.min_size)
         page = build_page(judge, max_images=options.max_images)
     except DetectorError as error:
-        sys.exit(f"{error}\nOr name another one: --detector FOLDER")
+        sys.exit(
+            f"{error} (kedro run --pipelines NAME,...)\nOr name another one: --detector FOLDER"
+        )
     except ImportError as error:
         sys.exit(f"{error}: the page needs gradio; make setup installs it, or: pip install gradio")
     sys.stdout.write(f"Open http://127.0.0.1:{options.port} in a browser; Ctrl-C ends it.\n")

@@ -16,7 +16,8 @@ from torch import nn
 
 from face_forgery.data.images.decoding import ImageError, decode_rgb
 from face_forgery.inference.explanation.explain import explain_one
-from face_forgery.inference.explanation.explanation_page import enlarge, overlay, to_uri
+from face_forgery.inference.explanation.explanation_page import overlay
+from face_forgery.inference.pages import enlarge, to_uri
 from face_forgery.inference.scoring import judge_bytes
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement, operating_points_of
 from face_forgery.modeling.detector import Detector

@@ -3,8 +3,8 @@
 What makes it so, and what it costs (docs/reliability.md has the numbers):
 
 - ``torch.manual_seed`` and cuDNN's deterministic kernels (`training.run.seed_torch`);
-- every random draw of a picture follows from (seed, epoch, index) (`data.loading.rng`);
-- pictures are made in one thread of torch and OpenCV, in workers and without them, because
+- every random draw of an image follows from (seed, epoch, index) (`data.loading.rng`);
+- images are made in one thread of torch and OpenCV, in workers and without them, because
   ``interpolate`` of floats rounds otherwise in several (`data.loading.workers`);
 - k-means, boosting, extremely randomized trees and the bootstrap's products are summed in one
   thread, because their sums over threads follow from the number of cores.
@@ -12,7 +12,6 @@ What makes it so, and what it costs (docs/reliability.md has the numbers):
 What is not: training in another number of torch's threads gives other last bits of the weights.
 """
 
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -23,29 +22,17 @@ from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from face_forgery.data.degradation.operations import list_degradations
-from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.splits.holdout import cluster_groups
 from face_forgery.evaluation.audits import shortcuts
 from face_forgery.evaluation.audits.shortcuts import measure_statistics, probe_shortcuts
-from face_forgery.evaluation.metrics import bootstrap
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, GroupResampler, bootstrap_metrics
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import WeightedScores
-from face_forgery.forgery.making.forged_set import forge_set
-from face_forgery.forgery.making.forger import Forger
-from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.inference.degraded_scoring import score_degraded
-from face_forgery.inference.scoring import score_files
-from face_forgery.pipelines.training.nodes import (
-    build_train_loader,
-    build_val_loader,
-    train_detector,
-)
+from face_forgery.training.run import train
 
-NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 TIMINGS = {"seconds", "images_per_second"}
 WORKERS = (1, 2, 4)
-NUM_IMAGES, FAKES = 12, (2, 5, 9)
 EVERYTHING = {
     "model.options": {"drop_rate": 0.3},
     "preprocessing.image_size": 48,
@@ -83,45 +70,23 @@ def threads():
 
 
 @pytest.fixture
-def train(photographs, make_params):
-    """Return a function that trains with a number of workers and gives all it yields."""
-    root, manifest, table = photographs
+def train_with(make_run):
+    """Return a function that trains with a number of workers and gives all states."""
 
-    def run(num_workers, resume_from=None, **changes):
+    def run(num_workers, **changes):
         workers = {"training.num_workers": num_workers, "scoring.num_workers": num_workers}
-        params = make_params(**{"data.root": root} | EVERYTHING | workers | changes)
-        train_loader = build_train_loader(
-            manifest,
-            NO_FACES,
-            table,
-            data=params.data,
-            preprocessing=params.preprocessing,
-            augmentation=params.augmentation,
-            training=params.training,
-        )
-        val_loader = build_val_loader(
-            manifest, NO_FACES, params.data, params.preprocessing, params.scoring
-        )
+        run = make_run(**EVERYTHING | workers | changes)
         torch.manual_seed(num_workers)  # what was drawn before is another matter
-        yields = train_detector(
-            train_loader=train_loader,
-            val_loader=val_loader,
-            val_holdout=None,
-            model=params.model,
-            training=params.training,
-            cluster=params.cluster,
-            resume_from=resume_from,
-        )
-        return list(map(deepcopy, yields))  # the node empties what it has yielded
+        return [copy_state() for copy_state in train(run, torch.device("cpu"))]
 
     return run
 
 
 def assert_same_end(some, others):
-    """Compare the last items of two runs: weights, averaged ones, optimizer, curve."""
-    (weights, history, state), (other_weights, other_history, other) = some[-1], others[-1]
+    """Compare the last states of two runs: weights, averaged ones, optimizer, curve."""
+    state, other = some[-1], others[-1]
     for one, two in (
-        (weights.weights, other_weights.weights),
+        (state.weights().weights, other.weights().weights),
         (state.network, other.network),
         (state.average, other.average),
     ):
@@ -131,7 +96,7 @@ def assert_same_end(some, others):
     for number, moments in state.optimizer["state"].items():
         for name, value in moments.items():
             assert torch.equal(value, other.optimizer["state"][number][name])
-    assert without_timings(history) == without_timings(other_history)
+    assert without_timings(state.history) == without_timings(other.history)
     assert torch.equal(state.random["cpu"], other.random["cpu"])
 
 
@@ -141,31 +106,21 @@ def without_timings(history):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("threads")
-def test_training_is_the_same_with_any_number_of_workers_and_after_a_restart(train):
-    alone = train(0)
+def test_training_is_the_same_with_any_number_of_workers_and_after_a_restart(
+    train_with,
+):
+    alone = train_with(0)
     assert len(alone) > 6  # several saves an epoch
     for number in WORKERS:
-        assert_same_end(train(number), alone)
-        saved = alone[number][2]
-        changes = {"training.resume": True}
-        assert_same_end(train(number, saved, **changes), alone)
-    other_seed = train(0, **{"training.seed": 1})
-    assert without_timings(other_seed[-1][1]) != without_timings(alone[-1][1])
+        assert_same_end(train_with(number), alone)
+        going_on = {"training.resume": True}
+        assert_same_end(train_with(number, resume_from=alone[number], **going_on), alone)
+    other_seed = train_with(0, **{"training.seed": 1})
+    assert without_timings(other_seed[-1].history) != without_timings(alone[-1].history)
 
 
 @pytest.mark.usefixtures("threads")
-def test_scores_are_the_same_with_any_number_of_workers(make_detector, paths):
-    detector = make_detector(image_size=48)
-    margins = [
-        score_files(detector, paths, batch_size=4, num_workers=number).margins
-        for number in (0, *WORKERS)
-    ]
-    assert margins[0].std() > 0
-    assert all(np.array_equal(margins[0], others) for others in margins[1:])
-
-
-@pytest.mark.usefixtures("threads")
-def test_degraded_pictures_are_the_same_with_any_number_of_workers(make_detector, tmp_path):
+def test_degraded_images_are_the_same_with_any_number_of_workers(make_detector, tmp_path):
     paths = []
     for seed in range(3):
         pixels = np.random.default_rng(seed).integers(0, 256, (196, 196, 3)).astype(np.uint8)
@@ -183,7 +138,9 @@ def test_degraded_pictures_are_the_same_with_any_number_of_workers(make_detector
     assert all(np.array_equal(scores[0], others) for others in scores[1:])
 
 
-def test_pictures_are_made_in_one_thread_and_the_others_are_given_back(train, threads, monkeypatch):
+def test_images_are_made_in_one_thread_and_the_others_are_given_back(
+    train_with, threads, monkeypatch
+):
     seen = set()
     resize = torch.nn.functional.interpolate
 
@@ -192,7 +149,7 @@ def test_pictures_are_made_in_one_thread_and_the_others_are_given_back(train, th
         return resize(*args, **options)
 
     monkeypatch.setattr("torchvision.transforms.v2.functional._geometry.interpolate", look)
-    train(0)
+    train_with(0)
     assert seen == {1}
     assert torch.get_num_threads() == threads
 
@@ -218,25 +175,16 @@ def test_intervals_do_not_depend_on_the_threads_of_a_product(many_scores):
             assert resample(many_scores) == alone
 
 
-@pytest.mark.slow
-def test_intervals_do_not_depend_on_the_processes(many_scores, monkeypatch):
-    alone = resample(many_scores)
-    monkeypatch.setattr(bootstrap, "_MANY_IMAGES", 1000)
-    for number in WORKERS:
-        monkeypatch.setattr(bootstrap, "cpu_count", lambda number=number: number)
-        assert resample(many_scores) == alone
-
-
 def test_a_proportion_does_not_depend_on_the_threads_of_a_product():
     for seed in range(8):
         rng = np.random.default_rng(seed)
         groups = rng.integers(0, 60_000, 120_000)
         hits = rng.random(60_000)[groups] < 0.3  # alike within a group
-        shares = []
+        proportions = []
         for number in (1, 2, 4):
             with threadpool_limits(number):
-                shares.append(measure_proportion(hits, groups, confidence=0.95))
-        assert shares[0] == shares[1] == shares[2]
+                proportions.append(measure_proportion(hits, groups, confidence=0.95))
+        assert proportions[0] == proportions[1] == proportions[2]
 
 
 def test_clusters_do_not_depend_on_the_number_of_threads(monkeypatch):
@@ -304,26 +252,3 @@ def test_the_audit_does_not_depend_on_the_number_of_threads(paths, monkeypatch):
     assert audits[0] == audits[1]
     assert {what for what, _ in seen} == {"trees", "boosting"}
     assert {number for _, number in seen} == {1}
-
-
-@pytest.mark.slow
-def test_a_forged_set_is_the_same_with_any_number_of_processes(photographs):
-    root, manifest, table = photographs
-
-    def forge(num_workers):
-        batches = forge_set(
-            manifest,
-            table,
-            root=root,
-            forger=Forger(dict.fromkeys(FORGING_KINDS, 1.0), 1.0),
-            circle=2,
-            common_scale=(0.8, 1.0),
-            jpeg_quality=(70, 90),
-            seed=0,
-            num_workers=num_workers,
-        )
-        return [row for batch in batches for row in batch]
-
-    alone = forge(0)
-    assert len(alone) == 2 * (NUM_IMAGES - len(FAKES))
-    assert all(forge(number) == alone for number in WORKERS)
