@@ -48,13 +48,13 @@ run: setup ## Train, judge and use a detector on the drawn demo set
 	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"
 
 test: setup ## Run the tests (no GPU, no network)
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
 test-all: setup ## Run the long ones too
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: setup ## Run the tests that take under ten seconds each
-	$(BIN)/python -m pytest -n 2 -m "not slow and not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -350,7 +350,7 @@ def make_faces(tmp_path: Path) -> Callable[..., Any]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_params() -> Callable[..., Any]:
     """Return a builder of all parameters, small enough for tests; dotted names override."""
 

@@ -131,32 +131,3 @@ def test_the_rate_drops_after_the_fourth_epoch_not_before_the_first(baseline):
             optimizer.step()
             scheduler.step()
     assert rates == [0.005] * 4 + [pytest.approx(0.005 * 0.85)]
-
-
-def test_the_epoch_is_chosen_by_auc_and_read_back_even_if_it_is_not_the_last():
-    from face_forgery.training.records import EpochWeights
-    from face_forgery.training.selection import best_weights
-
-    history = [
-        {"epoch": 1, "val_auc": 0.9, "val_accuracy": 0.5},
-        {"epoch": 2, "val_auc": 0.8, "val_accuracy": 0.9},
-    ]
-    weights = {epoch: lambda epoch=epoch: EpochWeights(epoch, {}) for epoch in (1, 2)}
-    assert best_weights(weights, history).epoch == 1
-
-
-def test_a_score_is_one_probability_and_no_sum_over_passes():
-    from face_forgery.modeling.forward_path import score_images
-
-    certain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
-    torch.nn.init.zeros_(certain[1].weight)
-    certain[1].bias.data = torch.tensor([-9.0, 9.0])
-    images = torch.zeros(3, 3, 2, 2)
-    assert score_images(certain, images, torch.device("cpu")) == pytest.approx(np.ones(3), abs=1e-6)
-
-
-def test_no_gpu_is_needed(monkeypatch):
-    from face_forgery.modeling.forward_path import pick_device
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert pick_device().type == "cpu"

@@ -31,24 +31,18 @@ def make_loader(tmp_path):
 LABELS = {"labels": {"type": "pandas.CSVDataset", "filepath": "${params:data.root}/labels.txt"}}
 
 
-def test_catalog_reads_a_parameter(make_loader):
-    loader = make_loader({"data": {"root": "here"}}, LABELS)
-    assert loader["catalog"]["labels"]["filepath"] == "here/labels.txt"
-
-
-def test_catalog_follows_the_machines_own_parameters(make_loader):
-    loader = make_loader({"data": {"root": "here"}}, LABELS, local={"data": {"root": "there"}})
-    assert loader["catalog"]["labels"]["filepath"] == "there/labels.txt"
-
-
-def test_catalog_follows_the_command_line(make_loader):
-    loader = make_loader(
-        {"data": {"root": "here"}},
-        LABELS,
-        local={"data": {"root": "there"}},
-        runtime_params={"data": {"root": "/elsewhere"}},
-    )
-    assert loader["catalog"]["labels"]["filepath"] == "/elsewhere/labels.txt"
+@pytest.mark.parametrize(
+    ("local", "given", "root"),
+    [
+        (None, None, "here"),
+        ({"data": {"root": "there"}}, None, "there"),
+        ({"data": {"root": "there"}}, {"data": {"root": "/elsewhere"}}, "/elsewhere"),
+    ],
+    ids=["base", "local", "command line"],
+)
+def test_the_catalog_follows_base_local_and_the_command_line(make_loader, local, given, root):
+    loader = make_loader({"data": {"root": "here"}}, LABELS, local=local, runtime_params=given)
+    assert loader["catalog"]["labels"]["filepath"] == f"{root}/labels.txt"
 
 
 @pytest.mark.parametrize(

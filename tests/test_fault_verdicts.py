@@ -17,7 +17,7 @@ def verdicts(monkeypatch):
 
 @pytest.fixture
 def end(verdicts):
-    """What a run of three epochs and four pictures ends with."""
+    """What a run of three epochs and four images ends with."""
     history = [{"epoch": epoch, "val_auc": epoch / 10} for epoch in (1, 2, 3)]
     rows = ["img_name,y_pred,verdict", *(f"{name}.jpg,0.5,real" for name in "abcd")]
     weights = {1: "one", 2: "two", 3: "three"}
@@ -26,7 +26,7 @@ def end(verdicts):
 
 @pytest.fixture
 def half(end):
-    """What a run that was struck within its third epoch, or behind its second picture, leaves."""
+    """What a run that was struck within its third epoch, or behind its second image, leaves."""
     history = end.history[:2]
     return replace(
         end,
@@ -64,7 +64,7 @@ def test_a_state_that_is_not_part_of_the_run_is_noticed(verdicts, half, end, cha
     assert re.search(words, problem)
 
 
-def test_only_the_picture_that_was_struck_may_have_another_verdict(verdicts, half, end):
+def test_only_the_image_that_was_struck_may_have_another_verdict(verdicts, half, end):
     struck = replace(half, begun=[end.verdicts[0], "a.jpg,,unsure", "b.jpg,0.5000000001,real"])
     assert verdicts.check_whole(struck, end, struck_name="a.jpg") == []
     assert len(verdicts.check_whole(struck, end, struck_name="b.jpg")) == 1
@@ -72,7 +72,7 @@ def test_only_the_picture_that_was_struck_may_have_another_verdict(verdicts, hal
     assert len(verdicts.check_whole(moved, end, struck_name="a.jpg")) == 1
 
 
-def test_a_picture_that_was_gone_before_the_folder_was_listed_has_no_verdict(verdicts, half, end):
+def test_an_image_that_was_gone_before_the_folder_was_listed_has_no_verdict(verdicts, half, end):
     header, a, b, c, _ = end.verdicts
     done = replace(end, verdicts=[header, b, *end.verdicts[3:]])
     begun = replace(half, begun=[header, b, c])
@@ -131,7 +131,7 @@ def test_an_epoch_that_is_trained_twice_or_not_at_all_is_noticed(
         ("2 of 4 images are judged", 1),
     ],
 )
-def test_a_picture_that_is_judged_twice_or_not_at_all_is_noticed(
+def test_an_image_that_is_judged_twice_or_not_at_all_is_noticed(
     verdicts, half, end, said, num_problems
 ):
     assert len(verdicts.check_continued("inference", half, end, said)) == num_problems

@@ -69,13 +69,11 @@ def test_the_detector_of_the_main_job_judges_and_explains_images(main_job):
     assert pages == {"0001.html", "0002.html", "index.html"}
 
 
-def test_a_second_run_and_a_resumed_one_give_the_same_weights(main_job, kedro_run, tmp_path):
+def test_a_finished_training_that_is_resumed_keeps_its_weights(main_job, kedro_run, tmp_path):
     first = load_file(main_job / DETECTOR)
     project = shutil.copytree(main_job, tmp_path / "project")
-    shutil.rmtree(project / "data/06_models")
     resuming = {"tracking.enabled": "false", "training.resume": "true"}
-    for words in ("Epoch 2: loss", "nothing is left to train"):
-        assert words in kedro_run(project, "--pipelines", "training", **resuming)
-        again = load_file(project / DETECTOR)
-        assert again.keys() == first.keys()
-        assert all((again[name] == first[name]).all() for name in first)
+    assert "nothing is left to train" in kedro_run(project, "--pipelines", "training", **resuming)
+    again = load_file(project / DETECTOR)
+    assert again.keys() == first.keys()
+    assert all((again[name] == first[name]).all() for name in first)

@@ -4,12 +4,12 @@ import asyncio
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 import uvicorn
 
-from face_forgery.serving.server import protocol_with_timeout
+from face_forgery.serving.server import run_server
 
 SECONDS = 0.5
 REQUEST = b"GET /quick HTTP/1.1\r\nHost: localhost\r\n"
@@ -25,25 +25,19 @@ async def answer(scope, receive, send):
 
 @pytest.fixture(scope="module")
 def port():
-    with serving() as port:
-        yield port
-
-
-@contextmanager
-def serving():
-    """Serve `answer` in a thread."""
-    http = protocol_with_timeout(SECONDS)
-    config = uvicorn.Config(answer, port=0, http=http, lifespan="off", log_level="warning")
-    server = uvicorn.Server(config)
+    """Serve `answer` in a thread, with the settings that a served detector has."""
+    settings = {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(uvicorn, "run", lambda app, **options: settings.update(options))
+        run_server(answer, host="127.0.0.1", port=0, max_connections=99, head_seconds=SECONDS)
+    server = uvicorn.Server(uvicorn.Config(answer, lifespan="off", log_level="error", **settings))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join(20)
 
 
 def read_until_closed(connection):

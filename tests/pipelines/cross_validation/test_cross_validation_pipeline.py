@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 
@@ -14,7 +14,6 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, ManifestError
 from face_forgery.data.splits.holdout import name_holdout_groups
 from face_forgery.data.splits.partition import divide_for_cross_validation
-from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.pipelines.cross_validation import create_pipeline
 from face_forgery.training.cross_validation import Recipe, divide_for, seed_of
@@ -63,33 +62,19 @@ def make_all_params(make_params, tmp_path):
 
 
 @pytest.fixture
-def make_catalog(data, make_all_params, tmp_path):
-    def make(folder="cv", **overrides):
-        params, out = make_all_params(**overrides), tmp_path / folder
-        groups = name_holdout_groups(data.manifest, params.splitting.holdout, seed=0)
-
-        def at(kind, name, **options):
-            return AtomicDataset(dataset={"type": kind, "filepath": str(out / name)}, **options)
-
-        entries = {
-            "manifest": MemoryDataset(data.manifest),
-            "image_hashes": MemoryDataset(data.hashes),
-            "holdout_groups": MemoryDataset(groups),
-            "face_table": MemoryDataset(NO_FACES),
-            "landmark_file": MemoryDataset(None),
-            "face_model": MemoryDataset(None),
-            "fold_landmarks": MemoryDataset(),
-            "fold_scores": at("pandas.ParquetDataset", "scores.parquet"),
-            "fold_runs": at("json.JSONDataset", "runs.json"),
-            "cross_validation": at("json.JSONDataset", "cv.json"),
-            "cross_validation_table": at("pandas.ParquetDataset", "table.parquet"),
-            "cross_validation_figure": at(
-                "matplotlib.MatplotlibDataset", "cv.png", load_bytes=True
-            ),
-        }
-        for section in type(params).model_fields:
-            entries[f"params:{section}"] = MemoryDataset(getattr(params, section))
-        return DataCatalog(entries)
+def make_catalog(data, make_all_params, make_shipped_catalog, tmp_path):
+    def make(**overrides):
+        params = make_all_params(**overrides)
+        return make_shipped_catalog(
+            create_pipeline(),
+            tmp_path,
+            params,
+            manifest=data.manifest,
+            image_hashes=data.hashes,
+            holdout_groups=name_holdout_groups(data.manifest, params.splitting.holdout, seed=0),
+            face_table=NO_FACES,
+            fold_landmarks=MemoryDataset(),
+        )
 
     return make
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 from scipy.special import expit
 
 from face_forgery.data.labels.manifest import fingerprint_sets
-from face_forgery.datasets.detector import DetectorDataset, MemberDetectorsDataset
+from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import BackboneError
 from face_forgery.pipelines.ensemble import create_pipeline
@@ -44,25 +44,24 @@ def members(make_detector, manifests, tmp_path):
 
 
 @pytest.fixture
-def run(members, manifests, tmp_path, make_params):
+def run(members, manifests, tmp_path, make_shipped_catalog, make_params):
     def run_pipeline(folders=None, **changes):
-        params = make_params(**changes)
         names = [str(tmp_path / "members" / "*")] if folders is None else folders
-        catalog = DataCatalog(
-            {
-                "member_detectors": MemberDetectorsDataset(folders=names),
-                "train_manifest": MemoryDataset(manifests[0]),
-                "val_manifest": MemoryDataset(manifests[1]),
-                "code_version": MemoryDataset({"face_forgery": "0.1.0"}),
-                "params:ensemble": MemoryDataset(params.ensemble),
-                "params:model": MemoryDataset(params.model),
-                "trained_detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-            }
+        params = make_params(**changes | {"ensemble.members": names})
+        catalog = make_shipped_catalog(
+            create_pipeline(),
+            tmp_path,
+            params,
+            train_manifest=manifests[0],
+            val_manifest=manifests[1],
         )
         SequentialRunner().run(create_pipeline(), catalog)
         return catalog["trained_detector"].load()
 
     return run_pipeline
+
+
+DETECTOR = "data/06_models/detector"
 
 
 def test_the_folder_holds_the_members_and_scores_their_mean(run, members, manifests, tmp_path):
@@ -74,7 +73,7 @@ def test_the_folder_holds_the_members_and_scores_their_mean(run, members, manife
     scores = score_manifest(joined, manifests[1], tmp_path / "faces", **READING).scores
     np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
     assert joined.operating_points is None
-    for folder in (tmp_path / "detector" / "members").iterdir():
+    for folder in (tmp_path / DETECTOR / "members").iterdir():
         assert DetectorDataset(filepath=str(folder)).load().identity() in {
             one.identity() for one in members.values()
         }
@@ -99,10 +98,10 @@ def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, 
 def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, members, tmp_path):
     count = sum(one.count_parameters() for one in members.values())
     run(**{"model.max_parameters": count})
-    (tmp_path / "detector").rename(tmp_path / "written")
+    (tmp_path / DETECTOR).rename(tmp_path / "written")
     with pytest.raises(BackboneError, match=rf"an ensemble of .* has {count:,} parameters, 1 more"):
         run(**{"model.max_parameters": count - 1})
-    assert not (tmp_path / "detector").exists()
+    assert not (tmp_path / DETECTOR).exists()
 
 
 def test_a_damaged_or_missing_member_is_named(run, tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 
@@ -25,7 +25,8 @@ from face_forgery.pipelines.evaluation import create_pipeline, nodes
 EVALUATION = EvaluationParams(seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1)
 SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", tta="none")
 NUM_IMAGES = 40
-WRITTEN = (create_pipeline() + report.create_pipeline()).all_outputs()
+PIPELINE = create_pipeline() + report.create_pipeline()
+WRITTEN = PIPELINE.all_outputs()
 
 
 class Data:
@@ -96,36 +97,33 @@ def val_scores(detector, val_manifest, data):
 
 
 @pytest.fixture(scope="module")
-def run_folders(detector, val_manifest, data, tmp_path_factory, catalog_entry):
-    """Where two runs of the pipeline, with the catalog of the project, left their files."""
+def params(make_params, data):
+    changes = {f"evaluation.{name}": value for name, value in EVALUATION.model_dump().items()}
+    return make_params(**changes, **{"data.root": data.root, "scoring.precision": "float32"})
+
+
+@pytest.fixture(scope="module")
+def run_folders(params, detector, val_manifest, tmp_path_factory, make_shipped_catalog):
+    """Where two runs of the pipeline left their files."""
+    nothing = ("audit", "audit_figure", "robustness", "robustness_figure")
+    nothing += ("cross_validation", "cross_validation_figure")
     folders = []
     for run in range(2):
         folder = tmp_path_factory.mktemp(f"run{run}")
-        entries = {
-            name: catalog_entry(name) for name in (*WRITTEN, "code_version", "trained_detector")
-        }
-        for entry in entries.values():
-            file = entry.get("dataset", entry)
-            if "filepath" in file:
-                file["filepath"] = str(folder / file["filepath"])
-        catalog = DataCatalog.from_config(entries)
+        catalog = make_shipped_catalog(
+            PIPELINE,
+            folder,
+            params,
+            val_manifest=val_manifest,
+            manifest=val_manifest,
+            val_holdout=without_groups(val_manifest),
+            data_report={"subsets": {}},
+            training_figure=b"\x89PNG training",
+            data_figure=b"\x89PNG data",
+            **{name: MemoryDataset(None) for name in nothing},
+        )
         catalog["trained_detector"].save(detector)
-        catalog["val_manifest"] = val_manifest
-        catalog["params:data"] = data
-        catalog["params:scoring"] = SCORING
-        catalog["params:evaluation"] = EVALUATION
-        catalog["data_report"] = {"subsets": {}}
-        catalog["training_figure"] = b"\x89PNG training"
-        catalog["data_figure"] = b"\x89PNG data"
-        catalog["audit"] = MemoryDataset(None)
-        catalog["audit_figure"] = MemoryDataset(None)
-        catalog["robustness"] = MemoryDataset(None)
-        catalog["robustness_figure"] = MemoryDataset(None)
-        catalog["val_holdout"] = without_groups(val_manifest)
-        catalog["manifest"] = val_manifest
-        catalog["cross_validation"] = MemoryDataset(None)
-        catalog["cross_validation_figure"] = MemoryDataset(None)
-        SequentialRunner().run(create_pipeline() + report.create_pipeline(), catalog)
+        SequentialRunner().run(PIPELINE, catalog)
         folders.append(folder / "data")
     return folders
 

@@ -1,60 +1,32 @@
 """The forging pipeline."""
 
 import inspect
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, DatasetError
+from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
-from PIL import Image
 
-from face_forgery.config_loader import read_parameters
-from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
 from face_forgery.datasets.image_set import ImageSetDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
-from face_forgery.params import check_parameters
 from face_forgery.pipelines.forging import create_pipeline
 from face_forgery.pipelines.forging.nodes import forge_images
 
-SHIPPED = read_parameters(Path(__file__).parents[3] / "conf")
-
 
 @pytest.fixture
-def catalog(tmp_path, portraits):
+def catalog(tmp_path, write_real_faces, make_shipped_catalog, make_params):
     """What the pipeline reads, and where it writes."""
-    rows, points = [], []
-    (tmp_path / "photos").mkdir()
-    for index, portrait in enumerate(portraits[:3]):
-        Image.fromarray(portrait.pixels).save(tmp_path / f"photos/{index}.png")
-        height, width = portrait.pixels.shape[:2]
-        values = ("train", index, f"{index}.png", f"photos/{index}.png", 0, f"g{index}", "real")
-        facts = ("mine", width, height, "PNG", 1, None, str(index))
-        rows.append(dict(zip(MANIFEST_COLUMNS, values + facts, strict=True)))
-        xy = {f"{a}{i}": p[k] for i, p in enumerate(portrait.landmarks) for k, a in enumerate("xy")}
-        points.append({"img_name": f"{index}.png", **xy})
-    pd.DataFrame(points[:2]).to_csv(tmp_path / "landmarks.csv", index=False)
-    catalog = DataCatalog.from_config(
-        {
-            "forged_set": {
-                "type": "face_forgery.datasets.image_set.ImageSetDataset",
-                "root": str(tmp_path / "forged"),
-                "pipeline": "forging",
-            },
-            "landmark_file": {
-                "type": "face_forgery.datasets.user_files.LandmarkFileDataset",
-                "filepath": str(tmp_path / "landmarks.csv"),
-            },
+    manifest, points = write_real_faces(tmp_path, 3)
+    points.head(2).to_csv(tmp_path / "landmarks.csv", index=False)
+    params = make_params(
+        **{
+            "data.root": str(tmp_path),
+            "forging.root": str(tmp_path / "forged"),
+            "forging.landmarks": str(tmp_path / "landmarks.csv"),
+            "forging.num_workers": 0,
         }
     )
-    parameters = check_parameters(SHIPPED)
-    catalog["manifest"] = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
-    catalog["face_model"] = None
-    catalog["params:data"] = parameters.data.model_copy(update={"root": str(tmp_path)})
-    catalog["params:ingestion"] = parameters.ingestion
-    catalog["params:faces"] = parameters.faces
-    catalog["params:forging"] = parameters.forging.model_copy(update={"num_workers": 0})
-    return catalog
+    return make_shipped_catalog(create_pipeline(), tmp_path, params, manifest=manifest)
 
 
 def test_the_pipeline_writes_originals_forgeries_and_their_labels(catalog, tmp_path, caplog):

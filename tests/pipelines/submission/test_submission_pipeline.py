@@ -1,17 +1,12 @@
 """A detector and a label file become a submission and the proof that it is one."""
 
 import hashlib
-import json
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
-from kedro_datasets.json import JSONDataset
 
-from face_forgery.datasets.tables import QuotedCSVDataset
 from face_forgery.inference.submission import SubmissionError
-from face_forgery.params import DataParams, ScoringParams, SubmissionParams
 from face_forgery.pipelines.submission import create_pipeline
 from face_forgery.pipelines.submission.nodes import validate_submission
 
@@ -29,43 +24,26 @@ def label_table(tmp_path, make_picture):
 
 
 @pytest.fixture
-def catalog(tmp_path, make_detector, label_table):
-    filled = DataCatalog(
-        {
-            "submission": QuotedCSVDataset(
-                filepath=str(tmp_path / "submission.csv"),
-                load_args={"dtype": {"img_name": "string"}},
-            ),
-            "submission_check": JSONDataset(filepath=str(tmp_path / "check.json")),
-        }
+def catalog(tmp_path, make_detector, label_table, make_shipped_catalog, make_params):
+    return make_shipped_catalog(
+        create_pipeline(),
+        tmp_path,
+        make_params(**{"data.root": str(tmp_path)}),
+        detector=make_detector(operating_points=None),
+        label_table=label_table,
+        val_manifest=label_table[:0],
     )
-    filled["detector"], filled["label_table"] = make_detector(operating_points=None), label_table
-    filled["val_manifest"] = label_table[:0]
-    filled["params:data"] = DataParams(
-        root=str(tmp_path),
-        train_labels="t.txt",
-        train_images=".",
-        val_labels=None,
-        val_images=None,
-        test_labels=None,
-        test_images=None,
-    )
-    filled["params:scoring"] = ScoringParams(
-        batch_size=3, num_workers=0, precision="float32", tta="none"
-    )
-    filled["params:submission"] = SubmissionParams(unreadable_score=None)
-    return filled
 
 
 def test_the_submission_is_written_checked_and_summarized(catalog, tmp_path):
     SequentialRunner().run(create_pipeline(), catalog)
 
-    lines = (tmp_path / "submission.csv").read_bytes().decode().split("\n")
+    content = (tmp_path / "data/07_model_output/submission.csv").read_bytes()
+    lines = content.decode().split("\n")
     names = [line.partition(",")[0] for line in lines[1:-1]]
     assert lines[0] == "img_name,y_pred"
     assert names == ["NA.png", "007.png", "c d.png", "b.png"]
-    check = json.loads((tmp_path / "check.json").read_text())
-    content = (tmp_path / "submission.csv").read_bytes()
+    check = catalog.load("submission_check")
     assert check["rows"] == 4
     assert check["sha256"] == hashlib.sha256(content).hexdigest()
     assert 0 <= check["min"] < check["mean"] < check["max"] <= 1

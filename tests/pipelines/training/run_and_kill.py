@@ -34,8 +34,8 @@ from face_forgery.pipelines.training.nodes import train_detector
 
 PRELOADED = ("run",)  # before the forks, so that parts start fast
 
-NUM_PARTS_KILLED = 4
-NUM_IMAGES = 64
+NUM_PARTS_KILLED = 3
+NUM_IMAGES = 64  # eight steps an epoch, each of which is saved
 EPOCHS = 2
 CHANGES = {
     "batch_size": 4,
@@ -54,19 +54,18 @@ def main() -> None:
         importlib.import_module(f"face_forgery.training.{name}")
     logging.disable(logging.INFO)
     manifest = draw_images(folder / "images")
-    seconds, status = in_a_process(folder, folder / "whole", manifest, num_workers=0)
-    assert status == 0
+    assert in_a_process(folder, folder / "whole", manifest, num_workers=0) == 0
     report = {"uninterrupted": digest(folder / "whole"), "num_kills": 0}
     report["num_kills_within_an_epoch"] = 0
     rng = random.Random(time.time_ns())
     for part in range(100):
         is_last = part >= NUM_PARTS_KILLED
-        _, status = in_a_process(
+        status = in_a_process(
             folder,
             folder / "parts",
             manifest,
             num_workers=part % 3,
-            kill_after=None if is_last else rng.uniform(0.1, 0.4) * seconds,
+            kill_after=None if is_last else rng.uniform(1, 4),
         )
         if status == 0:
             break
@@ -91,8 +90,11 @@ def draw_images(folder: Path) -> pd.DataFrame:
 
 
 def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
-    """Train or go on with training; return how long it took and how it ended."""
-    start = time.monotonic()
+    """Train or go on with training; return how it ended.
+
+    ``kill_after`` is a number of saved steps; a fraction of one is a moment within the next step.
+    """
+    state, num_saved = out / "state.pt", 0
     child = os.fork()
     if not child:
         os.setpgid(0, 0)
@@ -103,10 +105,19 @@ def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
             os._exit(1)
         os._exit(0)
     if kill_after is not None:
-        time.sleep(kill_after)
+        last = state.stat().st_ino if state.exists() else 0  # a file that is replaced is another
+        while num_saved < int(kill_after) and not has_ended(child):
+            now = state.stat().st_ino if state.exists() else 0
+            num_saved, last = num_saved + (now != last), now
+            time.sleep(0.001)
+        time.sleep(0.05 * (kill_after % 1))
         os.kill(child, signal.SIGKILL)  # the process alone: its workers notice by themselves
     _, status = os.waitpid(child, 0)
-    return time.monotonic() - start, os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(status)
+
+
+def has_ended(child):
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def train(folder, out, manifest, num_workers):

@@ -16,27 +16,22 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
-from PIL import Image
 
 from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.images.faces import finder_values
 from face_forgery.data.images.resizing import eval_transform
-from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, ManifestError
-from face_forgery.datasets.atomic import AtomicDataset
-from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
 from face_forgery.forgery.making.landmarks import LandmarksError
-from face_forgery.forgery.rendering.portraits import draw_portraits
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
     build_train_loader,
     build_val_loader,
     find_train_landmarks,
     fingerprint_data,
-    select_checkpoint,
     train_detector,
 )
 from face_forgery.training.selection import SelectionError, best_epoch
@@ -44,6 +39,7 @@ from face_forgery.training.selection import SelectionError, best_epoch
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 NO_GROUPS = pd.DataFrame({"holdout": [], "is_held_out": []})
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
+DETECTOR = "data/06_models/detector"
 TIMINGS = {"seconds", "images_per_second"}
 
 
@@ -58,13 +54,13 @@ def train(data, make_params):
     """Return a function that runs the training node and yields copies of what it yields."""
     root, train_manifest, val_manifest = data
 
-    def run(resume_from=None, **overrides):
+    def run(resume_from=None, rows=train_manifest, landmarks=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
         yields = train_detector(
             train_loader=build_train_loader(
-                train_manifest,
+                rows,
                 NO_FACES,
-                empty_table(),
+                empty_table() if landmarks is None else landmarks,
                 data=params.data,
                 preprocessing=params.preprocessing,
                 augmentation=params.augmentation,
@@ -93,6 +89,13 @@ def assert_same_weights(some, others):
     assert all(torch.equal(value, others[name]) for name, value in some.items())
 
 
+def assert_same_end(some, others):
+    (weights, history, state), (weights_of_other, history_of_other, other) = some[-1], others[-1]
+    assert_same_weights(weights.weights, weights_of_other.weights)
+    assert_same_weights(state.network, other.network)
+    assert without_timings(history) == without_timings(history_of_other)
+
+
 CONSTANT = {"training.schedule": {"name": "constant", "step_epochs": None, "gamma": None}}
 
 
@@ -110,23 +113,33 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(train, b
     assert not torch.equal(next(iter(first.values())), next(iter(other.values())))
 
 
-@pytest.mark.parametrize("epochs_before", [1, 2])
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(train, tmp_path, epochs_before):
+@pytest.fixture
+def resume(train, tmp_path):
+    """Return a function that goes on from a state as another process does."""
+
+    def run(state, **changes):
+        file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
+        file.save(state)
+        torch.manual_seed(99)
+        return list(train(file.load(), **changes | {"training.resume": True}))
+
+    return run
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(train, resume):
     changes = {
         "training.epochs": 3,
         "model.options": {"drop_rate": 0.3},
         "augmentation.noise": 0.5,
     }
     whole = list(train(**changes))
-    file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
-    file.save(whole[epochs_before - 1][2])
-    torch.manual_seed(99)  # another process
-    rest = list(train(file.load(), **changes | {"training.resume": True}))
-    assert [weights.epoch for weights, _, _ in rest] == list(range(epochs_before + 1, 4))
-    for resumed, uninterrupted in zip(rest, whole[epochs_before:], strict=True):
-        assert_same_weights(resumed[0].weights, uninterrupted[0].weights)
-        assert without_timings(resumed[1]) == without_timings(uninterrupted[1])
-        assert torch.equal(resumed[2].random["cpu"], uninterrupted[2].random["cpu"])
+    for epochs_before in (1, 2):
+        rest = resume(whole[epochs_before - 1][2], **changes)
+        assert [weights.epoch for weights, _, _ in rest] == list(range(epochs_before + 1, 4))
+        for resumed, uninterrupted in zip(rest, whole[epochs_before:], strict=True):
+            assert_same_weights(resumed[0].weights, uninterrupted[0].weights)
+            assert without_timings(resumed[1]) == without_timings(uninterrupted[1])
+            assert torch.equal(resumed[2].random["cpu"], uninterrupted[2].random["cpu"])
 
 
 EVERYTHING = {
@@ -184,21 +197,14 @@ def test_balancing_a_single_source_is_refused_with_what_to_do(build_batches, dat
         build_batches(manifest, **{"training.source_balance": 0.5})
 
 
-@pytest.mark.parametrize("num_yields", [1, 2, 3, 5])
-def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_workers(
-    train, tmp_path, num_yields
-):
+def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_workers(train, resume):
     whole = list(train(**EVERYTHING))
-    file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
-    file.save(whole[num_yields - 1][2])
-    torch.manual_seed(99)  # another process
-    changes = {"training.resume": True, "training.num_workers": num_yields % 2}
-    rest = list(train(file.load(), **EVERYTHING | changes))
     assert len(whole) == 6  # three steps an epoch
-    assert [one[0].epoch for one in rest] == [one[0].epoch for one in whole[num_yields:]]
-    assert_same_weights(rest[-1][0].weights, whole[-1][0].weights)
-    assert_same_weights(rest[-1][2].network, whole[-1][2].network)
-    assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
+    for num_yields in (1, 2, 3, 5):
+        workers = {"training.num_workers": num_yields % 2}
+        rest = resume(whole[num_yields - 1][2], **EVERYTHING | workers)
+        assert [one[0].epoch for one in rest] == [one[0].epoch for one in whole[num_yields:]]
+        assert_same_end(rest, whole)
 
 
 RECIPES = {
@@ -219,9 +225,18 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
-def test_every_recipe_is_continued_bit_for_bit(train, tmp_path, recipe, backbone):
+# Each recipe with one of the networks, low rank with both: it has layers of its own for each.
+NETWORKS = [
+    ("linear", "test_resnet"),
+    ("norm", "test_vit"),
+    ("lora", "test_resnet"),
+    ("lora", "test_vit"),
+    ("terms", "test_vit"),
+]
+
+
+@pytest.mark.parametrize(("recipe", "backbone"), NETWORKS)
+def test_every_recipe_is_continued_bit_for_bit(train, resume, recipe, backbone):
     changes = RECIPES[recipe] | {
         "model.backbone": backbone,
         "model.options": {"drop_rate": 0.3},
@@ -229,13 +244,7 @@ def test_every_recipe_is_continued_bit_for_bit(train, tmp_path, recipe, backbone
     }
     whole = list(train(**changes))
     for num_yields in (2, 3):
-        file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
-        file.save(whole[num_yields - 1][2])
-        torch.manual_seed(99)  # another process
-        rest = list(train(file.load(), **changes | {"training.resume": True}))
-        assert_same_weights(rest[-1][0].weights, whole[-1][0].weights)
-        assert_same_weights(rest[-1][2].network, whole[-1][2].network)
-        assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
+        assert_same_end(resume(whole[num_yields - 1][2], **changes), whole)
 
 
 def test_averaged_weights_are_the_ones_that_are_judged_and_kept(train, monkeypatch):
@@ -369,38 +378,22 @@ def test_it_learns(train):
 
 
 @pytest.fixture
-def make_catalog(data, make_params, tmp_path):
+def make_catalog(data, make_shipped_catalog, make_params, tmp_path):
     root, train_manifest, val_manifest = data
-
-    def at(kind, name, **options):
-        return AtomicDataset(dataset={"type": kind, "filepath": str(tmp_path / name)}, **options)
 
     def make(landmark_file=None, **overrides):
         params = make_params(**{"data.root": root} | overrides)
-        state = str(tmp_path / "state.pt")
-        entries = {
-            "train_manifest": MemoryDataset(train_manifest),
-            "val_manifest": MemoryDataset(val_manifest),
-            "val_holdout": MemoryDataset(NO_GROUPS),
-            "train_loader": MemoryDataset(copy_mode="assign"),
-            "val_loader": MemoryDataset(copy_mode="assign"),
-            "face_table": MemoryDataset(NO_FACES),
-            "face_model": MemoryDataset(None),
-            "landmark_file": MemoryDataset(landmark_file),
-            "train_landmarks": at("pandas.ParquetDataset", "landmarks.parquet"),
-            "face_finder": MemoryDataset(finder_values(None, params.faces)),
-            "code_version": MemoryDataset(CODE_VERSION),
-            "data_fingerprint": at("json.JSONDataset", "data.json"),
-            "epoch_weights": EpochWeightsDataset(filepath=str(tmp_path / "epochs")),
-            "training_history": at("json.JSONDataset", "history.json"),
-            "training_state": TrainingStateDataset(filepath=state),
-            "resume_from": TrainingStateDataset(filepath=state, enabled=params.training.resume),
-            "training_figure": at("matplotlib.MatplotlibDataset", "training.png", load_bytes=True),
-            "trained_detector": DetectorDataset(filepath=str(tmp_path / "detector")),
-        }
-        for section in type(params).model_fields:
-            entries[f"params:{section}"] = MemoryDataset(getattr(params, section))
-        return DataCatalog(entries)
+        return make_shipped_catalog(
+            create_pipeline(),
+            tmp_path,
+            params,
+            train_manifest=train_manifest,
+            val_manifest=val_manifest,
+            val_holdout=NO_GROUPS,
+            face_table=NO_FACES,
+            landmark_file=MemoryDataset(landmark_file),
+            face_finder=finder_values(None, params.faces),
+        )
 
     return make
 
@@ -420,8 +413,7 @@ def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data):
     assert detector.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+@pytest.mark.parametrize(("recipe", "backbone"), NETWORKS)
 def test_the_detector_of_every_recipe_is_a_plain_timm_model(
     make_catalog, tmp_path, recipe, backbone
 ):
@@ -430,15 +422,21 @@ def test_the_detector_of_every_recipe_is_a_plain_timm_model(
     SequentialRunner().run(create_pipeline(), catalog)
     detector = catalog.load("trained_detector")
     assert detector.input == changes.get("model.input", "rgb")
-    opened = timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True).eval()
+    opened = timm.create_model(f"local-dir:{tmp_path / DETECTOR}", pretrained=True).eval()
     assert_same_weights(dict(opened.state_dict()), detector.weights)
 
 
 @pytest.mark.parametrize(
-    ("backbone", "after"), [("test_resnet", "layer3"), ("test_vit", "blocks.2")]
+    ("recipe", "backbone", "after"),
+    [
+        ("linear", "test_vit", "blocks.2"),
+        ("norm", "test_resnet", "layer3"),
+        ("lora", "test_resnet", "layer3"),
+        ("lora", "test_vit", "blocks.2"),
+        ("full", "test_vit", "blocks.2"),
+    ],
 )
-@pytest.mark.parametrize("recipe", [*RECIPES, "full"])
-def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
+def test_the_detector_of_a_truncated_network_is_read_as_it_was_trained(
     make_catalog, tmp_path, recipe, backbone, after
 ):
     changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.truncate_after": after}
@@ -450,41 +448,11 @@ def test_the_detector_of_a_cut_network_is_read_as_it_was_trained(
     network = detector.build_network()
     assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
     with pytest.raises((RuntimeError, AttributeError)):  # timm builds whole backbones
-        timm.create_model(f"local-dir:{tmp_path / 'detector'}", pretrained=True)
+        timm.create_model(f"local-dir:{tmp_path / DETECTOR}", pretrained=True)
 
 
 def _next(block):
     return block[:-1] + str(int(block[-1]) + 1)
-
-
-def test_a_run_killed_in_its_third_epoch_is_continued_by_the_same_command(
-    make_catalog, monkeypatch
-):
-    changes = {"training.epochs": 4, "training.resume": True}
-    whole = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), whole)
-    expected = whole.load("epoch_weights")[4]().weights
-
-    def killed_in_epoch_3(*args, **kwargs) -> Iterator[Any]:
-        for report in train_epochs(*args, **kwargs):
-            if report.epoch == 3:
-                raise KeyboardInterrupt
-            yield report
-
-    from face_forgery.training.loop import train_epochs
-
-    whole.get("training_state")._filepath.unlink()
-    catalog = make_catalog(**changes)
-    with monkeypatch.context() as patch:
-        patch.setattr("face_forgery.training.run.train_epochs", killed_in_epoch_3)
-        with pytest.raises(KeyboardInterrupt):
-            SequentialRunner().run(create_pipeline(), catalog)
-    assert list(catalog.load("epoch_weights")) == [1, 2]
-    assert catalog.load("training_state").epoch == 2
-    catalog = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert_same_weights(catalog.load("epoch_weights")[4]().weights, expected)
-    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("average", [None, 0.9])
@@ -567,29 +535,18 @@ def test_final_weights_are_the_same_after_kills_at_random_moments(tmp_path):
 
 def test_a_finished_run_that_is_resumed_still_feeds_the_nodes_after_it(make_catalog, tmp_path):
     SequentialRunner().run(create_pipeline(), make_catalog())
-    (tmp_path / "training.png").unlink()
+    figure = tmp_path / "data/08_reporting/training.png"
+    figure.unlink()
     catalog = make_catalog(**{"training.resume": True})
     SequentialRunner().run(create_pipeline(), catalog)
-    assert (tmp_path / "training.png").exists()
+    assert figure.exists()
     assert catalog.load("trained_detector").epoch in {1, 2}
 
 
 @pytest.fixture
-def photographs(tmp_path):
-    """Four drawn people on disk, all real, in a folder of their own: manifest and landmarks."""
-    rows, points = [], []
-    (tmp_path / "faces/photos").mkdir(parents=True)
-    for index, portrait in enumerate(draw_portraits(4, seed=1)):
-        path = f"photos/{index}.png"
-        Image.fromarray(portrait.pixels).save(tmp_path / "faces" / path)
-        height, width = portrait.pixels.shape[:2]
-        num_bytes = (tmp_path / "faces" / path).stat().st_size
-        values = ("train", index, f"{index}.png", path, 0, f"g{index}", "real")
-        facts = ("mine", width, height, "PNG", num_bytes, None, str(index))
-        rows.append(dict(zip(MANIFEST_COLUMNS, values + facts, strict=True)))
-        xy = {f"{a}{i}": p[k] for i, p in enumerate(portrait.landmarks) for k, a in enumerate("xy")}
-        points.append({"img_name": f"{index}.png", **xy})
-    return pd.DataFrame(rows).astype(MANIFEST_COLUMNS), pd.DataFrame(points)
+def photographs(tmp_path, write_real_faces):
+    """Four drawn people on disk, all real: manifest and landmarks."""
+    return write_real_faces(tmp_path / "faces", 4)
 
 
 FORGING = {
@@ -646,44 +603,23 @@ def test_without_forgeries_no_landmarks_are_looked_for(photographs, make_params)
     pd.testing.assert_frame_equal(table, empty_table())
 
 
-@pytest.mark.parametrize("num_yields", [1, 3])
-def test_a_run_with_forgeries_resumes_bit_for_bit(
-    photographs, data, make_params, tmp_path, num_yields
-):
-    def run(resume_from=None, **overrides):
-        params = make_params(**{"data.root": data[0]} | FORGING | overrides)
-        shared = {"data": params.data, "augmentation": params.augmentation}
-        landmarks = find_train_landmarks(
-            *photographs, None, ingestion=params.ingestion, faces=params.faces, **shared
-        )
-        batches = build_train_loader(
-            photographs[0],
-            NO_FACES,
-            landmarks,
-            preprocessing=params.preprocessing,
-            training=params.training,
-            **shared,
-        )
-        val = build_val_loader(data[2], NO_FACES, params.data, params.preprocessing, params.scoring)
-        yields = train_detector(
-            train_loader=batches,
-            val_loader=val,
-            val_holdout=None,
-            model=params.model,
-            training=params.training,
-            cluster=params.cluster,
-            resume_from=resume_from,
-        )
-        return list(map(deepcopy, yields))
-
-    whole = run()
-    file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
-    file.save(whole[num_yields - 1][2])
-    torch.manual_seed(99)  # another process
-    rest = run(file.load(), **{"training.resume": True, "training.num_workers": num_yields % 2})
-    assert len(rest) == len(whole) - num_yields
-    assert_same_weights(rest[-1][0].weights, whole[-1][0].weights)
-    assert without_timings(rest[-1][1]) == without_timings(whole[-1][1])
+def test_a_run_with_forgeries_resumes_bit_for_bit(train, resume, make_params, photographs, data):
+    params = make_params(**FORGING, **{"data.root": data[0]})
+    landmarks = find_train_landmarks(
+        *photographs,
+        None,
+        data=params.data,
+        ingestion=params.ingestion,
+        faces=params.faces,
+        augmentation=params.augmentation,
+    )
+    forged = {"rows": photographs[0], "landmarks": landmarks}
+    whole = list(train(**forged, **FORGING))
+    for num_yields in (1, 3):
+        workers = {"training.num_workers": num_yields % 2}
+        rest = resume(whole[num_yields - 1][2], **forged, **FORGING | workers)
+        assert len(rest) == len(whole) - num_yields
+        assert_same_end(rest, whole)
 
 
 def test_validation_is_never_forged(make_params, photographs, data):
@@ -706,35 +642,3 @@ def test_selection_sees_no_test_set():
         "train_manifest",
         "val_manifest",
     }
-
-
-def test_selection_goes_by_validation_auc_alone(make_params):
-    params = make_params()
-    from face_forgery.training.records import EpochWeights
-
-    def make(epoch):
-        return lambda: EpochWeights(epoch, {"epoch": torch.tensor(epoch)})
-
-    history = [
-        {"epoch": 1, "val_auc": 0.7, "val_accuracy": 0.9, "val_loss": 0.1, "train_loss": 0.1},
-        {"epoch": 2, "val_auc": 0.8, "val_accuracy": 0.5, "val_loss": 0.9, "train_loss": 0.9},
-        {"epoch": 3, "val_auc": 0.8, "val_accuracy": 0.9, "val_loss": 0.1, "train_loss": 0.1},
-    ]
-    detector = select_checkpoint(
-        epoch_weights={epoch: make(epoch) for epoch in (1, 2, 3)},
-        training_history=history,
-        model=params.model,
-        preprocessing=params.preprocessing,
-        augmentation=params.augmentation,
-        training=params.training,
-        face_finder=finder_values(None, params.faces),
-        data_fingerprint="f" * 64,
-        code_version=CODE_VERSION,
-    )
-    assert detector.epoch == 2
-    assert detector.weights == {"epoch": torch.tensor(2)}
-    assert detector.preprocessing.mean == (0.5, 0.5, 0.5)
-
-
-def test_nodes_are_named_after_their_functions():
-    assert all(node.name == node.func.__name__ for node in create_pipeline().nodes)

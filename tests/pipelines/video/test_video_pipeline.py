@@ -4,13 +4,11 @@ import shutil
 
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.io import DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from face_forgery.datasets.growing import GrowingTableDataset, PagesDataset
-from face_forgery.datasets.user_files import VideoListDataset
+from face_forgery.datasets.growing import GrowingTableDataset
 from face_forgery.inference.videos.judgement import TablePart
-from face_forgery.params import ScoringParams
 from face_forgery.pipelines.video import create_pipeline
 
 
@@ -33,22 +31,12 @@ def folder(tmp_path):
     return place
 
 
-def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detector, make_params):
-    tables = {name: tmp_path / f"{name}.csv" for name in ("video_predictions", "video_frames")}
-    catalog = DataCatalog(
-        {
-            "detector": MemoryDataset(make_detector(), copy_mode="assign"),
-            "videos": VideoListDataset(filepath=str(folder)),
-            "video_pages": PagesDataset(filepath=str(tmp_path / "pages")),
-            **{name: GrowingTableDataset(filepath=str(path)) for name, path in tables.items()},
-        }
-    )
-    params = make_params()
-    catalog["params:video"] = params.video
-    catalog["params:inference"] = params.inference
-    catalog["params:scoring"] = ScoringParams(
-        batch_size=4, num_workers=0, precision="float32", tta="none"
-    )
+def test_a_folder_of_videos_gives_tables_and_pages(
+    tmp_path, folder, make_detector, make_shipped_catalog, make_params
+):
+    params = make_params(**{"video.videos": str(folder)})
+    detector = MemoryDataset(make_detector(), copy_mode="assign")
+    catalog = make_shipped_catalog(create_pipeline(), tmp_path, params, detector=detector)
 
     SequentialRunner().run(create_pipeline(), catalog)
 
@@ -61,7 +49,7 @@ def test_a_folder_of_videos_gives_tables_and_pages(tmp_path, folder, make_detect
     assert len(frames) == predictions.loc[1, "frames_judged"]
     assert frames["y_pred"].between(0, 1).all()
     assert [page.name for page in catalog["video_pages"].load()] == ["0001.html", "0002.html"]
-    assert not list(tmp_path.glob("*.begun"))
+    assert not list(tmp_path.rglob("*.begun"))
 
 
 def test_a_growing_table_takes_its_place_when_it_is_whole(tmp_path):
