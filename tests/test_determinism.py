@@ -1,6 +1,6 @@
 """One seed, one result: the whole job with other workers, string hashes and listings of folders.
 
-`tests/training/test_determinism.py` has the parts, and says which calls make them repeatable.
+`tests/training/test_repeatability.py` has the parts, and says which calls make them repeatable.
 """
 
 import json

@@ -24,6 +24,7 @@ from .evaluation.breakdown import break_down as break_down
 from .evaluation.calibration import apply_temperature as apply_temperature
 from .evaluation.calibration import calibrate as calibrate
 from .evaluation.comparison import MEASURES as MEASURES
+from .evaluation.comparison import align_scores as align_scores
 from .evaluation.comparison import compare_detectors as compare_detectors
 from .evaluation.holdout_results import judge_groups as judge_groups
 from .evaluation.holdout_results import judge_held_out as judge_held_out
@@ -34,7 +35,7 @@ from .evaluation.reporting.image_figures import SIDE as SIDE
 from .evaluation.reporting.image_figures import draw_data as draw_data
 from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
 from .evaluation.reporting.image_figures import find_worst as find_worst
-from .evaluation.reporting.model_card import render_model_card as render_model_card
+from .evaluation.reporting.report import render_model_card as render_model_card
 from .evaluation.reporting.report import render_report as render_report
 from .evaluation.reporting.result_figures import draw_groups as draw_groups
 from .evaluation.reporting.result_figures import draw_robustness as draw_robustness
@@ -47,14 +48,11 @@ from .evaluation.reporting.score_figures import draw_roc as draw_roc
 from .evaluation.reporting.score_figures import draw_scores as draw_scores
 from .evaluation.reporting.sentences import note_limits as note_limits
 from .evaluation.robustness import judge_degraded as judge_degraded
-from .evaluation.score_sets import align_scores as align_scores
 from .forgery.making.forged_set import count_forgeable as count_forgeable
 from .forgery.making.forged_set import forge_set as forge_set
 from .forgery.making.forger import Forger as Forger
+from .forgery.making.landmark_table import empty_table as empty_table
 from .forgery.making.landmark_table import find_landmarks as find_landmarks
-from .forgery.making.landmark_table import (
-    find_landmarks_for_training as find_landmarks_for_training,
-)
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.explanation.explain import explain_images as explain_images
@@ -80,10 +78,10 @@ from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
 from .training.distributed.ray_training import train_on_cluster as train_on_cluster
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
-from .training.run import Run as Run
 from .training.run import train as train
 from .training.selection import best_epoch as best_epoch
 from .training.selection import best_weights as best_weights
+from .training.training_data import Run as Run
 from .training.training_data import build_train_loader as build_train_loader
 
 __version__: str

@@ -1,4 +1,4 @@
-"""The doors that bad input comes through: each hands a made input to the code that meets it."""
+"""The entry points of bad input: each hands a made input to the code that meets it."""
 
 import copy
 import hashlib
@@ -20,7 +20,7 @@ from face_forgery.data.labels.manifest import LABEL_COLUMNS, MANIFEST_COLUMNS, c
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
-from face_forgery.evaluation.score_sets import align_scores
+from face_forgery.evaluation.comparison import align_scores
 from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.inference.scoring import score_files
 from face_forgery.inference.submission import check_submission
@@ -33,7 +33,7 @@ BASE = read_parameters(Path(__file__).parents[2] / "conf")
 SCORES = pd.DataFrame({"img_name": ["a", "b", "c"], "target": [0, 1, 1], "y_pred": [0.1, 0.9, 0.5]})
 
 Made = Any
-Door = Callable[[Made], Any]
+EntryPoint = Callable[[Made], Any]
 
 
 def _read_labels(source: LabelFile | LabelFolder, subset: str) -> pd.DataFrame:
@@ -103,30 +103,30 @@ def sign(folder: Path) -> None:
 
 
 @pytest.fixture
-def door(request: pytest.FixtureRequest) -> Door:
-    """Return the door that a kind of input comes through."""
+def entry_point(request: pytest.FixtureRequest) -> EntryPoint:
+    """Return the entry point of a kind of input."""
     kind = request.param.replace(" ", "_")
-    opened: Door = request.getfixturevalue(f"{kind}_door")
+    opened: EntryPoint = request.getfixturevalue(f"{kind}_entry")
     return opened
 
 
 @pytest.fixture
-def labels_door() -> Door:
+def labels_entry() -> EntryPoint:
     return lambda data: _read_labels(LabelFile("labels.txt", data), "train")
 
 
 @pytest.fixture
-def names_door() -> Door:
+def names_entry() -> EntryPoint:
     return lambda data: _read_labels(LabelFile("labels.txt", data), "test")
 
 
 @pytest.fixture
-def label_folder_door() -> Door:
+def label_folder_entry() -> EntryPoint:
     return lambda names: _read_labels(LabelFolder("faces", names), "train")
 
 
 @pytest.fixture
-def manifest_door() -> Door:
+def manifest_entry() -> EntryPoint:
     def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
         rows = range(3)
         manifest = pd.DataFrame(
@@ -153,7 +153,7 @@ def manifest_door() -> Door:
 
 
 @pytest.fixture
-def table_door(tmp_path: Path) -> Door:
+def table_entry(tmp_path: Path) -> EntryPoint:
     """A Parquet or CSV table that an earlier run wrote, damaged since."""
 
     def enter(content: tuple[str, bytes]) -> Any:
@@ -175,7 +175,7 @@ def image_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def image_door(image_root: Path) -> Door:
+def image_entry(image_root: Path) -> EntryPoint:
     """An encoded image: training lists it for the reason that inference gives."""
 
     def enter(data: bytes) -> tuple[str, str]:
@@ -189,7 +189,7 @@ def image_door(image_root: Path) -> Door:
 
 
 @pytest.fixture
-def image_file_door(image_root: Path) -> Door:
+def image_file_entry(image_root: Path) -> EntryPoint:
     """A name in the image folder, or what it stands for; however files are looked at."""
 
     def enter(make: Callable[[Path], str]) -> tuple[str, str]:
@@ -211,7 +211,7 @@ def whole_detector(tmp_path_factory: pytest.TempPathFactory, make_detector: Any)
 
 
 @pytest.fixture
-def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
+def detector_entry(tmp_path: Path, whole_detector: dict[str, Any]) -> EntryPoint:
     """A detector's folder with other contents: read, and one image scored.
 
     ``files`` are contents by name: bytes, a function of the old ones, ``None`` for a folder or
@@ -245,7 +245,7 @@ def detector_door(tmp_path: Path, whole_detector: dict[str, Any]) -> Door:
 
 
 @pytest.fixture
-def ensemble_door(tmp_path: Path, make_detector: Any) -> Door:
+def ensemble_entry(tmp_path: Path, make_detector: Any) -> EntryPoint:
     """An ensemble of one member after ``damage``; its checksum of the member always fits."""
 
     def enter(damage: Callable[[Path], dict[str, Any]]) -> Any:
@@ -278,7 +278,7 @@ def ensemble_door(tmp_path: Path, make_detector: Any) -> Door:
 
 
 @pytest.fixture
-def training_state_door(tmp_path: Path) -> Door:
+def training_state_entry(tmp_path: Path) -> EntryPoint:
     def enter(data: bytes) -> Any:
         path = tmp_path / "training_state.pt"
         path.write_bytes(data)
@@ -288,7 +288,7 @@ def training_state_door(tmp_path: Path) -> Door:
 
 
 @pytest.fixture
-def starting_weights_door(tmp_path: Path, make_params: Any) -> Door:
+def starting_weights_entry(tmp_path: Path, make_params: Any) -> EntryPoint:
     from face_forgery.modeling.factory import build_network
 
     def enter(content: tuple[str, bytes]) -> Any:
@@ -301,19 +301,19 @@ def starting_weights_door(tmp_path: Path, make_params: Any) -> Door:
 
 
 @pytest.fixture
-def model_door(make_params: Any) -> Door:
+def model_entry(make_params: Any) -> EntryPoint:
     from face_forgery.modeling.factory import build_network
 
     return lambda changes: build_network(make_params(**changes).model, 32)
 
 
 @pytest.fixture
-def parameters_door() -> Door:
+def parameters_entry() -> EntryPoint:
     return lambda changes: check_parameters(_edit(BASE, changes))
 
 
 @pytest.fixture
-def parameter_file_door(tmp_path: Path) -> Door:
+def parameter_file_entry(tmp_path: Path) -> EntryPoint:
     """The text of a ``parameters.yml``, read as a run reads it."""
 
     def enter(text: bytes) -> Any:
@@ -326,13 +326,13 @@ def parameter_file_door(tmp_path: Path) -> Door:
 
 
 @pytest.fixture
-def submission_door() -> Door:
+def submission_entry() -> EntryPoint:
     given = SCORES[["img_name", "y_pred"]]
     return lambda damage: check_submission(damage(given), SCORES["img_name"])
 
 
 @pytest.fixture
-def scores_door() -> Door:
+def scores_entry() -> EntryPoint:
     """A table of another detector's scores; whether it comes first changes nothing."""
 
     def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> Any:
@@ -342,7 +342,7 @@ def scores_door() -> Door:
 
 
 @pytest.fixture
-def image_list_door(tmp_path: Path) -> Door:
+def image_list_entry(tmp_path: Path) -> EntryPoint:
     def enter(data: bytes) -> list[str]:
         (tmp_path / "list.csv").write_bytes(data)
         return list(list_images(tmp_path / "list.csv")["img_name"])
@@ -351,12 +351,12 @@ def image_list_door(tmp_path: Path) -> Door:
 
 
 @pytest.fixture
-def images_door() -> Door:
+def images_entry() -> EntryPoint:
     return list_images
 
 
 @pytest.fixture
-def landmarks_door(tmp_path: Path) -> Door:
+def landmarks_entry(tmp_path: Path) -> EntryPoint:
     def enter(data: bytes) -> Any:
         path = tmp_path / "landmarks.csv"
         path.write_bytes(data)

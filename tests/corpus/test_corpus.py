@@ -23,7 +23,7 @@ from safetensors.torch import load, save
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.evaluation.score_sets import ScoreError
+from face_forgery.evaluation.comparison import ScoreError
 from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.inference.submission import SubmissionError
 from face_forgery.modeling.detector import BackboneError, DetectorError
@@ -59,7 +59,7 @@ class Warned(NamedTuple):
 
 
 class Case(NamedTuple):
-    kind: str  # the door it comes through: a fixture of conftest.py
+    kind: str  # its entry point: a fixture of conftest.py
     name: str
     made: Made
     gets: Refused | Rejected | Accepted | Warned
@@ -629,18 +629,18 @@ def _name(case: Case) -> str:
 
 
 @pytest.mark.parametrize(
-    ("door", "case"),
+    ("entry_point", "case"),
     [(case.kind, case) for case in TABLE],
-    indirect=["door"],
+    indirect=["entry_point"],
     ids=[_name(case) for case in TABLE],
 )
-def test_it_gets_what_the_table_says(door, case, tmp_path, monkeypatch, caplog):
+def test_it_gets_what_the_table_says(entry_point, case, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     if isinstance(case.gets, Refused):
         with pytest.raises(ERRORS[case.kind], match=case.gets.message):
-            door(case.made)
+            entry_point(case.made)
     else:
-        answer = door(case.made)
+        answer = entry_point(case.made)
         if isinstance(case.gets, Rejected):
             assert answer[0] == case.gets.status
             assert re.search(case.gets.reason, answer[1]), answer

@@ -1,6 +1,5 @@
 """Where labels lie: a file, a folder, nothing; what is absent is explained."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -61,41 +60,3 @@ def test_an_empty_root_is_told(tmp_path):
     error = load_or_cause(make_dataset(tmp_path, "labels.txt"))
     assert isinstance(error, ManifestError)
     assert "it holds no .txt, .csv or .tsv" in str(error)
-
-
-def test_the_preview_shows_the_first_lines_in_columns(tmp_path):
-    (tmp_path / "labels.txt").write_bytes(
-        b"\xef\xbb\xbfimg_name,target\r\na.jpg,0\r\n\r\nb.jpg,1\r\n"
-    )
-    preview = make_dataset(tmp_path, "labels.txt").preview(nrows=3)
-    assert preview == {
-        "index": [0, 1, 2],
-        "columns": ["1", "2"],
-        "data": [["img_name", "target"], ["a.jpg", "0"], ["", ""]],
-    }
-
-
-def test_the_preview_of_a_folder_shows_names_and_of_nothing_is_empty(tmp_path):
-    (tmp_path / "faces" / "real").mkdir(parents=True)
-    (tmp_path / "faces" / "real" / "a.jpg").touch()
-    assert make_dataset(tmp_path, "faces").preview()["data"] == [["real/a.jpg"]]
-    assert make_dataset(tmp_path, None).preview()["data"] == []
-    assert make_dataset(tmp_path, "gone.txt").preview()["data"] == []
-
-
-def test_the_preview_of_a_folder_does_not_follow_the_order_in_which_it_is_listed(
-    tmp_path, monkeypatch
-):
-    for name in "abcd":
-        (tmp_path / "faces" / "real").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "faces" / "real" / f"{name}.jpg").touch()
-    walk, previews = os.walk, []
-    for backwards in (False, True):
-
-        def listed(top, backwards=backwards):
-            for place, folders, files in walk(top):
-                yield place, folders, sorted(files, reverse=backwards)
-
-        monkeypatch.setattr(os, "walk", listed)
-        previews.append(make_dataset(tmp_path, "faces").preview(nrows=2)["data"])
-    assert previews == [[["real/a.jpg"], ["real/b.jpg"]]] * 2

@@ -30,7 +30,7 @@ def edit_meta(folder: Path, **changes) -> None:
     [
         ("test_resnet", {}),
         ("test_resnet.r160_in1k", {"drop_rate": 0.2}),
-        ("test_vit", {}),  # built for one size of picture, which timm must be told
+        ("test_vit", {}),  # built for one size of image, which timm must be told
         ("test_resnet", {"global_pool": "max"}),
     ],
 )
@@ -52,7 +52,7 @@ def test_timm_alone_opens_the_folder_and_gives_the_same_logits(
     assert config["label_names"] == ["real", "fake"]
     assert list(config["input_size"]) == [3, 48, 48]
     assert torch.allclose(theirs, ours, atol=1e-5)
-    assert theirs.std() > 0.01  # not one constant for every picture
+    assert theirs.std() > 0.01  # not one constant for every image
 
 
 def test_timm_resolves_the_same_preprocessing(folder):

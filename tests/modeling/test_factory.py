@@ -5,7 +5,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing
 from face_forgery.modeling.factory import (
     build_blank_network,
     build_network,
@@ -182,7 +182,8 @@ def test_normalization_is_the_one_that_the_backbone_was_made_for():
 
 
 def test_a_blank_network_has_the_given_normalization(trained):
-    network = build_blank_network("test_vit", {}, 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    given = Preprocessing(64, "bilinear", (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    network = build_blank_network(Detector("test_vit", {}, {}, given, epoch=1))
     assert network(IMAGES).shape == (2, 2)
     torch.testing.assert_close(network.std.flatten(), torch.tensor([0.4, 0.5, 0.6]))
 

@@ -20,7 +20,7 @@ NAMES = [name for name in INPUTS if name != "rgb"]
 
 @pytest.fixture
 def pixels(make_picture):
-    """A smooth picture with noise in one half: residuals on both sides of where they are cut."""
+    """A smooth image with noise in one half: residuals on both sides of where they are clipped."""
     smooth = np.asarray(make_picture(height=37, width=37), dtype=np.float32).copy()
     smooth[:, 18:] += np.random.default_rng(0).normal(0, 12, smooth[:, 18:].shape)
     return torch.from_numpy(smooth.clip(0, 255).round()).permute(2, 0, 1)[None]
@@ -38,7 +38,7 @@ def test_residuals_are_those_of_the_slow_reference(pixels):
     ]
     found = NoiseResiduals()(pixels)[0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert (np.abs(found) == 2).any(axis=(1, 2)).all()  # cut somewhere
+    assert (np.abs(found) == 2).any(axis=(1, 2)).all()  # clipped somewhere
     assert (np.abs(found) < 2).any(axis=(1, 2)).all()
 
 
@@ -79,7 +79,7 @@ def test_traces_are_not_rounded_where_training_is(pixels, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_channels_of_a_picture_do_not_depend_on_the_others(name):
+def test_channels_of_an_image_do_not_depend_on_the_others(name):
     seeded = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (9, 3, 48, 48), generator=seeded).float()
     extra = extra_channels(name)

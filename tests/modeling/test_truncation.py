@@ -3,7 +3,7 @@ import timm
 import torch
 from torch import nn
 
-from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing
 from face_forgery.modeling.factory import build_blank_network
 from face_forgery.modeling.truncation import truncate_backbone
 
@@ -66,7 +66,7 @@ def test_a_backbone_that_timm_cannot_shorten_is_refused():
 
 
 def test_a_network_with_further_channels_can_be_truncated():
-    network = build_blank_network(
-        "test_resnet", {}, 32, (0.5,) * 3, (0.5,) * 3, channels="rgb_srm", truncate_after="layer2"
-    )
+    given = Preprocessing(32, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    detector = Detector("test_resnet", {}, {}, given, 1, input="rgb_srm", truncate_after="layer2")
+    network = build_blank_network(detector)
     assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)

@@ -27,20 +27,11 @@ BACKBONE, SIZE = "test_resnet.r160_in1k", 32
 def detector(make_detector):
     torch.manual_seed(0)
     points = replace(make_detector().operating_points, real_threshold=0.2, fake_threshold=0.8)
-    mean = std = (0.5, 0.5, 0.5)
-    network = build_blank_network(BACKBONE, {}, SIZE, mean, std)
-    return Detector(
-        architecture=BACKBONE,
-        options={},
-        weights=network.backbone.state_dict(),
-        preprocessing=Preprocessing(SIZE, "bilinear", mean, std, scaled_decoding=True),
-        epoch=1,
-        data_fingerprint="0",
-        code_version={},
-        training={},
-        metrics={},
-        operating_points=points,
+    given = Preprocessing(SIZE, "bilinear", (0.5,) * 3, (0.5,) * 3, scaled_decoding=True)
+    blank = Detector(
+        BACKBONE, {}, {}, given, 1, data_fingerprint="0", metrics={}, operating_points=points
     )
+    return replace(blank, weights=build_blank_network(blank).backbone.state_dict())
 
 
 @pytest.fixture(scope="session")

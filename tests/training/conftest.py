@@ -10,9 +10,8 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.modeling.network import DetectorNetwork
-from face_forgery.training.run import Run
 from face_forgery.training.state import TrainState
-from face_forgery.training.training_data import build_train_loader
+from face_forgery.training.training_data import Run, build_train_loader
 
 NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 

@@ -119,14 +119,14 @@ def test_gradients_are_clipped_to_the_asked_norm(make_state, make_loader):
 
 
 @pytest.mark.parametrize(
-    ("error", "place"),
+    ("error", "memory"),
     [
         (torch.OutOfMemoryError("CUDA out of memory."), "GPU"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "CPU"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_answered_with_a_size_to_try(
-    make_state, make_loader, error, place
+    make_state, make_loader, error, memory
 ):
     state = make_state()
 
@@ -134,7 +134,7 @@ def test_a_batch_that_does_not_fit_is_answered_with_a_size_to_try(
         raise error
 
     state.network.backbone.head.register_forward_hook(fail)
-    with pytest.raises(BatchTooLargeError, match=rf"batch of 4 .*{place}; .*batch_size=2$"):
+    with pytest.raises(BatchTooLargeError, match=rf"batch of 4 .*{memory}; .*batch_size=2$"):
         run(state, make_loader(), epochs=1)
 
 

@@ -12,6 +12,7 @@ from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.training.resume import ResumeError, resume, run_fingerprint
 from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.training_data import Run
 
 
 @pytest.fixture
@@ -37,18 +38,14 @@ def fingerprint(make_params, monkeypatch):
             sources=None if sources is None else np.array(sources * 4),
             forgeries=forgeries,
         )
-        folds = None
+        groups = None
         if held_out is not None:
-            folds = HeldOut({"swap": np.array(held_out)}, seen=np.arange(2, 8))
+            groups = HeldOut({"swap": np.array(held_out)}, seen=np.arange(2, 8))
         loader = train_loader(train, params.training)
-        return run_fingerprint(
-            train_loader=loader,
-            val_loader=eval_loader(dataset(val_data), batch_size=8, num_workers=0),
-            held_out=folds,
-            model=params.model,
-            training=params.training,
-            settings=StepSettings.of(params.training, torch.device("cpu"), len(loader)),
-        )
+        val_loader = eval_loader(dataset(val_data), batch_size=8, num_workers=0)
+        run = Run(loader, val_loader, params.model, params.training, groups)
+        settings = StepSettings.of(params.training, torch.device("cpu"), len(loader))
+        return run_fingerprint(run, settings)
 
     return of
 

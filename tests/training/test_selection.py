@@ -9,7 +9,7 @@ from face_forgery.training.selection import (
     SelectionError,
     best_epoch,
     best_weights,
-    check_folds_to_select_by,
+    check_groups_to_select_by,
     is_stalled,
 )
 
@@ -79,5 +79,5 @@ def test_epochs_without_held_out_folds_cannot_be_chosen_by_them():
     with pytest.raises(SelectionError, match=r"needs val_auc_held_out_worst, which .* not have"):
         best_epoch(history(0.6, 0.9), "holdout_worst")
     with pytest.raises(SelectionError, match="holdout_mean, but no group is held out"):
-        check_folds_to_select_by("holdout_mean", None)
-    check_folds_to_select_by("overall", None)
+        check_groups_to_select_by("holdout_mean", None)
+    check_groups_to_select_by("overall", None)

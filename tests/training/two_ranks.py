@@ -19,7 +19,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from face_forgery.training.run import Run, train
+from face_forgery.training.run import train
+from face_forgery.training.training_data import Run
 
 CPU = torch.device("cpu")
 

@@ -34,16 +34,6 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         optional: Load ``None`` if there is no file: for what another pipeline may have written.
         load_bytes: Load the file as it is: for figures, which no dataset reads again.
         metadata: For Kedro-Viz and the tracking hook.
-
-    Example catalog entry::
-
-        val_scores:
-          type: face_forgery.datasets.atomic.AtomicDataset
-          dataset:
-            type: pandas.ParquetDataset
-            filepath: data/07_model_output/val_scores.parquet
-            save_args: {index: false}
-          metadata: {kedro-viz: {layer: model_output, preview_args: {nrows: 10}}}
     """
 
     def __init__(

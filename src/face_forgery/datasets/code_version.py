@@ -25,11 +25,6 @@ class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
     ``git_commit`` and ``git_dirty`` (whether the package's files differ from that commit). The last
     two are ``None`` where the code does not lie in a git checkout of its own or git is not
     installed.
-
-    Example catalog entry::
-
-        code_version:
-          type: face_forgery.datasets.code_version.CodeVersionDataset
     """
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:

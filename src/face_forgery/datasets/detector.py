@@ -28,12 +28,6 @@ class DetectorDataset(FileDataset[Detector, Detector]):
     The new folder is written beside the old one and takes its name at the end. Where a run was
     killed between the two renames, the next one finds the previous detector again. Who loads while
     another process saves gets the old detector or the new one.
-
-    Example catalog entry::
-
-        detector:
-          type: face_forgery.datasets.detector.DetectorDataset
-          filepath: data/06_models/detector
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -115,12 +109,6 @@ class MemberDetectorsDataset(ReadOnlyDataset[dict[str, Detector]]):
     """Detectors by the folder that each is in.
 
     A name with ``*`` stands for all the folders that it matches.
-
-    Example catalog entry::
-
-        member_detectors:
-          type: face_forgery.datasets.detector.MemberDetectorsDataset
-          folders: ${params:ensemble.members}
     """
 
     def __init__(self, *, folders: list[str], metadata: dict[str, Any] | None = None) -> None:

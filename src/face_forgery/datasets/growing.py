@@ -19,12 +19,6 @@ class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame]):
 
     Until then the parts are in the folder ``NAME.begun`` beside it, a CSV each, which anybody may
     read meanwhile. The first part of a table begins it anew.
-
-    Example catalog entry::
-
-        video_predictions:
-          type: face_forgery.datasets.growing.GrowingTableDataset
-          filepath: data/07_model_output/video_predictions.csv
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -58,12 +52,6 @@ class PagesDataset(FileDataset[Page, list[Path]]):
     """A folder of HTML files; the first page of a set removes those of an older one.
 
     The last page of a set is its index, ``index.html``.
-
-    Example catalog entry::
-
-        explanations:
-          type: face_forgery.datasets.growing.PagesDataset
-          filepath: data/08_reporting/explanations
     """
 
     def load(self) -> list[Path]:

@@ -47,12 +47,6 @@ class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
         root: The folder.
         pipeline: Whose set it is: ``demo_data`` or ``forging``.
         metadata: For Kedro-Viz.
-
-    Example catalog entry::
-
-        demo_set:
-          type: face_forgery.datasets.image_set.ImageSetDataset
-          root: ${params:demo_data.root}
     """
 
     def __init__(

@@ -3,20 +3,19 @@
 import csv
 import io
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pandas as pd
+from fsspec.implementations.local import LocalFileSystem
 
 from face_forgery.data.images.remote import is_url, open_file_system
 from face_forgery.datasets.atomic import FileError, replacing
 from face_forgery.datasets.tables import csv_text
 
 _NAME = re.compile(r"(?P<job>\w+)-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")
-_FILES_AT_ONCE = 100
 
 
 class Part(NamedTuple):
@@ -44,7 +43,7 @@ class IncrementalWriter:
     def __init__(self, location: str) -> None:
         self.location = location
         self.folder = f"{location}.begun"
-        self._files = _BucketFolder(self.folder) if is_url(location) else _Folder(self.folder)
+        self._files = _Folder(self.folder)
         self._last: Part | None = None  # that this writer has written
 
     def read_last(self) -> Part | None:
@@ -83,10 +82,9 @@ class IncrementalWriter:
         Raises:
             FileError: If a row is an item, and a file does not have as many as it should.
         """
-        parts = self._parts()
-        contents = self._files.read([part.file(table) for part in parts])
         with path.open("wb") as file:
-            for part, content in zip(parts, contents, strict=True):
+            for part in self._parts():
+                content = self._files.read(part.file(table))
                 if is_row_an_item:
                     self._check_rows(part, content)
                 header, _, rows = content.partition(b"\n")
@@ -154,33 +152,14 @@ def remove_file(location: str) -> None:
 
 
 class _Folder:
-    def __init__(self, path: str) -> None:
-        self._path = Path(path)
+    """A folder of this machine or of a bucket; its files appear in one step."""
 
-    def __contains__(self, name: str) -> bool:
-        return (self._path / name).exists()
-
-    def names(self) -> list[str]:
-        return [path.name for path in self._path.iterdir()] if self._path.is_dir() else []
-
-    def read(self, names: list[str]) -> Iterator[bytes]:
-        for name in names:
-            yield (self._path / name).read_bytes()
-
-    def write(self, name: str, content: bytes) -> None:
-        with replacing(self._path / name) as partial:
-            partial.write_bytes(content)
-
-    def remove(self) -> None:
-        if self._path.is_dir():
-            shutil.rmtree(self._path)
-
-
-class _BucketFolder:
-    """The same at a URL; files of a bucket appear in one step."""
-
-    def __init__(self, url: str) -> None:
-        self._system, self._path = open_file_system(url)
+    def __init__(self, location: str) -> None:
+        self._is_local = not is_url(location)
+        if self._is_local:
+            self._system, self._path = LocalFileSystem(), location
+        else:
+            self._system, self._path = open_file_system(location)
 
     def __contains__(self, name: str) -> bool:
         self._system.invalidate_cache()
@@ -193,16 +172,17 @@ class _BucketFolder:
         paths = self._system.ls(self._path, detail=False)
         return [PurePosixPath(str(path)).name for path in paths]
 
-    def read(self, names: list[str]) -> Iterator[bytes]:
-        paths = [f"{self._path}/{name}" for name in names]
-        for start in range(0, len(paths), _FILES_AT_ONCE):
-            chosen = paths[start : start + _FILES_AT_ONCE]
-            contents: dict[str, bytes] = self._system.cat(chosen)
-            yield from (contents[path] for path in chosen)
+    def read(self, name: str) -> bytes:
+        content: bytes = self._system.cat_file(f"{self._path}/{name}")
+        return content
 
     def write(self, name: str, content: bytes) -> None:
-        self._system.makedirs(self._path, exist_ok=True)
-        self._system.pipe_file(f"{self._path}/{name}", content)
+        if self._is_local:
+            with replacing(Path(self._path) / name) as partial:
+                partial.write_bytes(content)
+        else:
+            self._system.makedirs(self._path, exist_ok=True)
+            self._system.pipe_file(f"{self._path}/{name}", content)
 
     def remove(self) -> None:
         self._system.invalidate_cache()

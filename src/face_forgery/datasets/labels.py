@@ -3,11 +3,8 @@
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 from typing import Any
-
-from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
@@ -20,14 +17,6 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
     """The bytes of a label file, or the names of the files in a folder of class folders.
 
     What they mean is decided by ``face_forgery.data.labels.readers``.
-
-    Example catalog entry::
-
-        train_labels:
-          type: face_forgery.datasets.labels.LabelsDataset
-          root: ${params:data.root}
-          labels: ${params:data.train_labels}
-          parameter: data.train_labels
     """
 
     def __init__(
@@ -58,21 +47,6 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
             raise ManifestError(self._explain_absence(path))
         return LabelFile(str(path), path.read_bytes())
 
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Show the first lines in Kedro-Viz, comma-separated values in columns."""
-        if self._labels is None or not (self._root / self._labels).exists():
-            return TablePreview({"index": [], "columns": [], "data": []})
-        path = self._root / self._labels
-        if path.is_dir():
-            lines = [[name] for name in sorted(islice(_walk(path), nrows))]
-        else:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                lines = [line.rstrip("\r\n").split(",") for line in islice(file, nrows)]
-        width = max((len(line) for line in lines), default=0)
-        rows = [line + [""] * (width - len(line)) for line in lines]
-        columns = [str(number) for number in range(1, width + 1)]
-        return TablePreview({"index": list(range(len(rows))), "columns": columns, "data": rows})
-
     def _explain_absence(self, path: Path) -> str:
         if not self._root.is_dir():
             return (
@@ -96,8 +70,7 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
 def _walk(folder: Path) -> Iterator[str]:
     """Yield every file below, hidden ones left out, relative and with forward slashes."""
     for path, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        prefix = Path(path).relative_to(folder).as_posix()
-        for name in sorted(files):  # a preview shows the first ones
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
             if not name.startswith("."):
-                yield name if prefix == "." else f"{prefix}/{name}"
+                yield (Path(path) / name).relative_to(folder).as_posix()

@@ -31,12 +31,6 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
     Args:
         filepath: Its ending says the format: ``.csv``, ``.parquet`` or ``.jsonl``.
         metadata: For Kedro-Viz and tracking.
-
-    Example catalog entry::
-
-        predictions:
-          type: face_forgery.datasets.predictions.PredictionsDataset
-          filepath: ${params:inference.output}
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -126,14 +120,7 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
 
 
 class BegunPredictionsDataset(ReadOnlyDataset[Begun | None]):
-    """What an interrupted job has left beside ``filepath``; ``None`` if nothing.
-
-    Example catalog entry::
-
-        predictions_begun:
-          type: face_forgery.datasets.predictions.BegunPredictionsDataset
-          filepath: ${params:inference.output}
-    """
+    """What an interrupted job has left beside ``filepath``; ``None`` if nothing."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = filepath

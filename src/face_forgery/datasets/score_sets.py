@@ -17,13 +17,6 @@ class ScoreSetsDataset(ReadOnlyDataset[dict[str, pd.DataFrame]]):
     """Scores of several detectors: name -> table.
 
     A source is a Parquet or CSV file, or ``run:ID``, the validation scores that an MLflow run left.
-
-    Example catalog entry::
-
-        score_sets:
-          type: face_forgery.datasets.score_sets.ScoreSetsDataset
-          sources: ${params:comparison.scores}
-          tracking_uri: ${params:tracking.tracking_uri}
     """
 
     def __init__(

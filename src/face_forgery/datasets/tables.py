@@ -19,15 +19,6 @@ class QuotedCSVDataset(CSVDataset):  # type: ignore[misc]
 
     An empty field is a missing value, and nothing else is: an image may be called ``NA``. A name
     with a carriage return is quoted.
-
-    Example catalog entry::
-
-        submission:
-          type: face_forgery.datasets.atomic.AtomicDataset
-          dataset:
-            type: face_forgery.datasets.tables.QuotedCSVDataset
-            filepath: data/07_model_output/submission.csv
-            load_args: {dtype: {img_name: string}}
     """
 
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = _EMPTY_IS_MISSING

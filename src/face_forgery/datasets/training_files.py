@@ -16,12 +16,6 @@ class EpochWeightsDataset(FileDataset[EpochWeights, Mapping[int, Callable[[], Ep
     Saving epoch ``n`` makes it the last: files of later epochs belong to an older run and are
     removed first, so that a killed run never leaves a mixture that looks like one run. Loading
     gives every epoch as a function that reads its file, so that choosing one reads one.
-
-    Example catalog entry::
-
-        epoch_weights:
-          type: face_forgery.datasets.training_files.EpochWeightsDataset
-          filepath: data/06_models/epochs
     """
 
     def load(self) -> Mapping[int, Callable[[], EpochWeights]]:
@@ -59,17 +53,6 @@ class TrainingStateDataset(FileDataset[Checkpoint, Checkpoint | None]):
     Two catalog entries share the file, because a node may not read what it writes. The one that
     is read says with ``enabled`` whether the state is wanted at all: a run that starts anew does
     not open an old state, let alone stumble over it.
-
-    Example catalog entries::
-
-        training_state:
-          type: face_forgery.datasets.training_files.TrainingStateDataset
-          filepath: data/06_models/training_state.pt
-
-        resume_from:
-          type: face_forgery.datasets.training_files.TrainingStateDataset
-          filepath: data/06_models/training_state.pt
-          enabled: ${params:training.resume}
     """
 
     def __init__(

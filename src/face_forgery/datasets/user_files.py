@@ -9,7 +9,7 @@ from kedro_datasets._typing import TablePreview
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import list_images, list_videos
 from face_forgery.data.images.remote import is_url, open_file_system
-from face_forgery.datasets.base import ReadOnlyDataset
+from face_forgery.datasets.base import Loaded, ReadOnlyDataset
 from face_forgery.forgery.making.landmarks import LandmarksError
 
 
@@ -18,12 +18,6 @@ class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
     the user's home.
-
-    Example catalog entry::
-
-        images:
-          type: face_forgery.datasets.user_files.ImageListDataset
-          filepath: ${params:inference.images}
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -57,12 +51,19 @@ class VideoListDataset(ImageListDataset):
         return list_videos(self._filepath)
 
 
-class FaceModelDataset(ReadOnlyDataset[bytes | None]):
-    """The content of a YuNet file in ONNX; ``None`` where no file is named."""
+class _OptionalFileDataset(ReadOnlyDataset[Loaded]):
+    """A file that a parameter names; there may be none."""
 
     def __init__(self, *, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = None if filepath is None else Path(filepath)
         self.metadata = metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath and str(self._filepath)}
+
+
+class FaceModelDataset(_OptionalFileDataset[bytes | None]):
+    """The content of a YuNet file in ONNX; ``None`` where no file is named."""
 
     def load(self) -> bytes | None:
         """Return the content.
@@ -81,16 +82,9 @@ class FaceModelDataset(ReadOnlyDataset[bytes | None]):
                 "images whole"
             ) from error
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath and str(self._filepath)}
 
-
-class LandmarkFileDataset(ReadOnlyDataset[pd.DataFrame | None]):
+class LandmarkFileDataset(_OptionalFileDataset[pd.DataFrame | None]):
     """A CSV ``img_name,x0,y0,x1,y1,...``; ``None`` where no file is named."""
-
-    def __init__(self, *, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = None if filepath is None else Path(filepath)
-        self.metadata = metadata
 
     def load(self) -> pd.DataFrame | None:
         """Return the table.
@@ -109,9 +103,6 @@ class LandmarkFileDataset(ReadOnlyDataset[pd.DataFrame | None]):
                 "img_name,x0,y0,x1,y1,..., or null to let faces.detector find them"
             ) from error
         return table
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath and str(self._filepath)}
 
 
 def _expand_home(path: Path) -> Path:

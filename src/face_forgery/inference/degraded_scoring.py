@@ -1,7 +1,7 @@
 """Scores of degraded images: decode once, degrade many times, score as always."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def score_degraded(
     """
     given = detector.preprocessing
     transform = eval_transform(given.image_size, given.interpolation)
-    degrade = _DegradeAndFit(tuple(degradations), transform, max_side)
+    degrade = partial(_degrade_and_fit, tuple(degradations), transform, max_side)
     batches = read_batches(
         paths,
         ImageReader(degrade, None, 1, finder_of(detector)),
@@ -71,19 +71,14 @@ def score_degraded(
     return scores
 
 
-@dataclass(frozen=True)
-class _DegradeAndFit:
+def _degrade_and_fit(
+    degradations: tuple[Degradation, ...], transform: PixelTransform, max_side: int, image: Tensor
+) -> Tensor:
     """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
-
-    degradations: tuple[Degradation, ...]
-    transform: PixelTransform
-    max_side: int
-
-    def __call__(self, image: Tensor) -> Tensor:
-        pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), self.max_side)
-        states = [pixels, *(degradation.apply(pixels) for degradation in self.degradations)]
-        images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
-        return torch.stack([self.transform(image) for image in images])
+    pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), max_side)
+    states = [pixels, *(degradation.apply(pixels) for degradation in degradations)]
+    images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
+    return torch.stack([transform(image) for image in images])
 
 
 def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:

@@ -74,12 +74,7 @@ def score_on_cluster(
     absolute = [_absolute(path) for path in paths]
     with connected(cluster):
         batches = _stream(
-            detector,
-            absolute,
-            batch_size=batch_size,
-            num_readers=max(1, num_workers),
-            min_size=min_size,
-            cluster=cluster,
+            tabulate_paths(absolute), batch_size, cluster, detector, min_size, max(1, num_workers)
         )
         left = iter(absolute)
         for scored in track(
@@ -96,7 +91,7 @@ def check_shared(paths: Sequence[str | None], scored: Scored) -> None:
             raise ClusterError(
                 f"{path}: this machine has the file, a machine of the cluster does not. Put the "
                 "images into a folder that all machines mount under the same name, or into a "
-                "bucket: --params inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
+                "bucket: inference.images=s3://BUCKET/FOLDER (docs/scaling.md)"
             )
 
 
@@ -107,17 +102,11 @@ def _absolute(path: Path | str | None) -> str | None:
 
 
 def _stream(
-    detector: Detector,
-    paths: Sequence[str | None],
-    *,
-    batch_size: int,
-    num_readers: int,
-    min_size: int,
-    cluster: ClusterParams,
+    table: pa.Table, batch_size: int, cluster: ClusterParams, detector: Detector, *reading: int
 ) -> Iterator[Scored]:
+    """Yield the scores of batches of ``table``; ``reading`` is handed to the workers."""
     ray = import_ray()
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # the rest is ours to say
-    table = tabulate_paths(paths)
     size = min(choose_num_workers(cluster), -(-len(table) // batch_size))
     logger.info("Up to %d workers of a Ray cluster", size)
     attempts = ray.remote(_Attempts).options(num_cpus=0, max_restarts=-1).remote(_ATTEMPTS)
@@ -125,25 +114,26 @@ def _stream(
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = True
+    starts = range(0, len(table), batch_size)
+    pool = ray.data.ActorPoolStrategy(
+        size=size,
+        max_concurrent_calls_per_actor=_BATCHES_AT_ONCE,
+        enable_true_multi_threading=True,
+    )
     with ray.data.DataContext.current(context):
         batches = ray.data.from_blocks(
-            [table.slice(start, batch_size) for start in range(0, len(table), batch_size)]
+            [table.slice(start, batch_size) for start in starts]
         ).map_batches(
             _Worker,
             fn_constructor_args=(
                 ray.put(detector),
                 attempts,
-                min_size,
-                num_readers,
+                *reading,
                 cluster.gpus_per_worker > 0,
             ),
             batch_size=batch_size,
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(
-                size=size,
-                max_concurrent_calls_per_actor=_BATCHES_AT_ONCE,
-                enable_true_multi_threading=True,
-            ),
+            compute=pool,
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker or None,
         )

@@ -67,8 +67,7 @@ def score_rows(
         named = "; ".join(f"{names[i]} ({scored.details[i]})" for i in bad[:_EXAMPLES_SHOWN])
         raise SubmissionError(
             f"{bad.size} of {len(rows)} images of the submission cannot be read below {root}: "
-            f"{named}. Repair them, or give them a score: "
-            "--params submission.unreadable_score=0.5"
+            f"{named}. Repair them, or give them a score: submission.unreadable_score=0.5"
         )
     scores = scored.scores
     scores[bad] = np.nan if unreadable_score is None else unreadable_score

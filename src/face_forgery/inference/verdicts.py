@@ -45,20 +45,12 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Scores of images, in their order.
+    """Scores of N images, in their order; the margin of one is the highest of its faces."""
 
-    Attributes:
-        margins: ``(N,)``, logit of fake less logit of real; NaN where the status is not ok.
-        statuses: ``(N,)`` of ok, missing, unreadable, too_large, too_small, no_face, too_blurry.
-        details: ``(N,)``, why; empty for ok.
-        faces: ``(N,)`` of tuples of ``(face, margin)``; empty where images are taken whole. The
-            margin of an image is the highest of its faces.
-    """
-
-    margins: NDArray[np.float64]
-    statuses: NDArray[np.object_]
-    details: NDArray[np.object_]
-    faces: NDArray[np.object_]
+    margins: NDArray[np.float64]  # logit of fake less logit of real; NaN where the status is not ok
+    statuses: NDArray[np.object_]  # as those of `Judgement`
+    details: NDArray[np.object_]  # why; empty for ok
+    faces: NDArray[np.object_]  # tuples of (face, margin); empty where images are taken whole
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -70,12 +62,8 @@ class Scored:
         """Put parts behind one another; none of them gives one of no images."""
         nothing = np.empty(0, dtype=object)
         parts = [cls(np.empty(0), nothing, nothing, nothing), *parts]
-        return cls(
-            np.concatenate([part.margins for part in parts]),
-            np.concatenate([part.statuses for part in parts]),
-            np.concatenate([part.details for part in parts]),
-            np.concatenate([part.faces for part in parts]),
-        )
+        columns = ("margins", "statuses", "details", "faces")
+        return cls(*(np.concatenate([getattr(part, one) for part in parts]) for one in columns))
 
 
 def to_scores(margins: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -257,16 +257,7 @@ class Detector:
         from face_forgery.modeling.factory import build_blank_network
 
         try:
-            return build_blank_network(
-                self.architecture,
-                self.options,
-                self.preprocessing.image_size,
-                self.preprocessing.mean,
-                self.preprocessing.std,
-                channels=self.input,
-                truncate_after=self.truncate_after,
-                temperature=self.temperature,
-            )
+            return build_blank_network(self)
         except BackboneError as error:
             raise DetectorError(
                 f"this detector was made for another version of timm, or its meta.json is damaged: "

@@ -2,7 +2,7 @@
 
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -133,37 +133,22 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
     )
 
 
-def build_blank_network(
-    architecture: str,
-    options: Mapping[str, Any],
-    image_size: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    *,
-    channels: str = "rgb",
-    truncate_after: str | None = None,
-    temperature: float = 1.0,
-) -> DetectorNetwork:
-    """Return a network whose weights are still to be loaded.
-
-    Args:
-        architecture: A timm model name.
-        options: Handed to ``timm.create_model``.
-        image_size: Side of the input in pixels.
-        mean: Of each channel, on the scale 0 to 1.
-        std: Of each channel, on the scale 0 to 1.
-        channels: What the backbone is shown: `ModelParams.input`.
-        truncate_after: The block that it ends with: `ModelParams.truncate_after`.
-        temperature: What the logits are divided by.
+def build_blank_network(detector: Detector) -> DetectorNetwork:
+    """Return the network of a detector, its weights still to be loaded.
 
     Raises:
         BackboneError: An unknown backbone, or options or a size that it does not take.
     """
-    check_backbone(architecture)
-    backbone = _create(architecture, options, image_size, **_channels(channels))
-    if truncate_after is not None:
-        backbone = _truncate(backbone, truncate_after, channels, image_size)
-    return DetectorNetwork(backbone, mean, std, temperature, extra_channels(channels))
+    check_backbone(detector.architecture)
+    given, channels = detector.preprocessing, detector.input
+    backbone = _create(
+        detector.architecture, detector.options, given.image_size, **_channels(channels)
+    )
+    if detector.truncate_after is not None:
+        backbone = _truncate(backbone, detector.truncate_after, channels, given.image_size)
+    return DetectorNetwork(
+        backbone, given.mean, given.std, detector.temperature, extra_channels(channels)
+    )
 
 
 def first_layers_of(backbone: Any) -> tuple[nn.Module, ...]:

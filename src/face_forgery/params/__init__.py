@@ -1,4 +1,7 @@
-"""Every parameter, typed: a file for each part of the project. Values live in ``conf/``."""
+"""Every parameter, typed: a file for each part of the project.
+
+Values, and what each of them means, are in ``conf/base/parameters_*.yml``.
+"""
 
 from face_forgery.params.check import ParameterError as ParameterError
 from face_forgery.params.check import Parameters as Parameters

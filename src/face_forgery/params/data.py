@@ -18,18 +18,12 @@ from face_forgery.params.base import (
 class DataParams(Params):
     """Where the labels and the images are. Every name is relative to ``root``."""
 
-    root: Location = Field(
-        description="The folder that holds the label files and the image folders."
-    )
-    train_labels: Location = Field(
-        description="A label file, or a folder with one sub-folder a class (real/, fake/)."
-    )
-    train_images: Location = Field(
-        description="The folder that `img_name` of the labels starts from."
-    )
-    val_labels: Location | None = Field(description="null: split off the training set by group.")
+    root: Location
+    train_labels: Location
+    train_images: Location
+    val_labels: Location | None
     val_images: Location | None
-    test_labels: Location | None = Field(description="null: the submission covers validation.")
+    test_labels: Location | None
     test_images: Location | None
 
     @model_validator(mode="after")
@@ -53,50 +47,30 @@ class ColumnNames(Params):
 class IngestionParams(Params):
     """How label files are read and images inspected."""
 
-    max_rejected: Probability = Field(
-        description="Largest proportion of unreadable images that a labelled set may have."
-    )
-    num_workers: NumWorkers = Field(
-        description="Threads that read images; 0: this one; auto: one a core."
-    )
-    check: Literal["pixels", "headers"] = Field(
-        description="headers: a JPEG or PNG with header and end is not decoded; faster."
-    )
+    max_rejected: Probability
+    num_workers: NumWorkers
+    check: Literal["pixels", "headers"]
     columns: ColumnNames
-    class_folders: dict[str, Literal[0, 1]] = Field(
-        description="Folder name (lower case) -> target, for a folder a class."
-    )
+    class_folders: dict[str, Literal[0, 1]]
 
 
 class FacesParams(Params):
     """How images are cut to their faces, in training and everywhere else. In the detector."""
 
-    detector: Location | None = Field(
-        description="A YuNet face detector in ONNX; null: images are taken whole."
-    )
-    min_confidence: Fraction = Field(description="Of the face detector.")
-    margin: float = Field(
-        ge=0.0, le=2.0, description="Around the face, of the longer side of its box."
-    )
-    min_size: int = Field(ge=1, description="Pixels; the shorter side of a face's box.")
-    max_blur: Probability = Field(description="0 sharp, 1 without any detail (data.images.faces).")
+    detector: Location | None
+    min_confidence: Fraction
+    margin: float = Field(ge=0.0, le=2.0)
+    min_size: int = Field(ge=1)
+    max_blur: Probability
 
 
 class HoldoutParams(Params):
     """Parts of the set that a detector can be tried on without having been trained on them."""
 
-    by: Literal["kind", "source", "cluster"] | None = Field(
-        description="kind: the forgeries of a kind; source: its real images and forgeries; "
-        "cluster: forgeries that look alike to the backbone; null: no hold-out groups."
-    )
-    num_clusters: int = Field(ge=2, description="cluster only.")
-    min_images: int = Field(
-        ge=2, description="Of each class that a group is measured on; smaller groups are joined."
-    )
-    hold_out: Annotated[int, Field(ge=0)] | tuple[str, ...] = Field(
-        description="Names of groups, or how many, drawn by splitting.seed, that training never "
-        "sees and validation holds."
-    )
+    by: Literal["kind", "source", "cluster"] | None
+    num_clusters: int = Field(ge=2)
+    min_images: int = Field(ge=2)
+    hold_out: Annotated[int, Field(ge=0)] | tuple[str, ...]
 
     @model_validator(mode="before")
     @classmethod
@@ -120,13 +94,11 @@ class HoldoutParams(Params):
 class SplittingParams(Params):
     """How validation is set apart, and what counts as a leak between the two sides."""
 
-    val_fraction: Fraction = Field(description="Of the images, whole groups together.")
-    num_folds: int | None = Field(ge=2, description="null: one split by val_fraction.")
-    fold: int = Field(ge=0, description="Which of the folds is validation, from 0.")
+    val_fraction: Fraction
+    num_folds: int | None = Field(ge=2)
+    fold: int = Field(ge=0)
     seed: Seed
-    leaks: Literal["refuse", "drop_from_train"] = Field(
-        description="What happens when train and val share an image or a group."
-    )
+    leaks: Literal["refuse", "drop_from_train"]
     holdout: HoldoutParams
 
     @model_validator(mode="after")

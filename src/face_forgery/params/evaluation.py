@@ -12,27 +12,17 @@ TTAName = Literal["none", "flip", "crop", "flip_crop"]
 class EnsembleParams(Params):
     """Which detectors become one."""
 
-    members: tuple[str, ...] = Field(
-        description="Folders of evaluated detectors; a name with * stands for all it matches."
-    )
-    other_data: Literal["refuse", "allow"] = Field(
-        description="Of members that were trained on another split than the present one: they may "
-        "have seen its validation images."
-    )
+    members: tuple[str, ...]
+    other_data: Literal["refuse", "allow"]
 
 
 class ScoringParams(Params):
     """How images are scored; the first two do not change a score."""
 
     batch_size: int = Field(ge=1)
-    num_workers: NumWorkers = Field(description="Processes; auto: one a core.")
-    precision: Literal["float32", "bfloat16"] = Field(
-        description="Evaluation makes it part of the detector; later uses follow the detector."
-    )
-    tta: TTAName = Field(
-        description="Test-time augmentation: a score is the mean over the image and its mirror "
-        "image, its enlarged middle, or all of these. Evaluation makes it part of the detector.",
-    )
+    num_workers: NumWorkers
+    precision: Literal["float32", "bfloat16"]
+    tta: TTAName
 
 
 class EvaluationParams(Params):
@@ -40,10 +30,10 @@ class EvaluationParams(Params):
 
     confidence: ClassVar = 0.95  # of every interval
 
-    seed: Seed = Field(description="Of splits, samples, resamples and probes.")
-    num_resamples: int = Field(ge=100, le=100_000, description="Bootstrap resamples.")
-    target_fpr: Fraction = Field(description="Proportion of real images that may be called fake.")
-    target_fnr: Fraction = Field(description="Proportion of forgeries that may be called real.")
+    seed: Seed
+    num_resamples: int = Field(ge=100, le=100_000)
+    target_fpr: Fraction
+    target_fnr: Fraction
 
 
 class AuditParams(Params):
@@ -51,19 +41,17 @@ class AuditParams(Params):
 
     limit: ClassVar = 0.65  # AUC without looking at the face that is warned about
 
-    max_images: int = Field(ge=50, description="Largest sample that shortcuts are looked for in.")
-    num_folds: int = Field(ge=2, description="Of the cross-validation, whole groups together.")
+    max_images: int = Field(ge=50)
+    num_folds: int = Field(ge=2)
 
 
 class RobustnessParams(Params):
     """What validation images go through to see what survives."""
 
-    num_images: int = Field(
-        ge=2, description="At most so many, in proportion by class, kind and source."
-    )
+    num_images: int = Field(ge=2)
     families: tuple[
         Literal["deeper_forensics", "compression", "scaling", "blur_and_noise", "chains"], ...
-    ] = Field(min_length=1, description="Which families of degradations.")
+    ] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _no_family_twice(self) -> Self:
@@ -75,6 +63,4 @@ class RobustnessParams(Params):
 class ComparisonParams(Params):
     """Whose scores are compared."""
 
-    scores: dict[str, str] = Field(
-        description="Name -> a Parquet or CSV file of scores, or run:ID of an MLflow run."
-    )
+    scores: dict[str, str]

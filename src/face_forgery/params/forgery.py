@@ -10,15 +10,13 @@ from face_forgery.params.base import KindWeights, Location, NumWorkers, Params, 
 class DemoDataParams(Params):
     """The drawn set: how many faces, how large, where."""
 
-    root: Location = Field(description="The folder to write; it must be empty or a drawn set.")
+    root: Location
     train_images: int = Field(ge=2, le=10_000_000)
     val_images: int = Field(ge=2, le=10_000_000)
     test_images: int = Field(ge=0, le=10_000_000)
-    image_size: int = Field(ge=64, le=1024, description="Pixels.")
+    image_size: int = Field(ge=64, le=1024)
     seed: Seed
-    num_workers: NumWorkers = Field(
-        description="Processes; auto: one a core. Does not change the images."
-    )
+    num_workers: NumWorkers
 
 
 class ForgingParams(Params):
@@ -32,15 +30,9 @@ class ForgingParams(Params):
     common_scale: ClassVar = (0.8, 1.0)  # factor of both sides
     jpeg_quality: ClassVar = (70, 95)
 
-    root: Location = Field(description="The folder to write; it must be empty or a forged set.")
-    landmarks: Location | None = Field(
-        description="A CSV img_name,x0,y0,... of 5 or 68 points; null: found by faces.detector."
-    )
-    kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
-    strength: float = Field(
-        ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
-    )
+    root: Location
+    landmarks: Location | None
+    kinds: KindWeights
+    strength: float = Field(ge=0.0, le=2.0)
     seed: Seed
-    num_workers: NumWorkers = Field(
-        description="Processes; auto: one a core. Does not change the images."
-    )
+    num_workers: NumWorkers

@@ -13,58 +13,32 @@ MIN_WINDOW_FRAMES = 3  # judged frames that a window of a video needs to count
 class SubmissionParams(Params):
     """How a submission is written."""
 
-    unreadable_score: Probability | None = Field(
-        description="Score of an image that cannot be read; null: such an image is an error."
-    )
+    unreadable_score: Probability | None
 
 
 class InferenceParams(Params):
     """Which images are judged."""
 
-    images: Location = Field(
-        description="A folder, a CSV with a column img_name, a glob or one file; or the URL of one."
-    )
-    output: str = Field(
-        pattern=r"(?i)\.(csv|parquet|jsonl)$",
-        description="The file of verdicts, or its URL; its ending says the format: .csv, .parquet "
-        "or .jsonl.",
-    )
-    min_size: int = Field(ge=1, description="Pixels; a shorter side is too small to judge.")
-    engine: Literal["local", "ray"] = Field(
-        description="Where images are judged: on this machine, or by a Ray cluster (`cluster`). "
-        "Does not change a score."
-    )
-    explain: bool = Field(description="Also explain the images with the highest scores.")
+    images: Location
+    output: str = Field(pattern=r"(?i)\.(csv|parquet|jsonl)$")
+    min_size: int = Field(ge=1)
+    engine: Literal["local", "ray"]
+    explain: bool
 
 
 class ExplanationParams(Params):
     """How many of the images of ``inference.images`` are explained."""
 
-    max_images: int = Field(
-        ge=1,
-        description="The first so many, or those with the highest scores where inference explains; "
-        "a page and a second or two each.",
-    )
+    max_images: int = Field(ge=1)
 
 
 class VideoParams(Params):
     """Which videos are judged, and how they are sampled."""
 
-    videos: Location = Field(
-        description="A folder, a CSV with a column img_name, a glob or one file."
-    )
-    frames_per_second: float = Field(
-        gt=0.0, le=120.0, allow_inf_nan=False, description="How many frames are looked at."
-    )
-    max_frames: int = Field(
-        ge=1, description="Of a video; a longer one is looked at in windows spread evenly."
-    )
-    window_seconds: float = Field(
-        gt=0.0,
-        le=3600.0,
-        allow_inf_nan=False,
-        description="A video is judged by the most suspicious so many seconds of a person.",
-    )
+    videos: Location
+    frames_per_second: float = Field(gt=0.0, le=120.0, allow_inf_nan=False)
+    max_frames: int = Field(ge=1)
+    window_seconds: float = Field(gt=0.0, le=3600.0, allow_inf_nan=False)
 
     @property
     def frames_per_window(self) -> int:

@@ -31,30 +31,15 @@ RESERVED_OPTIONS = {
 class ModelParams(Params):
     """The network: any timm backbone with two logits."""
 
-    backbone: str = Field(description="A timm model name.")
-    pretrained: bool = Field(description="true: the model hub's weights.")
-    weights: Location | None = Field(
-        description="A local .safetensors or .pth in place of the hub."
-    )
-    options: dict[str, Any] = Field(description="Handed to timm.create_model.")
-    input: str = Field(
-        description="What the backbone is shown: rgb, or with channels of fixed filters, by their "
-        "name in modeling/inputs.py. Stored in the detector."
-    )
-    truncate_after: str | None = Field(
-        description="The block that the network ends with, such as layer3 or blocks.3.1; null: "
-        "all of it. Stored in the detector."
-    )
-    fine_tuning: FineTuningMode = Field(
-        description="What is trained besides the head: everything, nothing, the normalization "
-        "layers, or LoRA adapters of the other layers."
-    )
-    lora: dict[LoraOption, bool | int | float] = Field(
-        description="lora only: handed to peft.LoraConfig; r is the rank."
-    )
-    max_parameters: int | None = Field(
-        ge=1, description="A detector with more weights is refused; null: no limit."
-    )
+    backbone: str
+    pretrained: bool
+    weights: Location | None
+    options: dict[str, Any]
+    input: str
+    truncate_after: str | None
+    fine_tuning: FineTuningMode
+    lora: dict[LoraOption, bool | int | float]
+    max_parameters: int | None = Field(ge=1)
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> Self:
@@ -81,25 +66,17 @@ class ModelParams(Params):
 class PreprocessingParams(Params):
     """What every image goes through, in training and everywhere else. Stored in the detector."""
 
-    image_size: int = Field(ge=32, le=2048, description="Pixels; the network's square input.")
+    image_size: int = Field(ge=32, le=2048)
     interpolation: Literal["bilinear", "bicubic"]
-    scaled_decoding: bool = Field(
-        description="Decode a JPEG at 1/2, 1/4 or 1/8 where that is no smaller than image_size; no "
-        "effect where faces are cut out."
-    )
+    scaled_decoding: bool
 
 
 class ForgeriesParams(Params):
     """Forgeries made of real training images while they are read, new ones in every epoch."""
 
-    proportion: Probability = Field(
-        description="Forged copies that an epoch has beside its images, of the real ones with "
-        "landmarks; 0 = off."
-    )
-    kinds: KindWeights = Field(description="Kind of forgery -> its weight among all.")
-    strength: float = Field(
-        ge=0.0, le=2.0, description="Of the traces; 1: as real forgeries have them."
-    )
+    proportion: Probability
+    kinds: KindWeights
+    strength: float = Field(ge=0.0, le=2.0)
 
 
 class AugmentationParams(Params):
@@ -111,22 +88,15 @@ class AugmentationParams(Params):
     forgeries: ForgeriesParams
     horizontal_flip: Probability
     vertical_flip: Probability
-    crop_scale: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        description="Smallest proportion of the area that a random crop keeps; 1 = no cropping."
-    )
-    color_jitter: float = Field(
-        ge=0.0, le=1.0, description="Largest relative change of brightness, contrast, saturation."
-    )
-    degradation: Probability = Field(
-        description="How strong random chains of JPEG, WebP, blur, noise, resampling, color, "
-        "contrast and occlusion are; 0 = off."
-    )
+    crop_scale: Annotated[float, Field(gt=0.0, le=1.0)]
+    color_jitter: float = Field(ge=0.0, le=1.0)
+    degradation: Probability
     jpeg: Probability
-    jpeg_quality: tuple[int, int] = Field(description="Lowest and highest quality drawn.")
+    jpeg_quality: tuple[int, int]
     blur: Probability
-    blur_sigma: tuple[float, float] = Field(description="Pixels of the network's input.")
+    blur_sigma: tuple[float, float]
     noise: Probability
-    noise_sigma: tuple[float, float] = Field(description="Standard deviation, 0 to 255.")
+    noise_sigma: tuple[float, float]
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:

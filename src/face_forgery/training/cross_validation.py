@@ -27,9 +27,9 @@ from face_forgery.params import (
     TrainingParams,
 )
 from face_forgery.training.records import EpochWeights
-from face_forgery.training.run import Run, train
+from face_forgery.training.run import train
 from face_forgery.training.selection import best_epoch
-from face_forgery.training.training_data import build_train_loader
+from face_forgery.training.training_data import Run, build_train_loader
 
 logger = logging.getLogger(__name__)
 

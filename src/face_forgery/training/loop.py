@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from face_forgery.training.distributed.process_group import world_size
 from face_forgery.training.losses import Outputs
 from face_forgery.training.records import EpochProgress
 from face_forgery.training.state import TrainState
-from face_forgery.training.step_settings import StepSettings, TrainLoader
+from face_forgery.training.step_settings import StepSettings
 
 
 class NonFiniteLossError(RuntimeError):
@@ -25,7 +26,7 @@ class BatchTooLargeError(RuntimeError):
 
 
 def train_epochs(
-    state: TrainState, loader: TrainLoader, settings: StepSettings, *, epochs: int
+    state: TrainState, loader: Any, settings: StepSettings, *, epochs: int
 ) -> Iterator[EpochProgress | None]:
     """Train ``state`` in place up to ``epochs``, yielding what each epoch has come to.
 
@@ -33,8 +34,8 @@ def train_epochs(
         state: A network on the device of ``settings``, its optimizer, and a schedule that is
             stepped once per optimizer step. Training continues where ``state`` is, be it within
             an epoch.
-        loader: What an epoch holds follows from its number, so a resumed run sees the batches
-            that an uninterrupted one would have seen.
+        loader: Of `data.loading.loaders.train_loader`. What an epoch holds follows from its
+            number, so a resumed run sees the batches that an uninterrupted one would have seen.
         settings: How batches become steps of the optimizer.
         epochs: The number of the last epoch.
 
@@ -56,7 +57,7 @@ def train_epochs(
 
 def train_epoch(
     state: TrainState,
-    loader: TrainLoader,
+    loader: Any,
     forward: Callable[[Tensor], Outputs],
     settings: StepSettings,
     of_epochs: str = "",

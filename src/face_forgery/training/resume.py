@@ -4,13 +4,10 @@ import hashlib
 import logging
 from typing import Any
 
-from torch.utils.data import DataLoader
-
-from face_forgery.data.splits.holdout import HeldOut
-from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.training_data import Run
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +22,7 @@ class ResumeError(ValueError):
     """The saved state belongs to another run; the message names what differs."""
 
 
-def run_fingerprint(
-    *,
-    train_loader: DataLoader[Any],
-    val_loader: DataLoader[Any],
-    held_out: HeldOut | None,
-    model: ModelParams,
-    training: TrainingParams,
-    settings: StepSettings,
-) -> dict[str, Any]:
+def run_fingerprint(run: Run, settings: StepSettings) -> dict[str, Any]:
     """Return what must not change between the parts of one run, by dotted name.
 
     The data, its sources where they are balanced, landmarks where forgeries are made, the network,
@@ -42,8 +31,9 @@ def run_fingerprint(
     else the run is refused, not continued in another way. ``epochs`` counts only if the schedule
     depends on it (cosine).
     """
-    train_set: Any = train_loader.dataset
-    val_set: Any = val_loader.dataset
+    train_set: Any = run.train_loader.dataset
+    val_set: Any = run.val_loader.dataset
+    training, held_out = run.training, run.held_out
     sources, forgeries = train_set.sources, train_set.forgeries
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
@@ -54,7 +44,7 @@ def run_fingerprint(
         | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
         | ({} if held_out is None else {"held_out_groups": held_out.fingerprint}),
-        "model": model.model_dump(mode="json", exclude={"max_parameters"}),
+        "model": run.model.model_dump(mode="json", exclude={"max_parameters"}),
         "preprocessing": train_set.preprocessing.model_dump(mode="json"),
         "augmentation": train_set.augmentation.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude=free)

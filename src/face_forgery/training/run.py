@@ -4,16 +4,13 @@ import ctypes
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
 from face_forgery.data.loading.loaders import eval_loader, train_loader
-from face_forgery.data.splits.holdout import HeldOut
-from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.distributed.process_group import (
     check_gradients,
     rank,
@@ -24,9 +21,10 @@ from face_forgery.training.distributed.process_group import (
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.records import Checkpoint, EpochProgress
 from face_forgery.training.resume import resume, run_fingerprint
-from face_forgery.training.selection import check_folds_to_select_by, is_stalled
+from face_forgery.training.selection import check_groups_to_select_by, is_stalled
 from face_forgery.training.state import TrainState, build_state
 from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.training_data import Run
 from face_forgery.training.validation import validate
 
 logger = logging.getLogger(__name__)
@@ -34,27 +32,6 @@ logger = logging.getLogger(__name__)
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's malloc.h
 _MOST = 2**31 - 1  # bytes at the end of the heap that are kept
 _SUMMED = ("num_images", "loss_sum", "num_correct")  # of EpochProgress, over all ranks
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What a run follows from.
-
-    Args:
-        train_loader: What the network learns from, of `data.loading.loaders.train_loader`.
-        val_loader: What it is judged by after every epoch, of `eval_loader`.
-        model: Which network.
-        training: How it is trained; ``resume`` says whether ``resume_from`` is gone by.
-        held_out: The part of validation that training has nothing of; ``None``: there is none.
-        resume_from: The last saved state, if there is one.
-    """
-
-    train_loader: DataLoader[Any]
-    val_loader: DataLoader[Any]
-    model: ModelParams
-    training: TrainingParams
-    held_out: HeldOut | None = None
-    resume_from: Checkpoint | None = None
 
 
 def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
@@ -73,11 +50,11 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
 
     Raises:
         ResumeError: If the saved state belongs to another run.
-        SelectionError: If the epoch is to be chosen by folds that validation does not have.
+        SelectionError: If the epoch is to be chosen by groups that validation does not have.
         NonFiniteLossError, BatchTooLargeError: As `train_epochs`.
     """
     training = run.training
-    check_folds_to_select_by(training.select_by, run.held_out)
+    check_groups_to_select_by(training.select_by, run.held_out)
     seed_torch(training.seed)
     if device.type == "cpu":
         keep_freed_memory()
@@ -86,14 +63,7 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
     batches_per_epoch = len(run.train_loader)
     state = build_state(run.model, training, image_size, batches_per_epoch, device)
     settings = StepSettings.of(training, device, batches_per_epoch)
-    fingerprint = run_fingerprint(
-        train_loader=run.train_loader,
-        val_loader=run.val_loader,
-        held_out=run.held_out,
-        model=run.model,
-        training=training,
-        settings=settings,
-    )
+    fingerprint = run_fingerprint(run, settings)
     history: list[dict[str, Any]] = []
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)
@@ -109,7 +79,7 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
         numbers = validate(state.judged_network, run.val_loader, run.held_out, device)
         history = [*history, progress.row(state.epoch, state.learning_rate) | numbers]
         if rank() == 0:
-            log_epoch(history[-1])
+            _log_epoch(history[-1])
         yield partial(state.snapshot, history, fingerprint)
         if is_stalled(history, training.patience, training.select_by):
             return
@@ -147,15 +117,15 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, _MOST))
 
 
-def log_epoch(row: dict[str, Any]) -> None:
-    """Write one line about an epoch: its loss, and the AUC of validation and of each fold."""
-    folds = row.get("val_auc_held_out", {})
+def _log_epoch(row: dict[str, Any]) -> None:
+    """Log an epoch: its loss, and the AUC of validation and of each hold-out group."""
+    groups = row.get("val_auc_held_out", {})
     logger.info(
         "Epoch %d: loss %.3f, validation AUC %.4f%s",
         row["epoch"],
         row["train_loss"],
         row["val_auc"],
-        "".join(f", held out {name} {auc:.4f}" for name, auc in folds.items()),
+        "".join(f", held out {name} {auc:.4f}" for name, auc in groups.items()),
     )
 
 

@@ -19,7 +19,7 @@ class SelectionError(ValueError):
     """No epoch can be chosen; the message says what is missing."""
 
 
-def check_folds_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
+def check_groups_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
     """Refuse, before training, to choose an epoch by groups that validation does not have.
 
     Raises:

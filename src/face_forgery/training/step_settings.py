@@ -3,10 +3,10 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -27,15 +27,6 @@ _BATCHES_THAT_PAY = 20_000
 
 class CompilerError(RuntimeError):
     """Compilation was asked for where it cannot be done; the message names what is missing."""
-
-
-class TrainLoader(Protocol):
-    """What the loop asks of a loader of `data.loading.loaders.train_loader`."""
-
-    batch_size: Any  # images of a batch; the last one of an epoch may be smaller
-    sampler: Any  # `set_epoch`, `num_images` of an epoch, and a length: images of the next pass
-
-    def __iter__(self) -> Iterator[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +100,7 @@ class StepSettings:
 
         return forward
 
-    def plan_steps(self, loader: TrainLoader) -> "StepPlan":
+    def plan_steps(self, loader: Any) -> "StepPlan":
         """Return which batches of an epoch of ``loader`` make a step."""
         return StepPlan(
             loader.sampler.num_images, loader.batch_size, self.accumulate, self.checkpoint_steps

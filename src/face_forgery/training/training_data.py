@@ -1,7 +1,7 @@
-"""What a run learns from, made of a manifest: images, and forgeries of real ones."""
+"""What a run follows from, and the images that it learns from, made of a manifest."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,35 @@ from torch.utils.data import DataLoader
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
 from face_forgery.data.loading.loaders import train_loader
+from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.data.splits.partition import check_both_classes
 from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
-from face_forgery.params import AugmentationParams, PreprocessingParams, TrainingParams
+from face_forgery.params import AugmentationParams, ModelParams, PreprocessingParams, TrainingParams
+from face_forgery.training.records import Checkpoint
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run follows from.
+
+    Args:
+        train_loader: What the network learns from, of `data.loading.loaders.train_loader`.
+        val_loader: What it is judged by after every epoch, of `eval_loader`.
+        model: Which network.
+        training: How it is trained; ``resume`` says whether ``resume_from`` is gone by.
+        held_out: The part of validation that training has nothing of; ``None``: there is none.
+        resume_from: The last saved state, if there is one.
+    """
+
+    train_loader: DataLoader[Any]
+    val_loader: DataLoader[Any]
+    model: ModelParams
+    training: TrainingParams
+    held_out: HeldOut | None = None
+    resume_from: Checkpoint | None = None
 
 
 def build_train_loader(

@@ -34,8 +34,8 @@ def validate(
 
     Returns:
         ``val_auc`` (chance that a forgery scores above a real image), ``val_loss`` (cross-entropy
-        in nats) and ``val_accuracy`` (at 0.5). With held-out folds also ``val_auc_seen`` (of all
-        other images; ``None`` if they lack a class), ``val_auc_held_out`` (by fold) and of the
+        in nats) and ``val_accuracy`` (at 0.5). With held-out groups also ``val_auc_seen`` (of all
+        other images; ``None`` if they lack a class), ``val_auc_held_out`` (by group) and of the
         latter ``val_auc_held_out_mean`` and ``val_auc_held_out_worst``.
 
     Raises:

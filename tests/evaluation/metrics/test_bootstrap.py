@@ -7,11 +7,9 @@ from sklearn.metrics import roc_auc_score
 from face_forgery.evaluation.metrics.bootstrap import (
     Bootstrap,
     GroupResampler,
-    bootstrap_metrics,
     measure_auc,
     take_norm_interval,
 )
-from face_forgery.evaluation.metrics.weighted import WeightedScores
 
 
 def draw(targets, groups, *, index=0, seed=0):
@@ -78,21 +76,6 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(make_scores):
 def test_an_image_without_a_group_is_an_error():
     with pytest.raises(ValueError, match="1 of 3 images belong to no group"):
         draw(np.array([0, 1, 1]), np.array(["a", None, "b"], dtype=object))
-
-
-def test_processes_do_not_change_a_number(make_scores, monkeypatch):
-    scores, targets, groups = make_scores()
-    ranked = WeightedScores(scores, targets, num_bins=5)
-    resampler = GroupResampler(groups, targets, seed=0, order=ranked.order)
-    rates = np.array([0.01, 0.1])
-    alone, alone_tpr = bootstrap_metrics(ranked, resampler, max_fprs=rates, num_resamples=7)
-    monkeypatch.setattr("face_forgery.evaluation.metrics.bootstrap._MANY_IMAGES", 1)
-    monkeypatch.setattr("face_forgery.evaluation.metrics.bootstrap.cpu_count", lambda: 2)
-    spread, spread_tpr = bootstrap_metrics(ranked, resampler, max_fprs=rates, num_resamples=7)
-    assert (alone_tpr == spread_tpr).all()
-    assert {name: values.tolist() for name, values in alone.items()} == {
-        name: values.tolist() for name, values in spread.items()
-    }
 
 
 def test_the_interval_of_a_norm_holds_its_value_and_stays_above_zero():

@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from face_forgery.evaluation.operating_points import (
-    choose_thresholds,
-    set_operating_points,
-)
+from face_forgery.evaluation.operating_points import choose_thresholds, set_operating_points
 from face_forgery.evaluation.reporting.sentences import note_limits
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import OperatingPoints

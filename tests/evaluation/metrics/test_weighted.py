@@ -96,17 +96,8 @@ def test_calibration_error_compares_score_and_proportion_in_each_bin(data):
             total += inside.mean() * abs(scores[inside].mean() - targets[inside].mean())
     assert measured["ece"] == pytest.approx(total, abs=1e-12)
     assert calibration_error(scores, targets, NUM_BINS) == pytest.approx(total, abs=1e-12)
-
-
-@QUICK
-@given(weighted_images(), st.floats(0.5, 4.0))
-def test_ranking_metrics_do_not_change_under_monotone_maps(data, power):
-    scores, targets, weights = data
-    before, tpr_before = measure(scores, targets, weights)
-    after, tpr_after = measure(scores**power / 2, targets, weights)
-    for name in ("auc", "partial_auc_fpr_1e-1", "average_precision", "eer"):
-        assert after[name] == before[name]
-    assert tpr_after(0.1, 0.5) == tpr_before(0.1, 0.5)
+    with pytest.raises(ValueError, match="num_bins=0"):
+        calibration_error(scores, targets, 0)
 
 
 @pytest.mark.parametrize("max_fpr", [0.003, 0.1, 0.5])
@@ -150,8 +141,3 @@ def test_certain_and_wrong_scores_have_a_finite_log_loss():
 def test_scores_that_cannot_be_measured_are_an_error(scores, targets, message):
     with pytest.raises(ValueError, match=message):
         WeightedScores(np.array(scores), np.array(targets), num_bins=1)
-
-
-def test_no_bins_are_an_error():
-    with pytest.raises(ValueError, match="num_bins=0"):
-        WeightedScores(np.array([0.1, 0.2]), np.array([0, 1]), num_bins=0)

@@ -2,7 +2,7 @@
 
 import yaml
 
-from face_forgery.evaluation.reporting.model_card import render_model_card
+from face_forgery.evaluation.reporting.report import render_model_card
 from face_forgery.modeling.ensemble import join_detectors
 
 

@@ -38,29 +38,19 @@ def draw_all(judged):
     }
 
 
-def step_line(axes):
-    return next(line for line in axes.lines if line.get_label() == "detector")
-
-
-def test_roc_shades_the_part_of_its_axis_below_one_real_image(make_judged):
-    axes = draw_all(make_judged(150))["roc"].axes[0]
-    assert axes.get_xscale() == "log"
-    assert axes.get_xlim()[1] == 1.0
-    assert 1 / 75 / 5 < axes.get_xlim()[0] < 1 / 75
-    assert "false-positive rate" in axes.get_xlabel()
-    assert "forgeries found" in axes.get_ylabel()
-    (shade,) = axes.patches
-    assert shade.get_x() + shade.get_width() == pytest.approx(1 / 75)
-    assert "below 1 of 75 real images" in texts_in(axes)
-
-
 @pytest.mark.parametrize("fpr", [0.04, 0.0])  # 0 is at the left end of the axis
-def test_roc_draws_the_curve_and_marks_the_operating_point(make_judged, fpr):
+def test_roc_shows_curve_operating_point_and_what_is_below_one_real_image(make_judged, fpr):
     judged = make_judged()
     judged["operating_points"] |= {"fpr": {"value": fpr}}
     axes = draw_all(judged)["roc"].axes[0]
-    left_end = axes.get_xlim()[0]
-    assert step_line(axes).get_ydata().tolist() == judged["roc_curve"]["tpr"].tolist()
+    left_end, right_end = axes.get_xlim()
+    assert (axes.get_xscale(), right_end) == ("log", 1.0)
+    assert 1 / 75 / 5 < left_end < 1 / 75
+    (shade,) = axes.patches
+    assert shade.get_x() + shade.get_width() == pytest.approx(1 / 75)
+    assert "below 1 of 75 real images" in texts_in(axes)
+    curve = next(line for line in axes.lines if line.get_label() == "detector")
+    assert curve.get_ydata().tolist() == judged["roc_curve"]["tpr"].tolist()
     marker = next(line for line in axes.lines if line.get_marker() == "o")
     points = judged["operating_points"]
     assert marker.get_xydata().tolist() == [[max(fpr, left_end), points["tpr"]["value"]]]

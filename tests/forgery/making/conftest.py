@@ -1,4 +1,4 @@
-"""Drawn faces in the place of photographs."""
+"""Drawn faces in place of photographs."""
 
 import numpy as np
 import pytest

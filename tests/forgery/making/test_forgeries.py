@@ -252,8 +252,8 @@ def test_a_partner_is_laid_onto_the_landmarks(portraits):
     dots = dotted(five[[0, 1, 3, 4]], partner.pixels.shape[:2])
     window = Window(0, 0, shape[1], shape[0])
     warped = warp_to(dots, partner.landmarks, own.landmarks, window, fit=1.0).pixels
-    for place in five_of(own.landmarks)[[0, 1, 3, 4]]:
-        np.testing.assert_allclose(center_of_dot(warped, place), place, atol=3.5)
+    for point in five_of(own.landmarks)[[0, 1, 3, 4]]:
+        np.testing.assert_allclose(center_of_dot(warped, point), point, atol=3.5)
 
 
 @pytest.mark.parametrize("region", REGIONS)

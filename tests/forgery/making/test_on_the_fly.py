@@ -7,17 +7,19 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
 from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.landmarks import complete, five_of
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
+from face_forgery.training.training_data import build_train_loader
 
 FAKES = (2, 5, 9)
 NAMELESS = 4  # a real image without landmarks
@@ -49,24 +51,19 @@ def make_batches(photographs, make_params):
         root, manifest, table = photographs
         training = {"batch_size": batch_size, "num_workers": num_workers, "sampling": sampling}
         changes |= {f"training.{key}": value for key, value in training.items()}
-        params = make_params(**{"preprocessing.image_size": 48} | changes)
-        forgeries = TrainForgeries.of(
+        forging = {"proportion": proportion, "kinds": dict.fromkeys(kinds, 1.0), "strength": 1.0}
+        params = make_params(
+            **{"preprocessing.image_size": 48, "augmentation.forgeries": forging} | changes
+        )
+        sections = ("preprocessing", "augmentation", "training")
+        loader = build_train_loader(
             manifest,
+            pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS),
             table,
-            Forger(dict.fromkeys(kinds, 1.0), 1.0),
-            proportion=proportion,
-            squares=None,
-            side=decoding_side(params.preprocessing, params.augmentation.crop_scale),
+            root=root,
+            **{name: getattr(params, name) for name in sections},
         )
-        dataset = ImageDataset.of(
-            manifest,
-            root,
-            params.preprocessing,
-            augmentation=params.augmentation,
-            seed=params.training.seed,
-            forgeries=forgeries,
-        )
-        return train_loader(change_dataset(dataset), params.training)
+        return train_loader(change_dataset(loader.dataset), params.training)
 
     return make
 

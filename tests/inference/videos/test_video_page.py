@@ -5,11 +5,7 @@ import pytest
 from face_forgery.data.images.listing import list_videos
 from face_forgery.inference.videos.judge import judge_videos
 from face_forgery.inference.videos.judgement import JudgedVideo
-from face_forgery.inference.videos.video_page import (
-    draw_scores_over_time,
-    format_time,
-    write_page,
-)
+from face_forgery.inference.videos.video_page import draw_scores_over_time, format_time, write_page
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.runner import SequentialRunner
 
 from face_forgery.datasets.score_sets import ScoreSetsDataset
-from face_forgery.evaluation.score_sets import ScoreError, align_scores
+from face_forgery.evaluation.comparison import ScoreError, align_scores
 from face_forgery.params import EvaluationParams
 from face_forgery.pipelines.comparison import create_pipeline
 

@@ -66,7 +66,7 @@ def put_in_place(monkeypatch):
 
 
 @pytest.fixture
-def doors():
+def addresses():
     """Three addresses at which somebody answers."""
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     yield [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
@@ -84,16 +84,16 @@ def doors():
     ],
 )
 def test_an_address_is_stronger_than_the_variable_and_that_than_this_machine(
-    put_in_place, monkeypatch, doors, given, asked
+    put_in_place, monkeypatch, addresses, given, asked
 ):
     ray = put_in_place()
     address, variable = given
     if variable is not None:
-        monkeypatch.setenv("RAY_ADDRESS", variable.format(*doors))
-    address = None if address is None else address.format(*doors)
+        monkeypatch.setenv("RAY_ADDRESS", variable.format(*addresses))
+    address = None if address is None else address.format(*addresses)
     with connected(ONE_CPU.model_copy(update={"address": address})):
         assert ray.num_shutdowns == 0
-    assert (ray.asked["address"], ray.num_shutdowns) == (asked.format(*doors), 1)
+    assert (ray.asked["address"], ray.num_shutdowns) == (asked.format(*addresses), 1)
 
 
 def test_an_address_where_nobody_answers_is_refused_before_ray_tries(put_in_place):

@@ -72,7 +72,7 @@ def worker_pids() -> list[int]:
 
 
 @pytest.fixture
-def pictures(awkward_folder, tmp_path) -> pd.DataFrame:
+def images(awkward_folder, tmp_path) -> pd.DataFrame:
     """Good and bad ones, by path and by URL."""
     parts = [
         list_images(tmp_path / "pictures"),
@@ -85,7 +85,7 @@ def pictures(awkward_folder, tmp_path) -> pd.DataFrame:
 
 @pytest.mark.slow
 def test_two_workers_one_of_them_killed_on_the_way_give_the_rows_of_one_process(
-    local_ray, make_detector, judge_all, pictures
+    local_ray, make_detector, judge_all, images
 ):
     class Slow(Detector):
         def build_network(self):
@@ -94,17 +94,17 @@ def test_two_workers_one_of_them_killed_on_the_way_give_the_rows_of_one_process(
             return network
 
     detector = Slow(**vars(make_detector()))
-    done = Begun(name_job(detector, pictures, min_size=48), 3)
+    done = Begun(name_job(detector, images, min_size=48), 3)
     parts, killed = [], None
-    for part in run_job(detector, pictures, done, part_size=1, **HOW, **ON_CLUSTER):
+    for part in run_job(detector, images, done, part_size=1, **HOW, **ON_CLUSTER):
         parts.append(part)
         if killed is None:
             killed = worker_pids()[0]
             os.kill(killed, signal.SIGKILL)
     rows = pd.concat([part.rows for part in parts], ignore_index=True)
-    local = judge_all(make_detector(), pictures[3:], **HOW)
+    local = judge_all(make_detector(), images[3:], **HOW)
     assert killed not in worker_pids()
-    assert [part.start for part in parts] == list(range(3, len(pictures), 4))
+    assert [part.start for part in parts] == list(range(3, len(images), 4))
     pd.testing.assert_frame_equal(rows, local, rtol=0, atol=1e-6)
     assert {"ok", "missing", "unreadable", "too_small"} == set(rows["status"])
 

@@ -29,7 +29,8 @@ from face_forgery.training.distributed import ray_training as on_cluster
 from face_forgery.training.distributed.ray_cluster import ClusterError
 from face_forgery.training.distributed.ray_training import _letter_of, _take_saves, train_on_cluster
 from face_forgery.training.loop import NonFiniteLossError
-from face_forgery.training.run import Run, train
+from face_forgery.training.run import train
+from face_forgery.training.training_data import Run
 
 ON_TWO_CPUS = ClusterParams(
     address="local",
@@ -175,7 +176,7 @@ def test_what_a_worker_would_meet_again_ends_the_run_at_once_and_as_itself(
     local_ray, make_run, tmp_path, caplog
 ):
     run = make_run()
-    (tmp_path / "faces/train/007.png").write_bytes(b"no picture")
+    (tmp_path / "faces/train/007.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"train/007.png"):
         list(train_on_cluster(run, local_ray))
     assert "A worker failed" not in caplog.text
@@ -233,7 +234,7 @@ def save_at(epoch, num_batches, system):
 
 def test_a_state_is_handed_on_once_and_the_save_before_it_removed(take):
     system = FakeSystem()
-    saves = [save_at(*place, system) for place in [(0, 2), (1, 0), (1, 0), (1, 2), (2, 0)]]
+    saves = [save_at(*position, system) for position in [(0, 2), (1, 0), (1, 0), (1, 2), (2, 0)]]
     states = take([[], saves[:2], ["worker 1 died", *saves[2:4]], saves[4:]])
     positions = [(state.epoch, state.progress["num_batches"]) for state in states]
     assert positions == [(0, 2), (1, 0), (1, 2), (2, 0)]
@@ -278,12 +279,12 @@ def test_idle_gpus_are_a_reason_to_warn(monkeypatch, make_run, caplog):
 
 def test_saves_lie_where_they_are_wanted_and_are_removed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for place in (None, "saves", (tmp_path / "saves").as_uri()):
-        cluster = ON_TWO_CPUS.model_copy(update={"storage": place})
-        with on_cluster._open_storage(cluster) as storage:
-            folder = Path(storage.folder) / storage.name
-            assert folder.is_relative_to(tmp_path / "saves") == (place is not None)
-            storage.system.create_dir(str(folder))
+    for storage in (None, "saves", (tmp_path / "saves").as_uri()):
+        cluster = ON_TWO_CPUS.model_copy(update={"storage": storage})
+        with on_cluster._open_storage(cluster) as opened:
+            folder = Path(opened.folder) / opened.name
+            assert folder.is_relative_to(tmp_path / "saves") == (storage is not None)
+            opened.system.create_dir(str(folder))
             assert folder.is_dir()
         assert not folder.exists()
 

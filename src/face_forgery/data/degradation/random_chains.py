@@ -64,13 +64,7 @@ class RandomDegradations(nn.Module):
 
 
 def degrade(image: Tensor, kind: str, strength: float) -> Tensor:
-    """Return ``image`` after one step; what else is random about it is drawn.
-
-    Args:
-        image: uint8 ``(3, H, W)``; stays as it is.
-        kind: One of ``DEGRADATION_KINDS``.
-        strength: 0 to 1; near 0 hardly anything changes.
-    """
+    """Return ``image``, uint8 ``(3, H, W)``, after a step of strength 0 (hardly any) to 1."""
     return _STEPS[kind](image, strength)
 
 

@@ -100,9 +100,6 @@ def read_header(data: bytes) -> ImageHeader | None:
 
     A file that breaks off is noticed by its missing end; damage in its middle is not.
 
-    Args:
-        data: The whole file.
-
     Returns:
         ``None`` where only decoding can tell: another format, a missing end, a header that cannot
         be read, or a PNG that may have to be turned.
@@ -128,32 +125,12 @@ def _may_be_turned(png: bytes) -> bool:
     return b"eXIf" in png or b"exif" in png  # a chunk, or a text
 
 
-def read_reduced(path: Path, *, side: int) -> ReducedImage:
+def read_reduced(path: Path, *, side: int | None) -> ReducedImage:
     """Decode all of an image at a scale that costs less, where its format has one.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep ``side`` pixels:
-    every coefficient is read, so damage is found as `read_rgb` finds it, in a third of its time.
-    Other formats are decoded in full.
-
-    Raises:
-        ImageError: As `read_rgb`.
-    """
-    try:
-        return _read(path, side=side)
-    except ImageError as error:
-        raise error.at(str(path)) from error
-
-
-def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode the image in a file.
-
-    Args:
-        path: The file.
-        side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many
-            pixels; ``None``: in full.
-
-    Returns:
-        ``(H, W, 3)``, upright, 0 to 255; a writable array of its own.
+    every coefficient is read, so damage is found as in full size, in a third of the time. Other
+    formats, and all without ``side``, are decoded in full.
 
     Raises:
         ImageError: No such file (``missing``); a folder, an empty file, not an image, truncated,
@@ -161,37 +138,30 @@ def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
             ``MAX_SCANS`` scans (``too_large``).
     """
     try:
-        return _read(path, side=side).pixels
+        with naming_file_errors():
+            check_regular(path)
+            with path.open("rb") as file:
+                return _decode(file, side=side)
     except ImageError as error:
         raise error.at(str(path)) from error
 
 
-def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode an encoded image that is in memory.
+def read_rgb(path: Path, *, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode the image in a file to ``(H, W, 3)``, upright, 0 to 255; writable, of its own.
 
-    Args:
-        data: The whole file.
-        side: As ``read_rgb``.
-
-    Returns:
-        As ``read_rgb``.
-
-    Raises:
-        ImageError: As ``read_rgb``.
+    ``side`` and errors are those of `read_reduced`.
     """
+    return read_reduced(path, side=side).pixels
+
+
+def decode_rgb(data: bytes, *, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode an encoded image that is in memory; otherwise as `read_rgb`."""
     try:
         if not data:
             raise ImageError("it is empty")
         return _decode(io.BytesIO(data), side=side).pixels
     except ImageError as error:
         raise error.at(f"an image of {len(data):,} bytes") from error
-
-
-def _read(path: Path, *, side: int | None) -> ReducedImage:
-    with naming_file_errors():
-        check_regular(path)
-        with path.open("rb") as file:
-            return _decode(file, side=side)
 
 
 @contextmanager

@@ -31,14 +31,7 @@ def find_faces(
     root: Path,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Find the largest face of every image that can be read.
-
-    Args:
-        table: The columns of ``LABEL_COLUMNS``.
-        facts: The columns of ``IMAGE_FACT_COLUMNS``, a row for each row of ``table``.
-        finder: ``None``: nothing is looked for.
-        root: What ``path`` is relative to.
-        num_workers: Threads that decode.
+    """Find the largest face of every image of ``LABEL_COLUMNS`` that ``facts`` say can be read.
 
     Returns:
         ``FACE_COLUMNS``, a row for each usable image; none without a ``finder``.

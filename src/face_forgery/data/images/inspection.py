@@ -165,12 +165,7 @@ def _typed(facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def inspect_image(path: Path, *, check: Check = "pixels") -> ImageFacts:
-    """Return the facts of one file; an unusable one has a status and a reason.
-
-    Args:
-        path: The file.
-        check: As `inspect_table`.
-    """
+    """Return the facts of one file; an unusable one has a status and a reason."""
     facts = _inspect_header(path) if check == "headers" else None
     return _inspect_pixels(path) if facts is None else facts
 

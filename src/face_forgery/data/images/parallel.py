@@ -25,11 +25,7 @@ def map_in_order(
 
     Threads do the work: reading, hashing and decoding release Python's lock.
 
-    Args:
-        function: Called once for each item; an exception ends the iteration.
-        items: Taken in turn.
-        num_workers: Threads; 0 works in the calling one.
-        description: A few words, shown before the bar.
+    An exception ends the iteration. With 0 ``num_workers`` the calling thread works.
     """
     results = (
         map(function, items) if num_workers == 0 else _map_threaded(function, items, num_workers)

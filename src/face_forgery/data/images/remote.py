@@ -68,14 +68,7 @@ def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
 
 
 def read_rgb_at(path: str, *, side: int | None = None) -> NDArray[np.uint8]:
-    """Decode the image at a path or a URL.
-
-    Args:
-        path: A path or a URL.
-        side: As `decoding.read_rgb`.
-
-    Returns:
-        As `decoding.read_rgb`.
+    """Decode the image at a path or a URL, as `decoding.read_rgb` does.
 
     Raises:
         ImageError: As `decoding.read_rgb`.

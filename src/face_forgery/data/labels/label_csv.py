@@ -33,14 +33,9 @@ _IN_QUOTES = b"\xff"  # a byte that UTF-8 does not have
 
 @dataclass(frozen=True)
 class LabelFile:
-    """A label file as it lies on disk.
+    """A label file as it lies on disk."""
 
-    Attributes:
-        where: What messages call it.
-        data: Its bytes.
-    """
-
-    where: str
+    where: str  # what messages call it
     data: bytes = field(repr=False)
 
 
@@ -51,11 +46,6 @@ def parse_label_csv(
 
     Lines end with LF, CRLF or CR. Without a header there are two columns, name and target (or the
     name alone if ``has_targets`` is false). The log names columns that are not used.
-
-    Args:
-        file: The file.
-        columns: What its header calls the columns.
-        has_targets: Whether a column of targets must be there.
 
     Returns:
         A row for each row of the file, strings without white space around them, with the columns

@@ -61,11 +61,7 @@ def show_examples(examples: Iterable[object]) -> str:
 
 
 def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
-    """Join labels and facts of the images that can be used.
-
-    Args:
-        table: The columns of ``LABEL_COLUMNS``.
-        facts: The columns of ``IMAGE_FACT_COLUMNS``, one row for each row of ``table``.
+    """Join ``LABEL_COLUMNS`` and ``IMAGE_FACT_COLUMNS`` of the images that can be used.
 
     Returns:
         The columns of ``MANIFEST_COLUMNS``, in the order of ``table``.
@@ -118,9 +114,6 @@ def check_rejected(
 def check_contradictions(manifest: pd.DataFrame) -> None:
     """Refuse labels that call the same bytes real in one row and forged in another.
 
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``.
-
     Raises:
         ManifestError: With the number of such contents and up to three pairs of rows.
     """
@@ -145,10 +138,8 @@ def check_contradictions(manifest: pd.DataFrame) -> None:
 def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
     """Return ``manifest`` unchanged if it is well formed.
 
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS`` in their order and types, one row an image:
-            no missing value but ``target`` of ``test`` rows and ``jpeg_quality`` of what is no
-            JPEG, no image twice within a subset.
+    It has ``MANIFEST_COLUMNS`` in their order and types, no missing value but ``target`` of
+    ``test`` rows and ``jpeg_quality`` of what is no JPEG, and no image twice within a subset.
 
     Raises:
         ManifestError: On the first broken rule, naming up to three rows.
@@ -186,9 +177,6 @@ def fingerprint_rows(manifest: pd.DataFrame) -> str:
     """Return the SHA-256, in hexadecimal, of path, target and content hash of every row.
 
     The order of the rows counts: it decides which image a training epoch shows when.
-
-    Args:
-        manifest: At least the columns ``path``, ``target`` (0, 1 or missing) and ``sha256``.
     """
     rows = manifest[_FINGERPRINTED].astype("string").fillna("")
     digest = hashlib.sha256(f"{len(rows)}\n".encode())

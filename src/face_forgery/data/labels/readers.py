@@ -40,15 +40,10 @@ _NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 @dataclass(frozen=True)
 class LabelFolder:
-    """A folder of images, as a list of names.
+    """A folder of images, as a list of names."""
 
-    Attributes:
-        where: What messages call it.
-        names: Every file in it and below it, relative to it, with forward slashes.
-    """
-
-    where: str
-    names: tuple[str, ...] = field(repr=False)
+    where: str  # what messages call it
+    names: tuple[str, ...] = field(repr=False)  # relative to it, with forward slashes
 
 
 LabelSource = LabelFile | LabelFolder
@@ -186,16 +181,7 @@ def _complete(
 
 
 def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:
-    """Refuse names that are no relative path below the image folder.
-
-    Args:
-        names: ``(N,)`` strings, without white space around them.
-        where: The label file or folder, for messages.
-        locate: Row positions (from 0) to what a user can find, such as ``line 7``.
-
-    Raises:
-        ManifestError: On the first broken rule, with the count and up to three rows.
-    """
+    """Refuse names that are no relative path below the image folder."""
     for pattern, (fault, remedy) in _REFUSED.items():
         refused = names.str.contains(pattern, regex=True)
         if refused.any():
@@ -206,19 +192,7 @@ def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:
 
 
 def _image_paths(names: pd.Series, *, folder: str, where: str, locate: Locate) -> pd.Series:
-    """Return where the images lie relative to the data root, with forward slashes.
-
-    ``./a.jpg`` and ``a.jpg`` are the same path.
-
-    Args:
-        names: ``(N,)``, as `_check_names` passes them.
-        folder: The image folder, relative to the data root; ``.`` is the root itself.
-        where: The label file or folder, for messages.
-        locate: As for `_check_names`.
-
-    Raises:
-        ManifestError: If two names stand for one path, with the count and up to three rows.
-    """
+    """Return the paths below the data root; ``./a.jpg`` and ``a.jpg`` are one, and refused."""
     normal = names
     odd = names.str.contains(_NOT_NORMAL, regex=True)
     if odd.any():

@@ -28,10 +28,6 @@ def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[st
     Formats and sizes are told for each class on its own: where they differ, a network can learn
     them in place of the forgery.
 
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``.
-        rejected: The columns of ``REJECTED_COLUMNS``.
-
     Returns:
         Plain dicts, lists, strings and numbers: ``subsets`` (images, classes, kinds, sources,
         groups, rejected), ``duplicates`` (identical files within and between subsets).

@@ -108,14 +108,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         face_table: pd.DataFrame | None = None,
         **settings: Any,
     ) -> "ImageDataset":
-        """Take the rows of ``manifest``; every one must have a target.
-
-        Args:
-            manifest: What there is to read.
-            root: The folder that paths start from.
-            preprocessing: The size that images are brought to.
-            face_table: The face crops; without rows images are taken whole.
-            settings: Other fields of the data set.
+        """Take the rows of ``manifest``, which all have a target; ``settings`` are other fields.
 
         Raises:
             ManifestError: If faces are cut out (``face_table``, of ``FACE_COLUMNS``, has rows) and

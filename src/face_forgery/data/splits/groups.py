@@ -29,10 +29,6 @@ Labels = NDArray[np.int64]
 def join_groups(manifest: pd.DataFrame, image_hashes: pd.DataFrame) -> tuple[Labels, Positions]:
     """Join rows of one group, of one content, and of near-identical images into clusters.
 
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``.
-        image_hashes: The columns of ``IMAGE_HASH_COLUMNS`` for the same rows in the same order.
-
     Returns:
         ``(N,)`` cluster of each row, from 0; and ``(P, 2)`` sorted positions of near-identical
         images that joined clusters which group and content had left apart.
@@ -58,12 +54,6 @@ def find_leaks(
     train: pd.DataFrame, val: pd.DataFrame, train_hashes: pd.DataFrame, val_hashes: pd.DataFrame
 ) -> pd.DataFrame:
     """List the training rows that share a group, a file or a near-identical image with validation.
-
-    Args:
-        train: The columns of ``MANIFEST_COLUMNS``.
-        val: The same.
-        train_hashes: The columns of ``IMAGE_HASH_COLUMNS``, for the rows of ``train`` in order.
-        val_hashes: The same for ``val``.
 
     Returns:
         The columns of ``LEAK_COLUMNS``. A row appears once for a reason; an identical file is not

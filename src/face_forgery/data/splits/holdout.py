@@ -106,8 +106,8 @@ class GroupedSplit:
     """A split of which whole hold-out groups can be kept from training.
 
     Attributes:
-        train: The columns of ``MANIFEST_COLUMNS``.
-        val: The same.
+        train: The training rows.
+        val: The validation rows.
         train_names: ``(N,)``, the hold-out group of each training row.
         val_names: ``(M,)``, the hold-out group of each validation row.
         train_clusters: ``(N,)``, equal for training rows that must stay together.
@@ -129,11 +129,7 @@ class GroupedSplit:
         Their training rows go to validation where nothing that stays belongs to the same group of
         the manifest or shows a near-identical image; the others are set aside, on neither side.
 
-        Args:
-            names: Of the hold-out groups; none: the split stays as it is.
-
-        Returns:
-            The two sides; the report says what became of each group.
+        The report says what became of each group.
         """
         is_withheld = np.isin(self.train_names.astype(str), list(names))
         stuck = np.isin(self.train_clusters, self.train_clusters[~is_withheld])
@@ -169,14 +165,10 @@ def name_holdout_groups(
 ) -> pd.DataFrame:
     """Name the kind, source or cluster of each labelled image.
 
-    Args:
-        labelled: The columns of ``MANIFEST_COLUMNS``, rows with a target.
-        params: What groups are; without ``by`` the table has no row.
-        features: ``(F, D)`` for the forgeries of ``labelled`` in their order, for clusters.
-        seed: Of the clusters.
+    Clusters follow from ``features``, ``(F, D)`` for the forgeries in their order, and ``seed``.
 
     Returns:
-        ``HOLDOUT_COLUMNS``.
+        ``HOLDOUT_COLUMNS``; no row without ``params.by``.
     """
     is_fake = (labelled["target"] == FAKE).to_numpy(dtype=bool)
     names = np.full(len(labelled), NO_GROUP, dtype=object)
@@ -239,13 +231,6 @@ def group_split(
     class would be there. All that are too small become one group; if that is still too small, the
     smallest of the others joins it.
 
-    Args:
-        train: The columns of ``MANIFEST_COLUMNS``.
-        val: The same.
-        image_hashes: The columns of ``IMAGE_HASH_COLUMNS`` for the rows of ``train``.
-        holdout_groups: ``HOLDOUT_COLUMNS`` for the rows of both.
-        params: What groups are.
-
     Raises:
         ManifestError: If the table is of other parameters or images, or fewer than two groups can
             be measured; names all with their counts.
@@ -272,12 +257,7 @@ def group_split(
 
 
 def choose_groups(names: Sequence[str], hold_out: int | tuple[str, ...], *, seed: int) -> list[str]:
-    """Return the hold-out groups to hold out: those named, or so many drawn by ``seed``.
-
-    Args:
-        names: All of them.
-        hold_out: As ``splitting.holdout.hold_out``.
-        seed: Any number from 0.
+    """Return the hold-out groups of ``names`` to hold out: those named, or so many drawn.
 
     Raises:
         ManifestError: If a name is not there, or no group would be left.

@@ -49,11 +49,6 @@ SkipPairs = Callable[[Positions, Positions], NDArray[np.bool_]]
 def hash_table(manifest: pd.DataFrame, *, root: Path, num_workers: int) -> pd.DataFrame:
     """Hash every image of a manifest.
 
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``.
-        root: What ``path`` is relative to.
-        num_workers: Threads.
-
     Returns:
         The columns of ``IMAGE_HASH_COLUMNS``, a row for each row of ``manifest`` in its order.
 

@@ -59,16 +59,9 @@ def divide_manifest(
 ) -> Partition:
     """Set validation apart: the official one where there is one, else whole clusters of training.
 
-    Hold-out groups that are held out go over to validation.
-
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``; ``test`` rows are left out.
-        image_hashes: The columns of ``IMAGE_HASH_COLUMNS`` for its labelled rows.
-        holdout_groups: ``HOLDOUT_COLUMNS`` for its labelled rows, where ``params.holdout.by`` is
-            set.
-        params: How to split, and what to do about leaks.
-        has_val_labels: Whether there is an official validation set.
-        makes_fakes: Whether training makes forgeries of its real images, and needs no others.
+    Hold-out groups that are held out go over to validation. ``image_hashes`` and, where
+    ``params.holdout.by`` is set, ``holdout_groups`` have a row for each labelled row of
+    ``manifest``. Where training ``makes_fakes`` of its real images, it needs no others.
 
     Raises:
         ManifestError: If the inputs do not belong together, a class is missing on a side or has
@@ -123,7 +116,7 @@ def split_by_cluster(
     linear in the number of clusters; the result does not depend on the order of the rows.
 
     Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``.
+        manifest: Its targets, kinds and sources are kept in proportion.
         clusters: ``(N,)``, the cluster of each row, from 0.
         proportions: ``(K,)``, of the images, for each side; they sum to 1.
         seed: Another seed, another split.
@@ -154,13 +147,7 @@ def split_by_cluster(
 def check_both_classes(
     side: pd.DataFrame, name: str, *, remedy: str, makes_fakes: bool = False
 ) -> None:
-    """Refuse a side of a split on which a class is missing.
-
-    Args:
-        side: The columns of ``MANIFEST_COLUMNS``.
-        name: What messages call it.
-        remedy: What the user can do.
-        makes_fakes: Whether forgeries are made of the real images, so that these are enough.
+    """Refuse a side of a split on which a class is missing, and cannot be made.
 
     Raises:
         ManifestError: With the counts.
@@ -176,13 +163,7 @@ def check_both_classes(
 def choose_subset(table: pd.DataFrame, num_images: int, *, seed: int) -> pd.DataFrame:
     """Draw at most ``num_images`` rows such that each class, kind and source keeps its proportion.
 
-    Args:
-        table: Columns ``target``, ``kind``, ``source``.
-        num_images: At least 2. At least one row of each class is drawn.
-        seed: Any number from 0.
-
-    Returns:
-        The rows drawn, in their order.
+    The rows stay in their order; of each class there is one at least.
     """
     if len(table) <= num_images:
         return table

@@ -191,10 +191,6 @@ def plan_times(duration: float, params: VideoParams) -> list[float]:
     A clip shorter than a window gets as many frames as a window has. A clip too long for
     ``max_frames`` is looked at in windows that are spread evenly over it: single frames far apart
     could not confirm each other, and a person could not be followed from one to the next.
-
-    Args:
-        duration: Of the video, seconds.
-        params: ``frames_per_second``, ``max_frames`` and ``window_seconds``.
     """
     rate, per_window = params.frames_per_second, params.frames_per_window
     if duration < params.window_seconds:

@@ -15,11 +15,7 @@ _BLOCK = 8  # pixels of a JPEG block
 
 
 def global_statistics(image: NDArray[np.uint8], num_bytes: int) -> dict[str, float]:
-    """Describe an image by thirty numbers.
-
-    Args:
-        image: ``(H, W, 3)`` RGB, H and W at least 3.
-        num_bytes: Size of the file it was read from.
+    """Describe an RGB image, ``(H, W, 3)``, and its file by thirty numbers.
 
     Returns:
         Name -> number, always the same names in the same order. Levels and their spread are in

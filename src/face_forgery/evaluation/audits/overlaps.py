@@ -42,10 +42,7 @@ def find_overlaps(
 ) -> list[dict[str, Any]]:
     """Look for images that training and validation have in common, and for copies among all.
 
-    Args:
-        train: The columns of ``MANIFEST_COLUMNS``.
-        val: The same.
-        image_hashes: The columns of ``IMAGE_HASH_COLUMNS``; a row for each of their rows.
+    ``train`` and ``val`` are manifests; ``image_hashes`` has a row for each of their rows.
 
     Returns:
         Six findings: ``name``, ``count`` (images concerned), ``of`` (images looked at),
@@ -64,8 +61,7 @@ def find_overlaps(
         findings.append(_describe(name, len(train), words, _DROP, pairs))
     whole = pd.concat([train, val], ignore_index=True)
     copies = _find_copies(whole, pd.concat(hashes, ignore_index=True))
-    for name, (words, remedy) in _WITHIN.items():
-        partner = copies[name]
+    for (name, (words, remedy)), partner in zip(_WITHIN.items(), copies, strict=True):
         found = np.flatnonzero(partner >= 0)
         pairs = [(whole["path"].iloc[at], whole["path"].iloc[partner[at]]) for at in found]
         findings.append(_describe(name, len(whole), words, remedy, pairs))
@@ -73,11 +69,7 @@ def find_overlaps(
 
 
 def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
-    """Say what splitting has already done about leaks, as a finding that is no warning.
-
-    Args:
-        split_report: What the split says of itself.
-    """
+    """Say what splitting has already done about leaks, as a finding that is no warning."""
     if "leaks" in split_report:
         leaks = split_report["leaks"]
         reasons = [f"{count:,} by {name}" for name, count in leaks["by_reason"].items() if count]
@@ -95,29 +87,25 @@ def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
     return finding | {"count": count, "sentence": sentence}
 
 
-def _find_copies(whole: pd.DataFrame, hashes: pd.DataFrame) -> dict[str, Positions]:
-    """Return for each name of ``_WITHIN`` a partner of each row, or -1."""
+def _find_copies(whole: pd.DataFrame, hashes: pd.DataFrame) -> NDArray[np.int64]:
+    """Return for each line of ``_WITHIN`` a partner of each row, or -1: ``(3, N)``."""
     targets = whole["target"].to_numpy(dtype=np.int64)
     groups, files = (pd.factorize(whole[column])[0] for column in ("group", "sha256"))
-    partners = {name: np.full(len(whole), -1, np.int64) for name in _WITHIN}
-    conflicts, beside, copies = partners.values()
+    partners = np.full((len(_WITHIN), len(whole)), -1, np.int64)
 
     def sort(left: Positions, right: Positions) -> NDArray[np.int64]:
         is_excused = (groups[left] == groups[right]) & (files[left] != files[right])
         return np.where(targets[left] == targets[right], 2, np.where(is_excused, 1, 0))
 
     def is_known(left: Positions, right: Positions) -> NDArray[np.bool_]:
-        table = np.stack([conflicts, beside, copies])
         kind = sort(left, right)
-        return np.asarray((left == right) | ((table[kind, left] >= 0) & (table[kind, right] >= 0)))
+        is_found = (partners[kind, left] >= 0) & (partners[kind, right] >= 0)
+        return np.asarray((left == right) | is_found)
 
-    images = HashedImages.of(hashes)
-    for left, right in near_identical_pairs(images, None, skip=is_known):
+    for left, right in near_identical_pairs(HashedImages.of(hashes), None, skip=is_known):
         kind = sort(left, right)
-        for number, partner in enumerate((conflicts, beside, copies)):
-            some = kind == number
-            partner[left[some]] = right[some]
-            partner[right[some]] = left[some]
+        partners[kind, left] = right
+        partners[kind, right] = left
     return partners
 
 

@@ -40,11 +40,7 @@ _MANY = 10  # features, from which on trees find what boosting does not
 
 
 def measure_statistics(paths: Sequence[Path], *, num_workers: int) -> pd.DataFrame:
-    """Return `global_statistics` of each image, a row an image, in order.
-
-    Args:
-        paths: ``(N,)``.
-        num_workers: Threads; 0: this one.
+    """Return `global_statistics` of each image, a row an image, in order, by so many threads.
 
     Raises:
         ImageError: If an image cannot be read, or is smaller than 3 x 3 pixels; names it.
@@ -118,15 +114,9 @@ def _list_parts(sources: pd.Series, targets: Targets) -> list[tuple[str | None, 
 
 
 def _collect_features(facts: pd.DataFrame, statistics: pd.DataFrame) -> pd.DataFrame:
-    numbers = pd.DataFrame(
-        {
-            "format": pd.factorize(facts["format"], sort=True)[0],
-            **{
-                name: facts[name].to_numpy(dtype=np.float64, na_value=np.nan)
-                for name in ("num_bytes", "width", "height", "jpeg_quality")
-            },
-        },
-    )
+    numbers = pd.DataFrame({"format": pd.factorize(facts["format"], sort=True)[0]})
+    for name in ("num_bytes", "width", "height", "jpeg_quality"):
+        numbers[name] = facts[name].to_numpy(dtype=np.float64, na_value=np.nan)
     numbers["aspect"] = numbers["width"] / numbers["height"]
     return pd.concat([numbers, statistics.add_prefix("statistic ").reset_index(drop=True)], axis=1)
 
@@ -139,13 +129,8 @@ def _probe(
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     num_fake = int(targets.sum())
-    row: dict[str, Any] = {
-        "num_real": len(targets) - num_fake,
-        "num_fake": num_fake,
-        "auc": UNMEASURED,
-        "strongest": [],
-        "note": None,
-    }
+    row: dict[str, Any] = {"num_real": len(targets) - num_fake, "num_fake": num_fake}
+    row |= {"auc": UNMEASURED, "strongest": [], "note": None}
     groups_of = [len(np.unique(groups[targets == target])) for target in (0, 1)]
     if min(groups_of) < 2:
         return row | {"note": "fewer than two groups of a class: nothing to validate on"}

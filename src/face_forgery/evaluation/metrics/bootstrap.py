@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from face_forgery.evaluation.metrics.weighted import (
-    Floats,
-    Groups,
-    Scores,
-    Targets,
-    WeightedScores,
-)
+from face_forgery.evaluation.metrics.weighted import Floats, Groups, Scores, Targets, WeightedScores
 
 Interval = dict[str, Any]
 """``{"value", "low", "high"}``: a measured value and the interval around it."""

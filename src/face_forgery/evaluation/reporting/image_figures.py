@@ -39,11 +39,7 @@ _EXAMPLES = 10
 def draw_data(manifest: pd.DataFrame, *, root: Path) -> Figure:
     """Draw counts by subset and kind, sizes of files and images, and examples.
 
-    The same manifest always gives the same figure.
-
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``, at least one row.
-        root: What ``path`` is relative to.
+    The same manifest always gives the same figure. ``path`` is relative to ``root``.
 
     Raises:
         ImageError: If an example cannot be read any more.
@@ -154,9 +150,7 @@ def _shorten(text: str, length: int = 26) -> str:
 def find_worst(val_scores: pd.DataFrame, *, per_class: int = LISTED) -> pd.DataFrame:
     """Return the real images with the highest scores, then the forgeries with the lowest.
 
-    Args:
-        val_scores: Columns ``target`` (0 = real, 1 = forged) and ``y_pred``, any others.
-        per_class: At most so many of each class; equal scores in the order of the table.
+    At most ``per_class`` of each; equal scores in the order of the table.
     """
     by_score = val_scores.sort_values("y_pred", kind="stable")
     reals = by_score[by_score["target"] == 0].iloc[::-1].head(per_class)

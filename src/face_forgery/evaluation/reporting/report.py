@@ -1,11 +1,13 @@
-"""The report: one HTML file that opens without a network and says the same twice."""
+"""The report, one HTML file that opens without a network, and the model card, in Markdown."""
 
 import base64
+import json
+from functools import partial
 from importlib import resources
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from jinja2.meta import find_undeclared_variables
 
 from face_forgery.data.labels.manifest import fingerprint_sets
@@ -14,6 +16,7 @@ from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
 
 Result = dict[str, Any]
+_REPORT = "report.html.jinja"
 
 
 def render_report(**results: Any) -> str:
@@ -27,29 +30,56 @@ def render_report(**results: Any) -> str:
     Raises:
         UndefinedError: If a result is missing.
     """
-    environment, source = _open_template()
-    return environment.from_string(source).render(results)
+    return _make_environment().get_template(_REPORT).render(results)
+
+
+def render_model_card(detector: Detector, **results: Any) -> str:
+    """Return the model card: what a detector is, how well it works and where it does not.
+
+    Markdown after Hugging Face's model cards: metadata in YAML, then sections that their page and
+    tools know by name.
+
+    Args:
+        detector: Certified.
+        results: ``metrics``, ``operating_points``, ``breakdown``, ``data_report``, ``audit`` and
+            ``robustness``, as for the report.
+    """
+    template = _make_environment().get_template("model_card.md.jinja")
+    return template.render(results, detector=detector)
 
 
 def list_inputs() -> list[str]:
-    """Names of the catalog entries that the template reads."""
-    environment, source = _open_template()
+    """Names of the catalog entries that the report reads."""
+    environment = _make_environment()
+    source = resources.files(__package__).joinpath(_REPORT).read_text(encoding="utf-8")
     return sorted(find_undeclared_variables(environment.parse(source)))
 
 
-def _open_template() -> tuple[Environment, str]:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+def _make_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("face_forgery.evaluation.reporting", "."),
+        autoescape=select_autoescape(("html.jinja",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
     environment.filters |= {
         "thousands": "{:,}".format,
         "number": sentences.format_number,
         "percent": sentences.format_percent,
         "interval": _format_interval,
         "base64": lambda png: base64.b64encode(png).decode(),
+        "cell": _escape_cell,
+        "json": partial(json.dumps, indent=2, sort_keys=True),
     }
     own = (robustness_of, audit_of, cross_validation_of, list_drawn, list_facts)
     environment.globals |= {"say": sentences} | {function.__name__: function for function in own}
-    source = resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment, source
+    return environment
+
+
+def _escape_cell(text: str) -> str:
+    """Return a user's name as it can stand in a cell of a Markdown table."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{c}" if c in "\\|`*_[]<>#!" else c for c in flat)
 
 
 def _format_interval(measured: Result, *, percent: bool = False) -> str:

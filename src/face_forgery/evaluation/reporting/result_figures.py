@@ -1,4 +1,7 @@
-"""Figures of training, of hold-out groups, of degradations and of shortcuts."""
+"""Figures of training, of hold-out groups, of degradations and of shortcuts.
+
+Each takes what the pipeline of its name writes.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -80,12 +83,7 @@ def draw_training(history: Sequence[dict[str, Any]], chosen: int) -> Figure:
 
 
 def draw_groups(cross_validation: dict[str, Any]) -> Figure:
-    """Draw AUC within and on the unseen group with their intervals, the worst group lowest.
-
-    Args:
-        cross_validation: What the pipeline of that name writes: ``groups`` with ``name``,
-            ``within``, ``unseen`` and ``drop``, and the means.
-    """
+    """Draw AUC within and on the unseen group with their intervals, the worst group lowest."""
     groups = sorted(cross_validation["groups"], key=lambda group: group["unseen"]["value"])
     mean = {name: cross_validation[f"{name}_mean"] for name in ("within", "unseen")}
     rows = [{"name": "mean", **mean}, *groups]
@@ -110,12 +108,7 @@ def draw_groups(cross_validation: dict[str, Any]) -> Figure:
 
 
 def draw_shortcuts(shortcuts: list[dict[str, Any]], *, limit: float) -> Figure:
-    """Draw the AUC of each probe with its interval, all images first, then source by source.
-
-    Args:
-        shortcuts: What ``audits.shortcuts.probe_shortcuts`` returns.
-        limit: AUC above which a probe is warned about.
-    """
+    """Draw the AUC of each probe with its interval, all images first, then source by source."""
     rows = [row for row in shortcuts if row["auc"]["value"] is not None]
     figure, axes = make_axes(
         7.4,
@@ -149,10 +142,6 @@ def draw_robustness(robustness: dict[str, Any]) -> Figure:
 
     A cell shows the AUC and, below it, how strong the degradation is; it is framed where the AUC
     fell by more than chance, that is where the interval of the drop lies above 0.
-
-    Args:
-        robustness: ``clean`` and ``cells`` of the pipeline of the same name; a cell has ``title``,
-            ``level``, ``label``, ``auc`` and ``drop``.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     for cell in robustness["cells"]:

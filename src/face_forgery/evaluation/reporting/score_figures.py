@@ -1,6 +1,6 @@
 """Figures of scores: ROC curves, distributions, verdicts, calibration.
 
-``scores`` is ``(N,)``, the probability of forgery; ``targets`` is ``(N,)``, 0 = real, 1 = forged.
+``metrics``, ``calibration`` and ``operating_points`` are what the functions of these names return.
 """
 
 from collections.abc import Mapping
@@ -42,11 +42,6 @@ def draw_roc(
     """Draw the ROC curve over a logarithmic false-positive axis.
 
     Left of one false alarm among the real images nothing can be measured: that part is shaded.
-
-    Args:
-        roc_curve: The table that ``metric_report.evaluate`` returns.
-        metrics: The metrics that ``metric_report.evaluate`` returns.
-        operating_points: What ``operating_points.set_operating_points`` returns.
     """
     num_real = metrics["counts"]["num_real"]
     left_end = 0.4 / num_real
@@ -86,10 +81,7 @@ def draw_comparison(
 ) -> Figure:
     """Draw the ROC curves of several detectors over a logarithmic false-positive axis.
 
-    Args:
-        scores: Name -> scores.
-        targets: Of the same images.
-        comparison: What ``comparison.compare_detectors`` returns.
+    ``scores`` are by name, of the same images; ``comparison`` is what `compare_detectors` returns.
     """
     left_end, height = 0.4 / comparison["num_real"], 4.6 + 0.22 * len(scores)
     figure, axes = _prepare_roc("ROC curves on the same images", left_end, height)
@@ -218,11 +210,7 @@ def draw_confusion(targets: NDArray[np.integer[Any]], verdicts: NDArray[np.str_]
 
 
 def draw_calibration(calibration: dict[str, Any]) -> Figure:
-    """Draw two reliability diagrams side by side, each over the counts of its bins.
-
-    Args:
-        calibration: What ``calibration.calibrate`` returns.
-    """
+    """Draw two reliability diagrams side by side, each over the counts of its bins."""
     figure = make_figure(8.0, 4.6)
     panels = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
     states = {"before": "as the network gives it", "after": "after temperature scaling"}

@@ -79,15 +79,9 @@ def draw_cell(
     sizes: tuple[float, float],
     **box: Any,
 ) -> None:
-    """Draw a cell of a table: two lines of text in a colored box.
+    """Draw a cell of a table whose columns and rows are one unit wide: two lines in a box.
 
-    Args:
-        axes: Its columns and rows are one unit wide.
-        column: From 0.
-        row: From 0.
-        words: The lines.
-        sizes: Their font sizes.
-        box: Of the rectangle, and ``ink``, the color of the text.
+    ``sizes`` are those of the fonts; ``box`` is of the rectangle, and ``ink``, of the text.
     """
     ink = box.pop("ink")
     axes.add_patch(Rectangle((column - 0.47, row - 0.46), 0.94, 0.92, **box))

@@ -12,7 +12,6 @@ from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.parallel import map_in_order
 from face_forgery.data.labels.manifest import KEY, REAL, show_examples
 from face_forgery.forgery.making.landmarks import SCHEMES, LandmarksError, Points, complete
-from face_forgery.params import FacesParams, ForgeriesParams
 
 LANDMARK_COLUMNS = {
     "subset": "string",
@@ -85,27 +84,6 @@ def find_landmarks(
             whole["status"].value_counts().drop(OK).to_dict(),
         )
     return whole
-
-
-def find_landmarks_for_training(
-    manifest: pd.DataFrame,
-    landmark_file: pd.DataFrame | None,
-    face_model: bytes | None,
-    *,
-    root: Path,
-    num_workers: int,
-    faces: FacesParams,
-    forgeries: ForgeriesParams,
-) -> pd.DataFrame:
-    """Return the landmarks of the real images, without a row if training makes no forgeries.
-
-    ``face_model`` and ``faces`` make the finder, if there is a model; all else is as for
-    `find_landmarks`.
-    """
-    if forgeries.proportion == 0.0:
-        return empty_table()
-    finder = None if face_model is None else FaceFinder(face_model, faces)
-    return find_landmarks(manifest, landmark_file, finder, root=root, num_workers=num_workers)
 
 
 def empty_table() -> pd.DataFrame:

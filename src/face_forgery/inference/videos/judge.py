@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -102,7 +101,7 @@ def _judge_one(
                 frames += found
                 scenes.offer(item, max(found, key=lambda frame: frame.score))
     except ImageError as error:
-        return replace(unread, status=error.status, detail=error.detail)
+        return unread._replace(status=error.status, detail=error.detail)
     windows, summary = sum_up_persons(frames, points, window_seconds=params.window_seconds)
     reasons: list[str] = []
     status, stretch = "ok", (0.0, video.duration)
@@ -110,8 +109,7 @@ def _judge_one(
         status, *reasons = _why_not(len(sampled), frames, unscored, params)
     else:
         stretch = (summary.start, summary.end)
-    return replace(
-        unread,
+    return unread._replace(
         status=status,
         detail="; ".join([*reasons, *video.faults]),
         duration=video.duration,

@@ -1,6 +1,5 @@
 """What is said about a video, as values."""
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -32,36 +31,25 @@ class Scene(NamedTuple):
     box: tuple[float, float, float, float] | None  # left, top, width, height in its pixels
 
 
-@dataclass(frozen=True, eq=False)
-class JudgedVideo:
+class JudgedVideo(NamedTuple):
     """One of your videos, judged, or the reason why not.
 
-    Attributes:
-        number: Of the video among those judged, from 1.
-        total: Videos that are judged.
-        name: As you would recognize it.
-        status: ok, missing, unreadable, no_video, no_frames, too_few_frames, or what most of its
-            frames have: no_face, too_small, too_blurry, too_large.
-        detail: Why, unless ok; of an ok one, what was damaged.
-        duration: Seconds; NaN if it could not be opened.
-        sampled: ``(S,)``, seconds, ascending: the frames that were looked at.
-        frames: By time.
-        windows: Of each person that has any.
-        summary: ``None`` unless ok.
-        scenes: The most suspicious frames, by time.
+    ``status`` is ok, missing, unreadable, no_video, no_frames, too_few_frames, or what most of its
+    frames have: no_face, too_small, too_blurry, too_large. ``detail`` says why, and of an ok one
+    what was damaged.
     """
 
-    number: int
-    total: int
-    name: str
+    number: int  # of the video among those judged, from 1
+    total: int  # videos that are judged
+    name: str  # as you would recognize it
     status: str
     detail: str
-    duration: float = float("nan")
-    sampled: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    frames: tuple[FrameScore, ...] = ()
-    windows: tuple[Windows, ...] = ()
-    summary: Summary | None = None
-    scenes: tuple[Scene, ...] = ()
+    duration: float = float("nan")  # seconds; NaN if it could not be opened
+    sampled: NDArray[np.float64] = np.empty(0)  # seconds, ascending: the frames that were looked at
+    frames: tuple[FrameScore, ...] = ()  # by time
+    windows: tuple[Windows, ...] = ()  # of each person that has any
+    summary: Summary | None = None  # None unless ok
+    scenes: tuple[Scene, ...] = ()  # the most suspicious frames, by time
 
     @property
     def num_judged(self) -> int:

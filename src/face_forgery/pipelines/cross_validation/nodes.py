@@ -37,14 +37,14 @@ def find_fold_landmarks(
 
     The columns are ``LANDMARK_COLUMNS``.
     """
-    return ff.find_landmarks_for_training(
+    if augmentation.forgeries.proportion == 0.0:
+        return ff.empty_table()
+    return ff.find_landmarks(
         manifest[manifest["subset"] != "test"],
         landmark_file,
-        face_model,
+        None if face_model is None else ff.FaceFinder(face_model, faces),
         root=Path(data.root),
         num_workers=ingestion.num_workers,
-        faces=faces,
-        forgeries=augmentation.forgeries,
     )
 
 

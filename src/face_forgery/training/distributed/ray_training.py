@@ -31,8 +31,9 @@ from face_forgery.training.distributed.ray_cluster import (
 )
 from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
 from face_forgery.training.records import Checkpoint, read_state, write_state
-from face_forgery.training.run import Run, train
+from face_forgery.training.run import train
 from face_forgery.training.step_settings import CompilerError
+from face_forgery.training.training_data import Run
 
 logger = logging.getLogger(__name__)
 
