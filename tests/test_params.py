@@ -96,7 +96,6 @@ OUT_OF_RANGE = [
     ({"augmentation__blur": 1.01}, "augmentation.blur: .*less than or equal to 1"),
     ({"augmentation__crop_scale": 0.0}, "augmentation.crop_scale: .*greater than 0"),
     ({"training__optimizer__learning_rate": 0.0}, "learning_rate: .*greater than 0"),
-    ({"training__loss__name": "hinge"}, "'cross_entropy', 'bce' or 'focal'"),
     ({"training__loss__contrastive": -1.0}, "training.loss.contrastive: .*equal to 0"),
     ({"model__fine_tuning": "low_rank"}, "'full', 'linear', 'norm' or 'lora'"),
     ({"model__max_parameters": 0}, "model.max_parameters: .*greater than or equal to 1"),

@@ -50,6 +50,14 @@ def test_an_unknown_backbone_is_refused_where_something_is_built_from_it(make_ho
         hooks.before_pipeline_run({"runner": "None"}, TRAINS)
 
 
+def test_an_unknown_loss_is_refused_before_anything_is_trained(make_hooks):
+    hooks = make_hooks(training__loss={"name": "hinge", "contrastive": 0.0})
+    reads_both = ["params:model", "params:training"]
+    trains = Pipeline([Node(lambda model, training: model, reads_both, "detector", name="train")])
+    with pytest.raises(ParameterError, match="loss.name='hinge': there are cross_entropy, bce"):
+        hooks.before_pipeline_run(SEQUENTIAL, trains)
+
+
 @pytest.mark.parametrize("name", ["ParallelRunner", "ThreadRunner"])
 def test_runners_that_would_spoil_what_is_in_memory_are_refused(name):
     runner = f"<kedro.runner.some.{name} object at 0x7f>"

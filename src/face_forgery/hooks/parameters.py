@@ -42,7 +42,7 @@ class ParameterHooks:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
-        """Refuse runners other than Kedro's sequential one, and unknown backbones and inputs.
+        """Refuse runners other than Kedro's sequential one, and unknown names of models and losses.
 
         Batches and networks live in memory between nodes: `ParallelRunner` hands on emptied copies
         of them and calls no hook, so that nothing is tracked; `ThreadRunner` runs nodes outside the
@@ -59,6 +59,10 @@ class ParameterHooks:
             from face_forgery.modeling.factory import check_model
 
             check_model(self._parameters.model)
+        if {"params:model", "params:training"} <= pipeline.inputs():
+            from face_forgery.training.losses import check_loss
+
+            check_loss(self._parameters.training.loss.name)
 
 
 def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:

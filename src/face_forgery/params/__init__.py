@@ -31,7 +31,6 @@ from face_forgery.params.model import ModelParams as ModelParams
 from face_forgery.params.model import PreprocessingParams as PreprocessingParams
 from face_forgery.params.running import ClusterParams as ClusterParams
 from face_forgery.params.running import TrackingParams as TrackingParams
-from face_forgery.params.training import LossName as LossName
 from face_forgery.params.training import OptimizerParams as OptimizerParams
 from face_forgery.params.training import SelectBy as SelectBy
 from face_forgery.params.training import TrainingParams as TrainingParams

@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from face_forgery.params.base import NumWorkers, Params, Probability, Rate, Seed
 
-LossName = Literal["cross_entropy", "bce", "focal"]
-
 SelectBy = Literal["overall", "holdout_mean", "holdout_worst"]
 
 
@@ -40,7 +38,7 @@ class ScheduleParams(Params):
 class LossParams(Params):
     """What is minimized: a loss of the classes, and a term that can be added."""
 
-    name: LossName
+    name: str  # one of training.losses.LOSSES; checked before any node runs
     contrastive: float = Field(ge=0.0, allow_inf_nan=False)
 
 

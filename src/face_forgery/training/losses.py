@@ -4,6 +4,7 @@ Formulas and sources are in the functions; ``t`` is the soft target of a class (
 are mixed or labels smoothed), ``p`` the softmax of the logits.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork
-from face_forgery.params import LossName, TrainingParams
+from face_forgery.params import ParameterError, TrainingParams
 
 
 class Outputs(NamedTuple):
@@ -42,23 +43,46 @@ class ForwardPass(nn.Module):
         return Outputs(self.network(images))
 
 
+def focal(logits: Tensor, soft_targets: Tensor, gamma: float = 2.0) -> Tensor:
+    """Return ``-sum_k t_k (1 - p_k)^gamma log p_k``, mean over the batch.
+
+    With ``gamma`` 0 the cross-entropy; the larger it is, the less counts an image that is right
+    already. torchvision's ``sigmoid_focal_loss`` is of independent sigmoids, another loss. Source:
+    Lin et al. 2017, Focal Loss for Dense Object Detection, without its ``alpha``.
+    """
+    logs = F.log_softmax(logits, dim=1)
+    # 1 - p of one class is the p of the other: exact near 0, and with a slope for any gamma.
+    weights = (gamma * logs.flip(dims=(1,))).exp()
+    return -(soft_targets * weights * logs).sum(dim=1).mean()
+
+
+# training.loss.name -> function of logits and soft targets, float32 (B, 2): the mean over the batch
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": F.cross_entropy,
+    "bce": F.binary_cross_entropy_with_logits,
+    "focal": focal,
+}
+
+
+def check_loss(name: str) -> None:
+    """Refuse a name that is not in ``LOSSES`` with a `ParameterError`."""
+    if name not in LOSSES:
+        raise ParameterError(f"training.loss.name={name!r}: there are {', '.join(LOSSES)}")
+
+
 @dataclass(frozen=True)
 class Loss:
     """The loss of a batch; the defaults are the plain cross-entropy.
 
     Args:
-        name: Of the loss of the classes.
-        gamma: Of the focal loss.
+        name: One of ``LOSSES``.
         label_smoothing: Proportion of a target that is spread over both classes.
         contrastive: Weight of the supervised-contrastive term; 0: off.
-        temperature: Of that term.
     """
 
-    name: LossName = "cross_entropy"
-    gamma: float = 2.0
+    name: str = "cross_entropy"
     label_smoothing: float = 0.0
     contrastive: float = 0.0
-    temperature: float = 0.1
 
     @classmethod
     def of(cls, params: TrainingParams) -> "Loss":
@@ -72,42 +96,17 @@ class Loss:
             outputs: Of the batch; with features where the contrastive term is on.
             soft_targets: float32 ``(B, 2)``, rows add up to 1.
         """
-        loss = self._of_classes(outputs.logits.float(), soft_targets)
+        smooth = soft_targets * (1.0 - self.label_smoothing) + self.label_smoothing / NUM_CLASSES
+        loss = LOSSES[self.name](outputs.logits.float(), smooth)
         if outputs.features is not None:
-            term = supervised_contrastive(
-                outputs.features.float(), soft_targets.argmax(dim=1), self.temperature
+            classes = soft_targets.argmax(dim=1)
+            loss = loss + self.contrastive * supervised_contrastive(
+                outputs.features.float(), classes
             )
-            loss = loss + self.contrastive * term
         return loss
 
-    def _of_classes(self, logits: Tensor, soft_targets: Tensor) -> Tensor:
-        if self.name == "cross_entropy":
-            return F.cross_entropy(logits, soft_targets, label_smoothing=self.label_smoothing)
-        smooth = soft_targets * (1.0 - self.label_smoothing) + self.label_smoothing / NUM_CLASSES
-        if self.name == "focal":
-            return focal(logits, smooth, self.gamma)
-        return F.binary_cross_entropy_with_logits(logits, smooth)
 
-
-def focal(logits: Tensor, soft_targets: Tensor, gamma: float) -> Tensor:
-    """Return ``-sum_k t_k (1 - p_k)^gamma log p_k``, mean over the batch.
-
-    With ``gamma`` 0 the cross-entropy; the larger it is, the less counts an image that is right
-    already. torchvision's ``sigmoid_focal_loss`` is of independent sigmoids, another loss. Source:
-    Lin et al. 2017, Focal Loss for Dense Object Detection, without its ``alpha``.
-
-    Args:
-        logits: float32 ``(B, 2)``.
-        soft_targets: float32 ``(B, 2)``.
-        gamma: At least 0.
-    """
-    logs = F.log_softmax(logits, dim=1)
-    # 1 - p of one class is the p of the other: exact near 0, and with a slope for any gamma.
-    weights = (gamma * logs.flip(dims=(1,))).exp()
-    return -(soft_targets * weights * logs).sum(dim=1).mean()
-
-
-def supervised_contrastive(features: Tensor, targets: Tensor, temperature: float) -> Tensor:
+def supervised_contrastive(features: Tensor, targets: Tensor, temperature: float = 0.1) -> Tensor:
     """Return how far each image is from those of its class, compared with all others.
 
     With ``z`` the features on the unit sphere, ``P(i)`` the other images of the class of ``i``
