@@ -80,7 +80,10 @@ def _judge_images(
     verdict: Verdict, samples: Sequence[Sample], node: str, num_images: int, need: int
 ) -> Verdict:
     """Judge the second half of a node's time, in which half of the images are looked at."""
-    late = second_half([sample for sample in samples if sample.stage == node])
+    during = [sample for sample in samples if sample.stage == node]
+    if len(during) < 4:
+        sys.exit(f"{node} was over after {len(during)} s: too short to judge; give more --images")
+    late = second_half(during)
     seconds = late[-1].seconds - late[0].seconds
     growth = slope(late, lambda sample: sample.seconds) * seconds * 2**20
     an_image = growth / (num_images / 2)

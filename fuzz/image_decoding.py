@@ -1,4 +1,4 @@
-"""Any bytes as a picture: upright RGB, or an error with a status and a reason."""
+"""Any bytes as an image: upright RGB, or an error with a status and a reason."""
 
 import warnings
 

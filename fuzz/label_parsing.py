@@ -1,4 +1,4 @@
-"""Any bytes as a label file or a list of pictures: a table that keeps its promises, or an error."""
+"""Any bytes as a label file or a list of images: a table that keeps its promises, or an error."""
 
 import io
 import posixpath

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from face_forgery.hooks import retry_queue
 from face_forgery.hooks.retry_queue import RetryQueue
 
 
@@ -14,8 +15,9 @@ def store():
 
 
 @pytest.fixture
-def queue(store):
-    return RetryQueue(pause_s=300.0, clock=lambda: store.now)
+def queue(store, monkeypatch):
+    monkeypatch.setattr(retry_queue, "time", SimpleNamespace(monotonic=lambda: store.now))
+    return RetryQueue()
 
 
 def send(queue, store, name, value=None):

@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from face_forgery.hooks import tracked_run
+from face_forgery.hooks import retry_queue, tracked_run
 from face_forgery.hooks.declarations import TrackingError
-from face_forgery.hooks.retry_queue import RetryQueue
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.hooks.tracked_run import describe_run
 
@@ -54,7 +53,7 @@ def test_what_arrived_is_recorded_once_though_the_answer_was_lost(make_project, 
             raise ConnectionError("the connection ended")
 
     monkeypatch.setattr(mlflow, "log_metrics", lose_first_answers)
-    monkeypatch.setattr(tracked_run, "RetryQueue", lambda: RetryQueue(pause_s=0.0))
+    monkeypatch.setattr(retry_queue, "_PAUSE_S", 0.0)
     project.run()
     run_id = project.tracked_run().info.run_id
     for name, expected in (("val_auc", [(1, 0.1), (2, 0.2), (3, 0.3)]), ("auc", [(0, 0.3)])):

@@ -6,30 +6,19 @@ from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
+# Seconds without a new attempt after a failure: each costs the client's time-out while the server
+# is gone.
 _PAUSE_S = 300.0
-_PATIENCE_S = 10.0
+_PATIENCE_S = 10.0  # of failed attempts, after which `flush` gives up
 
 
 class RetryQueue:
     """Sends at once and keeps what failed: tracking never stops the work.
 
     MLflow's own asynchronous logging drops what fails (docs/decisions/0020-retry-queue.md).
-
-    Args:
-        pause_s: Seconds without a new attempt after a failure: each one costs the client's
-            time-out while the server is gone.
-        patience_s: Seconds of failed attempts after which ``flush`` gives up.
-        clock: Seconds that only grow.
     """
 
-    def __init__(
-        self,
-        *,
-        pause_s: float = _PAUSE_S,
-        patience_s: float = _PATIENCE_S,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._pause_s, self._patience_s, self._clock = pause_s, patience_s, clock
+    def __init__(self) -> None:
         self._kept: dict[str, Callable[[], None]] = {}
         self._paused_until = 0.0
 
@@ -42,7 +31,7 @@ class RetryQueue:
         """
         self._kept.pop(name, None)
         self._kept[name] = call
-        if self._clock() >= self._paused_until:
+        if time.monotonic() >= self._paused_until:
             self._try_kept(patience_s=0.0)
 
     def flush(self) -> dict[str, str]:
@@ -51,14 +40,14 @@ class RetryQueue:
         Returns:
             Name -> error of everything that could not be recorded.
         """
-        errors = self._try_kept(patience_s=self._patience_s)
+        errors = self._try_kept(patience_s=_PATIENCE_S)
         return {name: errors.get(name, "not tried again") for name in self._kept}
 
     def _try_kept(self, *, patience_s: float) -> dict[str, str]:
         errors: dict[str, str] = {}
         failed_s = 0.0
         for name, call in list(self._kept.items()):
-            start = self._clock()
+            start = time.monotonic()
             try:
                 call()
             except Exception as error:
@@ -66,8 +55,8 @@ class RetryQueue:
                 logger.warning(
                     "%s could not be tracked and will be tried again: %s", name, errors[name]
                 )
-                self._paused_until = self._clock() + self._pause_s
-                failed_s += self._clock() - start
+                self._paused_until = time.monotonic() + _PAUSE_S
+                failed_s += time.monotonic() - start
                 if failed_s >= patience_s:
                     break
             else:

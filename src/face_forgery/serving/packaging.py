@@ -85,13 +85,12 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
 
 
 def example_input() -> pd.DataFrame:
-    """Return one row with a small drawn face as a JPEG."""
+    """Return one row with a few drawn shapes like a face as a JPEG."""
     image = Image.new("RGB", (96, 96), (70, 90, 120))
     draw = ImageDraw.Draw(image)
     draw.ellipse((20, 10, 76, 86), fill=(224, 182, 150))
-    for left in (34, 54):
-        draw.ellipse((left, 36, left + 8, 42), fill=(40, 30, 30))
-    draw.arc((36, 54, 60, 70), start=20, end=160, fill=(150, 60, 60), width=3)
+    for eye in ((34, 36, 42, 42), (54, 36, 62, 42)):
+        draw.ellipse(eye, fill=(40, 30, 30))
     encoded = io.BytesIO()
     image.save(encoded, format="JPEG", quality=90)
     return pd.DataFrame({"image": [encoded.getvalue()]})

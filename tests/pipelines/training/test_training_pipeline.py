@@ -1,15 +1,8 @@
 """Training as a pipeline: what it leaves on disk, repeats, resumes and selects."""
 
-import json
 import logging
-import subprocess
-import sys
 import weakref
-from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import is_dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,141 +13,34 @@ from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
 from face_forgery.data.images.face_table import FACE_COLUMNS
-from face_forgery.data.images.faces import finder_values
-from face_forgery.data.images.resizing import eval_transform
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
-from face_forgery.forgery.making.landmarks import LandmarksError
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
     build_train_loader,
-    build_val_loader,
-    find_train_landmarks,
     fingerprint_data,
-    train_detector,
 )
 from face_forgery.training.selection import SelectionError, best_epoch
 
-NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
-NO_GROUPS = pd.DataFrame({"holdout": [], "is_held_out": []})
 CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
 DETECTOR = "data/06_models/detector"
-TIMINGS = {"seconds", "images_per_second"}
-
-
-@pytest.fixture
-def data(make_faces, tmp_path):
-    root = str(tmp_path / "faces")
-    return root, make_faces(10, name="train"), make_faces(9, seed=1, name="val")
-
-
-@pytest.fixture
-def train(data, make_params):
-    """Return a function that runs the training node and yields copies of what it yields."""
-    root, train_manifest, val_manifest = data
-
-    def run(resume_from=None, rows=train_manifest, landmarks=None, **overrides):
-        params = make_params(**{"data.root": root} | overrides)
-        yields = train_detector(
-            train_loader=build_train_loader(
-                rows,
-                NO_FACES,
-                empty_table() if landmarks is None else landmarks,
-                data=params.data,
-                preprocessing=params.preprocessing,
-                augmentation=params.augmentation,
-                training=params.training,
-            ),
-            val_loader=build_val_loader(
-                val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
-            ),
-            val_holdout=None,
-            model=params.model,
-            training=params.training,
-            cluster=params.cluster,
-            resume_from=resume_from,
-        )
-        return map(deepcopy, yields)  # the node empties what it has yielded
-
-    return run
-
-
-def without_timings(history):
-    return [{name: row[name] for name in row.keys() - TIMINGS} for row in history]
-
-
-def assert_same_weights(some, others):
-    assert some.keys() == others.keys()
-    assert all(torch.equal(value, others[name]) for name, value in some.items())
-
-
-def assert_same_end(some, others):
-    (weights, history, state), (weights_of_other, history_of_other, other) = some[-1], others[-1]
-    assert_same_weights(weights.weights, weights_of_other.weights)
-    assert_same_weights(state.network, other.network)
-    assert without_timings(history) == without_timings(history_of_other)
-
-
-CONSTANT = {"training.schedule": {"name": "constant", "step_epochs": None, "gamma": None}}
+NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
-def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(train, backbone):
-    def weights(seed):
-        *_, (last, history, _) = train(
-            **{"training.seed": seed, "model.backbone": backbone, "augmentation.jpeg": 0.5}
-        )
-        return last.weights, without_timings(history)
+def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(
+    train, backbone, assert_same_end
+):
+    def run(seed):
+        changes = {"model.backbone": backbone, "augmentation.jpeg": 0.5}
+        return list(train(**changes, **{"training.seed": seed}))
 
-    (first, history), (second, again), (other, _) = weights(0), weights(0), weights(1)
-    assert_same_weights(first, second)
-    assert history == again
-    assert not torch.equal(next(iter(first.values())), next(iter(other.values())))
-
-
-@pytest.fixture
-def resume(train, tmp_path):
-    """Return a function that goes on from a state as another process does."""
-
-    def run(state, **changes):
-        file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
-        file.save(state)
-        torch.manual_seed(99)
-        return list(train(file.load(), **changes | {"training.resume": True}))
-
-    return run
-
-
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(train, resume):
-    changes = {
-        "training.epochs": 3,
-        "model.options": {"drop_rate": 0.3},
-        "augmentation.noise": 0.5,
-    }
-    whole = list(train(**changes))
-    for epochs_before in (1, 2):
-        rest = resume(whole[epochs_before - 1][2], **changes)
-        assert [weights.epoch for weights, _, _ in rest] == list(range(epochs_before + 1, 4))
-        for resumed, uninterrupted in zip(rest, whole[epochs_before:], strict=True):
-            assert_same_weights(resumed[0].weights, uninterrupted[0].weights)
-            assert without_timings(resumed[1]) == without_timings(uninterrupted[1])
-            assert torch.equal(resumed[2].random["cpu"], uninterrupted[2].random["cpu"])
-
-
-EVERYTHING = {
-    "model.options": {"drop_rate": 0.3},
-    "augmentation.noise": 0.5,
-    "training.batch_size": 2,
-    "training.accumulate": 2,
-    "training.sampling": "balanced",
-    "training.mixup_alpha": 0.4,
-    "training.cutmix_alpha": 0.4,
-    "training.label_smoothing": 0.1,
-    "training.ema_decay": 0.9,
-    "training.optimizer.layer_decay": 0.7,
-    "training.checkpoint_steps": 1,
-}
+    first, second, other = run(0), run(0), run(1)
+    assert_same_end(first, second)
+    weights, weights_of_other = (one[-1][0].weights for one in (first, other))
+    name = next(iter(weights))
+    assert not torch.equal(weights[name], weights_of_other[name])
 
 
 @pytest.fixture
@@ -197,16 +83,6 @@ def test_balancing_a_single_source_is_refused_with_what_to_do(build_batches, dat
         build_batches(manifest, **{"training.source_balance": 0.5})
 
 
-def test_a_run_that_ends_within_an_epoch_is_continued_by_another_number_of_workers(train, resume):
-    whole = list(train(**EVERYTHING))
-    assert len(whole) == 6  # three steps an epoch
-    for num_yields in (1, 2, 3, 5):
-        workers = {"training.num_workers": num_yields % 2}
-        rest = resume(whole[num_yields - 1][2], **EVERYTHING | workers)
-        assert [one[0].epoch for one in rest] == [one[0].epoch for one in whole[num_yields:]]
-        assert_same_end(rest, whole)
-
-
 RECIPES = {
     "linear": {"model.fine_tuning": "linear"},
     "norm": {"model.fine_tuning": "norm", "model.input": "rgb_srm"},
@@ -236,7 +112,7 @@ NETWORKS = [
 
 
 @pytest.mark.parametrize(("recipe", "backbone"), NETWORKS)
-def test_every_recipe_is_continued_bit_for_bit(train, resume, recipe, backbone):
+def test_every_recipe_is_continued_bit_for_bit(train, resume, recipe, backbone, assert_same_end):
     changes = RECIPES[recipe] | {
         "model.backbone": backbone,
         "model.options": {"drop_rate": 0.3},
@@ -247,7 +123,9 @@ def test_every_recipe_is_continued_bit_for_bit(train, resume, recipe, backbone):
         assert_same_end(resume(whole[num_yields - 1][2], **changes), whole)
 
 
-def test_averaged_weights_are_the_ones_that_are_judged_and_kept(train, monkeypatch):
+def test_averaged_weights_are_the_ones_that_are_judged_and_kept(
+    train, monkeypatch, assert_same_weights
+):
     judged = []
 
     def seen(network, *args):
@@ -276,7 +154,9 @@ def falling_auc(monkeypatch):
 
 
 @pytest.mark.usefixtures("falling_auc")
-def test_training_ends_when_patience_does_and_is_not_resumed_after_it(make_catalog):
+def test_training_ends_when_patience_does_and_is_not_resumed_after_it(
+    make_catalog, assert_same_weights
+):
     changes = {"training.epochs": 5, "training.patience": 2}
     catalog = make_catalog(**changes)
     SequentialRunner().run(create_pipeline(), catalog)
@@ -290,19 +170,6 @@ def test_training_ends_when_patience_does_and_is_not_resumed_after_it(make_catal
     more = make_catalog(**changes | {"training.resume": True, "training.patience": 3})
     SequentialRunner().run(create_pipeline(), more)
     assert [row["epoch"] for row in more.load("training_history")] == [1, 2, 3, 4]
-
-
-def test_a_run_may_be_lengthened_where_the_schedule_does_not_mind(train):
-    whole = list(train(**CONSTANT | {"training.epochs": 3}))
-    two = list(train(**CONSTANT))
-    (third,) = train(two[-1][2], **CONSTANT | {"training.epochs": 3, "training.resume": True})
-    assert_same_weights(third[0].weights, whole[-1][0].weights)
-
-
-def test_without_resume_an_old_state_is_ignored(train):
-    (*_, last) = train()
-    anew = list(train(last[2]))
-    assert [weights.epoch for weights, _, _ in anew] == [1, 2]
 
 
 def test_every_epoch_is_reported_with_its_validation(train):
@@ -377,28 +244,7 @@ def test_it_learns(train):
     assert max(row["val_auc"] for row in history) > 0.9
 
 
-@pytest.fixture
-def make_catalog(data, make_shipped_catalog, make_params, tmp_path):
-    root, train_manifest, val_manifest = data
-
-    def make(landmark_file=None, **overrides):
-        params = make_params(**{"data.root": root} | overrides)
-        return make_shipped_catalog(
-            create_pipeline(),
-            tmp_path,
-            params,
-            train_manifest=train_manifest,
-            val_manifest=val_manifest,
-            val_holdout=NO_GROUPS,
-            face_table=NO_FACES,
-            landmark_file=MemoryDataset(landmark_file),
-            face_finder=finder_values(None, params.faces),
-        )
-
-    return make
-
-
-def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data):
+def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data, assert_same_weights):
     catalog = make_catalog()
     SequentialRunner().run(create_pipeline(), catalog)
     history = catalog.load("training_history")
@@ -415,7 +261,7 @@ def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data):
 
 @pytest.mark.parametrize(("recipe", "backbone"), NETWORKS)
 def test_the_detector_of_every_recipe_is_a_plain_timm_model(
-    make_catalog, tmp_path, recipe, backbone
+    make_catalog, tmp_path, recipe, backbone, assert_same_weights
 ):
     changes = RECIPES[recipe] | {"model.backbone": backbone}
     catalog = make_catalog(**changes)
@@ -486,152 +332,6 @@ def _tensors_in(value):
     elif not isinstance(value, dict | list | tuple):
         return []
     return [tensor for part in parts for tensor in _tensors_in(part)]
-
-
-def test_a_run_killed_within_an_epoch_leaves_whole_epochs_and_is_continued(
-    make_catalog, monkeypatch
-):
-    changes = EVERYTHING | {"training.resume": True}
-    whole = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), whole)
-    expected = whole.load("epoch_weights")[2]().weights
-    whole.get("training_state")._filepath.unlink()
-
-    def killed_after_a_step_of_epoch_2(*args, **kwargs) -> Iterator[Any]:
-        for number, report in enumerate(train_epochs(*args, **kwargs), start=1):
-            yield report
-            if number == 4:
-                raise KeyboardInterrupt
-
-    from face_forgery.training.loop import train_epochs
-
-    catalog = make_catalog(**changes)
-    with monkeypatch.context() as patch:
-        patch.setattr("face_forgery.training.run.train_epochs", killed_after_a_step_of_epoch_2)
-        with pytest.raises(KeyboardInterrupt):
-            SequentialRunner().run(create_pipeline(), catalog)
-    assert list(catalog.load("epoch_weights")) == [1]  # that of the older run is gone
-    saved = catalog.load("training_state")
-    assert (saved.epoch, saved.progress["num_batches"], saved.num_steps) == (1, 2, 4)
-    catalog = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert_same_weights(catalog.load("epoch_weights")[2]().weights, expected)
-    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
-
-
-@pytest.mark.slow
-def test_final_weights_are_the_same_after_kills_at_random_moments(tmp_path):
-    script = Path(__file__).with_name("run_and_kill.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout.splitlines()[-1])
-    assert report["num_kills"] >= 3, report
-    assert report["num_kills_within_an_epoch"] >= 1, report
-    assert report["resumed"] == report["uninterrupted"]
-
-
-def test_a_finished_run_that_is_resumed_still_feeds_the_nodes_after_it(make_catalog, tmp_path):
-    SequentialRunner().run(create_pipeline(), make_catalog())
-    figure = tmp_path / "data/08_reporting/training.png"
-    figure.unlink()
-    catalog = make_catalog(**{"training.resume": True})
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert figure.exists()
-    assert catalog.load("trained_detector").epoch in {1, 2}
-
-
-@pytest.fixture
-def photographs(tmp_path, write_real_faces):
-    """Four drawn people on disk, all real: manifest and landmarks."""
-    return write_real_faces(tmp_path / "faces", 4)
-
-
-FORGING = {
-    "augmentation.forgeries": {
-        "proportion": 1.0,
-        "strength": 1.0,
-        "kinds": {"face_swap": 1.0, "self_blend": 1.0},
-    },
-    "augmentation.degradation": 0.5,
-    "preprocessing.image_size": 64,
-    "training.checkpoint_steps": 1,
-}
-
-
-def test_real_pictures_alone_are_trained_on_with_forgeries_of_them(
-    make_catalog, photographs, caplog
-):
-    catalog = make_catalog(photographs[1], **FORGING)
-    catalog["train_manifest"] = MemoryDataset(photographs[0])
-    with caplog.at_level(logging.INFO):
-        SequentialRunner().run(create_pipeline(), catalog)
-    assert "Every epoch has 4 forged copies, of 4 real images" in caplog.text
-    assert catalog.load("train_landmarks")["status"].tolist() == ["ok"] * 4
-    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
-    assert (
-        catalog.load("trained_detector").training["augmentation"]["forgeries"]["proportion"] == 1.0
-    )
-
-
-def test_real_pictures_alone_are_refused_without_forgeries(make_catalog, photographs):
-    catalog = make_catalog(photographs[1])
-    catalog["train_manifest"] = MemoryDataset(photographs[0])
-    with pytest.raises(ManifestError, match="training set has 4 real and 0 fake images"):
-        SequentialRunner().run(create_pipeline(), catalog)
-
-
-def test_forgeries_need_landmarks_from_somewhere(make_catalog, photographs):
-    catalog = make_catalog(None, **FORGING)
-    catalog["train_manifest"] = MemoryDataset(photographs[0])
-    with pytest.raises(LandmarksError, match=r"forging\.landmarks\) or a face detector"):
-        SequentialRunner().run(create_pipeline(), catalog)
-
-
-def test_without_forgeries_no_landmarks_are_looked_for(photographs, make_params):
-    params = make_params()
-    table = find_train_landmarks(
-        *photographs,
-        None,
-        data=params.data,
-        ingestion=params.ingestion,
-        faces=params.faces,
-        augmentation=params.augmentation,
-    )
-    pd.testing.assert_frame_equal(table, empty_table())
-
-
-def test_a_run_with_forgeries_resumes_bit_for_bit(train, resume, make_params, photographs, data):
-    params = make_params(**FORGING, **{"data.root": data[0]})
-    landmarks = find_train_landmarks(
-        *photographs,
-        None,
-        data=params.data,
-        ingestion=params.ingestion,
-        faces=params.faces,
-        augmentation=params.augmentation,
-    )
-    forged = {"rows": photographs[0], "landmarks": landmarks}
-    whole = list(train(**forged, **FORGING))
-    for num_yields in (1, 3):
-        workers = {"training.num_workers": num_yields % 2}
-        rest = resume(whole[num_yields - 1][2], **forged, **FORGING | workers)
-        assert len(rest) == len(whole) - num_yields
-        assert_same_end(rest, whole)
-
-
-def test_validation_is_never_forged(make_params, photographs, data):
-    params = make_params(**{"data.root": data[0]} | FORGING)
-    batches = build_val_loader(
-        photographs[0], NO_FACES, params.data, params.preprocessing, params.scoring
-    )
-    images, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
-    assert targets.tolist() == [0] * 4
-    resize = eval_transform(64, "bilinear")
-    expected = [resize(batches.dataset.read(row)) for row in range(4)]
-    assert torch.equal(images, torch.stack(expected))
 
 
 def test_selection_sees_no_test_set():

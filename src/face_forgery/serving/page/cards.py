@@ -10,7 +10,6 @@ from threading import Lock
 
 import jinja2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import nn
 
@@ -128,7 +127,9 @@ def _show(data: bytes, judgement: Judgement) -> str | None:
         pixels = decode_rgb(data)
     except ImageError:
         return None
-    image, scale = _reduce(pixels)
+    image = Image.fromarray(pixels)
+    image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE), Image.Resampling.LANCZOS)
+    scale = image.width / pixels.shape[1]
     draw = ImageDraw.Draw(image)
     for face in judgement.faces:
         left, top, width, height = (
@@ -137,9 +138,3 @@ def _show(data: bytes, judgement: Judgement) -> str | None:
         box = (left, top, left + width, top + height)
         draw.rectangle(box, outline=_COLORS[face.verdict], width=max(2, image.width // 160))
     return to_uri(np.asarray(image))
-
-
-def _reduce(pixels: NDArray[np.uint8]) -> tuple[Image.Image, float]:
-    image = Image.fromarray(pixels)
-    image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE), Image.Resampling.LANCZOS)
-    return image, image.width / pixels.shape[1]

@@ -1,0 +1,133 @@
+"""The training node and the training pipeline on a few small images."""
+
+from copy import deepcopy
+
+import pandas as pd
+import pytest
+import torch
+from kedro.io import MemoryDataset
+
+from face_forgery.data.images.face_table import FACE_COLUMNS
+from face_forgery.data.images.faces import finder_values
+from face_forgery.datasets.training_files import TrainingStateDataset
+from face_forgery.forgery.making.landmark_table import empty_table
+from face_forgery.pipelines.training import create_pipeline
+from face_forgery.pipelines.training.nodes import (
+    build_train_loader,
+    build_val_loader,
+    train_detector,
+)
+
+NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+NO_GROUPS = pd.DataFrame({"holdout": [], "is_held_out": []})
+CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
+TIMINGS = {"seconds", "images_per_second"}
+
+
+@pytest.fixture(scope="session")
+def assert_same_weights():
+    """Return a function that compares two mappings of tensors, bit for bit."""
+
+    def check(some, others):
+        assert some.keys() == others.keys()
+        assert all(torch.equal(value, others[name]) for name, value in some.items())
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def without_timings():
+    """Return a function that leaves out of a history what differs from run to run."""
+    return lambda history: [{name: row[name] for name in row.keys() - TIMINGS} for row in history]
+
+
+@pytest.fixture(scope="session")
+def assert_same_end(assert_same_weights, without_timings):
+    """Return a function that compares what two trainings have yielded last."""
+
+    def check(some, others):
+        one, other = some[-1], others[-1]
+        assert one[0].epoch == other[0].epoch
+        assert_same_weights(one[0].weights, other[0].weights)
+        assert_same_weights(one[2].network, other[2].network)
+        assert without_timings(one[1]) == without_timings(other[1])
+        assert torch.equal(one[2].random["cpu"], other[2].random["cpu"])
+
+    return check
+
+
+@pytest.fixture
+def data(make_faces, tmp_path):
+    root = str(tmp_path / "faces")
+    return root, make_faces(10, name="train"), make_faces(9, seed=1, name="val")
+
+
+@pytest.fixture
+def train(data, make_params):
+    """Return a function that runs the training node and yields copies of what it yields."""
+    root, train_manifest, val_manifest = data
+
+    def run(resume_from=None, rows=train_manifest, landmarks=None, **overrides):
+        params = make_params(**{"data.root": root} | overrides)
+        yields = train_detector(
+            train_loader=build_train_loader(
+                rows,
+                NO_FACES,
+                empty_table() if landmarks is None else landmarks,
+                data=params.data,
+                preprocessing=params.preprocessing,
+                augmentation=params.augmentation,
+                training=params.training,
+            ),
+            val_loader=build_val_loader(
+                val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
+            ),
+            val_holdout=None,
+            model=params.model,
+            training=params.training,
+            cluster=params.cluster,
+            resume_from=resume_from,
+        )
+        return map(deepcopy, yields)  # the node empties what it has yielded
+
+    return run
+
+
+@pytest.fixture
+def resume(train, tmp_path):
+    """Return a function that goes on from a state as another process does."""
+
+    def run(state, **changes):
+        file = TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
+        file.save(state)
+        torch.manual_seed(99)
+        return list(train(file.load(), **changes | {"training.resume": True}))
+
+    return run
+
+
+@pytest.fixture
+def make_catalog(data, make_shipped_catalog, make_params, tmp_path):
+    root, train_manifest, val_manifest = data
+
+    def make(landmark_file=None, **overrides):
+        params = make_params(**{"data.root": root} | overrides)
+        return make_shipped_catalog(
+            create_pipeline(),
+            tmp_path,
+            params,
+            train_manifest=train_manifest,
+            val_manifest=val_manifest,
+            val_holdout=NO_GROUPS,
+            face_table=NO_FACES,
+            landmark_file=MemoryDataset(landmark_file),
+            face_finder=finder_values(None, params.faces),
+        )
+
+    return make
+
+
+@pytest.fixture
+def photographs(tmp_path, write_real_faces):
+    """Four drawn people on disk, all real: manifest and landmarks."""
+    return write_real_faces(tmp_path / "faces", 4)
