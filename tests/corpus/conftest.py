@@ -16,7 +16,7 @@ from face_forgery.config_loader import ProjectConfigLoader, read_parameters
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.inspection import inspect_table
 from face_forgery.data.images.listing import list_images
-from face_forgery.data.labels.manifest import LABEL_COLUMNS, MANIFEST_COLUMNS, check_manifest
+from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, check_manifest
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
@@ -50,20 +50,8 @@ def _read_labels(source: LabelFile | LabelFolder, subset: str) -> pd.DataFrame:
 
 def _inspect(root: Path, name: str, check: str) -> tuple[str, str]:
     """Return status and reason of one image of a training set, beside a good one."""
-    names = [name, "good.png"]
-    table = pd.DataFrame(
-        {
-            "subset": "train",
-            "row": range(2),
-            "img_name": names,
-            "path": [f"images/{each}" for each in names],
-            "target": [0, 1],
-            "group": names,
-            "kind": "unknown",
-            "source": "unknown",
-        }
-    ).astype(LABEL_COLUMNS)
-    folders = {"train": "images"}
+    table = _read_labels(LabelFile("labels.txt", f'"{name}",0\ngood.png,1\n'.encode()), "train")
+    folders = {"train": "faces"}
     facts = inspect_table(table, root=root, image_folders=folders, num_workers=0, check=check)
     assert facts["status"][1] == "ok"
     return facts["status"][0], facts["detail"][0]
@@ -128,25 +116,10 @@ def label_folder_entry() -> EntryPoint:
 @pytest.fixture
 def manifest_entry() -> EntryPoint:
     def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-        rows = range(3)
-        manifest = pd.DataFrame(
-            {
-                "subset": "train",
-                "row": rows,
-                "img_name": [f"{row}.jpg" for row in rows],
-                "path": [f"images/{row}.jpg" for row in rows],
-                "target": [0, 1, 0],
-                "group": [f"g{row}" for row in rows],
-                "kind": "unknown",
-                "source": "unknown",
-                "width": 64,
-                "height": 64,
-                "format": "JPEG",
-                "num_bytes": 1000,
-                "jpeg_quality": 75,
-                "sha256": [f"{row:064x}" for row in rows],
-            }
-        ).astype(MANIFEST_COLUMNS)
+        labels = LabelFile("labels.txt", b"0.jpg,0\n1.jpg,1\n2.jpg,0\n")
+        facts = {"width": 64, "height": 64, "format": "JPEG", "num_bytes": 1000}
+        manifest = _read_labels(labels, "train").assign(**facts, jpeg_quality=75)
+        manifest = manifest.assign(sha256=list("abc")).astype(MANIFEST_COLUMNS)
         return check_manifest(damage(manifest))
 
     return enter
@@ -169,8 +142,8 @@ def table_entry(tmp_path: Path) -> EntryPoint:
 
 @pytest.fixture
 def image_root(tmp_path: Path) -> Path:
-    (tmp_path / "images").mkdir()
-    Image.new("RGB", (40, 40), "red").save(tmp_path / "images" / "good.png")
+    (tmp_path / "faces").mkdir()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "faces" / "good.png")
     return tmp_path
 
 
@@ -179,7 +152,7 @@ def image_entry(image_root: Path) -> EntryPoint:
     """An encoded image: training lists it for the reason that inference gives."""
 
     def enter(data: bytes) -> tuple[str, str]:
-        path = image_root / "images" / "x.jpg"
+        path = image_root / "faces" / "x.jpg"
         path.write_bytes(data)
         listed = _inspect(image_root, "x.jpg", "pixels")
         assert _decode(path) == listed
@@ -193,10 +166,10 @@ def image_file_entry(image_root: Path) -> EntryPoint:
     """A name in the image folder, or what it stands for; however files are looked at."""
 
     def enter(make: Callable[[Path], str]) -> tuple[str, str]:
-        name = make(image_root / "images")
+        name = make(image_root / "faces")
         found = _inspect(image_root, name, "headers")
         assert _inspect(image_root, name, "pixels") == found
-        assert _decode(image_root / "images" / name) == found
+        assert _decode(image_root / "faces" / name) == found
         return found
 
     return enter

@@ -140,15 +140,6 @@ def test_lora_leaves_out_layers_that_the_backbone_never_calls(start, caplog):
     assert all(w.grad is not None for w in state.network.parameters() if w.requires_grad)
 
 
-def test_lora_takes_the_options_of_peft(start):
-    ranks = {
-        weight.shape[0]
-        for name, weight in start("test_vit", "lora").network.named_parameters()
-        if "lora_A" in name
-    }
-    assert ranks == {2}
-
-
 @pytest.mark.parametrize("mode", ["linear", "norm", "lora"])
 def test_the_layer_that_reads_further_channels_is_always_trained(start, mode):
     state = start("test_resnet", mode, channels="rgb_srm")

@@ -61,23 +61,6 @@ def test_features_are_what_the_head_makes_the_logits_of(make_detector, architect
     assert not head._forward_pre_hooks
 
 
-def test_batch_statistics_move_in_training_unless_they_are_kept(make_detector):
-    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
-    network = make_detector().build_network().train()
-    norm = network.backbone.bn1
-    before = norm.running_mean.clone()
-    network(images)
-    moved = norm.running_mean.clone()
-    assert not torch.equal(moved, before)
-    network.keep_statistics()
-    network.eval()
-    network.train()
-    network(images)
-    assert torch.equal(norm.running_mean, moved)
-    assert network.training
-    assert network.backbone.training
-
-
 @pytest.mark.parametrize(
     ("architecture", "channels"),
     [

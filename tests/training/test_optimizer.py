@@ -119,18 +119,6 @@ def test_with_layer_decay_each_layer_moves_slower_than_the_one_above(network, ma
     assert not {name for name in decayed if name.endswith("bias") or "norm" in name}
 
 
-def test_the_schedule_keeps_the_rates_of_the_layers_in_proportion(network, make_params):
-    params = make_params(**{"training.optimizer.layer_decay": 0.5}).training
-    optimizer = build_optimizer(network, params.optimizer)
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    scheduler = build_scheduler(optimizer, params, batches_per_epoch=3)
-    for _ in range(4):
-        ratios = [rate / peak for rate, peak in zip(scheduler.get_last_lr(), peaks, strict=True)]
-        assert ratios == pytest.approx([ratios[0]] * len(ratios))
-        optimizer.step()
-        scheduler.step()
-
-
 def test_the_schedule_counts_steps_not_batches(network, make_params):
     changes = {"training.epochs": 3, "training.warmup_epochs": 0}
     of_steps, _ = rates(network, make_params(**changes).training, batches_per_epoch=4)

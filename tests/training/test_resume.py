@@ -133,22 +133,38 @@ def test_without_a_state_the_run_starts_and_says_so(make_state, fingerprint, cap
     assert "starting at epoch 1" in caplog.text
 
 
-def test_a_state_brings_its_history_and_epoch(make_state, fingerprint, caplog):
-    first = make_state()
-    first.epoch = 3
-    saved = first.snapshot([{"epoch": 3}], fingerprint())
-    state = make_state()
+def state_after(state, *, num_batches):
+    """Three whole epochs, and batches of the fourth."""
+    state.epoch = 3
+    for _ in range(num_batches):
+        state.progress.add(0.5, num_correct=1, num_images=2)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("num_batches", "message"),
+    [(0, "Continuing after epoch 3 of 5"), (1, "after epoch 3 and 1 batches of the next of 5")],
+)
+def test_a_state_brings_its_history_and_where_it_was(
+    make_state, fingerprint, caplog, num_batches, message
+):
+    first, state = state_after(make_state(), num_batches=num_batches), make_state()
     with caplog.at_level(logging.INFO):
+        saved = first.snapshot([{"epoch": 3}], fingerprint())
         assert resume(state, saved, fingerprint(), epochs=5) == [{"epoch": 3}]
-    assert state.epoch == 3
-    assert "Continuing after epoch 3 of 5" in caplog.text
+    assert (state.epoch, state.progress) == (3, first.progress)
+    assert message in caplog.text
 
 
-def test_fewer_epochs_than_the_state_has_is_an_error(make_state, fingerprint):
-    first = make_state()
-    first.epoch = 3
-    with pytest.raises(ResumeError, match=r"has 3 epochs, training\.epochs=2"):
-        resume(make_state(), first.snapshot([], fingerprint()), fingerprint(), epochs=2)
+@pytest.mark.parametrize(
+    ("num_batches", "epochs", "message"), [(0, 2, "has 3 epochs,"), (1, 3, "3 epochs and 1 batch")]
+)
+def test_fewer_epochs_than_the_state_has_is_an_error(
+    make_state, fingerprint, num_batches, epochs, message
+):
+    saved = state_after(make_state(), num_batches=num_batches).snapshot([], fingerprint())
+    with pytest.raises(ResumeError, match=rf"{message}.* training\.epochs={epochs} asks"):
+        resume(make_state(), saved, fingerprint(), epochs=epochs)
 
 
 def test_precision_counts_as_what_it_was_resolved_to(fingerprint, monkeypatch):
@@ -158,23 +174,3 @@ def test_precision_counts_as_what_it_was_resolved_to(fingerprint, monkeypatch):
             "face_forgery.training.step_settings.resolve_precision", lambda *_, dtype=dtype: dtype
         )
         assert fingerprint(**automatic)["training.precision"] == name
-
-
-def test_a_run_begun_within_an_epoch_is_not_over_with_the_epoch_before(make_state, fingerprint):
-    first = make_state()
-    first.epoch = 3
-    first.progress.add(0.5, num_correct=1, num_images=2)
-    saved = first.snapshot([], fingerprint())
-    with pytest.raises(ResumeError, match=r"3 epochs and 1 batches, training\.epochs=3 asks"):
-        resume(make_state(), saved, fingerprint(), epochs=3)
-
-
-def test_a_run_within_an_epoch_says_where_it_goes_on(make_state, fingerprint, caplog):
-    first = make_state()
-    first.epoch = 3
-    first.progress.add(0.5, num_correct=1, num_images=2)
-    state = make_state()
-    with caplog.at_level(logging.INFO):
-        resume(state, first.snapshot([], fingerprint()), fingerprint(), epochs=5)
-    assert "after epoch 3 and 1 batches of the next of 5" in caplog.text
-    assert state.progress == first.progress

@@ -61,14 +61,10 @@ class FaceFinder:
     """Finds faces with OpenCV's ``FaceDetectorYN``; picklable.
 
     Source of the detector: Wu et al. 2023, YuNet: A Tiny Millisecond-level Face Detector.
-
-    Args:
-        model: Content of a YuNet file in ONNX.
-        params: What counts as a face that can be judged, and how it is cut.
     """
 
-    model: bytes
-    params: FacesParams
+    model: bytes  # content of a YuNet file in ONNX
+    params: FacesParams  # what counts as a face that can be judged, and how it is cut
 
     def find(self, pixels: NDArray[np.uint8]) -> FoundFaces:
         """Find the faces of ``pixels``, ``(H, W, 3)`` RGB, that can be judged.
@@ -155,12 +151,7 @@ class FaceFinder:
 
 
 def finder_values(model: bytes | None, params: FacesParams) -> dict[str, Any]:
-    """Return a face detector and its settings as values that JSON can hold.
-
-    Args:
-        model: Content of a YuNet file in ONNX; ``None``: images are taken whole.
-        params: Where the model lay is not part of the values.
-    """
+    """Return a face detector and its settings, but for its path, as values that JSON can hold."""
     return {
         "model": None if model is None else b64encode(model).decode(),
         "params": params.model_dump(mode="json") | {"detector": None},
@@ -171,12 +162,8 @@ def square_of(face: Face, margin: float, shape: tuple[int, ...]) -> Square:
     """Return the square around the middle of ``face``, moved and reduced to lie in its image.
 
     Its side is the longer side of the face's box plus ``margin`` of it on either side, at most the
-    shorter side of the image: pixels that are not there would have to be invented.
-
-    Args:
-        face: Its box may reach beyond the edges.
-        margin: Of the box's longer side.
-        shape: Height and width of the image first.
+    shorter side of the image: pixels that are not there would have to be invented. ``shape`` begins
+    with the height and width of the image.
     """
     height, width = shape[:2]
     side = max(1, min(round(max(face.width, face.height) * (1 + 2 * margin)), height, width))
@@ -186,11 +173,7 @@ def square_of(face: Face, margin: float, shape: tuple[int, ...]) -> Square:
 
 
 def cut_square(pixels: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
-    """Cut ``square`` out of ``pixels``, ``(H, W, 3)``.
-
-    Returns:
-        ``(side, side, 3)``, an array of its own.
-    """
+    """Cut ``square`` out of ``pixels``, ``(H, W, 3)``: an array of its own."""
     rows = slice(square.top, square.top + square.side)
     columns = slice(square.left, square.left + square.side)
     return pixels[rows, columns].copy()
@@ -202,9 +185,6 @@ def measure_blur(pixels: NDArray[np.uint8]) -> float:
     An image that is blurred once more loses many of its steps between neighbors if it was sharp,
     and few if it was not. Source: Crete et al. 2007, The blur effect: perception and estimation
     with a new no-reference perceptual blur metric.
-
-    Args:
-        pixels: ``(H, W, 3)`` RGB.
     """
     import cv2
 

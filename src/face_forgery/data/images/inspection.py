@@ -51,22 +51,22 @@ _MAX_HEADER_BYTES = 2**28  # a larger file is not held in memory: it is decoded,
 class ImageFacts(NamedTuple):
     """One image file; sizes and hash are missing unless ``status`` is ``ok``."""
 
-    width: int | None
-    height: int | None
-    format: str | None
-    num_bytes: int | None
-    jpeg_quality: int | None
-    sha256: str | None
-    status: str
-    detail: str
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    num_bytes: int | None = None
+    jpeg_quality: int | None = None
+    sha256: str | None = None
+    status: str = OK
+    detail: str = ""
 
 
 class _Stamp(NamedTuple):
     """What a file system says of a file without opening it."""
 
-    is_outside: bool
-    num_bytes: int | None
-    changed_ns: int | None
+    is_outside: bool = False
+    num_bytes: int | None = None
+    changed_ns: int | None = None
 
 
 def inspect_table(
@@ -116,7 +116,10 @@ def inspect_table(
         description="inspecting images",
     )
     read = pd.DataFrame(inspected, columns=_READ, index=stamps.index[is_new])
-    facts = pd.concat([_typed(reused.loc[~is_new, _READ]), _typed(read)]).sort_index()
+    parts = (
+        part.astype(FACT_COLUMNS | STATUS_COLUMNS) for part in (reused.loc[~is_new, _READ], read)
+    )
+    facts = pd.concat(parts).sort_index()
     keys = table[[*KEY, "img_name"]].reset_index(drop=True)
     stamps = stamps.assign(checked=reused["checked"].fillna(check))
     found = pd.concat([keys, facts, stamps[list(STAMP_COLUMNS)]], axis=1)
@@ -160,10 +163,6 @@ def _reuse(stamps: pd.DataFrame, known: pd.DataFrame | None, check: Check) -> pd
     return stamps[names].merge(usable.drop_duplicates(names), on=names, how="left")[columns]
 
 
-def _typed(facts: pd.DataFrame) -> pd.DataFrame:
-    return facts.astype(FACT_COLUMNS | STATUS_COLUMNS)
-
-
 def inspect_image(path: Path, *, check: Check = "pixels") -> ImageFacts:
     """Return the facts of one file; an unusable one has a status and a reason."""
     facts = _inspect_header(path) if check == "headers" else None
@@ -191,9 +190,10 @@ def _inspect_pixels(path: Path) -> ImageFacts:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             num_bytes = file.tell()
     except ImageError as error:
-        return _unusable(error.status, error.detail)
+        return ImageFacts(status=error.status, detail=error.detail)
     except OSError as error:  # it has gone since it was decoded
-        return _unusable("unreadable", f"the file cannot be read: {error.strerror or error}")
+        reason = f"the file cannot be read: {error.strerror or error}"
+        return ImageFacts(status="unreadable", detail=reason)
     return _usable(header, num_bytes, digest)
 
 
@@ -215,25 +215,20 @@ def _home(root: Path, subset: str, folder: str) -> str:
 
 def _stamp(path: Path, home: str) -> _Stamp:
     if not _lies_in(path, home):
-        return _Stamp(True, None, None)
+        return _Stamp(is_outside=True)
     now = time.time_ns()
     try:
         facts = path.stat()
     except (OSError, ValueError):  # reading it will say why
-        return _Stamp(False, None, None)
+        return _Stamp()
     changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
     is_settled = changed < now - _UNSETTLED_NS
     return _Stamp(False, facts.st_size, changed if is_settled else None)
 
 
 def _usable(header: ImageHeader, num_bytes: int, digest: str) -> ImageFacts:
-    return ImageFacts(
-        header.width, header.height, header.format, num_bytes, header.jpeg_quality, digest, OK, ""
-    )
-
-
-def _unusable(status: str, detail: str) -> ImageFacts:
-    return ImageFacts(None, None, None, None, None, None, status, detail)
+    size = (header.width, header.height, header.format, num_bytes)
+    return ImageFacts(*size, header.jpeg_quality, digest)
 
 
 def _lies_in(path: Path, home: str) -> bool:

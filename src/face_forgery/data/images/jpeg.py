@@ -38,10 +38,8 @@ def estimate_jpeg_quality(luminance: Sequence[int]) -> int:
     """Return the quality, 1 to 100, whose table in libjpeg is nearest to the one given.
 
     Exact for files of libjpeg, libjpeg-turbo and Pillow with their own tables; for cameras and
-    editors with tables of their own, the libjpeg quality that loses about as much.
-
-    Args:
-        luminance: The 64 steps of the quantization table of the first component, row by row.
+    editors with tables of their own, the libjpeg quality that loses about as much. ``luminance`` is
+    the quantization table of the first component, row by row.
 
     Raises:
         ValueError: If there are not 64 steps.
@@ -71,11 +69,7 @@ def _tables() -> NDArray[np.int64]:
 
 
 def has_too_many_scans(file: IO[bytes]) -> bool:
-    """Say whether decoding a JPEG would pass over its image more than ``MAX_SCANS`` times.
-
-    Args:
-        file: At any offset; it is left at the same one.
-    """
+    """Say whether decoding a JPEG would pass over its image more than ``MAX_SCANS`` times."""
     offset = file.tell()
     file.seek(0)
     try:

@@ -12,17 +12,15 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import pandas as pd
+from fsspec import AbstractFileSystem
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.remote import fault_of_listed, is_url, open_file_system
 from face_forgery.data.labels.manifest import UNSEEN
 from face_forgery.data.redaction import mask
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 logger = logging.getLogger(__name__)
 
@@ -89,16 +87,10 @@ def list_images(location: Path | str, *, parameter: str = "inference.images") ->
 
 
 def list_videos(location: Path | str, *, parameter: str = "video.videos") -> pd.DataFrame:
-    """List videos without opening one.
+    """List videos without opening one, as `list_images` does, but for URLs.
 
-    Args:
-        location: As ``list_images``, but for URLs. Of a folder, and of a pattern, only files whose
-            names end as those of videos do (``VIDEO_SUFFIXES``); one file, or the files of a table,
-            whatever they are called.
-        parameter: What you set to name it, for messages.
-
-    Returns:
-        ``LISTING_COLUMNS``.
+    Of a folder, and of a pattern, only files whose names end as those of videos do
+    (``VIDEO_SUFFIXES``); one file, or the files of a table, whatever they are called.
 
     Raises:
         InputError: If nothing is there, nothing that is called as a video is, or it is a URL.
@@ -295,7 +287,7 @@ def _list_remote(url: str) -> list[_Row]:
     return rows
 
 
-def _find_remote(system: "AbstractFileSystem", root: str, url: str) -> tuple[str, list[str]]:
+def _find_remote(system: AbstractFileSystem, root: str, url: str) -> tuple[str, list[str]]:
     """Return what the names of files are relative to, and the files."""
     if system.isdir(root):
         return root, system.find(root)
@@ -308,7 +300,7 @@ def _find_remote(system: "AbstractFileSystem", root: str, url: str) -> tuple[str
     raise InputError(f"{mask(url)}: there is no such file or folder (inference.images; {_GIVEN})")
 
 
-def _read_remote_table(system: "AbstractFileSystem", table: str, url: str) -> list[_Row]:
+def _read_remote_table(system: AbstractFileSystem, table: str, url: str) -> list[_Row]:
     with system.open(table, "rt", encoding="utf-8-sig", newline="") as file:
         names = read_names(file, mask(url))
     folder = posixpath.dirname(system.unstrip_protocol(table))

@@ -2,16 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import ImageError, InputError, decode_rgb, read_rgb
 from face_forgery.data.redaction import mask
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 _MAX_BYTES = 2**30  # more than any image of decoding.MAX_PIXELS takes without compression
 # What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it
@@ -45,7 +43,7 @@ def fault_of_listed(path: str) -> str | None:
     return f"a table may name paths and URLs of {', '.join(sorted(_LISTED))}, not of this kind"
 
 
-def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
+def open_file_system(url: str) -> tuple[AbstractFileSystem, str]:
     """Return what reaches ``url``, and what ``url`` is called there.
 
     Credentials are those of the environment, as the library behind the scheme reads them.
@@ -53,8 +51,6 @@ def open_file_system(url: str) -> tuple["AbstractFileSystem", str]:
     Raises:
         InputError: If the scheme is unknown or its library is missing.
     """
-    from fsspec.core import url_to_fs
-
     try:
         system, path = url_to_fs(url)
     except ImportError as error:

@@ -181,14 +181,8 @@ def draw_balanced(
 def apportion(num_images: int, sizes: Sequence[int], balance: float) -> list[int]:
     """Divide ``num_images`` among groups in proportion to ``size ** (1 - balance)``.
 
-    Args:
-        num_images: Images to show.
-        sizes: Of the groups, each at least 1.
-        balance: 0: as large as they are; 1: all alike.
-
-    Returns:
-        Images of each group. They add up to ``num_images``; what is left of whole numbers goes to
-        the largest remainders (Hamilton's method), the earlier group first.
+    What is left of whole numbers goes to the largest remainders (Hamilton's method), the earlier
+    group first.
 
     Example:
         >>> apportion(100, [900, 100], 0.0), apportion(100, [900, 100], 0.5)

@@ -143,9 +143,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     def read(self, index: int, *, side: int | None = None) -> Tensor:
         """Return image ``index`` as it is on disk, or its face crop: uint8 ``(3, H, W)``.
 
-        Args:
-            index: From 0.
-            side: As `read_rgb`; an image with a face crop is decoded in full.
+        ``side`` is that of `read_rgb`; an image with a face crop is decoded in full.
 
         Raises:
             ImageError: With the path, if the file cannot be decoded, or is no longer the one that

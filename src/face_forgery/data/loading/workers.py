@@ -25,13 +25,8 @@ def load_in_workers(
 ) -> DataLoader[Any]:
     """Return a loader whose batches do not follow from the number of its workers.
 
-    Args:
-        dataset: A map from keys to items; picklable. It makes an item `in_one_thread`.
-        num_workers: Processes; 0: this one.
-        collate: Makes a batch of items.
-        num_ahead: Batches that each worker reads ahead.
-        is_persistent: Whether workers outlive a pass.
-        batching: ``batch_size`` and ``sampler``, as torch has them.
+    The data set is picklable and makes an item `in_one_thread`. Each worker reads ``num_ahead``
+    batches ahead; persistent ones outlive a pass. The rest is as torch has it.
     """
     with_workers: dict[str, Any] = {
         "persistent_workers": is_persistent,
@@ -57,9 +52,6 @@ def iterate(loader: Any) -> Iterator[Any]:
     of SIGCHLD, wherever the main process is just then: while a file is saved, while another error
     is handled, or at the end of a run that was interrupted, when Python ends the workers. Without
     that it is noticed within 5 s.
-
-    Args:
-        loader: Of `load_in_workers`, or any other iterable of batches.
 
     Raises:
         RuntimeError: If a worker has died.

@@ -60,16 +60,11 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Positions in validation of what training has nothing of.
+    """Positions in validation, ascending, of what training has nothing of."""
 
-    Attributes:
-        rows: Held-out group -> ``(n,)`` ascending, what its AUC is measured on: its images, and
-            the real ones that belong to no group.
-        seen: ``(m,)`` ascending: all images but those of held-out groups.
-    """
-
+    # Held-out group -> what its AUC is measured on: its images, and the real ones of no group.
     rows: Mapping[str, Labels]
-    seen: Labels
+    seen: Labels  # all images but those of held-out groups
 
     @classmethod
     def of(cls, targets: Labels, val_holdout: pd.DataFrame) -> "HeldOut | None":
@@ -103,25 +98,15 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class GroupedSplit:
-    """A split of which whole hold-out groups can be kept from training.
-
-    Attributes:
-        train: The training rows.
-        val: The validation rows.
-        train_names: ``(N,)``, the hold-out group of each training row.
-        val_names: ``(M,)``, the hold-out group of each validation row.
-        train_clusters: ``(N,)``, equal for training rows that must stay together.
-        members: Group -> the kinds, sources or clusters that it is made of, largest group first.
-        by: What groups are.
-    """
+    """A split of which whole hold-out groups can be kept from training."""
 
     train: pd.DataFrame
     val: pd.DataFrame
-    train_names: Names
-    val_names: Names
-    train_clusters: Labels
-    members: dict[str, list[str]]
-    by: str
+    train_names: Names  # (N,), the hold-out group of each training row
+    val_names: Names  # (M,), the hold-out group of each validation row
+    train_clusters: Labels  # (N,), equal for training rows that must stay together
+    members: dict[str, list[str]]  # group -> kinds, sources or clusters in it, largest first
+    by: str  # what groups are
 
     def hold_out(self, names: Sequence[str]) -> Partition:
         """Keep groups from training.

@@ -110,17 +110,11 @@ def shrink(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, eq=False)
 class HashedImages:
-    """The part of a table of hashes that a search needs.
+    """The part of a table of hashes that a search needs; images without hash are left out."""
 
-    Attributes:
-        positions: ``(N,)``, of the hashed rows in the table; an image without hash is left out.
-        hashes: ``(N,)``.
-        thumbnails: ``(N, 256)``.
-    """
-
-    positions: Positions
-    hashes: NDArray[np.uint64]
-    thumbnails: NDArray[np.uint8]
+    positions: Positions  # (N,), of the rows in the table
+    hashes: NDArray[np.uint64]  # (N,)
+    thumbnails: NDArray[np.uint8]  # (N, 256)
 
     @classmethod
     def of(cls, image_hashes: pd.DataFrame) -> "HashedImages":
