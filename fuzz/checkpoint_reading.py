@@ -16,7 +16,7 @@ import torch
 
 from face_forgery.modeling.detector import Detector, DetectorError, Preprocessing
 from face_forgery.modeling.detector_folder import read_detector, write_detector
-from face_forgery.training.records import read_state
+from face_forgery.training.resume import read_state
 
 DESCRIPTION, WEIGHTS, STATE = range(3)
 

@@ -1,4 +1,4 @@
-"""What the nodes call, loaded when first used (PEP 562): a node that is not run imports nothing."""
+"""What nodes, hooks and programs call, imported when first used (PEP 562)."""
 
 from .data.degradation.operations import list_degradations as list_degradations
 from .data.images.decoding import read_reduced as read_reduced
@@ -69,14 +69,25 @@ from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import write_page as write_page
+from .modeling.detector import DetectorError as DetectorError
+from .modeling.detector_folder import read_detector as read_detector
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
+from .modeling.factory import check_model as check_model
 from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device
+from .serving.packaging import log_detector as log_detector
+from .serving.page.cards import Judge as Judge
+from .serving.page.page import build_page as build_page
+from .serving.page.page import launch_options as launch_options
+from .serving.server import PATHS as PATHS
+from .serving.server import build_server as build_server
+from .serving.server import run_server as run_server
 from .training.backbone_features import measure_features as measure_features
 from .training.cross_validation import Recipe as Recipe
 from .training.cross_validation import cross_validate as cross_validate
 from .training.distributed.ray_training import train_on_cluster as train_on_cluster
+from .training.losses import check_loss as check_loss
 from .training.resume import CHANGES_NO_WEIGHT as CHANGES_NO_WEIGHT
 from .training.run import train as train
 from .training.selection import best_epoch as best_epoch

@@ -26,7 +26,7 @@ from face_forgery.inference.scoring import score_files
 from face_forgery.inference.submission import check_submission
 from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.params import ColumnNames, check_parameters
-from face_forgery.training.records import read_state
+from face_forgery.training.resume import read_state
 
 COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
 BASE = read_parameters(Path(__file__).parents[2] / "conf")

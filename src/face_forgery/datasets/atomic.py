@@ -8,6 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 _PROBE = bytes(2**16)
@@ -133,8 +134,6 @@ def _without_missing_values(preview: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _none_if_missing(value: Any) -> Any:
-    import pandas as pd
-
     return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
 
 

@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from kedro_datasets.pandas import CSVDataset
 
 _EMPTY_IS_MISSING: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
@@ -74,9 +76,6 @@ def _read_csv(path: Path | str) -> Iterator[pd.DataFrame]:
 
 
 def _write_parquet(parts: Iterator[pd.DataFrame], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     schema = pa.schema([(name, pa.string()) for name in _VERDICT_TYPES])
     schema = schema.insert(1, pa.field("y_pred", pa.float64()))
     with pq.ParquetWriter(path, schema) as writer:

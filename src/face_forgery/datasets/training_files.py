@@ -5,9 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
 from face_forgery.datasets.atomic import replacing
 from face_forgery.datasets.base import FileDataset
-from face_forgery.training.records import Checkpoint, EpochWeights, read_state, write_state
+from face_forgery.training.records import Checkpoint, EpochWeights
+from face_forgery.training.resume import read_state, write_state
 
 
 class EpochWeightsDataset(FileDataset[EpochWeights, Mapping[int, Callable[[], EpochWeights]]]):
@@ -24,8 +28,6 @@ class EpochWeightsDataset(FileDataset[EpochWeights, Mapping[int, Callable[[], Ep
 
     def save(self, data: EpochWeights) -> None:
         """Write the weights of one epoch, if there are any, and remove what later epochs left."""
-        from safetensors.torch import save_file
-
         for epoch, path in self._files().items():
             if epoch > data.epoch:
                 path.unlink()
@@ -83,9 +85,6 @@ class TrainingStateDataset(FileDataset[Checkpoint, Checkpoint | None]):
 
 
 def _read(path: Path, epoch: int) -> EpochWeights:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
         return EpochWeights(epoch, load_file(path))
     except SafetensorError as error:

@@ -10,6 +10,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
+import face_forgery as ff
 from face_forgery.params import ParameterError, Parameters, check_parameters
 from face_forgery.params.check import known_names
 
@@ -56,13 +57,9 @@ class ParameterHooks:
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
         if "params:model" in pipeline.inputs():
-            from face_forgery.modeling.factory import check_model
-
-            check_model(self._parameters.model)
+            ff.check_model(self._parameters.model)
         if {"params:model", "params:training"} <= pipeline.inputs():
-            from face_forgery.training.losses import check_loss
-
-            check_loss(self._parameters.training.loss.name)
+            ff.check_loss(self._parameters.training.loss.name)
 
 
 def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:

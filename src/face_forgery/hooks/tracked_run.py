@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import face_forgery as ff
 from face_forgery.data.redaction import mask, mask_values
 from face_forgery.datasets.code_version import CodeVersionDataset
 from face_forgery.hooks.declarations import Declaration, flatten, read_epochs, read_metrics
@@ -116,9 +117,7 @@ class TrackedRun:
             case "artifact":
                 mlflow.log_artifact(str(path), declared.folder, run_id=run_id)
             case "model":
-                from face_forgery.serving.packaging import log_detector
-
-                log_detector(path, min_size=min_size, register_as=self._params.register_model)
+                ff.log_detector(path, min_size=min_size, register_as=self._params.register_model)
 
     def end(
         self, status: Literal["FINISHED", "FAILED", "KILLED"], error: Exception | None = None

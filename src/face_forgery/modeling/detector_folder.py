@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 
 from face_forgery.modeling.detector import (
     CLASS_NAMES,
@@ -109,8 +111,6 @@ def write_detector(detector: Detector, folder: Path) -> None:
     if isinstance(detector, Ensemble):
         _write_ensemble(detector, folder)
         return
-    from safetensors.torch import save_file
-
     network = replace(detector, precision="float32").build_plain_network()
     state = network.backbone.state_dict()
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
@@ -194,9 +194,6 @@ def read_detector(folder: Path) -> Detector:
         DetectorError: If a file is missing, damaged, foreign, or of another format; the message
             names the file and the remedy.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     meta = read_meta(folder)
     if isinstance(meta, _EnsembleMeta):
         return _read_ensemble(meta, folder)

@@ -4,6 +4,7 @@ import json
 import logging
 import warnings
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -131,8 +132,6 @@ def _check_scores(content: bytes, network: nn.Module, size: int) -> None:
 
 
 def _require(*packages: str) -> None:
-    from importlib.util import find_spec
-
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise ImportError(

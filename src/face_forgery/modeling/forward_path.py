@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor, nn
 
 logger = logging.getLogger(__name__)
@@ -101,8 +102,6 @@ def score_images(network: nn.Module, images: Tensor, device: torch.device) -> ND
         ``(B,)`` in [0, 1], 1 = fake: the softmax of the logits. It is taken in float64, because in
         float32 every margin above 17 would become the same score of 1.
     """
-    from scipy.special import expit
-
     scores: NDArray[np.float64] = expit(measure_margins(network, images, device))
     return scores
 

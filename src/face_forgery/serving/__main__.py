@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+import face_forgery as ff
 from face_forgery.serving.request_limits import LOOPBACK, Limits
 
 _MEGABYTE = 2**20
@@ -35,8 +36,6 @@ def serve(options: argparse.Namespace) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reads both when imported
     from mlflow.exceptions import MlflowException
 
-    from face_forgery.serving.server import PATHS, build_server, run_server
-
     limits = Limits(
         hosts=(*LOOPBACK, options.host, *options.name),
         max_bytes=options.max_megabytes * _MEGABYTE,
@@ -44,11 +43,11 @@ def serve(options: argparse.Namespace) -> None:
         max_waiting=options.waiting,
         body_seconds=options.body_seconds,
         content_type="application/json",  # Parquet, which MLflow reads, too, unpacks without limit
-        paths=PATHS,
+        paths=ff.PATHS,
         max_marks=_MARKS + _MARKS_AN_IMAGE * options.max_images,
     )
     try:
-        app = build_server(
+        app = ff.build_server(
             options.model,
             limits,
             max_images=options.max_images,
@@ -56,7 +55,7 @@ def serve(options: argparse.Namespace) -> None:
         )
     except (MlflowException, OSError) as error:
         sys.exit(f"{options.model}: {error}\nIs MLFLOW_TRACKING_URI set to where it was logged?")
-    run_server(
+    ff.run_server(
         app,
         host=options.host,
         port=options.port,

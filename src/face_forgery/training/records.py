@@ -1,15 +1,12 @@
-"""What training hands over as it goes on, and its state as a file of tensors and plain values.
+"""What training hands over as it goes on.
 
 Imports no torch at the top, so that nodes and datasets can name these types cheaply.
 """
 
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 _BACKBONE = "backbone."  # of DetectorNetwork
-_FORMAT = 3  # raised when the fields of Checkpoint change their meaning
-_REMEDY = "Start anew with training.resume=false, which replaces it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,42 +106,3 @@ class Checkpoint:
         for part in (*parts, self.random):
             if part is not None:
                 part.clear()
-
-
-def write_state(state: Checkpoint, path: Path) -> None:
-    """Write ``state`` to ``path``."""
-    import torch
-
-    torch.save({"format": _FORMAT, **vars(state)}, path)
-
-
-def read_state(path: Path) -> Checkpoint:
-    """Read a state; only tensors and plain values are, a file with anything else is refused.
-
-    Raises:
-        ValueError: If the file is damaged, foreign, or of another format.
-    """
-    values = _read(path)
-    names = {field.name for field in fields(Checkpoint)}
-    if values.get("format") != _FORMAT or set(values) != names | {"format"}:
-        raise ValueError(
-            f"{path}: not a training state of format {_FORMAT} "
-            f"(found format {values.get('format')!r}). {_REMEDY}"
-        )
-    return Checkpoint(**{name: values[name] for name in names})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import torch
-
-    from face_forgery.modeling.factory import refuse_bomb
-
-    try:
-        refuse_bomb(path)
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zipfile, pickle and torch each raise their own
-        raise ValueError(
-            f"{path}: cannot be read as a training state ({type(error).__name__}); "
-            f"nothing in it was executed. {_REMEDY}"
-        ) from error
-    return values if isinstance(values, dict) else {}

@@ -1,9 +1,14 @@
-"""Which run a saved state belongs to, and whether the present one may continue it."""
+"""The state as a file of tensors and plain values, and which run may continue from it."""
 
 import hashlib
 import logging
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+import torch
+
+from face_forgery.modeling.factory import refuse_bomb
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings
@@ -16,6 +21,8 @@ logger = logging.getLogger(__name__)
 CHANGES_NO_WEIGHT = {"resume", "num_workers", "checkpoint_steps", "engine"}
 _FREE = CHANGES_NO_WEIGHT | {"select_by", "patience"}  # they choose among the epochs
 _EXAMPLES_SHOWN = 3
+_FORMAT = 3  # raised when the fields of Checkpoint change their meaning
+_REMEDY = "Start anew with training.resume=false, which replaces it"
 
 
 class ResumeError(ValueError):
@@ -118,3 +125,36 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = item
     return flat
+
+
+def write_state(state: Checkpoint, path: Path) -> None:
+    """Write ``state`` to ``path``."""
+    torch.save({"format": _FORMAT, **vars(state)}, path)
+
+
+def read_state(path: Path) -> Checkpoint:
+    """Read a state; only tensors and plain values are, a file with anything else is refused.
+
+    Raises:
+        ValueError: If the file is damaged, foreign, or of another format.
+    """
+    values = _read(path)
+    names = {field.name for field in fields(Checkpoint)}
+    if values.get("format") != _FORMAT or set(values) != names | {"format"}:
+        raise ValueError(
+            f"{path}: not a training state of format {_FORMAT} "
+            f"(found format {values.get('format')!r}). {_REMEDY}"
+        )
+    return Checkpoint(**{name: values[name] for name in names})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        refuse_bomb(path)
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zipfile, pickle and torch each raise their own
+        raise ValueError(
+            f"{path}: cannot be read as a training state ({type(error).__name__}); "
+            f"nothing in it was executed. {_REMEDY}"
+        ) from error
+    return values if isinstance(values, dict) else {}

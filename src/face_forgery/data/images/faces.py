@@ -7,16 +7,14 @@ another kind than it has learnt.
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.params import FacesParams
-
-if TYPE_CHECKING:
-    import cv2
 
 _MAX_SIDE = 1024  # pixels; faces are looked for in a reduction of longer images
 _NMS_OVERLAP = 0.3  # boxes that share more (intersection over union) are one face
@@ -98,8 +96,6 @@ class FaceFinder:
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Return every face of ``pixels``, ``(H, W, 3)`` RGB, the largest first."""
-        import cv2
-
         height, width = pixels.shape[:2]
         scale = min(1.0, _MAX_SIDE / max(height, width))
         if scale < 1.0:
@@ -123,8 +119,6 @@ class FaceFinder:
 
     @cached_property
     def _detector(self) -> "cv2.FaceDetectorYN":
-        import cv2
-
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
@@ -186,8 +180,6 @@ def measure_blur(pixels: NDArray[np.uint8]) -> float:
     and few if it was not. Source: Crete et al. 2007, The blur effect: perception and estimation
     with a new no-reference perceptual blur metric.
     """
-    import cv2
-
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     size = (_BLUR_SIDE, _BLUR_SIDE)
     grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float64)
@@ -195,8 +187,6 @@ def measure_blur(pixels: NDArray[np.uint8]) -> float:
 
 
 def _blur_along(grey: NDArray[np.float64], axis: int) -> float:
-    import cv2
-
     kernel = (1, _BLUR_KERNEL) if axis == 0 else (_BLUR_KERNEL, 1)
     blurred = np.asarray(cv2.blur(grey, kernel, borderType=cv2.BORDER_REFLECT))
     steps, left = (np.abs(np.diff(image, axis=axis)) for image in (grey, blurred))

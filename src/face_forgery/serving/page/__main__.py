@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import face_forgery as ff
+
 _MIN_SIZE = 48  # pixels, as inference.min_size
 
 
@@ -37,18 +39,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def serve(options: argparse.Namespace) -> None:
     """Read the detector and serve; ends the program with a message where that is impossible."""
-    from face_forgery.modeling.detector import DetectorError
-    from face_forgery.modeling.detector_folder import read_detector
-    from face_forgery.modeling.forward_path import pick_device
-    from face_forgery.serving.page.cards import Judge
-    from face_forgery.serving.page.page import build_page, launch_options
-
     try:
-        detector = read_detector(options.detector)
-        network = detector.build_network().to(pick_device())
-        judge = Judge(detector, network, min_size=options.min_size)
-        page = build_page(judge, max_images=options.max_images)
-    except DetectorError as error:
+        detector = ff.read_detector(options.detector)
+        network = detector.build_network().to(ff.pick_device())
+        judge = ff.Judge(detector, network, min_size=options.min_size)
+        page = ff.build_page(judge, max_images=options.max_images)
+    except ff.DetectorError as error:
         sys.exit(
             f"{error} (kedro run --pipelines NAME,...)\nOr name another one: --detector FOLDER"
         )
@@ -62,7 +58,7 @@ def serve(options: argparse.Namespace) -> None:
             server_port=options.port,
             max_file_size=options.max_megabytes * 2**20,
             inbrowser=options.open,
-            **launch_options(max_bytes=options.max_images * options.max_megabytes * 2**20),
+            **ff.launch_options(max_bytes=options.max_images * options.max_megabytes * 2**20),
         )
     except OSError as error:
         sys.exit(f"{error}\nIs the port taken? Choose another one: --port {options.port + 1}")

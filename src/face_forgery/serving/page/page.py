@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+from starlette.middleware import Middleware
+
 from face_forgery.data.images.listing import printable
 from face_forgery.serving.page.cards import Judge, render
 from face_forgery.serving.page.words import LANGUAGES, WORDS
@@ -25,7 +28,6 @@ def build_page(judge: Judge, *, max_images: int) -> Any:
         judge: Judges what is dropped.
         max_images: Judged at once.
     """
-    import gradio as gr
 
     def show(files: Sequence[str] | None, language: str) -> str:
         return _judge_files(judge, files, LANGUAGES[language], max_images)
@@ -63,9 +65,6 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
     Args:
         max_bytes: Of one upload, all its files together.
     """
-    import gradio as gr
-    from starlette.middleware import Middleware
-
     limits = Limits(
         hosts=LOOPBACK,
         max_bytes=max_bytes + _FORM_BYTES,

@@ -24,7 +24,7 @@ class ClusterError(RuntimeError):
 
 
 def import_ray() -> Any:
-    """Return the module ``ray``.
+    """Return the module ``ray``, with all of its parts that are used here.
 
     Raises:
         ImportError: If the packages of the extra ``cluster`` are missing.
@@ -33,8 +33,9 @@ def import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
-        import ray
-        import ray.data  # needs more than ray itself
+        import ray.data  # these need more than ray itself
+        import ray.train.torch
+        import ray.util.scheduling_strategies
     except ImportError as error:
         raise ImportError(
             f"work on a cluster needs ray[data,train] ({error}): make setup, or "

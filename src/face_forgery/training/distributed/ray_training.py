@@ -30,7 +30,8 @@ from face_forgery.training.distributed.ray_cluster import (
     import_ray,
 )
 from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError
-from face_forgery.training.records import Checkpoint, read_state, write_state
+from face_forgery.training.records import Checkpoint
+from face_forgery.training.resume import read_state, write_state
 from face_forgery.training.run import train
 from face_forgery.training.step_settings import CompilerError
 from face_forgery.training.training_data import Run
@@ -177,10 +178,9 @@ def _begin(
     run: Run, mailbox: Any, storage: _Storage, num_workers: int, cluster: ClusterParams
 ) -> Any:
     """Start the training in a process of its own, on this machine, and return its reference."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
     ray = import_ray()
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    node = ray.get_runtime_context().get_node_id()
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
     options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": here}
     config = {"run": ray.put(run), "folder": str(Path.cwd())}
     return ray.remote(_fit).options(**options).remote(
@@ -253,23 +253,21 @@ def _fit(
     cluster: ClusterParams,
 ) -> None:
     """Train with Ray Train; returns when the run is at its end."""
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
-
+    ray_train = import_ray().train
     needs = {"CPU": cluster.cpus_per_worker, "GPU": cluster.gpus_per_worker}
-    TorchTrainer(
+    ray_train.torch.TorchTrainer(
         _work,
         train_loop_config=config,
-        scaling_config=ScalingConfig(
+        scaling_config=ray_train.ScalingConfig(
             num_workers=num_workers,
             use_gpu=cluster.gpus_per_worker > 0,
             resources_per_worker={kind: need for kind, need in needs.items() if need},
         ),
-        run_config=RunConfig(
+        run_config=ray_train.RunConfig(
             name=storage.name,
             storage_path=storage.folder,
             storage_filesystem=storage.system,
-            failure_config=FailureConfig(max_failures=cluster.max_failures),
+            failure_config=ray_train.FailureConfig(max_failures=cluster.max_failures),
             callbacks=[_make_courier(mailbox)],
         ),
     ).fit()
@@ -277,10 +275,9 @@ def _fit(
 
 def _make_courier(mailbox: Any) -> Any:
     """Return a callback that tells ``mailbox`` of saves and failures."""
-    import ray
-    from ray.train import UserCallback
+    ray = import_ray()
 
-    class Courier(UserCallback):  # type: ignore[misc]  # ray has no types
+    class Courier(ray.train.UserCallback):  # type: ignore[misc, name-defined]  # ray has no types
         """Lives in Ray Train's controller; waits, so that no letter comes after the end."""
 
         def after_report(self, run_context: Any, metrics: Any, checkpoint: Any) -> None:
@@ -308,9 +305,7 @@ def _letter_of(exceptions: dict[int, Exception]) -> Exception | str:
 
 def _work(config: dict[str, Any]) -> None:
     """Be one of the workers."""
-    import ray
-    import ray.train.torch
-
+    ray = import_ray()
     if Path(config["folder"]).is_dir():  # then relative paths mean what they mean to the asker
         os.chdir(config["folder"])
     run, saved = ray.get(config["run"]), ray.train.get_checkpoint()
@@ -323,15 +318,13 @@ def _work(config: dict[str, Any]) -> None:
 
 def _save(copy_state: Callable[[], Checkpoint]) -> None:
     """Put the state into the storage; all ranks wait until the first has done it."""
-    from ray.train import Checkpoint as Save
-    from ray.train import report
-
+    ray_train = import_ray().train
     if rank() > 0:
-        report({})
+        ray_train.report({})
         return
     with tempfile.TemporaryDirectory() as folder:
         write_state(copy_state(), Path(folder) / _STATE)
-        report({}, checkpoint=Save.from_directory(folder))
+        ray_train.report({}, checkpoint=ray_train.Checkpoint.from_directory(folder))
 
 
 def _read(save: Any) -> Checkpoint:
