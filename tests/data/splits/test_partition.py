@@ -102,7 +102,7 @@ def test_near_identical_and_identical_images_stay_on_one_side_of_a_split(
 LEAKS = {
     "group": r"1 belong to a group that validation has, too: train row 3 \(003.jpg\) and val row 5",
     "sha256": r"1 are identical to a validation image: train row 3 \(003.jpg\) and val row 5 ",
-    "picture": r"1 are near-identical to a validation image: train row 3 \(003.jpg\) and val row 5",
+    "near_copy": r"1 are near-identical to a validation image: train row 3 \(003.jpg\) and val ro",
 }
 
 
@@ -112,7 +112,7 @@ def test_a_leak_is_refused_with_its_rows_or_dropped_on_request(
 ):
     manifest = make_official()
     hashes = make_hashes(manifest)
-    if leak != "picture":
+    if leak != "near_copy":
         manifest = copy_value(manifest, leak, into=3, out_of=25)
     if leak != "group":  # identical files are the same image, too
         hashes = copy_picture(hashes, into=3, out_of=25)
@@ -124,7 +124,7 @@ def test_a_leak_is_refused_with_its_rows_or_dropped_on_request(
     assert len(parts.val) == 10
     reason = {"sha256": "content"}.get(leak, leak)
     assert parts.report["leaks"]["by_reason"] == {
-        name: int(name == reason) for name in ("group", "content", "picture")
+        name: int(name == reason) for name in ("group", "content", "near_copy")
     }
     assert parts.report["leaks"]["rows"] == [
         {"train_row": 3, "train_image": "003.jpg", "val_image": "025.jpg", "reason": reason}

@@ -81,11 +81,11 @@ def test_an_image_under_both_labels_is_found(make_sides, name, group, expected):
 
 def test_what_splitting_left_out_is_said():
     sides = {"train": {"images": 90}, "val": {"images": 10}}
-    rows = [{"train_image": "a.jpg", "val_image": "b.jpg", "train_row": 3, "reason": "picture"}]
-    leaks = {"train_rows": 1, "by_reason": {"group": 0, "content": 0, "picture": 1}, "rows": rows}
+    rows = [{"train_image": "a.jpg", "val_image": "b.jpg", "train_row": 3, "reason": "near_copy"}]
+    leaks = {"train_rows": 1, "by_reason": {"group": 0, "content": 0, "near_copy": 1}, "rows": rows}
     finding = describe_removed(sides | {"leaks": leaks})
     assert (finding["count"], finding["of"], finding["is_warning"]) == (1, 100, False)
-    assert "left out (1 by picture)" in finding["sentence"]
+    assert "left out (1 by near copy)" in finding["sentence"]
     assert finding["examples"] == [["a.jpg", "b.jpg"]]
     joined = {"near_identical_pairs_that_joined": 2}
     assert "2 pairs of near-copies" in describe_removed(sides | {"groups": joined})["sentence"]

@@ -12,14 +12,14 @@ from face_forgery.data.labels.manifest import ManifestError, show_examples, show
 from face_forgery.data.splits.near_duplicates import HashedImages, Positions, near_identical_pairs
 
 LEAK_COLUMNS = {
-    "reason": "string",  # group, content or picture (a near-identical image)
+    "reason": "string",  # group, content or near_copy
     "train_position": "int64",  # in the training rows
     "val_position": "int64",  # a validation row that shares it
 }
 _REASONS = {
     "group": "belong to a group that validation has, too",
     "content": "are identical to a validation image",
-    "picture": "are near-identical to a validation image",
+    "near_copy": "are near-identical to a validation image",
 }
 _NO_PAIRS = np.empty((0, 2), np.int64)
 
@@ -61,16 +61,16 @@ def find_leaks(
     """
     group = _shared_values(train["group"], val["group"])
     content = _shared_values(train["sha256"], val["sha256"])
-    picture = np.full(len(train), -1, np.int64)
+    near_copy = np.full(len(train), -1, np.int64)
 
     def is_found(_: Positions, right: Positions) -> NDArray[np.bool_]:
-        return np.asarray((content[right] >= 0) | (picture[right] >= 0))
+        return np.asarray((content[right] >= 0) | (near_copy[right] >= 0))
 
     queries, index = HashedImages.of(val_hashes), HashedImages.of(train_hashes)
     for left, right in near_identical_pairs(queries, index, skip=is_found):
-        picture[right] = left
+        near_copy[right] = left
     tables = []
-    for reason, partners in (("group", group), ("content", content), ("picture", picture)):
+    for reason, partners in (("group", group), ("content", content), ("near_copy", near_copy)):
         rows = np.flatnonzero(partners >= 0)
         found = {"reason": reason, "train_position": rows, "val_position": partners[rows]}
         tables.append(pd.DataFrame(found, columns=list(LEAK_COLUMNS)).astype(LEAK_COLUMNS))

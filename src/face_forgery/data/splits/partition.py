@@ -259,7 +259,7 @@ def _split_off(
 def _describe(side: pd.DataFrame, num_images: int) -> dict[str, Any]:
     return {
         "images": len(side),
-        "share": len(side) / num_images if num_images else 0.0,
+        "proportion": len(side) / num_images if num_images else 0.0,
         "classes": count_values(class_names(side)),
         "kinds": count_values(side["kind"]),
         "sources": count_values(side["source"]),

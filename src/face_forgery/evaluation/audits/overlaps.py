@@ -17,7 +17,7 @@ _ACROSS = {
         "training images belong to a group that validation has, too",
     ),
     "content": ("identical files on both sides", "training files are in validation, too"),
-    "picture": (
+    "near_copy": (
         "near-copies on both sides",
         "training images are near-copies of a validation image",
     ),
@@ -72,7 +72,8 @@ def describe_removed(split_report: dict[str, Any]) -> dict[str, Any]:
     """Say what splitting has already done about leaks, as a finding that is no warning."""
     if "leaks" in split_report:
         leaks = split_report["leaks"]
-        reasons = [f"{count:,} by {name}" for name, count in leaks["by_reason"].items() if count]
+        counts = {name.replace("_", " "): n for name, n in leaks["by_reason"].items() if n}
+        reasons = [f"{n:,} by {name}" for name, n in counts.items()]
         pairs = [(row["train_image"], row["val_image"]) for row in leaks["rows"]]
         count = leaks["train_rows"]
         sentence = f"{count:,} training images leaked into validation and were left out"
