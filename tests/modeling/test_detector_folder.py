@@ -10,6 +10,7 @@ import torch
 
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
+from face_forgery.modeling.inputs import INPUTS
 
 
 @pytest.fixture
@@ -156,8 +157,7 @@ def test_identity_follows_from_what_scores_follow_from(make_detector):
     weights = detector.weights | {"fc.bias": detector.weights["fc.bias"] + 1e-6}
     others = (
         replace(detector, weights=weights),
-        replace(detector, input="rgb_srm"),
-        replace(detector, input="rgb_frequency"),
+        *(replace(detector, input=name) for name in INPUTS if name != "rgb"),
         replace(detector, tta="flip"),
         replace(detector, tta="flip_crop"),
         replace(detector, preprocessing=replace(detector.preprocessing, image_size=48)),
@@ -202,7 +202,7 @@ def test_an_older_folder_still_without_later_fields_opens_too(folder, make_detec
     assert read_detector(folder).identity() == make_detector().identity()
 
 
-@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize("channels", [name for name in INPUTS if name != "rgb"])
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
 def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
     tmp_path, make_detector, architecture, channels

@@ -13,6 +13,7 @@ from face_forgery.modeling import export as onnx_export
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.export import export_onnx
 from face_forgery.modeling.forward_path import score_images
+from face_forgery.modeling.inputs import INPUTS
 from face_forgery.params import FacesParams
 
 
@@ -21,8 +22,7 @@ from face_forgery.params import FacesParams
     [
         ("test_vit", {}),
         ("mobilenetv1_100", {}),
-        ("test_resnet", {"input": "rgb_srm"}),
-        ("test_resnet", {"input": "rgb_frequency"}),
+        *(("test_resnet", {"input": name}) for name in INPUTS if name != "rgb"),
         ("test_resnet", {"truncate_after": "layer3"}),
     ],
 )

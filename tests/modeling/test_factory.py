@@ -13,6 +13,7 @@ from face_forgery.modeling.factory import (
     first_layers_of,
     normalization_of,
 )
+from face_forgery.modeling.inputs import INPUTS
 from face_forgery.modeling.network import count_parameters
 from face_forgery.params import ModelParams
 
@@ -188,7 +189,7 @@ def test_a_blank_network_has_the_given_normalization(trained):
     torch.testing.assert_close(network.std.flatten(), torch.tensor([0.4, 0.5, 0.6]))
 
 
-@pytest.mark.parametrize("channels", ["rgb_srm", "rgb_frequency"])
+@pytest.mark.parametrize("channels", [name for name in INPUTS if name != "rgb"])
 @pytest.mark.parametrize(
     ("backbone", "first"), [("test_resnet", "conv1.0"), ("test_vit", "patch_embed.proj")]
 )

@@ -11,7 +11,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from face_forgery.modeling.forward_path import pick_device, resolve_precision, score_images
+from face_forgery.modeling.inputs import INPUTS
 from face_forgery.training.loop import BatchTooLargeError, train_epochs
+from face_forgery.training.losses import LOSSES
 from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
@@ -61,7 +63,7 @@ def start(make_params, make_loader):
         {"model.input": "rgb_srm", "training.loss.contrastive": 0.5},
         {"model.backbone": "test_vit", "model.fine_tuning": "lora", "training.ema_decay": 0.9},
         {"model.truncate_after": "layer2", "training.mixup_alpha": 0.2},
-        {"model.input": "rgb_frequency", "training.loss.name": "bce"},
+        {"model.input": list(INPUTS)[-1], "training.loss.name": list(LOSSES)[1]},
         {"model.fine_tuning": "norm", "training.loss.name": "focal"},
         {"model.fine_tuning": "linear"},
     ],

@@ -16,6 +16,7 @@ from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
+from face_forgery.modeling.inputs import INPUTS
 from face_forgery.pipelines.training import create_pipeline
 from face_forgery.pipelines.training.nodes import (
     build_train_loader,
@@ -89,7 +90,7 @@ RECIPES = {
     "lora": {
         "model.fine_tuning": "lora",
         "model.lora": {"r": 2, "use_dora": True},
-        "model.input": "rgb_frequency",
+        "model.input": list(INPUTS)[-1],
         "training.ema_decay": 0.9,
         "training.optimizer.layer_decay": 0.7,
     },
