@@ -42,6 +42,22 @@ def test_the_default_is_the_plain_cross_entropy_bit_for_bit(soft_targets):
 
 
 @pytest.mark.parametrize("soft_targets", [HARD, MIXED])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_binary_cross_entropy_asks_of_each_logit_whether_it_is_its_class(soft_targets, smoothing):
+    def of_image(logits, soft_target):
+        total = 0.0
+        for logit, part in zip(logits.tolist(), soft_target, strict=True):
+            part = part * (1 - smoothing) + smoothing / 2
+            total -= part * -math.log1p(math.exp(-logit)) + (1 - part) * -math.log1p(
+                math.exp(logit)
+            )
+        return total / 2
+
+    loss = Loss(name="bce", label_smoothing=smoothing)(Outputs(LOGITS), soft_targets)
+    assert loss.item() == pytest.approx(slow(of_image, LOGITS, soft_targets), rel=1e-5)
+
+
+@pytest.mark.parametrize("soft_targets", [HARD, MIXED])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_focal_loss_is_its_formula(soft_targets, gamma):
     def of_image(logits, soft_target):

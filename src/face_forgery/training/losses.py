@@ -59,6 +59,7 @@ def focal(logits: Tensor, soft_targets: Tensor, gamma: float = 2.0) -> Tensor:
 # training.loss.name -> function of logits and soft targets, float32 (B, 2): the mean over the batch
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": F.cross_entropy,
+    "bce": F.binary_cross_entropy_with_logits,
     "focal": focal,
 }
 
