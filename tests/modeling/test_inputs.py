@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import fft, ndimage
 
-from face_forgery.modeling.inputs import INPUTS, NoiseResiduals, extra_channels
+from face_forgery.modeling.inputs import INPUTS, BandAmplitudes, NoiseResiduals, extra_channels
 
 SQUARE_3 = [[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]
 SQUARE_5 = [
@@ -40,6 +40,32 @@ def test_residuals_are_those_of_the_slow_reference(pixels):
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (np.abs(found) == 2).any(axis=(1, 2)).all()  # clipped somewhere
     assert (np.abs(found) < 2).any(axis=(1, 2)).all()
+
+
+def slow_bands(grey):
+    """A window at a time, with scipy's transform."""
+    padded = np.pad(grey, 2, mode="edge")
+    rows = range(0, padded.shape[0] - 7, 4)
+    bands = np.zeros((3, len(rows), len(rows)))
+    for i, top in enumerate(rows):
+        for j, left in enumerate(rows):
+            amplitudes = abs(fft.dctn(padded[top : top + 8, left : left + 8], norm="ortho"))
+            for band, (low, high) in enumerate(((1, 4), (5, 9), (10, 14))):
+                chosen = [
+                    amplitudes[u, v] for u in range(8) for v in range(8) if low <= u + v <= high
+                ]
+                bands[band, i, j] = np.log1p(np.mean(chosen)) - 2
+    return bands
+
+
+@pytest.mark.parametrize("size", [36, 37])
+def test_band_amplitudes_are_those_of_the_slow_reference(pixels, size):
+    pixels = pixels[..., :size, :size]
+    windows = torch.from_numpy(slow_bands(pixels[0].double().mean(dim=0).numpy()))
+    expected = torch.nn.functional.interpolate(windows[None], size=(size, size), mode="bilinear")
+    found = BandAmplitudes()(pixels)
+    assert found.shape == (1, 3, size, size)
+    torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", NAMES)

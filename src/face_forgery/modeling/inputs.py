@@ -5,6 +5,8 @@ away leaves them to the first layer; nothing in it is learned. A new input is a 
 line in ``INPUTS``.
 """
 
+from math import cos, pi, sqrt
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,9 @@ from face_forgery.modeling.detector import BackboneError
 
 NUM_COLORS = 3
 _LARGEST = 2.0  # of a residual, in units of what a prediction is divided by
+_WINDOW, _STRIDE = 8, 4  # pixels; the window is as large as a block of a JPEG
+_BANDS = ((1, 4), (5, 9), (10, 14))  # first and last sum of both frequencies of a coefficient
+_LOG_CENTER = 2.0  # taken off, so that faces lie around 0
 
 
 class FixedFilters(nn.Module):
@@ -80,9 +85,57 @@ class NoiseResiduals(FixedFilters):
         return residuals.clamp(-_LARGEST, _LARGEST)
 
 
+class BandAmplitudes(FixedFilters):
+    """How much of low, middle and high frequencies there is around each pixel.
+
+    Windows of 8x8 grey values (mean of the colors), one every 4 pixels, go through the orthonormal
+    DCT-II. A channel is ``log(1 + m) - 2``, where ``m`` is the mean absolute coefficient of a band:
+    those whose two frequencies add up to 1-4, 5-9 or 10-14 (the mean of a window, 0, is left out).
+    Between the windows it is interpolated.
+
+    Source: Qian et al. 2020, Thinking in Frequency (F3-Net), the local frequency statistics, with
+    windows of 8 in place of 10 and three bands in place of six.
+    """
+
+    num_channels = len(_BANDS)
+    waves: Tensor
+    bands: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("waves", _dct_waves()[:, None], persistent=False)
+        order = torch.arange(_WINDOW)
+        sums = (order[:, None] + order).flatten()
+        chosen = torch.stack([(sums >= low) & (sums <= high) for low, high in _BANDS]).float()
+        means = chosen / chosen.sum(dim=1, keepdim=True)
+        self.register_buffer("bands", means[..., None, None], persistent=False)
+
+    def filtered(self, pixels: Tensor) -> Tensor:
+        """Return ``(B, 3, S, S)``; faces lie between -2 and 3."""
+        reach = (_WINDOW - _STRIDE) // 2  # the middle of a window is that of its 4x4 pixels
+        grey = F.pad(pixels.mean(dim=1, keepdim=True), [reach] * 4, mode="replicate")
+        amplitudes = F.conv2d(grey, self.waves, stride=_STRIDE).abs()
+        channels = torch.log1p(F.conv2d(amplitudes, self.bands)) - _LOG_CENTER
+        return F.interpolate(channels, size=pixels.shape[-2:], mode="bilinear")
+
+
+def _dct_waves() -> Tensor:
+    """Return the 64 basis images of the orthonormal DCT-II, ``(64, 8, 8)``."""
+    rows = [
+        [
+            sqrt((1 if k == 0 else 2) / _WINDOW) * cos(pi * (2 * n + 1) * k / (2 * _WINDOW))
+            for n in range(_WINDOW)
+        ]
+        for k in range(_WINDOW)
+    ]
+    basis = torch.tensor(rows)
+    return torch.einsum("ui,vj->uvij", basis, basis).flatten(0, 1)
+
+
 INPUTS: dict[str, type[FixedFilters] | None] = {  # None: no further channels
     "rgb": None,
     "rgb_srm": NoiseResiduals,
+    "rgb_frequency": BandAmplitudes,
 }
 
 
