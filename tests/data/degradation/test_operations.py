@@ -16,6 +16,7 @@ BY_NAME = {name: list(levels) for name, levels in itertools.groupby(ALL, key=lam
 # The levels of DeeperForensics-1.0.
 LABELS = {
     "color_saturation": ["x 0.4", "x 0.3", "x 0.2", "x 0.1", "x 0"],
+    "color_contrast": ["x 0.85", "x 0.725", "x 0.6", "x 0.475", "x 0.35"],
     "block_wise": [f"{number} of 8 px" for number in (16, 32, 48, 64, 80)],
     "gaussian_noise_color": [f"variance {v:g}" for v in (0.001, 0.002, 0.005, 0.01, 0.05)],
     "gaussian_blur": [f"kernel {size}" for size in (7, 9, 13, 17, 21)],
@@ -91,6 +92,10 @@ def test_no_saturation_is_gray_of_the_same_luma(noise):
     assert (gray == gray[..., :1]).all()
     expected = np.array(Image.fromarray(noise).convert("L")).astype(int)
     assert np.abs(gray[..., 0].astype(int) - expected).max() <= 1
+
+
+def test_contrast_multiplies():
+    assert operations.color_contrast(np.full((1, 1, 3), 200, np.uint8), 0.35, RNG)[0, 0, 0] == 70
 
 
 def test_blocks_are_gray_and_as_many_as_asked_for():

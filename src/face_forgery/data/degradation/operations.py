@@ -125,6 +125,12 @@ def color_saturation(pixels: Pixels, factor: float, rng: np.random.Generator) ->
     return _to_bytes(luma + factor * (colors - luma))
 
 
+@register("deeper_forensics", "Color contrast", (0.85, 0.725, 0.6, 0.475, 0.35), "x {:g}")
+def color_contrast(pixels: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
+    """Multiply values, which for factors below 1 darkens and flattens."""
+    return _to_bytes(pixels.astype(np.float32) * factor)
+
+
 @register("deeper_forensics", "Gray blocks", (16, 32, 48, 64, 80), "{} of 8 px")
 def block_wise(pixels: Pixels, number: int, rng: np.random.Generator) -> Pixels:
     """Put gray blocks of 8 by 8 pixels anywhere, ``number`` for each whole 256 of the shorter side.
