@@ -91,6 +91,10 @@ def make_report(make_judged, detector):
 def test_page_is_well_formed_and_says_twice_what_was_measured(make_report, make_judged):
     judged = make_judged(150)
     points, calibration = judged["operating_points"], judged["calibration"]
+    judged["breakdown"][1]["cells"][0] |= {
+        "auc": {"value": None, "low": None, "high": None},
+        "note": "no real images, nothing to compare with",
+    }
     points |= {"target_fpr": 0.02, "promised_fpr": 0.0196}
     points |= {"fpr": {"value": 0.0123, "low": 0.00456, "high": 0.0789}}
     calibration["before"]["ece"] = {"value": 0.1357, "low": 0.1, "high": 0.2}
@@ -104,6 +108,8 @@ def test_page_is_well_formed_and_says_twice_what_was_measured(make_report, make_
         *(name for name, _ in METRIC_WORDS.values()),
         f"{auc['value']:.3f} {auc['low']:.3f} to {auc['high']:.3f}",
         judged["metrics"]["notes"]["tpr_at_fpr_1e-3"],
+        f"face_swap 75 75 {judged['breakdown'][0]['cells'][0]['auc']['value']:.3f}",
+        "drawn no real images, nothing to compare with 75 75 -",
         "train 1,200 700 500 0 1,100 3",
         "data fingerprint ffff",
         "git commit unknown",
@@ -151,12 +157,13 @@ def test_page_fetches_and_runs_nothing(make_report):
 def test_names_of_users_are_text_and_nothing_else(make_report, make_judged):
     evil = "<script>alert(1)</script>\"'&{{ 7*7 }}.jpg"
     judged = make_judged()
+    judged["breakdown"][0]["cells"][0]["name"] = evil
     judged["mistakes"].loc[0, ["img_name", "kind", "source"]] = evil
     audit = make_audit(0.6, is_warning=False)
     audit["overlaps"][0]["examples"] = [[evil, evil]]
     html = make_report(judged, audit=audit, holdout_results=make_groups(name=evil))
     assert "<script" not in html
-    assert Page(html).text.count(evil) == 3 + 2 + 2
+    assert Page(html).text.count(evil) == 4 + 2 + 2
 
 
 def rate(value):
