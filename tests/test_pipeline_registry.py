@@ -57,7 +57,7 @@ def test_a_node_without_its_pipeline_is_answered_with_its_whole_name():
 
 
 def test_opening_the_registry_loads_no_heavy_library():
-    heavy = ("torch", "timm", "torchvision", "mlflow", "matplotlib", "sklearn", "faiss")
+    heavy = ("torch", "timm", "torchvision", "mlflow", "matplotlib", "sklearn", "faiss", "ray")
     code = (
         "import sys; import face_forgery.settings\n"
         "from face_forgery.pipeline_registry import register_pipelines; register_pipelines()\n"

@@ -217,7 +217,7 @@ def test_store_that_cannot_be_written_costs_no_traceback(make_project, capfd):
 def test_declared_detector_is_packaged_from_its_folder(make_project, monkeypatch):
     packaged = []
     monkeypatch.setattr(
-        "face_forgery.serving.packaging.log_detector",
+        "face_forgery.log_detector",
         lambda folder, **settings: packaged.append((folder, settings)),
     )
     catalog = """

@@ -75,11 +75,8 @@ def test_an_export_that_scores_otherwise_is_refused(make_detector, monkeypatch):
 
 
 def test_missing_packages_are_named(make_detector, monkeypatch):
-    import importlib.util
-
-    find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: None if name == "onnxscript" else find(name)
+        onnx_export, "find_spec", lambda name: None if name == "onnxscript" else name
     )
     with pytest.raises(ImportError, match=r"needs onnxscript: .*face-forgery\[export\]"):
         export_onnx(make_detector())
