@@ -18,7 +18,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all test-fast check docs-check audit fuzz faults load bench viz app lock clean
+.PHONY: help setup run test test-slow test-all check docs-check audit fuzz faults load bench viz app lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,14 +47,14 @@ run: setup ## Train, judge and use a detector on the drawn demo set
 	@echo "Look at the pipelines:     make viz"
 	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"
 
-test: setup ## Run the tests (no GPU, no network)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
-
-test-all: setup ## Run the long ones too
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-
-test-fast: setup ## Run the tests that take under ten seconds each
+test: setup ## Run the tests that take under ten seconds each (no GPU, no network)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
+
+test-slow: setup ## Run the slower ones: whole runs, servers, several processes, kills
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not long"
+
+test-all: setup ## Run all of them, those of more than half a minute too
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

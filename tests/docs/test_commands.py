@@ -68,7 +68,7 @@ PLACEHOLDERS = {  # what a document leaves open -> what the tiny project has
 }
 NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "...": "an outline, its values are the reader's",
-    "make ": "installs, or takes hours; `make test` is what `.ci/run` runs",
+    "make ": "installs, or takes hours; `.ci/run` runs the tests",
     "benchmarks/": "hours; a record of how a number was got",
     "fuzz/": "half an hour",
     ".onnx": "needs the user's face detector",
