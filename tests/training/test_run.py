@@ -26,6 +26,7 @@ print(plain, count_faults())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_a_tensor_takes_the_pages_that_another_one_left():
     done = subprocess.run(

@@ -66,6 +66,7 @@ def test_a_statistic_that_tells_is_named_without_its_prefix(facts, statistics):
     assert row["strongest"][0] == "noise"
 
 
+@pytest.mark.slow
 def test_what_only_tells_groups_apart_is_no_shortcut(facts, statistics):
     rng = np.random.default_rng(2)
     facts["target"] = np.repeat(rng.integers(0, 2, NUM // 4), 4)
@@ -76,6 +77,7 @@ def test_what_only_tells_groups_apart_is_no_shortcut(facts, statistics):
     assert probe(facts, statistics)[None, "file size"]["auc"]["value"] > 0.8
 
 
+@pytest.mark.slow
 def test_a_source_is_probed_alone_where_it_has_both_classes(facts, statistics):
     facts["source"] = np.where(np.arange(NUM) < 200, "large", "other")
     facts.loc[390:, "source"] = "small"

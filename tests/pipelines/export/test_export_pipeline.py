@@ -1,11 +1,13 @@
 """The pipeline writes a file that a runtime opens."""
 
 import onnxruntime
+import pytest
 from kedro.runner import SequentialRunner
 
 from face_forgery.pipelines.export import create_pipeline
 
 
+@pytest.mark.slow
 def test_the_file_opens_and_replaces_an_older_one(
     tmp_path, make_detector, make_shipped_catalog, make_params
 ):
