@@ -35,13 +35,13 @@ TINY = {
     "demo_data": {"train_images": 48, "val_images": 32, "test_images": 6, "image_size": 64},
     "model": {"backbone": "test_resnet"},
     "preprocessing": {"image_size": 64},
-    "training": {"epochs": 1, "batch_size": 8, "num_workers": 0},
+    "training": {"epochs": 1, "warmup_epochs": 0, "batch_size": 8, "num_workers": 0},
     "scoring": {"num_workers": 0},
     "evaluation": {"num_resamples": 100},
     "audit": {"num_folds": 2},
     "robustness": {"num_images": 4, "families": ["compression"]},
     "inference": {"min_size": 32},
-    "explanation": {},
+    "splitting": {"holdout": {"min_images": 2}},
 }
 DEMO = "data/01_raw/demo"
 PLACEHOLDERS = {  # what a document leaves open -> what the tiny project has
@@ -79,6 +79,9 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "face_forgery.serving": "a server; tests/serving starts it",
     "--env strong": "needs the hub's weights and a GPU",
     "http://host": "needs a server",
+    "kedro viz": "a server; tests/test_viz.py opens what it shows",
+    "--config": "an option, not a command",
+    "cpus_per_worker=12": "needs a cluster",
     "pre-commit": "changes the git checkout",
     "models:/": "needs a registered model",
 }

@@ -33,6 +33,7 @@ class TrackingHooks:
     def __init__(self) -> None:
         self._run: TrackedRun | None = None
         self._process = os.getpid()
+        self._signal: int | None = None  # that asked for the end
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -58,6 +59,7 @@ class TrackingHooks:
         if not self._params.enabled or set(names) <= set(self._params.skip_pipelines):
             return
         self._end_as_killed()  # what an interrupted run of this process left open
+        self._signal = None
         try:
             import_mlflow()  # first: see _end_when_the_process_does
             self._end_when_the_process_does()
@@ -83,6 +85,8 @@ class TrackingHooks:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Record the value at once, as its catalog entry declares."""
+        if self._signal is not None:  # Python ignores an exit in a destructor or weakref callback
+            raise SystemExit(128 + self._signal)
         if self._run is None:
             return
         dataset: Any = self._catalog.get(dataset_name)
@@ -141,6 +145,7 @@ class TrackingHooks:
         """Exit by an exception, with the status that a shell gives to a killed process."""
         if os.getpid() != self._process:
             os._exit(128 + number)
+        self._signal = number
         raise SystemExit(128 + number)
 
     @staticmethod
