@@ -65,6 +65,9 @@ PLACEHOLDERS = {  # what a document leaves open -> what the tiny project has
     "backbone=convnext_tiny,preprocessing.image_size=224": "backbone=test_vit2",
     "gpus_per_worker=1": "gpus_per_worker=0",
     "resnet18": "test_resnet",
+    "describe NAME": "describe training",
+    "__default__,forging": "__default__,forging --params forging.landmarks=landmarks.csv",
+    "run &": "run",
 }
 NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "...": "an outline, its values are the reader's",
@@ -79,9 +82,10 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "face_forgery.serving": "a server; tests/serving starts it",
     "--env strong": "needs the hub's weights and a GPU",
     "http://host": "needs a server",
+    "--env cluster": "needs a cluster; tests/training/distributed runs Ray",
+    "--env baseline": "needs the hub's weights",
     "kedro viz": "a server; tests/test_viz.py opens what it shows",
     "--config": "an option, not a command",
-    "cpus_per_worker=12": "needs a cluster",
     "pre-commit": "changes the git checkout",
     "models:/": "needs a registered model",
 }
@@ -186,15 +190,20 @@ def reason_to_skip(command):
 def project(tmp_path_factory):
     """Return a copy of the project with a trained detector, landmarks and a video."""
     folder = tmp_path_factory.mktemp("docs") / "project"
-    for name in ("conf", "src"):
+    for name in ("conf", "src", "docs"):
         ignored = shutil.ignore_patterns("local", "__pycache__")
         shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(PROJECT / name, folder)
     (folder / "conf/local").mkdir()
     (folder / "conf/local/parameters.yml").write_text(yaml.safe_dump(TINY))
+    models, members = folder / "data/06_models", folder / "data/06_models/members"
     run(folder, "kedro run --pipelines demo_data")
+    run(folder, "kedro run --params training.seed=1")
+    shutil.copytree(models / "detector", members / "b")
     run(folder, "kedro run")
+    shutil.copytree(models / "detector", members / "a")
+    shutil.copytree(folder / "data", folder / "kept")
     write_landmarks(folder)
     write_video(folder / "clip.mp4", folder / DEMO / "testset")
     return folder
@@ -248,8 +257,10 @@ def test_a_command_runs(command, request):
     for part, value in PLACEHOLDERS.items():
         command = command.replace(part, value)
     folder = request.getfixturevalue("project")
-    if "ensemble.members" in command:
-        members = folder / "data/06_models/members"
-        for name in ("a", "b"):
-            shutil.copytree(folder / "data/06_models/detector", members / name, dirs_exist_ok=True)
+    shutil.rmtree(folder / "data")  # whatever the command before has left
+    shutil.copytree(folder / "kept", folder / "data")
+    if command == "kedro run --pipelines comparison":
+        command += " --params " + ",".join(
+            f"comparison.scores.{name}=data/07_model_output/val_scores.parquet" for name in "ab"
+        )
     run(folder, command)
