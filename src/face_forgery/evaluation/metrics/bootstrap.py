@@ -22,6 +22,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from face_forgery.evaluation.metrics.weighted import Floats, Groups, Scores, Targets, WeightedScores
+from face_forgery.params import EvaluationParams
 
 Interval = dict[str, Any]
 """``{"value", "low", "high"}``: a measured value and the interval around it."""
@@ -37,6 +38,11 @@ class Bootstrap:
     num_resamples: int
     confidence: float  # of the intervals, in (0, 1)
     seed: int
+
+    @classmethod
+    def of(cls, params: EvaluationParams) -> "Bootstrap":
+        """Return how ``params`` ask for intervals."""
+        return cls(params.num_resamples, params.confidence, params.seed)
 
 
 class GroupResampler:

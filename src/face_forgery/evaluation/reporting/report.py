@@ -92,9 +92,8 @@ def _format_interval(measured: Result, *, percent: bool = False) -> str:
 
 def list_drawn(mistakes: pd.DataFrame) -> list[Any]:
     """Return the rows of the mistakes that the figure shows."""
-    from face_forgery.evaluation.reporting.image_figures import (
-        DRAWN,
-    )  # the wiring reads this module
+    # Not at the top: the wiring reads this module, and needs no matplotlib.
+    from face_forgery.evaluation.reporting.image_figures import DRAWN
 
     return mistakes.groupby("target", sort=True).head(DRAWN).to_dict("records")
 

@@ -45,7 +45,7 @@ def probe_shortcuts(
         audit_statistics,
         limit=audit.limit,
         num_folds=audit.num_folds,
-        bootstrap=ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        bootstrap=ff.Bootstrap.of(evaluation),
     )
     for row in rows:
         if row["is_warning"]:

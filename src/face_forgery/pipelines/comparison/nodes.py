@@ -22,7 +22,7 @@ def compare_detectors(
         _scores_by_name(aligned_scores),
         aligned_scores["target"].to_numpy(dtype=np.int64),
         aligned_scores["group"].to_numpy(),
-        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        ff.Bootstrap.of(evaluation),
     )
     rows = [
         {"what": name} | _flatten(measured, ff.MEASURES)

@@ -103,7 +103,7 @@ def judge_folds(
     """Measure AUC within, on the fold, and the drop, fold by fold; also as a table for people."""
     judged = ff.judge_groups(
         {run["fold"]: fold_scores[fold_scores["fold"] == run["fold"]] for run in fold_runs},
-        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        ff.Bootstrap.of(evaluation),
     )
     for group, run in zip(judged["groups"], fold_runs, strict=True):
         group |= {name: run[name] for name in ("epoch", "seed", "num_trained_on")}

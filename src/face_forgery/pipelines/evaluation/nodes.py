@@ -58,7 +58,7 @@ def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[s
         val_margins["target"].to_numpy(dtype=np.int64),
         val_margins["group"].to_numpy(),
         _in_calibration(val_margins),
-        _bootstrap(evaluation),
+        ff.Bootstrap.of(evaluation),
     )
 
 
@@ -73,7 +73,7 @@ def evaluate_scores(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure every metric with its interval, and the ROC curve with its band."""
     groups = val_scores["group"].to_numpy()
-    return ff.evaluate(*_scores_and_targets(val_scores), groups, _bootstrap(evaluation))
+    return ff.evaluate(*_scores_and_targets(val_scores), groups, ff.Bootstrap.of(evaluation))
 
 
 def break_down_scores(
@@ -84,7 +84,7 @@ def break_down_scores(
         *_scores_and_targets(val_scores),
         val_scores["group"].to_numpy(),
         val_scores,
-        _bootstrap(evaluation),
+        ff.Bootstrap.of(evaluation),
     )
 
 
@@ -98,7 +98,9 @@ def measure_holdout(
     held_out = ff.HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
         return {"groups": []}
-    judged = ff.judge_held_out(val_scores, held_out.rows, held_out.seen, _bootstrap(evaluation))
+    judged = ff.judge_held_out(
+        val_scores, held_out.rows, held_out.seen, ff.Bootstrap.of(evaluation)
+    )
     own = trained_detector.training.get("training", {})  # an ensemble has none
     return judged | {"select_by": own.get("select_by", "members")}
 
@@ -172,10 +174,6 @@ def certify_detector(
         metrics=metrics,
         operating_points=OperatingPoints.from_values(operating_points),
     )
-
-
-def _bootstrap(evaluation: EvaluationParams) -> Any:
-    return ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed)
 
 
 def _in_calibration(table: pd.DataFrame) -> Any:

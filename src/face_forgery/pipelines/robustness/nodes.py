@@ -53,7 +53,7 @@ def judge_robustness(
         robustness_scores[[state.key for state in states]].to_numpy(),
         targets,
         robustness_scores["group"].to_numpy(),
-        ff.Bootstrap(evaluation.num_resamples, evaluation.confidence, evaluation.seed),
+        ff.Bootstrap.of(evaluation),
         fake_threshold=operating_points_of(detector).fake_threshold,
     )
     return {
