@@ -102,6 +102,12 @@ def test_log_lines_come_seconds_apart_with_rate_and_time_left(lines):
     assert last.startswith("Hashing: 6 faces in ")
 
 
+def test_a_line_of_others_on_the_terminal_brings_no_log_line(lines):
+    for _ in track(range(2), description="d", total=2):
+        with tqdm.std.tqdm.external_write_mode(progress.sys.stderr):
+            assert lines() == []
+
+
 def test_quick_work_and_work_without_a_total_promise_no_end(lines):
     list(track(range(8), description="d", total=None))
     assert lines()[0].startswith("d: ")

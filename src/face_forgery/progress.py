@@ -58,6 +58,7 @@ class _LogLines(_Bar):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(mininterval=_LOG_EVERY_S, delay=_LOG_EVERY_S, **options)
+        self._instances.discard(self)  # not drawn again after every other line, as bars are
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Write the line; tqdm asks for an empty ``msg`` to wipe a bar out."""
