@@ -24,36 +24,48 @@ _EXAMPLES_SHOWN = 3
 
 
 def check_model(model: ModelParams) -> None:
-    """Refuse a backbone that timm does not know, and an input that there is not.
+    """Refuse a backbone that timm does not know, an input that there is not, and a missing file.
 
     Raises:
         BackboneError: With the names that there are.
     """
-    check_backbone(model.backbone)
+    find_backbone(model.backbone)
     extra_channels(model.input)
+    if model.weights is not None:
+        _check_file(Path(model.weights))
 
 
-def check_backbone(name: str) -> None:
-    """Refuse a name that timm does not know.
+@cache
+def find_backbone(given: str) -> str:
+    """Return timm's name of a model, also for an old name, a hub's, or one in another spelling.
 
     Args:
-        name: A timm model, with or without the tag of its weights: ``resnet18``,
-            ``resnet18.a1_in1k``.
+        given: A timm model, with or without the tag of its weights: ``resnet18``,
+            ``resnet18.a1_in1k``, ``hf-hub:timm/resnet18.a1_in1k``.
 
     Raises:
         BackboneError: With the nearest names, or the tags that the model has.
     """
+    name = _HUB_PREFIX.sub("", given.strip()).replace("-", "_").lower()
     architecture, _, tag = name.partition(".")
+    if renamed := timm.models.get_deprecated_models().get(architecture):
+        architecture, _, own_tag = renamed.partition(".")
+        tag = tag or own_tag
     if architecture not in timm.list_models():
         near = get_close_matches(architecture, timm.list_models(), n=_EXAMPLES_SHOWN, cutoff=0.4)
         hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise BackboneError(f"model.backbone={name!r} is not a timm model{hint}")
+        raise BackboneError(f"model.backbone={given!r} is not a timm model{hint}")
+    found = f"{architecture}.{tag}" if tag else architecture
     known = timm.list_pretrained(f"{architecture}.*")
-    if tag and name not in known:
+    if tag and found not in known:
+        near = get_close_matches(found, known, n=_EXAMPLES_SHOWN, cutoff=0.4) or known
         raise BackboneError(
-            f"model.backbone={name!r}: timm's {architecture} has no weights {tag!r}; "
-            f"it has {', '.join(known[:_EXAMPLES_SHOWN]) or 'none'}"
+            f"model.backbone={given!r}: timm's {architecture} has no weights {tag!r}; "
+            f"it has {', '.join(near[:_EXAMPLES_SHOWN]) or 'none'}"
         )
+    if found != given:
+        logger.info("model.backbone=%s is called %s in timm", given, found)
+    return found
 
 
 def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -61,7 +73,7 @@ def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
     On the scale 0 to 1. A backbone without a configuration of its own gets ImageNet's.
     """
-    config = timm.get_pretrained_cfg(name)
+    config = timm.get_pretrained_cfg(find_backbone(name))
     if config is None:
         return _NORMALIZATION_WITHOUT_CONFIG
     return tuple(config.mean), tuple(config.std)
@@ -85,7 +97,7 @@ def trained_detector(
     """
     mean, std = normalization_of(model.backbone)
     return Detector(
-        architecture=model.backbone,
+        architecture=find_backbone(model.backbone),
         options=model.options,
         weights=weights,
         preprocessing=Preprocessing(
@@ -117,6 +129,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
             ``max_parameters``.
     """
     check_model(model)
+    model = model.model_copy(update={"backbone": find_backbone(model.backbone)})
     if model.pretrained:
         backbone = _from_hub(model, image_size)
     elif model.weights is not None:
@@ -139,11 +152,9 @@ def build_blank_network(detector: Detector) -> DetectorNetwork:
     Raises:
         BackboneError: An unknown backbone, or options or a size that it does not take.
     """
-    check_backbone(detector.architecture)
+    name = find_backbone(detector.architecture)
     given, channels = detector.preprocessing, detector.input
-    backbone = _create(
-        detector.architecture, detector.options, given.image_size, **_channels(channels)
-    )
+    backbone = _create(name, detector.options, given.image_size, **_channels(channels))
     if detector.truncate_after is not None:
         backbone = _truncate(backbone, detector.truncate_after, channels, given.image_size)
     return DetectorNetwork(
@@ -254,25 +265,84 @@ def _start_head_near_zero(backbone: Any) -> None:
                     nn.init.zeros_(layer.bias)
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise BackboneError(f"model.weights={str(path)!r}: there is no such file")
-    if path.suffix not in {".safetensors", ".pth"}:
-        raise BackboneError(
-            f"model.weights={str(path)!r} is neither a .safetensors nor a .pth file"
-        )
+def _check_file(path: Path) -> None:
+    if path.is_file():
+        return
+    files = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    same = [name for name in files if Path(name).stem.lower() == path.stem.lower()]
+    near = same or get_close_matches(path.name, files, n=_EXAMPLES_SHOWN, cutoff=0.5)
+    if path.is_dir():
+        hint = f"it is a folder; name a file in it: {_weights_in(path)}"
+    elif not path.parent.is_dir():
+        hint = f"there is no folder {path.parent}"
+    else:
+        hint = f"there is no such file; near: {', '.join(near)}" if near else "there is no such file"
+    raise BackboneError(f"model.weights={str(path)!r}: {hint}")
+
+
+def _read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights in a file, whatever its ending, by the names that the network has."""
     try:
-        refuse_bomb(path)
-        weights = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
+        if is_safetensors(path):
+            content: Any = load_file(path)
+        else:
+            refuse_bomb(path)
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
         raise BackboneError(
             f"model.weights={str(path)!r} cannot be read as weights "
             f"({type(error).__name__}: {_first_line(error)}). Nothing in it was executed; "
             "give a file of plain tensors, preferably .safetensors"
         ) from error
-    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+    nest, weights = _unnest(content)
+    prefix, weights = _without_prefix(weights, own)
+    if nest or prefix:
+        within = f"{'.'.join(nest)} of the file" if nest else "the file"
+        less = f", without {prefix!r} before each name" if prefix else ""
+        logger.info("%s: %d weights of %s%s", path, len(weights), within, less)
+    if not weights:
         raise BackboneError(f"model.weights={str(path)!r} does not hold a mapping of tensors")
-    return dict(weights)
+    return weights
+
+
+def is_safetensors(path: Path) -> bool:
+    """Tell by the content: the length of a header, and a header in JSON."""
+    with path.open("rb") as file:
+        length, brace = int.from_bytes(file.read(8), "little"), file.read(1)
+    return brace == b"{" and length <= path.stat().st_size - 8
+
+
+def _unnest(content: Any) -> tuple[list[str], dict[str, Tensor]]:
+    """Return the first mapping of tensors, and the names that lead to it."""
+    nest: list[str] = []
+    while isinstance(content, Mapping):
+        tensors = {str(n): value for n, value in content.items() if isinstance(value, Tensor)}
+        inner = [n for n in _NESTS if isinstance(content.get(n), Mapping)]
+        if len(tensors) > 1 or not inner:
+            return nest, tensors
+        nest.append(inner[0])
+        content = content[inner[0]]
+    return [], {}
+
+
+def _without_prefix(
+    weights: dict[str, Tensor], own: Mapping[str, Tensor]
+) -> tuple[str, dict[str, Tensor]]:
+    """Return what stood before the names of the network, and the weights without it.
+
+    Of other networks in the file, such as the optimizer's or a teacher's, nothing is left.
+    """
+    taken = Counter(
+        key[: -len(name)]
+        for key in weights
+        for name in own
+        if key.endswith(name) and (key == name or key[: -len(name)].endswith("."))
+    )
+    prefix = max(taken, key=lambda one: (taken[one], -len(one)), default="")
+    if not prefix:
+        return "", weights
+    return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def refuse_bomb(path: Path) -> None:
