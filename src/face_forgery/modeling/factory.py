@@ -1,13 +1,19 @@
 """Networks by name: the only caller of timm."""
 
+import argparse
 import logging
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
@@ -21,10 +27,17 @@ logger = logging.getLogger(__name__)
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
+_HUB = re.compile(r"^(https://huggingface\.co/|hf[-_]hub:)?(timm/)?")
+_ENDINGS = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"}
+# Where trainers put the weights in what they save; averaged ones first.
+_NESTS = (
+    *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model"),
+    *("network", "net", "module", "backbone", "encoder", "weights", "params"),
+)
 
 
 def check_model(model: ModelParams) -> None:
-    """Refuse a backbone that timm does not know, an input that there is not, and a missing file.
+    """Refuse a backbone that timm does not know, an unknown input, and a missing file.
 
     Raises:
         BackboneError: With the names that there are.
@@ -46,14 +59,17 @@ def find_backbone(given: str) -> str:
     Raises:
         BackboneError: With the nearest names, or the tags that the model has.
     """
-    name = _HUB_PREFIX.sub("", given.strip()).replace("-", "_").lower()
-    architecture, _, tag = name.partition(".")
-    if renamed := timm.models.get_deprecated_models().get(architecture):
-        architecture, _, own_tag = renamed.partition(".")
+    architecture, _, tag = _HUB.sub("", given.strip()).partition(".")
+    renamed = timm.models.get_deprecated_models()
+    spellings = {_spelling(name): name for name in (*renamed, *timm.list_models())}
+    architecture = spellings.get(_spelling(architecture), architecture)
+    if renamed.get(architecture):
+        architecture, _, own_tag = renamed[architecture].partition(".")
         tag = tag or own_tag
+    tag = tag.lower().replace("-", "_")
     if architecture not in timm.list_models():
-        near = get_close_matches(architecture, timm.list_models(), n=_EXAMPLES_SHOWN, cutoff=0.4)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        near = get_close_matches(_spelling(architecture), spellings, n=_EXAMPLES_SHOWN, cutoff=0.4)
+        hint = f"; did you mean {', '.join(spellings[one] for one in near)}?" if near else ""
         raise BackboneError(f"model.backbone={given!r} is not a timm model{hint}")
     found = f"{architecture}.{tag}" if tag else architecture
     known = timm.list_pretrained(f"{architecture}.*")
@@ -66,6 +82,10 @@ def find_backbone(given: str) -> str:
     if found != given:
         logger.info("model.backbone=%s is called %s in timm", given, found)
     return found
+
+
+def _spelling(name: str) -> str:
+    return re.sub("[-_]", "", name.lower())
 
 
 def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -232,9 +252,9 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
 
 
 def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
-    weights = _read_weights(path)
     channels = _channels(model.input)
     blank = _create(model.backbone, model.options, image_size, **channels)
+    weights = _read_weights(path, blank.state_dict())
     _start_head_near_zero(blank)
     _replace_other_head(weights, model.backbone, blank)
     loading = {"state_dict": weights, "num_classes": NUM_CLASSES, "label_offset": 0}
@@ -268,16 +288,17 @@ def _start_head_near_zero(backbone: Any) -> None:
 def _check_file(path: Path) -> None:
     if path.is_file():
         return
-    files = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-    same = [name for name in files if Path(name).stem.lower() == path.stem.lower()]
-    near = same or get_close_matches(path.name, files, n=_EXAMPLES_SHOWN, cutoff=0.5)
+    given, folder = f"model.weights={str(path)!r}", path if path.is_dir() else path.parent
+    files = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
     if path.is_dir():
-        hint = f"it is a folder; name a file in it: {_weights_in(path)}"
-    elif not path.parent.is_dir():
-        hint = f"there is no folder {path.parent}"
-    else:
-        hint = f"there is no such file; near: {', '.join(near)}" if near else "there is no such file"
-    raise BackboneError(f"model.weights={str(path)!r}: {hint}")
+        shown = [name for name in files if Path(name).suffix in _ENDINGS] or files
+        raise BackboneError(f"{given} is a folder; name a file in it: {', '.join(shown)}")
+    near = [name for name in files if Path(name).stem.lower() == path.stem.lower()]
+    near = near or get_close_matches(path.name, files, n=_EXAMPLES_SHOWN, cutoff=0.5)
+    if not folder.is_dir():
+        raise BackboneError(f"{given}: there is no such file, and no folder {folder}")
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    raise BackboneError(f"{given}: there is no such file in {folder.resolve()}{hint}")
 
 
 def _read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -287,8 +308,9 @@ def _read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
             content: Any = load_file(path)
         else:
             refuse_bomb(path)
-            with torch.serialization.safe_globals([argparse.Namespace]):
-                content = torch.load(path, map_location="cpu", weights_only=True)
+            # Of the path torch would go by the ending; timm stores what it was called with, too.
+            with path.open("rb") as file, torch.serialization.safe_globals([argparse.Namespace]):
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
         raise BackboneError(
             f"model.weights={str(path)!r} cannot be read as weights "
@@ -298,11 +320,14 @@ def _read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     nest, weights = _unnest(content)
     prefix, weights = _without_prefix(weights, own)
     if nest or prefix:
-        within = f"{'.'.join(nest)} of the file" if nest else "the file"
+        within = f" under {'.'.join(nest)!r}" if nest else ""
         less = f", without {prefix!r} before each name" if prefix else ""
-        logger.info("%s: %d weights of %s%s", path, len(weights), within, less)
+        logger.info("model.weights=%s: %d tensors%s%s", path, len(weights), within, less)
     if not weights:
-        raise BackboneError(f"model.weights={str(path)!r} does not hold a mapping of tensors")
+        names = f": {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
+        raise BackboneError(
+            f"model.weights={str(path)!r} does not hold a mapping of tensors{names}"
+        )
     return weights
 
 
@@ -329,18 +354,17 @@ def _unnest(content: Any) -> tuple[list[str], dict[str, Tensor]]:
 def _without_prefix(
     weights: dict[str, Tensor], own: Mapping[str, Tensor]
 ) -> tuple[str, dict[str, Tensor]]:
-    """Return what stood before the names of the network, and the weights without it.
+    """Return what stands before the names of the network, and its weights without that.
 
-    Of other networks in the file, such as the optimizer's or a teacher's, nothing is left.
+    Other networks of the file are left out. Names of other projects stay; timm knows some.
     """
-    taken = Counter(
-        key[: -len(name)]
-        for key in weights
-        for name in own
-        if key.endswith(name) and (key == name or key[: -len(name)].endswith("."))
-    )
-    prefix = max(taken, key=lambda one: (taken[one], -len(one)), default="")
-    if not prefix:
+    prefixes: Counter[str] = Counter()
+    for key in weights:
+        parts = key.split(".")
+        ends = (".".join(parts[start:]) for start in range(len(parts)))
+        prefixes.update(key[: -len(end)] for end in ends if end in own)
+    prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
+    if not prefix or count <= len(own) / 2:
         return "", weights
     return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
