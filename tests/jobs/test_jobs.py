@@ -22,7 +22,7 @@ SPELLINGS = {"trainset_label.txt": "train_label.txt", "valset_label.txt": "val_l
 
 @pytest.fixture
 def project(main_job, lay_out_project, tmp_path):
-    """A project as cloned, with a small network in conf/local and its weights in the hub's cache."""
+    """A project as cloned; conf/local has a small network, the hub's cache its weights."""
     project = tmp_path / "project"
     lay_out_project(project)
     small = [f"{name}={value}" for name, value in SMALL_JOB.items() if name not in OWN]
