@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_forgery.inference.explanation.attribution import FULL_SCALE
 from face_forgery.inference.explanation.explain import ExplainedImage
 from face_forgery.inference.pages import Page, enlarge, render, to_uri
 from face_forgery.modeling.detector import OperatingPoints
@@ -49,16 +50,19 @@ def write_page(image: ExplainedImage, points: OperatingPoints) -> Page:
 def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Lay a heat map over an image: vermilion speaks for forged, blue for real.
 
+    The scale is the same for all images: what is weak stays transparent, the color is full from
+    ``FULL_SCALE`` on.
+
     Args:
         pixels: ``(H, W, 3)``.
-        heat: ``(S, S)``, stretched over the image; what is weak stays transparent.
+        heat: ``(S, S)`` in log-odds, stretched over the image.
 
     Returns:
         ``(H, W, 3)``: the image in grey below the colors.
     """
     height, width = pixels.shape[:2]
     stretched = cv2.resize(heat.astype(np.float32), (width, height))
-    strength = stretched / max(float(np.abs(stretched).max()), 1e-12)
+    strength = np.clip(stretched / FULL_SCALE, -1, 1)
     color = np.where(strength[..., None] > 0, np.array(_FAKE), np.array(_REAL))
     alpha = _OPAQUE * np.abs(strength[..., None])
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
