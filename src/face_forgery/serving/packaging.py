@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Array, Object, Property
+from mlflow.types.schema import Array, Map, Object, Property
 from PIL import Image, ImageDraw
 
 MODEL_NAME = "detector"
@@ -16,6 +16,7 @@ ALIAS = "newest"
 # What serving imports, and nothing of what training needs besides.
 _REQUIREMENTS = (
     "fsspec",
+    "huggingface_hub",
     "joblib",
     "lazy-loader",
     "mlflow",
@@ -50,6 +51,7 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "status"),
             ColSpec(DataType.string, "detail"),
             ColSpec(Array(_FACE), "faces"),
+            ColSpec(Map(DataType.string), "evidence"),
         ]
     ),
 )

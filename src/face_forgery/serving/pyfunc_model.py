@@ -3,17 +3,12 @@
 MLflow stores this file with the detector's folder and executes it on loading.
 """
 
-import time
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 
-from face_forgery.inference.scoring import judge_bytes
-from face_forgery.inference.verdicts import JudgedFace
-from face_forgery.modeling.detector_folder import read_detector
-from face_forgery.modeling.forward_path import pick_device
+from face_forgery.inference.judging import Detector
 
 
 class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -31,11 +26,12 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Raises:
             DetectorError: If the folder is damaged or has no operating points.
         """
-        self._detector = read_detector(Path(context.artifacts["detector"]))
-        self._network = self._detector.build_network().to(pick_device())
-        self._min_size = int(context.model_config["min_size"])
-        self._max_images: int | None = context.model_config.get("max_pictures")
-        self._max_seconds: float | None = context.model_config.get("max_seconds")
+        config = context.model_config
+        self._detector = Detector.load(
+            context.artifacts["detector"], min_size=int(config["min_size"])
+        )
+        self._max_images: int | None = config.get("max_pictures")
+        self._max_seconds: float | None = config.get("max_seconds")
 
     def predict(
         self,
@@ -66,32 +62,13 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 f"{len(model_input):,} images are more than the {self._max_images:,} that one "
                 "request may have"
             )
-        end = None if self._max_seconds is None else time.monotonic() + self._max_seconds
+        images = [bytes(image) for image in model_input["image"]]
         try:
-            judgements = judge_bytes(
-                self._detector,
-                [bytes(image) for image in model_input["image"]],
-                min_size=self._min_size,
-                network=self._network,
-                end=end,
-            )
+            judgements = self._detector.judge(images, seconds=self._max_seconds)
         except TimeoutError as error:
-            raise mlflow.MlflowException(f"{error} within {self._max_seconds:g} s") from error
-        return pd.DataFrame(
-            {
-                # objects, because a server would write NaN, which is not JSON
-                "y_pred": pd.Series([j.score for j in judgements], dtype=object),
-                "verdict": [j.verdict or "" for j in judgements],
-                "status": [j.status for j in judgements],
-                "detail": [j.detail for j in judgements],
-                "faces": [[_describe(face) for face in j.faces] for j in judgements],
-            }
-        )
-
-
-def _describe(face: JudgedFace) -> dict[str, Any]:
-    values = face._asdict()
-    return values | {"y_pred": values.pop("score")}
+            raise mlflow.MlflowException(str(error)) from error
+        # objects, because a server would write NaN, which is not JSON
+        return pd.DataFrame([judgement.to_dict() for judgement in judgements], dtype=object)
 
 
 mlflow.models.set_model(ServedDetector())

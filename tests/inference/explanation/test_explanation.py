@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.datasets.growing import PagesDataset
 from face_forgery.inference.explanation.attribution import heat_map
@@ -18,7 +19,6 @@ from face_forgery.inference.explanation.regions import (
     measure_evidence,
 )
 from face_forgery.inference.explanation.views import find_repetition, make_views
-from face_forgery.inference.scoring import judge_bytes
 from face_forgery.params import FacesParams
 
 
@@ -164,7 +164,7 @@ def test_the_most_suspicious_face_is_explained(make_detector, draw_red_faces, tm
     detector = make_detector(faces=faces, face_model=b"any")
     draw_red_faces((10, 10, 40, 40), (80, 20, 60, 60)).save(tmp_path / "<b>.png")
     (found,) = explain_images(detector, list_images(tmp_path), min_size=8)
-    (judged,) = judge_bytes(detector, [(tmp_path / "<b>.png").read_bytes()], min_size=8)
+    (judged,) = ff.Detector(detector, min_size=8).judge([(tmp_path / "<b>.png").read_bytes()])
     worst = max(judged.faces, key=lambda face: face.score)
     assert found.explanation.score == pytest.approx(judged.score, abs=1e-6)
     assert found.explanation.pixels.shape == (worst.height, worst.width, 3)

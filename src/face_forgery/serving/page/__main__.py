@@ -40,10 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
 def serve(options: argparse.Namespace) -> None:
     """Read the detector and serve; ends the program with a message where that is impossible."""
     try:
-        detector = ff.read_detector(options.detector)
-        network = detector.build_network().to(ff.pick_device())
-        judge = ff.Judge(detector, network, min_size=options.min_size)
-        page = ff.build_page(judge, max_images=options.max_images)
+        detector = ff.Detector.load(options.detector, min_size=options.min_size)
+        page = ff.build_page(ff.Judge(detector), max_images=options.max_images)
     except ff.DetectorError as error:
         sys.exit(
             f"{error} (kedro run --pipelines NAME,...)\nOr name another one: --detector FOLDER"
