@@ -44,9 +44,14 @@ class Detector:
 
     Example:
         >>> import face_forgery as ff
-        >>> detector = ff.Detector.load("data/06_models/detector")  # doctest: +SKIP
-        >>> detector.judge("photo.jpg").verdict  # doctest: +SKIP
-        'real'
+        >>> detector = ff.Detector.load("data/06_models/detector")
+        >>> judged = detector.judge("photo.jpg")
+        >>> judged.status, judged.verdict in ("real", "fake", "unsure"), 0 <= judged.score <= 1
+        ('ok', True, True)
+        >>> [one.status for one in detector.judge(["photo.jpg", "notes.txt", "gone.jpg"])]
+        ['ok', 'unreadable', 'missing']
+        >>> why = judged.explain()
+        >>> heat_map = ff.overlay(why.pixels, why.heat)  # uint8 (H, W, 3)
 
     Args:
         trained: What is stored; must have operating points.
@@ -223,8 +228,8 @@ def find_folder(location: str | os.PathLike[str]) -> Path:
             raise DetectorError(f"{name}: no such folder; of the hub it is called hf-hub:{name}")
         return folder
     try:
-        name, revision = hub.groups()
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
+        owned, revision = hub.groups()
+        return Path(snapshot_download(owned, revision=revision, allow_patterns=_HUB_FILES))
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise DetectorError(
