@@ -25,12 +25,11 @@ from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.forward_path import pick_device
+from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
 
 if TYPE_CHECKING:
     from face_forgery.inference.explanation.explain import Explanation
 
-FOLDER = Path("data/06_models/detector")  # where a run leaves its detector
-MIN_SIZE = 48  # pixels, as inference.min_size
 _BATCH = 32
 _HUB = re.compile(r"hf[-_]hub:(?P<repo_id>[^@]+)(?:@(?P<revision>.+))?")
 _HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
@@ -71,7 +70,9 @@ class Detector:
         self._network = trained.build_network().to(pick_device())
 
     @classmethod
-    def load(cls, location: str | os.PathLike[str] = FOLDER, *, min_size: int = MIN_SIZE) -> Self:
+    def load(
+        cls, location: str | os.PathLike[str] = DETECTOR_FOLDER, *, min_size: int = MIN_SIZE
+    ) -> Self:
         """Read a detector or an ensemble. Nothing in its files is executed.
 
         Args:
@@ -220,7 +221,11 @@ def _is_one(images: Any) -> bool:
 
 
 def find_folder(location: str | os.PathLike[str]) -> Path:
-    """Return the folder of a detector, fetched if it is one of the hub."""
+    """Return the folder of a detector, fetched if it is one of the hub.
+
+    Raises:
+        DetectorError: If it cannot be had.
+    """
     name = os.fspath(location)
     if (hub := _HUB.fullmatch(name)) is None:
         folder = Path(name).expanduser()
