@@ -83,6 +83,7 @@ from .modeling.export import export_onnx as export_onnx
 from .modeling.factory import check_model as check_model
 from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device
+from .modeling.provenance import describe_training_data as describe_training_data
 from .serving.packaging import log_detector as log_detector
 from .serving.page.cards import Judge as Judge
 from .serving.page.page import build_page as build_page
@@ -101,5 +102,6 @@ from .training.selection import best_epoch as best_epoch
 from .training.selection import best_weights as best_weights
 from .training.training_data import Run as Run
 from .training.training_data import build_train_loader as build_train_loader
+from .training.training_data import record_training_data as record_training_data
 
 __version__: str
