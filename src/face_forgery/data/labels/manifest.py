@@ -9,6 +9,7 @@ import pandas as pd
 REAL, FAKE = 0, 1
 SUBSETS = ("train", "val", "test")
 UNKNOWN = "unknown"
+DRAWN = "drawn"  # source of images that the pipeline demo_data has drawn
 
 LABEL_COLUMNS = {
     "subset": "string",  # train, val or test: the label file the row stood in
