@@ -14,6 +14,13 @@ def write_report(**results: Any) -> str:
     return ff.render_report(**results)
 
 
+def end_report(
+    metrics: dict[str, Any], operating_points: dict[str, Any], robustness: dict[str, Any] | None
+) -> list[str]:
+    """Say in a few lines what was measured."""
+    return ff.describe_results(metrics, operating_points, robustness)
+
+
 def write_model_card(
     *,
     metrics: dict[str, Any],

@@ -11,6 +11,11 @@ from face_forgery.modeling.detector import Detector
 from face_forgery.params import InferenceParams, ScoringParams, VideoParams
 
 
+def end_video(video_predictions: pd.DataFrame) -> list[str]:
+    """Say how many videos got which verdict; an error if none could be judged."""
+    return ff.describe_ending(video_predictions, unit="videos")
+
+
 def judge_videos(
     detector: Detector,
     videos: pd.DataFrame,
