@@ -250,12 +250,12 @@ def _read_table(table: Path) -> list[_Row]:
 
 def _warn_of_other_folders(table: Path, names: list[str]) -> None:
     """A table may name any image that this machine can read; whoever made it should be known."""
-    home = os.path.normpath(table.parent)
+    home = os.path.abspath(table.parent)  # noqa: PTH100 (resolve would follow links)
     outside = [
         name
         for name in names
         if not is_url(name)
-        and not os.path.normpath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)
+        and not os.path.abspath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)  # noqa: PTH100
     ]
     if outside:
         logger.warning(
