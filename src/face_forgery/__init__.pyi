@@ -4,6 +4,7 @@ from .data.degradation.operations import list_degradations as list_degradations
 from .data.images.decoding import read_reduced as read_reduced
 from .data.images.faces import FaceFinder as FaceFinder
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
+from .data.labels.readers import read_labels as read_labels
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader
 from .data.splits.calibration_split import CALIBRATION as CALIBRATION

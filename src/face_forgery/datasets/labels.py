@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from face_forgery.data.images.listing import is_new_folder
 from face_forgery.data.labels.manifest import ManifestError, show_examples
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
 from face_forgery.datasets.base import ReadOnlyDataset
@@ -68,9 +69,14 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Yield every file below, hidden ones left out, relative and with forward slashes."""
-    for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith("."):
-                yield (Path(path) / name).relative_to(folder).as_posix()
+    """Yield every file below, relative and with forward slashes; follows links, once each."""
+    seen = {folder.resolve()}
+    for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        here = Path(path)
+        folders[:] = [name for name in folders if is_new_folder(here / name, seen)]
+        prefix = here.relative_to(folder).as_posix()
+        yield from files if prefix == "." else (f"{prefix}/{name}" for name in files)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise ManifestError(f"{error.filename}: a folder that cannot be listed: {error.strerror}")
