@@ -343,9 +343,14 @@ def make_faces(tmp_path: Path) -> Callable[..., Any]:
             pixels[..., 0] += 90 * target
             Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index:03d}.png")
         names = [f"{name}/{index:03d}.png" for index in range(num_images)]
-        return pd.DataFrame(
-            {"path": names, "target": targets, "sha256": [f"{name}-{seed}-{i}" for i in names]}
-        ).astype({"path": "string", "target": "Int8", "sha256": "string"})
+        return (
+            pd.DataFrame(
+                {"path": names, "target": targets, "sha256": [f"{name}-{seed}-{i}" for i in names]}
+                | {"group": names, "kind": np.where(targets, "red", "real"), "source": "mine"}
+            )
+            .astype("string")
+            .astype({"target": "Int8"})
+        )
 
     return make
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
+from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import FacesParams, TTAName
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Detector:
         preprocessing: What images go through before the backbone.
         epoch: The epoch whose weights were chosen, from 1.
         data_fingerprint: Of the manifests it was trained and selected with.
+        training_data: Where its training images came from; ``None``: an older release trained it.
         code_version: Which code and libraries trained it.
         training: The parameters it was trained with, by section.
         metrics: Measured on the validation images; ``None`` before evaluation.
@@ -167,6 +169,7 @@ class Detector:
     tta: TTAName = "none"
     faces: FacesParams | None = None
     face_model: bytes | None = field(default=None, repr=False)
+    training_data: TrainingData | None = field(default=None, repr=False)
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.

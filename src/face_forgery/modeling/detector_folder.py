@@ -28,6 +28,7 @@ from face_forgery.modeling.detector import (
     Preprocessing,
 )
 from face_forgery.modeling.ensemble import Ensemble, check_same_image
+from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import RESERVED_OPTIONS, FacesParams, TTAName
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class _Meta(BaseModel):
     faces: FacesParams | None = None
     epoch: int = Field(ge=0)
     data_fingerprint: str
+    training_data: TrainingData | None = None  # older releases recorded none
     code_version: dict[str, Any]
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
@@ -91,6 +93,7 @@ class _EnsembleMeta(BaseModel):
     score: Literal["mean of the probabilities of the members"]
     ensemble: list[_Member] = Field(min_length=1)
     data_fingerprint: str
+    training_data: TrainingData | None = None
     code_version: dict[str, Any]
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None

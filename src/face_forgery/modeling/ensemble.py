@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.modeling.provenance import join_training_data
 from face_forgery.params import TTAName
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def join_detectors(
         preprocessing=first.preprocessing,
         epoch=0,
         data_fingerprint=data_fingerprint,
+        training_data=join_training_data(member.training_data for member in members),
         code_version=code_version,
         training={"members": [_describe(member) for member in members]},
         faces=first.faces,

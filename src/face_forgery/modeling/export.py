@@ -15,6 +15,7 @@ from face_forgery import __version__
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.forward_path import score_images
+from face_forgery.modeling.provenance import describe_training_data
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def describe(detector: Detector) -> dict[str, Any]:
         "architecture": detector.architecture,
         "identity": detector.identity(),
         "data_fingerprint": detector.data_fingerprint,
+        "training_data": None if detector.training_data is None else asdict(detector.training_data),
+        "learnt_from": describe_training_data(detector.training_data),
         "image_size": detector.preprocessing.image_size,
         "scaled_decoding": detector.preprocessing.scaled_decoding,
         "interpolation": f"{detector.preprocessing.interpolation}, antialiased",

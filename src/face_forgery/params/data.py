@@ -57,6 +57,8 @@ class DataParams(Params):
     """Where the labels and the images are. Every name is relative to ``root``."""
 
     root: Location
+    name: str | None = Field(min_length=1)
+    origin: Literal["drawn", "photographed"] | None
     train_labels: Location
     train_images: Location
     val_labels: Location | None

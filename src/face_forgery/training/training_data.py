@@ -1,7 +1,9 @@
 """What a run follows from, and the images that it learns from, made of a manifest."""
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,29 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from face_forgery.data.labels.manifest import ManifestError, show_examples
+from face_forgery.data.labels.manifest import (
+    DRAWN,
+    FAKE,
+    REAL,
+    UNKNOWN,
+    ManifestError,
+    show_examples,
+)
+from face_forgery.data.labels.set_summary import count_values
 from face_forgery.data.loading.image_dataset import ImageDataset, decoding_side
 from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.splits.holdout import HeldOut
 from face_forgery.data.splits.partition import check_both_classes
 from face_forgery.forgery.making.forger import Forger
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
-from face_forgery.params import AugmentationParams, ModelParams, PreprocessingParams, TrainingParams
+from face_forgery.modeling.provenance import Origin, TrainingData
+from face_forgery.params import (
+    AugmentationParams,
+    DataParams,
+    ModelParams,
+    PreprocessingParams,
+    TrainingParams,
+)
 from face_forgery.training.records import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -122,3 +139,25 @@ def _plan_forgeries(
         f"{len(forgeries.rows):,}",
     )
     return forgeries
+
+
+def record_training_data(train_manifest: pd.DataFrame, data: DataParams) -> TrainingData:
+    """Return where the images come from that a detector is trained on.
+
+    A row whose ``source`` is ``drawn``, as demo_data writes it, is drawn; of the others only
+    ``data.origin`` knows.
+    """
+    is_fake = train_manifest["target"] == FAKE
+    num_drawn = int((train_manifest["source"].str.casefold() == DRAWN).sum())
+    origins: Counter[Origin] = Counter({"drawn": num_drawn})
+    origins[data.origin or "unknown"] += len(train_manifest) - num_drawn
+    folder = Path(data.root).resolve().name
+    return TrainingData(
+        name=data.name or "".join(filter(str.isprintable, folder)) or UNKNOWN,
+        num_real=int((train_manifest["target"] == REAL).sum()),
+        num_fake=int(is_fake.sum()),
+        num_groups=int(train_manifest["group"].nunique()),
+        kinds=count_values(train_manifest.loc[is_fake, "kind"]),
+        sources=count_values(train_manifest["source"]),
+        origins=dict(+origins),
+    )

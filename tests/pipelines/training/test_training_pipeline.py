@@ -343,3 +343,10 @@ def test_selection_sees_no_test_set():
         "train_manifest",
         "val_manifest",
     }
+
+
+def test_the_chosen_detector_carries_where_its_images_came_from(make_catalog):
+    catalog = make_catalog(**{"data.name": "red faces"})
+    SequentialRunner().run(create_pipeline(), catalog)
+    card = catalog["trained_detector"].load().training_data
+    assert (card.name, card.num_real, card.num_fake) == ("red faces", 5, 5)

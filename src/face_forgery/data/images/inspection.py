@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
 from face_forgery.data.images.decoding import (
     ImageError,
     ImageHeader,
@@ -21,6 +20,7 @@ from face_forgery.data.images.decoding import (
 )
 from face_forgery.data.images.near_files import name_near_files
 from face_forgery.data.images.parallel import map_in_order
+from face_forgery.data.labels.locations import find_image_folder
 from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, OK, ManifestError, show_rows
 
 logger = logging.getLogger(__name__)
@@ -216,24 +216,6 @@ def list_unusable(facts: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``IMAGE_FACT_COLUMNS`` that cannot be used, as ``REJECTED_COLUMNS``."""
     rejected = facts.loc[facts["status"] != OK, list(REJECTED_COLUMNS)]
     return rejected.reset_index(drop=True)
-
-
-def find_image_folder(root: Path, subset: str, folder: str) -> str:
-    """Return the resolved image folder of a subset.
-
-    Raises:
-        ManifestError: If there is none; says what is there in its place.
-    """
-    home = root / folder
-    if home.is_dir():
-        return os.path.realpath(home)
-    where = f"(data.root={root}, data.{subset}_images={folder}; relative to {Path.cwd()})"
-    if home.is_file():
-        with home.open("rb") as file:
-            kind = kind_of(file.read(HEAD_BYTES))
-        what = f"{kind.name}; {kind.remedy}" if kind else "a file"
-        raise ManifestError(f"the image folder {home} is no folder, but {what} {where}")
-    raise ManifestError(f"the image folder {home} does not exist {where}")
 
 
 def _stamp(path: Path, homes: tuple[str, ...]) -> _Stamp:

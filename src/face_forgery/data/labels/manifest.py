@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 REAL, FAKE = 0, 1
 SUBSETS = ("train", "val", "test")
 UNKNOWN = "unknown"
+DRAWN = "drawn"  # source of images that the pipeline demo_data has drawn
 
 LABEL_COLUMNS = {
     "subset": "string",  # train, val or test: the label file the row stood in
@@ -243,5 +244,7 @@ def _statuses(bad: pd.DataFrame) -> str:
 
 
 def _reasons(bad: pd.DataFrame) -> str:
-    rows = zip(bad["img_name"], bad["detail"], strict=True)
-    return show_examples(f"{name} ({detail})" for name, detail in rows)
+    """Name up to three images; the reason goes with the first of each status."""
+    first = ~bad["status"].duplicated()
+    rows = zip(bad["img_name"], bad["detail"], first, strict=True)
+    return show_examples(f"{name} ({why})" if is_first else name for name, why, is_first in rows)

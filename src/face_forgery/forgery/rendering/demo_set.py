@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from face_forgery.data.labels.manifest import DRAWN
 from face_forgery.forgery.made_images import MadeImage, make_in_order
 from face_forgery.forgery.making.kinds import (
     BORROWING_KINDS,
@@ -54,7 +55,7 @@ class RowPlan:
     target: int  # 0 = real, 1 = forged
     group: str  # a real image and the forgery made from it
     kind: ForgingKind | Literal["real"]
-    source: str = "drawn"
+    source: str = DRAWN
 
 
 def plan_row(seed: int, subset: str, row: int) -> RowPlan:

@@ -133,6 +133,8 @@ def fingerprint_data(train_manifest: pd.DataFrame, val_manifest: pd.DataFrame) -
 def select_checkpoint(
     *,
     epoch_weights: Mapping[int, Callable[[], EpochWeights]],
+    train_manifest: pd.DataFrame,
+    data: DataParams,
     training_history: History,
     model: ModelParams,
     preprocessing: PreprocessingParams,
@@ -156,6 +158,7 @@ def select_checkpoint(
         faces=None if finder is None else finder.params,
         face_model=None if finder is None else finder.model,
         data_fingerprint=data_fingerprint,
+        training_data=ff.record_training_data(train_manifest, data),
         code_version=code_version,
         training={
             "model": model.model_dump(mode="json"),

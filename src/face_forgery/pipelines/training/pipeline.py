@@ -87,6 +87,8 @@ def create_pipeline() -> Pipeline:
                 select_checkpoint,
                 inputs={
                     "epoch_weights": "epoch_weights",
+                    "train_manifest": "train_manifest",
+                    "data": "params:data",
                     "training_history": "training_history",
                     "model": "params:model",
                     "preprocessing": "params:preprocessing",
