@@ -18,7 +18,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-all check docs-check audit fuzz faults load bench viz app lock clean
+.PHONY: help setup run test test-slow test-all check docs-check figures audit fuzz faults load bench viz app notebook lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,9 +91,13 @@ viz: setup ## Open the pipelines in a browser
 app: setup ## Open the page that judges images dropped on it
 	$(BIN)/python -m face_forgery.serving.page --open
 
+notebook: setup ## Open the walkthrough in the browser
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group notebook
+	$(BIN)/jupyter lab notebooks/walkthrough.ipynb
+
 lock: setup ## Pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
 
-clean: ## Remove everything a run writes (keeps the demo set)
-	find data -mindepth 2 -path data/01_raw -prune -o -type f ! -name .gitkeep -print0 | xargs -0 rm -f
-	rm -rf mlflow.db mlruns build .viz
+clean: ## Remove what a run writes, but for models and tracked runs (ALL=1: these, too)
+	find data -type f ! -path 'data/01_raw/*' $(if $(ALL),,! -path 'data/06_models/*') ! -name .gitkeep -delete
+	rm -rf build .viz $(if $(ALL),mlflow.db mlruns)

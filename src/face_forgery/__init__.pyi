@@ -1,8 +1,11 @@
 """What nodes, hooks and programs call, imported when first used (PEP 562)."""
 
 from .data.degradation.operations import list_degradations as list_degradations
+from .data.images.decoding import InputError as InputError
 from .data.images.decoding import read_reduced as read_reduced
+from .data.images.evidence import read_evidence as read_evidence
 from .data.images.faces import FaceFinder as FaceFinder
+from .data.images.listing import list_images as list_images
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader
@@ -56,8 +59,11 @@ from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.explanation.explain import explain_images as explain_images
+from .inference.explanation.explain import explain_one as explain_one
 from .inference.explanation.explain import pick_suspects as pick_suspects
+from .inference.explanation.explanation_page import overlay as overlay
 from .inference.explanation.explanation_page import write_pages as write_pages
+from .inference.judging import Detector as Detector
 from .inference.ray_scoring import score_on_cluster as score_on_cluster
 from .inference.scoring import score_manifest as score_manifest
 from .inference.scoring import stream_scores as stream_scores
@@ -65,6 +71,7 @@ from .inference.submission import check_submission as check_submission
 from .inference.submission import score_rows as score_rows
 from .inference.submission import submission_rows as submission_rows
 from .inference.submission import summarize_submission as summarize_submission
+from .inference.verdicts import Judgement as Judgement
 from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row

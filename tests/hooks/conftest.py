@@ -46,7 +46,7 @@ FILES = {
         metrics:
           type: json.JSONDataset
           filepath: data/metrics.json
-          metadata: {mlflow: {as: metrics}}
+          metadata: {mlflow: {as: metrics, group: val}}
         "{name}_note":
           type: json.JSONDataset
           filepath: data/{name}_note.json

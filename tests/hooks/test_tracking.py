@@ -33,11 +33,16 @@ def test_finished_run_has_parameters_by_field_metrics_artifacts_and_tags(make_pr
         "training.optimizer.name": "adamw",
         "training.optimizer.betas": "[0.9, 0.99]",
     }
-    assert run.data.metrics == {"epoch": 3.0, "val_auc": 0.3, "auc": 0.3, "auc_low": 0.1}
+    assert run.data.metrics == {
+        "epoch/epoch": 3.0,
+        "epoch/val_auc": 0.3,
+        "val/auc": 0.3,
+        "interval/auc_low": 0.1,
+    }
     assert names_of_artifacts(project, run) == {"parameters.json", "notes"}
     assert names_of_artifacts(project, run, "notes") == {"notes/my_note.json"}
     assert run.data.tags["kedro.pipelines"] == "__default__"
-    history = project.client.get_metric_history(run.info.run_id, "val_auc")
+    history = project.client.get_metric_history(run.info.run_id, "epoch/val_auc")
     assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
     assert signal.getsignal(signal.SIGTERM) == before
 
@@ -59,7 +64,10 @@ def test_what_arrived_is_recorded_once_though_the_answer_was_lost(make_project, 
     monkeypatch.setattr(retry_queue, "_PAUSE_S", 0.0)
     project.run()
     run_id = project.tracked_run().info.run_id
-    for name, expected in (("val_auc", [(1, 0.1), (2, 0.2), (3, 0.3)]), ("auc", [(0, 0.3)])):
+    for name, expected in (
+        ("epoch/val_auc", [(1, 0.1), (2, 0.2), (3, 0.3)]),
+        ("val/auc", [(0, 0.3)]),
+    ):
         history = project.client.get_metric_history(run_id, name)
         assert [(point.step, point.value) for point in history] == expected
     assert num_calls == 6
@@ -109,7 +117,7 @@ def test_failed_run_keeps_the_epochs_before_the_error_and_the_error_without_its_
         project.run(training__how="broken", training__url="https://me:hunter2@host/a.jpg")
     run = project.tracked_run()
     assert run.info.status == "FAILED"
-    assert run.data.metrics["epoch"] == 1
+    assert run.data.metrics["epoch/epoch"] == 1
     assert run.data.params["training.url"] == "https://***@host/a.jpg"
     told = "ValueError: https://***@host/a.jpg is not finite in epoch 2"
     assert run.data.tags["error"] == told
@@ -125,7 +133,7 @@ def test_interrupted_run_is_killed_and_keeps_the_epochs_before(make_project, num
     ended = project.interrupt(number)
     run = project.tracked_run()
     assert run.info.status == "KILLED", ended.output
-    assert run.data.metrics["epoch"] == 2
+    assert run.data.metrics["epoch/epoch"] == 2
     assert ended.code == code
 
 
@@ -148,7 +156,7 @@ def test_reopened_run_takes_new_epochs_and_says_what_changed(make_project):
     assert run.data.params["training.extra"] == "1"
     assert run.data.tags["changed.training.epochs"] == "3 -> 4"
     assert run.info.run_name == "training"
-    history = project.client.get_metric_history(run_id, "val_auc")
+    history = project.client.get_metric_history(run_id, "epoch/val_auc")
     assert [point.step for point in history] == [1, 2, 3, 4]
 
 
@@ -193,7 +201,7 @@ def test_store_that_breaks_on_the_way_stops_nothing_and_is_reported(
     with caplog.at_level(logging.INFO, logger="face_forgery"):
         project.run()
     assert project.tracked_run().info.status == "FINISHED"
-    assert project.tracked_run().data.metrics["val_auc"] == 0.3
+    assert project.tracked_run().data.metrics["epoch/val_auc"] == 0.3
     (report,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "1 thing(s)" in report.getMessage()
     assert "my_note: ConnectionError: server gone" in report.getMessage()

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import face_forgery as ff
 from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.inference.degraded_scoring import score_degraded
-from face_forgery.inference.scoring import judge_bytes, score_files
+from face_forgery.inference.scoring import score_files
 
 STATES = list_degradations(["compression", "blur_and_noise"])
 
@@ -35,7 +36,7 @@ def test_the_others_are_what_it_says_of_a_file_of_the_degraded_image(
         state = STATES[column]
         degraded = tmp_path / f"{column}.png"
         Image.fromarray(state.apply(pixels)).save(degraded)
-        (judged,) = judge_bytes(detector, [degraded.read_bytes()], min_size=1)
+        (judged,) = ff.Detector(detector, min_size=1).judge([degraded.read_bytes()])
         assert score(detector, paths)[2, 1 + column] == pytest.approx(judged.score, abs=1e-6)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import face_forgery as ff
 from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.decoding import decode_rgb
 from face_forgery.data.images.faces import FaceFinder
@@ -15,7 +16,7 @@ from face_forgery.data.images.listing import list_images
 from face_forgery.inference import ray_scoring as cluster_scoring
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.explanation.explain import explain_one
-from face_forgery.inference.scoring import judge_bytes, score_files, score_manifest
+from face_forgery.inference.scoring import score_files, score_manifest
 from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.ensemble import join_detectors
@@ -80,7 +81,7 @@ def test_every_entry_point_gives_the_same_score(
         "inference": judge_all(detector, list_images(folder), min_size=9)["y_pred"],
         "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
         "submission": score_rows(detector, table, folder, unreadable_score=None, **HOW)["y_pred"],
-        "memory": [judged.score for judged in judge_bytes(detector, contents, min_size=9)],
+        "memory": [judged.score for judged in ff.Detector(detector, min_size=9).judge(contents)],
         "served": serve(stored, contents)["y_pred"],
         "cluster": score_in_worker(detector, paths, monkeypatch),
     }
@@ -90,7 +91,7 @@ def test_every_entry_point_gives_the_same_score(
     _, explained = explain_one(detector, network, decode, min_size=9, has_views=False)
     assert explained.score == pytest.approx(expected[0], abs=1e-6)
     assert explained.heat.std() > 0
-    (card,) = Judge(detector, network, min_size=9).judge([("3", contents[3])])
+    (card,) = Judge(ff.Detector(detector, min_size=9)).judge([("3", contents[3])])
     assert card.judgement.score == pytest.approx(expected[3], abs=1e-6)
     states = list_degradations(["blur_and_noise"])[:2]
     degraded = score_degraded(detector, paths[3:], states, max_side=1024, num_workers=0)
@@ -122,12 +123,12 @@ def test_faces_are_found_once_for_all_members(make_detector, draw_red_faces, enc
         join_detectors(members, **JOINED), operating_points=make_detector().operating_points
     )
     image = encode(draw_red_faces((20, 30, 40, 50), (120, 30, 30, 30)), "PNG")
-    by_hand = [judge_bytes(member, [image], min_size=9)[0] for member in members.values()]
+    by_hand = [ff.Detector(member, min_size=9).judge([image])[0] for member in members.values()]
     found, searches = FaceFinder.find, []
     monkeypatch.setattr(
         FaceFinder, "find", lambda self, pixels: searches.append(1) or found(self, pixels)
     )
-    (judged,) = judge_bytes(joined, [image], min_size=9)
+    (judged,) = ff.Detector(joined, min_size=9).judge([image])
     assert searches == [1]
     means = np.mean([[face.score for face in one.faces] for one in by_hand], axis=0)
     assert [face.score for face in judged.faces] == pytest.approx(means.tolist(), abs=1e-6)

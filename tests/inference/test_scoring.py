@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
+import face_forgery as ff
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.listing import list_images
-from face_forgery.inference.scoring import judge_bytes, score_manifest
+from face_forgery.inference.scoring import score_manifest
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, decide
 from face_forgery.modeling.detector import DetectorError
 
@@ -108,7 +109,8 @@ def test_images_in_memory_are_judged_as_files_are(
     images = images[images["problem"].isna()].reset_index(drop=True)
     from_files = judge_all(detector, images, min_size=48)
     contents = [open(path, "rb").read() for path in images["path"]]  # noqa: PTH123, SIM115
-    in_memory = pd.DataFrame(judge_bytes(detector, contents * 5, min_size=48))  # several batches
+    judged = ff.Detector(detector, min_size=48).judge(contents * 5)  # several batches
+    in_memory = pd.DataFrame(judged)
     expected = pd.concat([from_files] * 5, ignore_index=True)
     assert (in_memory[["status", "detail"]] == expected[["status", "detail"]]).all(axis=None)
     assert in_memory["verdict"].fillna("").tolist() == expected["verdict"].fillna("").tolist()
@@ -120,7 +122,7 @@ def test_without_operating_points_the_error_names_the_command(make_detector, jud
     with pytest.raises(DetectorError, match="kedro run --pipeline evaluation"):
         judge_all(detector, list_images(folder))
     with pytest.raises(DetectorError, match="kedro run --pipeline evaluation"):
-        judge_bytes(detector, [b""], min_size=1)
+        ff.Detector(detector, min_size=1).judge([b""])
 
 
 def test_a_network_that_gives_no_number_is_an_error(make_detector, folder, manifest):

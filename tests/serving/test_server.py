@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageOps
 from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
+import face_forgery as ff
 from face_forgery.data.images.listing import list_images
-from face_forgery.inference.scoring import judge_bytes
 from face_forgery.modeling.export import export_onnx
 from face_forgery.serving.page.cards import Judge
 
@@ -70,7 +70,7 @@ def test_two_hundred_requests_of_eight_clients_get_the_scores_of_a_direct_call(
     server, detector, make_picture, encode
 ):
     pictures = [encode(make_picture(seed, height=96, width=80)) for seed in range(20)]
-    direct = judge_bytes(detector, pictures, min_size=48)
+    direct = ff.Detector(detector, min_size=48).judge(pictures)
     with ThreadPoolExecutor(NUM_CLIENTS) as clients:
         numbers = [number % len(pictures) for number in range(NUM_REQUESTS)]
         answers = list(clients.map(lambda number: ask(server, pictures[number]), numbers))
@@ -120,7 +120,7 @@ def test_an_image_has_one_score_by_folder_server_page_and_onnx(
     assert len(set(scores.values())) == len(pictures)
     expected = [scores[name] for name in pictures]
     served = [row["y_pred"] for row in ask(server, *pictures.values())]
-    page = Judge(detector, detector.build_network(), min_size=48)
+    page = Judge(ff.Detector(detector, min_size=48))
     cards = list(page.judge(list(pictures.items())))
     assert served == pytest.approx(expected, abs=1e-6)
     assert [card.judgement.score for card in cards] == pytest.approx(expected, abs=1e-6)

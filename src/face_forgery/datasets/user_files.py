@@ -58,6 +58,9 @@ class _OptionalFileDataset(ReadOnlyDataset[Loaded]):
         self._filepath = None if filepath is None else Path(filepath)
         self.metadata = metadata
 
+    def _exists(self) -> bool:
+        return self._filepath is None or self._filepath.exists()
+
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath and str(self._filepath)}
 

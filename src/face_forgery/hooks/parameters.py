@@ -8,9 +8,11 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 import face_forgery as ff
+from face_forgery.hooks.missing_inputs import check_inputs
 from face_forgery.params import ParameterError, Parameters, check_parameters
 from face_forgery.params.check import known_names
 
@@ -21,6 +23,7 @@ _HOW_TO_SET = (
     "(parameters: for one run kedro run --params NAME=VALUE,..., for all conf/local/parameters.yml)"
 )
 HOW_TO_RUN = "(pipelines: kedro run --pipelines NAME,NAME,...)"
+_HAS_COMMAND = re.compile("kedro run|--pipelines")
 _PIPELINE = re.compile(r"\bpipelines? [a-z]")
 _DOTTED = re.compile(r"[a-z]\w*(?:\.\w+)+")
 
@@ -42,8 +45,13 @@ class ParameterHooks:
         self._parameters: Parameters = check_parameters(values)
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
-        """Refuse runners other than Kedro's sequential one, and unknown names of models and losses.
+    def before_pipeline_run(
+        self,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
+    ) -> None:
+        """Refuse other runners than Kedro's sequential one, unknown names, and missing inputs.
 
         Batches and networks live in memory between nodes: `ParallelRunner` hands on emptied copies
         of them and calls no hook, so that nothing is tracked; `ThreadRunner` runs nodes outside the
@@ -56,6 +64,7 @@ class ParameterHooks:
                 "between nodes. Leave out --runner; nodes use several processes by themselves "
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
+        check_inputs(run_params["pipeline_names"] or ["the main job"], pipeline, catalog)
         if "params:model" in pipeline.inputs():
             ff.check_model(self._parameters.model)
         if {"params:model", "params:training"} <= pipeline.inputs():
@@ -78,6 +87,6 @@ def how_to_set(message: str) -> str:
     hints = []
     if "--params" not in message and set(_DOTTED.findall(message)) & set(known_names(Parameters)):
         hints.append(_HOW_TO_SET)
-    if "kedro run" not in message and _PIPELINE.search(message):
+    if not _HAS_COMMAND.search(message) and _PIPELINE.search(message):
         hints.append(HOW_TO_RUN)
     return "\n".join(hints)

@@ -4,9 +4,7 @@ A score is the probability of forgery, in [0, 1]. Wherever images come from, ``r
 them, `score_batch` scores them, and ``verdicts`` decides.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from face_forgery.data.images.decoding import ImageError, decode_rgb
-from face_forgery.inference.reading import (
-    ImageReader,
-    ReadBatch,
-    Reading,
-    read_batches,
-    stack_readings,
-)
-from face_forgery.inference.verdicts import Judgement, Scored, judge_row, operating_points_of
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.inference.reading import ImageReader, ReadBatch, read_batches
+from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.forward_path import device_of, measure_margins, pick_device
 from face_forgery.progress import track
-
-_BYTES_BATCH = 32
 
 
 def score_files(
@@ -147,42 +137,3 @@ def score_manifest(
             status=scored.statuses[bad[0]],
         )
     return scored
-
-
-def judge_bytes(
-    detector: Detector,
-    encoded: Sequence[bytes],
-    *,
-    min_size: int,
-    network: nn.Module | None = None,
-    end: float | None = None,
-) -> list[Judgement]:
-    """Judge encoded images that are in memory; none of them stops it.
-
-    Args:
-        detector: Must have operating points.
-        encoded: JPEG, PNG, ...
-        min_size: Pixels.
-        network: Give it when calling again and again.
-        end: A time of ``time.monotonic()``, after which no further image is begun; ``None``: never.
-
-    Returns:
-        N judgements in the order of ``encoded``.
-
-    Raises:
-        TimeoutError: If ``end`` came before the last image was begun.
-    """
-    points = operating_points_of(detector)
-    network = detector.build_network() if network is None else network
-    reader = ImageReader.of(detector, min_size=min_size)
-    judgements: list[Judgement] = []
-    for start in range(0, len(encoded), _BYTES_BATCH):
-        readings: list[Reading] = []
-        for data in encoded[start : start + _BYTES_BATCH]:
-            if end is not None and time.monotonic() > end:
-                done = start + len(readings)
-                raise TimeoutError(f"{done:,} of {len(encoded):,} images could be read")
-            readings.append(reader.read(partial(decode_rgb, data)))
-        scored = score_batch(network, stack_readings(readings))
-        judgements += [judge_row(scored, row, points) for row in range(len(readings))]
-    return judgements

@@ -1,18 +1,20 @@
 """Decide: scores to verdicts, and the tables that say what was found. Needs no torch."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import printable
 from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoints
 
 if TYPE_CHECKING:
     from face_forgery.data.images.faces import Face
+    from face_forgery.inference.explanation.explain import Explanation
 
 PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
 JUDGED_FACE_COLUMNS = (
@@ -33,14 +35,53 @@ class JudgedFace(NamedTuple):
     verdict: str  # real, fake or unsure
 
 
-class Judgement(NamedTuple):
-    """What is said about one image; score and verdict are ``None`` unless the status is ok."""
+@dataclass(frozen=True)
+class Judgement:
+    """What is said about one image; score and verdict are ``None`` unless the status is ok.
 
-    score: float | None  # the probability of forgery, in [0, 1]; the highest of the faces
-    verdict: str | None  # real, fake or unsure
-    status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
-    detail: str  # why, unless ok
-    faces: tuple[JudgedFace, ...] = ()  # the largest first; none where the image is taken whole
+    Attributes:
+        score: The probability of forgery, in [0, 1]; the highest of the faces.
+        verdict: ``real``, ``fake`` or ``unsure``.
+        status: ``ok``, ``missing``, ``unreadable``, ``too_large``, ``too_small``, ``no_face`` or
+            ``too_blurry``.
+        detail: Why, unless ok.
+        faces: The largest first; none where the detector takes images whole.
+        evidence: What the file says of its origin (`data.images.evidence.read_evidence`). Anybody
+            can write that, and nothing follows where it is missing; no score depends on it.
+    """
+
+    score: float | None
+    verdict: str | None
+    status: str
+    detail: str
+    faces: tuple[JudgedFace, ...] = ()
+    evidence: dict[str, str] = field(default_factory=dict)
+    explainer: "Callable[..., Explanation] | None" = field(default=None, repr=False, compare=False)
+
+    def explain(self, *, has_views: bool = True) -> "Explanation":
+        """Return why: a heat map, regions of the face, and views to check by eye.
+
+        Reads the image again, and takes some hundred forward passes. ``has_views``: whether the
+        views are made, too.
+
+        Raises:
+            InputError: If the image could not be judged.
+        """
+        if self.status != "ok" or self.explainer is None:
+            raise InputError(f"only a score can be explained; this image is {self.status}")
+        return self.explainer(has_views=has_views)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON: ``y_pred`` is the score, and no verdict is an empty text."""
+        faces = [face._asdict() for face in self.faces]
+        return {
+            "y_pred": self.score,
+            "verdict": self.verdict or "",
+            "status": self.status,
+            "detail": self.detail,
+            "faces": [face | {"y_pred": face.pop("score")} for face in faces],
+            "evidence": self.evidence,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +148,17 @@ def decide_one(score: float, points: OperatingPoints) -> str:
     return str(decide(np.array([score]), points)[0])
 
 
-def judge_row(scored: Scored, row: int, points: OperatingPoints) -> Judgement:
-    """Return what is said about one of the images of ``scored``."""
+def judge_row(scored: Scored, row: int, points: OperatingPoints, **given: Any) -> Judgement:
+    """Return what is said about one of the images of ``scored``.
+
+    ``given``: the fields of `Judgement` that no score says.
+    """
     status, detail = scored.statuses[row], scored.details[row]
     if status != "ok":
-        return Judgement(None, None, status, detail)
+        return Judgement(None, None, status, detail, **given)
     score = float(scored.scores[row])
     faces = tuple(_judge_face(face, margin, points) for face, margin in scored.faces[row])
-    return Judgement(score, decide_one(score, points), status, detail, faces)
+    return Judgement(score, decide_one(score, points), status, detail, faces, **given)
 
 
 def tabulate_predictions(

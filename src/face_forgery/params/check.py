@@ -118,7 +118,11 @@ def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
         return f"{name}: {message}{given}"
     if advice := advice_for(name):
         return f"{name}: {advice}"
-    near = get_close_matches(name, known_names(Parameters), n=3, cutoff=0.5)
+    known = known_names(Parameters)
+    if name in known:
+        nested = f"{name.replace('.', ': {')}: ...{'}' * name.count('.')}"
+        return f"{name}: a name with a dot in it is not taken here; nest it: {nested}"
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
     return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
 
 

@@ -3,19 +3,23 @@
 import io
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Array, Object, Property
+from mlflow.types.schema import Array, Map, Object, Property
 from PIL import Image, ImageDraw
+
+from face_forgery.params.inference import MIN_SIZE
 
 MODEL_NAME = "detector"
 ALIAS = "newest"
 # What serving imports, and nothing of what training needs besides.
 _REQUIREMENTS = (
     "fsspec",
+    "huggingface_hub",
     "joblib",
     "lazy-loader",
     "mlflow",
@@ -42,7 +46,8 @@ _FACE = Object(
     ]
 )
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.binary, "image")]),
+    # Of a binary column MLflow decodes base64 in two of its four formats, and in no other spelling.
+    inputs=Schema([ColSpec(DataType.string, "image")]),
     outputs=Schema(
         [
             ColSpec(DataType.double, "y_pred"),
@@ -50,6 +55,7 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "status"),
             ColSpec(DataType.string, "detail"),
             ColSpec(Array(_FACE), "faces"),
+            ColSpec(Map(DataType.string), "evidence"),
         ]
     ),
 )
@@ -68,13 +74,8 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
     """
     info = mlflow.pyfunc.log_model(
         name=MODEL_NAME,
-        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-        artifacts={"detector": str(folder)},
+        **describe_model(folder, min_size=min_size),
         code_paths=[str(Path(__file__).parents[1])],
-        signature=SIGNATURE,
-        input_example=example_input(),
-        pip_requirements=requirements(),
-        model_config={"min_size": min_size, "max_pictures": None, "max_seconds": None},
         registered_model_name=register_as,
     )
     if register_as is not None:
@@ -82,6 +83,18 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
             register_as, ALIAS, info.registered_model_version
         )
     return str(info.model_uri)
+
+
+def describe_model(folder: Path, *, min_size: int = MIN_SIZE) -> dict[str, Any]:
+    """Return what MLflow is told of a model, wherever it is kept."""
+    return {
+        "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
+        "artifacts": {"detector": str(folder)},
+        "signature": SIGNATURE,
+        "input_example": example_input(),
+        "pip_requirements": requirements(),
+        "model_config": {"min_size": min_size, "max_pictures": None, "max_seconds": None},
+    }
 
 
 def example_input() -> pd.DataFrame:

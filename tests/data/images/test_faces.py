@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+import face_forgery as ff
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.face_table import FACE_COLUMNS, find_faces, mark_faceless, squares_of
 from face_forgery.data.images.faces import (
@@ -159,7 +160,7 @@ def test_training_measuring_and_judging_cut_the_same(
     from face_forgery.data.images.listing import list_images
     from face_forgery.data.images.resizing import eval_transform
     from face_forgery.inference.job import run_job
-    from face_forgery.inference.scoring import judge_bytes, score_files, stream_scores
+    from face_forgery.inference.scoring import score_files, stream_scores
     from face_forgery.modeling.forward_path import score_images
 
     detector = make_detector(faces=PARAMS, face_model=b"any")
@@ -177,7 +178,7 @@ def test_training_measuring_and_judging_cut_the_same(
     )
     scored = score_files(detector, paths, **how)
     (part,) = run_job(detector, list_images(tmp_path), None, score=stream_scores, **how)
-    in_memory = judge_bytes(detector, [path.read_bytes() for path in paths], min_size=8)
+    in_memory = ff.Detector(detector, min_size=8).judge([path.read_bytes() for path in paths])
     assert scored.statuses.tolist() == ["ok", "no_face", "ok"]
     first = part.faces[part.faces["face"] == 1]
     assert first["y_pred"].to_numpy() == pytest.approx(trained_on, abs=1e-6)

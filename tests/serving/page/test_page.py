@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS
 from face_forgery.modeling.detector_folder import write_detector
@@ -25,7 +26,7 @@ def uploads(awkward_folder, tmp_path):
 def make_judge(make_detector):
     def make(**changes):
         detector = make_detector(**changes)
-        return Judge(detector, detector.build_network(), min_size=48)
+        return Judge(ff.Detector(detector, min_size=48))
 
     return make
 

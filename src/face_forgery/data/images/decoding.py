@@ -196,25 +196,36 @@ def check_regular(path: Path, *, expected: str = "an image") -> None:
         raise ImageError("it is empty")
 
 
+def decode_opened(image: Image.Image) -> NDArray[np.uint8]:
+    """Return what an image that Pillow has opened shows, as `decode_rgb` does of its file."""
+    with _naming_damage():
+        _check_size(image)
+        image.load()
+        return _to_upright(image)
+
+
 def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
+    with _naming_damage(file), Image.open(file, formats=FORMATS) as image:
+        _check_size(image)
+        _check_scans(image, file)
+        size, name, quality = image.size, str(image.format), _jpeg_quality(image)
+        if side is not None:
+            image.draft(None, (side, side))
+        image.load()
+        if _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
+            size = size[::-1]
+        return ReducedImage(_to_upright(image), ImageHeader(*size, name, quality))
+
+
+@contextmanager
+def _naming_damage(file: IO[bytes] | None = None) -> Iterator[None]:
+    """Raise `ImageError` with the reason where an image inside cannot be decoded."""
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            _check_size(image)
-            _check_scans(image, file)
-            size, name, quality = image.size, str(image.format), _jpeg_quality(image)
-            if side is not None:
-                image.draft(None, (side, side))
-            image.load()
-            upright = _UPRIGHT.get(_orientation(image))
-            rgb = _to_rgb(image)
-            if upright in _SIDEWAYS:
-                size = size[::-1]
-            pixels = np.array(rgb if upright is None else rgb.transpose(upright))
-            return ReducedImage(pixels, ImageHeader(*size, name, quality))
+        yield
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        if _is_video(file):
+        if file is not None and _is_video(file):
             raise ImageError(
                 "a video, not an image; judge it with: kedro run --pipelines video --params "
                 "video.videos=PATH"
@@ -263,6 +274,11 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged metadata; viewers then show the pixels as they are stored
         return 1
+
+
+def _to_upright(image: Image.Image) -> NDArray[np.uint8]:
+    upright, rgb = _UPRIGHT.get(_orientation(image)), _to_rgb(image)
+    return np.array(rgb if upright is None else rgb.transpose(upright))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -8,7 +8,14 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from face_forgery.data.images.decoding import ImageError, InputError, decode_rgb, read_rgb
+from face_forgery.data.images.decoding import (
+    ImageError,
+    InputError,
+    check_regular,
+    decode_rgb,
+    naming_file_errors,
+    read_rgb,
+)
 from face_forgery.data.redaction import mask
 
 _MAX_BYTES = 2**30  # more than any image of decoding.MAX_PIXELS takes without compression
@@ -73,9 +80,24 @@ def read_rgb_at(path: str, *, side: int | None = None) -> NDArray[np.uint8]:
     if not is_url(path):
         return read_rgb(Path(path), side=side)
     try:
-        return decode_rgb(_fetch(path), side=side)
+        return decode_rgb(read_bytes_at(path), side=side)
     except ImageError as error:
         raise error.at(mask(path)) from error
+
+
+def read_bytes_at(path: str) -> bytes:
+    """Read the whole file at a path or a URL.
+
+    Raises:
+        ImageError: There is none, it is no file, or it cannot be read or is too large for an image.
+        InputError: As `open_file_system`.
+    """
+    if is_url(path):
+        return _fetch(path)
+    with naming_file_errors():
+        check_regular(Path(path))
+        with Path(path).open("rb") as file:
+            return _check_length(file.read(_MAX_BYTES + 1))
 
 
 def _fetch(url: str) -> bytes:
@@ -94,6 +116,10 @@ def _fetch(url: str) -> bytes:
     except Exception as error:  # each store's library raises its own
         reason = mask(f"{type(error).__name__}: {error}")
         raise ImageError(f"the file cannot be read: {reason}") from error
+    return _check_length(data)
+
+
+def _check_length(data: bytes) -> bytes:
     if len(data) > _MAX_BYTES:
         raise ImageError(f"more than {_MAX_BYTES:,} bytes", status="too_large")
     return data

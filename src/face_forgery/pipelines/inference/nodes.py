@@ -55,4 +55,5 @@ def explain_judged(
         return
     suspects = ff.pick_suspects(images, predictions, explanation.max_images)
     explained = ff.explain_images(detector, suspects, min_size=inference.min_size)
-    yield from ff.write_pages(explained, operating_points_of(detector))
+    learnt_from = ff.describe_training_data(detector.training_data)
+    yield from ff.write_pages(explained, operating_points_of(detector), learnt_from)

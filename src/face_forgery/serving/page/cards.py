@@ -5,21 +5,17 @@ import io
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 
 import jinja2
 import numpy as np
 from PIL import Image, ImageDraw
-from torch import nn
 
 from face_forgery.data.images.decoding import ImageError, decode_rgb
-from face_forgery.inference.explanation.explain import explain_one
 from face_forgery.inference.explanation.explanation_page import overlay
+from face_forgery.inference.judging import Detector
 from face_forgery.inference.pages import enlarge, to_uri
-from face_forgery.inference.scoring import judge_bytes
-from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement, operating_points_of
-from face_forgery.modeling.detector import Detector
+from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.serving.page.words import WORDS
 
 _PREVIEW_SIDE = 1024  # pixels; boxes are drawn on a reduction
@@ -38,18 +34,12 @@ class Card:
 
 
 class Judge:
-    """Judges uploads with one detector, whose network is built once.
+    """Judges uploads with one detector."""
 
-    Args:
-        detector: Must have operating points.
-        network: ``detector.build_network()``, on any device.
-        min_size: Pixels; an image with a shorter side is ``too_small``.
-    """
-
-    def __init__(self, detector: Detector, network: nn.Module, *, min_size: int) -> None:
-        self.points = operating_points_of(detector)
+    def __init__(self, detector: Detector) -> None:
+        self.points = detector.points
         self._turn = Lock()  # one image at a time: it may take gigabytes
-        self._detector, self._network, self._min_size = detector, network, min_size
+        self._detector = detector
 
     def judge(self, uploads: Iterable[tuple[str, bytes]]) -> Iterator[Card]:
         """Yield a card for each ``(name, content)``, in their order."""
@@ -59,22 +49,8 @@ class Judge:
             yield card
 
     def _judge_one(self, name: str, data: bytes) -> Card:
-        (judgement,) = judge_bytes(
-            self._detector, [data], min_size=self._min_size, network=self._network
-        )
-        return Card(name, judgement, _show(data, judgement), self._explain(data, judgement))
-
-    def _explain(self, data: bytes, judgement: Judgement) -> str | None:
-        if judgement.status != "ok":
-            return None
-        _, found = explain_one(
-            self._detector,
-            self._network,
-            partial(decode_rgb, data),
-            min_size=self._min_size,
-            has_views=False,
-        )
-        return None if found is None else to_uri(overlay(enlarge(found.pixels), found.heat))
+        judgement = self._detector.judge(data)
+        return Card(name, judgement, _show(data, judgement), _explain(judgement))
 
 
 def render(cards: Sequence[Card], judge: Judge, *, language: str, note: str = "") -> str:
@@ -116,10 +92,18 @@ def to_csv(cards: Sequence[Card]) -> bytes:
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(PREDICTION_COLUMNS)
     for card in cards:
-        score, verdict, status, detail, _ = card.judgement
+        j = card.judgement
         name = f"'{card.name}" if card.name.startswith(_FORMULA) else card.name
-        writer.writerow((name, "" if score is None else score, verdict or "", status, detail))
+        score = "" if j.score is None else j.score
+        writer.writerow((name, score, j.verdict or "", j.status, j.detail))
     return file.getvalue().encode()
+
+
+def _explain(judgement: Judgement) -> str | None:
+    if judgement.status != "ok":
+        return None
+    found = judgement.explain(has_views=False)
+    return to_uri(overlay(enlarge(found.pixels), found.heat))
 
 
 def _show(data: bytes, judgement: Judgement) -> str | None:

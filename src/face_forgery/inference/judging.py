@@ -1,0 +1,243 @@
+"""A detector that is ready to judge: what Python, the command, the server and the page use."""
+
+import io
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast, overload
+
+import numpy as np
+from huggingface_hub import snapshot_download
+from numpy.typing import NDArray
+from PIL import Image
+
+import face_forgery as ff
+from face_forgery.data.images.decoding import InputError, decode_opened, decode_rgb
+from face_forgery.data.images.evidence import read_evidence
+from face_forgery.data.images.remote import read_bytes_at
+from face_forgery.inference.reading import ImageReader, Reading, stack_readings
+from face_forgery.inference.scoring import score_batch
+from face_forgery.inference.verdicts import Judgement, judge_row, operating_points_of
+from face_forgery.modeling.detector import Detector as TrainedDetector
+from face_forgery.modeling.detector import DetectorError
+from face_forgery.modeling.detector_folder import read_detector
+from face_forgery.modeling.forward_path import pick_device
+from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
+
+if TYPE_CHECKING:
+    from face_forgery.inference.explanation.explain import Explanation
+
+_BATCH = 32
+_HUB = re.compile(r"hf[-_]hub:(?P<repo_id>[^@]+)(?:@(?P<revision>.+))?")
+_HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
+_ACCEPTED = "a path, a URL, encoded bytes, an open file, a uint8 array or a PIL image"
+
+ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[Any] | Image.Image
+
+
+class Detector:
+    """A trained detector whose network is built, to judge images with.
+
+    Example:
+        >>> import face_forgery as ff
+        >>> detector = ff.Detector.load("data/06_models/detector")
+        >>> judged = detector.judge("photo.jpg")
+        >>> judged.status, judged.verdict in ("real", "fake", "unsure"), 0 <= judged.score <= 1
+        ('ok', True, True)
+        >>> [one.status for one in detector.judge(["photo.jpg", "notes.txt", "gone.jpg"])]
+        ['ok', 'unreadable', 'missing']
+        >>> why = judged.explain()
+        >>> heat_map = ff.overlay(why.pixels, why.heat)  # uint8 (H, W, 3)
+
+    Args:
+        trained: What is stored; must have operating points.
+        min_size: Pixels; an image with a shorter side is ``too_small``.
+
+    Attributes:
+        trained: As given: preprocessing, metrics, training parameters, ...
+        points: Where its scores become verdicts, and what was measured there.
+
+    Raises:
+        DetectorError: If it has no operating points, or its weights do not fit.
+    """
+
+    def __init__(self, trained: TrainedDetector, *, min_size: int = MIN_SIZE) -> None:
+        self.trained, self.points = trained, operating_points_of(trained)
+        self._min_size = min_size
+        self._network = trained.build_network().to(pick_device())
+
+    @classmethod
+    def load(
+        cls, location: str | os.PathLike[str] = DETECTOR_FOLDER, *, min_size: int = MIN_SIZE
+    ) -> Self:
+        """Read a detector or an ensemble. Nothing in its files is executed.
+
+        Args:
+            location: A folder, or ``hf-hub:OWNER/NAME`` (``@REVISION`` may follow) of the Hugging
+                Face hub.
+            min_size: As of the class.
+
+        Raises:
+            DetectorError: If there is none, or it is damaged; names the remedy.
+        """
+        return cls(read_detector(find_folder(location)), min_size=min_size)
+
+    @overload
+    def judge(  # type: ignore[overload-overlap]  # a path is an iterable of letters
+        self, images: ImageLike, *, seconds: float | None = None
+    ) -> Judgement: ...
+    @overload
+    def judge(
+        self, images: Iterable[ImageLike], *, seconds: float | None = None
+    ) -> list[Judgement]: ...
+    def judge(
+        self, images: ImageLike | Iterable[ImageLike], *, seconds: float | None = None
+    ) -> Judgement | list[Judgement]:
+        """Judge one image, or several; one that cannot be judged stops nothing.
+
+        Args:
+            images: A path, a URL (``https://``, ``s3://``, ...), the bytes of an encoded image, a
+                file that is open for reading bytes, a PIL image, or a uint8 array: ``(H, W, 3)``,
+                RGB, or ``(H, W)``, grey. Or an iterable of these, such as a list or a batch
+                ``(N, H, W, 3)``.
+            seconds: After which no further image is begun; ``None``: there is no limit.
+
+        Returns:
+            What is said about the image; a list, in their order, for several.
+
+        Raises:
+            InputError: If something is given that is no image, such as an array of floats.
+            TimeoutError: If ``seconds`` were over before the last image was begun.
+        """
+        if _is_one(images):
+            return next(self.stream([cast(ImageLike, images)], seconds=seconds))
+        return list(self.stream(cast(Iterable[ImageLike], images), seconds=seconds))
+
+    def stream(
+        self, images: Iterable[ImageLike], *, seconds: float | None = None
+    ) -> Iterator[Judgement]:
+        """Yield what `judge` returns of several images; memory does not grow with their number."""
+        end = None if seconds is None else time.monotonic() + seconds
+        reader = ImageReader.of(self.trained, min_size=self._min_size)
+        batch: list[tuple[_Given, Reading]] = []
+        for number, image in enumerate(images):
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(f"{number:,} image(s) could be judged within {seconds:g} s")
+            given = _Given(image)
+            batch.append((given, reader.read(given.decode)))
+            if len(batch) == _BATCH:
+                yield from self._judge_batch(batch)
+                batch = []
+        yield from self._judge_batch(batch)
+
+    def _judge_batch(self, batch: "list[tuple[_Given, Reading]]") -> Iterator[Judgement]:
+        scored = score_batch(self._network, stack_readings([reading for _, reading in batch]))
+        for row, (given, _) in enumerate(batch):
+            explainer = partial(self._explain, given.content)
+            yield judge_row(scored, row, self.points, evidence=given.evidence, explainer=explainer)
+
+    def _explain(self, image: Any, *, has_views: bool) -> "Explanation":
+        reading, explanation = ff.explain_one(
+            self.trained,
+            self._network,
+            _Given(image).decode,
+            min_size=self._min_size,
+            has_views=has_views,
+        )
+        if explanation is None:
+            raise InputError(f"the image is no longer what was judged: {reading.detail}")
+        return explanation
+
+
+class _Given:
+    """An image in any form, which is read when it is decoded."""
+
+    def __init__(self, image: Any) -> None:
+        self.content = _take(image)
+        self.evidence: dict[str, str] = {}
+
+    def decode(self, *, side: int | None) -> NDArray[np.uint8]:
+        """Return ``(H, W, 3)``, as `reading.Decode`."""
+        content = self.content
+        if isinstance(content, Image.Image):
+            return decode_opened(content)
+        data = read_bytes_at(content) if isinstance(content, str) else content
+        self.evidence = read_evidence(data)
+        return decode_rgb(data, side=side)
+
+
+def _take(image: Any) -> str | bytes | Image.Image:
+    """Return a path or URL, the bytes of a file, or pixels.
+
+    Raises:
+        InputError: If it is none of these.
+    """
+    if isinstance(image, str | os.PathLike):
+        return os.path.expanduser(os.fsdecode(image))  # noqa: PTH111 (a URL is no Path)
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if isinstance(image, Image.Image):
+        return _content_of(image) or image
+    if isinstance(image, np.ndarray):
+        return _to_pillow(image)
+    if hasattr(image, "read") and isinstance(content := image.read(), bytes):
+        return content
+    raise InputError(f"{str(image)[:80]!r} ({type(image).__name__}) is not {_ACCEPTED}")
+
+
+def _content_of(image: Image.Image) -> bytes | None:
+    """Return the file of an image that is open and not yet decoded: it has the score of the file.
+
+    JPEGs are decoded at a smaller scale where a detector was trained so; pixels have lost that.
+    """
+    file = getattr(image, "fp", None)
+    if file is None or file.closed or image.tell() > 0:
+        return None
+    position = file.tell()
+    file.seek(0)
+    data: bytes = file.read()
+    file.seek(position)
+    return data
+
+
+def _to_pillow(array: NDArray[Any]) -> Image.Image:
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not is_image or not array.size:
+        raise InputError(
+            f"an array must be uint8, (H, W, 3) in RGB or (H, W); this is {array.dtype}, "
+            f"{array.shape}"
+        )
+    return Image.fromarray(array)
+
+
+def _is_one(images: Any) -> bool:
+    if isinstance(images, np.ndarray):
+        return images.ndim in (2, 3) and images.dtype.kind not in "OUS"
+    single = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
+    return isinstance(images, single) or hasattr(images, "read")
+
+
+def find_folder(location: str | os.PathLike[str]) -> Path:
+    """Return the folder of a detector, fetched if it is one of the hub.
+
+    Raises:
+        DetectorError: If it cannot be had.
+    """
+    name = os.fspath(location)
+    if (hub := _HUB.fullmatch(name)) is None:
+        folder = Path(name).expanduser()
+        if not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+            raise DetectorError(f"{name}: no such folder; of the hub it is called hf-hub:{name}")
+        return folder
+    try:
+        owned, revision = hub.groups()
+        return Path(snapshot_download(owned, revision=revision, allow_patterns=_HUB_FILES))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DetectorError(
+            f"{name}: the hub gives no such detector: {reason}; check the name and the network, or "
+            "name a folder"
+        ) from error
