@@ -76,7 +76,7 @@ from .inference.verdicts import Judgement as Judgement
 from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
-from .inference.videos.video_page import write_page as write_page
+from .inference.videos.video_page import VideoPages as VideoPages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.detector_folder import read_detector as read_detector
 from .modeling.ensemble import join_detectors as join_detectors

@@ -23,7 +23,9 @@ from face_forgery.params import EvaluationParams, ScoringParams
 from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
 
-EVALUATION = EvaluationParams(seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1)
+EVALUATION = EvaluationParams(
+    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
+)
 SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", tta="none")
 NUM_IMAGES = 40
 PIPELINE = create_pipeline() + report.create_pipeline()
