@@ -65,6 +65,7 @@ from .inference.explanation.explain import pick_suspects as pick_suspects
 from .inference.explanation.explanation_page import overlay as overlay
 from .inference.explanation.explanation_page import write_pages as write_pages
 from .inference.judging import Detector as Detector
+from .inference.judging import find_folder as find_folder
 from .inference.ray_scoring import score_on_cluster as score_on_cluster
 from .inference.scoring import score_manifest as score_manifest
 from .inference.scoring import stream_scores as stream_scores
