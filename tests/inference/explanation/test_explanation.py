@@ -1,25 +1,36 @@
 """Explanations: maps find what decides, regions lie where they should, pages open offline."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.datasets.growing import PagesDataset
-from face_forgery.inference.explanation.attribution import heat_map
-from face_forgery.inference.explanation.explain import explain_images, pick_suspects
+from face_forgery.inference.explanation.attribution import FULL_SCALE, blur_away, heat_map
+from face_forgery.inference.explanation.explain import Explanation, explain_images, pick_suspects
 from face_forgery.inference.explanation.explanation_page import overlay, write_page, write_pages
 from face_forgery.inference.explanation.regions import (
     REGIONS,
-    centered_landmarks,
     label_regions,
     measure_evidence,
 )
 from face_forgery.inference.explanation.views import find_repetition, make_views
+from face_forgery.modeling.forward_path import measure_margins
 from face_forgery.params import FacesParams
+
+LEARNT = "Learnt from whatever there was."
+
+
+def centered_landmarks(height, width):
+    """Return five points of a face in the middle of an image."""
+    centered = ((0.35, 0.42), (0.65, 0.42), (0.5, 0.58), (0.38, 0.74), (0.62, 0.74))
+    return tuple((x * width, y * height) for x, y in centered)
 
 
 class RednessOfASquare(nn.Module):
@@ -54,6 +65,46 @@ def test_the_map_is_hottest_where_the_network_looks(noise, top, left):
     assert inside > 5 * abs(heat).mean()
     network.weight.data.fill_(-1.0)
     np.testing.assert_allclose(heat_map(network, noise), -heat, atol=1e-6)  # speaks for real
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_a_map_adds_up_to_what_the_image_has_over_its_blur(make_detector, noise, architecture):
+    network = make_detector(architecture, image_size=64).build_network()
+    heat = heat_map(network, noise)
+    ends = torch.stack([blur_away(noise), noise])
+    start, end = measure_margins(network, ends, torch.device("cpu"))
+    assert heat.sum() / (0.16 * 64) ** 2 == pytest.approx(end - start, abs=0.1 * abs(end - start))
+
+
+def test_the_scale_is_the_same_for_all_images():
+    grey = np.full((40, 40, 3), 128, np.uint8)
+    heat = np.zeros((4, 4), np.float32)
+    heat[0, 0] = 0.05 * FULL_SCALE
+    assert np.ptp(overlay(grey, heat).astype(int)) < 10  # its strongest part, and nearly nothing
+    heat[3, 3] = FULL_SCALE
+    assert np.ptp(overlay(grey, heat).astype(int)) > 80
+    assert np.array_equal(overlay(grey, 2 * heat)[-1, -1], overlay(grey, heat)[-1, -1])
+
+
+@pytest.mark.parametrize(("strength", "top"), [(0.05, None), (0.2, "mouth"), (-1.0, None)])
+def test_only_what_can_be_seen_on_the_map_is_named(strength, top):
+    labels = label_regions(64, 64, centered_landmarks(64, 64))
+    heat = (labels == REGIONS.index("mouth")) * np.float32(strength * FULL_SCALE)
+    regions = measure_evidence(heat, labels)
+    found = Explanation(0.5, "unsure", np.empty((1, 1, 3), np.uint8), heat, regions, [])
+    assert found.top_region == top
+    assert found.speaks_for_forged == (top is not None)
+
+
+def test_a_page_says_what_the_file_says_of_itself(make_detector, make_picture, tmp_path):
+    exif = Image.Exif()
+    exif[0x0110] = "<Camera> 1"
+    make_picture(height=64, width=64).save(tmp_path / "taken.jpg", exif=exif)
+    detector = make_detector()
+    (found,) = explain_images(detector, list_images(tmp_path), min_size=8)
+    page = write_page(found, detector.operating_points, LEARNT)
+    assert "&lt;Camera&gt; 1" in page.html
+    assert "nothing follows" in page.html
 
 
 def test_regions_lie_where_the_landmarks_say():
@@ -97,6 +148,7 @@ def test_light_from_the_left_is_said():
     views = {view.title: view for view in make_views(pixels, centered_landmarks(80, 80))}
     assert "50% brighter on the left" in views["Light"].reading
     assert len(views) == 6
+    assert len(make_views(pixels, None)) == 4
 
 
 def test_the_overlay_tells_for_from_against():
@@ -119,7 +171,7 @@ def test_good_and_bad_images_get_a_page_each_and_the_index_links_them_by_score(
     explained = list(explain_images(detector, images, min_size=48))
     assert {found.img_name: found.status for found in explained} == awkward_folder
     assert all((found.explanation is None) == (found.status != "ok") for found in explained)
-    *set_of_pages, index = write_pages(explained, detector.operating_points)
+    *set_of_pages, index = write_pages(explained, detector.operating_points, LEARNT)
     for page in set_of_pages:
         dataset.save(page)
     assert not (tmp_path / "pages" / "index.html").exists()
@@ -128,7 +180,8 @@ def test_good_and_bad_images_get_a_page_each_and_the_index_links_them_by_score(
     assert len(pages) == len(images)
     text = pages[images["img_name"].tolist().index("good.jpg")].read_text()
     assert "http" not in text.replace("http://www.w3.org", "")
-    assert "taken to be in the middle" in text
+    assert "Parts of the face are not named" in text
+    assert not re.search(r"\b(eyes|nose|mouth|skin)\b", re.sub("<figcaption>.*", "", text))
     assert "not proof" in text
     assert "cannot be judged" in pages[images["img_name"].tolist().index("text.jpg")].read_text()
 
@@ -140,12 +193,14 @@ def test_good_and_bad_images_get_a_page_each_and_the_index_links_them_by_score(
     assert offsets == sorted(offsets)
     assert all(f'href="{page.name}.html"' in index.html for page in set_of_pages)
     assert "not proof" in index.html
+    for html in [index.html, *(page.html for page in set_of_pages)]:
+        assert f"</h1>\n<p><strong>{LEARNT}</strong>" in html
 
 
 def test_an_index_of_nothing_says_so(make_detector):
-    (index,) = write_pages([], make_detector().operating_points)
+    (index,) = write_pages([], make_detector().operating_points, LEARNT)
     assert (index.number, index.total, index.name) == (1, 1, "index")
-    assert "nothing to explain" in index.html
+    assert "nothing to show" in index.html
 
 
 def test_suspects_are_the_highest_scores_and_the_unjudged_are_left_out():
@@ -168,7 +223,7 @@ def test_the_most_suspicious_face_is_explained(make_detector, draw_red_faces, tm
     worst = max(judged.faces, key=lambda face: face.score)
     assert found.explanation.score == pytest.approx(judged.score, abs=1e-6)
     assert found.explanation.pixels.shape == (worst.height, worst.width, 3)
-    assert found.explanation.has_landmarks
-    page = write_page(found, detector.operating_points)
+    assert found.explanation.regions
+    page = write_page(found, detector.operating_points, LEARNT)
     assert "&lt;b&gt;.png" in page.html
     assert "<b>.png" not in page.html

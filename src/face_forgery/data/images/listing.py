@@ -207,14 +207,14 @@ def _walk(folder: Path) -> Iterator[_Row]:
             yield name.as_posix(), root, _EMPTY_FOLDER
         for file in files:
             yield (name / file).as_posix(), str(here / file), None
-        folders[:] = [below for below in sorted(folders) if _is_new(here / below, seen)]
+        folders[:] = [below for below in sorted(folders) if is_new_folder(here / below, seen)]
     for error in unlisted:
         path = os.fsdecode(error.filename)
         name = Path(path).relative_to(folder)
         yield name.as_posix(), path, f"a folder that cannot be listed: {error.strerror}"
 
 
-def _is_new(folder: Path, seen: set[Path]) -> bool:
+def is_new_folder(folder: Path, seen: set[Path]) -> bool:
     """Say whether no link has led to ``folder`` before, and remember it."""
     target = folder.resolve()
     is_new = target not in seen

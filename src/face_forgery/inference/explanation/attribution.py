@@ -1,72 +1,67 @@
-"""Where in an image the evidence lies: what hiding a part takes, and showing it alone gives.
+"""Where in an image the evidence lies, in log-odds: what each part adds on the way from a blur.
 
-Works with any network that maps pixels to two logits, convolutional or not. Source: Zeiler and
-Fergus 2014, Visualizing and Understanding Convolutional Networks (occlusion), as captum does it.
-Hiding alone fails where a network has made up its mind: what is left still says the same. The mean
-of the two is the mean of the first and the last contribution, which Shapley values also begin with.
-What hides is a blurred copy: a grey square would itself look like an edit.
+Integrated gradients (Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks) from a
+blurred copy to the image, as captum computes them; for any network that maps pixels to two logits
+and has gradients. What all pixels add is the margin of the image less that of the blurred copy, so
+the map has a unit, and one scale fits all images. The start is a blur: a grey square would itself
+look like an edit.
 """
+
+import math
+from functools import partial
 
 import numpy as np
 import torch
-from captum.attr import Occlusion
+from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-_WINDOW = 0.16  # side of what is hidden, of the image's; about an eye or a mouth of a face
-_STEPS_PER_WINDOW = 2
-_AT_ONCE = 16  # hidden variants in one forward pass
-_BLUR = 0.08  # standard deviation of what hides, of the image's side
+from face_forgery.modeling.forward_path import device_of
+
+FULL_SCALE = 2.0  # log-odds of a part: from here on a map has the full color
+_PART = 0.16  # side of a part, of the image's; about an eye or a mouth of a face
+_STEPS = 16  # between the blur and the image
+_AT_ONCE = 8  # of them in one pass
+_BLUR = 0.08  # standard deviation of the blur, of the image's side
 
 
 def heat_map(network: nn.Module, image: Tensor) -> NDArray[np.float32]:
-    """Return how much each pixel speaks for a forgery.
+    """Return how much the part around each pixel speaks for a forgery.
 
     Args:
-        network: ``uint8 or float (B, 3, S, S) in 0 to 255 -> logits (B, 2)``, on any device.
+        network: ``uint8 or float (B, 3, S, S) in 0 to 255 -> logits (B, 2)``, in eval mode, on any
+            device.
         image: uint8 ``(3, S, S)``.
 
     Returns:
-        ``(S, S)``: by how much the margin (logit of fake less logit of real) falls, per pixel, when
-        the surroundings of a pixel are blurred away, and rises when all but them is; the mean of
-        both. Above 0: speaks for forged; below: for real.
+        ``(S, S)``: by how much a part of the size of an eye raises the margin (logit of fake less
+        logit of real, the log-odds of a forgery). Above 0: speaks for forged; below: for real.
     """
-    device = next(network.parameters()).device
-    shown = image.to(device, torch.float32)[None]
-    hidden = blur_away(image).to(device, torch.float32)[None]
-    heat = (_occlude(network, shown, hidden) - _occlude(network, hidden, shown)) / 2
-    window, step = _window(image.shape[-1])
-    smooth = functional.gaussian_blur(heat, [window // 2 * 2 + 1] * 2, [step / 2] * 2)
-    return np.asarray(smooth[0].mean(dim=0).cpu().numpy(), dtype=np.float32)
-
-
-def _occlude(network: nn.Module, pixels: Tensor, others: Tensor) -> Tensor:
-    """Return by how much the margin falls where ``pixels`` are replaced, ``(1, 3, S, S)``."""
-    window, step = _window(pixels.shape[-1])
-    with torch.no_grad():
-        heat: Tensor = Occlusion(lambda images: _margins(network, images)).attribute(
-            pixels,
-            sliding_window_shapes=(3, window, window),
-            strides=(3, step, step),
-            baselines=others,
-            perturbations_per_eval=_AT_ONCE,
-        )
-    return heat
-
-
-def _window(side: int) -> tuple[int, int]:
-    """Return side and step of what is hidden, in pixels."""
-    window = max(2, round(_WINDOW * side))
-    return window, max(1, window // _STEPS_PER_WINDOW)
+    device = device_of(network)
+    shown, blurred = (
+        pixels.to(device, torch.float32)[None] for pixels in (image, blur_away(image))
+    )
+    added: Tensor = IntegratedGradients(partial(_margins, network)).attribute(
+        shown, blurred, n_steps=_STEPS, internal_batch_size=_AT_ONCE
+    )
+    side = max(2.0, _PART * image.shape[-1])
+    sigma = side / math.sqrt(12)  # spreads as wide as a square of this side
+    smooth = functional.gaussian_blur(added.float().sum(dim=1), *_kernel(sigma, image.shape[-1]))
+    return np.asarray(smooth[0].cpu().numpy() * side**2, dtype=np.float32)
 
 
 def blur_away(image: Tensor) -> Tensor:
-    """Return uint8 ``(3, S, S)`` without any detail, to hide parts of ``image`` with."""
-    sigma = _BLUR * image.shape[-1]
-    reach = min(int(3 * sigma), image.shape[-1] - 1)
-    blurred: Tensor = functional.gaussian_blur(image, [2 * max(1, reach // 2) + 1] * 2, [sigma] * 2)
+    """Return uint8 ``(3, S, S)`` without any detail: where the way to ``image`` begins."""
+    side = image.shape[-1]
+    blurred: Tensor = functional.gaussian_blur(image, *_kernel(_BLUR * side, side))
     return blurred
+
+
+def _kernel(sigma: float, side: int) -> tuple[list[int], list[float]]:
+    """Return size and deviation of a blur of an image of this side."""
+    reach = min(math.ceil(3 * sigma), side - 1)
+    return [2 * reach + 1] * 2, [sigma] * 2
 
 
 def _margins(network: nn.Module, images: Tensor) -> Tensor:

@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from face_forgery.data.images.decoding import decode_rgb
+from face_forgery.data.images.evidence import read_evidence
 from face_forgery.data.images.faces import cut_square
-from face_forgery.data.images.remote import read_rgb_at
-from face_forgery.inference.explanation.attribution import heat_map
+from face_forgery.data.images.remote import read_bytes_at
+from face_forgery.inference.explanation.attribution import FULL_SCALE, heat_map
 from face_forgery.inference.explanation.regions import (
+    Landmarks,
     RegionEvidence,
-    centered_landmarks,
     label_regions,
     measure_evidence,
 )
@@ -27,6 +29,8 @@ from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.progress import track
 
+_SEEN = 0.1  # of the full color
+
 
 class Explanation(NamedTuple):
     """Why an image got its score."""
@@ -34,10 +38,19 @@ class Explanation(NamedTuple):
     score: float  # the probability of forgery, in [0, 1]
     verdict: str  # real, fake or unsure
     pixels: NDArray[np.uint8]  # (H, W, 3): the image that was judged, or its most suspicious face
-    heat: NDArray[np.float32]  # (S, S), stretched over the pixels; above 0 speaks for forged
-    has_landmarks: bool  # whether the regions follow the face; else it is taken to be in the middle
-    regions: dict[str, RegionEvidence]  # how much of the evidence lies in each, the densest first
+    heat: NDArray[np.float32]  # (S, S) in log-odds, stretched over the pixels; see `heat_map`
+    regions: dict[str, RegionEvidence]  # what lies in each, the densest first; none without a face
     views: list[View]  # to check by eye; empty where none were asked for
+
+    @property
+    def speaks_for_forged(self) -> bool:
+        """Whether anything on the map does that one could see."""
+        return bool(self.heat.max() >= _SEEN * FULL_SCALE)
+
+    @property
+    def top_region(self) -> str | None:
+        """What speaks most for a forgery, for its size; ``None``: nothing, or no face was found."""
+        return next(iter(self.regions), None) if self.speaks_for_forged else None
 
 
 class ExplainedImage(NamedTuple):
@@ -49,6 +62,7 @@ class ExplainedImage(NamedTuple):
     status: str
     detail: str
     explanation: Explanation | None
+    evidence: dict[str, str]  # what the file says of its origin, as `read_evidence`
 
 
 def explain_images(
@@ -61,10 +75,21 @@ def explain_images(
     shown = track(rows, description="explaining", total=len(images))
     for number, (name, path, problem) in enumerate(shown, start=1):
         reading, explanation = Reading((), (), "unreadable", str(problem)), None
+        evidence: dict[str, str] = {}
         if not isinstance(problem, str):
-            decode = partial(read_rgb_at, path)
+            decode = partial(_decode_at, path, evidence)
             reading, explanation = explain_one(detector, network, decode, min_size=min_size)
-        yield ExplainedImage(number, len(images), name, reading.status, reading.detail, explanation)
+        status, detail = reading.status, reading.detail
+        yield ExplainedImage(number, len(images), name, status, detail, explanation, evidence)
+
+
+def _decode_at(
+    path: str, evidence: dict[str, str], *, side: int | None = None
+) -> NDArray[np.uint8]:
+    """Decode the image at a path or URL, and put what it says of its origin into ``evidence``."""
+    data = read_bytes_at(path)
+    evidence |= read_evidence(data)
+    return decode_rgb(data, side=side)
 
 
 def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -94,10 +119,17 @@ def explain_one(
     *,
     min_size: int,
     has_views: bool = True,
+    face: int | None = None,
 ) -> tuple[Reading, Explanation | None]:
     """Explain the image that ``decode`` returns; ``None`` where the reading says why not.
 
-    ``has_views``: whether the views to check by eye are made, too.
+    Args:
+        detector: Must have operating points.
+        network: ``detector.build_network()``, on any device.
+        decode: Returns the image.
+        min_size: Pixels.
+        has_views: Whether the views to check by eye are made, too.
+        face: Its number, from 0, the largest first; ``None``: the most suspicious one.
     """
     decoded: list[NDArray[np.uint8]] = []
 
@@ -111,23 +143,29 @@ def explain_one(
         return reading, None
     pixels = decoded[-1] if reader.side is None else decode(side=None)  # people see all of it
     margins = margins_of(network, torch.stack(reading.images))
-    worst = int(margins.argmax())
-    landmarks = centered_landmarks(*pixels.shape[:2])
+    chosen = int(margins.argmax()) if face is None else face
+    landmarks = None
     if reader.finder is not None:
-        face = reading.faces[worst]
-        square = reader.finder.square_of(face, pixels.shape)
+        found = reading.faces[chosen]
+        square = reader.finder.square_of(found, pixels.shape)
         pixels = cut_square(pixels, square)
-        landmarks = tuple((x - square.left, y - square.top) for x, y in face.landmarks)
-    score = float(to_scores(margins)[worst])
-    heat = heat_map(network, reading.images[worst])
-    (height, width), side = pixels.shape[:2], len(heat)
-    scaled = tuple((x * side / width, y * side / height) for x, y in landmarks)
+        landmarks = tuple((x - square.left, y - square.top) for x, y in found.landmarks)
+    score = float(to_scores(margins)[chosen])
+    heat = heat_map(network, reading.images[chosen])
     return reading, Explanation(
         score=score,
         verdict=decide_one(score, operating_points_of(detector)),
         pixels=pixels,
         heat=heat,
-        has_landmarks=reader.finder is not None,
-        regions=measure_evidence(heat, label_regions(side, side, scaled)),
+        regions={} if landmarks is None else _measure_regions(heat, landmarks, pixels.shape),
         views=make_views(pixels, landmarks) if has_views else [],
     )
+
+
+def _measure_regions(
+    heat: NDArray[np.float32], landmarks: Landmarks, shape: tuple[int, ...]
+) -> dict[str, RegionEvidence]:
+    """Measure the parts of a face whose ``landmarks`` lie in pixels of an image of ``shape``."""
+    (height, width), side = shape[:2], len(heat)
+    scaled = tuple((x * side / width, y * side / height) for x, y in landmarks)
+    return measure_evidence(heat, label_regions(side, side, scaled))

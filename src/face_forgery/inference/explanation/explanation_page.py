@@ -1,5 +1,6 @@
 """An explained image as one page that opens offline, and the index of such pages."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -7,58 +8,65 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_forgery.inference.explanation.attribution import FULL_SCALE
 from face_forgery.inference.explanation.explain import ExplainedImage
-from face_forgery.inference.pages import Page, enlarge, render, to_uri
+from face_forgery.inference.pages import THUMBNAIL, Page, enlarge, render, render_index, to_uri
 from face_forgery.modeling.detector import OperatingPoints
 
 _FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
 _OPAQUE = 0.75
-_THUMBNAIL = 160  # pixels of the longer side in the index
 
 
-def write_pages(images: Iterable[ExplainedImage], points: OperatingPoints) -> Iterator[Page]:
+def write_pages(
+    images: Iterable[ExplainedImage], points: OperatingPoints, learnt_from: str
+) -> Iterator[Page]:
     """Write a page for each image and, as the last one, the index of them, the highest score first.
 
-    ``images`` are what ``explain_images`` yields.
+    Args:
+        images: What ``explain_images`` yields.
+        points: Of the detector.
+        learnt_from: A sentence, as ``describe_training_data`` says it.
     """
     lines: list[dict[str, Any]] = []
     for image in images:
-        page = write_page(image, points)
+        page = write_page(image, points, learnt_from)
         lines.append(_summarize(image) | {"page": f"{page.name}.html"})
         yield page
-    lines.sort(key=lambda line: -1.0 if line["score"] is None else line["score"], reverse=True)
-    html = render("explanation_index.html.jinja", lines=lines, points=points)
+    html = render_index("Explained images", "image", lines, points, learnt_from)
     yield Page(len(lines) + 1, len(lines) + 1, "index", html)
 
 
-def write_page(image: ExplainedImage, points: OperatingPoints) -> Page:
-    """Write the page of one image, explained or not."""
-    content: dict[str, Any] = {}
+def write_page(image: ExplainedImage, points: OperatingPoints, learnt_from: str) -> Page:
+    """Write the page of one image, explained or not; the rest is as of ``write_pages``."""
+    content: dict[str, Any] = {"image": image, "points": points, "learnt_from": learnt_from}
     if (found := image.explanation) is not None:
-        content = {
+        content |= {
             "original": to_uri(found.pixels),
             "heat": to_uri(overlay(enlarge(found.pixels), found.heat)),
             "views": [(view.title, to_uri(view.image), view.reading) for view in found.views],
-            "top": next(iter(found.regions)),
-            "speaks": any(region.proportion > 0 for region in found.regions.values()),
+            "full": FULL_SCALE,
+            "odds": math.exp(FULL_SCALE),
         }
-    html = render("explanation.html.jinja", image=image, points=points, **content)
+    html = render("explanation.html.jinja", **content)
     return Page(image.number, image.total + 1, f"{image.number:04d}", html)
 
 
 def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Lay a heat map over an image: vermilion speaks for forged, blue for real.
 
+    The scale is the same for all images: what is weak stays transparent, the color is full from
+    ``FULL_SCALE`` on.
+
     Args:
         pixels: ``(H, W, 3)``.
-        heat: ``(S, S)``, stretched over the image; what is weak stays transparent.
+        heat: ``(S, S)`` in log-odds, stretched over the image.
 
     Returns:
         ``(H, W, 3)``: the image in grey below the colors.
     """
     height, width = pixels.shape[:2]
     stretched = cv2.resize(heat.astype(np.float32), (width, height))
-    strength = stretched / max(float(np.abs(stretched).max()), 1e-12)
+    strength = np.clip(stretched / FULL_SCALE, -1, 1)
     color = np.where(strength[..., None] > 0, np.array(_FAKE), np.array(_REAL))
     alpha = _OPAQUE * np.abs(strength[..., None])
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
@@ -67,14 +75,13 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np
 
 def _summarize(image: ExplainedImage) -> dict[str, Any]:
     """Return a line of the index: verdict, or the status where there is no score."""
-    line: dict[str, Any] = {"img_name": image.img_name, "thumbnail": None, "score": None}
+    line: dict[str, Any] = {"name": image.img_name, "thumbnail": None, "score": None}
     found = image.explanation
     if found is None:
         return line | {"verdict": image.status, "says": image.detail}
-    top, evidence = next(iter(found.regions.items()))
     return line | {
         "score": found.score,
         "verdict": found.verdict,
-        "says": f"speaks most for a forgery: {top}" if evidence.proportion > 0 else "",
-        "thumbnail": to_uri(found.pixels, side=_THUMBNAIL),
+        "says": f"speaks most for a forgery: {found.top_region}" if found.top_region else "",
+        "thumbnail": to_uri(found.pixels, side=THUMBNAIL),
     }

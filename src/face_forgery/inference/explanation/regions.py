@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 Landmarks = tuple[tuple[float, float], ...]
 
 REGIONS = ("eyes", "nose", "mouth", "skin", "contour", "background")
-# Where the five points lie in a centered crop, of its side; used where there is no face detector.
-CENTERED: Landmarks = ((0.35, 0.42), (0.65, 0.42), (0.5, 0.58), (0.38, 0.74), (0.62, 0.74))
 
 
 class RegionEvidence(NamedTuple):
@@ -18,11 +16,6 @@ class RegionEvidence(NamedTuple):
     proportion: float  # of the evidence, in [0, 1]; those of all regions add up to 1
     area: float  # of the image, in [0, 1]
     density: float  # proportion / area; above 1: more than its size alone would give it
-
-
-def centered_landmarks(height: int, width: int) -> Landmarks:
-    """Return five points for a face in the middle of an image, in pixels."""
-    return tuple((x * width, y * height) for x, y in CENTERED)
 
 
 def label_regions(height: int, width: int, landmarks: Landmarks) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from PIL import Image
 from face_forgery.inference.explanation.regions import REGIONS, Landmarks, label_regions
 
 Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64] | None  # (H, W) of `label_regions`; ``None``: no face was found
 
 _DETAIL_SIDE = 480  # pixels of an enlarged detail
 _ELA_QUALITY = 90
@@ -29,11 +30,15 @@ class View(NamedTuple):
     reading: str
 
 
-def make_views(pixels: Pixels, landmarks: Landmarks) -> list[View]:
-    """Return every view of a face, ``(H, W, 3)``, with ``landmarks`` as `label_regions` takes."""
-    labels = label_regions(pixels.shape[0], pixels.shape[1], landmarks)
+def make_views(pixels: Pixels, landmarks: Landmarks | None) -> list[View]:
+    """Return every view of an image, ``(H, W, 3)``, with ``landmarks`` as `label_regions` takes.
+
+    ``None``: no face was found, and none is spoken of.
+    """
+    height, width = pixels.shape[:2]
+    labels = None if landmarks is None else label_regions(height, width, landmarks)
     return [
-        *enlarge_details(pixels, landmarks),
+        *([] if landmarks is None else enlarge_details(pixels, landmarks)),
         compare_light(pixels, labels),
         show_noise(pixels, labels),
         show_error_levels(pixels, labels),
@@ -58,37 +63,40 @@ def enlarge_details(pixels: Pixels, landmarks: Landmarks) -> list[View]:
     return [View("Eyes, enlarged", eyes, of_eyes), View("Mouth, enlarged", mouth, of_mouth)]
 
 
-def compare_light(pixels: Pixels, labels: NDArray[np.int64]) -> View:
+def compare_light(pixels: Pixels, labels: Labels) -> View:
     """Show brightness without detail, and compare the sides of face and background."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     smooth = cv2.GaussianBlur(grey, (0, 0), max(1.0, 0.05 * grey.shape[1]))
     banded = (smooth // 16 * 16).astype(np.uint8)
     image = np.asarray(cv2.applyColorMap(banded, cv2.COLORMAP_CIVIDIS)[..., ::-1], np.uint8)
-    inside = np.isin(labels, [REGIONS.index(name) for name in ("eyes", "nose", "mouth", "skin")])
-    face = _compare_sides(grey, inside)
-    behind = _compare_sides(grey, labels == REGIONS.index("background"))
+    compared = ""
+    if labels is not None:
+        parts = [REGIONS.index(name) for name in ("eyes", "nose", "mouth", "skin")]
+        face = _compare_sides(grey, np.isin(labels, parts))
+        behind = _compare_sides(grey, labels == REGIONS.index("background"))
+        compared = f"The face is {face}, the background {behind}. "
     return View(
         "Light",
         image,
-        f"The face is {face}, the background {behind}. Light from one side makes shadows on the "
-        "other everywhere; a face that was put in keeps the light of its own image.",
+        f"{compared}Light from one side makes shadows on the other everywhere; a face that was put "
+        "in keeps the light of its own image.",
     )
 
 
-def show_noise(pixels: Pixels, labels: NDArray[np.int64]) -> View:
+def show_noise(pixels: Pixels, labels: Labels) -> View:
     """Show what is left when everything smooth is taken away."""
     residual = pixels.astype(np.float32) - cv2.medianBlur(pixels, 3).astype(np.float32)
     image = np.clip(128 + 6 * residual, 0, 255).astype(np.uint8)
     return View(
         "Noise",
         image,
-        f"{_compare_regions(np.abs(residual).mean(axis=2), labels, 'grain')} A camera leaves the "
+        f"{_compare_regions(np.abs(residual).mean(axis=2), labels, 'grain')}A camera leaves the "
         "same grain everywhere; a patch that is smoother or coarser than its surroundings was "
         "treated apart.",
     )
 
 
-def show_error_levels(pixels: Pixels, labels: NDArray[np.int64]) -> View:
+def show_error_levels(pixels: Pixels, labels: Labels) -> View:
     """Show what saving as JPEG once more changes."""
     stored = io.BytesIO()
     Image.fromarray(pixels).save(stored, "JPEG", quality=_ELA_QUALITY)
@@ -97,7 +105,7 @@ def show_error_levels(pixels: Pixels, labels: NDArray[np.int64]) -> View:
     return View(
         "Error levels",
         image,
-        f"{_compare_regions(change.mean(axis=2), labels, 'change')} What was saved more often "
+        f"{_compare_regions(change.mean(axis=2), labels, 'change')}What was saved more often "
         "changes less when it is saved again; compare edges with edges and skin with skin, not "
         "one with the other.",
     )
@@ -144,13 +152,15 @@ def _compare_sides(grey: NDArray[np.float32], inside: NDArray[np.bool_]) -> str:
     return f"{abs(difference):.0%} brighter on the {'left' if difference > 0 else 'right'}"
 
 
-def _compare_regions(strength: NDArray[np.floating], labels: NDArray[np.int64], what: str) -> str:
+def _compare_regions(strength: NDArray[np.floating], labels: Labels, what: str) -> str:
+    if labels is None:
+        return ""
     inside = labels == REGIONS.index("skin")
     outside = labels == REGIONS.index("background")
     if not (inside.any() and outside.any()):
-        return f"Face or background is missing, so their {what} cannot be compared."
+        return f"Face or background is missing, so their {what} cannot be compared. "
     ratio = float(strength[inside].mean() / max(float(strength[outside].mean()), 1e-6))
-    return f"The skin shows {ratio:.2f} times the {what} of the background."
+    return f"The skin shows {ratio:.2f} times the {what} of the background. "
 
 
 def _mark_repeated(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:

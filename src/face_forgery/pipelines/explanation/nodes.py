@@ -23,4 +23,5 @@ def write_explanations(
     """
     first = images.head(explanation.max_images)
     explained = ff.explain_images(detector, first, min_size=inference.min_size)
-    yield from ff.write_pages(explained, operating_points_of(detector))
+    learnt_from = ff.describe_training_data(detector.training_data)
+    yield from ff.write_pages(explained, operating_points_of(detector), learnt_from)
