@@ -104,9 +104,9 @@ def test_any_iterable_of_images_is_several(folder, photo, kind):
     assert [one.status for one in judged] == ["ok", "ok"]
 
 
-def test_a_batch_of_arrays_is_several_and_nothing_gives_nothing(folder):
+def test_a_batch_as_a_list_is_several_and_nothing_gives_nothing(folder):
     detector = ff.Detector.load(folder)
-    assert len(detector.judge(np.zeros((3, 64, 64, 3), np.uint8))) == 3
+    assert len(detector.judge(list(np.zeros((3, 64, 64, 3), np.uint8)))) == 3
     assert detector.judge([]) == []
 
 
@@ -116,6 +116,7 @@ def test_a_batch_of_arrays_is_several_and_nothing_gives_nothing(folder):
         (np.zeros((64, 64, 3)), r"uint8, \(H, W, 3\).*this is float64, \(64, 64, 3\)"),
         (np.zeros((3, 64, 64), np.uint8), r"this is uint8, \(3, 64, 64\)"),
         (np.zeros((0, 9, 3), np.uint8), r"\(0, 9, 3\)"),
+        (np.zeros((2, 64, 64, 3), np.uint8), r"list\(batch\); this is uint8, \(2, 64, 64, 3\)"),
         ([None], "'None' .NoneType. is not a path, a URL"),
         ([float("nan")], "'nan' .float."),
         ([["a.jpg"]], "list"),

@@ -36,7 +36,7 @@ _HUB = re.compile(r"hf[-_]hub:(?P<repo_id>[^@]+)(?:@(?P<revision>.+))?")
 _HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
 _ACCEPTED = "a path, a URL, encoded bytes, an open file, a uint8 array or a PIL image"
 
-ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[Any] | Image.Image
+ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[np.uint8] | Image.Image
 
 
 class Detector:
@@ -104,8 +104,7 @@ class Detector:
         Args:
             images: A path, a URL (``https://``, ``s3://``, ...), the bytes of an encoded image, a
                 file that is open for reading bytes, a PIL image, or a uint8 array: ``(H, W, 3)``,
-                RGB, or ``(H, W)``, grey. Or an iterable of these, such as a list or a batch
-                ``(N, H, W, 3)``.
+                RGB, or ``(H, W)``, grey. Or an iterable of these, such as a list.
             seconds: After which no further image is begun; ``None``: there is no limit.
 
         Returns:
@@ -210,15 +209,15 @@ def _to_pillow(array: NDArray[Any]) -> Image.Image:
     is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or not is_image or not array.size:
         raise InputError(
-            f"an array must be uint8, (H, W, 3) in RGB or (H, W); this is {array.dtype}, "
-            f"{array.shape}"
+            "an array must be uint8, (H, W, 3) in RGB or (H, W), and a batch a list of such: "
+            f"list(batch); this is {array.dtype}, {array.shape}"
         )
     return Image.fromarray(array)
 
 
 def _is_one(images: Any) -> bool:
     if isinstance(images, np.ndarray):
-        return images.ndim in (2, 3) and images.dtype.kind not in "OUS"
+        return images.dtype.kind not in "OUS"
     single = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
     return isinstance(images, single) or hasattr(images, "read")
 
