@@ -176,7 +176,10 @@ def test_an_ensemble_is_loaded_as_any_detector(make_detector, trained, photo, tm
     assert joint == pytest.approx(np.mean(scores), abs=1e-6)
 
 
-@pytest.mark.parametrize("spelt", ["hf-hub:me/faces", "hf_hub:me/faces@v2"])
+@pytest.mark.parametrize(
+    "spelt",
+    ["hf-hub:me/faces", "hf_hub:me/faces@v2", "hf://me/faces", "https://huggingface.co/me/faces/"],
+)
 def test_a_detector_is_fetched_from_the_hub(folder, photo, tmp_path, monkeypatch, spelt):
     asked = {}
 
@@ -201,12 +204,22 @@ def test_what_the_hub_does_not_give_is_one_line_with_the_remedy(monkeypatch):
     assert "\n" not in str(said.value)
 
 
-def test_a_folder_that_is_not_there_says_how_one_is_made_or_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ff.DetectorError, match=r"nowhere: there is no detector yet; train one"):
-        ff.Detector.load(tmp_path / "nowhere")
-    with pytest.raises(ff.DetectorError, match=r"of the hub it is called hf-hub:me/faces"):
-        ff.Detector.load("me/faces")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nowhere", "nowhere: there is no detector yet; train one"),
+        ("me/faces", "of the hub it is called hf-hub:me/faces"),
+        ("", "empty; is a variable not set?"),
+        ("detector/config.json", "a file; name the folder of a detector"),
+        ("..", r"one lies below it: \.\./detector"),
+    ],
+)
+def test_a_folder_without_a_detector_says_what_was_meant(folder, tmp_path, monkeypatch, name, said):
+    (tmp_path / "models").mkdir()
+    shutil.copytree(folder, tmp_path / "models/detector")
+    monkeypatch.chdir(tmp_path / "models")
+    with pytest.raises(ff.DetectorError, match=said):
+        ff.Detector.load(name)
 
 
 def test_the_code_of_the_documentation_runs(folder, photo, tmp_path, monkeypatch):

@@ -120,9 +120,11 @@ def test_where_nothing_could_be_judged_the_status_is_1(here, run):
     ("arguments", "said"),
     [
         (["gone.jpg"], "gone.jpg: there is no such file or folder (PATH; "),
+        (["photos", ""], "a PATH is empty"),
         (["*.bmp"], "matches *.bmp (PATH)"),
         (["photos", "--detector", "nowhere"], "--detector FOLDER"),
         (["photos", "--detector", "me/faces"], "hf-hub:me/faces"),
+        (["photos", "--detector", "data/06_models"], "below it: data/06_models/detector"),
         (["photos", "--output", "a.jpg"], "call it FILE.csv"),
         (["photos", "--output", "gone/a.csv"], "gone/a.csv: there is no folder"),
     ],

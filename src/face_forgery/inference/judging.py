@@ -23,7 +23,7 @@ from face_forgery.inference.scoring import score_batch
 from face_forgery.inference.verdicts import Judgement, judge_row, operating_points_of
 from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.detector_folder import read_detector
+from face_forgery.modeling.detector_folder import META, read_detector
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from face_forgery.inference.explanation.explain import Explanation
 
 _BATCH = 32
-_HUB = re.compile(r"hf[-_]hub:(?P<repo_id>[^@]+)(?:@(?P<revision>.+))?")
+_OWNED = r"([\w.-]+/[\w.-]+)"
+_HUB = re.compile(rf"(?:hf[-_]hub:|hf://|https://huggingface\.co/){_OWNED}(?:@(.+))?/?")
 _HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
 _ACCEPTED = "a path, a URL, encoded bytes, an open file, a uint8 array or a PIL image"
 
@@ -231,8 +232,8 @@ def find_folder(location: str | os.PathLike[str]) -> Path:
     name = os.fspath(location)
     if (hub := _HUB.fullmatch(name)) is None:
         folder = Path(name).expanduser()
-        if not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-            raise DetectorError(f"{name}: no such folder; of the hub it is called hf-hub:{name}")
+        if fault := _fault_of(name, folder):
+            raise DetectorError(f"{name}: {fault}")
         return folder
     try:
         owned, revision = hub.groups()
@@ -243,3 +244,17 @@ def find_folder(location: str | os.PathLike[str]) -> Path:
             f"{name}: the hub gives no such detector: {reason}; check the name and the network, or "
             "name a folder"
         ) from error
+
+
+def _fault_of(name: str, folder: Path) -> str | None:
+    """Return what is wrong with the name of a folder, if what was meant can be told."""
+    if not name:
+        return "the name of the detector is empty; is a variable not set?"
+    if folder.is_file():
+        return f"a file; name the folder of a detector, in which {META} lies"
+    if not folder.exists() and re.fullmatch(_OWNED, name):
+        return f"no such folder; of the hub it is called hf-hub:{name}"
+    below = sorted(folder.glob(f"*/{META}"))
+    if below and not (folder / META).exists():
+        return f"no detector, but one lies below it: {below[0].parent}"
+    return None

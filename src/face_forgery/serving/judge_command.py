@@ -77,6 +77,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _list(paths: list[str]) -> pd.DataFrame:
     """Return what to judge, as `list_images`; of several paths, each under its own."""
+    if "" in paths:
+        raise ff.InputError("a PATH is empty; is a variable not set?")
     tables = [
         list_images(path if is_url(path) else Path(path).expanduser(), parameter="PATH")
         for path in paths
