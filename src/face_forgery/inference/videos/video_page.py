@@ -37,13 +37,14 @@ def write_page(video: JudgedVideo, points: OperatingPoints, params: VideoParams)
     """Write the page of one video, judged or not; ``params`` are those it was judged with."""
     content: dict[str, Any] = {"video": video, "points": points, "params": params, "chart": None}
     if video.frames:
-        content |= _describe(video, points, params)
+        content |= describe(video, points, params)
     filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
     html = render("video.html.jinja", filters, **content)
     return Page(video.number, video.total, f"{video.number:04d}", html)
 
 
-def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+def describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+    """Return what a page shows of a video with scores: a chart, its scenes, how it was sampled."""
     stored = io.BytesIO()
     figure = draw_scores_over_time(video, points)
     figure.savefig(stored, format="png")
