@@ -320,7 +320,8 @@ def check_run(run: dict[str, Any], history: list[dict[str, Any]], *, whole: bool
     if twice := sorted({step for step in steps if steps.count(step) > 1}):
         problems.append(f"{len(twice)} metric(s) are recorded twice, such as {twice[0]}")
     expected = {(k, row["epoch"]): float(v) for row in history for k, v in row.items()}
-    found = {(k, step): v for k, step, v in run["metrics"] if step and k not in _OF_TIME}
+    of_epochs = [(k.removeprefix("epoch/"), step, v) for k, step, v in run["metrics"] if step]
+    found = {(k, step): v for k, step, v in of_epochs if k not in _OF_TIME}
     if wrong := [step for step, value in found.items() if expected.get(step) != value]:
         problems.append(f"{len(wrong)} metric(s) are not those of training, such as {wrong[0]}")
     if whole and (missing := sorted(expected.keys() - found.keys())):

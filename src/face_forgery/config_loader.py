@@ -1,14 +1,19 @@
 """Configuration: Kedro's loader, with a catalog that may refer to the parameters."""
 
+import glob
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+from fsspec.implementations.local import LocalFileSystem
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 from omegaconf.resolvers import oc
 
 from face_forgery.params.renamed import RENAMED_TYPES
 
+_HOME = re.compile(r"((?:sqlite|file):/{2,3})?(~[^/]*)(/.*)?", re.DOTALL)
 _OWN_VARIABLES = "FACE_FORGERY_"
 _TYPES = "face_forgery.datasets."
 _TRACKING_URI = "MLFLOW_TRACKING_URI"  # the default of tracking.tracking_uri
@@ -50,8 +55,14 @@ class ProjectConfigLoader(OmegaConfigLoader):
     them could name any password there is.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        conf_source: str,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(conf_source, env, _unfold(runtime_params or {}), **settings)
         OmegaConf.register_new_resolver("params", self._parameter, replace=True)
         self._parameters_of_catalog: dict[str, Any] | None = None
 
@@ -62,7 +73,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
         section = super().__getitem__(key)
         if key == "catalog":
             _refuse_old_types(section)
-        return section
+        return expand_home(section) if key == "parameters" else section
+
+    @staticmethod
+    def _initialise_filesystem_and_protocol(conf_source: str) -> tuple[Any, str]:
+        fs, protocol = OmegaConfigLoader._initialise_filesystem_and_protocol(conf_source)
+        return (_FilesBelow(conf_source) if protocol == "file" else fs), protocol
 
     def _parameter(self, name: str) -> Any:
         if self._parameters_of_catalog is None:
@@ -75,6 +91,42 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 )
             value = value[key]
         return value
+
+
+def expand_home(value: Any) -> Any:
+    """Return parameters with ``~`` where a text begins with it as the home folder.
+
+    Neither shells, behind ``=``, nor YAML do so. A store may be named behind ``sqlite:///``.
+    """
+    if isinstance(value, dict):
+        return {name: expand_home(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [expand_home(held) for held in value]
+    if not isinstance(value, str) or not (found := _HOME.fullmatch(value)):
+        return value
+    return (found[1] or "") + os.path.expanduser(found[2]) + (found[3] or "")  # noqa: PTH111
+
+
+def _unfold(values: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of a run with dotted names nested, as the command line takes them."""
+    nested = OmegaConf.create()
+    for name, value in values.items():
+        OmegaConf.update(nested, name, value, merge=True)
+    return dict(OmegaConf.to_container(nested))  # type: ignore[arg-type]
+
+
+class _FilesBelow(LocalFileSystem):  # type: ignore[misc]
+    """Takes the path of a folder as it is; Kedro globs with brackets that it may hold."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__()
+        self._root = Path(root)
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        """Return what matches below the folder."""
+        pattern = str(Path(path).relative_to(self._root))
+        found = glob.glob(pattern, root_dir=self._root, recursive=True)  # noqa: PTH207
+        return [(self._root / name).as_posix() for name in found]
 
 
 def _refuse_old_types(catalog: dict[str, Any]) -> None:

@@ -50,8 +50,8 @@ _MEASURE_A_DETECTOR = (evaluation, robustness)
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline; ``__default__`` is the main job, from label files to a submission.
 
-    The name of a pipeline is the namespace of its nodes: Kedro-Viz draws a box for each, and
-    ``kedro run --namespaces training`` runs one. Datasets and parameters keep their names.
+    The name of a pipeline is the namespace and the tag of its nodes: Kedro-Viz draws a box for
+    each, and ``kedro run --tags training`` runs one. Datasets and parameters keep their names.
     Pipelines that measure a detector end by writing the report again.
     """
     report_page = _in_namespace(report)
@@ -71,6 +71,7 @@ def _name(module: ModuleType) -> str:
 
 
 def _in_namespace(module: ModuleType) -> Pipeline:
+    name = _name(module)
     return Pipeline(
-        module.create_pipeline(), namespace=_name(module), prefix_datasets_with_namespace=False
+        module.create_pipeline(), namespace=name, tags=name, prefix_datasets_with_namespace=False
     )

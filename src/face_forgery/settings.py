@@ -4,6 +4,7 @@ from face_forgery.config_loader import CONFIG_LOADER_ARGS, ProjectConfigLoader
 from face_forgery.hooks.console import ConsoleHooks
 from face_forgery.hooks.parameters import ParameterHooks
 from face_forgery.hooks.run_lock import RunLockHooks
+from face_forgery.hooks.session import ProjectSession
 from face_forgery.hooks.tracking import TrackingHooks
 
 # The last is called first, but for those that ask to be.
@@ -13,4 +14,11 @@ HOOKS = (TrackingHooks(), RunLockHooks(), ParameterHooks(), ConsoleHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
-__all__ = ["CONFIG_LOADER_ARGS", "CONFIG_LOADER_CLASS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
+SESSION_CLASS = ProjectSession
+__all__ = [
+    "CONFIG_LOADER_ARGS",
+    "CONFIG_LOADER_CLASS",
+    "DISABLE_HOOKS_FOR_PLUGINS",
+    "HOOKS",
+    "SESSION_CLASS",
+]

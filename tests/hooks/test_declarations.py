@@ -21,8 +21,9 @@ def test_entry_without_a_declaration_declares_nothing(metadata):
 @pytest.mark.parametrize(
     ("declaration", "fault"),
     [
-        ({"as": "metric"}, "'metrics', 'epoch_metrics', 'artifact' or 'model'"),
+        ({"as": "metric"}, "'metrics', 'epoch_metrics', 'artifact', 'model' or 'input'"),
         ({"as": "metrics", "prefix": "val"}, "prefix: Extra inputs"),
+        ({"as": "metrics"}, "as=metrics needs a group"),
         ({"as": "artifact"}, "folder goes with as=artifact"),
         ({"as": "metrics", "folder": "x"}, "folder goes with as=artifact"),
         ({}, "as: Field required"),
@@ -44,14 +45,33 @@ def test_metrics_are_flat_and_leave_out_what_is_no_number():
         "notes": {"tpr_at_fpr_1e-3": "150 real images cannot resolve it"},
         "by_kind": {"face_swap": {"auc": 0.9}},
         "name": "resnet18",
+        "is_verified": True,
     }
-    assert read_metrics(report) == {
-        "auc": 0.9,
-        "auc_low": 0.8,
-        "auc_high": 0.95,
-        "eer": 0.1,
-        "num_real": 150.0,
+    assert read_metrics(report, "val") == {
+        "val/auc": 0.9,
+        "interval/auc_low": 0.8,
+        "interval/auc_high": 0.95,
+        "val/eer": 0.1,
+        "val/num_real": 150.0,
     }
+
+
+def cell(name, auc):
+    return {"name": name, "auc": {"value": auc, "low": None, "high": None}}
+
+
+def test_of_cells_the_lowest_auc_of_a_name_is_a_metric():
+    cells = [cell("jpeg", None), cell("jpeg", 0.7), cell("jpeg", 0.6), cell("blur", 0.9)]
+    found = read_metrics({"clean": {"auc": {"value": 0.9}}, "cells": cells}, "robustness")
+    assert found == {"robustness/jpeg": 0.6, "robustness/blur": 0.9}
+
+
+def test_of_tables_that_of_the_group_is_recorded_under_names_that_mlflow_takes():
+    tables = [
+        {"key": "kind", "cells": [cell("c23/swap (new)", 0.8), cell("none", None)]},
+        {"key": "source", "cells": [cell("drawn", 0.7)]},
+    ]
+    assert read_metrics(tables, "kind") == {"kind/c23_swap _new_": 0.8}
 
 
 HISTORY = [
@@ -62,8 +82,8 @@ HISTORY = [
 
 def test_every_epoch_not_yet_recorded_is_given_with_its_numbers():
     assert list(read_epochs(HISTORY, after=0)) == [
-        (1, {"epoch": 1.0, "train_loss": 0.7}),
-        (2, {"epoch": 2.0, "train_loss": 0.6, "val_auc": 0.8}),
+        (1, {"epoch/epoch": 1.0, "epoch/train_loss": 0.7}),
+        (2, {"epoch/epoch": 2.0, "epoch/train_loss": 0.6, "epoch/val_auc": 0.8}),
     ]
     assert [epoch for epoch, _ in read_epochs(HISTORY, after=1)] == [2]
 
@@ -72,9 +92,9 @@ def test_numbers_of_hold_out_groups_are_given_under_names_that_mlflow_takes():
     history = [{"epoch": 1, "val_auc_held_out": {"swap (new)": 0.6, "face/lips": 0.7}}]
     ((_, numbers),) = read_epochs(history, after=0)
     assert numbers == {
-        "epoch": 1.0,
-        "val_auc_held_out.swap _new_": 0.6,
-        "val_auc_held_out.face_lips": 0.7,
+        "epoch/epoch": 1.0,
+        "epoch/val_auc_held_out.swap _new_": 0.6,
+        "epoch/val_auc_held_out.face_lips": 0.7,
     }
 
 

@@ -17,7 +17,7 @@ LIMITS = Limits(
     max_working=2,
     max_waiting=3,
     body_seconds=0.2,
-    content_type="application/json",
+    content_types=("application/json", "image/*"),
 )
 JSON = {"content-type": "application/json"}
 
@@ -110,7 +110,9 @@ EVIL_HOSTS = ["evil.example:7860", "localhost.evil.example", "me@localhost", ""]
         ({"content_length": "1e2"}, 413),
         ({"content_type": "application/vnd.apache.parquet"}, 415),
         ({"content_type": "Application/JSON; charset=utf-8"}, 200),
+        ({"content_type": "image/jpeg"}, 200),
         ({"content_type": "a/b", "again": [("content-type", "application/json")]}, 415),
+        ({"content_type": "image/a", "again": [("content-type", "application/json")]}, 415),
     ],
 )
 def test_a_request_that_its_head_speaks_against_is_refused_unread(headers, status):
@@ -150,6 +152,7 @@ def test_a_small_body_of_very_many_values_is_cut_off(mark):
     status, _, body = ask_limited(mark * 10, mark * 11, limits=limits)
     assert status == 413
     assert b"20 commas" in body
+    assert ask_limited(mark * 99, limits=limits, content_type="image/png")[0] == 200
 
 
 @pytest.mark.parametrize("claim", [{}, {"content_length": "1048577"}])

@@ -1,6 +1,7 @@
 """A logged detector loads where nothing of the project is, and scores as the project does."""
 
 import ast
+import asyncio
 import base64
 import io
 import json
@@ -13,7 +14,9 @@ from dataclasses import replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -53,6 +56,79 @@ def test_what_cannot_be_judged_is_a_row_with_a_status_between_the_others(model):
     assert judged["y_pred"][3] == judged["y_pred"][0]
 
 
+def spell(data):
+    """Return every way in which clients write the bytes of an image."""
+    text = base64.b64encode(data).decode()
+    return {
+        "base64": text,
+        "base64 in lines": base64.encodebytes(data).decode(),
+        "without padding": text.rstrip("="),
+        "URL-safe": base64.urlsafe_b64encode(data).decode(),
+        "data: URL": f"data:image/jpeg;base64,{text}",
+        "data: URL, escaped": f"DATA:image/jpeg;name=a.jpg;base64,{quote(text, safe='')}",
+        "data: URL of bytes": f"data:image/jpeg,{quote(data)}",
+        "base64 as bytes": text.encode(),
+        "bytes": data,
+        "bytearray": bytearray(data),
+    }
+
+
+REQUESTS = {
+    "records": lambda *texts: {"dataframe_records": [{"image": text} for text in texts]},
+    "split": lambda *texts: {
+        "dataframe_split": {"columns": ["image"], "data": [[text] for text in texts]}
+    },
+    "instances": lambda *texts: {"instances": [{"image": text} for text in texts]},
+    "instances, unnamed": lambda *texts: {"instances": list(texts)},
+    "inputs": lambda *texts: {"inputs": {"image": list(texts)}},
+    "inputs, unnamed": lambda *texts: {"inputs": list(texts)},
+}
+
+
+def ask(model, request):
+    """Return what MLflow's server answers to a request in JSON."""
+    from mlflow.pyfunc.scoring_server import invocations
+
+    body, schema = json.dumps(request).encode(), model.metadata.get_input_schema()
+    answer = invocations(body, "application/json", model, schema)
+    assert answer.status == 200
+    return json.loads(answer.response)["predictions"]
+
+
+def test_an_image_has_one_score_however_it_is_written(model):
+    data = example_input()["image"][0]
+    ways = spell(data)
+    judged = model.predict(pd.DataFrame({"image": list(ways.values())}))
+    assert dict(zip(ways, judged["status"], strict=True)) == dict.fromkeys(ways, "ok")
+    assert judged["y_pred"].nunique() == 1
+
+
+@pytest.mark.parametrize("form", REQUESTS)
+def test_an_image_has_one_score_in_every_format_of_a_request(model, form):
+    example = example_input()
+    expected = model.predict(example)["y_pred"][0]
+    texts = [text for text in spell(example["image"][0]).values() if isinstance(text, str)]
+    for row in ask(model, REQUESTS[form](*texts)):
+        assert (row["status"], row["y_pred"]) == ("ok", pytest.approx(expected, abs=1e-6))
+
+
+@pytest.mark.parametrize("form", REQUESTS)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("photo.jpg", "image 1 is neither base64 nor"), (7, "image 1 is")],
+)
+def test_what_is_no_image_in_text_is_refused_by_name(model, form, given, told):
+    with pytest.raises(Exception, match=told) as refused:
+        ask(model, REQUESTS[form](given))
+    assert refused.value.get_http_status_code() == 400
+
+
+@pytest.mark.parametrize("bitmap", [b"P3\n1 1\n255\n1 2 3\n", b"P1 1 1 0 "])
+def test_a_bitmap_in_digits_is_not_taken_for_base64(model, bitmap):
+    (row,) = model.predict(pd.DataFrame({"image": [bitmap]})).to_dict("records")
+    assert row["status"] == "too_small"
+
+
 def test_answer_of_a_server_is_json_that_every_client_reads(model):
     from mlflow.pyfunc.scoring_server import predictions_to_json
 
@@ -86,11 +162,82 @@ def test_a_server_tells_the_model_its_limits(model, monkeypatch):
         return model
 
     monkeypatch.setattr(mlflow.pyfunc, "load_model", load)
-    limits = Limits(
-        hosts=(), max_bytes=1, max_working=1, max_waiting=1, body_seconds=1.0, max_marks=1
-    )
-    build_server("models:/m", limits, max_images=3, max_seconds=7)
+    options = {"max_images": 3, "max_seconds": 7}
+    build_server("models:/m", LIMITS, **options, min_size=None)
     assert told == {"uri": "models:/m", "model_config": {"max_pictures": 3, "max_seconds": 7}}
+    build_server("models:/m", LIMITS, **options, min_size=9)
+    assert told["model_config"]["min_size"] == 9
+
+
+LIMITS = Limits(
+    hosts=("localhost",),
+    max_bytes=2**20,
+    max_working=1,
+    max_waiting=1,
+    body_seconds=9.0,
+    content_types=("application/json", "image/*", "application/octet-stream"),
+    max_marks=300,
+)
+
+
+@pytest.fixture(scope="module")
+def post(detector_folder, tmp_path_factory):
+    """Return a function that asks the server of a folder of links, as caches of hubs are."""
+    links = tmp_path_factory.mktemp("links")
+    for file in detector_folder.iterdir():
+        (links / file.name).symlink_to(file)
+    options = {"max_images": 9, "max_seconds": 60, "min_size": 90}
+    app = build_server(str(links), LIMITS, **options)
+
+    def ask(content, **headers):
+        async def send():
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asked:
+                return await asked.post("/invocations", content=content, headers=headers)
+
+        return asyncio.run(send())
+
+    return ask
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "application/octet-stream", None])
+def test_an_image_may_be_the_body_of_a_request_to_the_server_of_a_folder(post, model, content_type):
+    example = example_input()
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = post(example["image"][0] + b",:[{" * 999, **headers)  # marks count in JSON alone
+    (row,) = answer.json()["predictions"]
+    assert row["y_pred"] == pytest.approx(model.predict(example)["y_pred"][0], abs=1e-6)
+    assert row["evidence"] == {}
+    (row,) = post(b"no image", **headers).json()["predictions"]
+    assert row["status"] == "unreadable"
+
+
+def test_a_folder_is_served_with_the_smallest_side_that_is_asked_for(post, make_picture, encode):
+    (row,) = post(encode(make_picture(height=89, width=99))).json()["predictions"]
+    assert row["status"] == "too_small"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "length", "status"),
+    [
+        ("application/x-www-form-urlencoded", 9, 415),
+        ("multipart/form-data; boundary=x", 9, 415),
+        ("image/jpeg", 2**20 + 1, 413),
+    ],
+)
+def test_a_body_of_another_kind_or_size_is_refused(post, content_type, length, status):
+    answer = post(b"1" * length, **{"Content-Type": content_type})
+    assert answer.status_code == status
+    assert status != 415 or "image/*" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"), [("gone", "no detector yet"), (".", "meta.json is missing")]
+)
+def test_a_folder_without_a_detector_is_refused_with_the_remedy(tmp_path, folder, said):
+    options = {"max_images": 9, "max_seconds": 60, "min_size": None}
+    with pytest.raises(ff.DetectorError, match=said):
+        build_server(str(tmp_path / folder), LIMITS, **options)
 
 
 def test_a_column_of_another_name_is_refused(model):

@@ -57,6 +57,8 @@ class TrainingStateDataset(FileDataset[Checkpoint, Checkpoint | None]):
     not open an old state, let alone stumble over it.
     """
 
+    _optional = True  # to load
+
     def __init__(
         self, *, filepath: str, enabled: bool = True, metadata: dict[str, Any] | None = None
     ) -> None:
@@ -90,5 +92,5 @@ def _read(path: Path, epoch: int) -> EpochWeights:
     except SafetensorError as error:
         raise ValueError(
             f"{path}: these are not the weights of an epoch ({error}). Delete the file and train "
-            "again: kedro run --pipeline training"
+            "again: kedro run --pipelines training"
         ) from error

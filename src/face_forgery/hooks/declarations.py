@@ -3,10 +3,13 @@
 An entry declares it under ``metadata: mlflow``::
 
     metadata:
-      mlflow: {as: metrics}              # {"auc": {"value": .., "low": .., "high": ..}, ..}
+      mlflow: {as: metrics, group: val}  # {"auc": {"value": .., "low": .., "high": ..}, ..}
       mlflow: {as: epoch_metrics}        # [{"epoch": 1, "train_loss": .., ..}, ..]
       mlflow: {as: artifact, folder: plots}
+      mlflow: {as: artifact, folder: reports, group: robustness}    # its numbers, too
+      mlflow: {as: artifact, folder: reports, note: true}           # describes the run, too
       mlflow: {as: model}                # a detector's folder
+      mlflow: {as: input}                # a manifest that a node reads
 """
 
 import json
@@ -17,6 +20,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+EPOCH = "epoch/"  # begins the names of numbers that every epoch has
 _MAX_PARAM_CHARS = 6000  # MLflow's own limit
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 
@@ -30,13 +34,17 @@ class Declaration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["metrics", "epoch_metrics", "artifact", "model"] = Field(alias="as")
+    kind: Literal["metrics", "epoch_metrics", "artifact", "model", "input"] = Field(alias="as")
     folder: str | None = None
+    group: str | None = None
+    note: bool = False
 
     @model_validator(mode="after")
-    def _only_artifacts_have_a_folder(self) -> "Declaration":
+    def _each_kind_has_what_it_needs(self) -> "Declaration":
         if (self.kind == "artifact") != (self.folder is not None):
             raise ValueError("folder goes with as=artifact, and only with it")
+        if self.kind == "metrics" and self.group is None:
+            raise ValueError("as=metrics needs a group, the first part of their names")
         return self
 
 
@@ -65,20 +73,30 @@ def read_declaration(name: str, metadata: Any) -> Declaration | None:
         ) from error
 
 
-def read_metrics(metrics: Any) -> dict[str, float]:
-    """Return the numbers of a metrics report, flat: ``auc``, ``auc_low``, ``auc_high``.
+def read_metrics(report: Any, group: str) -> dict[str, float]:
+    """Return the numbers of a report by the names that MLflow gets: ``GROUP/NAME``.
+
+    Anything but finite numbers (nulls, ``notes``) is left out.
 
     Args:
-        metrics: Name -> number, or name -> ``{"value": .., "low": .., "high": ..}``. Anything but
-            finite numbers (nulls, ``notes``, tables) is left out.
+        report: Name -> number, or name -> ``{"value": .., "low": .., "high": ..}``, whose ends are
+            called ``interval/NAME_low`` and ``interval/NAME_high``. Of one with ``cells``, and of
+            tables of cells, that whose ``key`` is the group: the AUC of each cell, the lowest where
+            several have one name.
+        group: The first part of the names.
     """
-    found: dict[str, float] = {}
-    for name, entry in metrics.items():
-        parts = entry if isinstance(entry, Mapping) and "value" in entry else {"value": entry}
-        for part in ("value", "low", "high"):
-            if _is_number(parts.get(part)):
-                found[name if part == "value" else f"{name}_{part}"] = float(parts[part])
-    return found
+    found: dict[str, Any] = {}
+    if isinstance(report, list) or "cells" in report:
+        tables = report if isinstance(report, list) else [{"key": group, **report}]
+        for cell in (cell for table in tables if table["key"] == group for cell in table["cells"]):
+            name, value = f"{group}/{_clean(cell['name'])}", cell["auc"]["value"]
+            found[name] = value if value is None else min(value, found.get(name) or value)
+    else:
+        for name, entry in report.items():
+            parts = entry if isinstance(entry, Mapping) else {"value": entry}
+            found[f"{group}/{name}"] = parts.get("value")
+            found |= {f"interval/{name}_{end}": parts.get(end) for end in ("low", "high")}
+    return {name: float(value) for name, value in found.items() if _is_number(value)}
 
 
 def read_epochs(
@@ -88,15 +106,19 @@ def read_epochs(
 
     Args:
         history: One mapping an epoch, with the key ``epoch``; what is not a finite number is
-            left out. A number within a mapping is called ``OUTER.INNER``, without characters that
-            MLflow does not take.
+            left out. A number is called ``epoch/NAME``, and within a mapping ``epoch/OUTER.INNER``,
+            without characters that MLflow does not take.
         after: The last epoch that is recorded already, 0 for none.
     """
     for entry in history:
         if entry["epoch"] > after:
             yield (
                 int(entry["epoch"]),
-                {name: float(value) for name, value in _name_each(entry) if _is_number(value)},
+                {
+                    f"{EPOCH}{n}": float(value)
+                    for n, value in _name_each(entry)
+                    if _is_number(value)
+                },
             )
 
 
@@ -104,7 +126,7 @@ def _name_each(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in entry.items():
         if isinstance(value, Mapping):
             for inner, number in value.items():
-                yield f"{name}.{_NOT_IN_NAMES.sub('_', inner)}", number
+                yield f"{name}.{_clean(inner)}", number
         else:
             yield name, value
 
@@ -126,5 +148,10 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+def _clean(name: str) -> str:
+    return _NOT_IN_NAMES.sub("_", name)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)

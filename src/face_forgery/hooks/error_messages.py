@@ -1,5 +1,6 @@
 """Errors that end a run, by their message and what to do about it, without a traceback."""
 
+import dis
 import errno
 import logging
 import sys
@@ -11,6 +12,7 @@ from face_forgery.hooks.parameters import how_to_set
 
 logger = logging.getLogger(__name__)
 
+_PROJECT = "face_forgery"
 _HINT = "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)"
 _AGAIN = (
     "give the same command again. What was saved is whole: with training.resume=true training goes "
@@ -73,13 +75,30 @@ def show_error(
 
 
 def is_fault_of_input(error: BaseException) -> bool:
-    """Tell whether the error, or what it was raised from, is of a class of this project."""
+    """Tell whether this project has raised the error, or what it was raised from.
+
+    What a ``raise`` of ours says is written for people, whatever class it is of. An error that
+    comes out of a library, or of Python itself, is a bug, wherever it was called.
+    """
     cause: BaseException | None = error
     while cause is not None:
-        if type(cause).__module__.split(".")[0] == "face_forgery":
+        if type(cause).__module__.split(".")[0] == _PROJECT or _is_raised_here(cause):
             return True
         cause = cause.__cause__
     return False
+
+
+def _is_raised_here(error: BaseException) -> bool:
+    """Tell whether a ``raise`` statement of this project was where the error began."""
+    trace = error.__traceback__
+    if trace is None or isinstance(error, AssertionError | NotImplementedError):
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace.tb_frame.f_globals.get("__name__", "").split(".")[0] != _PROJECT:
+        return False
+    instructions = dis.get_instructions(trace.tb_frame.f_code)
+    return any(i.offset == trace.tb_lasti and i.opname == "RAISE_VARARGS" for i in instructions)
 
 
 def remedy_for(error: BaseException) -> str | None:

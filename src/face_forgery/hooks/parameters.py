@@ -1,5 +1,6 @@
 """The parameters of a run: where its relative paths lie, whether they fit, how they are set."""
 
+import logging
 import os
 import re
 from copy import deepcopy
@@ -8,19 +9,30 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 import face_forgery as ff
+from face_forgery.data.labels.locations import find_spellings
+from face_forgery.hooks.missing_inputs import check_inputs
+from face_forgery.hooks.run_lock import find_outputs
+from face_forgery.hooks.user_data import check_labels, refuse_ignored, refuse_overwriting
 from face_forgery.params import ParameterError, Parameters, check_parameters
 from face_forgery.params.check import known_names
 
+logger = logging.getLogger(__name__)
+
 # Paths that nodes open themselves; Kedro resolves the ``filepath`` of a catalog entry.
-_PATHS = (("data", "root"), ("demo_data", "root"), ("forging", "root"), ("model", "weights"))
+_PATHS = (
+    *(("data", "root"), ("demo_data", "root"), ("forging", "root")),
+    *(("model", "weights"), ("ingestion", "links_into")),
+)
 _REFUSED_RUNNERS = ("ParallelRunner", "ThreadRunner")
 _HOW_TO_SET = (
     "(parameters: for one run kedro run --params NAME=VALUE,..., for all conf/local/parameters.yml)"
 )
 HOW_TO_RUN = "(pipelines: kedro run --pipelines NAME,NAME,...)"
+_HAS_COMMAND = re.compile("kedro run|--pipelines")
 _PIPELINE = re.compile(r"\bpipelines? [a-z]")
 _DOTTED = re.compile(r"[a-z]\w*(?:\.\w+)+")
 
@@ -39,11 +51,21 @@ class ParameterHooks:
         here, project = Path.cwd(), Path(context.project_path)
         if here != project:
             values = context.config_loader["parameters"] = rebase_paths(values, project, here)
+        check_parameters(values)
+        self._spellings = find_spellings(values["data"])
+        if self._spellings:
+            data = values["data"] | self._spellings
+            values = context.config_loader["parameters"] = values | {"data": data}
         self._parameters: Parameters = check_parameters(values)
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
-        """Refuse runners other than Kedro's sequential one, and unknown names of models and losses.
+    def before_pipeline_run(
+        self,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
+    ) -> None:
+        """Refuse other runners than Kedro's sequential one, unknown names, and missing inputs.
 
         Batches and networks live in memory between nodes: `ParallelRunner` hands on emptied copies
         of them and calls no hook, so that nothing is tracked; `ThreadRunner` runs nodes outside the
@@ -56,10 +78,24 @@ class ParameterHooks:
                 "between nodes. Leave out --runner; nodes use several processes by themselves "
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
+        refuse_ignored(run_params, pipeline)
+        refuse_overwriting(
+            pipeline,
+            self._parameters,
+            find_outputs(pipeline, catalog, self._parameters.model_dump()),
+        )
+        self._say_spellings(pipeline)
+        check_labels(pipeline, catalog, self._parameters)
+        check_inputs(run_params["pipeline_names"] or ["the main job"], pipeline, catalog)
         if "params:model" in pipeline.inputs():
             ff.check_model(self._parameters.model)
         if {"params:model", "params:training"} <= pipeline.inputs():
             ff.check_loss(self._parameters.training.loss.name)
+
+    def _say_spellings(self, pipeline: Pipeline) -> None:
+        for name, found in self._spellings.items() if "train_labels" in pipeline.inputs() else ():
+            shown = found or "there is no test set, and a submission covers validation"
+            logger.info("data.%s: nothing has its usual name; %s", name, shown)
 
 
 def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:
@@ -78,6 +114,6 @@ def how_to_set(message: str) -> str:
     hints = []
     if "--params" not in message and set(_DOTTED.findall(message)) & set(known_names(Parameters)):
         hints.append(_HOW_TO_SET)
-    if "kedro run" not in message and _PIPELINE.search(message):
+    if not _HAS_COMMAND.search(message) and _PIPELINE.search(message):
         hints.append(HOW_TO_RUN)
     return "\n".join(hints)

@@ -13,13 +13,15 @@ from typing import Any, Literal
 import face_forgery as ff
 from face_forgery.data.redaction import mask, mask_values
 from face_forgery.datasets.code_version import CodeVersionDataset
-from face_forgery.hooks.declarations import Declaration, flatten, read_epochs, read_metrics
+from face_forgery.hooks.declarations import EPOCH, Declaration, flatten, read_epochs, read_metrics
 from face_forgery.hooks.retry_queue import RetryQueue
 from face_forgery.hooks.store import import_mlflow, open_store
 from face_forgery.params import TrackingParams
 
 logger = logging.getLogger(__name__)
 
+_DIGEST_CHARS = 32  # MLflow takes 36
+_NOTE_CHARS = 8000  # MLflow's own limit of a tag
 _START = "face_forgery.start"  # tag: the same in all runs that one start has made
 
 
@@ -44,7 +46,8 @@ class TrackedRun:
         )
         self._info = run.info
         self._recorded_params: dict[str, str] = run.data.params
-        self._last_epoch = int(run.data.metrics.get("epoch", 0))
+        numbers = run.data.metrics
+        self._last_epoch = int(numbers.get(f"{EPOCH}epoch", numbers.get("epoch", 0)))
         self._epoch_ms: dict[int, int] = {}
         if params.run_id is None:
             self._queue.send("the search for a double", lambda: self._delete_doubles(start))
@@ -84,6 +87,27 @@ class TrackedRun:
         self._mlflow.log_params({n: wanted[n] for n in sorted(wanted.keys() - recorded.keys())})
         self._mlflow.log_dict(values, "parameters.json")
 
+    def record_input(self, name: str, manifest: Any, root: Path) -> None:
+        """Record which images a node has read.
+
+        Args:
+            name: Of the catalog entry.
+            manifest: The images.
+            root: Where they lie.
+        """
+        subset = name.partition("_")[0]
+        digest = ff.fingerprint_sets(**{subset: manifest})[:_DIGEST_CHARS]
+
+        def send() -> None:
+            from mlflow.data.meta_dataset import MetaDataset
+            from mlflow.data.sources import LocalArtifactDatasetSource
+
+            source = LocalArtifactDatasetSource(root.as_posix())
+            images = MetaDataset(source, name=f"{root.name}-{subset}", digest=digest)
+            self._mlflow.log_input(images, context=subset)
+
+        self._queue.send(name, send)
+
     def record(
         self, name: str, declared: Declaration, data: Any, *, path: Path, min_size: int
     ) -> None:
@@ -106,9 +130,12 @@ class TrackedRun:
         self, declared: Declaration, data: Any, path: Path, min_size: int, now_ms: int
     ) -> None:
         mlflow, run_id = self._mlflow, self._info.run_id
+        if declared.group is not None:
+            numbers = read_metrics(data, declared.group)
+            mlflow.log_metrics(numbers, run_id=run_id, timestamp=now_ms)
+        if declared.note:
+            mlflow.set_tag("mlflow.note.content", str(data)[:_NOTE_CHARS])
         match declared.kind:
-            case "metrics":
-                mlflow.log_metrics(read_metrics(data), run_id=run_id, timestamp=now_ms)
             case "epoch_metrics":
                 for epoch, numbers in read_epochs(data, after=self._last_epoch):
                     since_ms = self._epoch_ms.setdefault(epoch, now_ms)

@@ -15,7 +15,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from face_forgery.data.redaction import mask
-from face_forgery.hooks.declarations import TrackingError, read_declaration
+from face_forgery.hooks.declarations import Declaration, TrackingError, read_declaration
 from face_forgery.hooks.store import import_mlflow
 from face_forgery.hooks.tracked_run import TrackedRun
 from face_forgery.params import TrackingParams
@@ -59,28 +59,40 @@ class TrackingHooks:
         if not self._params.enabled or set(names) <= set(self._params.skip_pipelines):
             return
         self._end_as_killed()  # what an interrupted run of this process left open
-        self._signal = None
+        self._signal, self._inputs = None, set[str]()
         try:
             import_mlflow()  # first: see _end_when_the_process_does
             self._end_when_the_process_does()
-            self._run = TrackedRun(
-                self._params,
-                self._project_path,
-                run_name="+".join(names).replace("__default__", "main"),
-            )
-            self._run.describe(run_params, self._values_used_by(pipeline))
+            values = self._values_used_by(pipeline)
+            trains = any(node.namespace == "training" for node in pipeline.nodes)
+            name = name_run(names, values, trains=trains)
+            self._run = TrackedRun(self._params, self._project_path, run_name=name)
+            self._run.describe(run_params, values)
+        except TrackingError:
+            raise
         except Exception as error:
             self._end("FAILED", error)
-            reason = mask(f"the run cannot be tracked in {self._params.tracking_uri}: {error}")
+            uri = self._params.tracking_uri
+            start = "start the server, or " if uri.startswith("http") else ""
             raise TrackingError(
-                f"{reason}\n"
-                "Remedies: start the server, or name another store with --params "
-                "tracking.tracking_uri=..., or run without: --params tracking.enabled=false"
+                f"{mask(f'the run cannot be tracked in {uri}: {error}')}\n"
+                f"Remedies: {start}name another store with --params tracking.tracking_uri=..., or "
+                "run without: --params tracking.enabled=false"
             ) from error
         except BaseException:  # Ctrl-C or SIGTERM, maybe before MLflow has said which run it is
             if self._run is None:
                 import_mlflow().end_run("KILLED")
             raise
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Record the images that a node reads, once each."""
+        if self._run is None or dataset_name in self._inputs:
+            return
+        if (declared := self._declared(dataset_name)) is not None and declared.kind == "input":
+            self._inputs.add(dataset_name)
+            root = self._project_path / self._values["data"]["root"]
+            self._run.record_input(dataset_name, data, root.resolve())
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -89,9 +101,9 @@ class TrackingHooks:
             raise SystemExit(128 + self._signal)
         if self._run is None:
             return
-        dataset: Any = self._catalog.get(dataset_name)
-        declared = read_declaration(dataset_name, getattr(dataset, "metadata", None))
-        if declared is not None:
+        declared = self._declared(dataset_name)
+        if declared is not None and declared.kind != "input":
+            dataset: Any = self._catalog.get(dataset_name)
             self._run.record(
                 dataset_name,
                 declared,
@@ -109,6 +121,9 @@ class TrackingHooks:
     def on_pipeline_error(self, error: Exception) -> None:
         """End the tracked run as FAILED, with the error."""
         self._end("FAILED", error)
+
+    def _declared(self, name: str) -> Declaration | None:
+        return read_declaration(name, getattr(self._catalog.get(name), "metadata", None))
 
     def _values_used_by(self, pipeline: Pipeline) -> dict[str, Any]:
         used = {
@@ -151,3 +166,20 @@ class TrackingHooks:
     @staticmethod
     def _is_main_thread() -> bool:
         return threading.current_thread() is threading.main_thread()
+
+
+def name_run(pipelines: list[str], values: dict[str, Any], *, trains: bool) -> str:
+    """Return what ran: network, size and set where a detector is trained, else the pipelines.
+
+    Example:
+        >>> set_and_size = {"data": {"root": "data/demo"}, "preprocessing": {"image_size": 160}}
+        >>> values = {"model": {"backbone": "resnet18"}, **set_and_size}
+        >>> name_run(["training"], values, trains=True)
+        'resnet18-160-demo'
+        >>> name_run(["evaluation", "report"], set_and_size, trains=False)
+        'evaluation+report'
+    """
+    if not trains or "model" not in values:
+        return "+".join(pipelines).replace("__default__", "main")
+    size, root = values["preprocessing"]["image_size"], Path(values["data"]["root"])
+    return f"{values['model']['backbone']}-{size}-{root.resolve().name}"

@@ -26,14 +26,13 @@ from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.forward_path import pick_device
+from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
 
 if TYPE_CHECKING:
     from face_forgery.inference.explanation.explain import Explanation
     from face_forgery.inference.videos.judgement import JudgedVideo
     from face_forgery.params import VideoParams
 
-FOLDER = Path("data/06_models/detector")  # where a run leaves its detector
-MIN_SIZE = 48  # pixels, as inference.min_size
 _BATCH = 32
 _HUB = re.compile(r"hf[-_]hub:(?P<repo_id>[^@]+)(?:@(?P<revision>.+))?")
 _HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
@@ -47,9 +46,14 @@ class Detector:
 
     Example:
         >>> import face_forgery as ff
-        >>> detector = ff.Detector.load("data/06_models/detector")  # doctest: +SKIP
-        >>> detector.judge("photo.jpg").verdict  # doctest: +SKIP
-        'real'
+        >>> detector = ff.Detector.load("data/06_models/detector")
+        >>> judged = detector.judge("photo.jpg")
+        >>> judged.status, judged.verdict in ("real", "fake", "unsure"), 0 <= judged.score <= 1
+        ('ok', True, True)
+        >>> [one.status for one in detector.judge(["photo.jpg", "notes.txt", "gone.jpg"])]
+        ['ok', 'unreadable', 'missing']
+        >>> why = judged.explain()
+        >>> heat_map = ff.overlay(why.pixels, why.heat)  # uint8 (H, W, 3)
 
     Args:
         trained: What is stored; must have operating points.
@@ -69,7 +73,9 @@ class Detector:
         self._network = trained.build_network().to(pick_device())
 
     @classmethod
-    def load(cls, location: str | os.PathLike[str] = FOLDER, *, min_size: int = MIN_SIZE) -> Self:
+    def load(
+        cls, location: str | os.PathLike[str] = DETECTOR_FOLDER, *, min_size: int = MIN_SIZE
+    ) -> Self:
         """Read a detector or an ensemble. Nothing in its files is executed.
 
         Args:
@@ -237,7 +243,11 @@ def _is_one(images: Any) -> bool:
 
 
 def find_folder(location: str | os.PathLike[str]) -> Path:
-    """Return the folder of a detector, fetched if it is one of the hub."""
+    """Return the folder of a detector, fetched if it is one of the hub.
+
+    Raises:
+        DetectorError: If it cannot be had.
+    """
     name = os.fspath(location)
     if (hub := _HUB.fullmatch(name)) is None:
         folder = Path(name).expanduser()
@@ -245,8 +255,8 @@ def find_folder(location: str | os.PathLike[str]) -> Path:
             raise DetectorError(f"{name}: no such folder; of the hub it is called hf-hub:{name}")
         return folder
     try:
-        name, revision = hub.groups()
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_HUB_FILES))
+        owned, revision = hub.groups()
+        return Path(snapshot_download(owned, revision=revision, allow_patterns=_HUB_FILES))
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise DetectorError(

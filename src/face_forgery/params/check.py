@@ -112,13 +112,24 @@ def check_parameters(values: dict[str, Any]) -> Parameters:
 
 def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
     name = ".".join(str(part) for part in fault["loc"])
+    if fault["input"] == "":
+        return f"{name}: it is empty; was a variable used for it that is not set?"
+    if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
+        return (
+            f"{name}: a name is needed, and {fault['input']} is read as a number; write a path as "
+            f"./{fault['input']}, another name with a letter or in quotes in a file"
+        )
     if fault["type"] != "extra_forbidden":
         message = fault["msg"].removeprefix("Value error, ")
         given = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r})"
         return f"{name}: {message}{given}"
     if advice := advice_for(name):
         return f"{name}: {advice}"
-    near = get_close_matches(name, known_names(Parameters), n=3, cutoff=0.5)
+    known = known_names(Parameters)
+    if name in known:
+        nested = f"{name.replace('.', ': {')}: ...{'}' * name.count('.')}"
+        return f"{name}: a name with a dot in it is not taken here; nest it: {nested}"
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
     return f"{name}: unknown parameter" + (f"; did you mean {', '.join(near)}?" if near else "")
 
 

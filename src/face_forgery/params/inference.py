@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from face_forgery.params.base import Location, Params, Probability
 
+DETECTOR_FOLDER = "data/06_models/detector"  # where a run leaves its detector
+MIN_SIZE = 48  # pixels; inference.min_size where no parameters are read
 MIN_WINDOW_FRAMES = 3  # judged frames that a window of a video needs to count
 
 

@@ -1,8 +1,11 @@
 """A detector's folder becomes a logged MLflow model."""
 
 import io
+import shutil
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -10,6 +13,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
 from PIL import Image, ImageDraw
+
+from face_forgery.params.inference import MIN_SIZE
 
 MODEL_NAME = "detector"
 ALIAS = "newest"
@@ -43,7 +48,8 @@ _FACE = Object(
     ]
 )
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.binary, "image")]),
+    # Of a binary column MLflow decodes base64 in two of its four formats, and in no other spelling.
+    inputs=Schema([ColSpec(DataType.string, "image")]),
     outputs=Schema(
         [
             ColSpec(DataType.double, "y_pred"),
@@ -68,22 +74,34 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
     Returns:
         The model's address, ``models:/m-...``.
     """
-    info = mlflow.pyfunc.log_model(
-        name=MODEL_NAME,
-        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-        artifacts={"detector": str(folder)},
-        code_paths=[str(Path(__file__).parents[1])],
-        signature=SIGNATURE,
-        input_example=example_input(),
-        pip_requirements=requirements(),
-        model_config={"min_size": min_size, "max_pictures": None, "max_seconds": None},
-        registered_model_name=register_as,
-    )
+    with TemporaryDirectory() as scratch:
+        info = mlflow.pyfunc.log_model(
+            name=MODEL_NAME,
+            **describe_model(folder, Path(scratch), min_size=min_size),
+            code_paths=[str(Path(__file__).parents[1])],
+            registered_model_name=register_as,
+        )
     if register_as is not None:
         mlflow.MlflowClient().set_registered_model_alias(
             register_as, ALIAS, info.registered_model_version
         )
     return str(info.model_uri)
+
+
+def describe_model(folder: Path, scratch: Path, *, min_size: int = MIN_SIZE) -> dict[str, Any]:
+    """Return what MLflow is told of the detector in ``folder``, wherever it will be kept.
+
+    It is copied to ``scratch`` first: MLflow refuses links, and caches of hubs are made of them.
+    """
+    copy = shutil.copytree(folder, scratch / "detector")
+    return {
+        "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
+        "artifacts": {"detector": str(copy)},
+        "signature": SIGNATURE,
+        "input_example": example_input(),
+        "pip_requirements": requirements(),
+        "model_config": {"min_size": min_size, "max_pictures": None, "max_seconds": None},
+    }
 
 
 def example_input() -> pd.DataFrame:

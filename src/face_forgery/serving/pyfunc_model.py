@@ -3,12 +3,19 @@
 MLflow stores this file with the detector's folder and executes it on loading.
 """
 
+import re
+from base64 import b64decode
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import mlflow
 import pandas as pd
 
 from face_forgery.inference.judging import Detector
+
+# Bytes that may be the text of others. A portable bitmap can be written in digits alone.
+_IS_TEXT = re.compile(rb"data:|(?!P[1-6]\s)[\w+/-][\w+/\s-]*={0,2}\s*\Z", re.ASCII | re.IGNORECASE)
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -43,7 +50,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         Args:
             context: Not used.
-            model_input: Column ``image``: encoded images (JPEG, PNG, ...); base64 over HTTP.
+            model_input: Column ``image``: the bytes of encoded images (JPEG, PNG, ...), or these
+                as base64, URL-safe base64 or a ``data:`` URL.
             params: Not used.
 
         Returns:
@@ -51,24 +59,55 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why),
             ``faces``: a list of ``left``, ``top``, ``width``, ``height`` (pixels of the upright
             image), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
-            detector takes images whole.
+            detector takes images whole; ``evidence``: what the file says of its origin.
 
         Raises:
-            MlflowException: If there are more than ``max_pictures``, or they take more than
-                ``max_seconds``.
+            MlflowException: If there are more than ``max_pictures``, they take more than
+                ``max_seconds``, or a text is none of an image.
         """
         if self._max_images is not None and len(model_input) > self._max_images:
             raise mlflow.MlflowException.invalid_parameter_value(
                 f"{len(model_input):,} images are more than the {self._max_images:,} that one "
                 "request may have"
             )
-        images = [bytes(image) for image in model_input["image"]]
+        images = [_decode(given, row) for row, given in enumerate(model_input["image"], start=1)]
         try:
             judgements = self._detector.judge(images, seconds=self._max_seconds)
         except TimeoutError as error:
             raise mlflow.MlflowException(str(error)) from error
         # objects, because a server would write NaN, which is not JSON
         return pd.DataFrame([judgement.to_dict() for judgement in judgements], dtype=object)
+
+
+def _decode(given: Any, row: int) -> bytes:
+    """Return the bytes of an encoded image, which may have come as text.
+
+    Over HTTP it is always text, and MLflow decodes none of it: the column is one of texts.
+    """
+    if not isinstance(given, str | bytes | bytearray):
+        raise mlflow.MlflowException.invalid_parameter_value(
+            f"image {row} is of the type {type(given).__name__}; it must be base64 text"
+        )
+    text = given.encode(errors="replace") if isinstance(given, str) else bytes(given)
+    try:
+        return _decode_text(text) if isinstance(given, str) or _IS_TEXT.match(text) else text
+    except ValueError as error:
+        if not isinstance(given, str):
+            return text
+        raise mlflow.MlflowException.invalid_parameter_value(
+            f"image {row} is neither base64 nor a data: URL: {given[:40]!r}"
+        ) from error
+
+
+def _decode_text(text: bytes) -> bytes:
+    """Decode base64 of either alphabet, with or without line breaks and padding, or a data: URL."""
+    if text[:5].lower() == b"data:":
+        head, _, content = text.partition(b",")
+        text = unquote_to_bytes(content)
+        if not head.lower().endswith(b";base64"):
+            return text
+    text = b"".join(text.split()).rstrip(b"=").translate(_FROM_URL_SAFE)
+    return b64decode(text + b"=" * (-len(text) % 4), validate=True)
 
 
 mlflow.models.set_model(ServedDetector())

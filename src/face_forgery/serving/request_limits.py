@@ -7,6 +7,7 @@ the host; docs/decisions/0021-request-limits.md says why the rest is ours.
 import asyncio
 import json
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+JSON, BYTES = "application/json", "application/octet-stream"
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 _RETRY_SECONDS = "1"
 _KEPT_OF_ERRORS = ("error_code", "message", "detail")  # MLflow's have a stack trace as well
@@ -35,9 +37,9 @@ class Limits:
         max_working: Requests with a body that are worked on at once.
         max_waiting: Further ones that wait, unread; those beyond are told to come back.
         body_seconds: In which a whole body must arrive once it is its turn.
-        content_type: Of a body; others get 415. ``None``: any.
+        content_types: Patterns of those of a body; others get 415. ``None``: any.
         paths: The only ones; others get 404. ``None``: what the application has.
-        max_marks: Commas, colons and opening brackets in a body. As JSON, 20 MB of them take two
+        max_marks: Commas, colons and opening brackets in a body of JSON. 20 MB of them take two
             gigabytes and block everybody for 14 s; base64 has none. ``None``: any number.
         large_at: The only path whose bodies may have ``max_bytes``, others have 1 MiB: what is sent
             there goes to the disk as it comes, anything else into memory. ``None``: any path.
@@ -48,7 +50,7 @@ class Limits:
     max_working: int
     max_waiting: int
     body_seconds: float
-    content_type: str | None = None
+    content_types: tuple[str, ...] | None = None
     paths: tuple[str, ...] | None = None
     max_marks: int | None = None
     large_at: str | None = None
@@ -56,6 +58,15 @@ class Limits:
     def bytes_at(self, path: str) -> int:
         """Return how many bytes a body may have that is sent to ``path``."""
         return self.max_bytes if self.large_at in (None, path) else _SMALL_BYTES
+
+
+def content_type_of(scope: Scope) -> str:
+    """Return what a body is said to be, without parameters; bytes where nothing is said.
+
+    Two that differ give one that nobody knows: readers would disagree which counts.
+    """
+    given = Headers(scope=scope).getlist("content-type") or [BYTES]
+    return " and ".join(sorted({kind.partition(";")[0].strip().lower() for kind in given}))
 
 
 class RequestLimits:
@@ -102,9 +113,9 @@ class RequestLimits:
         length, max_bytes = headers.get("content-length", "0"), limits.bytes_at(scope["path"])
         if not length.isdecimal() or float(length) > max_bytes:
             return _answer(413, _too_large(max_bytes))
-        types = {kind.partition(";")[0].strip().lower() for kind in headers.getlist("content-type")}
-        if limits.content_type is not None and types != {limits.content_type}:
-            return _answer(415, f"a body must be {limits.content_type}")
+        known, kind = limits.content_types, content_type_of(scope)
+        if known is not None and not any(fnmatchcase(kind, pattern) for pattern in known):
+            return _answer(415, f"a body must be {', '.join(known)}, not {kind[:100]}")
         if self._num_inside >= limits.max_working + limits.max_waiting:
             return _answer(503, "too many requests at once; try again")
         return None
@@ -118,7 +129,7 @@ class RequestLimits:
             self._num_inside -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _Body(receive, self._limits, scope["path"])
+        body = _Body(receive, self._limits, scope)
         has_begun = False
 
         async def send_unless_refused(message: Message) -> None:
@@ -143,9 +154,10 @@ class _Body:
     of it.
     """
 
-    def __init__(self, receive: Receive, limits: Limits, path: str) -> None:
+    def __init__(self, receive: Receive, limits: Limits, scope: Scope) -> None:
         self._receive, self._limits = receive, limits
-        self._max_bytes = limits.bytes_at(path)
+        self._max_bytes = limits.bytes_at(scope["path"])
+        self._max_marks = limits.max_marks if content_type_of(scope) == JSON else None
         self._num_bytes = self._num_marks = 0
         self._end: float | None = asyncio.get_running_loop().time() + limits.body_seconds
         self.refusal: JSONResponse | None = None
@@ -168,11 +180,10 @@ class _Body:
         self._num_bytes += len(part)
         if self._num_bytes > self._max_bytes:
             return _answer(413, _too_large(self._max_bytes))
-        max_marks = self._limits.max_marks
-        if max_marks is not None:
+        if self._max_marks is not None:
             self._num_marks += sum(part.count(mark) for mark in _MARKS)
-            if self._num_marks > max_marks:
-                return _answer(413, f"a body may have {max_marks:,} commas, colons, [ and {{")
+            if self._num_marks > self._max_marks:
+                return _answer(413, f"a body may have {self._max_marks:,} commas, colons, [ and {{")
         return None
 
 

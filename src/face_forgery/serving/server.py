@@ -1,36 +1,90 @@
 """A logged detector behind request limits, served by uvicorn."""
 
 import asyncio
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
 import uvicorn
 from mlflow.pyfunc import scoring_server
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from face_forgery.serving.request_limits import Limits, RequestLimits
+from face_forgery.inference.judging import find_folder
+from face_forgery.modeling.detector_folder import read_meta
+from face_forgery.serving.packaging import describe_model
+from face_forgery.serving.request_limits import JSON, Limits, RequestLimits, content_type_of
 
 PATHS = ("/invocations", "/ping", "/health", "/version")  # all that MLflow serves, but its manual
 _KEEP_ALIVE_SECONDS = 5
+_SCHEME = re.compile(r"[\w-]{2,}:/")  # models:/, runs:/, s3://
 
 
 def build_server(
-    model_uri: str, limits: Limits, *, max_images: int, max_seconds: float
+    location: str, limits: Limits, *, max_images: int, max_seconds: float, min_size: int | None
 ) -> RequestLimits:
     """Load a model and return the application that serves it, as ``mlflow models serve`` would.
 
-    Loading executes the model's own code: serve only models that you or people you trust logged.
+    Loading a logged model executes its own code: serve only those that you or people you trust
+    logged. A detector's folder is data.
 
     Args:
-        model_uri: ``models:/NAME@ALIAS``, ``models:/ID`` or a folder.
+        location: A detector's folder or ``hf-hub:OWNER/NAME``; or a logged model:
+            ``models:/NAME@ALIAS``, ``models:/ID`` or its folder.
         limits: What is let in.
         max_images: In one request; more get 400.
         max_seconds: After which the model leaves the rest of a request alone.
+        min_size: Pixels of the shortest side that is judged; ``None``: what the model was logged
+            with.
+
+    Raises:
+        DetectorError: If no folder is there, or the detector in it cannot be used.
+        MlflowException: If there is no such logged model.
     """
     # The names that logged models read, of earlier releases too.
     config = {"max_pictures": max_images, "max_seconds": max_seconds}
-    model = mlflow.pyfunc.load_model(model_uri, model_config=config)
-    return RequestLimits(scoring_server.init(model), limits)
+    config |= {} if min_size is None else {"min_size": min_size}
+    with TemporaryDirectory() as scratch:
+        if not _is_logged(location):
+            folder, location = find_folder(location), f"{scratch}/model"
+            read_meta(folder)
+            mlflow.pyfunc.save_model(location, **describe_model(folder, Path(scratch)))
+        model = mlflow.pyfunc.load_model(location, model_config=config)
+    return RequestLimits(ImageBodies(scoring_server.init(model)), limits)
+
+
+def _is_logged(location: str) -> bool:
+    return _SCHEME.match(location) is not None or Path(location, "MLmodel").exists()
+
+
+class ImageBodies:
+    """Lets ``app``, a scoring server of MLflow, take an image as the body of a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["method"] == "POST" and content_type_of(scope) != JSON:
+            image = b64encode(await Request(scope, receive).body()).decode()
+            body = json.dumps({"inputs": {"image": [image]}}).encode()
+            scope = {**scope, "headers": [(b"content-type", JSON.encode())]}
+            receive = _begin_with({"type": "http.request", "body": body}, receive)
+        await self._app(scope, receive, send)
+
+
+def _begin_with(message: Message, receive: Receive) -> Receive:
+    messages = [message]
+
+    async def receive_next() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_next
 
 
 def run_server(

@@ -35,7 +35,8 @@ def make_views(pixels: Pixels, landmarks: Landmarks | None) -> list[View]:
 
     ``None``: no face was found, and none is spoken of.
     """
-    labels = None if landmarks is None else label_regions(*pixels.shape[:2], landmarks)
+    height, width = pixels.shape[:2]
+    labels = None if landmarks is None else label_regions(height, width, landmarks)
     return [
         *([] if landmarks is None else enlarge_details(pixels, landmarks)),
         compare_light(pixels, labels),

@@ -10,8 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 import face_forgery as ff
-
-_MIN_SIZE = 48  # pixels, as inference.min_size
+from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,9 +18,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m face_forgery.serving.page", description=__doc__
     )
-    parser.add_argument("--detector", type=Path, default=Path("data/06_models/detector"))
+    parser.add_argument("--detector", type=Path, default=Path(DETECTOR_FOLDER))
     parser.add_argument("--port", type=int, default=7860)
-    parser.add_argument("--min-size", type=int, default=_MIN_SIZE, help="pixels")
+    parser.add_argument("--min-size", type=int, default=MIN_SIZE, help="pixels")
     parser.add_argument(
         "--max-images", "--max-pictures", type=int, default=20, help="judged at once"
     )

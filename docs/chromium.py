@@ -1,4 +1,4 @@
-"""Drives a headless Chromium by its DevTools protocol; no further tool is needed."""
+"""Drives a headless Chromium by its DevTools protocol: for images of the page, and for tests."""
 
 import base64
 import json
@@ -67,12 +67,12 @@ class Tab:
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
 
-    def shoot(self, path: Path) -> None:
-        """Write a PNG of the whole page."""
+    def shoot(self) -> bytes:
+        """Return a PNG of the whole page."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         shot = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
+        return base64.b64decode(shot["data"])
 
 
 @contextmanager
@@ -92,7 +92,10 @@ def open_tab(address: str, folder: Path, *, language: str = "en") -> Iterator[Ta
         (url,) = [tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"]
         with connect(url, max_size=2**28, proxy=None) as socket:
             tab = Tab(socket)
-            tab.call("Page.navigate", url=address)
+            end = time.monotonic() + 120
+            while "errorText" in tab.call("Page.navigate", url=address):
+                assert time.monotonic() < end, f"nothing answers at {address}"
+                time.sleep(0.5)
             yield tab
     finally:
         process.terminate()

@@ -1,0 +1,207 @@
+"""`ff.Detector` judges whatever holds an image, from folder, hub or ensemble, and says why."""
+
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import ExifTags, Image
+
+import face_forgery as ff
+from face_forgery.data.images.listing import list_images
+from face_forgery.inference import judging
+from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.modeling.ensemble import join_detectors
+
+
+@pytest.fixture
+def trained(make_detector):
+    detector = make_detector(temperature=4.0)
+    given = replace(detector.preprocessing, scaled_decoding=True)
+    return replace(detector, preprocessing=given)
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    path = tmp_path / "detector"
+    path.mkdir()
+    write_detector(trained, path)
+    return path
+
+
+@pytest.fixture
+def photo(make_picture, tmp_path):
+    """Return the path of a large JPEG that lies on its side."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.Model] = "Canon EOS R5"
+    path = tmp_path / "photo.jpg"
+    make_picture(height=300, width=200).save(path, exif=exif)
+    return path
+
+
+FILES = {
+    "text": str,
+    "path": Path,
+    "URL": lambda photo: photo.as_uri(),
+    "bytes": lambda photo: photo.read_bytes(),
+    "bytearray": lambda photo: bytearray(photo.read_bytes()),
+    "memoryview": lambda photo: memoryview(photo.read_bytes()),
+    "open file": lambda photo: io.BytesIO(photo.read_bytes()),
+    "opened by Pillow": Image.open,
+}
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_a_file_has_the_score_of_the_pipeline_in_whatever_form_it_comes(
+    folder, trained, photo, judge_all, form
+):
+    expected = judge_all(trained, list_images(photo), min_size=48)
+    detector = ff.Detector.load(folder)
+    judged = detector.judge(FILES[form](photo))
+    assert judged.score == pytest.approx(expected["y_pred"][0], abs=1e-6)
+    assert (judged.verdict, judged.status, judged.detail) == (expected["verdict"][0], "ok", "")
+    assert judged.evidence == {"camera": "Canon EOS R5"}
+    assert judged.faces == ()
+
+
+PIXELS = {
+    "array": np.asarray,
+    "array of BGR, turned": lambda image: np.asarray(image)[..., ::-1].copy()[..., ::-1],
+    "array with alpha": lambda image: np.asarray(image.convert("RGBA")),
+    "PIL image": lambda image: image.copy(),
+    "PIL image of another mode": lambda image: image.convert("RGBA"),
+}
+
+
+@pytest.mark.parametrize("form", PIXELS)
+def test_pixels_have_the_score_of_a_file_that_keeps_them(folder, make_picture, encode, form):
+    detector = ff.Detector.load(folder)
+    image = make_picture(height=90, width=70)
+    expected = detector.judge(encode(image, "PNG")).score
+    assert detector.judge(PIXELS[form](image)).score == pytest.approx(expected, abs=1e-6)
+
+
+def test_several_are_judged_in_their_order_and_a_bad_one_stops_nothing(folder, photo, tmp_path):
+    detector = ff.Detector.load(folder)
+    pixels = np.full((64, 64, 3), 200, np.uint8)
+    gone = tmp_path / "gone.jpg"
+    judged = detector.judge([photo, b"no image", pixels, gone, tmp_path, pixels[:9]] * 7)
+    statuses = ["ok", "unreadable", "ok", "missing", "unreadable", "too_small"]
+    assert [one.status for one in judged] == statuses * 7
+    assert judged[0].score == pytest.approx(detector.judge(photo).score, abs=1e-6)
+    assert (judged[1].score, judged[1].verdict) == (None, None)
+    assert judged[4].detail == "a folder, not an image"
+
+
+@pytest.mark.parametrize("kind", [tuple, iter, pd.Series, np.array])
+def test_any_iterable_of_images_is_several(folder, photo, kind):
+    judged = ff.Detector.load(folder).judge(kind([str(photo)] * 2))
+    assert [one.status for one in judged] == ["ok", "ok"]
+
+
+def test_a_batch_of_arrays_is_several_and_nothing_gives_nothing(folder):
+    detector = ff.Detector.load(folder)
+    assert len(detector.judge(np.zeros((3, 64, 64, 3), np.uint8))) == 3
+    assert detector.judge([]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (np.zeros((64, 64, 3)), r"uint8, \(H, W, 3\).*this is float64, \(64, 64, 3\)"),
+        (np.zeros((3, 64, 64), np.uint8), r"this is uint8, \(3, 64, 64\)"),
+        (np.zeros((0, 9, 3), np.uint8), r"\(0, 9, 3\)"),
+        ([None], "'None' .NoneType. is not a path, a URL"),
+        ([float("nan")], "'nan' .float."),
+        ([["a.jpg"]], "list"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_its_type(folder, given, named):
+    with pytest.raises(ff.InputError, match=named):
+        ff.Detector.load(folder).judge(given)
+
+
+def test_damaged_pixels_are_a_status_and_not_an_error(folder, photo):
+    data = photo.read_bytes()
+    image = Image.open(io.BytesIO(data[:2000]))
+    image.fp.close()
+    assert ff.Detector.load(folder).judge(image).status == "unreadable"
+
+
+def test_a_home_folder_is_followed(folder, photo, monkeypatch):
+    monkeypatch.setenv("HOME", str(photo.parent))
+    assert ff.Detector.load("~/detector").judge("~/photo.jpg").status == "ok"
+
+
+def test_a_judgement_explains_itself_from_whatever_was_given(folder, photo):
+    judged = ff.Detector.load(folder).judge([photo, io.BytesIO(photo.read_bytes())])
+    first, second = [one.explain(has_views=False) for one in judged]
+    assert first.score == pytest.approx(judged[0].score, abs=1e-6)
+    assert first.pixels.shape == (200, 300, 3)
+    np.testing.assert_array_equal(first.heat, second.heat)
+    assert judged[0].explain().views
+    photo.write_bytes(b"other")
+    with pytest.raises(ff.InputError, match="no longer what was judged"):
+        judged[0].explain()
+    with pytest.raises(ff.InputError, match="this image is unreadable"):
+        ff.Detector.load(folder).judge(photo).explain()
+
+
+def test_no_image_is_begun_after_its_time(folder, photo):
+    detector = ff.Detector.load(folder)
+    with pytest.raises(TimeoutError, match=r"0 image.s. could be judged within 0 s"):
+        detector.judge([photo], seconds=0)
+    assert detector.judge(photo, seconds=60).status == "ok"
+
+
+def test_the_smallest_side_can_be_chosen(folder, photo):
+    assert ff.Detector.load(folder, min_size=201).judge(photo).status == "too_small"
+
+
+def test_an_ensemble_is_loaded_as_any_detector(make_detector, trained, photo, tmp_path):
+    members = {"a": trained, "b": replace(trained, temperature=2.0)}
+    joined = join_detectors(
+        members, data_fingerprint="f" * 64, code_version={}, other_data="refuse"
+    )
+    (tmp_path / "both").mkdir()
+    write_detector(replace(joined, operating_points=trained.operating_points), tmp_path / "both")
+    scores = [ff.Detector(member).judge(photo).score for member in members.values()]
+    joint = ff.Detector.load(tmp_path / "both").judge(photo).score
+    assert joint == pytest.approx(np.mean(scores), abs=1e-6)
+
+
+@pytest.mark.parametrize("spelt", ["hf-hub:me/faces", "hf_hub:me/faces@v2"])
+def test_a_detector_is_fetched_from_the_hub(folder, photo, tmp_path, monkeypatch, spelt):
+    asked = {}
+
+    def fake(name, *, revision, allow_patterns):
+        asked.update(name=name, revision=revision)
+        wanted = shutil.ignore_patterns("*.bin")
+        return str(shutil.copytree(folder, tmp_path / "cache", ignore=wanted))
+
+    monkeypatch.setattr(judging, "snapshot_download", fake)
+    judged = ff.Detector.load(spelt).judge(photo)
+    assert judged == ff.Detector.load(folder).judge(photo)
+    assert asked == {"name": "me/faces", "revision": "v2" if "@" in spelt else None}
+
+
+def test_what_the_hub_does_not_give_is_one_line_with_the_remedy(monkeypatch):
+    def fail(name, **options):
+        raise OSError("401 Client Error\n\nRepository Not Found")
+
+    monkeypatch.setattr(judging, "snapshot_download", fail)
+    with pytest.raises(ff.DetectorError, match=r"^hf-hub:me/x: .*401 Client Error; check") as said:
+        ff.Detector.load("hf-hub:me/x")
+    assert "\n" not in str(said.value)
+
+
+def test_a_folder_that_is_not_there_says_how_one_is_made_or_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ff.DetectorError, match=r"nowhere: there is no detector yet; train one"):
+        ff.Detector.load(tmp_path / "nowhere")
+    with pytest.raises(ff.DetectorError, match=r"of the hub it is called hf-hub:me/faces"):
+        ff.Detector.load("me/faces")
