@@ -1,6 +1,7 @@
 """A detector's folder becomes a logged MLflow model."""
 
 import io
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
 from PIL import Image, ImageDraw
 
+from face_forgery.modeling.detector_folder import read_meta
+from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params.inference import MIN_SIZE
 
 MODEL_NAME = "detector"
@@ -87,12 +90,17 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
 
 def describe_model(folder: Path, *, min_size: int = MIN_SIZE) -> dict[str, Any]:
     """Return what MLflow is told of a model, wherever it is kept."""
+    card = read_meta(folder).training_data
     return {
         "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
         "artifacts": {"detector": str(folder)},
         "signature": SIGNATURE,
         "input_example": example_input(),
         "pip_requirements": requirements(),
+        "metadata": {
+            "learnt_from": describe_training_data(card),
+            "training_data": None if card is None else asdict(card),
+        },
         "model_config": {"min_size": min_size, "max_pictures": None, "max_seconds": None},
     }
 
