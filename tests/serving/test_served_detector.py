@@ -181,10 +181,13 @@ LIMITS = Limits(
 
 
 @pytest.fixture(scope="module")
-def post(detector_folder):
-    """Return a function that asks the server of a detector's folder; it returns the answer."""
+def post(detector_folder, tmp_path_factory):
+    """Return a function that asks the server of a folder of links, as caches of hubs are."""
+    links = tmp_path_factory.mktemp("links")
+    for file in detector_folder.iterdir():
+        (links / file.name).symlink_to(file)
     options = {"max_images": 9, "max_seconds": 60, "min_size": 90}
-    app = build_server(str(detector_folder), LIMITS, **options)
+    app = build_server(str(links), LIMITS, **options)
 
     def ask(content, **headers):
         async def send():

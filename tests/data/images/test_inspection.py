@@ -65,7 +65,7 @@ def test_unusable_images_are_listed_with_their_reasons(image_folder):
     assert list(rejected.columns) == list(REJECTED_COLUMNS)
     assert list(rejected["img_name"]) == ["empty.jpg", "gone.jpg"]
     assert list(rejected["status"]) == ["unreadable", "missing"]
-    assert list(rejected["detail"]) == ["it is empty", "no such file"]
+    assert list(rejected["detail"]) == ["it is empty", f"no such file in {image_folder / 'images'}"]
 
 
 @pytest.mark.usefixtures("settled")

@@ -174,7 +174,7 @@ def _is_table(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in _SEPARATORS
 
 
-def _without_formula(name: str) -> str:
+def without_formula(name: str) -> str:
     """Write a name that a spreadsheet would compute as another one of the same file."""
     return f"./{name}" if name.startswith(_FORMULA) else name
 
@@ -191,7 +191,7 @@ def _list_local(location: Path, parameter: str) -> list[_Row]:
         return _read_table(location)
     else:
         rows = [(location.name, str(location), None)]
-    return [(_without_formula(name), path, problem) for name, path, problem in rows]
+    return [(without_formula(name), path, problem) for name, path, problem in rows]
 
 
 def _walk(folder: Path) -> Iterator[_Row]:
@@ -207,14 +207,14 @@ def _walk(folder: Path) -> Iterator[_Row]:
             yield name.as_posix(), root, _EMPTY_FOLDER
         for file in files:
             yield (name / file).as_posix(), str(here / file), None
-        folders[:] = [below for below in sorted(folders) if _is_new(here / below, seen)]
+        folders[:] = [below for below in sorted(folders) if is_new_folder(here / below, seen)]
     for error in unlisted:
         path = os.fsdecode(error.filename)
         name = Path(path).relative_to(folder)
         yield name.as_posix(), path, f"a folder that cannot be listed: {error.strerror}"
 
 
-def _is_new(folder: Path, seen: set[Path]) -> bool:
+def is_new_folder(folder: Path, seen: set[Path]) -> bool:
     """Say whether no link has led to ``folder`` before, and remember it."""
     target = folder.resolve()
     is_new = target not in seen
@@ -250,12 +250,12 @@ def _read_table(table: Path) -> list[_Row]:
 
 def _warn_of_other_folders(table: Path, names: list[str]) -> None:
     """A table may name any image that this machine can read; whoever made it should be known."""
-    home = os.path.normpath(table.parent)
+    home = os.path.abspath(table.parent)  # noqa: PTH100 (resolve would follow links)
     outside = [
         name
         for name in names
         if not is_url(name)
-        and not os.path.normpath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)
+        and not os.path.abspath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)  # noqa: PTH100
     ]
     if outside:
         logger.warning(
@@ -276,7 +276,7 @@ def _list_remote(url: str) -> list[_Row]:
         start, found = _find_remote(system, root, url)
         names = {path: path.removeprefix(start).lstrip("/") for path in sorted(found)}
         rows: list[_Row] = [
-            (_without_formula(name), system.unstrip_protocol(path), None)
+            (without_formula(name), system.unstrip_protocol(path), None)
             for path, name in names.items()
             if not any(part.startswith(".") for part in name.split("/"))
         ]
