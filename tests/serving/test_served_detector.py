@@ -345,3 +345,8 @@ def test_requirements_hold_all_that_the_served_code_imports():
     assert "scipy" in needed
     needed = {name.replace("mlflow-tracing", "mlflow") for name in needed}  # one brings the other
     assert needed <= {line.partition("==")[0] for line in requirements()}
+
+
+def test_a_logged_model_says_what_it_learnt_from(model):
+    assert "not recorded" in model.metadata.metadata["learnt_from"]
+    assert model.metadata.metadata["training_data"] is None

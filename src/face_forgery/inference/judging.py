@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 import numpy as np
+import pandas as pd
 from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from PIL import Image
@@ -30,6 +31,8 @@ from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
 
 if TYPE_CHECKING:
     from face_forgery.inference.explanation.explain import Explanation
+    from face_forgery.inference.videos.judgement import JudgedVideo
+    from face_forgery.params import VideoParams
 
 _BATCH = 32
 _OWNED = r"([\w.-]+/[\w.-]+)"
@@ -136,19 +139,38 @@ class Detector:
                 batch = []
         yield from self._judge_batch(batch)
 
+    def judge_video(self, path: str | os.PathLike[str], params: "VideoParams") -> "JudgedVideo":
+        """Judge a video, frame by frame and person by person.
+
+        Args:
+            path: Of the file.
+            params: How it is sampled.
+        """
+        row = {"img_name": [Path(path).name], "path": [os.fspath(path)], "problem": [None]}
+        (judged,) = ff.judge_videos(
+            self.trained,
+            pd.DataFrame(row),
+            params,
+            min_size=self._min_size,
+            batch_size=_BATCH,
+            network=self._network,
+        )
+        return judged
+
     def _judge_batch(self, batch: "list[tuple[_Given, Reading]]") -> Iterator[Judgement]:
         scored = score_batch(self._network, stack_readings([reading for _, reading in batch]))
         for row, (given, _) in enumerate(batch):
             explainer = partial(self._explain, given.content)
             yield judge_row(scored, row, self.points, evidence=given.evidence, explainer=explainer)
 
-    def _explain(self, image: Any, *, has_views: bool) -> "Explanation":
+    def _explain(self, image: Any, *, has_views: bool, face: int | None) -> "Explanation":
         reading, explanation = ff.explain_one(
             self.trained,
             self._network,
             _Given(image).decode,
             min_size=self._min_size,
             has_views=has_views,
+            face=face,
         )
         if explanation is None:
             raise InputError(f"the image is no longer what was judged: {reading.detail}")

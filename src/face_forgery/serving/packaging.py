@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,9 +98,12 @@ def describe_model(folder: Path, scratch: Path, *, min_size: int = MIN_SIZE) -> 
     It is copied to ``scratch`` first: MLflow refuses links, and caches of hubs are made of them.
     """
     copy = shutil.copytree(folder, scratch / "detector")
-    learnt_from = describe_training_data(read_meta(copy).training_data)
+    card = read_meta(copy).training_data
     return {
-        "metadata": {"learnt_from": learnt_from},  # shown on the page of the model
+        "metadata": {  # shown on the page of the model
+            "learnt_from": describe_training_data(card),
+            "training_data": None if card is None else asdict(card),
+        },
         "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
         "artifacts": {"detector": str(copy)},
         "signature": SIGNATURE,

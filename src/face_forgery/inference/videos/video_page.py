@@ -51,7 +51,7 @@ class VideoPages:
         content: dict[str, Any] = {"video": video, "points": self._points, "params": self._params}
         content |= {"learnt_from": self._learnt_from, "chart": None}
         if video.frames:
-            content |= _describe(video, self._points, self._params)
+            content |= describe(video, self._points, self._params)
         filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
         html = render("video.html.jinja", filters, **content)
         page = Page(video.number, video.total, f"{video.number:04d}", html)
@@ -76,7 +76,8 @@ def _summarize(video: JudgedVideo) -> dict[str, Any]:
     return line | {"score": found.score, "verdict": found.verdict, "says": says}
 
 
-def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+def describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+    """Return what a page shows of a video with scores: a chart, its scenes, how it was sampled."""
     stored = io.BytesIO()
     figure = draw_scores_over_time(video, points)
     figure.savefig(stored, format="png")
