@@ -29,7 +29,7 @@ PAGES += sorted(
     if path.name != "experiments.md"
 )
 STARTS = ("kedro ", "make ", "python ", "mlflow ", ".venv/bin/", "ray ")
-FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.")  # keys are the user's
+FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.", "ingestion.targets.")  # keys are the user's
 
 TINY = {
     "demo_data": {"train_images": 48, "val_images": 32, "test_images": 6, "image_size": 64},
