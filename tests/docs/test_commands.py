@@ -30,7 +30,8 @@ PAGES += sorted(
     if path.name != "experiments.md"
 )
 STARTS = ("kedro ", "face-forgery ", "make ", "python ", "mlflow ", ".venv/bin/", "ray ")
-FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.")  # keys are the user's
+# Their keys are the user's.
+FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.", "ingestion.targets.")
 
 TINY = {
     "demo_data": {"train_images": 48, "val_images": 32, "test_images": 6, "image_size": 64},
