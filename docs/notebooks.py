@@ -34,7 +34,7 @@ def main() -> None:
             f"{CHINESE.name}: its code is not that of {ENGLISH.name}; make it so first"
         )
     resources = {"metadata": {"path": str(ENGLISH.parent)}}
-    NotebookClient(english, timeout=900, kernel_name="python3", resources=resources).execute()
+    NotebookClient(english, timeout=None, kernel_name="python3", resources=resources).execute()
     for cell in code_cells(english):
         cell.metadata.pop("execution", None)  # the times of day
     for cell, run in zip(code_cells(chinese), code_cells(english), strict=True):

@@ -2,9 +2,8 @@
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
-
 from docs.notebooks import CHINESE, CODE_HASH, ENGLISH, code_cells, hash_code
+from nbclient import NotebookClient
 
 FEW = {'"train", 400': '"train", 64', '"val", 160': '"val", 64', "EPOCHS = 8": "EPOCHS = 1"}
 

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-_COMMANDS = {  # name -> the module whose main() does it, and what it does
+COMMANDS = {  # name -> the module whose main() does it, and what it does
     "judge": ("face_forgery.serving.judge_command", "judge images: score, verdict, status"),
     "page": ("face_forgery.serving.page.__main__", "open a page that judges what is dropped on it"),
     "serve": ("face_forgery.serving.__main__", "serve a detector to other programs over HTTP"),
@@ -12,7 +12,7 @@ _COMMANDS = {  # name -> the module whose main() does it, and what it does
     "run": ("face_forgery.__main__", "what `kedro run` does; needs the project, not the package"),
 }
 _USAGE = "usage: face-forgery COMMAND ...\n\n" + "".join(
-    f"  {name:9} {what}\n" for name, (_, what) in _COMMANDS.items()
+    f"  {name:9} {what}\n" for name, (_, what) in COMMANDS.items()
 )
 
 
@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.write(f"{_USAGE}\nEach has options: face-forgery COMMAND --help\n")
     elif name == "run":
         run(rest)
-    elif name in _COMMANDS:
-        import_module(_COMMANDS[name][0]).main(rest)
+    elif name in COMMANDS:
+        import_module(COMMANDS[name][0]).main(rest)
     else:
         sys.stderr.write(f"{_USAGE}\nerror: " + (f"no command {name!r}\n" if name else "which?\n"))
         sys.exit(2)

@@ -1,6 +1,7 @@
 """The judgement follows from stated rules, and bad numbers never look good."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,9 @@ def test_the_worst_finding_wins_and_comes_right_after_the_training_data():
     judged = judge_one(auc=0.6, card=DRAWN, tpr=rate(0.3))
     assert judged.level == "unusable"
     assert [finding.rule for finding in judged.findings[:3]] == ["training", "auc", "found"]
+
+
+def test_the_document_has_the_table_of_the_rules():
+    document = (Path(__file__).parents[2] / "docs/report.md").read_text(encoding="utf-8")
+    for rule in RULES.values():
+        assert f"| {' | '.join((rule.about, *rule.bounds, rule.why))} |" in document

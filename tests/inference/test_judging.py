@@ -1,6 +1,7 @@
 """`ff.Detector` judges whatever holds an image, from folder, hub or ensemble, and says why."""
 
 import io
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -205,3 +206,20 @@ def test_a_folder_that_is_not_there_says_how_one_is_made_or_named(tmp_path, monk
         ff.Detector.load(tmp_path / "nowhere")
     with pytest.raises(ff.DetectorError, match=r"of the hub it is called hf-hub:me/faces"):
         ff.Detector.load("me/faces")
+
+
+def test_the_code_of_the_documentation_runs(folder, photo, tmp_path, monkeypatch):
+    (tmp_path / "data/06_models").mkdir(parents=True)
+    folder.rename(tmp_path / "data/06_models/detector")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(photo, tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs/python.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 3
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert [one.status for one in names["results"]] == ["ok"] * 3
+    assert len({round(one.score, 6) for one in names["results"]}) == 1
+    assert (tmp_path / "heat.png").exists()

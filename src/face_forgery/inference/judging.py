@@ -26,6 +26,7 @@ from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.forward_path import pick_device
+from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Detector:
     Attributes:
         trained: As given: preprocessing, metrics, training parameters, ...
         points: Where its scores become verdicts, and what was measured there.
+        learnt_from: A sentence that says whether it learnt from photographs; read it first.
 
     Raises:
         DetectorError: If it has no operating points, or its weights do not fit.
@@ -69,6 +71,7 @@ class Detector:
 
     def __init__(self, trained: TrainedDetector, *, min_size: int = MIN_SIZE) -> None:
         self.trained, self.points = trained, operating_points_of(trained)
+        self.learnt_from = describe_training_data(trained.training_data)
         self._min_size = min_size
         self._network = trained.build_network().to(pick_device())
 

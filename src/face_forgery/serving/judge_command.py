@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         images = _list(options.paths)
         _check_output(options.output, images)
         detector = ff.Detector.load(options.detector, min_size=options.min_size)
+        sys.stderr.write(f"{detector.learnt_from}\n")
         num_scored = _report(_judge(detector, images), images, options)
     except ff.InputError as error:
         _end(2, str(error))

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,8 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
 from PIL import Image, ImageDraw
 
+from face_forgery.modeling.detector_folder import read_meta
+from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params.inference import MIN_SIZE
 
 MODEL_NAME = "detector"
@@ -58,6 +61,7 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "detail"),
             ColSpec(Array(_FACE), "faces"),
             ColSpec(Map(DataType.string), "evidence"),
+            ColSpec(DataType.string, "learnt_from"),
         ]
     ),
 )
@@ -94,7 +98,12 @@ def describe_model(folder: Path, scratch: Path, *, min_size: int = MIN_SIZE) -> 
     It is copied to ``scratch`` first: MLflow refuses links, and caches of hubs are made of them.
     """
     copy = shutil.copytree(folder, scratch / "detector")
+    card = read_meta(copy).training_data
     return {
+        "metadata": {  # shown on the page of the model
+            "learnt_from": describe_training_data(card),
+            "training_data": None if card is None else asdict(card),
+        },
         "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
         "artifacts": {"detector": str(copy)},
         "signature": SIGNATURE,

@@ -223,8 +223,10 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "mistakes.parquet",
         "mistakes.png",
         "model_card.md",
+        "model_card.zh.md",
         "operating_points.json",
         "report.html",
+        "report.zh.html",
         "roc.png",
         "roc_curve.csv",
         "scores.png",
@@ -269,7 +271,7 @@ def test_pipeline_repeats_to_the_byte(run_folders):
 
 def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
-    assert declared["metrics"] == {"as": "metrics"}
+    assert declared["metrics"] == {"as": "metrics", "group": "val"}
     assert {name for name in WRITTEN if declared[name] is None} == {"val_margins"}
 
 
