@@ -33,10 +33,16 @@ def main() -> None:
     options = parser.parse_args()
     with serve(options.detector) as address:
         for ending, language in (("", "en"), (".zh", "zh-CN")):
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                with open_tab(address, Path(folder), language=language) as tab:
-                    for name, path in shoot(tab):
-                        path.save(options.output / f"{name}{ending}.png", optimize=True)
+            with new_folder() as folder, open_tab(address, folder, language=language) as tab:
+                for name, image in shoot(tab):
+                    image.save(options.output / f"{name}{ending}.png", optimize=True)
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """Make a folder that goes when Chromium has."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @contextmanager
