@@ -2,14 +2,16 @@
 
 import io
 import posixpath
+from pathlib import Path
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import read_names
 from face_forgery.data.labels.manifest import CONTROL_CHARACTERS, LABEL_COLUMNS, ManifestError
-from face_forgery.data.labels.readers import LabelFile, read_label_source
-from face_forgery.params import ColumnNames
+from face_forgery.data.labels.readers import LabelFile, read_labels
+from face_forgery.params import check_parameters
 
-COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
+PARAMS = check_parameters(read_parameters(Path(__file__).parents[1] / "conf"))
 _LONGEST_MESSAGE = 2000
 
 
@@ -22,14 +24,7 @@ def check(data: bytes) -> None:
 
 def _check_labels(data: bytes, subset: str) -> None:
     try:
-        table = read_label_source(
-            LabelFile("labels.txt", data),
-            subset=subset,
-            labels="labels.txt",
-            images="images",
-            columns=COLUMNS,
-            class_folders={"real": 0, "fake": 1},
-        )
+        table = read_labels({subset: LabelFile("labels.txt", data)}, PARAMS.data, PARAMS.ingestion)
     except ManifestError as error:
         assert str(error).startswith("labels.txt: "), error
         assert len(str(error)) < _LONGEST_MESSAGE + 4 * len(data), error
@@ -42,7 +37,9 @@ def _check_labels(data: bytes, subset: str) -> None:
     for name in ("img_name", "group", "kind", "source"):
         assert not table[name].str.contains(CONTROL_CHARACTERS, regex=True).any(), table[name]
     for path in table["path"]:
-        assert posixpath.normpath(path).startswith("images"), path
+        assert posixpath.normpath(path).startswith(
+            "trainset" if subset == "train" else "testset"
+        ), path
         assert ".." not in path.split("/"), path
 
 

@@ -1,6 +1,8 @@
 """Configuration: Kedro's loader, with a catalog that may refer to the parameters."""
 
 import glob
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from omegaconf.resolvers import oc
 
 from face_forgery.params.renamed import RENAMED_TYPES
 
+_HOME = re.compile(r"((?:sqlite|file):/{2,3})?(~[^/]*)(/.*)?", re.DOTALL)
 _OWN_VARIABLES = "FACE_FORGERY_"
 _TYPES = "face_forgery.datasets."
 _TRACKING_URI = "MLFLOW_TRACKING_URI"  # the default of tracking.tracking_uri
@@ -70,7 +73,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         section = super().__getitem__(key)
         if key == "catalog":
             _refuse_old_types(section)
-        return section
+        return expand_home(section) if key == "parameters" else section
 
     @staticmethod
     def _initialise_filesystem_and_protocol(conf_source: str) -> tuple[Any, str]:
@@ -88,6 +91,20 @@ class ProjectConfigLoader(OmegaConfigLoader):
                 )
             value = value[key]
         return value
+
+
+def expand_home(value: Any) -> Any:
+    """Return parameters with ``~`` where a text begins with it as the home folder.
+
+    Neither shells, behind ``=``, nor YAML do so. A store may be named behind ``sqlite:///``.
+    """
+    if isinstance(value, dict):
+        return {name: expand_home(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [expand_home(held) for held in value]
+    if not isinstance(value, str) or not (found := _HOME.fullmatch(value)):
+        return value
+    return (found[1] or "") + os.path.expanduser(found[2]) + (found[3] or "")  # noqa: PTH111
 
 
 def _unfold(values: dict[str, Any]) -> dict[str, Any]:

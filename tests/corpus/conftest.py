@@ -17,7 +17,7 @@ from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.inspection import inspect_table
 from face_forgery.data.images.listing import list_images
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, check_manifest
-from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_labels
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
 from face_forgery.evaluation.comparison import align_scores
@@ -25,10 +25,9 @@ from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.inference.scoring import score_files
 from face_forgery.inference.submission import check_submission
 from face_forgery.modeling.detector_folder import read_detector, write_detector
-from face_forgery.params import ColumnNames, check_parameters
+from face_forgery.params import DataParams, IngestionParams, check_parameters
 from face_forgery.training.resume import read_state
 
-COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
 BASE = read_parameters(Path(__file__).parents[2] / "conf")
 SCORES = pd.DataFrame({"img_name": ["a", "b", "c"], "target": [0, 1, 1], "y_pred": [0.1, 0.9, 0.5]})
 
@@ -37,15 +36,11 @@ EntryPoint = Callable[[Made], Any]
 
 
 def _read_labels(source: LabelFile | LabelFolder, subset: str) -> pd.DataFrame:
-    place = "faces" if isinstance(source, LabelFolder) else "labels.txt"
-    return read_label_source(
-        source,
-        subset=subset,
-        labels=place,
-        images="faces",
-        columns=COLUMNS,
-        class_folders={"real": 0, "fake": 1},
-    )
+    where = "faces" if isinstance(source, LabelFolder) else "labels.txt"
+    names = {f"{side}_labels": where for side in ("train", "val", "test")}
+    folders = {f"{side}_images": "faces" for side in ("train", "val", "test")}
+    data = DataParams(root=".", **names, **folders)
+    return read_labels({subset: source}, data, IngestionParams(**BASE["ingestion"]))
 
 
 def _inspect(root: Path, name: str, check: str) -> tuple[str, str]:
@@ -54,7 +49,7 @@ def _inspect(root: Path, name: str, check: str) -> tuple[str, str]:
     folders = {"train": "faces"}
     facts = inspect_table(table, root=root, image_folders=folders, num_workers=0, check=check)
     assert facts["status"][1] == "ok"
-    return facts["status"][0], facts["detail"][0]
+    return facts["status"][0], facts["detail"][0].replace(f" in {root / 'faces'}", "")
 
 
 def _decode(path: Path) -> tuple[str, str]:
@@ -169,7 +164,9 @@ def image_file_entry(image_root: Path) -> EntryPoint:
         name = make(image_root / "faces")
         found = _inspect(image_root, name, "headers")
         assert _inspect(image_root, name, "pixels") == found
-        assert _decode(image_root / "faces" / name) == found
+        status, reason = _decode(image_root / "faces" / name)
+        assert status == found[0]
+        assert found[1].startswith(reason)  # ingestion adds which file has nearly the name
         return found
 
     return enter

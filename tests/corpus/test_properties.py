@@ -2,19 +2,21 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.data.labels.manifest import ManifestError
-from face_forgery.data.labels.readers import LabelFile, read_label_source
-from face_forgery.params import ColumnNames
+from face_forgery.data.labels.readers import LabelFile, read_labels
+from face_forgery.params import check_parameters
 
 settings.register_profile("no_deadline", deadline=None)  # a busy machine is no failure
 settings.load_profile("no_deadline")
 
-COLUMNS = ColumnNames(**{name: name for name in ("img_name", "target", "group", "kind", "source")})
+PARAMS = check_parameters(read_parameters(Path(__file__).parents[2] / "conf"))
 SYNTAX = st.sampled_from(
     [
         *(bytes([byte]) for byte in b"\r\n,;\t \"'\\/.01aN=~\x00\x01\x85\xff"),
@@ -40,14 +42,7 @@ NAMES = st.text(
 
 
 def read(data, subset="train"):
-    return read_label_source(
-        LabelFile("labels.txt", data),
-        subset=subset,
-        labels="labels.txt",
-        images="images",
-        columns=COLUMNS,
-        class_folders={"real": 0, "fake": 1},
-    )
+    return read_labels({subset: LabelFile("labels.txt", data)}, PARAMS.data, PARAMS.ingestion)
 
 
 @settings(max_examples=300)

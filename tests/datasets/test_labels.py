@@ -31,10 +31,12 @@ def test_a_file_loads_as_its_bytes(tmp_path):
     )
 
 
-def test_a_folder_loads_as_the_sorted_names_of_its_files_without_hidden_ones(tmp_path):
-    for name in ("real/b.jpg", "real/deep/a.jpg", "fake/c.png", "fake/.hidden", ".cache/x.jpg"):
-        (tmp_path / "faces" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "faces" / name).touch()
+def test_a_folder_loads_as_the_sorted_names_of_its_files_and_of_those_behind_links(tmp_path):
+    for name in ("faces/real/b.jpg", "faces/real/deep/a.jpg", "blobs/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "faces/fake").symlink_to(tmp_path / "blobs")
+    (tmp_path / "faces/real/again").symlink_to(tmp_path / "faces")
     assert make_dataset(tmp_path, "faces").load() == LabelFolder(
         str(tmp_path / "faces"), ("fake/c.png", "real/b.jpg", "real/deep/a.jpg")
     )

@@ -18,15 +18,6 @@ def photos(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("given", ["~/photos", "{project}/~/photos", "~/photos/*.jpg"])
-def test_a_tilde_is_the_home_folder_also_behind_the_project_folder(
-    photos, tmp_path, monkeypatch, given
-):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    dataset = ImageListDataset(filepath=given.format(project=tmp_path))
-    assert dataset.load()["img_name"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
-
-
 def test_the_preview_shows_the_first_names_only(photos):
     shown = json.loads(json.dumps(ImageListDataset(filepath=str(photos)).preview(nrows=2)))
     assert (shown["columns"], shown["data"]) == (["img_name"], [["a.jpg"], ["b.jpg"]])

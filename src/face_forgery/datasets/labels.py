@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from face_forgery.data.labels.manifest import ManifestError, show_examples
+from face_forgery.data.images.listing import is_new_folder
+from face_forgery.data.labels.locations import explain_absence
+from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
 from face_forgery.datasets.base import ReadOnlyDataset
-
-_LABEL_SUFFIXES = {".txt", ".csv", ".tsv"}
 
 
 class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
@@ -44,21 +43,9 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
         if path.is_dir():
             return LabelFolder(str(path), tuple(sorted(_walk(path))))
         if not path.is_file():
-            raise ManifestError(self._explain_absence(path))
+            subset = self._parameter.removeprefix("data.").removesuffix("_labels")
+            raise ManifestError(explain_absence(self._root, self._labels, subset))
         return LabelFile(str(path), path.read_bytes())
-
-    def _explain_absence(self, path: Path) -> str:
-        if not self._root.is_dir():
-            return (
-                f"{path}: the folder data.root={self._root} does not exist (relative to "
-                f"{Path.cwd()}); set data.root to the folder that holds the label files and images"
-            )
-        names = [e.name for e in self._root.iterdir() if e.suffix.lower() in _LABEL_SUFFIXES]
-        near = get_close_matches(path.name, sorted(names), n=3, cutoff=0.6) or sorted(names)
-        found = f"similar: {show_examples(near)}" if near else "it holds no .txt, .csv or .tsv"
-        return (
-            f"{path}: no such label file in data.root={self._root} ({found}); set {self._parameter}"
-        )
 
     def _exists(self) -> bool:
         return self._labels is None or (self._root / self._labels).exists()
@@ -68,9 +55,14 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Yield every file below, hidden ones left out, relative and with forward slashes."""
-    for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith("."):
-                yield (Path(path) / name).relative_to(folder).as_posix()
+    """Yield every file below, relative and with forward slashes; follows links, once each."""
+    seen = {folder.resolve()}
+    for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        here = Path(path)
+        folders[:] = [name for name in folders if is_new_folder(here / name, seen)]
+        prefix = here.relative_to(folder).as_posix()
+        yield from files if prefix == "." else (f"{prefix}/{name}" for name in files)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise ManifestError(f"{error.filename}: a folder that cannot be listed: {error.strerror}")

@@ -16,12 +16,11 @@ from face_forgery.forgery.making.landmarks import LandmarksError
 class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
     """The table of a user's images; see ``face_forgery.data.images.listing.list_images``.
 
-    Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone; ``~`` is
-    the user's home.
+    Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = filepath if is_url(filepath) else _expand_home(Path(filepath))
+        self._filepath = filepath if is_url(filepath) else Path(filepath)
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -106,10 +105,3 @@ class LandmarkFileDataset(_OptionalFileDataset[pd.DataFrame | None]):
                 "img_name,x0,y0,x1,y1,..., or null to let faces.detector find them"
             ) from error
         return table
-
-
-def _expand_home(path: Path) -> Path:
-    """Expand ``~`` also behind the project's folder, where Kedro has moved it."""
-    if "~" not in path.parts or path.exists():
-        return path
-    return Path(*path.parts[path.parts.index("~") :]).expanduser()

@@ -1,5 +1,6 @@
 """The parameters of a run: where its relative paths lie, whether they fit, how they are set."""
 
+import logging
 import os
 import re
 from copy import deepcopy
@@ -12,12 +13,20 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 import face_forgery as ff
+from face_forgery.data.labels.locations import find_spellings
 from face_forgery.hooks.missing_inputs import check_inputs
+from face_forgery.hooks.run_lock import find_outputs
+from face_forgery.hooks.user_data import check_labels, refuse_ignored, refuse_overwriting
 from face_forgery.params import ParameterError, Parameters, check_parameters
 from face_forgery.params.check import known_names
 
+logger = logging.getLogger(__name__)
+
 # Paths that nodes open themselves; Kedro resolves the ``filepath`` of a catalog entry.
-_PATHS = (("data", "root"), ("demo_data", "root"), ("forging", "root"), ("model", "weights"))
+_PATHS = (
+    *(("data", "root"), ("demo_data", "root"), ("forging", "root")),
+    *(("model", "weights"), ("ingestion", "links_into")),
+)
 _REFUSED_RUNNERS = ("ParallelRunner", "ThreadRunner")
 _HOW_TO_SET = (
     "(parameters: for one run kedro run --params NAME=VALUE,..., for all conf/local/parameters.yml)"
@@ -42,6 +51,11 @@ class ParameterHooks:
         here, project = Path.cwd(), Path(context.project_path)
         if here != project:
             values = context.config_loader["parameters"] = rebase_paths(values, project, here)
+        check_parameters(values)
+        self._spellings = find_spellings(values["data"])
+        if self._spellings:
+            data = values["data"] | self._spellings
+            values = context.config_loader["parameters"] = values | {"data": data}
         self._parameters: Parameters = check_parameters(values)
 
     @hook_impl(tryfirst=True)
@@ -64,11 +78,25 @@ class ParameterHooks:
                 "between nodes. Leave out --runner; nodes use several processes by themselves "
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
+        refuse_ignored(run_params, pipeline)
+        self._say_spellings(pipeline)
+        check_labels(pipeline, catalog, self._parameters)
+        outputs = find_outputs(pipeline, catalog, self._parameters.model_dump())
+        refuse_overwriting(pipeline, self._parameters, outputs)
         check_inputs(run_params["pipeline_names"] or ["the main job"], pipeline, catalog)
         if "params:model" in pipeline.inputs():
             ff.check_model(self._parameters.model)
         if {"params:model", "params:training"} <= pipeline.inputs():
             ff.check_loss(self._parameters.training.loss.name)
+
+    def _say_spellings(self, pipeline: Pipeline) -> None:
+        if not self._spellings or "train_labels" not in pipeline.inputs():
+            return
+        taken = [f"data.{name}={found}" for name, found in self._spellings.items() if found]
+        if taken:
+            logger.info("Other usual names are there, and taken: %s", ", ".join(taken))
+        if None in self._spellings.values():
+            logger.info("There is no test set under a usual name; a submission covers validation")
 
 
 def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class RunLockHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Lock what is to be written, before any of it is."""
         self._release()
-        self._lock = lock_paths(self._folder, self._find_outputs(pipeline, catalog))
+        self._lock = lock_paths(self._folder, find_outputs(pipeline, catalog, self._values))
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -64,18 +65,6 @@ class RunLockHooks:
         """Let others write."""
         self._release()
 
-    def _find_outputs(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
-        found = set()
-        for name in pipeline.all_outputs():
-            section, key = _ONLY_WHERE.get(name, (None, ""))
-            if name not in catalog or (section and not self._values.get(section, {}).get(key)):
-                continue
-            dataset = catalog.get(name)
-            path = getattr(dataset, "_filepath", None) or getattr(dataset, "_root", None)
-            if path is not None:
-                found.add(str(path) if is_url(str(path)) else str(Path(path).resolve()))
-        return sorted(found)
-
     def _release(self) -> None:
         if self._lock is None:
             return
@@ -83,6 +72,28 @@ class RunLockHooks:
         with suppress(OSError):  # a folder that became read-only is not why a run ends
             _remove(Path(self._lock.lock_file))
         self._lock = None
+
+
+def find_outputs(
+    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], values: Mapping[str, Any]
+) -> list[str]:
+    """Return the files and folders that a run writes, resolved, and URLs.
+
+    Args:
+        pipeline: What runs.
+        catalog: Of the run.
+        values: The parameters.
+    """
+    found = set()
+    for name in pipeline.all_outputs():
+        section, key = _ONLY_WHERE.get(name, (None, ""))
+        if name not in catalog or (section and not values.get(section, {}).get(key)):
+            continue
+        dataset = catalog.get(name)
+        path = getattr(dataset, "_filepath", None) or getattr(dataset, "_root", None)
+        if path is not None:
+            found.add(str(path) if is_url(str(path)) else str(Path(path).resolve()))
+    return sorted(found)
 
 
 def lock_paths(folder: Path, paths: list[str]) -> BaseFileLock | None:

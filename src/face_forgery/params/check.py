@@ -112,6 +112,13 @@ def check_parameters(values: dict[str, Any]) -> Parameters:
 
 def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
     name = ".".join(str(part) for part in fault["loc"])
+    if fault["input"] == "" or (fault["type"] == "string_type" and fault["input"] is None):
+        return f"{name}: it is empty, and a name is needed; was a variable used that is not set?"
+    if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
+        return (
+            f"{name}: a name is needed, and {fault['input']} is read as a number; write a path as "
+            f"./{fault['input']}, another name with a letter or in quotes in a file"
+        )
     if fault["type"] != "extra_forbidden":
         message = fault["msg"].removeprefix("Value error, ")
         given = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r})"

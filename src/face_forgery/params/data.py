@@ -1,8 +1,9 @@
 """Sections ``data``, ``ingestion``, ``faces``, ``splitting``: what is read, and how it is split."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_forgery.params.base import (
     ColumnName,
@@ -13,6 +14,43 @@ from face_forgery.params.base import (
     Probability,
     Seed,
 )
+
+_BOOLEANS = {"true": "1", "false": "0"}
+_WHOLE = re.compile(r"[+-]?\d+\.0*")  # a whole number as pandas writes it beside missing ones
+
+
+def plain_label(value: Any) -> str:
+    """Return a label as it is looked up: in lower case, ``1`` for 1.0 and true.
+
+    Example:
+        >>> [plain_label(label) for label in (" REAL", "1.0", True, 0)]
+        ['real', '1', '1', '0']
+    """
+    text = str(value).strip().lower()
+    return _BOOLEANS.get(text, text.partition(".")[0] if _WHOLE.fullmatch(text) else text)
+
+
+def _check_pattern(text: str | None) -> str | None:
+    if text in (None, "auto", "folder"):
+        return text
+    try:
+        names = set(re.compile(str(text)).groupindex)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    if not names or not names <= {"group", "kind", "source"}:
+        raise ValueError(
+            "a pattern names what it finds: (?P<group>...), (?P<kind>...), (?P<source>...); "
+            "else there are auto, folder and null"
+        )
+    return text
+
+
+Classes = Annotated[
+    dict[str, Literal[0, 1]],
+    BeforeValidator(
+        lambda v: {plain_label(name): t for name, t in v.items()} if isinstance(v, dict) else v
+    ),
+]
 
 
 class DataParams(Params):
@@ -53,7 +91,17 @@ class IngestionParams(Params):
     num_workers: NumWorkers
     check: Literal["pixels", "headers"]
     columns: ColumnNames
-    class_folders: dict[str, Literal[0, 1]]
+    targets: Classes
+    class_folders: Classes
+    from_path: Annotated[str | None, AfterValidator(_check_pattern)]
+    exclude: tuple[str, ...]
+    links_into: Location | None
+
+    @model_validator(mode="after")
+    def _numbers_have_both_meanings(self) -> Self:
+        if len({"0", "1"} & set(self.targets)) == 1:
+            raise ValueError("targets says what one of 0 and 1 means; name both, as {1: 0, 0: 1}")
+        return self
 
 
 class FacesParams(Params):

@@ -1,44 +1,47 @@
 """Label files become label tables, or errors that name the file and the line."""
 
+import io
+
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from face_forgery.data.labels.manifest import LABEL_COLUMNS, ManifestError
-from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_label_source
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_labels
 
-CLASS_FOLDERS = {"real": 0, "fake": 1}
 ALPHABET = st.characters(categories=["L", "N", "Zs"], include_characters="-_.,'()&")
 
 
-@pytest.fixture
-def read(columns):
-    def read(data, *, subset="train", images="trainset", **changes):
-        data = data.encode() if isinstance(data, str) else data
-        names = columns.model_copy(update=changes)
-        return read_label_source(
-            LabelFile("root/labels.txt", data),
-            subset=subset,
-            labels="labels.txt",
-            images=images,
-            columns=names,
-            class_folders=CLASS_FOLDERS,
-        )
+@pytest.fixture(scope="module")
+def read_source(make_params):
+    """Source, subset, its names in ``data``, changes of ``ingestion`` -> the label table."""
+
+    def read(source, subset, labels, images, **changes):
+        names = {f"data.{subset}_labels": labels, f"data.{subset}_images": images}
+        params = make_params(**names, **{f"ingestion.{name}": v for name, v in changes.items()})
+        return read_labels({subset: source}, params.data, params.ingestion)
 
     return read
 
 
 @pytest.fixture
-def read_folder(columns):
-    def read(*names, subset="train", labels="faces", images="faces"):
-        return read_label_source(
-            LabelFolder("root/faces", names),
-            subset=subset,
-            labels=labels,
-            images=images,
-            columns=columns,
-            class_folders=CLASS_FOLDERS,
-        )
+def read(read_source):
+    def read(data, *, subset="train", images="trainset", targets=None, **changes):
+        data = data.encode() if isinstance(data, str) else data
+        changes = {f"columns.{name}": value for name, value in changes.items()}
+        if targets is not None:
+            changes["targets"] = targets
+        source = LabelFile("root/labels.txt", data)
+        return read_source(source, subset, "labels.txt", images, **changes)
+
+    return read
+
+
+@pytest.fixture
+def read_folder(read_source):
+    def read(*names, subset="train", labels="faces", images="faces", **changes):
+        return read_source(LabelFolder("root/faces", names), subset, labels, images, **changes)
 
     return read
 
@@ -58,19 +61,13 @@ def read_folder(columns):
     space=st.sampled_from(["", " ", "\t"]),
 )
 def test_names_and_targets_survive_any_way_of_writing_them(
-    columns, *, rows, has_header, has_bom, ending, blank, space
+    read_source, *, rows, has_header, has_bom, ending, blank, space
 ):
     lines = [f'"{name}.jpg"{space},{space}{target}{space}' for name, target in rows.items()]
     header = [f"img_name{space},target"] if has_header else []
     text = blank + ending.join([*header, *lines, ""]) + blank
-    table = read_label_source(
-        LabelFile("labels", b"\xef\xbb\xbf" * has_bom + text.encode()),
-        subset="train",
-        labels="labels",
-        images="trainset",
-        columns=columns,
-        class_folders=CLASS_FOLDERS,
-    )
+    source = LabelFile("labels", b"\xef\xbb\xbf" * has_bom + text.encode())
+    table = read_source(source, "train", "labels", "trainset")
     assert (
         dict(zip(table["img_name"].str.removesuffix(".jpg"), table["target"], strict=True)) == rows
     )
@@ -155,10 +152,130 @@ def test_a_test_folder_needs_no_classes(read_folder):
     ("names", "images", "message"),
     [
         (["real/a.jpg"], "images", r"data.train_images=images; set both to the same"),
-        (["fake/b.jpg", "odd/a.jpg"], "faces", "1 of 2 files lie in no class folder: odd/a.jpg"),
-        (["fake/b.jpg", "real"], "faces", "1 of 2 files lie in no class folder: real; "),
+        (
+            ["fake/b.jpg", "odd/a.jpg"],
+            "faces",
+            "1 of 2 files lie in no class folder,.*: odd/ .1.;",
+        ),
+        (["fake/b.jpg", "real"], "faces", "1 of 2 files lie in no class folder, .*: ./ .1.; "),
     ],
 )
 def test_a_folder_that_does_not_say_its_classes_is_refused(read_folder, names, images, message):
     with pytest.raises(ManifestError, match=message):
         read_folder(*names, images=images)
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "class_folders"),
+    [
+        ("REAL/a.png", 0, {}),
+        ("progan/airplane/0_real/a.png", 0, {}),
+        ("progan/airplane/1_fake/a.png", 1, {}),
+        ("sdv4/train/nature/a.png", 0, {}),
+        ("sdv4/train/ai/a.png", 1, {}),
+        ("real_images/a.png", 0, {}),
+        ("train/Training_Fake/a.png", 1, {}),
+        ("Celeb-real/x/0.png", 0, {}),
+        ("Celeb-synthesis/x/0.png", 1, {}),
+        ("FF/original_sequences/youtube/c23/frames/000/0.png", 0, {}),
+        ("FF/manipulated_sequences/Deepfakes/c23/frames/000_003/0.png", 1, {}),
+        ("sets/live/a.png", 0, {"live": 0}),
+        ("sets/Spoof/a.png", 1, {"SPOOF": 1}),
+    ],
+)
+def test_class_folders_lie_anywhere_in_any_case_and_known_names_say_it(
+    read_folder, caplog, name, target, class_folders
+):
+    caplog.set_level("INFO")
+    table = read_folder(name, class_folders={"real": 0, "fake": 1} | class_folders)
+    assert list(table["target"]) == [target]
+    assert f"= {('real', 'forged')[target]} (1 images)" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["real_vs_fake/a.png", "0/a.png", "method_A/a.png", "nature/ai/a"])
+def test_a_folder_that_may_be_either_class_is_not_guessed(read_folder, name):
+    with pytest.raises(ManifestError, match=r"1 of 1 files lie in .* say in ingestion\.class_fold"):
+        read_folder(name)
+
+
+def test_the_outermost_class_folder_counts_and_that_is_said(read_folder, caplog):
+    table = read_folder("fake/real/a.png", "real/b.png")
+    assert list(table["target"]) == [1, 0]
+    assert "1 folder(s) lie in class folders of both classes: fake/real" in caplog.text
+
+
+LITTER = ("masks/a.png", "landmarks/a.npy", "a_mask.png", "Thumbs.db", "desktop.ini", ".DS_Store")
+
+
+@pytest.mark.parametrize("name", [*LITTER, "._a.png", "__MACOSX/a.png", "MASK/a.png", "notes.txt"])
+@pytest.mark.parametrize("subset", ["train", "test"])
+def test_litter_and_masks_are_no_images_and_that_is_said(read_folder, caplog, name, subset):
+    assert len(read_folder("real/a.png", f"real/{name}", subset=subset)) == 1
+    assert "1 file(s) do not count as images: 1 " in caplog.text
+    assert "(ingestion.exclude)" in caplog.text
+
+
+def test_what_is_left_out_is_the_users_choice(read_folder):
+    table = read_folder("real/masks/a.png", "real/a.webp", exclude=["*.webp"])
+    assert list(table["img_name"]) == ["real/masks/a.png"]
+
+
+@pytest.mark.parametrize("pair", [("REAL", "FAKE"), ("0.0", "1.0"), ("False", "True"), ("real", 1)])
+def test_labels_by_name_as_floats_and_booleans_mean_what_they_say(read, pair):
+    table = read(f"img_name,target\na.jpg,{pair[0]}\nb.jpg,{pair[1]}\n")
+    assert list(table["target"]) == [0, 1]
+
+
+@pytest.mark.parametrize("labels", ["0,1", "0.0,1.0", "false,TRUE"])
+def test_in_a_set_where_1_is_real_the_parameters_say_so(read, labels):
+    text = "img_name,target\n" + "".join(f"{name}.jpg,{name}\n" for name in labels.split(","))
+    assert list(read(text, targets={1: 0, 0: 1})["target"]) == [1, 0]
+
+
+def test_a_column_that_seems_to_say_1_for_real_is_refused_unless_that_is_said(read):
+    text = "file,is_real\na.jpg,1\nb.jpg,0\n"
+    named = {"img_name": "file", "target": "is_real"}
+    with pytest.raises(ManifestError, match=r"seems to mean a real image.*ingestion\.targets"):
+        read(text, **named)
+    assert list(read(text, targets={"1": 0, "0": 1}, **named)["target"]) == [0, 1]
+
+
+def test_unknown_labels_are_named_with_the_parameter_that_explains_them(read):
+    text = "img_name,target\na.jpg,bonafide\nb.jpg,spoof\n"
+    with pytest.raises(ManifestError, match=r"line 2: 'bonafide'.*'bonafide' and 'spoof' means in"):
+        read(text)
+    assert list(read(text, targets={"Bonafide": 0, "SPOOF": 1})["target"]) == [0, 1]
+
+
+def as_parquet(**columns):
+    buffer = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("targets", [[0, 1], [0.0, 1.0], [False, True], ["REAL", "fake"]])
+def test_a_parquet_table_is_read_like_any_label_file(read, targets):
+    table = read(as_parquet(img_name=[7, 8], target=targets, group=["v", None], more=[1, 2]))
+    assert list(table["img_name"]) == ["7", "8"]
+    assert list(table["target"]) == [0, 1]
+    assert list(table["group"]) == ["v", "train:8"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (as_parquet(image=[b"x"], label=[0]), r"'image,label' is neither a header"),
+        (as_parquet(img_name=[], target=[]), "holds no row"),
+        (as_parquet(img_name=["a"], target=[0])[:50], "a Parquet table whose columns cannot be"),
+        (b"PK\x03\x04" + b"[Content_Types].xml", "an Excel workbook, .*save it as CSV"),
+        (b"PK\x03\x04" + bytes(20), "a ZIP archive, .*unpack it"),
+        (b'\n{"a.mp4": {"label": "FAKE"}}', "JSON, .*save it as CSV with the header"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"\x1f\x8b\x08\x00", "a gzip archive"),
+        (b"\xd0\xcf\x11\xe0" + bytes(9), "an Excel workbook"),
+        (bytes(257) + b"ustar\x00", "a tar archive"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_by_its_name_with_what_to_do(read, data, message):
+    with pytest.raises(ManifestError, match=rf"^root/labels.txt: .*{message}"):
+        read(data)

@@ -193,3 +193,16 @@ def test_rows_join_through_near_identical_images_in_a_chain(make_manifest, make_
     assert {tuple(pair) for pair in pairs.tolist()} == {(0, 1), (1, 2)}
     hashes["phash"] = pd.array([pd.NA] * 5, dtype="UInt64")  # without structure they join nothing
     assert len(set(join_groups(manifest, hashes)[0])) == 5
+
+
+@pytest.mark.parametrize(
+    ("folders", "names", "is_torn"),
+    [(10, "{:04}", True), (1, "{:04}", False), (2, "{:04}", False), (10, "x{:c}", False)],
+    ids=["videos", "one folder", "class folders", "no numbers"],
+)
+def test_folders_of_numbered_images_on_both_sides_are_warned_of(
+    make_manifest, divide, caplog, *, folders, names, is_torn
+):
+    paths = [f"set/v{n % folders}/{names.format(97 + n // folders)}.png" for n in range(80)]
+    divide(make_manifest(80, path=paths), has_val_labels=False)
+    assert ("sub-folders have images in training and in validation" in caplog.text) is is_torn

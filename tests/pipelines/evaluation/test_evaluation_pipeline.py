@@ -14,15 +14,18 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.data.splits.holdout import without_groups
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.inference.scoring import score_manifest
-from face_forgery.modeling.detector import Detector, Preprocessing
+from face_forgery.modeling.detector import Detector, DetectorError, Preprocessing
 from face_forgery.params import EvaluationParams, ScoringParams
 from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
 
-EVALUATION = EvaluationParams(seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1)
+EVALUATION = EvaluationParams(
+    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
+)
 SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", tta="none")
 NUM_IMAGES = 40
 PIPELINE = create_pipeline() + report.create_pipeline()
@@ -114,6 +117,7 @@ def run_folders(params, detector, val_manifest, tmp_path_factory, make_shipped_c
             PIPELINE,
             folder,
             params,
+            train_manifest=val_manifest,
             val_manifest=val_manifest,
             manifest=val_manifest,
             val_holdout=without_groups(val_manifest),
@@ -122,7 +126,8 @@ def run_folders(params, detector, val_manifest, tmp_path_factory, make_shipped_c
             data_figure=b"\x89PNG data",
             **{name: MemoryDataset(None) for name in nothing},
         )
-        catalog["trained_detector"].save(detector)
+        own = fingerprint_sets(train=val_manifest, val=val_manifest)
+        catalog["trained_detector"].save(replace(detector, data_fingerprint=own))
         SequentialRunner().run(PIPELINE, catalog)
         folders.append(folder / "data")
     return folders
@@ -218,8 +223,10 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "mistakes.parquet",
         "mistakes.png",
         "model_card.md",
+        "model_card.zh.md",
         "operating_points.json",
         "report.html",
+        "report.zh.html",
         "roc.png",
         "roc_curve.csv",
         "scores.png",
@@ -264,7 +271,7 @@ def test_pipeline_repeats_to_the_byte(run_folders):
 
 def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
-    assert declared["metrics"] == {"as": "metrics"}
+    assert declared["metrics"] == {"as": "metrics", "group": "val"}
     assert {name for name in WRITTEN if declared[name] is None} == {"val_margins"}
 
 
@@ -279,3 +286,13 @@ def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, d
     assert judged["select_by"] == "holdout_worst"
     none = nodes.measure_holdout(val_scores, table.assign(is_held_out=False), trained, EVALUATION)
     assert none == {"groups": []}
+
+
+def test_a_stored_detector_is_not_calibrated_on_images_it_was_not_selected_with(
+    detector, val_manifest
+):
+    own = fingerprint_sets(train=val_manifest, val=val_manifest)
+    detector = replace(detector, data_fingerprint=own)
+    assert nodes.take_own_validation(detector, val_manifest, val_manifest) is val_manifest
+    with pytest.raises(DetectorError, match=r"set its temperature and thresholds anew\. Train on"):
+        nodes.take_own_validation(detector, val_manifest, val_manifest[1:])

@@ -18,7 +18,9 @@ from face_forgery.data.images.decoding import (
     read_header,
     read_reduced,
 )
+from face_forgery.data.images.near_files import name_near_files
 from face_forgery.data.images.parallel import map_in_order
+from face_forgery.data.labels.locations import find_image_folder
 from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, OK, ManifestError, show_rows
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ def inspect_table(
     num_workers: int,
     check: Check = "pixels",
     known: pd.DataFrame | None = None,
+    links_into: str | None = None,
 ) -> pd.DataFrame:
     """Read every image of a label table once and say what it is.
 
@@ -93,6 +96,7 @@ def inspect_table(
         check: ``headers`` does not decode a JPEG or PNG that has its header and its end, ten times
             faster: damage between them shows in training.
         known: What an earlier run returned; of other columns, it is not looked at.
+        links_into: Another folder that links in the image folders may lead into.
 
     Returns:
         The columns of ``IMAGE_FACT_COLUMNS``, a row for each row of ``table`` in its order.
@@ -100,7 +104,8 @@ def inspect_table(
     Raises:
         ManifestError: If an image folder does not exist, or links lead out of it.
     """
-    stamps = _stamp_table(table, root, image_folders, num_workers)
+    homes = {s: find_image_folder(root, s, image_folders[s]) for s in table["subset"].unique()}
+    stamps = _stamp_table(table, root, homes, links_into, num_workers)
     reused = _reuse(stamps, known, check)
     is_new = reused["status"].isna()
     if not is_new.all():
@@ -116,6 +121,8 @@ def inspect_table(
         description="inspecting images",
     )
     read = pd.DataFrame(inspected, columns=_READ, index=stamps.index[is_new])
+    missing = read.index[read["status"] == "missing"]
+    read.loc[missing, "detail"] = name_near_files(table.iloc[missing], homes)
     parts = (
         part.astype(FACT_COLUMNS | STATUS_COLUMNS) for part in (reused.loc[~is_new, _READ], read)
     )
@@ -127,11 +134,16 @@ def inspect_table(
 
 
 def _stamp_table(
-    table: pd.DataFrame, root: Path, image_folders: Mapping[str, str], num_workers: int
+    table: pd.DataFrame,
+    root: Path,
+    homes: Mapping[str, str],
+    links_into: str | None,
+    num_workers: int,
 ) -> pd.DataFrame:
     """Return ``path``, ``num_bytes`` and ``changed_ns`` of each row; links may not lead out."""
-    homes = {s: _home(root, s, image_folders[s]) for s in table["subset"].unique()}
-    items = list(zip(table["path"], table["subset"].map(homes), strict=True))
+    also = () if links_into is None else (os.path.realpath(links_into),)
+    allowed = {subset: (home, *also) for subset, home in homes.items()}
+    items = list(zip(table["path"], table["subset"].map(allowed), strict=True))
     _real_folder.cache_clear()
     found: Iterator[_Stamp] = map_in_order(
         lambda item: _stamp(root / item[0], item[1]),
@@ -142,9 +154,12 @@ def _stamp_table(
     stamps = pd.DataFrame(found, columns=list(_Stamp._fields))
     outside = table[stamps["is_outside"].to_numpy(dtype=bool)]
     if len(outside):
+        first = os.path.realpath(root / outside["path"].iloc[0])
         raise ManifestError(
             f"{len(outside):,} of {len(table):,} images are links that lead out of their image "
-            f"folder: {show_rows(outside)}; copy the files in place of the links"
+            f"folder: {show_rows(outside)}; the first leads into {os.path.dirname(first)}. Copy "  # noqa: PTH120
+            "the files in place of the links, or name a folder that links may lead into: "
+            "ingestion.links_into"
         )
     stamps = stamps.astype({"num_bytes": "Int64", "changed_ns": "Int64"})
     stamps.insert(0, "path", table["path"].array)
@@ -203,18 +218,8 @@ def list_unusable(facts: pd.DataFrame) -> pd.DataFrame:
     return rejected.reset_index(drop=True)
 
 
-def _home(root: Path, subset: str, folder: str) -> str:
-    home = root / folder
-    if not home.is_dir():
-        raise ManifestError(
-            f"the image folder {home} does not exist (data.root={root}, "
-            f"data.{subset}_images={folder}; relative to {Path.cwd()})"
-        )
-    return os.path.realpath(home)
-
-
-def _stamp(path: Path, home: str) -> _Stamp:
-    if not _lies_in(path, home):
+def _stamp(path: Path, homes: tuple[str, ...]) -> _Stamp:
+    if not _lies_in(path, homes):
         return _Stamp(is_outside=True)
     now = time.time_ns()
     try:
@@ -231,12 +236,12 @@ def _usable(header: ImageHeader, num_bytes: int, digest: str) -> ImageFacts:
     return ImageFacts(*size, header.jpeg_quality, digest)
 
 
-def _lies_in(path: Path, home: str) -> bool:
+def _lies_in(path: Path, homes: tuple[str, ...]) -> bool:
     folder = _real_folder(str(path.parent))
     # Path.is_symlink raises where a name is too long.
     is_link = os.path.islink(path)  # noqa: PTH114
     real = os.path.realpath(path) if is_link else f"{folder}{os.sep}{path.name}"
-    return real.startswith(home.rstrip(os.sep) + os.sep)
+    return any(real.startswith(home.rstrip(os.sep) + os.sep) for home in homes)
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,7 @@ import codecs
 import csv
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -12,15 +12,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
+from pyarrow import parquet
 
+from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
 from face_forgery.data.labels.manifest import CONTROL_CHARACTERS, ManifestError, show_examples
 from face_forgery.params import ColumnNames
+from face_forgery.params.data import plain_label
 
 logger = logging.getLogger(__name__)
 
 Locate = Callable[[Sequence[int]], list[str]]
 
 OPTIONAL_COLUMNS = ("group", "kind", "source")
+_PARQUET = b"PAR1"
 _IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
 _OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -39,13 +43,19 @@ class LabelFile:
     data: bytes = field(repr=False)
 
 
-def parse_label_csv(
-    file: LabelFile, *, columns: ColumnNames, has_targets: bool
+def parse_labels(
+    file: LabelFile, *, columns: ColumnNames, labels: Collection[str] | None
 ) -> tuple[pd.DataFrame, Locate]:
-    """Read comma-separated UTF-8, with or without byte-order mark, blank lines, header.
+    """Read a Parquet table, or comma-separated UTF-8 with or without mark, blank lines, header.
 
     Lines end with LF, CRLF or CR. Without a header there are two columns, name and target (or the
-    name alone if ``has_targets`` is false). The log names columns that are not used.
+    name alone if there are no ``labels``). The log names columns that are not used.
+
+    Args:
+        file: The label file.
+        columns: What its header calls the columns.
+        labels: Those that a target may have, as `plain_label` writes them; ``None``: no target
+            needs to be there.
 
     Returns:
         A row for each row of the file, strings without white space around them, with the columns
@@ -53,34 +63,76 @@ def parse_label_csv(
         function from row positions to ``line 7`` and the like: lines count from 1.
 
     Raises:
-        ManifestError: An empty file, another encoding or separator, a header without the columns
-            that must be there or with one twice, no rows, rows with too few or too many values, a
-            header that stands again among the rows, control characters in group, kind or source.
+        ManifestError: An empty file, one of another kind, encoding or separator, a header without
+            the columns that must be there or with one twice, no rows, rows with too few or too many
+            values, a header that stands again among the rows, control characters in group, kind or
+            source.
     """
-    text = _decode(file)
-    first = _first_fields(file.where, text)
-    header = _match_header(file.where, first, columns, has_targets)
-    names = header or ["img_name", "target"][: len(first)]
-    table = _read_rows(file.where, text, names, has_header=header is not None)
-    known = [name for name in names if name in ColumnNames.model_fields]
+    kind = kind_of(file.data[:HEAD_BYTES])
+    if file.data.startswith(_PARQUET):
+        names, table, locate = _read_parquet(file, columns, labels)
+    elif kind is not None:
+        raise ManifestError(
+            f"{file.where}: {kind.name}, and no label file (comma-separated values or a Parquet "
+            f"table); {kind.remedy}"
+        )
+    else:
+        names, table, locate = _read_csv(file, columns, labels)
+    known = list(filter(_is_ours, names))
     frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in known}).to_pandas()
     if ignored := [name.removeprefix(_IGNORED) for name in names if name not in known]:
         logger.info("%s: columns not used: %s", file.where, ", ".join(ignored))
-
-    def locate(rows: Sequence[int]) -> list[str]:
-        ordinals = [row + (header is not None) for row in rows]
-        return [f"line {line}" for line in _line_numbers(text, ordinals)]
-
-    if header is not None:
-        again = frame["img_name"] == columns.img_name
-        fault = "are the header again; were files put behind one another?"
-        _refuse(file.where, again, fault, locate)
+    again = frame["img_name"] == columns.img_name
+    _refuse(file.where, again, "are the header again; were files put behind one another?", locate)
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             odd = frame[name].str.contains(CONTROL_CHARACTERS, regex=True)
             fault = f"hold control characters in the column {name}; remove them"
             _refuse(file.where, odd, fault, locate)
     return frame, locate
+
+
+def _read_csv(
+    file: LabelFile, columns: ColumnNames, labels: Collection[str] | None
+) -> tuple[list[str], pa.Table, Locate]:
+    text = _decode(file)
+    first = _first_fields(file.where, text)
+    header = None
+    if columns.img_name in first or not _looks_like_data(first, labels):
+        header = _match_header(file.where, first, columns, labels is not None)
+    names = header or ["img_name", "target"][: len(first)]
+    table = _read_rows(file.where, text, names, has_header=header is not None)
+
+    def locate(rows: Sequence[int]) -> list[str]:
+        ordinals = [row + (header is not None) for row in rows]
+        return [f"line {line}" for line in _line_numbers(text, ordinals)]
+
+    return names, table, locate
+
+
+def _read_parquet(
+    file: LabelFile, columns: ColumnNames, labels: Collection[str] | None
+) -> tuple[list[str], pa.Table, Locate]:
+    try:
+        found = parquet.ParquetFile(pa.BufferReader(file.data))
+        first = found.schema_arrow.names
+        names = _match_header(file.where, first, columns, labels is not None)
+        wanted = [theirs for theirs, name in zip(first, names, strict=True) if _is_ours(name)]
+        table = found.read(wanted)
+        known = filter(_is_ours, names)
+        texts = (pc.fill_null(column.cast(pa.string()), "") for column in table.columns)
+        table = pa.table(dict(zip(known, texts, strict=True)))
+    except (pa.ArrowException, OSError) as error:
+        raise ManifestError(
+            f"{file.where}: a Parquet table whose columns cannot be read as text: {error}"
+        ) from error
+    if not table.num_rows:
+        raise ManifestError(f"{file.where}: the table holds no row")
+    return names, table, lambda rows: [f"row {row + 1}" for row in rows]
+
+
+def _is_ours(name: str) -> bool:
+    return name in ColumnNames.model_fields
 
 
 def _refuse(where: str, bad: "pd.Series[bool]", fault: str, locate: Locate) -> None:
@@ -141,14 +193,12 @@ def _first_fields(where: str, text: bytes) -> list[str]:
 
 def _match_header(
     where: str, first: list[str], columns: ColumnNames, has_targets: bool
-) -> list[str] | None:
-    """Return our name of each column, or None if the first line is data already."""
+) -> list[str]:
+    """Return our name of each column."""
     ours = {theirs: name for name, theirs in columns.model_dump().items()}
     if len(ours) < len(ColumnNames.model_fields):
         raise ManifestError(f"ingestion.columns gives one name to two columns: {list(ours)}")
     if columns.img_name not in first:
-        if _looks_like_data(first, has_targets):
-            return None
         need = columns.img_name + (f",{columns.target}" if has_targets else "")
         raise ManifestError(
             f"{where}: the first line {_shorten(','.join(first))!r} is neither a header with "
@@ -179,10 +229,10 @@ def _check_renamed(where: str, first: list[str], columns: ColumnNames, has_targe
             )
 
 
-def _looks_like_data(first: list[str], has_targets: bool) -> bool:
+def _looks_like_data(first: list[str], labels: Collection[str] | None) -> bool:
     if len(first) == 2:
-        return first[1] in ("0", "1")
-    return len(first) == 1 and not has_targets and bool(PurePosixPath(first[0]).suffix)
+        return plain_label(first[1]) in (labels or ("0", "1"))
+    return len(first) == 1 and labels is None and bool(PurePosixPath(first[0]).suffix)
 
 
 def _read_rows(where: str, text: bytes, names: list[str], *, has_header: bool) -> pa.Table:

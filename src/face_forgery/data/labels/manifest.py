@@ -1,10 +1,13 @@
 """The manifest, one row an image: how it is put together, its rules, and its fingerprints."""
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from itertools import islice
 
 import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 REAL, FAKE = 0, 1
 SUBSETS = ("train", "val", "test")
@@ -32,6 +35,7 @@ FACT_COLUMNS = {
 MANIFEST_COLUMNS = LABEL_COLUMNS | FACT_COLUMNS
 KEY = ["subset", "row"]
 OK = "ok"  # status of an image that can be used
+NO_FACE = ("no_face", "too_small", "too_blurry")  # of one that a face detector finds no face in
 
 # What steers a terminal, breaks a line or turns the reading direction, by which a name passes for
 # another one: ranges of a character class.
@@ -90,7 +94,9 @@ def check_rejected(
     Args:
         table: The columns of ``LABEL_COLUMNS``.
         rejected: The columns of ``REJECTED_COLUMNS``. Unlabelled ones do not count.
-        max_rejected: Largest proportion of ``train``, and of ``val``, that may be left out, 0 to 1.
+        max_rejected: Largest proportion of ``train``, and of ``val``, that may be damaged or
+            missing, 0 to 1. Images without a face that can be judged are counted apart: at most
+            half.
         listed_in: Where the user finds all of ``rejected``.
 
     Raises:
@@ -99,17 +105,27 @@ def check_rejected(
     for subset in ("train", "val"):
         num_rows = int((table["subset"] == subset).sum())
         bad = rejected[rejected["subset"] == subset]
-        if not len(bad):
-            continue
-        proportion = len(bad) / num_rows
-        if proportion > max_rejected or len(bad) == num_rows:
-            by_status = ", ".join(f"{n:,} {s}" for s, n in bad["status"].value_counts().items())
+        has_no_face = bad["status"].isin(NO_FACE)
+        damaged, faceless = bad[~has_no_face], bad[has_no_face]
+        if num_rows and (len(damaged) > max_rejected * num_rows or len(damaged) == num_rows):
             raise ManifestError(
-                f"{len(bad):,} of {num_rows:,} {subset} images ({proportion:.2%}) cannot be used "
-                f"({by_status}); at most {max_rejected:.2%} may be left out: {_reasons(bad)}. All "
-                f"are listed in {listed_in}. Repair or delete them, or raise "
-                "ingestion.max_rejected."
+                f"{len(damaged):,} of {num_rows:,} {subset} images ({len(damaged) / num_rows:.2%}) "
+                f"cannot be used ({_statuses(damaged)}); at most {max_rejected:.2%} may be left "
+                f"out: {_reasons(damaged)}. All are listed in {listed_in}. {_remedy(damaged)}"
             )
+        if faceless.empty:
+            continue
+        said = (
+            f"{len(faceless):,} of {num_rows:,} {subset} images ({len(faceless) / num_rows:.2%}) "
+            f"have no face that can be judged ({_statuses(faceless)}): {_reasons(faceless)}. All "
+            f"are listed in {listed_in}"
+        )
+        if len(faceless) > num_rows / 2:
+            raise ManifestError(
+                f"{said}. Are the images cut to their faces already? Then faces.detector=null "
+                "takes them whole; else see faces.min_confidence, min_size and max_blur"
+            )
+        logger.warning("%s, and left out", said)
 
 
 def check_contradictions(manifest: pd.DataFrame) -> None:
@@ -214,6 +230,21 @@ def _check_columns(manifest: pd.DataFrame) -> None:
         raise ManifestError(f"the manifest has columns of another type: {show_examples(wrong)}")
 
 
+def _remedy(bad: pd.DataFrame) -> str:
+    if (bad["status"] == "missing").all():
+        return (
+            f"Correct the names, or data.{bad['subset'].iloc[0]}_images; or raise "
+            "ingestion.max_rejected to go on without them."
+        )
+    return "Repair or delete them, or raise ingestion.max_rejected."
+
+
+def _statuses(bad: pd.DataFrame) -> str:
+    return ", ".join(f"{n:,} {status}" for status, n in bad["status"].value_counts().items())
+
+
 def _reasons(bad: pd.DataFrame) -> str:
-    rows = zip(bad["img_name"], bad["detail"], strict=True)
-    return show_examples(f"{name} ({detail})" for name, detail in rows)
+    """Name up to three images; the reason goes with the first of each status."""
+    first = ~bad["status"].duplicated()
+    rows = zip(bad["img_name"], bad["detail"], first, strict=True)
+    return show_examples(f"{name} ({why})" if is_first else name for name, why, is_first in rows)

@@ -2,28 +2,33 @@
 
 import logging
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from face_forgery.data.labels.label_csv import LabelFile, Locate, parse_label_csv
+from face_forgery.data.labels.class_folders import find_classes, leave_out
+from face_forgery.data.labels.label_csv import LabelFile, Locate, parse_labels
 from face_forgery.data.labels.manifest import (
     CONTROL_CHARACTERS,
     FAKE,
     LABEL_COLUMNS,
     REAL,
-    UNKNOWN,
     ManifestError,
     show_examples,
 )
-from face_forgery.params import ColumnNames
+from face_forgery.data.labels.path_facts import read_paths
+from face_forgery.params import DataParams, IngestionParams
+from face_forgery.params.data import plain_label
 
-__all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_label_source"]
+__all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_labels"]
 
 logger = logging.getLogger(__name__)
 
-_TARGETS = {"0": REAL, "1": FAKE}
+_NUMBERS = {"0": REAL, "1": FAKE}
+_MOST_NAMES = 4  # that labels are asked the meaning of; more are rather another column
+_SAYS_REAL = re.compile(r"(?i)(^|[\W_]|is)(real|genuine|authentic|original|pristine)($|[\W_])")
 # Checked in this order; RE2 syntax.
 _REFUSED = {
     r"^$": ("have an empty name", "name the image or delete the row"),
@@ -49,43 +54,53 @@ class LabelFolder:
 LabelSource = LabelFile | LabelFolder
 
 
-def read_label_source(
-    source: LabelSource,
-    *,
-    subset: str,
-    labels: str,
-    images: str,
-    columns: ColumnNames,
-    class_folders: Mapping[str, int],
+def read_labels(
+    sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
 ) -> pd.DataFrame:
-    """Return one row for each image that a label file or folder lists.
+    """Return one row for each image that label files or folders list.
 
     Args:
-        source: A label file, or a folder with one sub-folder a class.
-        subset: ``train``, ``val`` or ``test``. Targets of ``test`` are not read.
-        labels: The parameter ``data.<subset>_labels``, relative to the data root.
-        images: The parameter ``data.<subset>_images``, relative to the data root.
-        columns: What the header of a label file calls the columns.
-        class_folders: Folder name in lower case -> target.
+        sources: ``train``, ``val``, ``test`` -> a label file, or a folder with one sub-folder a
+            class; ``None`` where there is none. Targets of ``test`` are not read.
+        data: What the parameters call the sources.
+        params: What columns, labels, class folders and paths mean.
 
     Returns:
-        The columns of ``LABEL_COLUMNS``, in the order of the file, or of the names of a folder. An
-        image without a group is a group of its own that no other file can name by accident.
+        The columns of ``LABEL_COLUMNS``, in the order of each file, or of the names of a folder.
 
     Raises:
         ManifestError: Anything that docs/data_format.md calls an error.
     """
+    tables = [
+        _read_source(source, subset, data, params)
+        for subset, source in sources.items()
+        if source is not None
+    ]
+    table = read_paths(pd.concat(tables, ignore_index=True), params.from_path)
+    return table[list(LABEL_COLUMNS)].astype(LABEL_COLUMNS)
+
+
+def _read_source(
+    source: LabelSource, subset: str, data: DataParams, params: IngestionParams
+) -> pd.DataFrame:
+    images = str(getattr(data, f"{subset}_images"))
     if isinstance(source, LabelFolder):
-        _check_same_folder(source.where, subset, labels, images)
-        found = _list_folder(source, subset, class_folders)
+        _check_same_folder(source.where, subset, getattr(data, f"{subset}_labels"), images)
+        found = _list_folder(source, subset, params)
         locate: Locate = _locate_in_folder
     else:
-        found, locate = _read_file(source, subset, columns)
+        found, locate = _read_file(source, subset, params)
     return _complete(found, subset=subset, images=images, where=source.where, locate=locate)
 
 
-def _read_file(file: LabelFile, subset: str, columns: ColumnNames) -> tuple[pd.DataFrame, Locate]:
-    frame, locate = parse_label_csv(file, columns=columns, has_targets=subset != "test")
+def _read_file(
+    file: LabelFile, subset: str, params: IngestionParams
+) -> tuple[pd.DataFrame, Locate]:
+    columns = params.columns
+    labels = _NUMBERS | params.targets
+    frame, locate = parse_labels(
+        file, columns=columns, labels=None if subset == "test" else set(labels)
+    )
     if subset == "test" and "target" in frame:
         logger.warning(
             "%s: the column %r is ignored: test images count as unlabelled",
@@ -94,17 +109,40 @@ def _read_file(file: LabelFile, subset: str, columns: ColumnNames) -> tuple[pd.D
         )
         frame = frame.drop(columns="target")
     if "target" in frame:
-        targets = frame["target"].map(_TARGETS).astype("Int8")
-        wrong = targets.isna()
-        if wrong.any():
-            rows = wrong.to_numpy().nonzero()[0][:4]
-            named = zip(locate(rows.tolist()), frame["target"].iloc[rows], strict=True)
-            raise ManifestError(
-                f"{file.where}: {wrong.sum():,} of {len(frame):,} targets are not 0 (real) or 1 "
-                f"(fake): {show_examples(f'{line}: {value!r}' for line, value in named)}"
-            )
-        frame = frame.assign(target=targets)
+        _check_direction(file.where, params)
+        given = frame["target"]
+        targets = given.map({name: labels.get(plain_label(name)) for name in given.unique()})
+        if targets.isna().any():
+            raise ManifestError(_say_unknown(file.where, given, targets.isna(), locate))
+        frame = frame.assign(target=targets.astype("Int8"))
+        num_real = int((targets == REAL).sum())
+        counts = f"{num_real:,} real and {len(frame) - num_real:,} forged images"
+        logger.info("%s: %s", file.where, counts)
     return frame, locate
+
+
+def _check_direction(where: str, params: IngestionParams) -> None:
+    """Refuse 1 in a column that is called as if it meant a real image."""
+    if "1" not in params.targets and _SAYS_REAL.search(params.columns.target):
+        raise ManifestError(
+            f"{where}: 1 in a column {params.columns.target!r} seems to mean a real image, and "
+            "here it means a forgery; say which in ingestion.targets: {1: 0, 0: 1} if 1 is real, "
+            "else {0: 0, 1: 1}"
+        )
+
+
+def _say_unknown(where: str, given: pd.Series, unknown: pd.Series, locate: Locate) -> str:
+    names = [name for name in given[unknown].unique() if any(map(str.isalpha, name))]
+    remedy = "correct them"
+    if 0 < len(names) <= _MOST_NAMES:
+        remedy = (
+            f"say what {' and '.join(map(repr, names))} means in ingestion.targets, as in "
+            "{genuine: 0, swapped: 1}"
+        )
+    return (
+        f"{where}: {unknown.sum():,} of {len(given):,} targets are not 0 (real) or 1 (fake): "
+        f"{_show(given, unknown, locate)}; {remedy}"
+    )
 
 
 def _check_same_folder(where: str, subset: str, labels: str, images: str) -> None:
@@ -115,30 +153,23 @@ def _check_same_folder(where: str, subset: str, labels: str, images: str) -> Non
         )
 
 
-def _list_folder(
-    folder: LabelFolder, subset: str, class_folders: Mapping[str, int]
-) -> pd.DataFrame:
-    if not folder.names:
+def _list_folder(folder: LabelFolder, subset: str, params: IngestionParams) -> pd.DataFrame:
+    names = pd.Series(leave_out(folder.where, folder.names, params.exclude), dtype="object")
+    if names.empty:
         raise ManifestError(f"{folder.where}: the folder holds no image")
-    if garbled := [name for name in folder.names if not _is_utf8(name)]:
+    if garbled := [name for name in names if not _is_utf8(name)]:
         raise ManifestError(
             f"{folder.where}: {len(garbled):,} file name(s) are not UTF-8: "
             f"{show_examples(ascii(name) for name in garbled)}; rename them"
         )
-    names = pd.Series(folder.names, dtype="str")
-    frame = pd.DataFrame({"img_name": names})
+    frame = pd.DataFrame({"img_name": names.astype("str")})
     if subset == "test":
         return frame
-    classes = names.str.partition("/")
-    folders = classes[0].where(classes[1] == "/", "").str.lower()
-    targets = folders.map(dict(class_folders)).astype("Int8")
-    if targets.isna().any():
-        raise ManifestError(
-            f"{folder.where}: {targets.isna().sum():,} of {len(names):,} files lie in no class "
-            f"folder: {show_examples(names[targets.isna()])}; expected the sub-folders "
-            f"{', '.join(f'{name}/' for name in class_folders)} (ingestion.class_folders)"
-        )
-    return frame.assign(target=targets)
+    folders = frame["img_name"].map(posixpath.dirname)
+    classes = find_classes(folder.where, folders, params.class_folders)
+    below = {name: "/".join(name.split("/")[c.depth + 1 :]) for name, c in classes.items()}
+    targets = folders.map({name: found.target for name, found in classes.items()})
+    return frame.assign(target=targets.astype("Int8"), folder=folders.map(below))
 
 
 def _is_utf8(name: str) -> bool:
@@ -161,23 +192,17 @@ def _complete(
     paths = _image_paths(names, folder=images, where=where, locate=locate)
     absent = pd.Series("", index=found.index, dtype="str")
     target = found["target"] if "target" in found else pd.Series(pd.NA, index=found.index)
-    target = target.astype("Int8")
-    kind, source = found.get("kind", absent), found.get("source", absent)
-    group = found.get("group", absent)
-    kind = kind.mask((kind == "") & (target == REAL).fillna(False).astype(bool), "real")
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "subset": subset,
             "row": range(len(found)),
             "img_name": names,
             "path": paths,
-            "target": target,
-            "group": group.mask(group == "", f"{subset}:" + names),
-            "kind": kind.mask(kind == "", UNKNOWN),
-            "source": source.mask(source == "", UNKNOWN),
+            "target": target.astype("Int8"),
+            "folder": found.get("folder", pd.Series(pd.NA, index=found.index, dtype="str")),
         }
+        | {name: found.get(name, absent) for name in ("group", "kind", "source")}
     )
-    return table.astype(LABEL_COLUMNS)
 
 
 def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:

@@ -40,6 +40,9 @@ _CLASS_NAMES = {REAL: "real", FAKE: "fake"}
 
 _WORTH_A_WARNING = 0.02  # of the images: how far validation may miss its proportion in silence
 
+_MOST_FRAMES = 1000  # of a folder that may be one video
+_LARGEST_FOLDER = 0.2  # of the images: a larger one is a class, a kind or the whole set
+
 _IF_OFFICIAL = "Check the targets of the label files (0 = real, 1 = fake), and what was left out."
 _IF_MADE = "Real images alone are enough with augmentation.forgeries.proportion above 0."
 _IF_SPLIT = (
@@ -250,6 +253,7 @@ def _split_off(
     sides = split_by_cluster(labelled, clusters, proportions=proportions, seed=params.seed)
     in_val = sides == val_side
     _warn_of_proportion(float(in_val.mean()), float(proportions[val_side]), clusters)
+    _warn_of_torn_folders(labelled["path"], in_val)
     return in_val, method | {
         "seed": params.seed,
         "groups": _describe_joins(labelled, clusters, joined),
@@ -286,6 +290,27 @@ def _warn_of_proportion(reached: float, wanted: float, clusters: Labels) -> None
             100 * reached,
             100 * wanted,
             show_examples(f"{size:,}" for size in largest),
+        )
+
+
+def _warn_of_torn_folders(paths: pd.Series, in_val: NDArray[np.bool_]) -> None:
+    """Warn where folders that look like the frames of a video have images on both sides."""
+    parts = paths.str.rpartition("/")
+    name = parts[2].str.replace(r"\d+", "#", regex=True)
+    table = pd.DataFrame({"folder": parts[0], "name": name, "in_val": in_val})
+    facts = table.groupby("folder").agg(
+        sides=("in_val", "nunique"), names=("name", "nunique"), images=("name", "size")
+    )
+    is_few = facts["images"] <= min(_MOST_FRAMES, _LARGEST_FOLDER * len(paths))
+    torn = facts.index[(facts["sides"] == 2) & (facts["names"] == 1) & is_few]
+    if len(torn):
+        logger.warning(
+            "%s of %s sub-folders have images in training and in validation: %s. If each holds the "
+            "frames of one video, validation is too easy: ingestion.from_path=folder keeps each on "
+            "one side",
+            f"{len(torn):,}",
+            f"{len(facts):,}",
+            show_examples(torn),
         )
 
 

@@ -19,6 +19,29 @@ _LABELS = ["img_name", "path", "target", "group", "kind", "source"]
 _FACTS = ["width", "height", "format", "jpeg_quality"]
 
 
+def take_own_validation(
+    trained_detector: Detector, train_manifest: pd.DataFrame, val_manifest: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the validation images, if the detector was trained and selected with this split.
+
+    On others its temperature and thresholds would be set anew.
+    """
+    own, present = (
+        trained_detector.data_fingerprint,
+        ff.fingerprint_sets(train=train_manifest, val=val_manifest),
+    )
+    if own != present:
+        raise ff.DetectorError(
+            f"the stored detector was trained and selected with other images (data fingerprint "
+            f"{own[:8]}...) than those of the present split ({present[:8]}...), on which "
+            "evaluation would set its temperature and thresholds anew. Train on these images "
+            "(pipelines training, evaluation); or keep the detector as it is: ingest its own "
+            "images again (pipelines ingestion, splitting), and judge these with the pipeline "
+            "inference"
+        )
+    return val_manifest
+
+
 def score_validation(
     trained_detector: Detector,
     val_manifest: pd.DataFrame,

@@ -11,10 +11,16 @@ def create_pipeline() -> Pipeline:
         Pipeline(
             [
                 Node(
+                    nodes.take_own_validation,
+                    inputs=["trained_detector", "train_manifest", "val_manifest"],
+                    outputs="own_validation",
+                    name="take_own_validation",
+                ),
+                Node(
                     nodes.score_validation,
                     inputs=[
                         "trained_detector",
-                        "val_manifest",
+                        "own_validation",
                         "params:data",
                         "params:scoring",
                         "params:evaluation",

@@ -10,8 +10,8 @@ from face_forgery.data.images.face_table import find_faces, mark_faceless
 from face_forgery.data.images.faces import FaceFinder, finder_values
 from face_forgery.data.images.inspection import inspect_table, list_unusable
 from face_forgery.data.labels.manifest import SUBSETS, assemble_manifest, check_rejected
-from face_forgery.data.labels.readers import LabelSource, read_label_source
-from face_forgery.data.labels.set_summary import describe_manifest
+from face_forgery.data.labels.readers import LabelSource
+from face_forgery.data.labels.set_summary import describe_manifest, warn_of_photographs
 from face_forgery.params import DataParams, FacesParams, IngestionParams
 
 
@@ -23,19 +23,8 @@ def read_labels(
     params: IngestionParams,
 ) -> pd.DataFrame:
     """Return one table of all label files: the columns of ``LABEL_COLUMNS``."""
-    tables = [
-        read_label_source(
-            source,
-            subset=subset,
-            labels=getattr(data, f"{subset}_labels"),
-            images=getattr(data, f"{subset}_images"),
-            columns=params.columns,
-            class_folders=params.class_folders,
-        )
-        for subset, source in zip(SUBSETS, (train_labels, val_labels, test_labels), strict=True)
-        if source is not None
-    ]
-    return pd.concat(tables, ignore_index=True)
+    sources = dict(zip(SUBSETS, (train_labels, val_labels, test_labels), strict=True))
+    return ff.read_labels(sources, data, params)
 
 
 def inspect_images(
@@ -55,6 +44,7 @@ def inspect_images(
         num_workers=params.num_workers,
         check=params.check,
         known=known_facts,
+        links_into=params.links_into,
     )
 
 
@@ -101,7 +91,10 @@ def build_manifest(
         max_rejected=params.max_rejected,
         listed_in="data/08_reporting/rejected.csv",
     )
-    return assemble_manifest(label_table, mark_faceless(image_facts, face_table))
+    manifest = assemble_manifest(label_table, mark_faceless(image_facts, face_table))
+    if face_table.empty:
+        warn_of_photographs(manifest)
+    return manifest
 
 
 def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:

@@ -3,41 +3,30 @@
 from typing import Any
 
 import face_forgery as ff
-from face_forgery.evaluation.reporting.report import list_inputs
+from face_forgery.evaluation.reporting.report import list_inputs, robustness_of
 from face_forgery.modeling.detector import Detector
 
 REPORT_INPUTS = list_inputs()
 
 
-def write_report(**results: Any) -> str:
-    """Write everything that was measured into one page for people."""
-    return ff.render_report(**results)
+def write_report(**results: Any) -> tuple[str, str]:
+    """Write everything that was measured into one page for people, in English and Chinese."""
+    return ff.render_report("en", **results), ff.render_report("zh", **results)
 
 
 def end_report(
-    metrics: dict[str, Any], operating_points: dict[str, Any], robustness: dict[str, Any] | None
-) -> list[str]:
-    """Say in a few lines what was measured."""
-    return ff.describe_results(metrics, operating_points, robustness)
-
-
-def write_model_card(
-    *,
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
-    breakdown: list[dict[str, Any]],
-    data_report: dict[str, Any],
-    detector: Detector,
-    audit: dict[str, Any] | None,
     robustness: dict[str, Any] | None,
-) -> str:
-    """Write what the detector is and how far it can be trusted, for whoever is handed it."""
-    return ff.render_model_card(
-        detector,
-        metrics=metrics,
-        operating_points=operating_points,
-        breakdown=breakdown,
-        data_report=data_report,
-        audit=audit,
-        robustness=robustness,
+    detector: Detector,
+) -> list[str]:
+    """Say in a few lines what was measured."""
+    return ff.describe_results(metrics, operating_points, robustness_of(detector, robustness))
+
+
+def write_model_card(*, detector: Detector, **results: Any) -> tuple[str, str]:
+    """Write what the detector is and how far it can be trusted, in English and Chinese."""
+    english, chinese = (
+        ff.render_model_card(detector, language, **results) for language in ("en", "zh")
     )
+    return english, chinese

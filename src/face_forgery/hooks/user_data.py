@@ -1,0 +1,133 @@
+"""What a user names for a run: found, read and not written over, before any node runs."""
+
+import glob
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+import face_forgery as ff
+from face_forgery.data.images.remote import is_url
+from face_forgery.data.labels.locations import check_sources
+from face_forgery.data.labels.manifest import SUBSETS
+from face_forgery.data.labels.readers import LabelFile
+from face_forgery.params import ParameterError, Parameters
+
+_READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "images")}
+# Input of a run -> the parameter that says where it is.
+_READS = {
+    **{f"{subset}_labels": f"data.{subset}_labels" for subset in SUBSETS},
+    "manifest": "data.train_images",
+    "images": "inference.images",
+    "videos": "video.videos",
+    "landmark_file": "forging.landmarks",
+    "face_model": "faces.detector",
+    "score_sets": "comparison.scores",
+}
+
+
+class OverwriteError(ValueError):
+    """A run would write over what it reads, or into a folder whose files it reads."""
+
+
+def check_labels(
+    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], params: Parameters
+) -> None:
+    """Refuse a run whose label files or image folders are missing or faulty.
+
+    The node that reads them would say the same, but after half a minute of imports.
+    """
+    if "train_labels" not in pipeline.inputs():
+        return
+    check_sources(params.data)
+    loaded = {subset: catalog.load(f"{subset}_labels") for subset in SUBSETS}
+    files = {name: source for name, source in loaded.items() if isinstance(source, LabelFile)}
+    logging.disable(logging.WARNING)  # the node says it
+    try:
+        if files:
+            ff.read_labels(files, params.data, params.ingestion)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
+    """Refuse ``data.*`` of this command that none of its nodes would look at.
+
+    Raises:
+        ParameterError: With the command that reads them.
+    """
+    given = (run_params.get("runtime_params") or {}).get("data", {})
+    ignored = {name: given[name] for name in given if name in _READ_BY_INGESTION}
+    if "params:splitting" in pipeline.inputs():  # it asks whether there are val labels
+        ignored = {name: value for name, value in ignored.items() if value is not None}
+    if not ignored or {"train_labels", "label_table"} & pipeline.inputs():
+        return
+    names = [name for name in run_params.get("pipeline_names") or [] if name != "splitting"]
+    if "evaluation" in names and "training" not in names:
+        names.insert(names.index("evaluation"), "training")
+    shown = ",".join(f"data.{name}={'null' if v is None else v}" for name, v in ignored.items())
+    raise ParameterError(
+        f"{shown} would be ignored: only the pipeline ingestion reads it, and the others go by "
+        "what was ingested last. Begin with it: kedro run --pipelines "
+        f"{','.join(['ingestion', 'splitting', *names])} --params {shown} (other images are judged "
+        "without training by --pipelines inference --params inference.images=FOLDER)"
+    )
+
+
+def refuse_overwriting(pipeline: Pipeline, params: Parameters, outputs: list[str]) -> None:
+    """Refuse a run that would write over a file that a parameter names as an input.
+
+    Args:
+        pipeline: What runs.
+        params: All parameters.
+        outputs: Files and folders that it writes, resolved.
+
+    Raises:
+        OverwriteError: With the parameter, and what would be written.
+    """
+    for entry, parameter in _READS.items():
+        if entry not in pipeline.inputs():
+            continue
+        for location in _locations(parameter, params):
+            for output in (*outputs, *(f for out in outputs if (f := _faces_beside(out)))):
+                if fault := _clash(location, output):
+                    raise OverwriteError(
+                        f"{parameter}={location} is read, and {output} would be written: {fault}; "
+                        "name another output, or another input"
+                    )
+
+
+def _locations(parameter: str, params: Parameters) -> Iterator[str]:
+    section, _, name = parameter.partition(".")
+    value = getattr(getattr(params, section), name)
+    for location in value.values() if isinstance(value, Mapping) else [value]:
+        if location is not None:
+            is_whole = section != "data" or is_url(location)
+            yield str(location) if is_whole else str(Path(params.data.root, location))
+
+
+def _faces_beside(output: str) -> str | None:
+    """Return the table of faces that is written beside a table of verdicts."""
+    path, suffix = os.path.splitext(output)  # noqa: PTH122
+    return f"{path}_faces.csv" if suffix.lower() in (".csv", ".parquet", ".jsonl") else None
+
+
+def _clash(location: str, output: str) -> str | None:
+    if is_url(location) or is_url(output):
+        folder = location.rstrip("/")
+        if output == folder:
+            return "they are the same"
+        return "it lies within" if output.startswith(f"{folder}/") else None
+    real = os.path.realpath(location)
+    is_there = os.path.exists(real) and os.path.exists(output)  # noqa: PTH110
+    if output == real or (is_there and os.path.samefile(real, output)):  # noqa: PTH121
+        return "they are the same"
+    if os.path.isdir(real) and output.startswith(real.rstrip(os.sep) + os.sep):  # noqa: PTH112
+        return "it lies within"
+    is_match = glob.has_magic(location) and not os.path.exists(real) and fnmatch(output, real)  # noqa: PTH110
+    return "it matches" if is_match else None
