@@ -8,6 +8,7 @@ import io
 import json
 import re
 import struct
+from itertools import islice
 from typing import Any
 
 from PIL import Image
@@ -18,7 +19,7 @@ _EXIF = b"Exif\0\0"
 _MAX_SEGMENT = 2**16  # of a JPEG, which begins with those of metadata
 _MAKE, _MODEL, _SOFTWARE = 0x010F, 0x0110, 0x0131
 _TEXT_TYPES = (2, 129)  # ASCII; UTF-8 of Exif 3
-_MAX_ENTRIES = 200  # of the one directory that is read; cameras write about a dozen
+_MAX_ENTRIES = 200  # of EXIF's first directory, and URLs of XMP: a dozen at most are usual
 _MAX_CHARACTERS = 100
 _MAX_SIGNED_BYTES = 2**26
 _SOURCE_TYPE = re.compile(rb"newscodes/digitalsourcetype/([A-Za-z]{1,60})")
@@ -60,7 +61,7 @@ def read_evidence(data: bytes) -> dict[str, str]:
 
 
 def _read_source_type(data: bytes) -> str:
-    for found in _SOURCE_TYPE.finditer(data):
+    for found in islice(_SOURCE_TYPE.finditer(data), _MAX_ENTRIES):
         if b"DigitalSourceType" in data[max(0, found.start() - _REACH) : found.start()]:
             return found[1].decode()
     return ""
