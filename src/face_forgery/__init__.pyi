@@ -59,12 +59,14 @@ from .forgery.making.landmark_table import empty_table as empty_table
 from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
+from .inference.explanation.explain import ExplainedImage as ExplainedImage
 from .inference.explanation.explain import explain_images as explain_images
 from .inference.explanation.explain import explain_one as explain_one
 from .inference.explanation.explain import pick_suspects as pick_suspects
 from .inference.explanation.explanation_page import overlay as overlay
 from .inference.explanation.explanation_page import write_pages as write_pages
 from .inference.judging import Detector as Detector
+from .inference.judging import find_folder as find_folder
 from .inference.ray_scoring import score_on_cluster as score_on_cluster
 from .inference.scoring import score_manifest as score_manifest
 from .inference.scoring import stream_scores as stream_scores
@@ -76,7 +78,7 @@ from .inference.verdicts import Judgement as Judgement
 from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
-from .inference.videos.video_page import write_page as write_page
+from .inference.videos.video_page import VideoPages as VideoPages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.detector_folder import read_detector as read_detector
 from .modeling.ensemble import join_detectors as join_detectors

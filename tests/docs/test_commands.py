@@ -17,19 +17,21 @@ import yaml
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import configure_project
 
+from face_forgery.__main__ import COMMANDS as COMMANDS_OF_OURS
 from face_forgery.config_loader import read_parameters
 from face_forgery.pipeline_registry import register_pipelines
 
 PROJECT = Path(__file__).parents[2]
 # docs/experiments.md and docs/decisions record what was run at an earlier commit.
-PAGES = ["README.md", "CONTRIBUTING.md", "conf/README.md"]
+PAGES = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "conf/README.md"]
 PAGES += sorted(
     str(path.relative_to(PROJECT))
     for path in (PROJECT / "docs").glob("*.md")
     if path.name != "experiments.md"
 )
-STARTS = ("kedro ", "make ", "python ", "mlflow ", ".venv/bin/", "ray ")
-FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.", "ingestion.targets.")  # keys are the user's
+STARTS = ("kedro ", "face-forgery ", "make ", "python ", "mlflow ", ".venv/bin/", "ray ")
+# Their keys are the user's.
+FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.", "ingestion.targets.")
 
 TINY = {
     "demo_data": {"train_images": 48, "val_images": 32, "test_images": 6, "image_size": 64},
@@ -80,6 +82,9 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "ray ": "needs a cluster",
     "mlflow ": "a server",
     "face_forgery.serving": "a server; tests/serving starts it",
+    "face-forgery serve": "a server; tests/serving starts it",
+    "face-forgery page": "a server; tests/serving/page starts it",
+    "hf-hub:": "needs a network",
     "--env strong": "needs the hub's weights and a GPU",
     "http://host": "needs a server",
     "--env cluster": "needs a cluster; tests/training/distributed runs Ray",
@@ -157,6 +162,8 @@ def test_a_command_names_only_what_there_is(command, pipelines, parameters):
     elif words[0] == "make":
         targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
         assert words[1] in targets
+    elif words[0] == "face-forgery":
+        assert words[1] in COMMANDS_OF_OURS
     elif words[:2] == ["python", "-m"]:
         assert importlib.util.find_spec(words[2])
     elif words[0] == "python":
@@ -236,7 +243,8 @@ def write_video(path, images):
 
 def run(folder, command):
     words = shlex.split(command)
-    words[:1] = [sys.executable] if words[0] == "python" else [sys.executable, "-m", words[0]]
+    module = words[0].replace("-", "_")
+    words[:1] = [sys.executable] if module == "python" else [sys.executable, "-m", module]
     done = subprocess.run(
         words,
         cwd=folder,
@@ -264,3 +272,11 @@ def test_a_command_runs(command, request):
             f"comparison.scores.{name}=data/07_model_output/val_scores.parquet" for name in "ab"
         )
     run(folder, command)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "decisions" not in page])
+def test_a_page_names_only_files_that_are_there(page):
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    named = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    missing = [name for name in named if not ((PROJECT / page).parent / name).exists()]
+    assert not missing

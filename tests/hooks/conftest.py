@@ -171,7 +171,8 @@ class TinyProject:
     def client(self):
         from mlflow import MlflowClient
 
-        return MlflowClient(f"sqlite:///{self.root / 'mlflow.db'}")
+        file = str(self.root / "mlflow.db")  # a URL gives ? and %20 another meaning
+        return MlflowClient(f"sqlite:///{os.path.relpath(file) if '?' in file else file}")
 
     def tracked_runs(self, experiment: str = "tiny"):
         found = self.client.get_experiment_by_name(experiment)

@@ -2,16 +2,18 @@
 
 import gc
 import logging
+import shutil
 import signal
 import sqlite3
 import sys
 import time
 
 import pytest
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from face_forgery.hooks import retry_queue, tracked_run
 from face_forgery.hooks.declarations import TrackingError
-from face_forgery.hooks.store import import_mlflow
+from face_forgery.hooks.store import check_uri, import_mlflow
 from face_forgery.hooks.tracked_run import describe_run
 from face_forgery.hooks.tracking import TrackingHooks
 
@@ -253,6 +255,134 @@ def test_relative_store_lies_in_the_project_wherever_the_command_was_given(
     artifacts = project.tracked_run().info.artifact_uri
     assert artifacts.startswith((project.root / "mlruns").as_uri())
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["br[1]", "a b", "größer", "#1", "50%", "x,y", "why? %20"])
+def test_a_copied_project_writes_into_itself_whatever_its_folder_is_called(
+    make_project, tmp_path_factory, monkeypatch, name
+):
+    original = make_project()
+    original.run("training")
+    before = sorted(original.root.rglob("*"))
+    copy = type(original)(tmp_path_factory.mktemp("copies") / name)
+    shutil.copytree(original.root, copy.root)
+    monkeypatch.chdir(copy.root)
+    copy.run()
+    assert [path.name for path in copy.root.parent.iterdir()] == [name]
+    runs = copy.tracked_runs()
+    places = {local_file_uri_to_path(run.info.artifact_uri) for run in runs}
+    assert places == {f"{copy.root}/mlruns/{run.info.run_id}/artifacts" for run in runs}
+    assert all(names_of_artifacts(copy, run) >= {"parameters.json"} for run in runs)
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    assert sorted(original.root.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_a_moved_project_goes_on_with_a_run_of_before(make_project, tmp_path_factory):
+    project = make_project()
+    project.run("training")
+    run_id = project.tracked_run().info.run_id
+    moved = type(project)(tmp_path_factory.mktemp("new") / "project")
+    shutil.move(project.root, moved.root)
+    process = moved.start("--params", f"tracking.run_id={run_id}")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert not project.root.exists()
+    assert names_of_artifacts(moved, moved.tracked_run()) == {"parameters.json", "notes"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "remedy"),
+    [
+        ("localhost:5000", "write http://localhost:5000"),
+        ("mlflow.lab.org:80/x", "write http://mlflow.lab.org:80/x"),
+        ("127.0.0.1:5000", "write http://127.0.0.1:5000"),
+        ("htpp://me:hunter2@host:5000", r"write http://\*\*\*@host:5000"),
+        ("http:/host:5000", "write http://host:5000"),
+        ("http//host:5000", "write http://host:5000"),
+        ("http://", "write http://HOST:PORT"),
+        ("mlflow.db", "write sqlite:///mlflow.db"),
+        ("sqlite://mlflow.db", "write sqlite:///mlflow.db"),
+        ("sqlit:///mlflow.db", "write sqlite:///mlflow.db"),
+        ("sqlite:////", "three slashes and a path"),
+        ("postgres://host/db", "write postgresql://"),
+        ("./mlruns", "sqlite:///mlflow.db .*no more runs in folders"),
+        ("file:///tmp/mlruns", "sqlite:///mlflow.db .*no more runs in folders"),
+    ],
+)
+def test_a_store_that_mlflow_does_not_take_is_answered_with_what_was_meant(uri, remedy):
+    with pytest.raises(TrackingError, match=rf"tracking\.tracking_uri=.*: .*{remedy}") as raised:
+        check_uri(uri)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "taken"),
+    [
+        ("http://host:5000/", "http://host:5000"),
+        ("https://host/mlflow/#/experiments/1", "https://host/mlflow"),
+        ("sqlite:///mlflow.db", "sqlite:///mlflow.db"),
+        ("postgresql+psycopg2://me@host/db", "postgresql+psycopg2://me@host/db"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_of_the_address_of_a_server_only_the_server_is_taken(uri, taken):
+    assert check_uri(uri) == taken
+
+
+def test_a_deleted_experiment_or_run_is_answered_with_how_to_restore_it(make_project):
+    project = make_project()
+    project.run("training")
+    run = project.tracked_run()
+    project.client.delete_run(run.info.run_id)
+    with pytest.raises(TrackingError, match=f"restore --run-id {run.info.run_id}"):
+        project.run(tracking__run_id=run.info.run_id)
+    with pytest.raises(TrackingError, match="tracking.run_id=nope: the store has no run"):
+        project.run(tracking__run_id="nope")
+    project.client.delete_experiment(run.info.experiment_id)
+    with pytest.raises(TrackingError, match=r"'tiny' was deleted; .* restore -x 1\), or name an"):
+        project.run()
+
+
+def test_an_experiment_shows_the_page_of_model_training(make_project):
+    project = make_project()
+    project.client.create_experiment("tiny")  # of an earlier release
+    project.run("training")
+    tags = project.client.get_experiment_by_name("tiny").tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_run_says_what_its_nodes_have_read_and_what_came_of_it(make_project):
+    catalog = """
+        train_manifest:
+          type: pandas.CSVDataset
+          filepath: data/train.csv
+          metadata: {mlflow: {as: input}}
+        history:
+          type: json.JSONDataset
+          filepath: data/card.json
+          metadata: {mlflow: {as: artifact, folder: reports, note: true}}
+        """
+    registry = """
+        from kedro.pipeline import Node, Pipeline
+
+        def register_pipelines():
+            read = [Node(lambda table: "A card", "train_manifest", "history", name=n) for n in "a"]
+            again = Node(lambda table, card: len(card), ["train_manifest", "history"], "n", name="b")
+            return {"__default__": Pipeline([*read, again])}
+        """
+    project = make_project(
+        {"conf/base/catalog.yml": catalog, "src/tiny/pipeline_registry.py": registry}
+    )
+    (project.root / "data").mkdir()
+    rows = "subset,path,target,sha256\ntrain,a.png,1,aa\ntrain,b.png,0,bb\n"
+    (project.root / "data/train.csv").write_text(rows)
+    project.run(data__root="faces/mine")
+    run = project.tracked_run()
+    (found,) = run.inputs.dataset_inputs
+    assert (found.dataset.name, found.tags[0].value) == ("mine-train", "train")
+    assert len(found.dataset.digest) == 32
+    assert run.data.tags["mlflow.note.content"] == "A card"
 
 
 def test_unknown_declaration_is_an_error_before_any_node_runs(make_project):

@@ -91,7 +91,7 @@ def test_every_entry_point_gives_the_same_score(
     _, explained = explain_one(detector, network, decode, min_size=9, has_views=False)
     assert explained.score == pytest.approx(expected[0], abs=1e-6)
     assert explained.heat.std() > 0
-    (card,) = Judge(ff.Detector(detector, min_size=9)).judge([("3", contents[3])])
+    card = Judge(ff.Detector(detector, min_size=9)).judge(paths[3])
     assert card.judgement.score == pytest.approx(expected[3], abs=1e-6)
     states = list_degradations(["blur_and_noise"])[:2]
     degraded = score_degraded(detector, paths[3:], states, max_side=1024, num_workers=0)

@@ -1,5 +1,8 @@
 """Networks by name, and where their first weights come from."""
 
+import logging
+from pathlib import Path
+
 import pytest
 import timm
 import torch
@@ -10,8 +13,10 @@ from face_forgery.modeling.factory import (
     build_blank_network,
     build_network,
     check_model,
+    find_backbone,
     first_layers_of,
     normalization_of,
+    trained_detector,
 )
 from face_forgery.modeling.inputs import INPUTS
 from face_forgery.modeling.network import count_parameters
@@ -62,6 +67,107 @@ def test_a_name_passes_with_and_without_a_tag_and_others_are_refused_with_the_ne
             check_model(model(name))
         with pytest.raises(BackboneError, match=message):
             build_network(model(name), 64)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("xception", "legacy_xception"),
+        ("tf_efficientnet_b4_ns", "tf_efficientnet_b4.ns_jft_in1k"),
+        ("tf_efficientnet_b4_ns.ap_in1k", "tf_efficientnet_b4.ap_in1k"),
+        ("timm/resnet10t", "resnet10t"),
+        ("hf-hub:timm/resnet10t.c3_in1k", "resnet10t.c3_in1k"),
+        ("hf_hub:timm/test_resnet", "test_resnet"),
+        ("https://huggingface.co/timm/resnet18.a1_in1k", "resnet18.a1_in1k"),
+        ("ResNet-18.A1_in1k", "resnet18.a1_in1k"),
+        ("EfficientNet-B4", "efficientnet_b4"),
+    ],
+)
+def test_old_names_those_of_the_hub_and_other_spellings_are_taken_and_said(caplog, given, name):
+    find_backbone.cache_clear()
+    with caplog.at_level(logging.INFO):
+        assert find_backbone(given) == name
+    assert f"model.backbone={given} is called {name} in timm" in caplog.text
+
+
+def test_a_detector_of_an_old_name_is_stored_under_the_new_one(make_params):
+    params = make_params(**{"model.backbone": "timm/test-resnet"})
+    network = build_network(params.model, 32)
+    detector = trained_detector(
+        network.backbone.state_dict(), 1, params.model, params.preprocessing
+    )
+    assert detector.architecture == "test_resnet"
+
+
+NESTS = {
+    "plain": lambda state: state,
+    "trainer": lambda state: {"epoch": 3, "model": state, "optimizer": {"state": {}}},
+    "averaged": lambda state: {"model": {"x": torch.zeros(1)}, "ema": {"module": state}},
+    "lightning": lambda state: {"state_dict": {f"model.{n}": v for n, v in state.items()}},
+    "compiled": lambda state: {"net": {f"_orig_mod.module.{n}": v for n, v in state.items()}},
+    "part": lambda state: {
+        "head.0.w": torch.zeros(2),
+        **{f"backbone.{n}": v for n, v in state.items()},
+    },
+}
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".bin", ".ckpt", ".pth", ".safetensors", ""])
+@pytest.mark.parametrize("nest", list(NESTS))
+def test_weights_are_read_by_content_wherever_a_trainer_has_put_them(
+    tmp_path, trained, nest, suffix
+):
+    state = trained.state_dict()
+    torch.save(NESTS[nest](state), tmp_path / f"weights{suffix}")
+    loaded = build_network(model(weights=tmp_path / f"weights{suffix}"), 64).backbone.state_dict()
+    assert all(
+        torch.equal(loaded[name], state[name]) for name in set(state) - {"fc.weight", "fc.bias"}
+    )
+
+
+def test_safetensors_are_read_under_any_name_and_what_was_taken_off_is_said(
+    tmp_path, trained, caplog
+):
+    state = {f"encoder.{name}": value for name, value in trained.state_dict().items()}
+    save_file(state, tmp_path / "weights.bin")
+    with caplog.at_level(logging.INFO):
+        build_network(model(weights=tmp_path / "weights.bin"), 64)
+    assert f"weights.bin: {len(state)} tensors, without 'encoder.' before each name" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("weights.pth", r"no such file in .*did you mean weights\.pt\?"),
+        ("wieghts.pt", r"no such file in .*did you mean weights\.pt\?"),
+        ("Weights.PT", r"no such file in .*did you mean weights\.pt\?"),
+        ("zzz", r"there is no such file in .*models$"),
+        ("nowhere/weights.pt", r"there is no such file, and no folder .*nowhere$"),
+        (".", r"is a folder; name a file in it: weights\.pt$"),
+    ],
+)
+def test_a_file_that_is_not_there_is_answered_with_the_nearest_before_anything_runs(
+    tmp_path, given, message
+):
+    (tmp_path / "models").mkdir()
+    for name in ("weights.pt", "notes.txt"):
+        (tmp_path / "models" / name).touch()
+    with pytest.raises(BackboneError, match=message):
+        check_model(model(weights=tmp_path / "models" / given))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"epoch": 3, "config": {"a": 1}}, "mapping of tensors: epoch, config"),
+        ([1, 2], "does not hold a mapping of tensors$"),
+        ({"model": Path("x")}, "Nothing in it was executed"),
+    ],
+)
+def test_a_file_without_weights_is_refused(tmp_path, content, message):
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(BackboneError, match=message):
+        build_network(model(weights=tmp_path / "weights.pt"), 64)
 
 
 def test_an_unknown_input_is_refused_with_those_there_are():

@@ -44,6 +44,8 @@ def test_loaded_model_scores_as_the_project_does(model, detector):
     assert direct.status == "ok"
     assert row["y_pred"] == pytest.approx(direct.score, abs=1e-6)
     assert (row["verdict"], row["status"], row["detail"]) == (direct.verdict, "ok", "")
+    assert row["learnt_from"] == model.metadata.metadata["learnt_from"]
+    assert "is not recorded" in row["learnt_from"]
 
 
 def test_what_cannot_be_judged_is_a_row_with_a_status_between_the_others(model):
@@ -181,10 +183,13 @@ LIMITS = Limits(
 
 
 @pytest.fixture(scope="module")
-def post(detector_folder):
-    """Return a function that asks the server of a detector's folder; it returns the answer."""
+def post(detector_folder, tmp_path_factory):
+    """Return a function that asks the server of a folder of links, as caches of hubs are."""
+    links = tmp_path_factory.mktemp("links")
+    for file in detector_folder.iterdir():
+        (links / file.name).symlink_to(file)
     options = {"max_images": 9, "max_seconds": 60, "min_size": 90}
-    app = build_server(str(detector_folder), LIMITS, **options)
+    app = build_server(str(links), LIMITS, **options)
 
     def ask(content, **headers):
         async def send():
@@ -302,7 +307,7 @@ def test_every_face_is_in_the_answer_with_its_box(detector, tmp_path, draw_red_f
     ]
     assert found == boxes
     assert row["y_pred"] == max(face["y_pred"] for face in row["faces"])
-    names = {prop.name for prop in SIGNATURE.outputs.inputs[-2].type.dtype.properties}
+    names = {prop.name for prop in SIGNATURE.outputs.inputs[-3].type.dtype.properties}
     assert set(row["faces"][0]) == names
 
 
@@ -340,3 +345,8 @@ def test_requirements_hold_all_that_the_served_code_imports():
     assert "scipy" in needed
     needed = {name.replace("mlflow-tracing", "mlflow") for name in needed}  # one brings the other
     assert needed <= {line.partition("==")[0] for line in requirements()}
+
+
+def test_a_logged_model_says_what_it_learnt_from(model):
+    assert "not recorded" in model.metadata.metadata["learnt_from"]
+    assert model.metadata.metadata["training_data"] is None

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import date
 from importlib import metadata as installed
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ _TIMEOUT_S = 10.0
 class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
-    It holds ``command`` (what was called, without passwords in URLs), ``face_forgery`` (the
-    package's version), ``python``, the installed version of each library that numbers depend on,
-    ``git_commit`` and ``git_dirty`` (whether the package's files differ from that commit). The last
-    two are ``None`` where the code does not lie in a git checkout of its own or git is not
-    installed.
+    It holds ``date`` (today), ``command`` (what was called, without passwords in URLs),
+    ``face_forgery`` (the package's version), ``python``, the installed version of each library that
+    numbers depend on, ``git_commit`` and ``git_dirty`` (whether the package's files differ from
+    that commit). The last two are ``None`` where the code does not lie in a git checkout of its own
+    or git is not installed.
     """
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
@@ -33,6 +34,7 @@ class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
     def load(self) -> dict[str, Any]:
         """Return the version, ready for JSON."""
         return {
+            "date": date.today().isoformat(),
             "command": mask(shlex.join(["kedro", *sys.argv[1:]])),
             "face_forgery": face_forgery.__version__,
             **_describe_checkout(Path(face_forgery.__file__).parent),

@@ -51,7 +51,7 @@ class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame]):
 class PagesDataset(FileDataset[Page, list[Path]]):
     """A folder of HTML files; the first page of a set removes those of an older one.
 
-    The last page of a set is its index, ``index.html``.
+    The last page of a set is its index, ``index.html``, or brings it.
     """
 
     def load(self) -> list[Path]:
@@ -63,8 +63,10 @@ class PagesDataset(FileDataset[Page, list[Path]]):
         if data.number == 1:
             for old in [self._filepath / "index.html", *self.load()]:
                 old.unlink(missing_ok=True)
-        with replacing(self._filepath / f"{data.name}.html") as partial:
-            partial.write_text(data.html, encoding="utf-8", newline="\n")
+        pages = {data.name: data.html} | ({} if data.contents is None else {"index": data.contents})
+        for name, html in pages.items():
+            with replacing(self._filepath / f"{name}.html") as partial:
+                partial.write_text(html, encoding="utf-8", newline="\n")
 
     def _exists(self) -> bool:
         return bool(self.load())

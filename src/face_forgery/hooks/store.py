@@ -20,6 +20,9 @@ _SERVERS = ("http", "https")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _OTHERS = ("databricks", "databricks-uc", "uc")
 _HOST = re.compile(r"[\w.-]+:\d+(?=/|$)|localhost(?=/|$)|\[[0-9a-f:]+\]:\d+(?=/|$)")
+_SCHEME = re.compile(r"([\w+-]*)[:/]*(.*)")
+_ANY_HOST = "HOST:PORT"
+_CHANGED_IN_URLS = re.compile(r"\?|%[0-9a-fA-F]{2}")  # seen from the project, no folder has it
 _DATABASE_FILE = re.compile(r"\.(db|sqlite3?)$")
 # Which page MLflow shows of an experiment: metrics and models, not conversations.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -75,29 +78,29 @@ def check_uri(uri: str) -> str:
     scheme = scheme.partition("+")[0].lower()  # of SQLAlchemy: postgresql+psycopg2
     if is_uri and scheme in _SERVERS and rest.strip("/"):
         return uri.partition("#")[0].rstrip("/")
-    if (uri.startswith(_SQLITE) and uri != _SQLITE) or uri.partition(":")[0] in _OTHERS:
+    if uri.partition(":")[0] in _OTHERS or (
+        uri.startswith(_SQLITE) and uri.strip("/") != "sqlite:"
+    ):
         return uri
     if is_uri and scheme in _DATABASES and scheme != "sqlite":
         return uri
-    raise TrackingError(f"tracking.tracking_uri={mask(uri)}: {_mend_uri(uri, scheme)}")
+    raise TrackingError(f"tracking.tracking_uri={mask(uri)}: {_mend_uri(uri)}")
 
 
-def _mend_uri(uri: str, scheme: str) -> str:
+def _mend_uri(uri: str) -> str:
     """Return what to write in place of a URI that MLflow does not take."""
-    given, _, rest = uri.partition(":")
+    given, rest = _SCHEME.match(uri).groups()  # type: ignore[union-attr]
     near = get_close_matches(given.lower(), (*_SERVERS, *_DATABASES), n=1, cutoff=0.6)
-    if _HOST.match(uri) or given.startswith("www."):
+    if _HOST.match(uri) or given == "www":
         return f"write {mask(f'http://{uri}')}"
     if _DATABASE_FILE.search(uri):
-        path = rest.lstrip("/") if rest else uri
-        return f"write {_SQLITE}{path}"
-    if scheme in _SERVERS or (near and near[0] in _SERVERS):
-        host = rest.strip("/") or "HOST:PORT"
-        return f"write {mask(f'{near[0]}://{host}')}"
+        return f"write {_SQLITE}{rest if near else uri}"
+    if near and near[0] in _SERVERS:
+        return f"write {mask(f'{near[0]}://{rest or _ANY_HOST}')}"
     if near:
         return f"write {near[0]}:///... (three slashes and a path, or two and a host)"
     return (
-        "that is no store of runs; write http://HOST:PORT of a server, or sqlite:///mlflow.db "
+        f"that is no store of runs; write http://{_ANY_HOST} of a server, or sqlite:///mlflow.db "
         "(MLflow keeps no more runs in folders)"
     )
 
@@ -117,7 +120,8 @@ def open_store(params: TrackingParams, project_path: Path) -> None:
     mlflow = import_mlflow()
     if uri.startswith(_SQLITE):
         database = project_path / uri.removeprefix(_SQLITE)
-        uri = _SQLITE + str(database)
+        is_changed_in_urls = _CHANGED_IN_URLS.search(str(database))
+        uri = _SQLITE + (os.path.relpath(database) if is_changed_in_urls else str(database))
         artifacts = (database.parent / "mlruns").as_uri()
         if database.is_file():
             _follow_move(database, artifacts)

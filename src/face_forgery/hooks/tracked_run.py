@@ -99,10 +99,10 @@ class TrackedRun:
         digest = ff.fingerprint_sets(**{subset: manifest})[:_DIGEST_CHARS]
 
         def send() -> None:
-            from mlflow.data.dataset_source_registry import resolve_dataset_source
             from mlflow.data.meta_dataset import MetaDataset
+            from mlflow.data.sources import LocalArtifactDatasetSource
 
-            source = resolve_dataset_source(root.as_posix())
+            source = LocalArtifactDatasetSource(root.as_posix())
             images = MetaDataset(source, name=f"{root.name}-{subset}", digest=digest)
             self._mlflow.log_input(images, context=subset)
 

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from face_forgery.modeling.detector import OperatingPoints
+
 _SIDE = 640  # pixels of the longer side of images on a page
+THUMBNAIL = 160  # the same, in an index
 
 
 class Page(NamedTuple):
@@ -20,6 +23,7 @@ class Page(NamedTuple):
     total: int
     name: str  # of the file, without its ending
     html: str
+    contents: str | None = None  # of the set, where it comes with the last page
 
 
 def render(
@@ -39,6 +43,34 @@ def render(
     )
     environment.filters |= filters or {}
     return environment.get_template(template).render(content)
+
+
+def render_index(
+    title: str,
+    unit: str,
+    lines: list[dict[str, Any]],
+    points: OperatingPoints,
+    learnt_from: str,
+) -> str:
+    """Return the index of a set of pages, the highest score first.
+
+    Args:
+        title: Of the index.
+        unit: What a page is about: ``image`` or ``video``.
+        lines: Each with ``page`` (name of the file), ``name``, ``score``, ``verdict`` (the status
+            where there is no score), ``says`` and ``thumbnail`` (a URL or ``None``).
+        points: Of the detector.
+        learnt_from: A sentence, as ``describe_training_data`` says it.
+    """
+    lines = sorted(lines, key=lambda line: 1.0 if line["score"] is None else -line["score"])
+    return render(
+        "index.html.jinja",
+        title=title,
+        unit=unit,
+        lines=lines,
+        points=points,
+        learnt_from=learnt_from,
+    )
 
 
 def enlarge(pixels: NDArray[np.uint8], side: int = _SIDE) -> NDArray[np.uint8]:

@@ -58,18 +58,21 @@ class Judgement:
     evidence: dict[str, str] = field(default_factory=dict)
     explainer: "Callable[..., Explanation] | None" = field(default=None, repr=False, compare=False)
 
-    def explain(self, *, has_views: bool = True) -> "Explanation":
+    def explain(self, *, has_views: bool = True, face: int | None = None) -> "Explanation":
         """Return why: a heat map, regions of the face, and views to check by eye.
 
-        Reads the image again, and takes some hundred forward passes. ``has_views``: whether the
-        views are made, too.
+        Reads the image again, and takes as long as some fifty verdicts.
+
+        Args:
+            has_views: Whether the views are made, too.
+            face: Index into ``faces``; ``None``: the most suspicious one.
 
         Raises:
             InputError: If the image could not be judged.
         """
         if self.status != "ok" or self.explainer is None:
             raise InputError(f"only a score can be explained; this image is {self.status}")
-        return self.explainer(has_views=has_views)
+        return self.explainer(has_views=has_views, face=face)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON: ``y_pred`` is the score, and no verdict is an empty text."""

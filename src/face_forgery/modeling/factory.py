@@ -1,13 +1,19 @@
 """Networks by name: the only caller of timm."""
 
+import argparse
 import logging
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
@@ -21,39 +27,65 @@ logger = logging.getLogger(__name__)
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
+_HUB = re.compile(r"^(https://huggingface\.co/|hf[-_]hub:)?(timm/)?")
+_ENDINGS = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"}
+# Where trainers put the weights in what they save; averaged ones first.
+_NESTS = (
+    *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model"),
+    *("network", "net", "module", "backbone", "encoder", "weights", "params"),
+)
 
 
 def check_model(model: ModelParams) -> None:
-    """Refuse a backbone that timm does not know, and an input that there is not.
+    """Refuse a backbone that timm does not know, an unknown input, and a missing file.
 
     Raises:
         BackboneError: With the names that there are.
     """
-    check_backbone(model.backbone)
+    find_backbone(model.backbone)
     extra_channels(model.input)
+    if model.weights is not None:
+        _check_file(Path(model.weights))
 
 
-def check_backbone(name: str) -> None:
-    """Refuse a name that timm does not know.
+@cache
+def find_backbone(given: str) -> str:
+    """Return timm's name of a model, also for an old name, a hub's, or one in another spelling.
 
     Args:
-        name: A timm model, with or without the tag of its weights: ``resnet18``,
-            ``resnet18.a1_in1k``.
+        given: A timm model, with or without the tag of its weights: ``resnet18``,
+            ``resnet18.a1_in1k``, ``hf-hub:timm/resnet18.a1_in1k``.
 
     Raises:
         BackboneError: With the nearest names, or the tags that the model has.
     """
-    architecture, _, tag = name.partition(".")
+    architecture, _, tag = _HUB.sub("", given.strip()).partition(".")
+    renamed = timm.models.get_deprecated_models()
+    spellings = {_spelling(name): name for name in (*renamed, *timm.list_models())}
+    architecture = spellings.get(_spelling(architecture), architecture)
+    if renamed.get(architecture):
+        architecture, _, own_tag = renamed[architecture].partition(".")
+        tag = tag or own_tag
+    tag = tag.lower().replace("-", "_")
     if architecture not in timm.list_models():
-        near = get_close_matches(architecture, timm.list_models(), n=_EXAMPLES_SHOWN, cutoff=0.4)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise BackboneError(f"model.backbone={name!r} is not a timm model{hint}")
+        near = get_close_matches(_spelling(architecture), spellings, n=_EXAMPLES_SHOWN, cutoff=0.4)
+        hint = f"; did you mean {', '.join(spellings[one] for one in near)}?" if near else ""
+        raise BackboneError(f"model.backbone={given!r} is not a timm model{hint}")
+    found = f"{architecture}.{tag}" if tag else architecture
     known = timm.list_pretrained(f"{architecture}.*")
-    if tag and name not in known:
+    if tag and found not in known:
+        near = get_close_matches(found, known, n=_EXAMPLES_SHOWN, cutoff=0.4) or known
         raise BackboneError(
-            f"model.backbone={name!r}: timm's {architecture} has no weights {tag!r}; "
-            f"it has {', '.join(known[:_EXAMPLES_SHOWN]) or 'none'}"
+            f"model.backbone={given!r}: timm's {architecture} has no weights {tag!r}; "
+            f"it has {', '.join(near[:_EXAMPLES_SHOWN]) or 'none'}"
         )
+    if found != given:
+        logger.info("model.backbone=%s is called %s in timm", given, found)
+    return found
+
+
+def _spelling(name: str) -> str:
+    return re.sub("[-_]", "", name.lower())
 
 
 def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -61,7 +93,7 @@ def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
     On the scale 0 to 1. A backbone without a configuration of its own gets ImageNet's.
     """
-    config = timm.get_pretrained_cfg(name)
+    config = timm.get_pretrained_cfg(find_backbone(name))
     if config is None:
         return _NORMALIZATION_WITHOUT_CONFIG
     return tuple(config.mean), tuple(config.std)
@@ -85,7 +117,7 @@ def trained_detector(
     """
     mean, std = normalization_of(model.backbone)
     return Detector(
-        architecture=model.backbone,
+        architecture=find_backbone(model.backbone),
         options=model.options,
         weights=weights,
         preprocessing=Preprocessing(
@@ -117,6 +149,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
             ``max_parameters``.
     """
     check_model(model)
+    model = model.model_copy(update={"backbone": find_backbone(model.backbone)})
     if model.pretrained:
         backbone = _from_hub(model, image_size)
     elif model.weights is not None:
@@ -139,11 +172,9 @@ def build_blank_network(detector: Detector) -> DetectorNetwork:
     Raises:
         BackboneError: An unknown backbone, or options or a size that it does not take.
     """
-    check_backbone(detector.architecture)
+    name = find_backbone(detector.architecture)
     given, channels = detector.preprocessing, detector.input
-    backbone = _create(
-        detector.architecture, detector.options, given.image_size, **_channels(channels)
-    )
+    backbone = _create(name, detector.options, given.image_size, **_channels(channels))
     if detector.truncate_after is not None:
         backbone = _truncate(backbone, detector.truncate_after, channels, given.image_size)
     return DetectorNetwork(
@@ -221,9 +252,9 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
 
 
 def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
-    weights = _read_weights(path)
     channels = _channels(model.input)
     blank = _create(model.backbone, model.options, image_size, **channels)
+    weights = _read_weights(path, blank.state_dict())
     _start_head_near_zero(blank)
     _replace_other_head(weights, model.backbone, blank)
     loading = {"state_dict": weights, "num_classes": NUM_CLASSES, "label_offset": 0}
@@ -254,25 +285,88 @@ def _start_head_near_zero(backbone: Any) -> None:
                     nn.init.zeros_(layer.bias)
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise BackboneError(f"model.weights={str(path)!r}: there is no such file")
-    if path.suffix not in {".safetensors", ".pth"}:
-        raise BackboneError(
-            f"model.weights={str(path)!r} is neither a .safetensors nor a .pth file"
-        )
+def _check_file(path: Path) -> None:
+    if path.is_file():
+        return
+    given, folder = f"model.weights={str(path)!r}", path if path.is_dir() else path.parent
+    files = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    if path.is_dir():
+        shown = [name for name in files if Path(name).suffix in _ENDINGS] or files
+        raise BackboneError(f"{given} is a folder; name a file in it: {', '.join(shown)}")
+    near = [name for name in files if Path(name).stem.lower() == path.stem.lower()]
+    near = near or get_close_matches(path.name, files, n=_EXAMPLES_SHOWN, cutoff=0.5)
+    if not folder.is_dir():
+        raise BackboneError(f"{given}: there is no such file, and no folder {folder}")
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    raise BackboneError(f"{given}: there is no such file in {folder.resolve()}{hint}")
+
+
+def _read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights in a file, whatever its ending, by the names that the network has."""
     try:
-        refuse_bomb(path)
-        weights = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
+        if is_safetensors(path):
+            content: Any = load_file(path)
+        else:
+            refuse_bomb(path)
+            # Of the path torch would go by the ending; timm stores what it was called with, too.
+            with path.open("rb") as file, torch.serialization.safe_globals([argparse.Namespace]):
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
         raise BackboneError(
             f"model.weights={str(path)!r} cannot be read as weights "
             f"({type(error).__name__}: {_first_line(error)}). Nothing in it was executed; "
             "give a file of plain tensors, preferably .safetensors"
         ) from error
-    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise BackboneError(f"model.weights={str(path)!r} does not hold a mapping of tensors")
-    return dict(weights)
+    nest, weights = _unnest(content)
+    prefix, weights = _without_prefix(weights, own)
+    if nest or prefix:
+        within = f" under {'.'.join(nest)!r}" if nest else ""
+        less = f", without {prefix!r} before each name" if prefix else ""
+        logger.info("model.weights=%s: %d tensors%s%s", path, len(weights), within, less)
+    if not weights:
+        names = f": {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
+        raise BackboneError(
+            f"model.weights={str(path)!r} does not hold a mapping of tensors{names}"
+        )
+    return weights
+
+
+def is_safetensors(path: Path) -> bool:
+    """Tell by the content: the length of a header, and a header in JSON."""
+    with path.open("rb") as file:
+        length, brace = int.from_bytes(file.read(8), "little"), file.read(1)
+    return brace == b"{" and length <= path.stat().st_size - 8
+
+
+def _unnest(content: Any) -> tuple[list[str], dict[str, Tensor]]:
+    """Return the first mapping of tensors, and the names that lead to it."""
+    nest: list[str] = []
+    while isinstance(content, Mapping):
+        tensors = {str(n): value for n, value in content.items() if isinstance(value, Tensor)}
+        inner = [n for n in _NESTS if isinstance(content.get(n), Mapping)]
+        if len(tensors) > 1 or not inner:
+            return nest, tensors
+        nest.append(inner[0])
+        content = content[inner[0]]
+    return [], {}
+
+
+def _without_prefix(
+    weights: dict[str, Tensor], own: Mapping[str, Tensor]
+) -> tuple[str, dict[str, Tensor]]:
+    """Return what stands before the names of the network, and its weights without that.
+
+    Other networks of the file are left out. Names of other projects stay; timm knows some.
+    """
+    prefixes: Counter[str] = Counter()
+    for key in weights:
+        parts = key.split(".")
+        ends = (".".join(parts[start:]) for start in range(len(parts)))
+        prefixes.update(key[: -len(end)] for end in ends if end in own)
+    prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
+    if not prefix or count <= len(own) / 2:
+        return "", weights
+    return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def refuse_bomb(path: Path) -> None:

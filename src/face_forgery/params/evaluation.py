@@ -34,6 +34,7 @@ class EvaluationParams(Params):
     num_resamples: int = Field(ge=100, le=100_000)
     target_fpr: Fraction
     target_fnr: Fraction
+    prevalence: Fraction
 
 
 class AuditParams(Params):

@@ -1,8 +1,11 @@
 """A detector's folder becomes a logged MLflow model."""
 
 import io
+import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -12,6 +15,8 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
 from PIL import Image, ImageDraw
 
+from face_forgery.modeling.detector_folder import read_meta
+from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params.inference import MIN_SIZE
 
 MODEL_NAME = "detector"
@@ -56,6 +61,7 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "detail"),
             ColSpec(Array(_FACE), "faces"),
             ColSpec(Map(DataType.string), "evidence"),
+            ColSpec(DataType.string, "learnt_from"),
         ]
     ),
 )
@@ -72,12 +78,13 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
     Returns:
         The model's address, ``models:/m-...``.
     """
-    info = mlflow.pyfunc.log_model(
-        name=MODEL_NAME,
-        **describe_model(folder, min_size=min_size),
-        code_paths=[str(Path(__file__).parents[1])],
-        registered_model_name=register_as,
-    )
+    with TemporaryDirectory() as scratch:
+        info = mlflow.pyfunc.log_model(
+            name=MODEL_NAME,
+            **describe_model(folder, Path(scratch), min_size=min_size),
+            code_paths=[str(Path(__file__).parents[1])],
+            registered_model_name=register_as,
+        )
     if register_as is not None:
         mlflow.MlflowClient().set_registered_model_alias(
             register_as, ALIAS, info.registered_model_version
@@ -85,11 +92,20 @@ def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str
     return str(info.model_uri)
 
 
-def describe_model(folder: Path, *, min_size: int = MIN_SIZE) -> dict[str, Any]:
-    """Return what MLflow is told of a model, wherever it is kept."""
+def describe_model(folder: Path, scratch: Path, *, min_size: int = MIN_SIZE) -> dict[str, Any]:
+    """Return what MLflow is told of the detector in ``folder``, wherever it will be kept.
+
+    It is copied to ``scratch`` first: MLflow refuses links, and caches of hubs are made of them.
+    """
+    copy = shutil.copytree(folder, scratch / "detector")
+    card = read_meta(copy).training_data
     return {
+        "metadata": {  # shown on the page of the model
+            "learnt_from": describe_training_data(card),
+            "training_data": None if card is None else asdict(card),
+        },
         "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
-        "artifacts": {"detector": str(folder)},
+        "artifacts": {"detector": str(copy)},
         "signature": SIGNATURE,
         "input_example": example_input(),
         "pip_requirements": requirements(),

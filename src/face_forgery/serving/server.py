@@ -53,7 +53,7 @@ def build_server(
         if not _is_logged(location):
             folder, location = find_folder(location), f"{scratch}/model"
             read_meta(folder)
-            mlflow.pyfunc.save_model(location, **describe_model(folder))
+            mlflow.pyfunc.save_model(location, **describe_model(folder, Path(scratch)))
         model = mlflow.pyfunc.load_model(location, model_config=config)
     return RequestLimits(ImageBodies(scoring_server.init(model)), limits)
 

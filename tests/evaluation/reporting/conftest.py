@@ -6,16 +6,38 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
-from face_forgery.data.splits.calibration_split import choose_calibration_split
+from face_forgery.data.splits.calibration_split import (
+    CALIBRATION,
+    VERIFICATION,
+    choose_calibration_split,
+)
 from face_forgery.evaluation.breakdown import break_down
 from face_forgery.evaluation.calibration import apply_temperature, calibrate
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.operating_points import set_operating_points
 from face_forgery.evaluation.reporting.image_figures import find_worst
+from face_forgery.evaluation.reporting.style import SMALLEST, WIDTH
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import OperatingPoints
+
+
+@pytest.fixture(scope="session")
+def assert_readable():
+    """Return a function that checks a figure's width and the size of all text it shows."""
+
+    def check(figure):
+        assert figure.get_figwidth() <= WIDTH + 1e-9
+        small = [
+            text.get_text()
+            for text in figure.findobj(Text)
+            if text.get_text() and text.get_fontsize() < SMALLEST
+        ]
+        assert small == []
+
+    return check
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +65,8 @@ def make_judged():
                 "height": 160,
                 "format": "JPEG",
                 "jpeg_quality": 90,
+                "group": groups,
+                "split": np.where(split, CALIBRATION, VERIFICATION),
             }
         )
         metrics, roc_curve = evaluate(scores, targets, groups, how)

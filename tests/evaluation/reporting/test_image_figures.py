@@ -117,3 +117,8 @@ def test_a_class_of_one_image_leaves_the_other_places_empty(make_judged):
 
 def test_an_origin_that_looks_like_a_formula_is_text(make_judged):
     assert render(draw_mistakes(make_judged()["mistakes"].assign(kind=r"$\frac{1}$"), read_gray))
+
+
+def test_text_is_large_enough_where_a_page_shows_it(assert_readable, root, make_judged):
+    assert_readable(draw_data(make_manifest(), root=root))
+    assert_readable(draw_mistakes(make_judged()["mistakes"], read_gray))

@@ -1,25 +1,32 @@
 """The report is one safe file that says what was measured, and says the same twice."""
 
 import base64
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
+from string import Formatter
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from face_forgery.data.labels.manifest import fingerprint_sets
+from face_forgery.evaluation import reporting
 from face_forgery.evaluation.reporting.report import cross_validation_of, list_inputs, render_report
 from face_forgery.evaluation.reporting.result_figures import draw_robustness
 from face_forgery.evaluation.reporting.sentences import (
     METRIC_WORDS,
     describe_decisions,
+    describe_mistakes,
     describe_separation,
     describe_thresholds,
     format_number,
     list_worst_cells,
 )
 from face_forgery.modeling.ensemble import join_detectors
+from face_forgery.modeling.provenance import TrainingData, describe_training_data
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 VOID = {"meta", "img", "br"}
@@ -63,7 +70,7 @@ def detector(make_detector):
 def make_report(make_judged, detector):
     """Render what one judged set gives; results that need a pipeline of their own are missing."""
 
-    def make(judged=None, **changes):
+    def make(judged=None, language="en", **changes):
         values = judged or make_judged()
         values |= {
             "data_report": {
@@ -78,12 +85,13 @@ def make_report(make_judged, detector):
             },
             "detector": detector,
             "manifest": MANIFEST,
-            "code_version": {"face_forgery": "0.1.0", "git_commit": None},
+            "code_version": {"date": "2026-11-30", "face_forgery": "0.1.0", "git_commit": None},
+            "evaluation": SimpleNamespace(prevalence=0.001),
             "holdout_results": {"groups": []},
             **dict.fromkeys(("audit", "robustness", "cross_validation")),
             **dict.fromkeys(FIGURES, PNG),
         }
-        return render_report(**values | changes)
+        return render_report(language, **values | changes)
 
     return make
 
@@ -166,6 +174,88 @@ def test_names_of_users_are_text_and_nothing_else(make_report, make_judged):
     assert Page(html).text.count(evil) == 4 + 2 + 2
 
 
+@pytest.mark.parametrize(
+    ("origins", "auc", "level", "headline"),
+    [
+        ({"photographed": 8}, 0.6, "unusable", "\N{MULTIPLICATION X} Not usable"),
+        ({"drawn": 8}, 0.95, "demonstration", "\N{LOWER RIGHT PENCIL} A demonstration"),
+        ({"photographed": 8}, 0.95, "care", "! Usable with care"),  # degradations not measured
+    ],
+    ids=["bad", "demo", "good"],
+)
+def test_the_box_shows_the_judgement_by_color_mark_and_words(  # noqa: PLR0917
+    make_report, make_judged, detector, origins, auc, level, headline
+):
+    judged = make_judged()
+    judged["metrics"]["auc"] = {"value": auc, "low": auc - 0.02, "high": auc + 0.02}
+    card = TrainingData("demo", 4, 4, 4, {}, {}, origins)
+    page = Page(make_report(judged, detector=replace(detector, training_data=card)))
+    (box,) = [a for tag, a in page.tags if tag == "section"]
+    assert box["class"] == f"verdict {level}"
+    assert f"{headline} " in page.text
+    assert describe_training_data(card) in page.text.split(headline)[1][:200]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_contents_lead_to_every_section(make_report, language):
+    page = Page(make_report(language=language))
+    targets = [a["href"][1:] for tag, a in page.tags if tag == "a" and a["href"].startswith("#")]
+    ids = [a["id"] for tag, a in page.tags if tag == "h2" and "id" in a]
+    assert [name for name in targets if name in ids] == targets
+    assert targets[1:] == ids
+    assert "2026-11-30 · Face Forgery 0.1.0" in page.text
+
+
+def test_a_chinese_report_has_no_english_sentence(make_report, make_judged, robustness):
+    results = {
+        "audit": make_audit(0.81, is_warning=True),
+        "robustness": robustness,
+        "holdout_results": make_groups(),
+    }
+    for size in (20, 150):
+        page = Page(make_report(make_judged(size), "zh", **results))
+        said = page.text.split("kedro run")[0] + " ".join(a.get("alt", "") for _, a in page.tags)
+        assert re.findall(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}[^.]*", said) == []
+
+
+def test_every_translation_has_the_fields_of_its_sentence():
+    words = resources.files(reporting).joinpath("words.zh.json").read_text(encoding="utf-8")
+    for english, chinese in json.loads(words).items():
+        fields = [
+            {name for _, name, *_ in Formatter().parse(text) if name is not None}
+            for text in (english, chinese)
+        ]
+        assert fields[0] == fields[1], english
+
+
+def test_errors_are_told_by_source_and_of_ten_thousand_images(make_report, make_judged):
+    judged = make_judged()
+    text = Page(make_report(judged)).text
+    assert "If 10 of 10,000 images are forged (evaluation.prevalence=0.001), expect:" in text
+    points = judged["operating_points"]
+    alarms = round(points["fpr"]["value"] * points["num_real"])
+    assert (
+        f"source real images called fake rate 95% interval drawn {points['num_real']} {alarms} "
+        in text
+    )
+
+
+def test_the_worst_scores_say_why_they_count_other_errors(make_judged):
+    judged = make_judged()
+    worst = (
+        judged["mistakes"]
+        .head(4)
+        .assign(
+            target=[0, 0, 1, 1],
+            verdict=["fake", "unsure", "real", "real"],
+            split=["calibration", "verification", "verification", "calibration"],
+        )
+    )
+    assert describe_mistakes(worst, judged["operating_points"]).endswith(
+        "Of 4 images listed, 3 have a wrong verdict, 1 of them held back."
+    )
+
+
 def rate(value):
     return {"value": value, "low": value / 2, "high": (1 + value) / 2}
 
@@ -175,8 +265,9 @@ def test_a_verdict_counts_images(make_judged):
     points |= {"fpr": rate(1 / 150), "tpr": rate(0.9), "fnr": rate(0.02)}
     points |= {"unsure_real": rate(0.02), "unsure_fake": rate(0.07)}
     assert describe_decisions(points) == (
-        "Of 150 real images that the thresholds had not seen, 1 is called fake; of 100 forgeries "
-        "90 are called fake and 2 are called real; 10 of all 250 images are left as unsure."
+        "On images held back from the choice of thresholds: 1 of 150 real called fake (false "
+        "alarms); 90 of 100 forgeries called fake, 2 called real (missed); 10 of all 250 left "
+        "unsure."
     )
 
 
@@ -207,6 +298,7 @@ def test_numbers_keep_what_can_be_seen(value, text):
 
 def cell(title, level, auc, *, drop_low=0.1, fpr=0.05):
     return {
+        "family": "compression",
         "title": title,
         "level": level,
         "label": f"strength {level}",
@@ -282,7 +374,7 @@ def test_what_is_of_another_detector_or_other_images_is_not_shown(make_report, r
     others = {"robustness": robustness | {"detector": "another"}, "audit": audit}
     for results in ({}, others):
         text = Page(make_report(**results)).text
-        assert "kedro run --pipelines robustness" in text
+        assert "kedro run --pipelines robustness,report" in text
         assert "kedro run --pipelines audit,report" in text
 
 
@@ -317,7 +409,7 @@ def test_held_out_groups_are_shown_and_called_optimistic(make_report, select_by,
     text = Page(make_report(holdout_results=make_groups(select_by=select_by))).text
     assert "swap 150 37 0.950 0.600 0.550 to 0.630 0.350 0.300 to 0.380" in text
     assert f"This is an optimistic number: the epoch was chosen {said}" in text
-    assert "of 1 hold-out group: swap. On images like those of training the AUC is 0.950" in text
+    assert "these hold-out groups: swap. On images like those of training the AUC is 0.950" in text
 
 
 def test_a_group_is_shown_where_nothing_else_is_in_validation(make_report):

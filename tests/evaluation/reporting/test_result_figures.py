@@ -4,7 +4,12 @@ import io
 
 import pytest
 
-from face_forgery.evaluation.reporting.result_figures import draw_groups, draw_training
+from face_forgery.evaluation.reporting.result_figures import (
+    draw_groups,
+    draw_robustness,
+    draw_shortcuts,
+    draw_training,
+)
 
 FORMULA = r"$\frac{1}$"
 HISTORY = [
@@ -67,3 +72,22 @@ def test_one_epoch_and_names_that_look_like_a_formula_can_be_written(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     assert len(buffer.getvalue()) > 5000
+
+
+def test_text_is_large_enough_where_a_page_shows_it(assert_readable):
+    cell = {"title": "JPEG", "level": 1, "label": "quality 70", "auc": interval(0.8)}
+    cell |= {"drop": interval(0.1)}
+    grid = {
+        "num_real": 9,
+        "num_fake": 9,
+        "clean": cell,
+        "cells": [cell | {"level": n} for n in range(1, 6)],
+    }
+    shortcut = {"probe": "file size", "source": "a", "auc": interval(0.6), "is_warning": False}
+    for figure in (
+        draw_training(HISTORY, 2),
+        draw_groups(make_groups(lips=(0.95, 0.8))),
+        draw_robustness(grid),
+        draw_shortcuts([shortcut], limit=0.65),
+    ):
+        assert_readable(figure)

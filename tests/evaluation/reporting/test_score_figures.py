@@ -117,3 +117,8 @@ def test_a_detector_whose_name_looks_like_a_formula_is_text():
     name, auc = r"$\frac{1}$", {"value": 0.5, "low": 0.4, "high": 0.6}
     found = {"num_real": 20, "detectors": {name: {"auc": auc}}}
     assert png_of(draw_comparison({name: np.linspace(0, 1, 40)}, np.arange(40) % 2, found))
+
+
+@pytest.mark.parametrize("name", ["roc", "scores", "confusion", "calibration"])
+def test_text_is_large_enough_where_a_page_shows_it(assert_readable, make_judged, name):
+    assert_readable(draw_all(make_judged())[name])

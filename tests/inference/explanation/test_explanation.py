@@ -200,7 +200,7 @@ def test_good_and_bad_images_get_a_page_each_and_the_index_links_them_by_score(
 def test_an_index_of_nothing_says_so(make_detector):
     (index,) = write_pages([], make_detector().operating_points, LEARNT)
     assert (index.number, index.total, index.name) == (1, 1, "index")
-    assert "nothing to explain" in index.html
+    assert "nothing to show" in index.html
 
 
 def test_suspects_are_the_highest_scores_and_the_unjudged_are_left_out():

@@ -1,11 +1,20 @@
 """The page of a video says what was found, opens offline and escapes what is foreign."""
 
+import re
+
 import pytest
 
 from face_forgery.data.images.listing import list_videos
+from face_forgery.datasets.growing import PagesDataset
 from face_forgery.inference.videos.judge import judge_videos
 from face_forgery.inference.videos.judgement import JudgedVideo
-from face_forgery.inference.videos.video_page import draw_scores_over_time, format_time, write_page
+from face_forgery.inference.videos.video_page import VideoPages, draw_scores_over_time, format_time
+
+LEARNT = "Learnt from drawn faces."
+
+
+def write_page(video, points, params):
+    return VideoPages(points, params, LEARNT).write(video)
 
 
 @pytest.fixture
@@ -49,6 +58,25 @@ def test_a_video_that_cannot_be_judged_has_a_page_too(judged):
     page = write_page(JudgedVideo(2, 2, "x.mp4", "missing", "no such file"), points, params)
     assert "cannot be judged (missing)" in page.html
     assert "no such file" in page.html
+
+
+def test_the_last_page_brings_an_index_of_all_the_highest_score_first(judged, tmp_path):
+    video, points, params = judged()
+    bad = JudgedVideo(1, 3, "<i>x.mp4", "missing", "no such file")
+    low = video._replace(number=2, total=3, name="low.mp4", summary=video.summary._replace(score=0))
+    pages, dataset = VideoPages(points, params, LEARNT), PagesDataset(filepath=str(tmp_path))
+    for one in (bad, low, video._replace(number=3, total=3)):
+        page = pages.write(one)
+        assert (page.contents is None) == (one.number < 3)
+        assert LEARNT in page.html
+        dataset.save(page)
+    index = (tmp_path / "index.html").read_text()
+    assert re.findall(r'href="(\d+\.html)"', index) == ["0003.html", "0002.html", "0001.html"]
+    assert LEARNT in index
+    assert "most suspicious from 10 s to 15.5 s" in index
+    assert "cannot be judged (missing)" in index
+    assert "&lt;i&gt;x.mp4" in index
+    assert [path.name for path in dataset.load()] == ["0001.html", "0002.html", "0003.html"]
 
 
 def test_the_chart_shows_bands_dots_and_the_stretch(judged):

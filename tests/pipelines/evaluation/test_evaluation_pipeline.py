@@ -23,7 +23,9 @@ from face_forgery.params import EvaluationParams, ScoringParams
 from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
 
-EVALUATION = EvaluationParams(seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1)
+EVALUATION = EvaluationParams(
+    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
+)
 SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", tta="none")
 NUM_IMAGES = 40
 PIPELINE = create_pipeline() + report.create_pipeline()
@@ -221,8 +223,10 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
         "mistakes.parquet",
         "mistakes.png",
         "model_card.md",
+        "model_card.zh.md",
         "operating_points.json",
         "report.html",
+        "report.zh.html",
         "roc.png",
         "roc_curve.csv",
         "scores.png",
@@ -267,7 +271,7 @@ def test_pipeline_repeats_to_the_byte(run_folders):
 
 def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
-    assert declared["metrics"] == {"as": "metrics"}
+    assert declared["metrics"] == {"as": "metrics", "group": "val"}
     assert {name for name in WRITTEN if declared[name] is None} == {"val_margins"}
 
 

@@ -2,58 +2,89 @@
 
 import csv
 import io
+import time
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import av
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
-from face_forgery.inference.verdicts import PREDICTION_COLUMNS
+from face_forgery.inference.explanation.regions import REGIONS
+from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.modeling.provenance import TrainingData, describe_training_data
 from face_forgery.params import FacesParams
-from face_forgery.serving.page.cards import Judge, render, to_csv
+from face_forgery.serving.page.cards import Card, Judge, Visit, render_card, to_csv
 from face_forgery.serving.page.words import LANGUAGES, WORDS
 
 
 @pytest.fixture
+def make_video(tmp_path):
+    def make(*, seconds):
+        path, pixels = tmp_path / "made.mp4", np.random.default_rng(0).integers(0, 255, (64, 64, 3))
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mpeg4", rate=8)
+            stream.width = stream.height = 64
+            for _ in range(8 * seconds):
+                frame = av.VideoFrame.from_ndarray(pixels.astype(np.uint8), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
 def uploads(awkward_folder, tmp_path):
-    names = [name for name in awkward_folder if name != "empty_folder"]
-    return [(name, (tmp_path / "pictures" / name).read_bytes()) for name in names]
+    return [tmp_path / "pictures" / name for name in awkward_folder if name != "empty_folder"]
 
 
 @pytest.fixture
 def make_judge(make_detector):
     def make(**changes):
-        detector = make_detector(**changes)
-        return Judge(ff.Detector(detector, min_size=48))
+        return Judge(ff.Detector(make_detector(**changes)))
 
     return make
+
+
+@pytest.fixture
+def judge_faces(make_judge):
+    faces = FacesParams(detector=None, min_confidence=0.7, margin=0.1, min_size=8, max_blur=1.0)
+    return make_judge(faces=faces, face_model=b"any")
+
+
+def judge_fully(judge, path):
+    """Judge and explain."""
+    first = judge.judge(path)
+    return [first, *judge.explain(first)][-1]
 
 
 def test_an_upload_scores_as_the_folder_does(
     make_judge, make_detector, judge_all, uploads, tmp_path
 ):
-    cards = list(make_judge().judge(uploads))
-    pictures = list_images(tmp_path / "pictures")
-    rows = judge_all(make_detector(), pictures, min_size=48)
+    rows = judge_all(make_detector(), list_images(tmp_path / "pictures"), min_size=48)
     rows = rows.set_index("img_name")
-    for card in cards:
-        row = rows.loc[card.name]
+    for path in uploads:
+        card = judge_fully(make_judge(), path)
+        row = rows.loc[str(path.relative_to(tmp_path / "pictures"))]
         assert card.judgement.status == row["status"]
+        assert len(card.reasons) == (row["status"] == "ok")
         if row["status"] == "ok":
             assert card.judgement.score == pytest.approx(row["y_pred"], abs=1e-6)
             assert card.judgement.verdict == row["verdict"]
-            assert card.heat is not None
-        else:
-            assert card.heat is None
 
 
 def test_the_csv_has_the_columns_of_the_contract(make_judge, uploads):
-    cards = list(make_judge().judge(uploads))
+    cards = [make_judge().judge(path) for path in uploads]
     rows = list(csv.DictReader(io.StringIO(to_csv(cards).decode())))
     assert tuple(rows[0]) == PREDICTION_COLUMNS
-    assert [row["img_name"] for row in rows] == [name for name, _ in uploads]
+    assert [row["img_name"] for row in rows] == [path.name for path in uploads]
     for row, card in zip(rows, cards, strict=True):
         expected = "" if card.judgement.score is None else repr(card.judgement.score)
         assert row["y_pred"] == expected
@@ -61,33 +92,94 @@ def test_the_csv_has_the_columns_of_the_contract(make_judge, uploads):
 
 @pytest.mark.parametrize("language", LANGUAGES.values())
 def test_cards_say_verdict_or_reason_and_are_escaped(make_judge, uploads, language):
-    judging = make_judge()
-    renamed = [("<script>alert(1)</script>.jpg", data) for _, data in uploads]
-    html = render(list(judging.judge(renamed)), judging, language=language, note="<i>")
+    judge = make_judge()
+    cards = [replace(judge_fully(judge, path), name="<script>.jpg") for path in uploads]
+    html = "".join(render_card(card, judge, language) for card in cards)
     assert "<script>" not in html
-    assert "<i>" not in html
     assert WORDS[language]["unreadable"] in html
     assert WORDS[language]["too_small"] in html
     assert any(WORDS[language][verdict] in html for verdict in ("real", "fake", "unsure"))
+    assert WORDS[language]["for_fake"] in html  # the scale of the heat map
     assert "http" not in html
 
 
-def test_both_languages_have_the_same_words_and_one_for_each_status():
+def test_both_languages_have_the_same_words_and_one_for_each_status_and_part():
     assert WORDS["en"].keys() == WORDS["zh"].keys()
     statuses = {"missing", "unreadable", "too_large", "too_small", "no_face", "too_blurry"}
-    assert statuses <= WORDS["en"].keys()
+    assert statuses | {"no_video", "no_frames", "too_few_frames"} <= WORDS["en"].keys()
+    assert set(REGIONS) <= WORDS["en"].keys()
 
 
 @pytest.mark.usefixtures("find_red_faces")
-def test_every_face_is_listed(make_judge, draw_red_faces, encode):
-    faces = FacesParams(detector=None, min_confidence=0.7, margin=0.1, min_size=8, max_blur=1.0)
-    judging = make_judge(faces=faces, face_model=b"any")
-    picture = draw_red_faces((10, 10, 50, 50), (100, 20, 60, 60))
-    cards = list(judging.judge([("two.png", encode(picture, "PNG"))]))
-    html = render(cards, judging, language="en")
-    for face in cards[0].judgement.faces:
-        assert f"{face.score:.3f}" in html
-    assert "face 2" in html
+def test_faces_are_numbered_and_the_most_suspicious_are_explained_first(
+    judge_faces, draw_red_faces, tmp_path
+):
+    boxes = [(10 + 90 * n, 10, 40 + 4 * n, 40 + 4 * n) for n in range(6)]
+    draw_red_faces(*boxes, size=(600, 100)).save(tmp_path / "six.png")
+    first = judge_faces.judge(tmp_path / "six.png")
+    assert first.unexplained == sorted(range(6), key=lambda n: -first.judgement.faces[n].score)[:4]
+    card = judge_fully(judge_faces, tmp_path / "six.png")
+    assert [reason.face for reason in card.reasons] == first.unexplained
+    assert len({reason.heat for reason in card.reasons}) == 4
+    html = render_card(card, judge_faces, "en")
+    for number, face in enumerate(card.judgement.faces, start=1):
+        assert f'<th scope="row">{number}</th><td>{face.score:.3f}</td>' in html
+
+
+@pytest.mark.usefixtures("find_red_faces")
+def test_what_cannot_be_judged_is_small_and_has_no_map(judge_faces, draw_red_faces, tmp_path):
+    draw_red_faces(size=(400, 300)).save(tmp_path / "no_face.jpg")
+    card = judge_faces.judge(tmp_path / "no_face.jpg")
+    assert card.judgement.status == "no_face"
+    assert card.unexplained == []
+    shown = Image.open(io.BytesIO(b64decode(card.image.partition(",")[2])))
+    assert max(shown.size) == 160
+    assert WORDS["zh"]["no_face"] in render_card(card, judge_faces, "zh")
+
+
+def test_a_card_says_what_the_file_says_of_itself(make_judge, make_picture, tmp_path):
+    judge, exif = make_judge(), Image.Exif()
+    exif[0x0110] = "<Camera> 1"
+    make_picture().save(tmp_path / "taken.jpg", exif=exif)
+    make_picture().save(tmp_path / "bare.jpg")
+    html = render_card(judge.judge(tmp_path / "taken.jpg"), judge, "en")
+    assert "&lt;Camera&gt; 1" in html
+    assert WORDS["en"]["file_key"] in html
+    bare = render_card(judge.judge(tmp_path / "bare.jpg"), judge, "en")
+    assert WORDS["en"]["file_says"] not in bare
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip"])
+def test_a_video_is_judged_whatever_its_name_is(make_judge, make_video, tmp_path, name):
+    make_video(seconds=2).rename(tmp_path / name)
+    judge = make_judge()
+    card = judge.judge(tmp_path / name)
+    assert card.judgement.status == "ok"
+    assert card.judgement.verdict is not None
+    html = render_card(card, judge, "en")
+    assert html.count("<figure>") == len(card.video.scenes) > 0
+    assert WORDS["en"]["chart"] in html
+
+
+def test_verdicts_come_first_and_nothing_is_judged_twice(make_judge, uploads, monkeypatch):
+    judge, visit, judged = make_judge(), Visit(), []
+    real = Judge.judge
+    monkeypatch.setattr(judge, "judge", lambda path: judged.append(path) or real(judge, path))
+    numbers = list(visit.work(judge, visit.begin(uploads)))
+    assert numbers[: len(uploads)] == list(range(len(uploads)))
+    assert len(numbers) > len(uploads)
+    assert list(visit.work(judge, visit.begin(uploads[1:]))) == []  # also: another language
+    assert judged == uploads
+    assert list(visit.cards) == uploads[1:]
+
+
+def test_what_is_dropped_later_is_not_kept_waiting(make_judge, uploads):
+    judge, visit = make_judge(), Visit()
+    work = visit.work(judge, visit.begin(uploads))
+    next(work)
+    turn = visit.begin(uploads[:1])
+    assert list(work) == []
+    assert list(visit.work(judge, turn)) == [0] * len(visit.cards[uploads[0]].reasons)
 
 
 def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_path):
@@ -95,13 +187,39 @@ def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_
     from face_forgery.serving.page.page import build_page
 
     page = build_page(make_judge(), max_images=2)
-    show = next(fn.fn for fn in page.fns.values() if fn.fn.__name__ == "show")
-    files = [str(tmp_path / "pictures" / name) for name, _ in uploads]
-    html = show(files, "English")
-    assert f"{len(files)} images are more than the 2" in html
-    assert html.count("<article") == 2
-    assert WORDS["zh"]["nothing"] in show([], "中文")
-    assert WORDS["en"]["unreadable"] in show([str(tmp_path / "gone.jpg")], "English")
+    (show,) = [fn for fn in page.fns.values() if fn.fn.__name__ == "show"]
+    status, *slots, about = show.outputs
+
+    def drop(paths, language):
+        *_, last = show.fn([str(path) for path in paths], language, visit := Visit())
+        return last, visit
+
+    last, visit = drop(uploads, "English")
+    assert len(slots) == 2
+    assert f"{len(uploads)} files are more than the 2" in last[status]
+    assert list(visit.cards) == uploads[:2]
+    assert "predictions.csv" in last[about]
+    first = next(show.fn([], "中文", visit))
+    assert [first[slot]["visible"] for slot in slots] == [False, False]
+    assert WORDS["zh"]["evidence"] in first[about]
+    last, visit = drop([tmp_path / "gone.jpg"] * 1000, "English")
+    assert "1 not judged" in last[status]
+    _, visit = drop([tmp_path / "\u202egpj.exe"], "English")
+    assert [card.name for card in visit.cards.values()] == [r"\u202egpj.exe"]
+
+
+def test_the_training_data_comes_first_in_both_languages(make_judge):
+    pytest.importorskip("gradio")
+    from face_forgery.serving.page.page import build_page
+
+    drawn = TrainingData("demo", 4, 4, 4, {}, {}, {"drawn": 8})
+    page = build_page(make_judge(training_data=drawn), max_images=1)
+    (translate,) = [fn.fn for fn in page.fns.values() if fn.fn.__name__ == "translate"]
+    for name, code in LANGUAGES.items():
+        heading = translate(name)[0]
+        assert heading.index(describe_training_data(drawn, code)) < heading.index(
+            WORDS[code]["lead"]
+        )
 
 
 @pytest.mark.slow
@@ -120,38 +238,53 @@ def test_the_page_keeps_the_verdicts_of_few_visits(make_judge):
         page.close()
 
 
-def test_files_beyond_the_limit_are_not_read(make_judge, uploads, tmp_path, monkeypatch):
-    from face_forgery.serving.page import page
+@pytest.mark.slow
+@pytest.mark.parametrize("url", ["http://192.0.2.1/x.jpg", "HTTPS://huggingface.co/x.jpg"])
+@pytest.mark.parametrize("position", [0, 1])
+def test_the_page_fetches_no_address_that_a_client_names(make_judge, monkeypatch, url, position):
+    pytest.importorskip("gradio")
+    from gradio import processing_utils
 
-    read = []
-    monkeypatch.setattr(page, "_read", lambda file: read.append(file) or b"")
-    files = [str(tmp_path / "pictures" / uploads[0][0])] * 1000
-    page._judge_files(make_judge(), files, "en", max_images=2)
-    assert len(read) == 2
+    from face_forgery.serving.page.page import build_page, launch_options
 
+    fetched = []
 
-def test_a_name_that_reads_backwards_is_shown_as_it_is_written(make_judge, tmp_path):
-    from face_forgery.serving.page import page
+    async def get(url):
+        fetched.append(url)
+        raise ConnectionError
 
-    html = page._judge_files(make_judge(), [str(tmp_path / "\u202egpj.exe")], "en", max_images=1)
-    assert "\u202e" not in html
-    assert r"\u202egpj.exe" in html
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_get", get)
+    page = build_page(make_judge(), max_images=2)
+    options = launch_options(max_bytes=2**20)
+    _, address, _ = page.launch(prevent_thread_lock=True, inbrowser=False, **options)
+    file, data = {"path": url, "meta": {"_type": "gradio.FileData"}}, [[], "English", None]
+    data[position] = [file] if position == 0 else file
+    (number,) = [key for key, fn in page.fns.items() if fn.fn.__name__ == "show"]
+    try:
+        asked = {"fn_index": number, "session_hash": "x", "data": data}
+        httpx.post(f"{address}gradio_api/queue/join", json=asked).raise_for_status()
+        told = httpx.get(f"{address}gradio_api/queue/data?session_hash=x", timeout=30).text
+    finally:
+        page.close()
+    assert '"success":false' in told
+    assert fetched == []
 
 
 def test_one_image_is_judged_at_a_time(make_judge, uploads, monkeypatch):
-    judging, at_work, most = make_judge(), [], []
-    real = judging._judge_one
+    judge, at_work, most = make_judge(), [], []
+    real = judge._detector.judge
 
-    def judge_one(name, data):
-        at_work.append(name)
+    def judge_one(path):
+        at_work.append(path)
         most.append(len(at_work))
-        card = real(name, data)
-        at_work.remove(name)
-        return card
+        time.sleep(0.01)
+        judgement = real(path)
+        at_work.remove(path)
+        return judgement
 
-    monkeypatch.setattr(judging, "_judge_one", judge_one)
+    monkeypatch.setattr(judge._detector, "judge", judge_one)
     with ThreadPoolExecutor(4) as clients:
-        list(clients.map(lambda number: list(judging.judge(uploads[:3])), range(4)))
+        list(clients.map(judge.judge, uploads[:3] * 4))
     assert len(most) == 12
     assert max(most) == 1
 
@@ -206,7 +339,9 @@ def test_the_page_hands_out_no_file_and_fetches_no_address(page_server, path):
 @pytest.mark.slow
 def test_the_page_judges_no_file_of_the_server_and_keeps_no_history(page_server):
     file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    asked = {"fn_index": 0, "session_hash": "x", "data": [[file], "English"]}
+    config = httpx.get(f"{page_server.address}/config").json()
+    (number,) = [fn["id"] for fn in config["dependencies"] if len(fn["inputs"]) == 3]
+    asked = {"fn_index": number, "session_hash": "x", "data": [[file], "English", None]}
     httpx.post(f"{page_server.address}/gradio_api/queue/join", json=asked).raise_for_status()
     told = httpx.get(f"{page_server.address}/gradio_api/queue/data?session_hash=x", timeout=30).text
     assert '"success":false' in told
@@ -226,7 +361,7 @@ def test_uploads_are_private_and_gone_when_the_page_is_ended(page_server):
 
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
-def test_a_name_is_no_formula_in_the_downloaded_table(make_judge, name):
-    cards = list(make_judge().judge([(name, b"")]))
-    (row,) = csv.DictReader(io.StringIO(to_csv(cards).decode(), newline=""))
+def test_a_name_is_no_formula_in_the_downloaded_table(name):
+    card = Card(name, Judgement(None, None, "unreadable", ""))
+    (row,) = csv.DictReader(io.StringIO(to_csv([card]).decode(), newline=""))
     assert row["img_name"] == f"'{name}"

@@ -225,7 +225,7 @@ def _naming_damage(file: IO[bytes] | None = None) -> Iterator[None]:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        if file is not None and _is_video(file):
+        if file is not None and is_video(file):
             raise ImageError(
                 "a video, not an image; judge it with: kedro run --pipelines video --params "
                 "video.videos=PATH"
@@ -237,7 +237,7 @@ def _naming_damage(file: IO[bytes] | None = None) -> Iterator[None]:
         raise ImageError(f"damaged: {str(error) or type(error).__name__}") from error
 
 
-def _is_video(file: IO[bytes]) -> bool:
+def is_video(file: IO[bytes]) -> bool:
     """Say whether a file begins as MP4 and QuickTime, Matroska and WebM, or AVI do."""
     file.seek(0)
     head = file.read(12)

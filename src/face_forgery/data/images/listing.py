@@ -176,7 +176,7 @@ def _is_table(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in _SEPARATORS
 
 
-def _without_formula(name: str) -> str:
+def without_formula(name: str) -> str:
     """Write a name that a spreadsheet would compute as another one of the same file."""
     return f"./{name}" if name.startswith(_FORMULA) else name
 
@@ -198,7 +198,7 @@ def _list_local(location: Path, parameter: str) -> list[_Row]:
     else:
         _refuse_other_kinds(location, parameter)
         rows = [(location.name, str(location), None)]
-    return [(_without_formula(name), path, problem) for name, path, problem in rows]
+    return [(without_formula(name), path, problem) for name, path, problem in rows]
 
 
 def _refuse_other_kinds(file: Path, parameter: str) -> None:
@@ -273,12 +273,12 @@ def _read_table(table: Path, parameter: str) -> list[_Row]:
 
 def _warn_of_other_folders(table: Path, names: list[str]) -> None:
     """A table may name any image that this machine can read; whoever made it should be known."""
-    home = os.path.normpath(table.parent)
+    home = os.path.abspath(table.parent)  # noqa: PTH100 (resolve would follow links)
     outside = [
         name
         for name in names
         if not is_url(name)
-        and not os.path.normpath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)
+        and not os.path.abspath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)  # noqa: PTH100
     ]
     if outside:
         logger.warning(
@@ -299,7 +299,7 @@ def _list_remote(url: str) -> list[_Row]:
         start, found = _find_remote(system, root, url)
         names = {path: path.removeprefix(start).lstrip("/") for path in sorted(found)}
         rows: list[_Row] = [
-            (_without_formula(name), system.unstrip_protocol(path), None)
+            (without_formula(name), system.unstrip_protocol(path), None)
             for path, name in names.items()
             if not any(map(_is_litter, name.split("/")))
         ]

@@ -1,16 +1,19 @@
 """A proportion of images with an interval that stays honest for rare events and for groups."""
 
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.evaluation.metrics.bootstrap import Interval
 from face_forgery.evaluation.metrics.weighted import Groups
 
+if TYPE_CHECKING:
+    from face_forgery.evaluation.metrics.bootstrap import Interval
 
-def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: float) -> Interval:
+
+def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: float) -> "Interval":
     """Proportion of hits with Wilson's interval, which has a width even where nothing was hit.
 
     Images of one group are not independent. The interval is that of ``N / deff`` independent

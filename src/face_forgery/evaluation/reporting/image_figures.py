@@ -20,6 +20,8 @@ from face_forgery.evaluation.reporting.style import (
     INK,
     MUTED,
     REAL_COLOR,
+    SMALLEST,
+    WIDTH,
     clear_axes,
     make_figure,
     plain,
@@ -33,7 +35,7 @@ _COLORS = {"real": REAL_COLOR, "fake": FAKE_COLOR, "unlabelled": MUTED}
 _MOST_BARS = 14
 _MOST_SIZES = 6
 _FEWEST_BARS = 6  # two bars do not fill a panel
-_EXAMPLES = 10
+_EXAMPLES = 8
 
 
 def draw_data(manifest: pd.DataFrame, *, root: Path) -> Figure:
@@ -46,12 +48,12 @@ def draw_data(manifest: pd.DataFrame, *, root: Path) -> Figure:
     """
     labels = class_names(manifest)
     classes = {name: manifest[labels == name] for name in _COLORS if (labels == name).any()}
-    figure = Figure(figsize=(13, 8.6), layout="constrained", facecolor="white")
-    parts: Any = figure.subfigures(2, 1, height_ratios=(1.35, 1), hspace=0.03)
-    counts, sizes, weights = parts[0].subplots(1, 3, width_ratios=(1.5, 1, 1))
-    _draw_counts(counts, manifest.assign(label=labels))
-    _draw_sizes(sizes, classes)
-    _draw_file_sizes(weights, classes)
+    figure = make_figure(WIDTH, 5.4 + 1.2 * len(classes))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(5.4, 1.2 * len(classes)), hspace=0.03)
+    panels = parts[0].subplot_mosaic([["counts", "counts"], ["sizes", "weights"]])
+    _draw_counts(panels["counts"], manifest.assign(label=labels))
+    _draw_sizes(panels["sizes"], classes)
+    _draw_file_sizes(panels["weights"], classes)
     _draw_examples(parts[1], classes, root)
     return figure
 
@@ -169,7 +171,7 @@ def draw_mistakes(
             ``source`` and ``verdict`` (``real``, ``unsure`` or ``fake``).
         read_image: ``path -> (H, W, 3)``, 0 to 255.
     """
-    figure = make_figure(6.4, 4.3, lays_out=False)
+    figure = make_figure(WIDTH, 4.6, lays_out=False)
     grid = figure.add_gridspec(
         2, DRAWN, left=0.02, right=0.98, top=0.91, bottom=0.16, wspace=0.12, hspace=0.75
     )
@@ -195,7 +197,7 @@ def _write_caption(axes: Axes, row: Any) -> None:
     lines = (
         (f"{row.y_pred:.3f}", 9.0, color, 5),
         (row.verdict, 9.0, color, 18),
-        (_shorten(origin, 18), 7.0, MUTED, 32),
+        (_shorten(origin, 14), SMALLEST, MUTED, 32),
     )
     for text, size, ink, points_below in lines:
         axes.annotate(

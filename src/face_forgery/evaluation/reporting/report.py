@@ -11,18 +11,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from jinja2.meta import find_undeclared_variables
 
 from face_forgery.data.labels.manifest import fingerprint_sets
+from face_forgery.data.splits.calibration_split import select_verification
+from face_forgery.evaluation import judgement
+from face_forgery.evaluation.consequences import count_errors, expect
 from face_forgery.evaluation.reporting import sentences
+from face_forgery.evaluation.reporting.translation import Translator
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
+from face_forgery.modeling.provenance import Language, describe_training_data
 
 Result = dict[str, Any]
 _REPORT = "report.html.jinja"
 
 
-def render_report(**results: Any) -> str:
-    """Return the report as HTML: everything inside, nothing to fetch, no date.
+def render_report(language: Language = "en", **results: Any) -> str:
+    """Return the report as HTML: everything inside, nothing to fetch.
 
     Args:
+        language: Of the text; figures are in English.
         results: Catalog entry -> value, for each name of ``list_inputs``; the figures are encoded
             PNG files. What has not been measured yet is ``None``, and the page says so; so it does
             of what was measured on another detector or other images.
@@ -30,10 +36,10 @@ def render_report(**results: Any) -> str:
     Raises:
         UndefinedError: If a result is missing.
     """
-    return _make_environment().get_template(_REPORT).render(results)
+    return _make_environment(language).get_template(_REPORT).render(results)
 
 
-def render_model_card(detector: Detector, **results: Any) -> str:
+def render_model_card(detector: Detector, language: Language = "en", **results: Any) -> str:
     """Return the model card: what a detector is, how well it works and where it does not.
 
     Markdown after Hugging Face's model cards: metadata in YAML, then sections that their page and
@@ -41,21 +47,22 @@ def render_model_card(detector: Detector, **results: Any) -> str:
 
     Args:
         detector: Certified.
+        language: Of the text.
         results: ``metrics``, ``operating_points``, ``breakdown``, ``data_report``, ``audit`` and
             ``robustness``, as for the report.
     """
-    template = _make_environment().get_template("model_card.md.jinja")
+    template = _make_environment(language).get_template("model_card.md.jinja")
     return template.render(results, detector=detector)
 
 
 def list_inputs() -> list[str]:
-    """Names of the catalog entries that the report reads."""
-    environment = _make_environment()
+    """Names of the catalog entries that the report reads, and of sections of the parameters."""
+    environment = _make_environment("en")
     source = resources.files(__package__).joinpath(_REPORT).read_text(encoding="utf-8")
     return sorted(find_undeclared_variables(environment.parse(source)))
 
 
-def _make_environment() -> Environment:
+def _make_environment(language: Language) -> Environment:
     environment = Environment(
         loader=PackageLoader("face_forgery.evaluation.reporting", "."),
         autoescape=select_autoescape(("html.jinja",)),
@@ -63,6 +70,7 @@ def _make_environment() -> Environment:
         trim_blocks=True,
     )
     environment.filters |= {
+        "t": Translator(language),
         "thousands": "{:,}".format,
         "number": sentences.format_number,
         "percent": sentences.format_percent,
@@ -71,8 +79,11 @@ def _make_environment() -> Environment:
         "cell": _escape_cell,
         "json": partial(json.dumps, indent=2, sort_keys=True),
     }
-    own = (robustness_of, audit_of, cross_validation_of, list_drawn, list_facts)
-    environment.globals |= {"say": sentences} | {function.__name__: function for function in own}
+    of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge)
+    environment.globals |= {"say": sentences, "rules": judgement.RULES, "language": language}
+    environment.globals |= {
+        function.__name__: function for function in (*of_detector, take_drawn, errors_of, expect)
+    }
     return environment
 
 
@@ -90,12 +101,40 @@ def _format_interval(measured: Result, *, percent: bool = False) -> str:
     return f"{write(measured['low'])} to {write(measured['high'])}"
 
 
-def list_drawn(mistakes: pd.DataFrame) -> list[Any]:
+def take_drawn(mistakes: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the mistakes that the figure shows."""
     # Not at the top: the wiring reads this module, and needs no matplotlib.
     from face_forgery.evaluation.reporting.image_figures import DRAWN
 
-    return mistakes.groupby("target", sort=True).head(DRAWN).to_dict("records")
+    return mistakes.groupby("target", sort=True).head(DRAWN)
+
+
+def judge(
+    detector: Detector,
+    *,
+    metrics: Result,
+    operating_points: Result,
+    robustness: Result | None,
+    audit: Result | None,
+    language: Language,
+) -> judgement.Judgement:
+    """Return the judgement by what was measured on this detector and these images."""
+    judged = judgement.judge(
+        metrics,
+        operating_points,
+        training_data=detector.training_data,
+        robustness=robustness_of(detector, robustness),
+        audit=audit_of(detector, audit),
+    )
+    first = judged.findings[0]
+    own = first._replace(sentence=describe_training_data(detector.training_data, language))
+    return judged._replace(findings=[own, *judged.findings[1:]])
+
+
+def errors_of(val_scores: pd.DataFrame, operating_points: Result, confidence: float) -> Result:
+    """Return the errors on images that the thresholds were not chosen on."""
+    held_back = select_verification(val_scores, is_verified=operating_points["is_verified"])
+    return count_errors(held_back, operating_points, confidence=confidence)
 
 
 def list_facts(detector: Detector, code_version: dict[str, Any]) -> dict[str, Any]:

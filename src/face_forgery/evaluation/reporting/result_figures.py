@@ -16,6 +16,8 @@ from face_forgery.evaluation.reporting.style import (
     INK,
     MUTED,
     REAL_COLOR,
+    SMALLEST,
+    WIDTH,
     clear_axes,
     draw_cell,
     draw_interval,
@@ -47,7 +49,7 @@ def draw_training(history: Sequence[dict[str, Any]], chosen: int) -> Figure:
     if not history:
         raise ValueError("the training history has no epoch: there is nothing to draw")
     epochs = [row["epoch"] for row in history]
-    figure = make_figure(8.0, 3.4)
+    figure = make_figure(WIDTH, 3.4)
     losses, aucs = figure.subplots(1, 2)
     style_axes(losses, title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
     style_axes(aucs, title="Validation AUC", xlabel="epoch", ylabel="area under the ROC curve")
@@ -88,7 +90,7 @@ def draw_groups(cross_validation: dict[str, Any]) -> Figure:
     mean = {name: cross_validation[f"{name}_mean"] for name in ("within", "unseen")}
     rows = [{"name": "mean", **mean}, *groups]
     height = 1.7 + 0.5 * len(rows)
-    figure, axes = make_axes(7.4, height, title="What an unseen group costs", xlabel="AUC")
+    figure, axes = make_axes(WIDTH, height, title="What an unseen group costs", xlabel="AUC")
     names = []
     for y, row in enumerate(rows):
         within, unseen = row["within"], row["unseen"]
@@ -111,7 +113,7 @@ def draw_shortcuts(shortcuts: list[dict[str, Any]], *, limit: float) -> Figure:
     """Draw the AUC of each probe with its interval, all images first, then source by source."""
     rows = [row for row in shortcuts if row["auc"]["value"] is not None]
     figure, axes = make_axes(
-        7.4,
+        WIDTH,
         1.3 + 0.3 * max(len(rows), 2),
         title="How far one gets without looking at the face",
         xlabel="AUC of a probe; guessing: 0.5",
@@ -175,7 +177,7 @@ def _draw_degraded(axes: Axes, column: int, row: int, cell: dict[str, Any]) -> N
         column,
         row,
         (f"{auc:.2f}", cell["label"]),
-        (11, 7),
+        (11, SMALLEST),
         facecolor=_HEAT(shade),
         edgecolor=INK if cell["drop"]["low"] > 0 else "none",
         linewidth=1.6,

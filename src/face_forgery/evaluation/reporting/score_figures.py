@@ -20,6 +20,7 @@ from face_forgery.evaluation.reporting.style import (
     MUTED,
     REAL_COLOR,
     SHADE,
+    WIDTH,
     draw_cell,
     draw_legend,
     make_axes,
@@ -178,7 +179,7 @@ def draw_confusion(targets: NDArray[np.integer[Any]], verdicts: NDArray[np.str_]
     """
     figure = make_figure(6.4, 3.2)
     axes = figure.subplots()
-    write_title(axes, "Verdicts")
+    write_title(axes, "What the detector said")
     for target, (name, _) in enumerate(_CLASSES):
         of_class = verdicts[targets == target]
         for column, verdict in enumerate(_VERDICTS):
@@ -211,7 +212,7 @@ def draw_confusion(targets: NDArray[np.integer[Any]], verdicts: NDArray[np.str_]
 
 def draw_calibration(calibration: dict[str, Any]) -> Figure:
     """Draw two reliability diagrams side by side, each over the counts of its bins."""
-    figure = make_figure(8.0, 4.6)
+    figure = make_figure(WIDTH, 4.6)
     panels = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
     states = {"before": "as the network gives it", "after": "after temperature scaling"}
     for (diagram, counts), (state, words) in zip(panels.T, states.items(), strict=True):

@@ -1,7 +1,26 @@
 """Numbers in sentences that need no training in statistics."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from face_forgery.data.splits.calibration_split import select_verification
+
+
+class LevelWords(NamedTuple):
+    """How a level of ``evaluation.judgement`` is shown: never by its color alone."""
+
+    mark: str
+    headline: str
+
+
+LEVEL_WORDS = {
+    "usable": LevelWords("\N{CHECK MARK}", "Usable"),
+    "care": LevelWords("!", "Usable with care"),
+    "demonstration": LevelWords("\N{LOWER RIGHT PENCIL}", "A demonstration"),
+    "unusable": LevelWords("\N{MULTIPLICATION X}", "Not usable"),
+}
 
 METRIC_WORDS = {
     "auc": ("AUC", "chance that a forgery scores higher than a real image; guessing: 0.5"),
@@ -59,12 +78,12 @@ def describe_decisions(points: dict[str, Any]) -> str:
     found, missed, unsure_fakes = (
         round(points[rate]["value"] * num_fake) for rate in ("tpr", "fnr", "unsure_fake")
     )
-    held_back = " that the thresholds had not seen" if points["is_verified"] else ""
+    held_back = "held back from" if points["is_verified"] else "used for"
     return (
-        f"Of {_count(num_real, 'real image')}{held_back}, {_is(alarms)} called fake; of "
-        f"{_count(num_fake, 'forgery', 'forgeries')} {_is(found)} called fake and {_is(missed)} "
-        f"called real; {unsure_reals + unsure_fakes:,} of all {num_real + num_fake:,} images are "
-        "left as unsure."
+        f"On images {held_back} the choice of thresholds: {alarms:,} of {num_real:,} real called "
+        f"fake (false alarms); {found:,} of {num_fake:,} forgeries called fake, {missed:,} called "
+        f"real (missed); {unsure_reals + unsure_fakes:,} of all {num_real + num_fake:,} left "
+        "unsure."
     )
 
 
@@ -72,9 +91,9 @@ def describe_reach(points: dict[str, Any]) -> str:
     """Say what the numbers cannot tell."""
     num_real = points["num_real"]
     return (
-        "This holds for images like those it was judged on: other cameras, compression or "
-        f"forgery tools usually make a detector worse, and with {_count(num_real, 'real image')} "
-        f"a false-alarm rate below {_percent(1 / num_real)} (1 in {num_real:,}) cannot be measured."
+        "This holds for images like those it was judged on: other cameras, compression or forgery "
+        "tools usually make a detector worse, and a false-alarm rate below "
+        f"{_percent(1 / num_real)} (1 in {num_real:,}) cannot be measured with so few real images."
     )
 
 
@@ -155,6 +174,23 @@ def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def describe_mistakes(worst: pd.DataFrame, points: dict[str, Any]) -> str:
+    """Say why the list of the worst scores counts other errors than the thresholds' table.
+
+    ``worst`` are the rows of ``find_worst`` with their ``verdict``.
+    """
+    is_wrong = worst["verdict"] == worst["target"].map({0: "fake", 1: "real"})
+    wrong = worst[is_wrong]
+    held_back = select_verification(wrong, is_verified=points["is_verified"])
+    return (
+        "The errors counted above are wrong verdicts on held-back images. This list is another "
+        "one: of all validation images, those used for the choice of thresholds too, the real ones "
+        "with the highest scores and the forgeries with the lowest, whatever their verdict; many "
+        f"are unsure, which is no error. Of {len(worst):,} images listed, {len(wrong):,} have a "
+        f"wrong verdict, {len(held_back):,} of them held back."
+    )
+
+
 def describe_shortcuts(audit: dict[str, Any]) -> list[str]:
     """Say whether the label can be predicted without looking at the face."""
     warnings = [row for row in audit["shortcuts"] if row["is_warning"]]
@@ -178,7 +214,7 @@ def describe_held_out(result: dict[str, Any]) -> list[str]:
     """Say what forgeries cost that training had none of, and how far to believe the number."""
     names = [group["name"] for group in result["groups"]]
     within, unseen = result["within_mean"]["value"], result["unseen_worst"]
-    seen = "" if within is None else f"On images like those of training the AUC is {within:.3f}; "
+    seen = "" if within is None else f"On images like those of training the AUC is {within:.3f}. "
     chooser = {
         "overall": "on all of validation, these groups included: their numbers are a little too "
         "high",
@@ -190,9 +226,8 @@ def describe_held_out(result: dict[str, Any]) -> list[str]:
         "say",
     }
     return [
-        f"Training had nothing of {_count(len(names), 'hold-out group')}: {', '.join(names)}. "
-        f"{seen}on {'the group' if len(names) == 1 else 'the worst of them'}, "
-        f"{result['worst_group']}, it is {_with_interval(unseen)}.",
+        f"Training had nothing of these hold-out groups: {', '.join(names)}. {seen}On the worst of "
+        f"them, {result['worst_group']}, the AUC is {_with_interval(unseen)}.",
         f"This is an optimistic number: the epoch was chosen {chooser[result['select_by']]}. "
         "Cross-validation measures groups that had no say.",
     ]
@@ -224,8 +259,8 @@ def describe_robustness(robustness: dict[str, Any]) -> list[str]:
         f"{robustness['num_real']:,} real and {robustness['num_fake']:,} forged images were "
         f"degraded in {len(cells)} ways, both classes alike. In {num_worse} of them the detector "
         "is worse than on the images as they are, by more than chance.",
-        f"The AUC falls most with {_name_cell(worst)}: from {clean['auc']['value']:.3f} to "
-        f"{worst['auc']['value']:.3f}. False alarms are most frequent with {_name_cell(alarms)}: "
+        f"The AUC falls most with {name_cell(worst)}: from {clean['auc']['value']:.3f} to "
+        f"{worst['auc']['value']:.3f}. False alarms are most frequent with {name_cell(alarms)}: "
         f"{format_percent(alarms['fpr']['value'])} of the real images are called fake, instead "
         f"of {format_percent(clean['fpr']['value'])}.",
     ]
@@ -235,11 +270,12 @@ def list_worst_cells(robustness: dict[str, Any], number: int = 8) -> list[dict[s
     """Return the worst level of each degradation, worst degradation first; at most ``number``."""
     worst: dict[str, dict[str, Any]] = {}
     for cell in sorted(robustness["cells"], key=lambda cell: cell["auc"]["value"]):
-        worst.setdefault(cell["title"], cell | {"name": _name_cell(cell)})
+        worst.setdefault(cell["title"], cell | {"name": name_cell(cell)})
     return list(worst.values())[:number]
 
 
-def _name_cell(cell: dict[str, Any]) -> str:
+def name_cell(cell: dict[str, Any]) -> str:
+    """Name a degradation and its strength."""
     return f"{cell['title']} ({cell['label']})"
 
 
@@ -263,9 +299,6 @@ def _percent(rate: float) -> str:
     return f"{100 * rate:.3g}%"
 
 
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _is(number: int) -> str:
-    return f"{number:,} is" if number == 1 else f"{number:,} are"
+def format_images(number: float) -> str:
+    """Whole images, and one decimal of fewer than ten."""
+    return f"{number:,.0f}" if number >= 9.95 or number == 0 else f"{number:.1f}"

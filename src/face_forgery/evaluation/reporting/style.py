@@ -13,6 +13,10 @@ INK = "#222222"
 MUTED = "#6b6b6b"
 SHADE = "#ececec"
 DPI = 150
+# On a page all figures are shown this wide, also on a phone, where one scrolls: at 100 pixels an
+# inch, text of SMALLEST points is 11 pixels high.
+WIDTH = 7.2  # inches, at most
+SMALLEST = 8.0  # points
 
 
 def make_figure(width: float, height: float, *, lays_out: bool = True) -> Figure:

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from face_forgery.inference.explanation.attribution import FULL_SCALE
 from face_forgery.inference.explanation.explain import ExplainedImage
-from face_forgery.inference.pages import Page, enlarge, render, to_uri
+from face_forgery.inference.pages import THUMBNAIL, Page, enlarge, render, render_index, to_uri
 from face_forgery.modeling.detector import OperatingPoints
 
 _FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
 _OPAQUE = 0.75
-_THUMBNAIL = 160  # pixels of the longer side in the index
 
 
 def write_pages(
@@ -33,10 +32,7 @@ def write_pages(
         page = write_page(image, points, learnt_from)
         lines.append(_summarize(image) | {"page": f"{page.name}.html"})
         yield page
-    lines.sort(key=lambda line: -1.0 if line["score"] is None else line["score"], reverse=True)
-    html = render(
-        "explanation_index.html.jinja", lines=lines, points=points, learnt_from=learnt_from
-    )
+    html = render_index("Explained images", "image", lines, points, learnt_from)
     yield Page(len(lines) + 1, len(lines) + 1, "index", html)
 
 
@@ -79,7 +75,7 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np
 
 def _summarize(image: ExplainedImage) -> dict[str, Any]:
     """Return a line of the index: verdict, or the status where there is no score."""
-    line: dict[str, Any] = {"img_name": image.img_name, "thumbnail": None, "score": None}
+    line: dict[str, Any] = {"name": image.img_name, "thumbnail": None, "score": None}
     found = image.explanation
     if found is None:
         return line | {"verdict": image.status, "says": image.detail}
@@ -87,5 +83,5 @@ def _summarize(image: ExplainedImage) -> dict[str, Any]:
         "score": found.score,
         "verdict": found.verdict,
         "says": f"speaks most for a forgery: {found.top_region}" if found.top_region else "",
-        "thumbnail": to_uri(found.pixels, side=_THUMBNAIL),
+        "thumbnail": to_uri(found.pixels, side=THUMBNAIL),
     }

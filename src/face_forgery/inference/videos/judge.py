@@ -40,8 +40,11 @@ def judge_videos(
     *,
     min_size: int,
     batch_size: int,
+    network: nn.Module | None = None,
 ) -> Iterator[JudgedVideo]:
     """Judge ``videos``, listed as images are, one after the other; a bad one stops nothing.
+
+    ``network``: give it when calling again and again.
 
     Raises:
         DetectorError: If the detector has no operating points, or gives no number for a frame.
@@ -49,7 +52,7 @@ def judge_videos(
     points = operating_points_of(detector)
     score = partial(
         _score_frames,
-        network=detector.build_network().to(pick_device()),
+        network=network or detector.build_network().to(pick_device()),
         reader=ImageReader.of(detector, min_size=min_size),
         batch_size=batch_size,
     )

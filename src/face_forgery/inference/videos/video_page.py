@@ -20,7 +20,7 @@ from face_forgery.evaluation.reporting.style import (
     draw_legend,
     make_axes,
 )
-from face_forgery.inference.pages import Page, render, to_uri
+from face_forgery.inference.pages import THUMBNAIL, Page, render, render_index, to_uri
 from face_forgery.inference.verdicts import decide, decide_one
 from face_forgery.inference.videos.judgement import JudgedVideo, Scene
 from face_forgery.inference.videos.windows import Summary, Windows
@@ -33,17 +33,51 @@ _MAX_TICKS = 12
 _LINE_HEIGHT = 0.18  # of three lines of text, of the scores' axis
 
 
-def write_page(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> Page:
-    """Write the page of one video, judged or not; ``params`` are those it was judged with."""
-    content: dict[str, Any] = {"video": video, "points": points, "params": params, "chart": None}
-    if video.frames:
-        content |= _describe(video, points, params)
-    filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
-    html = render("video.html.jinja", filters, **content)
-    return Page(video.number, video.total, f"{video.number:04d}", html)
+class VideoPages:
+    """Writes a page a video; with the last one comes the index of all.
+
+    Args:
+        points: Of the detector.
+        params: Those that the videos were judged with.
+        learnt_from: A sentence, as ``describe_training_data`` says it.
+    """
+
+    def __init__(self, points: OperatingPoints, params: VideoParams, learnt_from: str) -> None:
+        self._points, self._params, self._learnt_from = points, params, learnt_from
+        self._lines: list[dict[str, Any]] = []
+
+    def write(self, video: JudgedVideo) -> Page:
+        """Write the page of the next video, judged or not."""
+        content: dict[str, Any] = {"video": video, "points": self._points, "params": self._params}
+        content |= {"learnt_from": self._learnt_from, "chart": None}
+        if video.frames:
+            content |= describe(video, self._points, self._params)
+        filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
+        html = render("video.html.jinja", filters, **content)
+        page = Page(video.number, video.total, f"{video.number:04d}", html)
+        self._lines.append(_summarize(video) | {"page": f"{page.name}.html"})
+        if video.number < video.total:
+            return page
+        return page._replace(
+            contents=render_index("Videos", "video", self._lines, self._points, self._learnt_from)
+        )
 
 
-def _describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+def _summarize(video: JudgedVideo) -> dict[str, Any]:
+    """Return a line of the index: verdict, or the status where there is no score."""
+    line: dict[str, Any] = {"name": video.name, "thumbnail": None, "score": None}
+    if video.scenes:
+        worst = max(video.scenes, key=lambda scene: scene.score)
+        line["thumbnail"] = to_uri(worst.thumbnail, side=THUMBNAIL)
+    if (found := video.summary) is None:
+        return line | {"verdict": video.status, "says": video.detail}
+    start, end = (format_time(at, longest=video.duration) for at in (found.start, found.end))
+    says = f"most suspicious from {start} to {end}"
+    return line | {"score": found.score, "verdict": found.verdict, "says": says}
+
+
+def describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+    """Return what a page shows of a video with scores: a chart, its scenes, how it was sampled."""
     stored = io.BytesIO()
     figure = draw_scores_over_time(video, points)
     figure.savefig(stored, format="png")

@@ -1,5 +1,6 @@
 """Nodes of the inference pipeline."""
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +12,8 @@ from face_forgery.inference.job import Begun, PartOfJob, run_job
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import ClusterParams, ExplanationParams, InferenceParams, ScoringParams
+
+logger = logging.getLogger(__name__)
 
 
 def judge_images(
@@ -27,6 +30,7 @@ def judge_images(
     A generator node: the catalog saves each part as it comes, so that memory stays flat and an
     interrupted run is continued by the next one.
     """
+    logger.info(ff.describe_training_data(detector.training_data))
     is_local = inference.engine == "local"
     yield from run_job(
         detector,

@@ -9,28 +9,14 @@ from face_forgery.modeling.detector import Detector
 REPORT_INPUTS = list_inputs()
 
 
-def write_report(**results: Any) -> str:
-    """Write everything that was measured into one page for people."""
-    return ff.render_report(**results)
+def write_report(**results: Any) -> tuple[str, str]:
+    """Write everything that was measured into one page for people, in English and Chinese."""
+    return ff.render_report("en", **results), ff.render_report("zh", **results)
 
 
-def write_model_card(
-    *,
-    metrics: dict[str, Any],
-    operating_points: dict[str, Any],
-    breakdown: list[dict[str, Any]],
-    data_report: dict[str, Any],
-    detector: Detector,
-    audit: dict[str, Any] | None,
-    robustness: dict[str, Any] | None,
-) -> str:
-    """Write what the detector is and how far it can be trusted, for whoever is handed it."""
-    return ff.render_model_card(
-        detector,
-        metrics=metrics,
-        operating_points=operating_points,
-        breakdown=breakdown,
-        data_report=data_report,
-        audit=audit,
-        robustness=robustness,
+def write_model_card(*, detector: Detector, **results: Any) -> tuple[str, str]:
+    """Write what the detector is and how far it can be trusted, in English and Chinese."""
+    english, chinese = (
+        ff.render_model_card(detector, language, **results) for language in ("en", "zh")
     )
+    return english, chinese

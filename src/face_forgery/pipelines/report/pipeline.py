@@ -14,6 +14,8 @@ _CARD_INPUTS = (
     "robustness",
 )
 
+_SECTIONS = {"evaluation": "params:evaluation"}
+
 
 def create_pipeline() -> Pipeline:
     """Write the report; what has not been measured yet is left out of it, and says so."""
@@ -21,14 +23,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.write_report,
-                inputs={name: name for name in nodes.REPORT_INPUTS},
-                outputs="report",
+                inputs={name: _SECTIONS.get(name, name) for name in nodes.REPORT_INPUTS},
+                outputs=["report", "report_zh"],
                 name="write_report",
             ),
             Node(
                 nodes.write_model_card,
                 inputs={name: name for name in _CARD_INPUTS},
-                outputs="model_card",
+                outputs=["model_card", "model_card_zh"],
                 name="write_model_card",
             ),
         ]

@@ -1,5 +1,6 @@
 """Nodes of the video pipeline."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ import face_forgery as ff
 from face_forgery.inference.verdicts import operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import InferenceParams, ScoringParams, VideoParams
+
+logger = logging.getLogger(__name__)
 
 
 def judge_videos(
@@ -24,11 +27,14 @@ def judge_videos(
     `itertools.tee`, which holds the pages of up to 57 videos at a time, however many there are.
     """
     points = operating_points_of(detector)
+    learnt_from = ff.describe_training_data(detector.training_data)
+    logger.info(learnt_from)
+    pages = ff.VideoPages(points, video, learnt_from)
     for judged in ff.judge_videos(
         detector, videos, video, min_size=inference.min_size, batch_size=scoring.batch_size
     ):
         yield (
             ff.video_row(judged),
             ff.frame_rows(judged, points),
-            ff.write_page(judged, points, video),
+            pages.write(judged),
         )

@@ -1,24 +1,58 @@
-"""The page: images are dropped, a button is pressed, verdicts appear."""
+"""The page: files are dropped, verdicts appear, then heat maps."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio_client.utils import traverse
 from starlette.middleware import Middleware
 
 from face_forgery.data.images.listing import printable
-from face_forgery.serving.page.cards import Judge, render
+from face_forgery.data.images.remote import is_url
+from face_forgery.forgery.rendering.demo_set import draw_row, plan_row
+from face_forgery.modeling.provenance import Language
+from face_forgery.serving.page.cards import (
+    Judge,
+    Visit,
+    render_card,
+    say_counts,
+    say_limits,
+    say_training_data,
+    to_csv_uri,
+)
 from face_forgery.serving.page.words import LANGUAGES, WORDS
 from face_forgery.serving.request_limits import LOOPBACK, Limits, RequestLimits
 
 _MAX_UPLOADS, _MAX_WAITING = 4, 16  # at once
-# Whose last verdicts, images included, the toolkit keeps in memory; the page does not need them.
+# Whose last verdicts, images included, are kept in memory.
 _MAX_SESSIONS = _MAX_UPLOADS + _MAX_WAITING
 _BODY_SECONDS = 300.0
 _FORM_BYTES = 2**20  # of an upload beside its files
 _UPLOAD = "/gradio_api/upload"
 _FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
+_EXAMPLES_SEED, _NUM_EXAMPLES, _EXAMPLE_SIDE = 1, 4, 320  # the demo set has the seed 0
+_READ_ALOUD = "element.setAttribute('role', 'status')"  # a screen reader reads what changes in it
+_SET_LANGUAGE = (  # a screen reader's voice follows from it
+    "name => { document.documentElement.lang = name == 'English' ? 'en' : 'zh-CN'; return name }"
+)
+
+
+class OfflineBlocks(gr.Blocks):
+    """Blocks that fetch no address that a client names; the toolkit would, for any input."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse URLs where a path is expected, then do as the toolkit does."""
+        traverse(inputs, _refuse, lambda value: isinstance(value, dict) and "path" in value)
+        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+
+
+def _refuse(file: dict[str, Any]) -> dict[str, Any]:
+    if is_url(str(file["path"]).strip()):
+        raise gr.Error("an address is not fetched")
+    return file
 
 
 def build_page(judge: Judge, *, max_images: int) -> Any:
@@ -26,37 +60,59 @@ def build_page(judge: Judge, *, max_images: int) -> Any:
 
     Args:
         judge: Judges what is dropped.
-        max_images: Judged at once.
+        max_images: And videos, judged at once.
     """
-
-    def show(files: Sequence[str] | None, language: str) -> str:
-        return _judge_files(judge, files, LANGUAGES[language], max_images)
-
-    def translate(language: str) -> tuple[Any, ...]:
-        words = WORDS[LANGUAGES[language]]
-        return (
-            gr.update(value=_heading(LANGUAGES[language])),
-            gr.update(label=words["drop"]),
-            gr.update(value=words["judge"]),
-            gr.update(value=words["clear"]),
-            gr.update(label=words["language"]),
-        )
-
-    with gr.Blocks(title="Face Forgery", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        words = WORDS["en"]
-        heading = gr.HTML(_heading("en"))
-        language = gr.Radio(list(LANGUAGES), value="English", label=words["language"])
-        files = gr.File(label=words["drop"], file_count="multiple", type="filepath")
+    with OfflineBlocks(
+        title="Face Forgery", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
+    ) as page:
+        words, card = WORDS["en"], judge.training_data
+        are_drawn = card is not None and card.origin in ("drawn", "partly")
         with gr.Row():
-            button = gr.Button(words["judge"], variant="primary")
-            clear = gr.Button(words["clear"])
-        cards = gr.HTML("")
-        hidden: dict[str, Any] = {"api_visibility": "private"}
-        button.click(show, [files, language], cards, **hidden)
-        clear.click(lambda: (None, ""), None, [files, cards], **hidden)
-        language.change(translate, language, [heading, files, button, clear, language], **hidden)
+            with gr.Column(scale=1, min_width=320):
+                heading = gr.HTML(_heading(judge, "en"))
+                files = gr.File(label=words["drop"], file_count="multiple", type="filepath")
+                examples = gr.Button(words["examples"], visible=are_drawn)
+                language = gr.Radio(list(LANGUAGES), value="English", label="Language / 语言")
+            with gr.Column(scale=3, min_width=320):
+                status = gr.HTML("", js_on_load=_READ_ALOUD)
+                slots = [gr.HTML(visible=False) for _ in range(max_images)]
+                about = gr.HTML(_about(judge, Visit(), "en"))
+
+        def show(*given: Any) -> Iterator[dict[Any, Any]]:
+            for said, limits, changed in _show(judge, max_images, *given):
+                cards = {slots[number]: card for number, card in changed.items()}
+                yield {**cards, status: said, about: limits}
+
+        def translate(name: str) -> tuple[Any, ...]:
+            code = LANGUAGES[name]
+            label, text = WORDS[code]["drop"], WORDS[code]["examples"]
+            return _heading(judge, code), gr.update(label=label), gr.update(value=text)
+
+        once: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        often = once | {"trigger_mode": "multiple", "concurrency_limit": _MAX_UPLOADS}
+        inputs, outputs = [files, language, gr.State(Visit())], [status, *slots, about]
+        page.load(_greet, None, language, **once)
+        examples.click(lambda: _draw_examples(files.GRADIO_CACHE), None, files, **once)
+        language.change(translate, language, [heading, files, examples], js=_SET_LANGUAGE, **once)
+        gr.on([files.change, language.change], show, inputs, outputs, **often)
     page.queue(max_size=_MAX_WAITING)
     return page
+
+
+def _show(
+    judge: Judge, limit: int, paths: list[str] | None, name: str, visit: Visit
+) -> Iterator[tuple[str, str, dict[int, Any]]]:
+    """Yield the status, what is said of all, and the cards that change: at first all of them."""
+    language, paths = LANGUAGES[name], list(dict.fromkeys(paths or []))
+
+    def state(numbers: Iterable[int]) -> tuple[str, str, dict[int, Any]]:
+        cards = {number: _fill(judge, visit, number, language) for number in numbers}
+        return _status(visit, len(paths), language), _about(judge, visit, language), cards
+
+    turn = visit.begin([Path(path) for path in paths[:limit]])
+    yield state(range(limit))
+    for number in visit.work(judge, turn):
+        yield state([number])
 
 
 def launch_options(*, max_bytes: int) -> dict[str, Any]:
@@ -87,26 +143,51 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
     }
 
 
-def _heading(language: str) -> str:
-    return f"<h1>{WORDS[language]['title']}</h1><p>{WORDS[language]['lead']}</p>"
+def _heading(judge: Judge, language: Language) -> str:
+    words, learnt_from = WORDS[language], escape(say_training_data(judge, language))
+    return f'<h1>{words["title"]}</h1><p class="ff-note">{learnt_from}</p><p>{words["lead"]}</p>'
 
 
-def _judge_files(judge: Judge, files: Sequence[str] | None, language: str, max_images: int) -> str:
-    words = WORDS[language]
-    if not files:
-        return render([], judge, language=language, note=words["nothing"])
-    note = ""
-    if len(files) > max_images:
-        note = words["too_many"].format(given=len(files), limit=max_images)
-    paths = [Path(file) for file in files[:max_images]]
-    uploads = ((printable(path.name), _read(path)) for path in paths)  # in memory one by one
-    cards = list(judge.judge(uploads))
-    return render(cards, judge, language=language, note=note)
+def _fill(judge: Judge, visit: Visit, number: int, language: Language) -> Any:
+    """Return what becomes of a card's HTML component."""
+    card = visit.card(number)
+    if card is None:
+        return gr.update(visible=False)
+    return gr.update(value=render_card(card, judge, language), visible=True)
 
 
-def _read(file: Path) -> bytes:
-    """Read an upload; the toolkit removes its copy after an hour, or when the page is closed."""
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
+def _status(visit: Visit, num_given: int, language: Language) -> str:
+    words, total = WORDS[language], len(visit.paths)
+    note = words["too_many"].format(given=num_given, limit=total) if num_given > total else ""
+    done = say_counts(visit.cards.values(), language) if total else ""
+    if (number := len(visit.cards)) < total:
+        name = printable(visit.paths[number].name)
+        done = words["judging"].format(number=number + 1, total=total, name=name)
+    elif any(card.unexplained for card in visit.cards.values()):
+        done = words["mapping"].format(done=done)
+    return f'<p class="ff-note">{note}</p><p>{escape(done)}</p>'
+
+
+def _about(judge: Judge, visit: Visit, language: Language) -> str:
+    words, link = WORDS[language], ""
+    if visit.cards:
+        uri = to_csv_uri(visit.cards.values())
+        link = f'<p><a download="predictions.csv" href="{uri}">{words["csv"]}</a></p>'
+    return f'{link}<p class="ff-small">{say_limits(judge, language)} {words["evidence"]}</p>'
+
+
+def _greet(request: gr.Request) -> str:
+    """Choose the language of the browser."""
+    is_chinese = str(request.headers.get("accept-language", "")).lower().startswith("zh")
+    return "中文" if is_chinese else "English"
+
+
+def _draw_examples(folder: str) -> list[str]:
+    """Draw faces that are in no demo set: two real ones, and a forgery of each."""
+    root = Path(tempfile.mkdtemp(dir=folder))
+    paths = []
+    for row in range(_NUM_EXAMPLES):
+        plan = plan_row(_EXAMPLES_SEED, "test", row)
+        paths.append(root / f"{row + 1}_{plan.kind}.jpg")
+        paths[-1].write_bytes(draw_row(plan, _EXAMPLE_SIDE).jpeg)
+    return [str(path) for path in paths]
