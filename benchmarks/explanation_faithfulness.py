@@ -8,8 +8,7 @@ The first images that are found (score 0.5 or more) are explained: so many of th
 a quarter of that of each other part. The table of forged part against top part of the page
 would show a map that always says the same. The mouth's maps are checked by deletion and insertion
 curves (Petsiuk et al. 2018, RISE: Randomized Input Sampling for Explanation of Black-box Models)
-against random maps of the same images. `tests/inference/explanation` does the like with a
-transformer, whose traces are plainer.
+against random maps of the same images.
 """
 
 import argparse

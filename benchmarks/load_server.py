@@ -307,7 +307,9 @@ def _page(folder: Path) -> Iterator[Server]:
             return answer.status_code, "", "retry-after" in answer.headers
         file = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
         session = f"visit{next(visits)}"
-        asked = {"fn_index": 0, "session_hash": session, "data": [[file], "English"]}
+        config = (await client.get(f"http://127.0.0.1:{port}/config")).json()
+        show = next(one["id"] for one in config["dependencies"] if len(one["inputs"]) == 3)
+        asked = {"fn_index": show, "session_hash": session, "data": [[file], "English", None]}
         answer = await client.post(f"{url}/queue/join", json=asked)
         if answer.status_code != 200:
             return answer.status_code, "", "retry-after" in answer.headers
@@ -325,12 +327,12 @@ def _page(folder: Path) -> Iterator[Server]:
         return Reply(status, time.monotonic() - start, content, says_when)
 
     with _running(command, folder, port, TMPDIR=str(uploads)) as pid:
-        yield Server(pid, ask, capacity=17, uploads=uploads)
+        yield Server(pid, ask, capacity=20, uploads=uploads)
 
 
 def _rows_of(event: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of the table that the page offers to download."""
-    encoded = re.search(r"base64,([\w+/=]+)", event["output"]["data"][0])
+    encoded = re.search(r"base64,([\w+/=]+)", event["output"]["data"][-1])
     assert encoded is not None
     table = base64.b64decode(encoded[1]).decode()
     rows = list(csv.DictReader(io.StringIO(table, newline="")))

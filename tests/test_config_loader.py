@@ -127,3 +127,31 @@ def test_the_parameters_are_read_once_for_a_catalog_and_anew_for_the_next(
         yaml.safe_dump({"data": dict.fromkeys(names, "x")})
     )
     assert loader["catalog"]["labels"]["location"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("~", "{home}"),
+        ("~/photos/*.jpg", "{home}/photos/*.jpg"),
+        ("sqlite:///~/ml.db", "sqlite:///{home}/ml.db"),
+        ("file://~/runs", "file://{home}/runs"),
+        ("file:///~/runs", "file:///{home}/runs"),
+        (["~/a", 1, None], ["{home}/a", 1, None]),
+        ({"x": {"y": "~/a"}}, {"x": {"y": "{home}/a"}}),
+        ("a~/b", "a~/b"),
+        ("dir/~/b", "dir/~/b"),
+        ("~nobody_of_that_name/b", "~nobody_of_that_name/b"),
+        ("$HOME/a", "$HOME/a"),
+    ],
+)
+@pytest.mark.parametrize("is_given_to_run", [True, False])
+def test_a_tilde_is_the_home_folder_in_every_parameter(
+    make_loader, monkeypatch, tmp_path, *, given, found, is_given_to_run
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    filled = yaml.safe_load(yaml.safe_dump(found).replace("{home}", str(tmp_path)))
+    held = {"data": {"root": given}}
+    how = {"runtime_params": held} if is_given_to_run else {"local": held}
+    loader = make_loader({"data": {"root": ""}}, LABELS, **how)
+    assert loader["parameters"]["data"]["root"] == filled

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
 from face_forgery.config_loader import ProjectConfigLoader
@@ -15,7 +16,10 @@ from face_forgery.params import ParameterError
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
 PROJECT = Path(__file__).parents[2]
-SEQUENTIAL = {"runner": "<kedro.runner.SequentialRunner object at 0x7f>"}  # what Kedro hands over
+SEQUENTIAL = {  # what Kedro hands over
+    "runner": "<kedro.runner.SequentialRunner object at 0x7f>",
+    "pipeline_names": ["some"],
+}
 TRAINS = Pipeline([Node(lambda value: value, "params:model", "network", name="build")])
 READS = Pipeline([Node(lambda value: value, "params:data", "labels", name="read")])
 
@@ -45,9 +49,9 @@ def test_faulty_parameters_are_refused_whatever_pipeline_runs(make_hooks):
 
 def test_an_unknown_backbone_is_refused_where_something_is_built_from_it(make_hooks):
     hooks = make_hooks(model__backbone="resnet81")
-    hooks.before_pipeline_run(SEQUENTIAL, READS)
+    hooks.before_pipeline_run(SEQUENTIAL, READS, DataCatalog())
     with pytest.raises(BackboneError, match=r"'resnet81'.*did you mean resnet"):
-        hooks.before_pipeline_run({"runner": "None"}, TRAINS)
+        hooks.before_pipeline_run(SEQUENTIAL, TRAINS, DataCatalog())
 
 
 def test_an_unknown_loss_is_refused_before_anything_is_trained(make_hooks):
@@ -55,14 +59,14 @@ def test_an_unknown_loss_is_refused_before_anything_is_trained(make_hooks):
     reads_both = ["params:model", "params:training"]
     trains = Pipeline([Node(lambda model, training: model, reads_both, "detector", name="train")])
     with pytest.raises(ParameterError, match=r"loss\.name='hinge': there are cross_entropy, "):
-        hooks.before_pipeline_run(SEQUENTIAL, trains)
+        hooks.before_pipeline_run(SEQUENTIAL, trains, DataCatalog())
 
 
 @pytest.mark.parametrize("name", ["ParallelRunner", "ThreadRunner"])
 def test_runners_that_would_spoil_what_is_in_memory_are_refused(name):
     runner = f"<kedro.runner.some.{name} object at 0x7f>"
     with pytest.raises(ParameterError, match=f"{name} cannot run .*Leave out --runner"):
-        ParameterHooks().before_pipeline_run({"runner": runner}, READS)
+        ParameterHooks().before_pipeline_run({"runner": runner}, READS, DataCatalog())
 
 
 def test_relative_paths_are_those_of_the_project_and_others_stay():

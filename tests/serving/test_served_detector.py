@@ -44,6 +44,8 @@ def test_loaded_model_scores_as_the_project_does(model, detector):
     assert direct.status == "ok"
     assert row["y_pred"] == pytest.approx(direct.score, abs=1e-6)
     assert (row["verdict"], row["status"], row["detail"]) == (direct.verdict, "ok", "")
+    assert row["learnt_from"] == model.metadata.metadata["learnt_from"]
+    assert "is not recorded" in row["learnt_from"]
 
 
 def test_what_cannot_be_judged_is_a_row_with_a_status_between_the_others(model):
@@ -305,7 +307,7 @@ def test_every_face_is_in_the_answer_with_its_box(detector, tmp_path, draw_red_f
     ]
     assert found == boxes
     assert row["y_pred"] == max(face["y_pred"] for face in row["faces"])
-    names = {prop.name for prop in SIGNATURE.outputs.inputs[-2].type.dtype.properties}
+    names = {prop.name for prop in SIGNATURE.outputs.inputs[-3].type.dtype.properties}
     assert set(row["faces"][0]) == names
 
 

@@ -10,6 +10,7 @@ class FileKind(NamedTuple):
 
     name: str
     remedy: str
+    is_image: bool = False
 
 
 _TABLE = "save it as CSV"
@@ -36,8 +37,8 @@ _STARTS: dict[bytes, FileKind] = {
     b"7z\xbc\xaf": FileKind("a 7z archive", _ARCHIVE),
     b"Rar!": FileKind("a RAR archive", _ARCHIVE),
     b"%PDF": FileKind("a PDF document", _OTHER),
-    b"\xff\xd8\xff": FileKind("a JPEG image", _OTHER),
-    b"\x89PNG": FileKind("a PNG image", _OTHER),
+    b"\xff\xd8\xff": FileKind("a JPEG image", _OTHER, is_image=True),
+    b"\x89PNG": FileKind("a PNG image", _OTHER, is_image=True),
     b"version https://git-lfs": FileKind("a pointer of Git LFS", "fetch the file: git lfs pull"),
 }
 _MARKUP = FileKind("a web page or XML", "is it the page of a download that asks to sign in?")

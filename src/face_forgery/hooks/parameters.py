@@ -79,13 +79,10 @@ class ParameterHooks:
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
         refuse_ignored(run_params, pipeline)
-        refuse_overwriting(
-            pipeline,
-            self._parameters,
-            find_outputs(pipeline, catalog, self._parameters.model_dump()),
-        )
         self._say_spellings(pipeline)
         check_labels(pipeline, catalog, self._parameters)
+        outputs = find_outputs(pipeline, catalog, self._parameters.model_dump())
+        refuse_overwriting(pipeline, self._parameters, outputs)
         check_inputs(run_params["pipeline_names"] or ["the main job"], pipeline, catalog)
         if "params:model" in pipeline.inputs():
             ff.check_model(self._parameters.model)
@@ -93,9 +90,13 @@ class ParameterHooks:
             ff.check_loss(self._parameters.training.loss.name)
 
     def _say_spellings(self, pipeline: Pipeline) -> None:
-        for name, found in self._spellings.items() if "train_labels" in pipeline.inputs() else ():
-            shown = found or "there is no test set, and a submission covers validation"
-            logger.info("data.%s: nothing has its usual name; %s", name, shown)
+        if not self._spellings or "train_labels" not in pipeline.inputs():
+            return
+        taken = [f"data.{name}={found}" for name, found in self._spellings.items() if found]
+        if taken:
+            logger.info("Other usual names are there, and taken: %s", ", ".join(taken))
+        if None in self._spellings.values():
+            logger.info("There is no test set under a usual name; a submission covers validation")
 
 
 def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str, Any]:

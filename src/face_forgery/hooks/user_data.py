@@ -22,6 +22,7 @@ _READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "ima
 # Input of a run -> the parameter that says where it is.
 _READS = {
     **{f"{subset}_labels": f"data.{subset}_labels" for subset in SUBSETS},
+    "manifest": "data.train_images",
     "images": "inference.images",
     "videos": "video.videos",
     "landmark_file": "forging.landmarks",
@@ -48,7 +49,8 @@ def check_labels(
     files = {name: source for name, source in loaded.items() if isinstance(source, LabelFile)}
     logging.disable(logging.WARNING)  # the node says it
     try:
-        ff.read_labels(files, params.data, params.ingestion)
+        if files:
+            ff.read_labels(files, params.data, params.ingestion)
     finally:
         logging.disable(logging.NOTSET)
 

@@ -112,8 +112,8 @@ def check_parameters(values: dict[str, Any]) -> Parameters:
 
 def _describe_fault(fault: Any, values: dict[str, Any]) -> str:
     name = ".".join(str(part) for part in fault["loc"])
-    if fault["input"] == "":
-        return f"{name}: it is empty; was a variable used for it that is not set?"
+    if fault["input"] == "" or (fault["type"] == "string_type" and fault["input"] is None):
+        return f"{name}: it is empty, and a name is needed; was a variable used that is not set?"
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
         return (
             f"{name}: a name is needed, and {fault['input']} is read as a number; write a path as "

@@ -61,6 +61,7 @@ SIGNATURE = ModelSignature(
             ColSpec(DataType.string, "detail"),
             ColSpec(Array(_FACE), "faces"),
             ColSpec(Map(DataType.string), "evidence"),
+            ColSpec(DataType.string, "learnt_from"),
         ]
     ),
 )
@@ -97,17 +98,17 @@ def describe_model(folder: Path, scratch: Path, *, min_size: int = MIN_SIZE) -> 
     It is copied to ``scratch`` first: MLflow refuses links, and caches of hubs are made of them.
     """
     copy = shutil.copytree(folder, scratch / "detector")
-    card = read_meta(folder).training_data
+    card = read_meta(copy).training_data
     return {
+        "metadata": {  # shown on the page of the model
+            "learnt_from": describe_training_data(card),
+            "training_data": None if card is None else asdict(card),
+        },
         "python_model": str(Path(__file__).with_name("pyfunc_model.py")),
         "artifacts": {"detector": str(copy)},
         "signature": SIGNATURE,
         "input_example": example_input(),
         "pip_requirements": requirements(),
-        "metadata": {
-            "learnt_from": describe_training_data(card),
-            "training_data": None if card is None else asdict(card),
-        },
         "model_config": {"min_size": min_size, "max_pictures": None, "max_seconds": None},
     }
 

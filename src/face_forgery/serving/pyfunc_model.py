@@ -59,7 +59,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why),
             ``faces``: a list of ``left``, ``top``, ``width``, ``height`` (pixels of the upright
             image), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
-            detector takes images whole; ``evidence``: what the file says of its origin.
+            detector takes images whole; ``evidence``: what the file says of its origin;
+            ``learnt_from``: a sentence about the detector, the same in each.
 
         Raises:
             MlflowException: If there are more than ``max_pictures``, they take more than
@@ -76,7 +77,8 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         except TimeoutError as error:
             raise mlflow.MlflowException(str(error)) from error
         # objects, because a server would write NaN, which is not JSON
-        return pd.DataFrame([judgement.to_dict() for judgement in judgements], dtype=object)
+        rows = [one.to_dict() | {"learnt_from": self._detector.learnt_from} for one in judgements]
+        return pd.DataFrame(rows, dtype=object)
 
 
 def _decode(given: Any, row: int) -> bytes:

@@ -256,3 +256,44 @@ def test_a_link_that_leads_out_is_refused_with_its_row(
 def test_a_missing_image_folder_is_one_error_and_not_a_list_of_missing_images(tmp_path):
     with pytest.raises(ManifestError, match=r"images does not exist .*data.train_images=images"):
         inspect(tmp_path, "000.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("007", "007.jpg is there: do the names lack their ending"),
+        ("007.png", "007.jpg is there: do the names lack their ending, or have another one?"),
+        ("007.JPG", "007.jpg is there: is the case of the letters another one?"),
+        ("images/007.jpg", "007.jpg is there: do the names have a folder too many or too few?"),
+        ("b.png", "deep/b.png is there: do the names have a folder too many or too few?"),
+        ("images/007", "007.jpg is there: are folder and ending others?"),
+        ("7", "007.jpg is there: have leading zeros or the ending got lost?"),
+        ("7.0", "007.jpg is there: have leading zeros or the ending got lost?"),
+        ("other.jpg", None),
+    ],
+)
+def test_a_missing_file_is_told_with_its_folder_and_the_file_of_nearly_its_name(
+    image_folder, name, said
+):
+    (image_folder / "images/deep").mkdir()
+    (image_folder / "images/deep/b.png").touch()
+    facts = inspect(image_folder, "000.jpg", name)
+    where = f"no such file in {image_folder / 'images'}"
+    assert list(facts["status"]) == ["ok", "missing"]
+    assert facts["detail"][1].startswith(f"{where}; {said}" if said else where)
+
+
+def test_links_may_lead_into_the_folder_that_is_named_and_into_no_other(image_folder, draw):
+    (image_folder / "blobs").mkdir()
+    draw(0).save(image_folder / "blobs/a1b2", "JPEG")
+    (image_folder / "images/x.jpg").symlink_to("../blobs/a1b2")
+    (image_folder / "images/folder").symlink_to("../blobs")
+    table = make_table("x.jpg", "folder/a1b2")
+    how = {"root": image_folder, "image_folders": {"train": "images"}, "num_workers": 0}
+    facts = inspect_table(table, **how, links_into=str(image_folder / "blobs"))
+    assert list(facts["status"]) == ["ok", "ok"]
+    for other in (None, str(image_folder / "blob"), str(image_folder / "images")):
+        with pytest.raises(
+            ManifestError, match=r"2 of 2 images are links .*/blobs\. Copy .*links_"
+        ):
+            inspect_table(table, **how, links_into=other)

@@ -209,3 +209,20 @@ def test_names_that_lead_out_of_the_folder_of_a_table_are_mentioned(photos, tmp_
     (photos / "list.csv").write_text("img_name\na.jpg\ns3://bucket/b.jpg\n")
     list_images(photos / "list.csv")
     assert caplog.text == ""
+
+
+def test_litter_of_file_managers_is_left_out_and_that_is_said(tmp_path, caplog):
+    caplog.set_level("INFO")
+    for name in ("a.jpg", "Thumbs.db", "x/desktop.ini", "x/._a.jpg", "__MACOSX/a.jpg", ".DS_Store"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    files = list_images(tmp_path)
+    assert list(files["img_name"]) == ["a.jpg", "x"]  # the second: a folder with no file in it
+    assert "5 hidden or system file(s) left out: .DS_Store, ._a.jpg, Thumbs.db" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "list.csv", "list.xlsx"])
+def test_an_archive_or_a_workbook_is_called_by_its_name(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(30))
+    with pytest.raises(InputError, match=rf"{name}: a ZIP archive, not a folder, .*; unpack it"):
+        list_images(tmp_path / name)

@@ -133,3 +133,17 @@ def test_order_counts_for_rows_and_the_split_for_sets(make_manifest):
     assert fingerprint_sets(train=rows[::-1]) == fingerprint_sets(train=rows)
     split = fingerprint_sets(train=rows[:3], val=rows[3:])
     assert split != fingerprint_sets(train=rows[:4], val=rows[4:])
+
+
+@pytest.mark.parametrize(("num_faceless", "is_refused"), [(20, False), (26, True)])
+def test_images_without_a_face_are_counted_apart_from_damaged_ones(
+    make_manifest, caplog, num_faceless, is_refused
+):
+    table = make_manifest(50)
+    rejected = make_rejected(num_faceless, "train").assign(status="no_face", detail="no face")
+    if is_refused:
+        with pytest.raises(ManifestError, match=r"26 of 50 train .* have no face.*detector=null"):
+            check_rejected(table, rejected, max_rejected=0.0, listed_in="r.csv")
+    else:
+        check_rejected(table, rejected, max_rejected=0.0, listed_in="r.csv")
+        assert "20 of 50 train images (40.00%) have no face that can be judged" in caplog.text

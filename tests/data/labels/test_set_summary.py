@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from face_forgery.data.images.inspection import REJECTED_COLUMNS
-from face_forgery.data.labels.set_summary import describe_manifest
+from face_forgery.data.labels.set_summary import describe_manifest, warn_of_photographs
 
 
 @pytest.fixture
@@ -79,3 +79,23 @@ def test_a_set_without_any_image_left_is_described_too(make_manifest):
     report = describe_manifest(make_manifest(2), rejected.astype(REJECTED_COLUMNS))
     assert report["subsets"]["test"]["images"] == 0
     assert report["subsets"]["test"]["rejected"] == {"missing": 1}
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "is_warned"),
+    [
+        (1280, 720, True),
+        (3000, 4000, True),
+        (640, 480, True),
+        (512, 512, False),
+        (1024, 1000, False),
+        (178, 218, False),
+        (320, 240, False),
+    ],
+)
+def test_large_images_that_are_not_square_are_whole_photographs(
+    make_manifest, caplog, width, height, is_warned
+):
+    warn_of_photographs(make_manifest(10, width=width, height=height))
+    assert ("look like whole photographs" in caplog.text) is is_warned
+    assert ("face_detection_yunet_2023mar.onnx" in caplog.text) is is_warned

@@ -87,6 +87,20 @@ def test_a_file_that_does_not_say_how_long_it_is_is_measured(write_clip, make_fl
         assert len(list(video.frames(SHORT))) == 6
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4", "a.flv"])
+@pytest.mark.parametrize("start", [0.0, 5.0, 36_000.0])
+def test_a_clip_is_as_long_as_it_is_wherever_its_times_begin(write_clip, make_flat, name, start):
+    codec = "flv1" if name == "a.flv" else "mpeg4"
+    levels = [make_flat(level) for level in range(0, 240, 8)]
+    times = [start + n / 10 for n in range(len(levels))]
+    path = write_clip(name, levels, codec=codec, times=times)
+    with open_video(path) as video:
+        found = list(video.frames([0.0, 1.5, 2.9]))
+        assert video.duration == pytest.approx(3.0, abs=0.25)
+        assert [frame.decode().mean() for frame in found] == pytest.approx([0, 120, 232], abs=12)
+        assert video.faults == []
+
+
 def test_a_cut_off_file_is_read_up_to_the_cut(write_clip, make_noise):
     path = write_clip("cut.mp4", make_noise(60), container_options={"movflags": "faststart"})
     data = path.read_bytes()

@@ -202,7 +202,7 @@ def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_
     first = next(show.fn([], "中文", visit))
     assert [first[slot]["visible"] for slot in slots] == [False, False]
     assert WORDS["zh"]["evidence"] in first[about]
-    last, visit = drop([tmp_path / "gone.jpg"], "English")
+    last, visit = drop([tmp_path / "gone.jpg"] * 1000, "English")
     assert "1 not judged" in last[status]
     _, visit = drop([tmp_path / "\u202egpj.exe"], "English")
     assert [card.name for card in visit.cards.values()] == [r"\u202egpj.exe"]

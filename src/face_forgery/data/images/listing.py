@@ -17,6 +17,7 @@ from typing import TextIO
 import pandas as pd
 from fsspec import AbstractFileSystem
 
+from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.remote import fault_of_listed, is_url, open_file_system
 from face_forgery.data.labels.manifest import UNSEEN
@@ -33,6 +34,7 @@ VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
     *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv"),
 )
+_LITTER = ("thumbs.db", "desktop.ini", "__macosx")  # of file managers; hidden files are some, too
 _SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}  # by the ending of the table's name
 _NAME_COLUMN = "img_name"
 _GIVEN = (
@@ -181,27 +183,47 @@ def without_formula(name: str) -> str:
 
 def _list_local(location: Path, parameter: str) -> list[_Row]:
     if location.is_dir():
-        rows = sorted(_walk(location))
+        left: list[str] = []
+        rows = sorted(_walk(location, left))
+        if left:
+            shown = ", ".join(sorted(left)[:_EXAMPLES_SHOWN])
+            logger.info("%s: %d hidden or system file(s) left out: %s", location, len(left), shown)
         if all(name == "." for name, _, _ in rows):
             problem = rows[0][2] if rows else _EMPTY_FOLDER
             raise InputError(f"{location}: {problem} ({parameter})")
     elif not location.is_file():
         rows = _match(location, parameter)
     elif _is_table(location.name):
-        return _read_table(location)
+        return _read_table(location, parameter)
     else:
+        _refuse_other_kinds(location, parameter)
         rows = [(location.name, str(location), None)]
     return [(without_formula(name), path, problem) for name, path, problem in rows]
 
 
-def _walk(folder: Path) -> Iterator[_Row]:
-    """Yield files and dead ends below ``folder``; follows links to folders, once each."""
+def _refuse_other_kinds(file: Path, parameter: str) -> None:
+    with file.open("rb") as opened:
+        kind = kind_of(opened.read(HEAD_BYTES))
+    if kind is not None and not kind.is_image:
+        raise InputError(f"{file}: {kind.name}, not {_GIVEN} ({parameter}); {kind.remedy}")
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def _walk(folder: Path, left: list[str]) -> Iterator[_Row]:
+    """Yield files and dead ends below ``folder``; follows links to folders, once each.
+
+    What file managers and systems put there goes to ``left``.
+    """
     unlisted: list[OSError] = []
     seen = {folder.resolve()}
     for root, folders, files in os.walk(folder, onerror=unlisted.append, followlinks=True):
         here = Path(root)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files = [name for name in files if not name.startswith(".")]
+        left += filter(_is_litter, (*folders, *files))
+        folders[:] = [name for name in folders if not _is_litter(name)]
+        files = [name for name in files if not _is_litter(name)]
         name = here.relative_to(folder)
         if not folders and not files:
             yield name.as_posix(), root, _EMPTY_FOLDER
@@ -238,7 +260,8 @@ def _match(pattern: Path, parameter: str) -> list[_Row]:
     return [(Path(name).as_posix(), path, problem) for name, path, problem in files]
 
 
-def _read_table(table: Path) -> list[_Row]:
+def _read_table(table: Path, parameter: str) -> list[_Row]:
+    _refuse_other_kinds(table, parameter)
     with table.open(encoding="utf-8-sig", newline="") as file:
         names = read_names(file, str(table))
     _warn_of_other_folders(table, names)
@@ -278,7 +301,7 @@ def _list_remote(url: str) -> list[_Row]:
         rows: list[_Row] = [
             (without_formula(name), system.unstrip_protocol(path), None)
             for path, name in names.items()
-            if not any(part.startswith(".") for part in name.split("/"))
+            if not any(map(_is_litter, name.split("/")))
         ]
     finally:
         system.invalidate_cache()  # of a million images it holds a gigabyte

@@ -115,6 +115,9 @@ def _read_file(
         if targets.isna().any():
             raise ManifestError(_say_unknown(file.where, given, targets.isna(), locate))
         frame = frame.assign(target=targets.astype("Int8"))
+        num_real = int((targets == REAL).sum())
+        counts = f"{num_real:,} real and {len(frame) - num_real:,} forged images"
+        logger.info("%s: %s", file.where, counts)
     return frame, locate
 
 

@@ -1,5 +1,6 @@
 """What is in a data set: counts, sizes, formats, duplicates, as plain numbers for a report."""
 
+import logging
 from itertools import combinations
 from typing import Any
 
@@ -7,7 +8,12 @@ import pandas as pd
 
 from face_forgery.data.labels.manifest import FAKE, REAL, SUBSETS
 
+logger = logging.getLogger(__name__)
+
 _MOST_COMMON = 5
+# An image that is neither small nor square shows more than a face: crops are nearly square.
+_SHORTER_SIDE = 480
+_LONGER_BY = 1.25
 _CLASS_NAMES = {REAL: "real", FAKE: "fake"}
 
 
@@ -43,6 +49,25 @@ def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[st
         "subsets": subsets,
         "duplicates": _describe_duplicates(manifest),
     }
+
+
+def warn_of_photographs(manifest: pd.DataFrame) -> None:
+    """Warn where images that are taken whole look like whole photographs, and not like faces."""
+    sides = manifest[["width", "height"]]
+    shorter, longer = sides.min(axis=1), sides.max(axis=1)
+    is_large = (shorter >= _SHORTER_SIDE) & (longer >= _LONGER_BY * shorter)
+    if is_large.mean() > 0.5:
+        first = sides[is_large].iloc[0]
+        logger.warning(
+            "%s of %s images, such as one of %s x %s pixels, look like whole photographs, and are "
+            "taken whole: a network then sees little of the faces. faces.detector cuts them out; "
+            "its file, face_detection_yunet_2023mar.onnx, is in OpenCV's model zoo, "
+            "https://github.com/opencv/opencv_zoo (docs/faces.md)",
+            f"{int(is_large.sum()):,}",
+            f"{len(manifest):,}",
+            first["width"],
+            first["height"],
+        )
 
 
 def _describe_subset(rows: pd.DataFrame) -> dict[str, Any]:

@@ -115,8 +115,9 @@ class Video:
 
     @property
     def _start(self) -> float:
-        start = self._stream.start_time
-        return 0.0 if start is None else float(start * self._stream.time_base)
+        if self._stream.start_time is not None:
+            return float(self._stream.start_time * self._stream.time_base)
+        return float(self._container.start_time or 0) / 1e6
 
     def _decode(self) -> Iterator[Frame]:
         """Yield every frame from here on that is whole."""
@@ -246,7 +247,10 @@ def _video_stream(container: Any) -> Any:
 def _stated_duration(container: Any, stream: Any) -> float | None:
     if stream.duration is not None and stream.duration > 0:
         return float(stream.duration * stream.time_base)
-    if container.duration is not None and container.duration > 0:
+    # Where a file begins late, some formats and writers state its end, others its length.
+    start = container.start_time
+    begins_at_zero = start is not None and abs(start) <= _CUT_OFF * 1e6
+    if begins_at_zero and container.duration is not None and container.duration > 0:
         return float(container.duration) / 1e6
     return None
 

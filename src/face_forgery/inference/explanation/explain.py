@@ -165,7 +165,11 @@ def explain_one(
 def _measure_regions(
     heat: NDArray[np.float32], landmarks: Landmarks, shape: tuple[int, ...]
 ) -> dict[str, RegionEvidence]:
-    """Measure the parts of a face whose ``landmarks`` lie in pixels of an image of ``shape``."""
+    """Measure in parts of a face what can be seen on its map.
+
+    ``landmarks`` lie in pixels of an image of ``shape``.
+    """
     (height, width), side = shape[:2], len(heat)
     scaled = tuple((x * side / width, y * side / height) for x, y in landmarks)
-    return measure_evidence(heat, label_regions(side, side, scaled))
+    seen = np.where(heat >= _SEEN * FULL_SCALE, heat, 0)
+    return measure_evidence(seen, label_regions(side, side, scaled))

@@ -11,7 +11,7 @@ from face_forgery.data.images.faces import FaceFinder, finder_values
 from face_forgery.data.images.inspection import inspect_table, list_unusable
 from face_forgery.data.labels.manifest import SUBSETS, assemble_manifest, check_rejected
 from face_forgery.data.labels.readers import LabelSource
-from face_forgery.data.labels.set_summary import describe_manifest
+from face_forgery.data.labels.set_summary import describe_manifest, warn_of_photographs
 from face_forgery.params import DataParams, FacesParams, IngestionParams
 
 
@@ -91,7 +91,10 @@ def build_manifest(
         max_rejected=params.max_rejected,
         listed_in="data/08_reporting/rejected.csv",
     )
-    return assemble_manifest(label_table, mark_faceless(image_facts, face_table))
+    manifest = assemble_manifest(label_table, mark_faceless(image_facts, face_table))
+    if face_table.empty:
+        warn_of_photographs(manifest)
+    return manifest
 
 
 def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:

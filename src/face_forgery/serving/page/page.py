@@ -103,7 +103,7 @@ def _show(
     judge: Judge, limit: int, paths: list[str] | None, name: str, visit: Visit
 ) -> Iterator[tuple[str, str, dict[int, Any]]]:
     """Yield the status, what is said of all, and the cards that change: at first all of them."""
-    language, paths = LANGUAGES[name], paths or []
+    language, paths = LANGUAGES[name], list(dict.fromkeys(paths or []))
 
     def state(numbers: Iterable[int]) -> tuple[str, str, dict[int, Any]]:
         cards = {number: _fill(judge, visit, number, language) for number in numbers}

@@ -1,0 +1,98 @@
+"""Usual names of label files are found; all that are missing are named at once."""
+
+import pytest
+
+from face_forgery.data.labels.locations import check_sources, find_spellings
+from face_forgery.data.labels.manifest import ManifestError
+
+USUAL = {
+    "train_labels": "trainset_label.txt",
+    "train_images": "trainset",
+    "val_labels": "valset_label.txt",
+    "val_images": "valset",
+    "test_labels": "testset_nolabel.txt",
+    "test_images": "testset",
+}
+PHASES = {"train_label.txt", "train", "phase1/valset_label.txt", "phase1/valset"}
+SECOND = {"phase2/testset1_seen_nolabel.txt", "phase2/testset1_seen"}
+
+
+@pytest.fixture
+def make_root(tmp_path):
+    def make(*names):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.touch() if path.suffix else path.mkdir()
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("there", "changes"),
+    [
+        (set(USUAL.values()), {}),
+        (set(USUAL.values()) | PHASES | SECOND, {}),
+        (set(USUAL.values()) - {"testset_nolabel.txt"}, {"test_labels": None}),
+        (
+            {"train_label.txt", "val_label.txt", "test_nolabel.txt", "train", "val", "test"},
+            {
+                "train_labels": "train_label.txt",
+                "train_images": "train",
+                "val_labels": "val_label.txt",
+                "val_images": "val",
+                "test_labels": "test_nolabel.txt",
+                "test_images": "test",
+            },
+        ),
+        (
+            PHASES | SECOND,
+            {
+                "train_labels": "train_label.txt",
+                "train_images": "train",
+                "val_labels": "phase1/valset_label.txt",
+                "val_images": "phase1/valset",
+                "test_labels": "phase2/testset1_seen_nolabel.txt",
+                "test_images": "phase2/testset1_seen",
+            },
+        ),
+    ],
+    ids=["usual", "several", "no test set", "the other spelling", "phases"],
+)
+def test_the_spellings_of_the_challenge_are_found(make_root, there, changes):
+    data = {"root": str(make_root(*there))} | USUAL
+    assert find_spellings(data) == changes
+
+
+def test_a_name_of_the_users_own_is_not_replaced(make_root):
+    root = str(make_root("train_label.txt", "test_nolabel.txt"))
+    assert find_spellings({"root": root, "train_labels": "mine.csv", "test_labels": "t.csv"}) == {}
+
+
+def test_everything_that_is_missing_is_named_at_once(make_root, make_params):
+    root = make_root("trainset", "my_labels.csv")
+    (root / "valset").touch()
+    (root / "testset").write_bytes(b"PK\x03\x04" + bytes(30))
+    params = make_params(**{"data.root": str(root)})
+    with pytest.raises(ManifestError) as caught:
+        check_sources(params.data)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 5
+    assert "trainset_label.txt: no such label file" in lines[0]
+    assert "or to null to split validation off" in lines[1]
+    assert "valset is no folder, but a file" in lines[2]
+    assert "or to null to do without" in lines[3]
+    assert "testset is no folder, but a ZIP archive; unpack it" in lines[4]
+
+
+def test_a_root_that_is_not_there_is_one_line(make_params):
+    params = make_params(**{"data.root": "/no/such/root"})
+    with pytest.raises(ManifestError, match=r"^.*data.root=/no/such/root does not exist.*$"):
+        check_sources(params.data)
+
+
+def test_what_is_null_is_not_missed(make_root, make_params):
+    nothing = {f"data.{name}_labels": None for name in ("val", "test")}
+    root = make_root("trainset_label.txt", "trainset")
+    check_sources(make_params(**{"data.root": str(root)} | nothing).data)
