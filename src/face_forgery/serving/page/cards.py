@@ -184,8 +184,10 @@ def _template() -> jinja2.Template:
 
 def say_limits(judge: Judge, language: Language) -> str:
     """Say at which scores verdicts begin, and what was measured there."""
-    points = judge.points
-    return WORDS[language]["limits"].format(
+    points, words, card = judge.points, WORDS[language], judge.training_data
+    is_drawn = card is not None and card.origin == "drawn"
+    return words["limits"].format(
+        images=words["drawn_images" if is_drawn else "images"],
         fake=points.fake_threshold,
         real=points.real_threshold,
         fpr=points.fpr.value,
