@@ -80,7 +80,9 @@ class Judge:
         self.points, self.training_data = detector.points, detector.trained.training_data
         self._turn = Lock()  # one image at a time: it may take gigabytes
         self._detector = detector
-        detector.judge(np.zeros((256, 256, 3), np.uint8))  # the first one takes longer
+        blank = io.BytesIO()
+        Image.new("RGB", (256, 256)).save(blank, "JPEG")
+        detector.judge(blank.getvalue())  # the first one takes longer
 
     def judge(self, path: Path) -> Card:
         """Judge an image or a video."""
