@@ -1,13 +1,17 @@
-"""The images of the page in the documents: both languages, a desktop's and a phone's width.
+"""The images of the page and the report in the documents.
 
-Run: python docs/page_images.py [OUTPUT_FOLDER]
+Run: python docs/page_images.py [--photo PHOTO]
 
 Serves the detector of a run (``make run`` first), tries the drawn examples in Chromium, and writes
 ``app.png``, ``app.zh.png`` (1200 pixels wide), ``app_phone.png`` and ``app_phone.zh.png`` (390).
+With ``--photo`` it writes ``hero.png`` instead: a photograph on the page beside the report.
+``figures.json`` keeps what they were made from; a test asks for new ones when that has changed.
 """
 
 import argparse
+import hashlib
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -19,23 +23,45 @@ from pathlib import Path
 from chromium import Tab, open_tab
 from PIL import Image
 
+PROJECT = Path(__file__).parents[1]
+IMAGES = PROJECT / "docs/images"
+FIGURES = IMAGES / "figures.json"
+LOOKS = ("serving/page/*.css", "serving/page/*.jinja", "evaluation/reporting/report.html.jinja")
 PORT = 7899
 SIZES = {"app": (1200, 1000), "app_phone": (390, 1300)}  # pixels
 BUTTON = "[...document.querySelectorAll('button')].find(one => /examples|示例/.test(one.innerText))"
-DONE = "document.querySelectorAll('.ff-images figure').length === 4"
+DONE = "document.querySelectorAll('.ff-images figure').length"
+HERO = (800, 900)  # pixels of each half
 
 
 def main() -> None:
-    """Write the four images."""
+    """Write the images of the page, or that of a photograph."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", nargs="?", type=Path, default=Path("docs/images"))
-    parser.add_argument("--detector", type=Path, default=Path("data/06_models/detector"))
+    parser.add_argument("--detector", type=Path, default=PROJECT / "data/06_models/detector")
+    parser.add_argument("--report", type=Path, default=PROJECT / "data/08_reporting/report.html")
+    parser.add_argument("--photo", type=Path)
     options = parser.parse_args()
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     with serve(options.detector) as address:
-        for ending, language in (("", "en"), (".zh", "zh-CN")):
-            with new_folder() as folder, open_tab(address, folder, language=language) as tab:
-                for name, image in shoot(tab):
-                    image.save(options.output / f"{name}{ending}.png", optimize=True)
+        if options.photo is not None:
+            images = {"hero": draw_hero(address, options.photo, options.report)}
+        else:
+            images = {
+                f"{name}{ending}": image
+                for ending, language in (("", "en"), (".zh", "zh-CN"))
+                for name, image in shoot_examples(address, language)
+            }
+    for name, image in images.items():
+        image.quantize(256).save(IMAGES / f"{name}.png", optimize=True)
+        figures[f"{name}.png"] = hash_looks()
+    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+
+
+def hash_looks() -> str:
+    """Return the SHA-256 of what gives page and report their looks."""
+    source = PROJECT / "src/face_forgery"
+    files = sorted(path for pattern in LOOKS for path in source.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 @contextmanager
@@ -57,18 +83,37 @@ def serve(detector: Path) -> Iterator[str]:
         page.wait(20)
 
 
-def shoot(tab: Tab) -> Iterator[tuple[str, Image.Image]]:
+def shoot_examples(address: str, language: str) -> Iterator[tuple[str, Image.Image]]:
     """Try the examples, and yield a name and an image of the page at each width."""
-    tab.wait(BUTTON, 120)
-    time.sleep(1)  # the language of the browser has come
-    tab.run(f"{BUTTON}.click()")
-    tab.wait(DONE, 120)
-    for name, (width, height) in SIZES.items():
-        tab.resize(width, height)
-        time.sleep(1)
-        whole = Image.open(io.BytesIO(tab.shoot()))
-        shown = whole.convert("RGB").crop((0, 0, whole.width, min(height, whole.height)))
-        yield name, shown.quantize(256)
+    with new_folder() as folder, open_tab(address, folder, language=language) as tab:
+        tab.wait(BUTTON, 120)
+        time.sleep(1)  # the language of the browser has come
+        tab.run(f"{BUTTON}.click()")
+        tab.wait(f"{DONE} === 4", 120)
+        for name, size in SIZES.items():
+            yield name, shoot(tab, size)
+
+
+def draw_hero(address: str, photo: Path, report: Path) -> Image.Image:
+    """Return a photograph on the page, beside the head of a report."""
+    hero = Image.new("RGB", (2 * HERO[0], HERO[1]), "white")
+    with new_folder() as folder, open_tab(address, folder) as tab:
+        tab.wait(BUTTON, 120)
+        tab.drop(photo.resolve())
+        tab.wait(f"{DONE} === 1", 120)
+        hero.paste(shoot(tab, HERO), (0, 0))
+    with new_folder() as folder, open_tab(report.resolve().as_uri(), folder) as tab:
+        tab.wait("document.readyState === 'complete'")
+        hero.paste(shoot(tab, HERO), (HERO[0], 0))
+    return hero
+
+
+def shoot(tab: Tab, size: tuple[int, int]) -> Image.Image:
+    """Return the upper part of what a tab shows."""
+    tab.resize(*size)
+    time.sleep(1)
+    whole = Image.open(io.BytesIO(tab.shoot())).convert("RGB")
+    return whole.crop((0, 0, whole.width, min(size[1], whole.height)))
 
 
 if __name__ == "__main__":

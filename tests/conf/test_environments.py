@@ -15,6 +15,7 @@ CONF = Path(__file__).parents[2] / "conf"
 ENVIRONMENTS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
 FREE = {  # their keys are names
     "ingestion.class_folders",
+    "ingestion.targets",
     "forging.kinds",
     "augmentation.forgeries.kinds",
     "model.lora",

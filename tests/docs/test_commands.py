@@ -23,14 +23,15 @@ from face_forgery.pipeline_registry import register_pipelines
 
 PROJECT = Path(__file__).parents[2]
 # docs/experiments.md and docs/decisions record what was run at an earlier commit.
-PAGES = ["README.md", "CONTRIBUTING.md", "conf/README.md"]
+PAGES = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "conf/README.md"]
 PAGES += sorted(
     str(path.relative_to(PROJECT))
     for path in (PROJECT / "docs").glob("*.md")
     if path.name != "experiments.md"
 )
 STARTS = ("kedro ", "face-forgery ", "make ", "python ", "mlflow ", ".venv/bin/", "ray ")
-FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.")  # keys are the user's
+# Their keys are the user's.
+FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.", "ingestion.targets.")
 
 TINY = {
     "demo_data": {"train_images": 48, "val_images": 32, "test_images": 6, "image_size": 64},
@@ -271,3 +272,11 @@ def test_a_command_runs(command, request):
             f"comparison.scores.{name}=data/07_model_output/val_scores.parquet" for name in "ab"
         )
     run(folder, command)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "decisions" not in page])
+def test_a_page_names_only_files_that_are_there(page):
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    named = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    missing = [name for name in named if not ((PROJECT / page).parent / name).exists()]
+    assert not missing

@@ -99,6 +99,16 @@ def test_what_a_file_says_of_its_making_is_below_its_verdict(here, run, make_pic
     assert "the file says source_type: trainedAlgorithmicMedia" in output.splitlines()[1]
 
 
+def test_a_page_an_image_says_why(here, run):
+    status, _, errors = run("judge", "photos", "--explain", "why/pages")
+    assert status == 0
+    assert errors.endswith("Why: why/pages/index.html\n")
+    assert sorted(page.name for page in (here / "why/pages").iterdir()) == [
+        *(f"000{number}.html" for number in range(1, 5)),
+        "index.html",
+    ]
+
+
 def test_where_nothing_could_be_judged_the_status_is_1(here, run):
     (here / "photos/damaged.jpg").write_bytes(b"no image")
     status, output, _ = run("judge", "photos/damaged.jpg")
@@ -110,9 +120,11 @@ def test_where_nothing_could_be_judged_the_status_is_1(here, run):
     ("arguments", "said"),
     [
         (["gone.jpg"], "gone.jpg: there is no such file or folder (PATH; "),
+        (["photos", ""], "a PATH is empty"),
         (["*.bmp"], "matches *.bmp (PATH)"),
         (["photos", "--detector", "nowhere"], "--detector FOLDER"),
         (["photos", "--detector", "me/faces"], "hf-hub:me/faces"),
+        (["photos", "--detector", "data/06_models"], "below it: data/06_models/detector"),
         (["photos", "--output", "a.jpg"], "call it FILE.csv"),
         (["photos", "--output", "gone/a.csv"], "gone/a.csv: there is no folder"),
     ],

@@ -150,7 +150,7 @@ def test_bombs_and_rubbish_get_a_status_and_the_server_lives(server, make_pictur
         (b'{"dataframe_split": {"columns": ["picture"], "data": [["QQ=="]]}}', "application/json"),
         (b'{"dataframe_split": {"columns": ["image"], "data": [[17]]}}', "application/json"),
         (b'{"dataframe_split": {"columns": ["image"], "data": [[null]]}}', "application/json"),
-        (b"rubbish", "image/jpeg"),
+        (b"rubbish", "text/csv"),
         (b"[[[", "application/json"),
     ],
 )

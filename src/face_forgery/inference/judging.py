@@ -24,7 +24,7 @@ from face_forgery.inference.scoring import score_batch
 from face_forgery.inference.verdicts import Judgement, judge_row, operating_points_of
 from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.detector_folder import read_detector
+from face_forgery.modeling.detector_folder import META, read_detector
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from face_forgery.params import VideoParams
 
 _BATCH = 32
-_HUB = re.compile(r"hf[-_]hub:(?P<repo_id>[^@]+)(?:@(?P<revision>.+))?")
+_OWNED = r"([\w.-]+/[\w.-]+)"
+_HUB = re.compile(rf"(?:hf[-_]hub:|hf://|https://huggingface\.co/){_OWNED}(?:@(.+))?/?")
 _HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
 _ACCEPTED = "a path, a URL, encoded bytes, an open file, a uint8 array or a PIL image"
 
-ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[Any] | Image.Image
+ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[np.uint8] | Image.Image
 
 
 class Detector:
@@ -107,8 +108,7 @@ class Detector:
         Args:
             images: A path, a URL (``https://``, ``s3://``, ...), the bytes of an encoded image, a
                 file that is open for reading bytes, a PIL image, or a uint8 array: ``(H, W, 3)``,
-                RGB, or ``(H, W)``, grey. Or an iterable of these, such as a list or a batch
-                ``(N, H, W, 3)``.
+                RGB, or ``(H, W)``, grey. Or an iterable of these, such as a list.
             seconds: After which no further image is begun; ``None``: there is no limit.
 
         Returns:
@@ -232,15 +232,15 @@ def _to_pillow(array: NDArray[Any]) -> Image.Image:
     is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or not is_image or not array.size:
         raise InputError(
-            f"an array must be uint8, (H, W, 3) in RGB or (H, W); this is {array.dtype}, "
-            f"{array.shape}"
+            "an array must be uint8, (H, W, 3) in RGB or (H, W), and a batch a list of such: "
+            f"list(batch); this is {array.dtype}, {array.shape}"
         )
     return Image.fromarray(array)
 
 
 def _is_one(images: Any) -> bool:
     if isinstance(images, np.ndarray):
-        return images.ndim in (2, 3) and images.dtype.kind not in "OUS"
+        return images.dtype.kind not in "OUS"
     single = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
     return isinstance(images, single) or hasattr(images, "read")
 
@@ -254,8 +254,8 @@ def find_folder(location: str | os.PathLike[str]) -> Path:
     name = os.fspath(location)
     if (hub := _HUB.fullmatch(name)) is None:
         folder = Path(name).expanduser()
-        if not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-            raise DetectorError(f"{name}: no such folder; of the hub it is called hf-hub:{name}")
+        if fault := _fault_of(name, folder):
+            raise DetectorError(f"{name}: {fault}")
         return folder
     try:
         owned, revision = hub.groups()
@@ -266,3 +266,17 @@ def find_folder(location: str | os.PathLike[str]) -> Path:
             f"{name}: the hub gives no such detector: {reason}; check the name and the network, or "
             "name a folder"
         ) from error
+
+
+def _fault_of(name: str, folder: Path) -> str | None:
+    """Return what is wrong with the name of a folder, if what was meant can be told."""
+    if not name:
+        return "the name of the detector is empty; is a variable not set?"
+    if folder.is_file():
+        return f"a file; name the folder of a detector, in which {META} lies"
+    if not folder.exists() and re.fullmatch(_OWNED, name):
+        return f"no such folder; of the hub it is called hf-hub:{name}"
+    below = sorted(folder.glob(f"*/{META}"))
+    if below and not (folder / META).exists():
+        return f"no detector, but one lies below it: {below[0].parent}"
+    return None

@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
         detector = ff.Detector.load(options.detector, min_size=options.min_size)
         sys.stderr.write(f"{detector.learnt_from}\n")
         num_scored = _report(_judge(detector, images), images, options)
+        if options.explain is not None:
+            _explain(detector, images, Path(options.explain), options.min_size)
     except ff.InputError as error:
         _end(2, str(error))
     except ff.DetectorError as error:
@@ -68,12 +70,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     form.add_argument(
         "--json", action="store_true", help="write a JSON object a line, with faces and evidence"
     )
+    parser.add_argument("--explain", metavar="FOLDER", help="also a page for each, that says why")
     parser.add_argument("--min-size", type=int, default=MIN_SIZE, help="pixels (%(default)s)")
     return parser.parse_args(arguments)
 
 
 def _list(paths: list[str]) -> pd.DataFrame:
     """Return what to judge, as `list_images`; of several paths, each under its own."""
+    if "" in paths:
+        raise ff.InputError("a PATH is empty; is a variable not set?")
     tables = [
         list_images(path if is_url(path) else Path(path).expanduser(), parameter="PATH")
         for path in paths
@@ -120,6 +125,14 @@ def _report(
     is_data = options.json or options.output == "-"
     (sys.stderr if is_data else sys.stdout).write(_summarize(table, options.output))
     return sum(score is not None for _, score, *_ in table)
+
+
+def _explain(detector: ff.Detector, images: pd.DataFrame, folder: Path, min_size: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    explained = ff.explain_images(detector.trained, images, min_size=min_size)
+    for page in ff.write_pages(explained, detector.points, detector.learnt_from):
+        (folder / f"{page.name}.html").write_text(page.html, encoding="utf-8")
+    sys.stderr.write(f"Why: {folder / 'index.html'}\n")
 
 
 def _format(name: str, one: Judgement, width: int) -> str:

@@ -1,0 +1,28 @@
+"""The images of the documents show the page and the report as they are."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture
+def page_images(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(DOCS), *sys.path])
+    spec = importlib.util.spec_from_file_location("page_images", DOCS / "page_images.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_image_is_older_than_the_looks_of_what_it_shows(page_images):
+    """Stale? `python docs/page_images.py`, and with `--photo`, draw them again."""
+    figures = json.loads(page_images.FIGURES.read_text())
+    stale = [name for name, looks in figures.items() if looks != page_images.hash_looks()]
+    assert not stale
+    assert {"app.png", "app.zh.png", "app_phone.png", "hero.png"} <= set(figures)
+    assert all((page_images.IMAGES / name).exists() for name in figures)
