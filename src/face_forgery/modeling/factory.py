@@ -1,10 +1,7 @@
 """Networks by name: the only caller of timm."""
 
-import argparse
 import logging
 import re
-import zipfile
-from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -12,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, count_parameters, heads_of
 from face_forgery.modeling.truncation import truncate_backbone
+from face_forgery.modeling.weights import check_file, first_line, read_weights
 from face_forgery.params import ModelParams, PreprocessingParams
 
 logger = logging.getLogger(__name__)
@@ -28,12 +24,6 @@ _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
 _HUB = re.compile(r"^(https://huggingface\.co/|hf[-_]hub:)?(timm/)?")
-_ENDINGS = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"}
-# Where trainers put the weights in what they save; averaged ones first.
-_NESTS = (
-    *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model"),
-    *("network", "net", "module", "backbone", "encoder", "weights", "params"),
-)
 
 
 def check_model(model: ModelParams) -> None:
@@ -45,7 +35,7 @@ def check_model(model: ModelParams) -> None:
     find_backbone(model.backbone)
     extra_channels(model.input)
     if model.weights is not None:
-        _check_file(Path(model.weights))
+        check_file(Path(model.weights))
 
 
 @cache
@@ -211,7 +201,7 @@ def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: A
     except _refusals(loading) as error:
         given = {**size, **options}
         raise BackboneError(
-            f"model.backbone={name!r} does not take {given}: {_first_line(error)}; "
+            f"model.backbone={name!r} does not take {given}: {first_line(error)}; "
             "change model.options or preprocessing.image_size"
         ) from error
     return backbone
@@ -242,7 +232,7 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
     except Exception as error:  # the hub client, urllib, ssl and timm each raise their own
         raise BackboneError(
             f"model.pretrained=true, but the weights of {model.backbone} could not be had from the "
-            f"model hub ({type(error).__name__}: {_first_line(error)}). Give a local file, "
+            f"model hub ({type(error).__name__}: {first_line(error)}). Give a local file, "
             "model.weights=FILE.safetensors with model.pretrained=false, or start from random "
             "weights, model.pretrained=false alone"
         ) from error
@@ -254,7 +244,7 @@ def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
 def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
     channels = _channels(model.input)
     blank = _create(model.backbone, model.options, image_size, **channels)
-    weights = _read_weights(path, blank.state_dict())
+    weights = read_weights(path, blank.state_dict())
     _start_head_near_zero(blank)
     _replace_other_head(weights, model.backbone, blank)
     loading = {"state_dict": weights, "num_classes": NUM_CLASSES, "label_offset": 0}
@@ -266,7 +256,7 @@ def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
     except (RuntimeError, KeyError, ValueError) as error:
         raise BackboneError(
             f"model.weights={str(path)!r} does not fit model.backbone={model.backbone!r} with "
-            f"model.options={model.options}: {_differences(weights, blank) or _first_line(error)}"
+            f"model.options={model.options}: {_differences(weights, blank) or first_line(error)}"
         ) from error
 
 
@@ -283,109 +273,6 @@ def _start_head_near_zero(backbone: Any) -> None:
                 nn.init.normal_(layer.weight, std=_HEAD_STD)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-
-
-def _check_file(path: Path) -> None:
-    if path.is_file():
-        return
-    given, folder = f"model.weights={str(path)!r}", path if path.is_dir() else path.parent
-    files = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
-    if path.is_dir():
-        shown = [name for name in files if Path(name).suffix in _ENDINGS] or files
-        raise BackboneError(f"{given} is a folder; name a file in it: {', '.join(shown)}")
-    near = [name for name in files if Path(name).stem.lower() == path.stem.lower()]
-    near = near or get_close_matches(path.name, files, n=_EXAMPLES_SHOWN, cutoff=0.5)
-    if not folder.is_dir():
-        raise BackboneError(f"{given}: there is no such file, and no folder {folder}")
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise BackboneError(f"{given}: there is no such file in {folder.resolve()}{hint}")
-
-
-def _read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights in a file, whatever its ending, by the names that the network has."""
-    try:
-        if is_safetensors(path):
-            content: Any = load_file(path)
-        else:
-            refuse_bomb(path)
-            # Of the path torch would go by the ending; timm stores what it was called with, too.
-            with path.open("rb") as file, torch.serialization.safe_globals([argparse.Namespace]):
-                content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
-        raise BackboneError(
-            f"model.weights={str(path)!r} cannot be read as weights "
-            f"({type(error).__name__}: {_first_line(error)}). Nothing in it was executed; "
-            "give a file of plain tensors, preferably .safetensors"
-        ) from error
-    nest, weights = _unnest(content)
-    prefix, weights = _without_prefix(weights, own)
-    if nest or prefix:
-        within = f" under {'.'.join(nest)!r}" if nest else ""
-        less = f", without {prefix!r} before each name" if prefix else ""
-        logger.info("model.weights=%s: %d tensors%s%s", path, len(weights), within, less)
-    if not weights:
-        names = f": {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
-        raise BackboneError(
-            f"model.weights={str(path)!r} does not hold a mapping of tensors{names}"
-        )
-    return weights
-
-
-def is_safetensors(path: Path) -> bool:
-    """Tell by the content: the length of a header, and a header in JSON."""
-    with path.open("rb") as file:
-        length, brace = int.from_bytes(file.read(8), "little"), file.read(1)
-    return brace == b"{" and length <= path.stat().st_size - 8
-
-
-def _unnest(content: Any) -> tuple[list[str], dict[str, Tensor]]:
-    """Return the first mapping of tensors, and the names that lead to it."""
-    nest: list[str] = []
-    while isinstance(content, Mapping):
-        tensors = {str(n): value for n, value in content.items() if isinstance(value, Tensor)}
-        inner = [n for n in _NESTS if isinstance(content.get(n), Mapping)]
-        if len(tensors) > 1 or not inner:
-            return nest, tensors
-        nest.append(inner[0])
-        content = content[inner[0]]
-    return [], {}
-
-
-def _without_prefix(
-    weights: dict[str, Tensor], own: Mapping[str, Tensor]
-) -> tuple[str, dict[str, Tensor]]:
-    """Return what stands before the names of the network, and its weights without that.
-
-    Other networks of the file are left out. Names of other projects stay; timm knows some.
-    """
-    prefixes: Counter[str] = Counter()
-    for key in weights:
-        parts = key.split(".")
-        ends = (".".join(parts[start:]) for start in range(len(parts)))
-        prefixes.update(key[: -len(end)] for end in ends if end in own)
-    prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
-    if not prefix or count <= len(own) / 2:
-        return "", weights
-    return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-
-
-def refuse_bomb(path: Path) -> None:
-    """Refuse an archive whose records are together larger than the file.
-
-    torch stores them as they are. Packed, or laid over one another, a few megabytes would become
-    gigabytes in memory. A file that is no archive is left to who reads it.
-
-    Raises:
-        ValueError: With both sizes.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(record.file_size for record in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError):
-        return
-    size = path.stat().st_size
-    if unpacked > size:
-        raise ValueError(f"its {size:,} bytes would become {unpacked:,}, which torch never writes")
 
 
 def _replace_other_head(weights: dict[str, Tensor], name: str, blank: nn.Module) -> None:
@@ -419,7 +306,3 @@ def _differences(weights: Mapping[str, Tensor], blank: nn.Module) -> str:
         for what, total, names in differences
         if names
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]

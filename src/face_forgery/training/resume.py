@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from face_forgery.modeling.factory import refuse_bomb
+from face_forgery.modeling.weights import refuse_bomb
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings

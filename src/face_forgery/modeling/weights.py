@@ -1,0 +1,147 @@
+"""Starting weights: files of any trainer, read by their content, never executed."""
+
+import argparse
+import logging
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from face_forgery.modeling.detector import BackboneError
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLES_SHOWN = 3
+_ENDINGS = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"}
+# Where trainers put the weights in what they save; averaged ones first.
+_NESTS = (
+    *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model"),
+    *("network", "net", "module", "backbone", "encoder", "weights", "params"),
+)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path without a file.
+
+    Raises:
+        BackboneError: With the nearest names that are there.
+    """
+    if path.is_file():
+        return
+    given, folder = f"model.weights={str(path)!r}", path if path.is_dir() else path.parent
+    files = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    if path.is_dir():
+        shown = [name for name in files if Path(name).suffix in _ENDINGS] or files
+        raise BackboneError(f"{given} is a folder; name a file in it: {', '.join(shown)}")
+    near = [name for name in files if Path(name).stem.lower() == path.stem.lower()]
+    near = near or get_close_matches(path.name, files, n=_EXAMPLES_SHOWN, cutoff=0.5)
+    if not folder.is_dir():
+        raise BackboneError(f"{given}: there is no such file, and no folder {folder}")
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    raise BackboneError(f"{given}: there is no such file in {folder.resolve()}{hint}")
+
+
+def read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights in a file, whatever its ending, by the names that the network has.
+
+    Args:
+        path: The file.
+        own: The weights that the network has, by name.
+
+    Raises:
+        BackboneError: If it cannot be read, or holds no tensors.
+    """
+    try:
+        if _is_safetensors(path):
+            content: Any = load_file(path)
+        else:
+            refuse_bomb(path)
+            # Of the path torch would go by the ending; timm stores what it was called with, too.
+            with path.open("rb") as file, torch.serialization.safe_globals([argparse.Namespace]):
+                content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
+        raise BackboneError(
+            f"model.weights={str(path)!r} cannot be read as weights "
+            f"({type(error).__name__}: {first_line(error)}). Nothing in it was executed; "
+            "give a file of plain tensors, preferably .safetensors"
+        ) from error
+    nest, weights = _unnest(content)
+    prefix, weights = _without_prefix(weights, own)
+    if nest or prefix:
+        within = f" under {'.'.join(nest)!r}" if nest else ""
+        less = f", without {prefix!r} before each name" if prefix else ""
+        logger.info("model.weights=%s: %d tensors%s%s", path, len(weights), within, less)
+    if not weights:
+        names = f": {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
+        raise BackboneError(
+            f"model.weights={str(path)!r} does not hold a mapping of tensors{names}"
+        )
+    return weights
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Tell by the content: the length of a header, and a header in JSON."""
+    with path.open("rb") as file:
+        length, brace = int.from_bytes(file.read(8), "little"), file.read(1)
+    return brace == b"{" and length <= path.stat().st_size - 8
+
+
+def _unnest(content: Any) -> tuple[list[str], dict[str, Tensor]]:
+    """Return the first mapping of tensors, and the names that lead to it."""
+    nest: list[str] = []
+    while isinstance(content, Mapping):
+        tensors = {str(n): value for n, value in content.items() if isinstance(value, Tensor)}
+        inner = [n for n in _NESTS if isinstance(content.get(n), Mapping)]
+        if len(tensors) > 1 or not inner:
+            return nest, tensors
+        nest.append(inner[0])
+        content = content[inner[0]]
+    return [], {}
+
+
+def _without_prefix(
+    weights: dict[str, Tensor], own: Mapping[str, Tensor]
+) -> tuple[str, dict[str, Tensor]]:
+    """Return what stands before the names of the network, and its weights without that.
+
+    Other networks of the file are left out. Names of other projects stay; timm knows some.
+    """
+    prefixes: Counter[str] = Counter()
+    for key in weights:
+        parts = key.split(".")
+        ends = (".".join(parts[start:]) for start in range(len(parts)))
+        prefixes.update(key[: -len(end)] for end in ends if end in own)
+    prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
+    if not prefix or count <= len(own) / 2:
+        return "", weights
+    return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def refuse_bomb(path: Path) -> None:
+    """Refuse an archive whose records are together larger than the file.
+
+    torch stores them as they are. Packed, or laid over one another, a few megabytes would become
+    gigabytes in memory. A file that is no archive is left to who reads it.
+
+    Raises:
+        ValueError: With both sizes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(record.file_size for record in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        return
+    size = path.stat().st_size
+    if unpacked > size:
+        raise ValueError(f"its {size:,} bytes would become {unpacked:,}, which torch never writes")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, at most 200 characters."""
+    return str(error).strip().split("\n", 1)[0][:200]
