@@ -56,6 +56,12 @@ def test_names_that_are_looked_at_pass(data, pipeline):
     refuse_ignored({}, pipeline.create_pipeline())
 
 
+def test_other_parameters_that_change_nothing_are_warned_of(caplog):
+    given = {"splitting": {"seed": 1}, "evaluation": {"seed": 1}, "tracking": {"run_name": "a"}}
+    refuse_ignored({"runtime_params": given}, evaluation.create_pipeline())
+    assert [record.args for record in caplog.records] == [("splitting",)]
+
+
 @pytest.fixture
 def make_catalog(tmp_path, make_params):
     def make(text):

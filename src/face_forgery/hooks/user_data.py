@@ -18,7 +18,14 @@ from face_forgery.data.labels.manifest import SUBSETS
 from face_forgery.data.labels.readers import LabelFile
 from face_forgery.params import ParameterError, Parameters
 
+logger = logging.getLogger(__name__)
+
 _READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "images")}
+# Sections that nodes alone read: without a node that does, they change nothing.
+_READ_BY_NODES = (
+    *("ingestion", "splitting", "model", "preprocessing", "augmentation", "training", "scoring"),
+    *("evaluation", "audit", "robustness", "submission", "explanation", "cluster"),
+)
 # Input of a run -> the parameter that says where it is.
 _READS = {
     **{f"{subset}_labels": f"data.{subset}_labels" for subset in SUBSETS},
@@ -56,11 +63,14 @@ def check_labels(
 
 
 def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
-    """Refuse ``data.*`` of this command that none of its nodes would look at.
+    """Refuse ``data.*`` of this command that none of its nodes would look at; warn of others.
 
     Raises:
         ParameterError: With the command that reads them.
     """
+    for section in set(run_params.get("runtime_params") or {}) & set(_READ_BY_NODES):
+        if f"params:{section}" not in pipeline.inputs():
+            logger.warning("%s.* changes nothing here: no pipeline of this run reads it", section)
     given = (run_params.get("runtime_params") or {}).get("data", {})
     ignored = {name: given[name] for name in given if name in _READ_BY_INGESTION}
     if "params:splitting" in pipeline.inputs():  # it asks whether there are val labels

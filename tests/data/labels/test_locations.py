@@ -92,6 +92,13 @@ def test_a_root_that_is_not_there_is_one_line(make_params):
         check_sources(params.data)
 
 
+def test_a_root_that_is_an_archive_is_called_one(tmp_path, make_params):
+    (tmp_path / "set.zip").write_bytes(b"PK\x03\x04")
+    params = make_params(**{"data.root": str(tmp_path / "set.zip")})
+    with pytest.raises(ManifestError, match=r"set.zip is no folder, but a ZIP archive; unpack it"):
+        check_sources(params.data)
+
+
 def test_what_is_null_is_not_missed(make_root, make_params):
     nothing = {f"data.{name}_labels": None for name in ("val", "test")}
     root = make_root("trainset_label.txt", "trainset")

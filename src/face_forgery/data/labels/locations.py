@@ -87,16 +87,15 @@ def find_image_folder(root: Path, subset: str, folder: str) -> str:
         return os.path.realpath(home)
     where = f"(data.root={root}, data.{subset}_images={folder}; relative to {Path.cwd()})"
     if home.is_file():
-        with home.open("rb") as file:
-            kind = kind_of(file.read(HEAD_BYTES))
-        what = f"{kind.name}; {kind.remedy}" if kind else "a file"
-        raise ManifestError(f"the image folder {home} is no folder, but {what} {where}")
+        raise ManifestError(f"the image folder {home} is no folder, but {_what_is(home)} {where}")
     raise ManifestError(f"the image folder {home} does not exist {where}")
 
 
 def explain_absence(root: Path, labels: str, subset: str) -> str:
     """Say that a label file is not there, what is near, and what to set."""
     path = root / labels
+    if root.is_file():
+        return f"{path}: data.root={root} is no folder, but {_what_is(root)}"
     if not root.is_dir():
         return (
             f"{path}: the folder data.root={root} does not exist (relative to {Path.cwd()}); set "
@@ -109,3 +108,9 @@ def explain_absence(root: Path, labels: str, subset: str) -> str:
         f"{path}: no such label file in data.root={root} ({found}); set data.{subset}_labels"
         f"{_INSTEAD.get(subset, '')}"
     )
+
+
+def _what_is(file: Path) -> str:
+    with file.open("rb") as opened:
+        kind = kind_of(opened.read(HEAD_BYTES))
+    return f"{kind.name}; {kind.remedy}" if kind else "a file"

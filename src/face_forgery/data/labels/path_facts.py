@@ -44,7 +44,7 @@ def read_paths(table: pd.DataFrame, from_path: str | None) -> pd.DataFrame:
         from_path: ``ingestion.from_path``.
 
     Raises:
-        ManifestError: If a pattern fits no name, or finds a value with a line break in it.
+        ManifestError: If a pattern fits no name.
     """
     table = table.assign(group=_unify_numbers(table["group"]))
     pattern = None if from_path in (None, "auto", "folder") else re.compile(str(from_path))
@@ -52,29 +52,33 @@ def read_paths(table: pd.DataFrame, from_path: str | None) -> pd.DataFrame:
     for column in {"kind", "source"} & set(found):
         table[column] = table[column].mask(table[column] == "", found[column])
     is_open = (table["group"] == "") & table["target"].notna()
-    whole = table["img_name"].map(posixpath.dirname).str.replace(_ANYWHERE, "", regex=True)
-    below = table["folder"].str.replace(_ANYWHERE, "", regex=True)
-    folders = whole.where(is_open & (below.fillna(whole) != ""), "")
     if "group" in found:
-        videos = found["group"].where(is_open, "")
-    elif from_path == "folder" or (from_path is not None and _are_videos(folders[is_open], table)):
-        videos = folders
-    else:
-        videos = pd.Series("", index=table.index)
-    groups = _join_videos(videos, table["target"])
-    if from_path == "auto":
-        groups = _keep_apart(groups, table["subset"])
-    own = table["subset"] + ":" + table["img_name"]
-    group = table["group"].mask(table["group"] == "", groups)
-    kind = table["kind"]
-    if from_path in ("auto", "folder"):
-        kind = _fill_kinds(table, below.where((videos == "") | below.str.contains("/"), ""))
+        groups = _join_videos(found["group"].where(is_open, ""), table["target"])
+        table["group"] = table["group"].mask(table["group"] == "", groups)
+    elif from_path is not None and table["img_name"].str.contains("/", regex=False).any():
+        table = _read_folders(table, is_open, is_certain=from_path == "folder")
+    kind, own = table["kind"], table["subset"] + ":" + table["img_name"]
     is_real = (table["target"] == REAL).fillna(False).astype(bool)
     return table.assign(
-        group=group.mask(group == "", own),
+        group=table["group"].mask(table["group"] == "", own),
         kind=kind.mask((kind == "") & is_real, "real").replace("", UNKNOWN),
         source=table["source"].replace("", UNKNOWN),
     ).drop(columns="folder")
+
+
+def _read_folders(table: pd.DataFrame, is_open: pd.Series, *, is_certain: bool) -> pd.DataFrame:
+    """Fill in groups and kinds from folders; not certain, they only count if they look like it."""
+    whole = table["img_name"].map(posixpath.dirname).str.replace(_ANYWHERE, "", regex=True)
+    below = table["folder"].str.replace(_ANYWHERE, "", regex=True)
+    videos = whole.where(is_open & (below.fillna(whole) != ""), "")
+    if not is_certain and not _are_videos(videos[is_open], table):
+        videos = pd.Series("", index=table.index)
+    groups = _join_videos(videos, table["target"])
+    groups = groups if is_certain else _keep_apart(groups, table["subset"])
+    return table.assign(
+        group=table["group"].mask(table["group"] == "", groups),
+        kind=_fill_kinds(table, below.where((videos == "") | below.str.contains("/"), "")),
+    )
 
 
 def _unify_numbers(groups: pd.Series) -> pd.Series:
