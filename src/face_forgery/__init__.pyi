@@ -63,7 +63,6 @@ from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.ending import describe_ending as describe_ending
-from .inference.explanation.explain import ExplainedImage as ExplainedImage
 from .inference.explanation.explain import explain_images as explain_images
 from .inference.explanation.explain import explain_one as explain_one
 from .inference.explanation.explain import pick_suspects as pick_suspects
