@@ -1,12 +1,13 @@
-"""Any bytes as an image: upright RGB, or an error with a status and a reason."""
+"""Any bytes as an image: upright RGB, or an error; what it says of its origin is safe to show."""
 
 import warnings
 
 import numpy as np
 
 from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, decode_rgb, read_header
+from face_forgery.data.images.evidence import read_evidence
 
-_LONGEST_REASON = 300
+_LONGEST_REASON, _LONGEST_CLAIM = 300, 700
 SIDE = 8
 
 
@@ -16,6 +17,8 @@ def check(data: bytes) -> None:
         warnings.simplefilter("ignore")
         whole, reduced = _decode(data, None), _decode(data, SIDE)
         header = read_header(data)
+        claims = read_evidence(data)
+    assert all(text.isprintable() and len(text) < _LONGEST_CLAIM for text in claims.values())
     if whole is None or reduced is None:
         assert whole is None and reduced is None, (whole is None, reduced is None)
         return

@@ -1,5 +1,6 @@
 """The catalog reads locations from the parameters."""
 
+import shutil
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -64,6 +65,34 @@ def test_every_new_type_of_a_dataset_is_there():
         module, name = new.split()[0].split(".")
         assert hasattr(import_module(f"face_forgery.datasets.{module}"), name)
         assert find_spec(f"face_forgery.datasets.{old.split('.')[0]}") is None
+
+
+@pytest.mark.parametrize("folder", ["br[1]", "[draft]", "a b", "*", "größer", ".hidden", "#1 50%,"])
+def test_a_project_may_lie_in_any_folder(make_loader, tmp_path, folder):
+    make_loader({"data": {"root": "here"}}, LABELS, local={"data": {"root": "there"}})
+    conf = tmp_path / folder / "conf"
+    for name in ("base", "local"):
+        shutil.copytree(tmp_path / name, conf / name)
+    (conf / "base/parameters_more.yml").write_text("more: {than: one}")
+    loader = ProjectConfigLoader(str(conf), **CONFIG_LOADER_ARGS)
+    assert loader["parameters"] == {"data": {"root": "there"}, "more": {"than": "one"}}
+    assert loader["catalog"]["labels"]["filepath"] == "there/labels.txt"
+
+
+def test_dotted_names_of_a_run_are_nested_and_those_in_a_value_stay(make_loader):
+    values = {"training": {"epochs": 1, "optimizer": {"name": "sgd", "rate": 1}}, "classes": {}}
+    given = {
+        "training.epochs": 3,
+        "training.optimizer": {"rate": 2},
+        "training": {"optimizer": {"momentum": 0.9}},
+        "classes": {"real.v2": 0},
+    }
+    loader = make_loader(values, {}, runtime_params=given)
+    optimizer = {"name": "sgd", "rate": 2, "momentum": 0.9}
+    assert loader["parameters"] == {
+        "training": {"epochs": 3, "optimizer": optimizer},
+        "classes": {"real.v2": 0},
+    }
 
 
 def test_null_stays_null(make_loader):

@@ -28,6 +28,7 @@ def test_default_is_the_main_job_and_nothing_else():
     assert set.intersection(parts[4], parts[5]) == {
         "report.write_report",
         "report.write_model_card",
+        "report.end_report",
     }
 
 
@@ -49,6 +50,7 @@ def test_the_name_of_a_pipeline_selects_its_nodes_and_renames_no_dataset():
     training = pipelines["__default__"].only_nodes_with_namespaces(["training"])
     assert node_names(training) == node_names(pipelines["training"])
     assert {"train_manifest", "trained_detector", "params:training"} <= training.datasets()
+    assert pipelines["__default__"].only_nodes_with_tags("training").nodes == training.nodes
 
 
 def test_a_node_without_its_pipeline_is_answered_with_its_whole_name():

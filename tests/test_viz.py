@@ -17,14 +17,14 @@ from face_forgery.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "raw",
-    "intermediate",
-    "primary",
-    "feature",
-    "model_input",
-    "models",
-    "model_output",
-    "reporting",
+    "01_raw",
+    "02_intermediate",
+    "03_primary",
+    "04_feature",
+    "05_model_input",
+    "06_models",
+    "07_model_output",
+    "08_reporting",
 ]
 PREVIEWS = {
     ".parquet": "TablePreview",
@@ -135,6 +135,15 @@ def test_every_pipeline_is_shown_with_every_node(viz):
     }
     expected = {name: {node.func.__name__ for node in p.nodes} for name, p in pipelines.items()}
     assert shown == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(register_pipelines()))
+def test_the_layers_of_every_pipeline_come_in_their_order(viz, name):
+    shown = json.loads((viz.root / "build/api/pipelines" / name).read_text())
+    used = {node.get("layer") for node in shown["nodes"]}
+    in_order = [layer for layer in shown["layers"] if layer in used]
+    assert in_order == [layer for layer in LAYERS if layer in used]
 
 
 @pytest.mark.slow

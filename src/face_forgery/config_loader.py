@@ -122,7 +122,7 @@ def _unfold(values: dict[str, Any]) -> dict[str, Any]:
     nested = OmegaConf.create()
     for name, value in values.items():
         OmegaConf.update(nested, name, value, merge=True)
-    return dict(OmegaConf.to_container(nested))  # type: ignore[arg-type]
+    return dict(OmegaConf.to_container(nested))
 
 
 class _FilesBelow(LocalFileSystem):  # type: ignore[misc]

@@ -74,6 +74,42 @@ def test_a_node_is_one_line_with_its_number_and_what_it_makes(caplog):
     assert lines[2].startswith("Done: 2 of 2 nodes in 0.")
 
 
+@pytest.mark.parametrize("ends_with_error", [False, True])
+def test_a_run_ends_with_what_came_of_it_and_where_it_is(
+    caplog, tmp_path, monkeypatch, ends_with_error
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages/index.html").touch()
+
+    def entry(path, **metadata):
+        return SimpleNamespace(_filepath=path, metadata=metadata)
+
+    hooks = ConsoleHooks()
+    catalog = {
+        "table": entry(tmp_path / "out/table.csv", console="The verdicts"),
+        "pages": entry(tmp_path / "pages", console="The pages"),
+        "far": entry("s3://bucket/a.csv", console="The copy"),
+        "other": entry(tmp_path / "other"),
+        "none": SimpleNamespace(),
+    }
+    with caplog.at_level(logging.INFO, logger="face_forgery"):
+        hooks.after_catalog_created(catalog)
+        hooks.before_pipeline_run(Pipeline([]))
+        hooks.after_dataset_saved("job_ending", ["not yet"])
+        hooks.after_dataset_saved("job_ending", ["2 images: 1 real, 1 fake"])
+        for name in catalog:
+            hooks.after_dataset_saved(name, None)
+        (hooks.on_pipeline_error if ends_with_error else hooks.after_pipeline_run)()
+    expected = [
+        "2 images: 1 real, 1 fake",
+        "The verdicts: out/table.csv",
+        "The pages: pages/index.html",
+        "The copy: s3://bucket/a.csv",
+    ]
+    assert [record.getMessage() for record in caplog.records][-4:] == expected
+
+
 def test_a_name_in_brackets_is_no_markup():
     settings = yaml.safe_load((ROOT / "conf/logging.yml").read_text())["handlers"]["rich"]
     screen = io.StringIO()

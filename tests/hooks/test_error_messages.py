@@ -66,6 +66,36 @@ def test_faults_of_the_input_are_errors_of_ours_or_caused_by_them(error, expecte
     assert is_fault_of_input(error) is expected
 
 
+def test_what_kedro_wraps_around_an_error_of_ours_is_left_out(capsys):
+    error = raised_from(FileError("/a/b.json: no such file; run ..."))
+    show_error(DatasetError, error, None)
+    assert capsys.readouterr().err.splitlines()[1] == "FileError: /a/b.json: no such file; run ..."
+
+
+def run_as_ours(line):
+    """Run a line of a module of this project; return its error."""
+    try:
+        exec(compile(line, "module.py", "exec"), {"__name__": "face_forgery.data.module"})
+    except Exception as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("raise ValueError('training.batch_size is larger than the set')", True),
+        ("raise KeyError('x')", True),
+        ("int('x')", False),
+        ("[][1]", False),
+        ("assert False", False),
+        ("raise NotImplementedError", False),
+    ],
+)
+def test_what_a_raise_of_ours_says_is_for_people_whatever_class_it_is_of(line, expected):
+    assert is_fault_of_input(run_as_ours(line)) is expected
+    assert is_fault_of_input(raised_from(run_as_ours(line))) is expected
+
+
 def test_an_error_that_nobody_foresaw_has_its_traceback_and_ends_with_its_message(capsys):
     try:
         raise ZeroDivisionError("a bug")

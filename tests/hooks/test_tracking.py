@@ -337,7 +337,7 @@ def test_a_deleted_experiment_or_run_is_answered_with_how_to_restore_it(make_pro
     project.client.delete_run(run.info.run_id)
     with pytest.raises(TrackingError, match=f"restore --run-id {run.info.run_id}"):
         project.run(tracking__run_id=run.info.run_id)
-    with pytest.raises(TrackingError, match="tracking.run_id=nope: the store has no run"):
+    with pytest.raises(TrackingError, match=r"tracking\.run_id=nope: the store has no run"):
         project.run(tracking__run_id="nope")
     project.client.delete_experiment(run.info.experiment_id)
     with pytest.raises(TrackingError, match=r"'tiny' was deleted; .* restore -x 1\), or name an"):
@@ -367,9 +367,9 @@ def test_a_run_says_what_its_nodes_have_read_and_what_came_of_it(make_project):
         from kedro.pipeline import Node, Pipeline
 
         def register_pipelines():
-            read = [Node(lambda table: "A card", "train_manifest", "history", name=n) for n in "a"]
-            again = Node(lambda table, card: len(card), ["train_manifest", "history"], "n", name="b")
-            return {"__default__": Pipeline([*read, again])}
+            read = Node(lambda table: "A card", "train_manifest", "history", name="read")
+            again = Node(lambda table, card: 1, ["train_manifest", "history"], "n", name="again")
+            return {"__default__": Pipeline([read, again])}
         """
     project = make_project(
         {"conf/base/catalog.yml": catalog, "src/tiny/pipeline_registry.py": registry}

@@ -59,7 +59,7 @@ def show_error(
 
     A fault of the input, and trouble with the machine (disk, memory, processes), is printed by its
     message, what to do, and how to set the parameters that it names; anything else with its
-    traceback.
+    traceback. What Kedro has wrapped around an error of ours is left out.
     """
     if any(isinstance(cause, KeyboardInterrupt) for cause in _causes_of(error)):
         sys.stderr.write("\nAborted!\n")  # a library may have made another error of Ctrl-C
@@ -69,7 +69,8 @@ def show_error(
         traceback.print_exception(kind, error, trace)
         return
     sys.stdout.flush()
-    lines = [f"{kind.__name__}: {error}", remedy]
+    told = next((cause for cause in _causes_of(error) if _is_ours(cause)), error)
+    lines = [f"{type(told).__name__}: {told}", remedy]
     lines += [how_to_set("\n".join(filter(None, lines))), _HINT]
     sys.stderr.write("\n" + "\n".join(filter(None, lines)) + "\n")
 
@@ -81,11 +82,13 @@ def is_fault_of_input(error: BaseException) -> bool:
     comes out of a library, or of Python itself, is a bug, wherever it was called.
     """
     cause: BaseException | None = error
-    while cause is not None:
-        if type(cause).__module__.split(".")[0] == _PROJECT or _is_raised_here(cause):
-            return True
+    while cause is not None and not _is_ours(cause):
         cause = cause.__cause__
-    return False
+    return cause is not None
+
+
+def _is_ours(error: BaseException) -> bool:
+    return type(error).__module__.split(".")[0] == _PROJECT or _is_raised_here(error)
 
 
 def _is_raised_here(error: BaseException) -> bool:

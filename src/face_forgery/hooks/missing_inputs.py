@@ -1,6 +1,5 @@
 """What a run reads and is not there: named before any node runs, with what to run first."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -19,7 +18,7 @@ class MissingInputError(ValueError):
 def check_inputs(names: list[str], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
     """Refuse a run whose inputs are not there.
 
-    What only the user can give is loaded: the error of its dataset says what is missing.
+    What only the user can give is loaded: its dataset has an error that says what is missing.
 
     Args:
         names: Of the pipelines that run.
@@ -33,10 +32,10 @@ def check_inputs(names: list[str], pipeline: Pipeline, catalog: CatalogProtocol[
     if not missing:
         return
     makers = {name: _maker_of(name, catalog) for name in missing}
-    for name in (name for name, maker in makers.items() if maker is None and name in catalog):
-        catalog.load(name)
     if made := [name for name in missing if makers[name] is not None]:
         raise MissingInputError(_describe(names, made, catalog))
+    for name in (name for name in missing if name in catalog):
+        catalog.load(name)
 
 
 def _is_missing(name: str, catalog: CatalogProtocol[Any, Any]) -> bool:
@@ -49,12 +48,12 @@ def _is_missing(name: str, catalog: CatalogProtocol[Any, Any]) -> bool:
 
 
 def _file_of(dataset: Any) -> str:
-    return str(getattr(dataset, "_filepath", None) or getattr(dataset, "_root", None) or "")
+    return str(getattr(dataset, "_filepath", None) or "")
 
 
 def _maker_of(name: str, catalog: CatalogProtocol[Any, Any]) -> str | None:
     """Return the first pipeline that writes the entry, else one that writes its file."""
-    by_output = {
+    by_output: dict[str, str] = {
         output: key
         for key, found in reversed([*pipelines.items()])
         for output in found.all_outputs()
@@ -84,8 +83,8 @@ def _describe(names: list[str], missing: list[str], catalog: CatalogProtocol[Any
     return f"{line}; run first what makes them: kedro run --pipelines {','.join(first)}"
 
 
-def _is_in_memory(name: str, catalog: Mapping[str, Any]) -> bool:
-    return name not in catalog or isinstance(catalog[name], MemoryDataset)
+def _is_in_memory(name: str, catalog: CatalogProtocol[Any, Any]) -> bool:
+    return name not in catalog or isinstance(catalog.get(name), MemoryDataset)
 
 
 def _list_what_to_run(missing: list[str], catalog: CatalogProtocol[Any, Any]) -> list[str]:

@@ -68,7 +68,7 @@ def _check_names(given: Iterable[str]) -> list[str]:
 
 def _check_selection(given: dict[str, Any]) -> None:
     chosen = sum((pipelines[n] for n in given["pipeline_names"] or ["__default__"]), Pipeline([]))
-    selection = {name: given.get(name) for name in _SELECTIONS if given.get(name)}
+    selection = {name: given[name] for name in _SELECTIONS if given.get(name)}
     for argument, wanted in selection.items():
         for name in sorted(set(wanted) - _SELECTIONS[argument][2](chosen)):
             raise CommandError(_explain_selected(argument, name, chosen))

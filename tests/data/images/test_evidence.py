@@ -89,6 +89,15 @@ def test_tags_that_overlap_cost_nothing(make_picture, encode):
     assert time.perf_counter() - start < 0.2
 
 
+@pytest.mark.parametrize(
+    "part", [b"DigitalSourceType", SOURCE.encode(), b"CreatorTool>", b"Exif\0\0II*\0"]
+)
+def test_parts_that_are_repeated_cost_no_time(part):
+    start = time.perf_counter()
+    read_evidence(b"\xff\xd8" + part * (5 * 2**20 // len(part)))
+    assert time.perf_counter() - start < 2
+
+
 @pytest.fixture(scope="module")
 def signed():
     """Return a function that signs a JPEG as C2PA does, by a certificate made here."""

@@ -7,6 +7,7 @@ import pytest
 from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
+from face_forgery.inference.ending import NothingJudgedError
 from face_forgery.pipelines.inference import create_pipeline
 
 HEADER = "img_name,y_pred,verdict,status,detail"
@@ -68,3 +69,14 @@ def test_without_a_detector_the_error_says_how_to_get_one(run_inference):
         DatasetError, match=r"there is no detector yet; train one \(pipelines train"
     ):
         run_inference(explain=False, has_detector=False)
+
+
+def test_where_nothing_could_be_judged_the_run_fails_and_the_rows_say_why(
+    tmp_path, run_inference, awkward_folder
+):
+    for name, status in awkward_folder.items():
+        if status == "ok":
+            (tmp_path / "pictures" / name).write_bytes(b"no image")
+    with pytest.raises(NothingJudgedError, match=r"none of the \d+ images could be judged"):
+        run_inference(explain=False)
+    assert len(pd.read_csv(tmp_path / "predictions.csv")) == len(awkward_folder)

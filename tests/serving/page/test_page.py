@@ -20,7 +20,7 @@ from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.provenance import TrainingData, describe_training_data
 from face_forgery.params import FacesParams
-from face_forgery.serving.page.cards import Card, Judge, Visit, render_card, to_csv
+from face_forgery.serving.page.cards import Card, Judge, Visit, render_card, say_limits, to_csv
 from face_forgery.serving.page.words import LANGUAGES, WORDS
 
 
@@ -213,13 +213,14 @@ def test_the_training_data_comes_first_in_both_languages(make_judge):
     from face_forgery.serving.page.page import build_page
 
     drawn = TrainingData("demo", 4, 4, 4, {}, {}, {"drawn": 8})
-    page = build_page(make_judge(training_data=drawn), max_images=1)
+    page = build_page(judge := make_judge(training_data=drawn), max_images=1)
     (translate,) = [fn.fn for fn in page.fns.values() if fn.fn.__name__ == "translate"]
     for name, code in LANGUAGES.items():
         heading = translate(name)[0]
         assert heading.index(describe_training_data(drawn, code)) < heading.index(
             WORDS[code]["lead"]
         )
+        assert WORDS[code]["drawn_images"] in say_limits(judge, code)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import struct
+from itertools import islice
 from typing import Any
 
 from PIL import Image
@@ -18,10 +19,11 @@ _EXIF = b"Exif\0\0"
 _MAX_SEGMENT = 2**16  # of a JPEG, which begins with those of metadata
 _MAKE, _MODEL, _SOFTWARE = 0x010F, 0x0110, 0x0131
 _TEXT_TYPES = (2, 129)  # ASCII; UTF-8 of Exif 3
-_MAX_ENTRIES = 200  # of the one directory that is read; cameras write about a dozen
+_MAX_ENTRIES = 200  # of EXIF's first directory, and URLs of XMP: a dozen at most are usual
 _MAX_CHARACTERS = 100
 _MAX_SIGNED_BYTES = 2**26
-_SOURCE_TYPE = re.compile(rb"DigitalSourceType[^?]{1,200}?newscodes/digitalsourcetype/([A-Za-z]+)")
+_SOURCE_TYPE = re.compile(rb"newscodes/digitalsourcetype/([A-Za-z]{1,60})")
+_REACH = 200  # bytes before it, in which the name of the property stands
 _CREATOR = re.compile(rb"CreatorTool(?:>|=[\"'])([^\"'<]{1,200})")
 # The name of the box that holds a manifest, in every format: ISO 19566-5, C2PA 2.
 _C2PA_BOX = b"c2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
@@ -48,14 +50,21 @@ def read_evidence(data: bytes) -> dict[str, str]:
         {}
     """
     tags, text = _read_exif(data)
-    creator, source_type = _CREATOR.search(data), _SOURCE_TYPE.search(data)
+    creator = _CREATOR.search(data)
     found = {
         "camera": _join_camera(_clean(tags.get(_MAKE, "")), _clean(tags.get(_MODEL, ""))),
         "software": _clean(tags.get(_SOFTWARE) or text or (creator[1] if creator else b"")),
-        "source_type": _clean(source_type[1]) if source_type else "",
+        "source_type": _read_source_type(data),
         "c2pa": _read_c2pa(data) if _C2PA_BOX in data else "",
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _read_source_type(data: bytes) -> str:
+    for found in islice(_SOURCE_TYPE.finditer(data), _MAX_ENTRIES):
+        if b"DigitalSourceType" in data[max(0, found.start() - _REACH) : found.start()]:
+            return found[1].decode()
+    return ""
 
 
 def _read_exif(data: bytes) -> tuple[dict[int, bytes], str]:

@@ -16,12 +16,23 @@ def write_explanations(
     images: pd.DataFrame,
     inference: InferenceParams,
     explanation: ExplanationParams,
-) -> Iterator[Any]:
+) -> Iterator[tuple[Any, list[str]]]:
     """Yield a page for each of the first images: heat map, regions, and views to check by eye.
 
-    The last page is the index of the others.
+    The last page is the index of the others, and comes with how many images got which verdict.
     """
     first = images.head(explanation.max_images)
-    explained = ff.explain_images(detector, first, min_size=inference.min_size)
+    rows: list[tuple[Any, ...]] = []
+
+    def explain() -> Iterator[Any]:
+        for image in ff.explain_images(detector, first, min_size=inference.min_size):
+            found = image.explanation
+            said = (None, None) if found is None else (found.score, found.verdict)
+            rows.append((image.img_name, *said, image.status, image.detail))
+            yield image
+
     learnt_from = ff.describe_training_data(detector.training_data)
-    yield from ff.write_pages(explained, operating_points_of(detector), learnt_from)
+    for page in ff.write_pages(explain(), operating_points_of(detector), learnt_from):
+        yield page, []
+    judged = pd.DataFrame(rows, columns=["img_name", "y_pred", "verdict", "status", "detail"])
+    yield page, ff.describe_ending(judged, unit="images")  # the index again, and the lines

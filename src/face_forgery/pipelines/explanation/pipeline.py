@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 write_explanations,
                 inputs=["detector", "images", "params:inference", "params:explanation"],
-                outputs="explanations",
+                outputs=["explanations", "explanation_ending"],
                 name="write_explanations",
             )
         ]

@@ -43,6 +43,11 @@ def judge_images(
     )
 
 
+def end_inference(predictions: pd.DataFrame) -> list[str]:
+    """Say how many images got which verdict; an error if none could be judged."""
+    return ff.describe_ending(predictions, unit="images")
+
+
 def explain_judged(
     detector: Detector,
     images: pd.DataFrame,

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import explain_judged, judge_images
+from .nodes import end_inference, explain_judged, judge_images
 
 
 def create_pipeline() -> Pipeline:
@@ -21,6 +21,12 @@ def create_pipeline() -> Pipeline:
                 },
                 outputs="predictions",
                 name="judge_images",
+            ),
+            Node(
+                end_inference,
+                inputs="predictions",
+                outputs="inference_ending",
+                name="end_inference",
             ),
             Node(
                 explain_judged,

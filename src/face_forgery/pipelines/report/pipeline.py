@@ -28,6 +28,12 @@ def create_pipeline() -> Pipeline:
                 name="write_report",
             ),
             Node(
+                nodes.end_report,
+                inputs=["metrics", "operating_points", "robustness", "detector"],
+                outputs="report_ending",
+                name="end_report",
+            ),
+            Node(
                 nodes.write_model_card,
                 inputs={name: name for name in _CARD_INPUTS},
                 outputs=["model_card", "model_card_zh"],

@@ -14,6 +14,11 @@ from face_forgery.params import InferenceParams, ScoringParams, VideoParams
 logger = logging.getLogger(__name__)
 
 
+def end_video(video_predictions: pd.DataFrame) -> list[str]:
+    """Say how many videos got which verdict; an error if none could be judged."""
+    return ff.describe_ending(video_predictions, unit="videos")
+
+
 def judge_videos(
     detector: Detector,
     videos: pd.DataFrame,

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import judge_videos
+from .nodes import end_video, judge_videos
 
 
 def create_pipeline() -> Pipeline:
@@ -20,6 +20,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs=["video_predictions", "video_frames", "video_pages"],
                 name="judge_videos",
-            )
+            ),
+            Node(
+                end_video,
+                inputs="video_predictions",
+                outputs="video_ending",
+                name="end_video",
+            ),
         ]
     )

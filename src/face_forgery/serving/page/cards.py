@@ -69,8 +69,8 @@ class Card:
         if self.judgement.verdict is None or self.judgement.explainer is None:
             return []
         faces = self.judgement.faces
-        worst: list[int | None] = sorted(range(len(faces)), key=lambda face: -faces[face].score)
-        return (worst[:_MAX_MAPS] or [None])[len(self.reasons) :]
+        worst = sorted(range(len(faces)), key=lambda face: -faces[face].score)[:_MAX_MAPS]
+        return [*(worst or [None])][len(self.reasons) :]
 
 
 class Judge:
@@ -80,7 +80,9 @@ class Judge:
         self.points, self.training_data = detector.points, detector.trained.training_data
         self._turn = Lock()  # one image at a time: it may take gigabytes
         self._detector = detector
-        detector.judge(np.zeros((256, 256, 3), np.uint8))  # the first one takes longer
+        blank = io.BytesIO()
+        Image.new("RGB", (256, 256)).save(blank, "JPEG")
+        detector.judge(blank.getvalue())  # the first one takes longer
 
     def judge(self, path: Path) -> Card:
         """Judge an image or a video."""
@@ -184,8 +186,10 @@ def _template() -> jinja2.Template:
 
 def say_limits(judge: Judge, language: Language) -> str:
     """Say at which scores verdicts begin, and what was measured there."""
-    points = judge.points
-    return WORDS[language]["limits"].format(
+    points, words, card = judge.points, WORDS[language], judge.training_data
+    is_drawn = card is not None and card.origin == "drawn"
+    return words["limits"].format(
+        images=words["drawn_images" if is_drawn else "images"],
         fake=points.fake_threshold,
         real=points.real_threshold,
         fpr=points.fpr.value,

@@ -18,8 +18,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "score": "score",
         "scale": "0 is real, 1 is forged",
         "limits": "An image is called a forgery from {fake:.3f} on and real below {real:.3f}. On "
-        "images that were held back, {fpr:.1%} of {num_real} real ones were called forgeries, "
+        "{images} that were held back, {fpr:.1%} of {num_real} real ones were called forgeries, "
         "and {tpr:.1%} of {num_fake} forgeries were found.",
+        "images": "images",
+        "drawn_images": "drawn images",
         "evidence": "This is evidence, not proof: kinds of forgeries that the detector has never "
         "seen may pass as real.",
         "judging": "Judging {number} of {total}: {name}",
@@ -81,9 +83,11 @@ WORDS: dict[Language, dict[str, str]] = {
         "bad": "无法检测",
         "score": "分数",
         "scale": "0 为真实，1 为伪造",
-        "limits": "分数不低于 {fake:.3f} 判为伪造，低于 {real:.3f} 判为真实。在未参与训练的图像上，"
-        "{num_real} 张真实图像中有 {fpr:.1%} 被误判为伪造，"
+        "limits": "分数不低于 {fake:.3f} 判为伪造，低于 {real:.3f} 判为真实。"
+        "在未参与训练的{images}上，{num_real} 张真实图像中有 {fpr:.1%} 被误判为伪造，"
         "{num_fake} 张伪造图像中有 {tpr:.1%} 被发现。",
+        "images": "图像",
+        "drawn_images": "绘制图像",
         "evidence": "这是线索，不是证明：检测器从未见过的伪造方式可能被判为真实。",
         "judging": "正在检测第 {number} 个，共 {total} 个：{name}",
         "mapping": "{done}热力图随后显示。",
