@@ -83,7 +83,6 @@ from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import VideoPages as VideoPages
 from .modeling.detector import DetectorError as DetectorError
-from .modeling.detector_folder import read_detector as read_detector
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
 from .modeling.factory import check_model as check_model

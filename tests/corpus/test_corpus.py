@@ -493,7 +493,7 @@ TABLE = [
     Case("starting weights", "text", ("w.safetensors", b"x"), Refused("cannot be read as weights .*Nothing in it was executed")),
     Case("starting weights", "pickle", ("w.pth", pickled(by_torch=True)), Refused("Nothing in it was executed")),
     Case("starting weights", "bomb", ("w.pth", packed()), Refused(r"its [\d,]+ bytes would become 40\d,\d+, which torch never writes")),
-    Case("starting weights", "other ending", ("w.bin", b"x"), Refused("is neither a .safetensors nor a .pth file")),
+    Case("starting weights", "other ending", ("w.bin", b"x"), Refused("cannot be read as weights .*Nothing in it was executed")),
     Case("starting weights", "of nothing", ("w.pth", saved({})), Refused("does not hold a mapping of tensors")),
     Case("starting weights", "of another network", ("w.safetensors", save({"x": torch.zeros(1)})), Refused("does not fit model.backbone='test_resnet' .*the file lacks")),
     Case("model", "unknown backbone", {"model.backbone": "resnet81"}, Refused("is not a timm model; did you mean")),
