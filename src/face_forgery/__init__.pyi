@@ -52,7 +52,6 @@ from .evaluation.reporting.score_figures import draw_comparison as draw_comparis
 from .evaluation.reporting.score_figures import draw_confusion as draw_confusion
 from .evaluation.reporting.score_figures import draw_roc as draw_roc
 from .evaluation.reporting.score_figures import draw_scores as draw_scores
-from .evaluation.reporting.sentences import describe_results as describe_results
 from .evaluation.reporting.sentences import note_limits as note_limits
 from .evaluation.robustness import judge_degraded as judge_degraded
 from .forgery.making.forged_set import count_forgeable as count_forgeable
