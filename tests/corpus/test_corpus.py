@@ -504,11 +504,11 @@ TABLE = [
     *(
         Case("parameters", f"{name}={value!r:.30}", {name: value}, Refused(rf"1 fault\(s\) .*\n +{name}[.\w]*: {rule}"))
         for name, value, rule in (
-            ("data.root", "", "String should have at least 1 character"),
-            ("data.val_labels", "", "String should have at least 1 character"),
+            ("data.root", "", "it is empty, and a name is needed"),
+            ("data.val_labels", "", "it is empty, and a name is needed"),
             ("data.train_images", "a\0b", "String should match"),
-            ("inference.images", "", "String should have at least 1 character"),
-            ("ingestion.columns.target", "", "String should have at least 1 character"),
+            ("inference.images", "", "it is empty, and a name is needed"),
+            ("ingestion.columns.target", "", "it is empty, and a name is needed"),
             ("ingestion.max_rejected", True, "true and false are no value of it"),
             ("ingestion.class_folders", {"real": 2}, ".*0 or 1"),
             ("ingestion.num_workers", 10**30, "Input should be less than or equal to 512"),
