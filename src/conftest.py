@@ -19,7 +19,9 @@ def example_folder(
         return
     from face_forgery.modeling.detector_folder import write_detector
     from face_forgery.modeling.factory import build_blank_network
+    from face_forgery.modeling.forward_path import pick_device
 
+    pick_device()  # warns of a CPU once, and Kedro's logging writes that where examples print
     monkeypatch.chdir(tmp_path)
     half = Proportion(0.5, 0.0, 1.0)
     values: dict[str, Any] = {"int": 1, "bool": True, "float": 0.5, "Proportion": half}
