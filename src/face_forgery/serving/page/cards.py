@@ -69,8 +69,9 @@ class Card:
         if self.judgement.verdict is None or self.judgement.explainer is None:
             return []
         faces = self.judgement.faces
-        worst: list[int | None] = sorted(range(len(faces)), key=lambda face: -faces[face].score)
-        return (worst[:_MAX_MAPS] or [None])[len(self.reasons) :]
+        worst = sorted(range(len(faces)), key=lambda face: -faces[face].score)[:_MAX_MAPS]
+        shown: list[int | None] = [*worst] or [None]
+        return shown[len(self.reasons) :]
 
 
 class Judge:
