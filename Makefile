@@ -18,7 +18,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-all check docs-check figures audit fuzz faults load bench viz app notebook lock clean
+.PHONY: help setup run test test-slow test-all check docs-check audit fuzz faults load bench viz app serve notebook lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ viz: setup ## Open the pipelines in a browser
 
 app: setup ## Open the page that judges images dropped on it
 	$(BIN)/python -m face_forgery.serving.page --open
+
+serve: setup ## Serve the detector to other programs, over HTTP on this machine
+	$(BIN)/face-forgery serve
 
 notebook: setup ## Open the walkthrough in the browser
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group notebook

@@ -9,6 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from face_forgery.config_loader import ProjectConfigLoader
+from face_forgery.params import ParameterError
 from face_forgery.params.renamed import RENAMED_TYPES
 from face_forgery.settings import CONFIG_LOADER_ARGS
 
@@ -156,6 +157,13 @@ def test_the_parameters_are_read_once_for_a_catalog_and_anew_for_the_next(
         yaml.safe_dump({"data": dict.fromkeys(names, "x")})
     )
     assert loader["catalog"]["labels"]["location"] == "x"
+
+
+def test_a_variable_that_is_not_set_is_named_in_one_line_with_its_parameter(make_loader):
+    loader = make_loader({"data": {"root": "${oc.env:FACE_FORGERY_NONE}"}}, LABELS)
+    message = r"^data\.root: FACE_FORGERY_NONE is not set in the environment; .*default$"
+    with pytest.raises(ParameterError, match=message):
+        loader["parameters"]
 
 
 @pytest.mark.parametrize(

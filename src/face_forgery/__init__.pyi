@@ -39,6 +39,8 @@ from .evaluation.reporting.image_figures import SIDE as SIDE
 from .evaluation.reporting.image_figures import draw_data as draw_data
 from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
 from .evaluation.reporting.image_figures import find_worst as find_worst
+from .evaluation.reporting.report import judge_detector as judge_detector
+from .evaluation.reporting.report import list_findings as list_findings
 from .evaluation.reporting.report import render_model_card as render_model_card
 from .evaluation.reporting.report import render_report as render_report
 from .evaluation.reporting.result_figures import draw_groups as draw_groups
@@ -50,7 +52,6 @@ from .evaluation.reporting.score_figures import draw_comparison as draw_comparis
 from .evaluation.reporting.score_figures import draw_confusion as draw_confusion
 from .evaluation.reporting.score_figures import draw_roc as draw_roc
 from .evaluation.reporting.score_figures import draw_scores as draw_scores
-from .evaluation.reporting.sentences import describe_results as describe_results
 from .evaluation.reporting.sentences import note_limits as note_limits
 from .evaluation.robustness import judge_degraded as judge_degraded
 from .forgery.making.forged_set import count_forgeable as count_forgeable
@@ -61,7 +62,6 @@ from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
 from .inference.ending import describe_ending as describe_ending
-from .inference.explanation.explain import ExplainedImage as ExplainedImage
 from .inference.explanation.explain import explain_images as explain_images
 from .inference.explanation.explain import explain_one as explain_one
 from .inference.explanation.explain import pick_suspects as pick_suspects
@@ -82,7 +82,6 @@ from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import VideoPages as VideoPages
 from .modeling.detector import DetectorError as DetectorError
-from .modeling.detector_folder import read_detector as read_detector
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
 from .modeling.factory import check_model as check_model

@@ -9,8 +9,10 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 from omegaconf.resolvers import oc
 
+from face_forgery.params import ParameterError
 from face_forgery.params.renamed import RENAMED_TYPES
 
 _HOME = re.compile(r"((?:sqlite|file):/{2,3})?(~[^/]*)(/.*)?", re.DOTALL)
@@ -29,6 +31,10 @@ def read_environment(name: str, *default: str | None) -> str | None:
         raise ValueError(
             f"parameters may read {_TRACKING_URI} and variables that begin with {_OWN_VARIABLES} "
             f"from the environment, not {name}; give it another name if it is no secret"
+        )
+    if not default and name not in os.environ:
+        raise ValueError(
+            f"{name} is not set in the environment; ${{oc.env:{name},VALUE}} has a default"
         )
     value: str | None = oc.env(name, *default)
     return value
@@ -70,7 +76,11 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """Read a section from its files; the parameters once for a catalog, which names many."""
         if key == "catalog":
             self._parameters_of_catalog = None
-        section = super().__getitem__(key)
+        try:
+            section = super().__getitem__(key)
+        except InterpolationResolutionError as error:
+            reason = str(error).partition("\n")[0].partition("interpolation: ")[2] or str(error)
+            raise ParameterError(f"{error.full_key}: {reason}") from error
         if key == "catalog":
             _refuse_old_types(section)
         return expand_home(section) if key == "parameters" else section

@@ -39,7 +39,7 @@ def _read_labels(source: LabelFile | LabelFolder, subset: str) -> pd.DataFrame:
     where = "faces" if isinstance(source, LabelFolder) else "labels.txt"
     names = {f"{side}_labels": where for side in ("train", "val", "test")}
     folders = {f"{side}_images": "faces" for side in ("train", "val", "test")}
-    data = DataParams(root=".", **names, **folders)
+    data = DataParams(**BASE["data"] | names | folders)
     return read_labels({subset: source}, data, IngestionParams(**BASE["ingestion"]))
 
 

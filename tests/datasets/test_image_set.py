@@ -100,7 +100,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
 
 def test_loading_nothing_says_how_to_draw(tmp_path):
-    with pytest.raises(DatasetError, match="kedro run --pipeline demo_data"):
+    with pytest.raises(DatasetError, match="kedro run --pipelines demo_data"):
         ImageSetDataset(root=str(tmp_path)).load()
 
 

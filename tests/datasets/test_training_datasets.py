@@ -103,7 +103,7 @@ def test_a_damaged_epoch_is_named(epochs, tmp_path):
     epochs.save(weights(1))
     (tmp_path / "epochs/epoch_001.safetensors").write_bytes(b"damaged")
     with pytest.raises(
-        ValueError, match=r"epoch_001\.safetensors: .*kedro run --pipeline training"
+        ValueError, match=r"epoch_001\.safetensors: .*kedro run --pipelines training"
     ):
         epochs.load()[1]()
 

@@ -53,6 +53,8 @@ PLACEHOLDERS = {  # what a document leaves open -> what the tiny project has
     "comparison.scores.a=FILE": "comparison.scores.a=data/07_model_output/val_scores.parquet",
     "comparison.scores.b=run:ID": "comparison.scores.b=data/07_model_output/val_scores.parquet",
     "data.root=FOLDER": f"data.root={DEMO}",
+    "degradations sheet.png --images FOLDER": f"degradations sheet.png --images {DEMO}/testset",
+    "--images FOLDER": f"--images {DEMO}",
     "inference.images=FOLDER": f"inference.images={DEMO}/testset",
     "s3://BUCKET/pictures": f"{DEMO}/testset",
     "s3://BUCKET/images": f"{DEMO}/testset",

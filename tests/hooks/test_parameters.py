@@ -112,5 +112,5 @@ def test_a_message_that_names_a_parameter_is_followed_by_how_to_set_it(message, 
 
 def test_a_message_that_names_a_pipeline_is_followed_by_how_to_run_it():
     assert "kedro run --pipelines" in how_to_set("train again (pipelines training and evaluation)")
-    assert how_to_set("run it again: kedro run --pipeline ingestion") == ""
+    assert how_to_set("run it again: kedro run --pipelines ingestion") == ""
     assert how_to_set("a pipeline.") == ""

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DatasetError
 
+from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.hooks.missing_inputs import MissingInputError
 from face_forgery.hooks.session import CommandError, ProjectSession
 
@@ -95,7 +95,7 @@ def test_a_part_before_its_inputs_is_answered_with_what_makes_them(
 
 def test_what_only_the_user_can_give_is_named_before_a_run_is_tracked(start, project):
     params = {"data.root": "nowhere", "model": {"weights": None}}
-    with pytest.raises(DatasetError, match=r"data\.root=nowhere does not exist"):
+    with pytest.raises(ManifestError, match=r"data\.root=nowhere does not exist"):
         start("ingestion", runtime_params=params)
     assert not (project / "mlflow.db").exists()
 

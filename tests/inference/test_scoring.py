@@ -119,9 +119,9 @@ def test_images_in_memory_are_judged_as_files_are(
 
 def test_without_operating_points_the_error_names_the_command(make_detector, judge_all, folder):
     detector = make_detector(operating_points=None)
-    with pytest.raises(DetectorError, match="kedro run --pipeline evaluation"):
+    with pytest.raises(DetectorError, match="kedro run --pipelines evaluation"):
         judge_all(detector, list_images(folder))
-    with pytest.raises(DetectorError, match="kedro run --pipeline evaluation"):
+    with pytest.raises(DetectorError, match="kedro run --pipelines evaluation"):
         ff.Detector(detector, min_size=1).judge([b""])
 
 

@@ -126,10 +126,12 @@ def test_where_nothing_could_be_judged_the_status_is_1(here, run):
         (["photos", "--detector", "me/faces"], "hf-hub:me/faces"),
         (["photos", "--detector", "data/06_models"], "below it: data/06_models/detector"),
         (["photos", "--output", "a.jpg"], "call it FILE.csv"),
+        (["list.csv", "--output", "photos/../list.csv"], "this is what is judged"),
         (["photos", "--output", "gone/a.csv"], "gone/a.csv: there is no folder"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_status_2(here, run, arguments, said):
+    (here / "list.csv").write_text("img_name\nphotos/a.jpg\n")
     status, output, errors = run("judge", *arguments)
     assert (status, output) == (2, "")
     assert said in errors

@@ -31,5 +31,8 @@ def test_drawn_images_are_known_by_their_source_and_the_rest_by_what_the_user_sa
 def test_a_set_has_the_name_that_its_user_gives_it(make_faces, make_params):
     data = make_params(**{"data.name": "MultiFFDI"}).data
     assert record_training_data(make_faces(4), data).name == "MultiFFDI"
-    garbled = make_params(**{"data.root": "a\x1b[31mb"}).data
-    assert record_training_data(make_faces(4, name="other"), garbled).name == "a[31mb"
+    for number, garbled in enumerate(
+        ({"data.root": "a\x1b[31mb"}, {"data.name": "a\u3000[31mb\n"})
+    ):
+        faces = make_faces(4, name=str(number))
+        assert record_training_data(faces, make_params(**garbled).data).name == "a[31mb"

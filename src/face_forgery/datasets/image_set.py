@@ -30,7 +30,7 @@ _WHAT = {
 }
 _ABOUT = (
     "{what} The folder belongs to\n"
-    "`kedro run --pipeline {pipeline}`, which replaces everything in it. See docs/{pipeline}.md.\n"
+    "`kedro run --pipelines {pipeline}`, which replaces everything in it. See docs/{pipeline}.md.\n"
 )
 _MADE_NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 _EXAMPLES_SHOWN = 3
@@ -80,7 +80,7 @@ class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
         if not tables:
             raise FileError(
                 f"{self._root} holds no label file of a set; "
-                f"make one: kedro run --pipeline {self._pipeline}"
+                f"make one: kedro run --pipelines {self._pipeline}"
             )
         return pd.concat(tables, ignore_index=True)
 

@@ -134,7 +134,8 @@ class TrackedRun:
             numbers = read_metrics(data, declared.group)
             mlflow.log_metrics(numbers, run_id=run_id, timestamp=now_ms)
         if declared.note:
-            mlflow.set_tag("mlflow.note.content", str(data)[:_NOTE_CHARS])
+            note = str(data) if len(data) <= _NOTE_CHARS else data[:_NOTE_CHARS].rpartition("\n")[0]
+            mlflow.set_tag("mlflow.note.content", note)
         match declared.kind:
             case "epoch_metrics":
                 for epoch, numbers in read_epochs(data, after=self._last_epoch):

@@ -133,7 +133,7 @@ def score_manifest(
         named = "; ".join(f"{paths[i]}: {scored.details[i]}" for i in bad[:3])
         raise ImageError(
             f"{bad.size} of {len(paths)} images of the manifest cannot be read: {named}. They "
-            "could when the manifest was made; run it again: kedro run --pipeline ingestion",
+            "could when the manifest was made; run it again: kedro run --pipelines ingestion",
             status=scored.statuses[bad[0]],
         )
     return scored

@@ -97,7 +97,7 @@ def check_submission(submission: pd.DataFrame, expected_names: pd.Series) -> pd.
     if faults:
         raise SubmissionError(
             f"{len(faults)} fault(s) in the submission: {'; '.join(faults)}. "
-            "Write it again: kedro run --pipeline submission"
+            "Write it again: kedro run --pipelines submission"
         )
     return submission
 

@@ -127,7 +127,7 @@ def operating_points_of(detector: Detector) -> OperatingPoints:
     if detector.operating_points is None:
         raise DetectorError(
             "the detector has no operating points, so its scores cannot become verdicts; choose "
-            "them on the validation images: kedro run --pipeline evaluation"
+            "them on the validation images: kedro run --pipelines evaluation"
         )
     return detector.operating_points
 

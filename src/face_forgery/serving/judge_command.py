@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("face_forgery.modeling.forward_path").setLevel(logging.ERROR)
     try:
         images = _list(options.paths)
-        _check_output(options.output, images)
+        _check_output(options.output, options.paths)
         detector = ff.Detector.load(options.detector, min_size=options.min_size)
         sys.stderr.write(f"{detector.learnt_from}\n")
         num_scored = _report(_judge(detector, images), images, options)
@@ -90,7 +90,7 @@ def _list(paths: list[str]) -> pd.DataFrame:
     return images
 
 
-def _check_output(output: str | None, images: pd.DataFrame) -> None:
+def _check_output(output: str | None, paths: list[str]) -> None:
     if output is None or output == "-":
         return
     file = Path(output)
@@ -98,6 +98,8 @@ def _check_output(output: str | None, images: pd.DataFrame) -> None:
         raise ff.InputError(f"{output}: the table is a CSV; call it FILE.csv (--output)")
     if not file.parent.is_dir() or file.is_dir():
         raise ff.InputError(f"{output}: there is no folder for such a file (--output)")
+    if file.resolve() in (Path(path).expanduser().resolve() for path in paths):
+        raise ff.InputError(f"{output}: this is what is judged; name another file (--output)")
 
 
 def _judge(detector: ff.Detector, images: pd.DataFrame) -> Iterator[tuple[str, Judgement]]:

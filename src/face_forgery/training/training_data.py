@@ -151,9 +151,9 @@ def record_training_data(train_manifest: pd.DataFrame, data: DataParams) -> Trai
     num_drawn = int((train_manifest["source"].str.casefold() == DRAWN).sum())
     origins: Counter[Origin] = Counter({"drawn": num_drawn})
     origins[data.origin or "unknown"] += len(train_manifest) - num_drawn
-    folder = Path(data.root).resolve().name
+    name = data.name or Path(data.root).resolve().name
     return TrainingData(
-        name=data.name or "".join(filter(str.isprintable, folder)) or UNKNOWN,
+        name="".join(filter(str.isprintable, name)) or UNKNOWN,
         num_real=int((train_manifest["target"] == REAL).sum()),
         num_fake=int(is_fake.sum()),
         num_groups=int(train_manifest["group"].nunique()),

@@ -53,7 +53,7 @@ def test_images_are_drawn_again(subset):
             is_same = np.abs(new - old).mean() < 0.05
         assert is_same, (
             f"row {row} of {subset}: the generator changed; draw the set again "
-            "(kedro run --pipeline demo_data) and commit it"
+            "(kedro run --pipelines demo_data) and commit it"
         )
 
 

@@ -22,6 +22,7 @@ from face_forgery.modeling.detector import Detector, DetectorError, Preprocessin
 from face_forgery.params import EvaluationParams, ScoringParams
 from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
+from face_forgery.pipelines.report.nodes import end_report
 
 EVALUATION = EvaluationParams(
     seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
@@ -235,6 +236,18 @@ def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
     assert len(pd.read_parquet(run_folders[0] / "07_model_output" / "val_scores.parquet")) == 40
 
 
+def test_a_run_ends_with_the_judgement(run_folders):
+    folder = run_folders[0]
+    detector = DetectorDataset(filepath=str(folder / "06_models" / "detector")).load()
+    points = asdict(detector.operating_points)
+    results = {"metrics": detector.metrics, "robustness": None, "audit": None}
+    headline, *findings = end_report(detector=detector, operating_points=points, **results)
+    assert headline.split(" ", 1)[1] in ("Usable with care", "Not usable")
+    assert "is not recorded" in findings[0]
+    for words in ("of 100 cases", "false alarms", "was not measured"):
+        assert any(words in line for line in findings)
+
+
 def test_pipeline_certifies_the_detector_on_disk(run_folders):
     folder = run_folders[0]
     certified = DetectorDataset(filepath=str(folder / "06_models" / "detector")).load()
@@ -272,7 +285,11 @@ def test_pipeline_repeats_to_the_byte(run_folders):
 def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
     assert declared["metrics"] == {"as": "metrics", "group": "val"}
-    assert {name for name in WRITTEN if declared[name] is None} == {"own_validation", "val_margins"}
+    assert {name for name in WRITTEN if declared[name] is None} == {
+        "own_validation",
+        "report_ending",
+        "val_margins",
+    }
 
 
 def test_held_out_folds_are_measured_with_the_chooser_of_the_epoch(val_scores, detector):

@@ -79,7 +79,7 @@ def _make_environment(language: Language) -> Environment:
         "cell": _escape_cell,
         "json": partial(json.dumps, indent=2, sort_keys=True),
     }
-    of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge)
+    of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge_detector)
     environment.globals |= {"say": sentences, "rules": judgement.RULES, "language": language}
     environment.globals |= {
         function.__name__: function for function in (*of_detector, take_drawn, errors_of, expect)
@@ -109,14 +109,14 @@ def take_drawn(mistakes: pd.DataFrame) -> pd.DataFrame:
     return mistakes.groupby("target", sort=True).head(DRAWN)
 
 
-def judge(
+def judge_detector(
     detector: Detector,
     *,
     metrics: Result,
     operating_points: Result,
     robustness: Result | None,
     audit: Result | None,
-    language: Language,
+    language: Language = "en",
 ) -> judgement.Judgement:
     """Return the judgement by what was measured on this detector and these images."""
     judged = judgement.judge(
@@ -129,6 +129,13 @@ def judge(
     first = judged.findings[0]
     own = first._replace(sentence=describe_training_data(detector.training_data, language))
     return judged._replace(findings=[own, *judged.findings[1:]])
+
+
+def list_findings(judged: judgement.Judgement) -> list[str]:
+    """Return the judgement in lines: the headline, then a line a finding, each with its mark."""
+    words = sentences.LEVEL_WORDS
+    findings = [f"{words[one.level].mark} {one.sentence}" for one in judged.findings]
+    return [" ".join(words[judged.level]), *findings]
 
 
 def errors_of(val_scores: pd.DataFrame, operating_points: Result, confidence: float) -> Result:

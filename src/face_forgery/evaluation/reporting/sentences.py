@@ -69,23 +69,6 @@ def describe_separation(metrics: dict[str, Any]) -> str:
     return sentence
 
 
-def describe_results(
-    metrics: dict[str, Any], points: dict[str, Any], robustness: dict[str, Any] | None
-) -> list[str]:
-    """Say in a line each: AUC, false alarms as promised and met, the worst degradation."""
-    alarms = round(points["fpr"]["value"] * points["num_real"])
-    lines = [
-        f"AUC {_with_interval(metrics['auc'])}",
-        f"False alarms: {alarms:,} of {points['num_real']:,} real images "
-        f"({format_percent(points['fpr']['value'])}; promised: at most "
-        f"{_percent(points['promised_fpr'])})",
-    ]
-    if robustness is not None and robustness["cells"]:
-        worst = min(robustness["cells"], key=lambda cell: cell["auc"]["value"])
-        lines.append(f"Worst degradation: {name_cell(worst)}, AUC {_with_interval(worst['auc'])}")
-    return lines
-
-
 def describe_decisions(points: dict[str, Any]) -> str:
     """Say in counts what the thresholds do with images they were not chosen on."""
     num_real, num_fake = points["num_real"], points["num_fake"]

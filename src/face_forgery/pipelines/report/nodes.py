@@ -3,7 +3,7 @@
 from typing import Any
 
 import face_forgery as ff
-from face_forgery.evaluation.reporting.report import list_inputs, robustness_of
+from face_forgery.evaluation.reporting.report import list_inputs
 from face_forgery.modeling.detector import Detector
 
 REPORT_INPUTS = list_inputs()
@@ -14,14 +14,9 @@ def write_report(**results: Any) -> tuple[str, str]:
     return ff.render_report("en", **results), ff.render_report("zh", **results)
 
 
-def end_report(
-    metrics: dict[str, Any],
-    operating_points: dict[str, Any],
-    robustness: dict[str, Any] | None,
-    detector: Detector,
-) -> list[str]:
-    """Say in a few lines what was measured."""
-    return ff.describe_results(metrics, operating_points, robustness_of(detector, robustness))
+def end_report(**results: Any) -> list[str]:
+    """Say the judgement in a few lines: AUC, false alarms, the worst everyday degradation."""
+    return ff.list_findings(ff.judge_detector(**results))
 
 
 def write_model_card(*, detector: Detector, **results: Any) -> tuple[str, str]:

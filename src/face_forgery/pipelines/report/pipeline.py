@@ -14,6 +14,7 @@ _CARD_INPUTS = (
     "robustness",
 )
 
+_JUDGED = ("detector", "metrics", "operating_points", "robustness", "audit")
 _SECTIONS = {"evaluation": "params:evaluation"}
 
 
@@ -29,7 +30,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.end_report,
-                inputs=["metrics", "operating_points", "robustness", "detector"],
+                inputs={name: name for name in _JUDGED},
                 outputs="report_ending",
                 name="end_report",
             ),

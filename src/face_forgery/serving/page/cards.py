@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -70,8 +70,8 @@ class Card:
             return []
         faces = self.judgement.faces
         worst = sorted(range(len(faces)), key=lambda face: -faces[face].score)[:_MAX_MAPS]
-        shown: list[int | None] = [*worst] or [None]
-        return shown[len(self.reasons) :]
+        wanted: Sequence[int | None] = worst or (None,)
+        return list(wanted[len(self.reasons) :])
 
 
 class Judge:

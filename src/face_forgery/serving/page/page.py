@@ -40,7 +40,7 @@ _SET_LANGUAGE = (  # a screen reader's voice follows from it
 )
 
 
-class OfflineBlocks(gr.Blocks):  # type: ignore[misc]  # gradio has no types
+class OfflineBlocks(gr.Blocks):  # type: ignore[misc]
     """Blocks that fetch no address that a client names; the toolkit would, for any input."""
 
     async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
