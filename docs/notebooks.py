@@ -37,6 +37,8 @@ def main() -> None:
     NotebookClient(english, timeout=None, kernel_name="python3", resources=resources).execute()
     for cell in code_cells(english):
         cell.metadata.pop("execution", None)  # the times of day
+        # Warnings of libraries name folders of the machine.
+        cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
     for cell, run in zip(code_cells(chinese), code_cells(english), strict=True):
         cell.outputs, cell.execution_count = deepcopy(run.outputs), run.execution_count
     for path, notebook in ((ENGLISH, english), (CHINESE, chinese)):
