@@ -88,7 +88,11 @@ def is_fault_of_input(error: BaseException) -> bool:
 
 
 def _is_ours(error: BaseException) -> bool:
-    return type(error).__module__.split(".")[0] == _PROJECT or _is_raised_here(error)
+    return _has_class_of_ours(error) or _is_raised_here(error)
+
+
+def _has_class_of_ours(error: BaseException) -> bool:
+    return type(error).__module__.split(".")[0] == _PROJECT
 
 
 def _is_raised_here(error: BaseException) -> bool:
@@ -106,7 +110,7 @@ def _is_raised_here(error: BaseException) -> bool:
 
 def remedy_for(error: BaseException) -> str | None:
     """Return what to do about trouble with the machine; ``None`` for any other error."""
-    if is_fault_of_input(error):
+    if any(map(_has_class_of_ours, _causes_of(error))):
         return None
     for cause in _causes_of(error):
         if isinstance(cause, MemoryError):
