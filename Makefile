@@ -38,11 +38,7 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup ## Train, judge and use a detector on the drawn demo set
 	$(BIN)/kedro run
 	@echo
-	@echo "Done. The report:          data/08_reporting/report.html"
-	@echo "The metrics:               data/08_reporting/metrics.json"
-	@echo "The detector:              data/06_models/detector/"
-	@echo "The submission:            data/07_model_output/submission.csv"
-	@echo "Your own images:           $(BIN)/kedro run --pipelines inference --params inference.images=FOLDER"
+	@echo "Your own images:           $(BIN)/face-forgery judge FOLDER"
 	@echo "The same as a page:        make app"
 	@echo "Look at the pipelines:     make viz"
 	@echo "Look at the tracked runs:  $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db"

@@ -3,5 +3,5 @@
 set -euo pipefail
 kedro run --params "data.root=$1"
 cp data/07_model_output/val_scores.parquet with.parquet
-kedro run --params "data.root=$1,splitting.holdout.by=kind,splitting.holdout.hold_out=$2"
+kedro run --pipelines ingestion,splitting,training,evaluation --params "data.root=$1,splitting.holdout.by=kind,splitting.holdout.hold_out=$2"
 kedro run --pipelines comparison --params "comparison.scores.with=with.parquet,comparison.scores.without=data/07_model_output/val_scores.parquet"

@@ -121,7 +121,7 @@ def test_an_image_has_one_score_by_folder_server_page_and_onnx(
     expected = [scores[name] for name in pictures]
     served = [row["y_pred"] for row in ask(server, *pictures.values())]
     page = Judge(ff.Detector(detector, min_size=48))
-    cards = list(page.judge(list(pictures.items())))
+    cards = [page.judge(tmp_path / "pictures" / name) for name in pictures]
     assert served == pytest.approx(expected, abs=1e-6)
     assert [card.judgement.score for card in cards] == pytest.approx(expected, abs=1e-6)
     assert by_onnx(detector, pictures.values()) == pytest.approx(expected, abs=1e-4)
