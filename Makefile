@@ -18,7 +18,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-all check docs-check audit fuzz faults load bench viz app serve notebook lock clean
+.PHONY: help setup run test test-jobs test-slow test-all check docs-check audit fuzz faults load bench viz app serve notebook lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ run: setup ## Train, judge and use a detector on the drawn demo set
 
 test: setup ## Run the tests that take under ten seconds each (no GPU, no network)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
+
+test-jobs: setup ## Do three people's jobs with names that the README has
+	$(BIN)/python -m pytest -n 2 -m "not long" tests/jobs
 
 test-slow: setup ## Run the slower ones: whole runs, servers, several processes, kills
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not long"

@@ -16,6 +16,8 @@ from face_forgery.modeling.forward_path import score_images
 from face_forgery.modeling.inputs import INPUTS
 from face_forgery.params import FacesParams
 
+pytestmark = pytest.mark.slow  # torch takes seconds for each export
+
 
 @pytest.mark.parametrize(
     ("architecture", "changes"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -31,8 +32,9 @@ def here(tmp_path, detector_folder, make_picture, encode, monkeypatch):
 
 
 @pytest.fixture
-def run(capsys):
+def run(capsys, caplog):
     """Return a function that gives a command; it returns status, output and errors."""
+    caplog.set_level(logging.NOTSET, "face_forgery.modeling.forward_path")  # given back at the end
 
     def give(*arguments):
         with pytest.raises(SystemExit) as ended:
