@@ -98,7 +98,8 @@ def draw_hero(address: str, photo: Path, report: Path) -> Image.Image:
     """Return a photograph on the page, beside the head of a report."""
     hero = Image.new("RGB", (2 * HERO[0], HERO[1]), "white")
     with new_folder() as folder, open_tab(address, folder) as tab:
-        tab.wait(BUTTON, 120)
+        tab.wait("document.querySelector('input[type=file]')", 120)
+        time.sleep(1)
         tab.drop(photo.resolve())
         tab.wait(f"{DONE} === 1", 120)
         hero.paste(shoot(tab, HERO), (0, 0))
