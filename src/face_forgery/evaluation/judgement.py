@@ -68,7 +68,7 @@ RULES = {
         words="as asked for, and kept on held-back images",
     ),
     "found": Rule(
-        "forgeries found at that rate",
+        "forgeries found at the promised rate",
         "A detector that finds one forgery in ten is no help, however rare its false alarms.",
         fine=0.50,
         poor=0.10,
@@ -161,7 +161,7 @@ def _look_at_found(points: dict[str, Any]) -> Finding:
     return Finding(
         "found",
         RULES["found"].judge(rate["value"]),
-        f"Forgeries found at that rate: {round(rate['value'] * num_fake):,} of {num_fake:,} "
+        f"Forgeries found at the promised false-alarm rate: {round(rate['value'] * num_fake):,} of {num_fake:,} "
         f"({format_percent(rate['low'])} to {format_percent(rate['high'])}).",
     )
 
