@@ -161,7 +161,8 @@ def _look_at_found(points: dict[str, Any]) -> Finding:
     return Finding(
         "found",
         RULES["found"].judge(rate["value"]),
-        f"Forgeries found at the promised false-alarm rate: {round(rate['value'] * num_fake):,} of {num_fake:,} "
+        "Forgeries found at the promised false-alarm rate: "
+        f"{round(rate['value'] * num_fake):,} of {num_fake:,} "
         f"({format_percent(rate['low'])} to {format_percent(rate['high'])}).",
     )
 
