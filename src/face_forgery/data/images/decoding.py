@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+import face_forgery.data.images.tag_limits  # noqa: F401  (bounds what Pillow reads)
 from face_forgery.data.images.jpeg import MAX_SCANS, estimate_jpeg_quality, has_too_many_scans
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
@@ -272,6 +273,8 @@ def _jpeg_quality(image: Image.Image) -> int | None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Image.DecompressionBombError:
+        raise
     except Exception:  # damaged metadata; viewers then show the pixels as they are stored
         return 1
 
