@@ -356,11 +356,22 @@ def make_faces(tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def no_faces() -> Any:
+    """``FACE_COLUMNS`` without a row: images are taken whole."""
+    import pandas as pd
+
+    from face_forgery.data.images.face_table import FACE_COLUMNS
+
+    return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+
+
+@pytest.fixture(scope="session")
 def make_params() -> Callable[..., Any]:
     """Return a builder of all parameters, small enough for tests; dotted names override."""
 
     from face_forgery.params import Parameters, check_parameters
 
+    shipped = read_parameters(PROJECT / "conf")
     small = {
         "model.backbone": "test_resnet",
         "preprocessing.image_size": 32,
@@ -373,7 +384,7 @@ def make_params() -> Callable[..., Any]:
     }
 
     def make(**overrides: Any) -> Parameters:
-        values = read_parameters(PROJECT / "conf")
+        values = deepcopy(shipped)
         for name, value in (small | overrides).items():
             *sections, key = name.split(".")
             section = values
