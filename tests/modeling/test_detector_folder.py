@@ -202,7 +202,7 @@ def test_an_older_folder_still_without_later_fields_opens_too(folder, make_detec
 
 
 @pytest.mark.parametrize(
-    ("architecture", "channels"), zip(["test_resnet", "test_vit"], list(INPUTS)[1:], strict=True)
+    ("architecture", "channels"), [("test_resnet", "rgb_srm"), ("test_vit", "rgb_frequency")]
 )
 def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
     tmp_path, make_detector, architecture, channels
