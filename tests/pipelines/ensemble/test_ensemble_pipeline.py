@@ -101,10 +101,7 @@ def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, m
     assert not (tmp_path / DETECTOR).exists()
 
 
-def test_a_damaged_or_missing_member_is_named(run, tmp_path):
-    (tmp_path / "members" / "two" / "model.safetensors").write_bytes(b"damaged")
-    with pytest.raises(DatasetError, match=r"members/two/model\.safetensors: the content is not"):
-        run()
+def test_a_missing_member_is_named(run, tmp_path):
     with pytest.raises(DatasetError, match=r"no folder matches .*nothing\*"):
         run([str(tmp_path / "nothing*")])
     with pytest.raises(DatasetError, match="there is no detector yet"):

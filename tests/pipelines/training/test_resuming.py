@@ -33,7 +33,7 @@ def test_a_run_that_ends_anywhere_is_continued_by_another_number_of_workers(
 ):
     whole = list(train(**EVERYTHING))
     assert len(whole) == 6  # three steps an epoch
-    for num_yields in (1, 3, 5):
+    for num_yields in (1, 3):
         workers = {"training.num_workers": num_yields // 3}
         rest = resume(whole[num_yields - 1][2], **EVERYTHING | workers)
         assert [one[0].epoch for one in rest] == [one[0].epoch for one in whole[num_yields:]]
