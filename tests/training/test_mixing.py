@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from face_forgery.training.mixing import Mixing
+from face_forgery.training.step_settings import Mixing
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from torch import nn
 from face_forgery.training import step_settings
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.losses import Loss
-from face_forgery.training.mixing import Mixing
 from face_forgery.training.step_settings import (
     CompilerError,
+    Mixing,
     StepPlan,
     StepSettings,
     resolve_compile,
@@ -61,10 +61,11 @@ def test_all_epochs_count_and_with_the_contrastive_term_nothing_is_compiled(
     make_params, monkeypatch, contrastive, wanted
 ):
     asked = []
-    monkeypatch.setattr(
-        "face_forgery.training.step_settings.resolve_compile",
-        lambda wanted, device, *, num_batches: asked.append((wanted, num_batches)),
-    )
+
+    def resolve(wanted, device, *, num_batches):
+        asked.append((wanted, num_batches))
+
+    monkeypatch.setattr(step_settings, "resolve_compile", resolve)
     params = make_params(**{"training.epochs": 4, "training.loss.contrastive": contrastive})
     StepSettings.of(params.training, CPU, batches_per_epoch=25)
     assert asked == [(wanted, 100)]

@@ -13,8 +13,10 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -60,13 +62,9 @@ def main() -> None:
     rng = random.Random(time.time_ns())
     for part in range(100):
         is_last = part >= NUM_PARTS_KILLED
-        status = in_a_process(
-            folder,
-            folder / "parts",
-            manifest,
-            num_workers=part % 3,
-            kill_after=None if is_last else rng.uniform(1, 4),
-        )
+        kill_after = None if is_last else rng.uniform(1, 4)
+        how = {"num_workers": part % 3, "kill_after": kill_after}
+        status = in_a_process(folder, folder / "parts", manifest, **how)
         if status == 0:
             break
         assert status == -signal.SIGKILL, status
@@ -89,38 +87,23 @@ def draw_images(folder: Path) -> pd.DataFrame:
     return pd.DataFrame({"path": names, "target": np.arange(NUM_IMAGES) % 2, "sha256": names})
 
 
-def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
-    """Train or go on with training; return how it ended.
-
-    ``kill_after`` is a number of saved steps; a fraction of one is a moment within the next step.
-    """
-    state, num_saved = out / "state.pt", 0
+def in_a_process(*how, **settings):
+    """Train or go on with training; return how it ended."""
     child = os.fork()
     if not child:
         os.setpgid(0, 0)
         try:
-            train(folder, out, manifest, num_workers)
+            train(*how, **settings)
         except BaseException as error:
             sys.stderr.write(f"{error!r}\n")
             os._exit(1)
         os._exit(0)
-    if kill_after is not None:
-        last = state.stat().st_ino if state.exists() else 0  # a file that is replaced is another
-        while num_saved < int(kill_after) and not has_ended(child):
-            now = state.stat().st_ino if state.exists() else 0
-            num_saved, last = num_saved + (now != last), now
-            time.sleep(0.001)
-        time.sleep(0.05 * (kill_after % 1))
-        os.kill(child, signal.SIGKILL)  # the process alone: its workers notice by themselves
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def has_ended(child):
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def train(folder, out, manifest, num_workers):
+def train(folder, out, manifest, *, num_workers, kill_after=None):
+    """Train; end by SIGKILL ``kill_after`` saved steps (a fraction: within the next)."""
     values = read_parameters(Path(__file__).parents[3] / "conf")
     values["training"] |= CHANGES | {"num_workers": num_workers, "resume": True}
     values["model"]["backbone"] = "test_resnet"
@@ -135,7 +118,7 @@ def train(folder, out, manifest, num_workers):
         AtomicDataset(dataset={"type": "json.JSONDataset", "filepath": str(out / "history.json")}),
         state,
     )
-    for values in train_detector(
+    yields = train_detector(
         train_loader=train_loader(train_set, training),
         val_loader=eval_loader(val_set, batch_size=32, num_workers=0),
         val_holdout=None,
@@ -143,9 +126,13 @@ def train(folder, out, manifest, num_workers):
         training=training,
         cluster=params.cluster,
         resume_from=state.load(),
-    ):
+    )
+    for num_saved, values in enumerate(yields, start=1):
         for dataset, value in zip(datasets, values, strict=True):  # as Kedro saves each yield
             dataset.save(value)
+        if kill_after is not None and num_saved == int(kill_after):
+            die = partial(os.kill, os.getpid(), signal.SIGKILL)  # workers notice by themselves
+            threading.Timer(0.05 * (kill_after % 1), die).start()
 
 
 def digest(out: Path) -> str:

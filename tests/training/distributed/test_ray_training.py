@@ -24,7 +24,6 @@ from face_forgery.forgery.making.forger import Forger, Partners
 from face_forgery.forgery.making.kinds import FORGING_KINDS
 from face_forgery.forgery.making.on_the_fly import TrainForgeries
 from face_forgery.forgery.rendering.portraits import draw_portraits
-from face_forgery.params import ClusterParams
 from face_forgery.training.distributed import ray_training as on_cluster
 from face_forgery.training.distributed.ray_cluster import ClusterError
 from face_forgery.training.distributed.ray_training import _letter_of, _take_saves, train_on_cluster
@@ -32,14 +31,6 @@ from face_forgery.training.loop import NonFiniteLossError
 from face_forgery.training.run import train
 from face_forgery.training.training_data import Run
 
-ON_TWO_CPUS = ClusterParams(
-    address="local",
-    num_workers=2,
-    cpus_per_worker=1,
-    gpus_per_worker=0,
-    storage=None,
-    max_failures=1,
-)
 # The same sums in another order: float32 has 7 digits, a dozen steps lose two of them.
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 SHUFFLED = {
@@ -199,13 +190,13 @@ class FakeSystem:
 
 
 @pytest.fixture
-def take(monkeypatch):
+def take(monkeypatch, two_workers):
     """Return a function that takes letters out of a mailbox, some at each look."""
 
     class RayError(Exception):
         pass
 
-    def take(looks, *, error=None, max_failures=1):
+    def take(looks, *, error=None):
         looks = list(looks)
 
         def get(value):
@@ -221,8 +212,7 @@ def take(monkeypatch):
         mailbox = SimpleNamespace(empty=SimpleNamespace(remote=lambda: looks.pop(0)))
         monkeypatch.setattr(on_cluster, "import_ray", lambda: ray)
         monkeypatch.setattr(on_cluster, "_read", lambda save: save.state)
-        cluster = ON_TWO_CPUS.model_copy(update={"max_failures": max_failures})
-        return _take_saves(mailbox, "fit", cluster)
+        return _take_saves(mailbox, "fit", two_workers)
 
     return take
 
@@ -257,30 +247,32 @@ def test_a_run_that_is_given_up_says_what_happened_last(take):
         ({}, "the cluster has 2 machines, and no storage where they can save"),
     ],
 )
-def test_a_cluster_that_does_not_fit_the_run_is_refused(monkeypatch, make_run, change, message):
+def test_a_cluster_that_does_not_fit_the_run_is_refused(
+    monkeypatch, make_run, two_workers, change, message
+):
     machine = {"Alive": True, "Resources": {"CPU": 4.0}}
     nodes = [machine, machine, machine | {"Alive": False}]
     monkeypatch.setattr(on_cluster, "import_ray", lambda: SimpleNamespace(nodes=lambda: nodes))
-    cluster = ON_TWO_CPUS.model_copy(update=change)
+    cluster = two_workers.model_copy(update=change)
     with pytest.raises(ClusterError, match=message):
         on_cluster._check(make_run().training, cluster, cluster.num_workers)
 
 
-def test_idle_gpus_are_a_reason_to_warn(monkeypatch, make_run, caplog):
+def test_idle_gpus_are_a_reason_to_warn(monkeypatch, make_run, two_workers, caplog):
     node = {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 8.0}}
     monkeypatch.setattr(on_cluster, "import_ray", lambda: SimpleNamespace(nodes=lambda: [node]))
     monkeypatch.setattr(on_cluster, "count_room", lambda cluster: 2)
     training = make_run().training
-    on_cluster._check(training, ON_TWO_CPUS.model_copy(update={"gpus_per_worker": 1}), 2)
+    on_cluster._check(training, two_workers.model_copy(update={"gpus_per_worker": 1}), 2)
     assert not caplog.text
-    on_cluster._check(training, ON_TWO_CPUS, 2)
+    on_cluster._check(training, two_workers, 2)
     assert "while 8 GPU(s) of the cluster stand idle" in caplog.text
 
 
-def test_saves_lie_where_they_are_wanted_and_are_removed(tmp_path, monkeypatch):
+def test_saves_lie_where_they_are_wanted_and_are_removed(tmp_path, monkeypatch, two_workers):
     monkeypatch.chdir(tmp_path)
     for storage in (None, "saves", (tmp_path / "saves").as_uri()):
-        cluster = ON_TWO_CPUS.model_copy(update={"storage": storage})
+        cluster = two_workers.model_copy(update={"storage": storage})
         with on_cluster._open_storage(cluster) as opened:
             folder = Path(opened.folder) / opened.name
             assert folder.is_relative_to(tmp_path / "saves") == (storage is not None)

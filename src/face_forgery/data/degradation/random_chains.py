@@ -30,22 +30,15 @@ _REDUCTION = 0.7  # of both sides
 _SATURATION, _HUE = 0.8, 0.05  # relative change; part of the color circle
 _CONTRAST, _BRIGHTNESS = 0.5, 0.3  # relative changes
 _MOST_RECTANGLES = 3
-_MODES = (
-    InterpolationMode.NEAREST_EXACT,
-    InterpolationMode.BILINEAR,
-    InterpolationMode.BICUBIC,
-)
+_MODES = [InterpolationMode[name] for name in ("NEAREST_EXACT", "BILINEAR", "BICUBIC")]
 
 
 class RandomDegradations(nn.Module):
     """None to four steps in random order, each of a random kind; a kind may come again.
 
     All draws come from torch's global generator, and their number does not depend on the dial: the
-    same seed gives the same chain, stronger or weaker.
-
-    Args:
-        dial: 0 changes and draws nothing; at 1 the strongest steps leave about what passes
-            through several careless uploads.
+    same seed gives the same chain, stronger or weaker. At 0 nothing is changed or drawn; at 1 the
+    strongest steps leave about what passes through several careless uploads.
     """
 
     def __init__(self, dial: float) -> None:

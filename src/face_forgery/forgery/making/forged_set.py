@@ -47,7 +47,7 @@ def forge_set(
     """Forge the real images of a manifest, a batch at a time; memory stays flat.
 
     Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``; rows that are not real are left out.
+        manifest: ``MANIFEST_COLUMNS``; rows that are not real are left out.
         landmark_table: ``LANDMARK_COLUMNS``; images without landmarks are left out.
         root: What ``path`` of the manifest is relative to.
         forger: Makes one forgery of each image.
@@ -61,7 +61,18 @@ def forge_set(
     Raises:
         ManifestError: If no real image has landmarks.
     """
-    batches = _list_batches(manifest, landmark_table, circle=circle, seed=seed)
+    reals = _select(manifest, landmark_table)
+    if reals.empty:
+        raise ManifestError(
+            f"none of the {len(manifest):,} images is real and has landmarks; forgeries are made "
+            "from real images (target 0)"
+        )
+    reals["circle"] = deal_circles(reals, circle, seed)
+    batches = [
+        (part, start)
+        for _, part in reals.groupby(["subset", "circle"], sort=True)
+        for start in range(0, len(part), _ROWS_PER_BATCH)
+    ]
     make = partial(
         _make_batch,
         root=root,
@@ -81,13 +92,8 @@ def count_forgeable(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> int
 def deal_circles(reals: pd.DataFrame, circle: int, seed: int) -> pd.Series:
     """Return the name of each row's circle: groups of one subset and source, by chance.
 
-    Args:
-        reals: Columns ``subset``, ``source`` and ``group``.
-        circle: Groups of a circle; the last of a source takes what is left over.
-        seed: Another seed, other circles.
-
-    Returns:
-        A name for each row, with the index of ``reals``.
+    ``reals`` has columns ``subset``, ``source`` and ``group``; the last circle of a source takes
+    the groups that are left over.
     """
     groups = reals[["subset", "source", "group"]].drop_duplicates("group").copy()
     groups["order"] = [
@@ -106,23 +112,6 @@ def _select(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> pd.DataFram
     usable = landmark_table.loc[landmark_table["status"] == OK, [*KEY, "points"]]
     is_real = (manifest["target"] == REAL).fillna(False)
     return manifest[is_real].merge(usable, on=KEY, validate="one_to_one")
-
-
-def _list_batches(
-    manifest: pd.DataFrame, landmark_table: pd.DataFrame, *, circle: int, seed: int
-) -> list[_Batch]:
-    reals = _select(manifest, landmark_table)
-    if reals.empty:
-        raise ManifestError(
-            f"none of the {len(manifest):,} images is real and has landmarks; forgeries are made "
-            "from real images (target 0)"
-        )
-    reals["circle"] = deal_circles(reals, circle, seed)
-    return [
-        (part, start)
-        for _, part in reals.groupby(["subset", "circle"], sort=True)
-        for start in range(0, len(part), _ROWS_PER_BATCH)
-    ]
 
 
 def _make_batch(
@@ -151,12 +140,10 @@ def _make_batch(
         lent = partners.draw(index, rng)
         partner = None if lent is None else (read_rgb(root / faces[lent].path), landmarks[lent])
         forgery = forger.forge(pixels, landmarks[index], partner, rng)
+        both = ((REAL, face.kind, pixels), (FAKE, forgery.kind, forgery.pixels))
         pair = [
             _row(face, target, kind, encode_jpeg(_reduced(image, scale), quality), seed)
-            for target, kind, image in (
-                (REAL, face.kind, pixels),
-                (FAKE, forgery.kind, forgery.pixels),
-            )
+            for target, kind, image in both
         ]
         made += sorted(pair, key=lambda row: row.img_name)  # by chance, as far as classes go
     return made

@@ -1,4 +1,4 @@
-"""Detector -> one ONNX file."""
+"""Evaluated detectors -> one detector that is still to be evaluated."""
 
 from .pipeline import create_pipeline
 

@@ -35,8 +35,7 @@ def forge_images(
 ) -> Iterator[Any]:
     """Forge every real image that has landmarks, yielding a batch of ``MadeImage`` at a time.
 
-    A generator node: the catalog writes each batch as it comes, so that memory does not grow with
-    the number of images.
+    A generator node: the catalog writes each batch as it comes; memory stays flat.
     """
     batches = ff.forge_set(
         manifest,
