@@ -198,6 +198,8 @@ def detector_entry(tmp_path: Path, whole_detector: dict[str, Any]) -> EntryPoint
                 (folder / name).mkdir()
             elif other == "pipe":
                 os.mkfifo(folder / name)
+            elif other == "/dev/zero":
+                (folder / name).symlink_to(other)
             else:
                 (folder / name).write_bytes(other(content) if callable(other) else other)
         if made.get("signed"):

@@ -200,6 +200,17 @@ def packed() -> bytes:
     return buffer.getvalue()
 
 
+def asking(size: int, named: str = "builtins\nbytearray") -> bytes:
+    """An archive as torch writes it, whose pickle calls ``named`` with a number."""
+    whole, buffer = io.BytesIO(saved({})), io.BytesIO()
+    with zipfile.ZipFile(whole) as plain, zipfile.ZipFile(buffer, "w") as changed:
+        for record in plain.infolist():
+            call = b"\x80\x02c" + named.encode() + b"\nJ" + size.to_bytes(4, "little") + b"\x85R."
+            is_pickle = record.filename.endswith("data.pkl")
+            changed.writestr(record.filename, call if is_pickle else plain.read(record))
+    return buffer.getvalue()
+
+
 def saved(value: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(value, buffer)
@@ -437,7 +448,10 @@ TABLE = [
     Case("detector", "pickle", file("model.safetensors", pickled(by_torch=False)), Refused("not a safetensors file")),
     Case("detector", "folder in place of the weights", {"files": {"model.safetensors": None}}, Refused("model.safetensors: the file cannot be read .Is a directory")),
     Case("detector", "folder in place of meta.json", {"files": {"meta.json": None}}, Refused(r"^[^;]*meta.json: the file cannot be read .Is a directory")),
-    Case("detector", "pipe in place of meta.json", {"files": {"meta.json": "pipe"}}, Refused("meta.json: a pipe, not a file")),
+    Case("detector", "pipe in place of meta.json", {"files": {"meta.json": "pipe"}}, Refused("meta.json: not a regular file")),
+    Case("detector", "endless meta.json", {"files": {"meta.json": "/dev/zero"}}, Refused("meta.json: not a regular file")),
+    Case("detector", "endless weights", {"files": {"model.safetensors": "/dev/zero"}}, Refused("model.safetensors: not a regular file")),
+    Case("detector", "meta.json of 5 MB", file("meta.json", b" " * 5_000_000, signed=False), Refused("5,000,000 bytes are more than the 4,194,304 that describe a detector")),
     Case("detector", "meta.json empty", file("meta.json", b"", signed=False), Refused("meta.json: not JSON")),
     Case("detector", "meta.json nested 100,000 deep", file("meta.json", b"[" * 100_000, signed=False), Refused("meta.json: not JSON")),
     Case("detector", "meta.json with 5,000 digits", file("meta.json", b'{"format": ' + b"9" * 5000 + b"}", signed=False), Refused("meta.json: not JSON")),
@@ -472,6 +486,9 @@ TABLE = [
     Case("detector", "architecture of a hub", meta(architecture="hf-hub:someone/something"), Refused("is not a timm model")),
     Case("detector", "architecture of a folder", meta(architecture="local-dir:/tmp"), Refused("is not a timm model")),
     Case("detector", "unknown option", meta(options={"foo": 1}), Refused("does not take {'foo': 1}")),
+    Case("detector", "option of a billion", meta(options={"layers": [1, 10**9, 1, 1]}), Refused(r"must not hold 1e\+09: no network has more than 65,536")),
+    Case("detector", "thousands of layers", meta(options={"layers": [1, 1, 60_000, 1]}), Refused("has more than .* layers, and there are .* weights")),
+    Case("detector", "layers of gigabytes", meta(options={"channels": [60_000] * 4}), Refused("(?s)do not fit test_resnet .*size mismatch")),
     Case("detector", "option of the wrong kind", meta(options={"act_layer": "foo"}), Refused("does not take {'act_layer': 'foo'}")),
     *(Case("detector", f"option {name}", meta(options={name: value}), Refused(rf"options: .*must not hold \['{name}'\], which would fetch or open other weights")) for name, value in (("pretrained", True), ("checkpoint_path", "crater.pth"), ("pretrained_cfg_overlay", {"file": "crater.pth"}), ("num_classes", 5))),
     Case("ensemble", "whole", lambda folder: {}, Accepted()),
@@ -489,10 +506,14 @@ TABLE = [
     Case("training state", "older format", saved({"format": 1}), Refused(r"not a training state of format 3 \(found format 1\)")),
     Case("training state", "keys missing", saved({"format": 3, "epoch": 1}), Refused("not a training state of format 3")),
     Case("training state", "bomb", packed(), Refused(r"ValueError.; nothing in it was executed")),
+    Case("training state", "pickle that asks for 2 GB", asking(2**31 - 1), Refused("ValueError.; nothing in it was executed")),
     Case("training state", "truncated", saved({"format": 2})[:-100], Refused("cannot be read as a training state")),
     Case("starting weights", "text", ("w.safetensors", b"x"), Refused("cannot be read as weights .*Nothing in it was executed")),
     Case("starting weights", "pickle", ("w.pth", pickled(by_torch=True)), Refused("Nothing in it was executed")),
     Case("starting weights", "bomb", ("w.pth", packed()), Refused(r"its [\d,]+ bytes would become 40\d,\d+, which torch never writes")),
+    Case("starting weights", "pickle that asks for 2 GB", ("w.pth", asking(2**31 - 1)), Refused("its pickle asks for builtins.bytearray, which no plain tensor needs")),
+    Case("starting weights", "tensor that asks for 2 GB", ("w.pth", asking(2**29, "torch\nTensor")), Refused("its pickle asks for torch.Tensor")),
+    Case("starting weights", "bare pickle that asks for 2 GB", ("w.pth", b"\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."), Refused("not an archive of torch; .* save it again")),
     Case("starting weights", "other ending", ("w.bin", b"x"), Refused("cannot be read as weights .*Nothing in it was executed")),
     Case("starting weights", "of nothing", ("w.pth", saved({})), Refused("does not hold a mapping of tensors")),
     Case("starting weights", "of another network", ("w.safetensors", save({"x": torch.zeros(1)})), Refused("does not fit model.backbone='test_resnet' .*the file lacks")),

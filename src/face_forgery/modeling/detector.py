@@ -27,7 +27,7 @@ TTA_IMAGES: dict[TTAName, tuple[str, ...]] = {
     "flip_crop": ("closer", "closer_flipped", "flipped", "whole"),
 }
 _EXAMPLES_SHOWN = 3
-_MAX_SIDE = 8192  # pixels of a network's input: 192 MB an image
+_MAX_SIDE = 2048  # pixels of a network's input, as in training
 
 
 class DetectorError(ValueError):
@@ -205,9 +205,10 @@ class Detector:
 
     def build_plain_network(self) -> "DetectorNetwork":
         """Return the network without TTA; raises and is as `build_network`."""
-        from face_forgery.modeling.factory import build_blank_network
+        from face_forgery.modeling.factory import build_blank_network, plan_backbone
 
         try:
+            self._load_into(plan_backbone(self), assign=True)  # takes no memory, whatever it is
             network = build_blank_network(self)
         except BackboneError as error:
             raise DetectorError(
@@ -215,18 +216,21 @@ class Detector:
                 f"{error}. Install the versions that it names (code_version), or train again "
                 "(pipelines training and evaluation)"
             ) from error
-        self._check_types(network.backbone.state_dict())
+        self._load_into(network.backbone)
+        network.eval()
+        if self.precision == "bfloat16":
+            network.compute_in_bfloat16()
+        return network
+
+    def _load_into(self, backbone: "nn.Module", *, assign: bool = False) -> None:
+        self._check_types(backbone.state_dict())
         try:
-            network.backbone.load_state_dict(self.weights, strict=True)
+            backbone.load_state_dict(self.weights, strict=True, assign=assign)
         except RuntimeError as error:
             raise DetectorError(
                 f"the weights of this detector do not fit {self.architecture} with options "
                 f"{self.options}: {error}. Train again (pipelines training and evaluation)"
             ) from error
-        network.eval()
-        if self.precision == "bfloat16":
-            network.compute_in_bfloat16()
-        return network
 
     def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
         """Refuse numbers of another kind, which loading would convert."""

@@ -11,6 +11,7 @@ layers.
 import hashlib
 import json
 import stat
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +40,8 @@ MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
+_MAX_JSON_BYTES = 2**22
+_MAX_OPTION = 2**16  # the widest layers of timm have a quarter of that
 _TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
 
 
@@ -68,10 +71,20 @@ class _Meta(BaseModel):
 
     @field_validator("options")
     @classmethod
-    def _options_name_no_weights(cls, options: dict[str, Any]) -> dict[str, Any]:
+    def _options_are_harmless(cls, options: dict[str, Any]) -> dict[str, Any]:
         if reserved := sorted(RESERVED_OPTIONS & set(options)):
             raise ValueError(f"must not hold {reserved}, which would fetch or open other weights")
+        if (largest := max(_numbers_in(options), default=0)) > _MAX_OPTION:
+            raise ValueError(f"must not hold {largest:g}: no network has more than {_MAX_OPTION:,}")
         return options
+
+
+def _numbers_in(value: Any) -> Iterator[float]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers_in(inner)
+    elif isinstance(value, int | float):
+        yield abs(value)
 
 
 class _Member(BaseModel):
@@ -308,8 +321,15 @@ def _read_checked(folder: Path, name: str, sha256: dict[str, str]) -> bytes:
 
 def _read_file(path: Path) -> bytes:
     try:
-        if stat.S_ISFIFO(path.stat().st_mode):  # opening it would wait for a writer
-            raise DetectorError(f"{path}: a pipe, not a file; {_TRAIN_AGAIN}")
+        facts = path.stat()
+        # A pipe waits for a writer, a device never ends; a folder is an error by itself.
+        if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
+            raise DetectorError(f"{path}: not a regular file; {_TRAIN_AGAIN}")
+        if path.name in (CONFIG, META) and facts.st_size > _MAX_JSON_BYTES:
+            raise DetectorError(
+                f"{path}: its {facts.st_size:,} bytes are more than the {_MAX_JSON_BYTES:,} that "
+                f"describe a detector; {_TRAIN_AGAIN}"
+            )
         return path.read_bytes()
     except FileNotFoundError as error:
         raise DetectorError(f"{path} is missing; {_TRAIN_AGAIN}") from error

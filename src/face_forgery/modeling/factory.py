@@ -1,15 +1,19 @@
 """Networks by name: the only caller of timm."""
 
+import itertools
 import logging
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import timm
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
@@ -23,6 +27,7 @@ logger = logging.getLogger(__name__)
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
+_MODULES, _MODULES_A_WEIGHT = 3000, 5  # the largest of timm have 3,000; a truncated one had more
 _HUB = re.compile(r"^(https://huggingface\.co/|hf[-_]hub:)?(timm/)?")
 
 
@@ -139,14 +144,49 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
 
 def build_blank_network(detector: Detector) -> DetectorNetwork:
     """Return the network of a detector, its weights still to be loaded; raises `BackboneError`."""
-    name = find_backbone(detector.architecture)
-    given, channels = detector.preprocessing, detector.input
-    backbone = _create(name, detector.options, given.image_size, **_channels(channels))
-    if detector.truncate_after is not None:
-        backbone = _truncate(backbone, detector.truncate_after, channels, given.image_size)
+    given = detector.preprocessing
     return DetectorNetwork(
-        backbone, given.mean, given.std, detector.temperature, extra_channels(channels)
+        _create_as_described(detector),
+        given.mean,
+        given.std,
+        detector.temperature,
+        extra_channels(detector.input),
     )
+
+
+def plan_backbone(detector: Detector) -> nn.Module:
+    """Return the backbone of a detector without memory for weights (torch's device ``meta``).
+
+    What a stranger's ``meta.json`` describes may be of any size, and so may be the time to build
+    it: one of many more layers than the detector has weights is refused.
+
+    Raises:
+        BackboneError: As `build_network`, and for too many layers.
+    """
+    limit, thread = _MODULES_A_WEIGHT * len(detector.weights) + _MODULES, get_ident()
+    count = itertools.count()
+
+    def refuse_too_many(*_: Any) -> None:
+        if get_ident() == thread and next(count) > limit:
+            raise BackboneError(
+                f"{detector.architecture} with options {detector.options} has more than {limit:,} "
+                f"layers, and there are {len(detector.weights):,} weights"
+            )
+
+    hook = register_module_module_registration_hook(refuse_too_many)
+    try:
+        with torch.device("meta"):
+            return _create_as_described(detector)
+    finally:
+        hook.remove()
+
+
+def _create_as_described(detector: Detector) -> nn.Module:
+    name, size = find_backbone(detector.architecture), detector.preprocessing.image_size
+    backbone = _create(name, detector.options, size, **_channels(detector.input))
+    if detector.truncate_after is None:
+        return backbone
+    return _truncate(backbone, detector.truncate_after, detector.input, size)
 
 
 def first_layers_of(backbone: Any) -> tuple[nn.Module, ...]:
@@ -191,7 +231,10 @@ def _refusals(loading: Mapping[str, Any]) -> tuple[type[Exception], ...]:
     """Return what timm raises where it does not take an option; with weights, they may be why."""
     if loading.get("pretrained"):
         return TypeError, AssertionError
-    return TypeError, AssertionError, ValueError, KeyError, RuntimeError, AttributeError
+    return (
+        *(TypeError, AssertionError, ValueError, KeyError, RuntimeError, AttributeError),
+        *(IndexError, NotImplementedError, OSError, ZeroDivisionError),
+    )
 
 
 def _from_hub(model: ModelParams, image_size: int) -> nn.Module:

@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import pickletools
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -19,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 _EXAMPLES_SHOWN = 3
 _ENDINGS = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"}
+_REBUILDS_TENSORS = re.compile(
+    r"collections\.(OrderedDict|Counter)|argparse\.Namespace|(builtins|__builtin__)\.(set|complex)"
+    r"|_codecs\.encode|torch\.(Size|device|[a-z]+\d+\w*|bool|[A-Z]\w+Storage)"
+    r"|torch\._utils\._rebuild_(tensor_v2|parameter|parameter_with_state)"
+    r"|torch\.serialization\._get_layout"
+)
 # Where trainers put the weights in what they save; averaged ones first.
 _NESTS = (
     *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model"),
@@ -53,7 +61,7 @@ def read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if _is_safetensors(path):
             content: Any = load_file(path)
         else:
-            refuse_bomb(path)
+            check_archive(path)
             # Of the path torch would go by the ending; timm stores what it was called with, too.
             with path.open("rb") as file, torch.serialization.safe_globals([argparse.Namespace]):
                 content = torch.load(file, map_location="cpu", weights_only=True)
@@ -115,20 +123,35 @@ def _without_prefix(
     return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
-def refuse_bomb(path: Path) -> None:
-    """Raise ``ValueError`` on an archive whose records are together larger than the file.
+def check_archive(path: Path) -> None:
+    """Raise ``ValueError`` on a file that torch has not written as it does since version 1.6.
 
-    torch stores them as they are. Packed, or laid over one another, a few megabytes would become
-    gigabytes in memory. A file that is no archive is left to who reads it.
+    An archive stores its records as they are: packed, or laid over one another, a few megabytes
+    would become gigabytes. Its pickle may name what rebuilds tensors and nothing else: torch also
+    lets it ask for a ``bytearray`` or a tensor of any length, in 30 bytes.
     """
+    size = path.stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked = sum(record.file_size for record in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError):
-        return
-    size = path.stat().st_size
-    if unpacked > size:
-        raise ValueError(f"its {size:,} bytes would become {unpacked:,}, which torch never writes")
+            records = archive.infolist()
+            unpacked = sum(record.file_size for record in records)
+            if unpacked > size:
+                raise ValueError(
+                    f"its {size:,} bytes would become {unpacked:,}, which torch never writes"
+                )
+            pickles = [archive.read(one) for one in records if one.filename.endswith(".pkl")]
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(
+            "not an archive of torch; if it is older than torch 1.6 and you trust it, save it "
+            "again: torch.save(torch.load(OLD, weights_only=True), NEW)"
+        ) from error
+    for content in pickles:
+        for operation, argument, _ in pickletools.genops(content):
+            named = str(argument).replace(" ", ".", 1)
+            if operation.name in ("STACK_GLOBAL", "INST") or (
+                operation.name == "GLOBAL" and not _REBUILDS_TENSORS.fullmatch(named)
+            ):
+                raise ValueError(f"its pickle asks for {named}, which no plain tensor needs")
 
 
 def first_line(error: Exception) -> str:

@@ -23,7 +23,12 @@ RESERVED_OPTIONS = {
     "pretrained_strict",
     "checkpoint_path",
     "cache_dir",
+    "device",
+    "dtype",
     "exportable",
+    "feature_cfg",
+    "model_cfg",
+    "pruned",
     "scriptable",
 }
 

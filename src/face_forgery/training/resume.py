@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from face_forgery.modeling.weights import refuse_bomb
+from face_forgery.modeling.weights import check_archive
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings
@@ -125,7 +125,7 @@ def read_state(path: Path) -> Checkpoint:
         ValueError: If the file is damaged, foreign, or of another format.
     """
     try:
-        refuse_bomb(path)
+        check_archive(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, pickle and torch each raise their own
         raise ValueError(
