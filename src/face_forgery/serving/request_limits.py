@@ -6,6 +6,7 @@ the host; docs/decisions/0021-request-limits.md says why the rest is ours.
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,6 +18,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_MAX_DIGITS = 1000
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_DIGITS + 1))
 JSON, BYTES = "application/json", "application/octet-stream"
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 _RETRY_SECONDS = "1"
@@ -159,6 +162,7 @@ class _Body:
         self._max_bytes = limits.bytes_at(scope["path"])
         self._max_marks = limits.max_marks if content_type_of(scope) == JSON else None
         self._num_bytes = self._num_marks = 0
+        self._end_of_last = b""
         self._end: float | None = asyncio.get_running_loop().time() + limits.body_seconds
         self.refusal: JSONResponse | None = None
 
@@ -184,6 +188,9 @@ class _Body:
             self._num_marks += sum(part.count(mark) for mark in _MARKS)
             if self._num_marks > self._max_marks:
                 return _answer(413, f"a body may have {self._max_marks:,} commas, colons, [ and {{")
+            if _LONG_NUMBER.search(self._end_of_last + part):  # Python's json would fail at it
+                return _answer(400, f"a number in a body may have {_MAX_DIGITS:,} digits")
+            self._end_of_last = part[-_MAX_DIGITS:]
         return None
 
 
