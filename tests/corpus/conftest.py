@@ -16,7 +16,6 @@ from face_forgery.config_loader import ProjectConfigLoader, read_parameters
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.inspection import inspect_table
 from face_forgery.data.images.listing import list_images
-from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, check_manifest
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_labels
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
@@ -106,18 +105,6 @@ def names_entry() -> EntryPoint:
 @pytest.fixture
 def label_folder_entry() -> EntryPoint:
     return lambda names: _read_labels(LabelFolder("faces", names), "train")
-
-
-@pytest.fixture
-def manifest_entry() -> EntryPoint:
-    def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-        labels = LabelFile("labels.txt", b"0.jpg,0\n1.jpg,1\n2.jpg,0\n")
-        facts = {"width": 64, "height": 64, "format": "JPEG", "num_bytes": 1000}
-        manifest = _read_labels(labels, "train").assign(**facts, jpeg_quality=75)
-        manifest = manifest.assign(sha256=list("abc")).astype(MANIFEST_COLUMNS)
-        return check_manifest(damage(manifest))
-
-    return enter
 
 
 @pytest.fixture

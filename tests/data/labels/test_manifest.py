@@ -9,7 +9,6 @@ from face_forgery.data.labels.manifest import (
     ManifestError,
     assemble_manifest,
     check_contradictions,
-    check_manifest,
     check_rejected,
     fingerprint_rows,
     fingerprint_sets,
@@ -103,11 +102,6 @@ def test_a_contradiction_between_label_files_is_found(make_manifest):
 
 def test_an_unlabelled_copy_contradicts_nothing(make_manifest):
     check_contradictions(make_manifest(2, sha256="a", target=[1, pd.NA], subset=["train", "test"]))
-
-
-def test_a_good_manifest_passes_unchanged(make_manifest):
-    manifest = make_manifest()
-    assert check_manifest(manifest) is manifest
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,6 @@ UNSEEN = r"\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069"
 # A byte-order mark within a file is one, too: files put behind one another.
 CONTROL_CHARACTERS = f"[{UNSEEN}\ufeff]"
 
-_MAY_BE_MISSING = ["target", "jpeg_quality"]
 _EXAMPLES_SHOWN = 3
 _FINGERPRINTED = ["path", "target", "sha256"]
 
@@ -83,7 +82,7 @@ def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     manifest = table.merge(usable, on=KEY, how="inner", validate="one_to_one")
     manifest = manifest[list(MANIFEST_COLUMNS)].astype(MANIFEST_COLUMNS)
     check_contradictions(manifest)
-    return check_manifest(manifest)
+    return manifest
 
 
 def check_rejected(
@@ -152,37 +151,6 @@ def check_contradictions(manifest: pd.DataFrame) -> None:
     )
 
 
-def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return ``manifest`` unchanged if it is well formed.
-
-    It has ``MANIFEST_COLUMNS`` in their order and types, no missing value but ``target`` of
-    ``test`` rows and ``jpeg_quality`` of what is no JPEG, and no image twice within a subset.
-
-    Raises:
-        ManifestError: On the first broken rule, naming up to three rows.
-    """
-    _check_columns(manifest)
-    rules = {
-        f"subset is not one of {', '.join(SUBSETS)}": ~manifest["subset"].isin(SUBSETS),
-        "target is not 0 or 1 outside the test subset": ~(
-            manifest["target"].isin([REAL, FAKE])
-            | (manifest["target"].isna() & (manifest["subset"] == "test"))
-        ),
-        "a value is missing": manifest.drop(columns=_MAY_BE_MISSING).isna().any(axis=1),
-        "a row is there twice": manifest.duplicated(KEY, keep=False),
-        "an image is there twice in one subset": manifest.duplicated(
-            ["subset", "path"], keep=False
-        ),
-    }
-    for rule, broken in rules.items():
-        if broken.any():
-            raise ManifestError(
-                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: "
-                f"{rule}; first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
-            )
-    return manifest
-
-
 def show_rows(rows: pd.DataFrame) -> str:
     """Name up to three rows of a table with ``subset``, ``row`` and ``img_name``."""
     first = rows.head(_EXAMPLES_SHOWN + 1)
@@ -214,20 +182,6 @@ def fingerprint_sets(**manifests: pd.DataFrame) -> str:
         rows = manifests[name].sort_values(_FINGERPRINTED, kind="stable")
         digest.update(f"{name}={fingerprint_rows(rows)}\n".encode())
     return digest.hexdigest()
-
-
-def _check_columns(manifest: pd.DataFrame) -> None:
-    found = {name: str(dtype) for name, dtype in manifest.dtypes.items()}
-    if list(found) != list(MANIFEST_COLUMNS):
-        raise ManifestError(
-            f"the manifest has the columns {list(found)}; expected {list(MANIFEST_COLUMNS)} "
-            "(docs/data_format.md)"
-        )
-    wrong = [
-        f"{n}: {found[n]} in place of {t}" for n, t in MANIFEST_COLUMNS.items() if found[n] != t
-    ]
-    if wrong:
-        raise ManifestError(f"the manifest has columns of another type: {show_examples(wrong)}")
 
 
 def _remedy(bad: pd.DataFrame) -> str:
