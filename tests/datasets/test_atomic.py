@@ -84,7 +84,7 @@ def test_a_save_that_breaks_off_leaves_the_old_file(
     dataset = dataset_at(name, tmp_path / "file")
     dataset.save(value)
     before = (tmp_path / "file").read_bytes()
-    monkeypatch.setattr(atomic, "_flush_to_disk", interruption)
+    monkeypatch.setattr(atomic, "flush_to_disk", interruption)
     with pytest.raises((DatasetError, KeyboardInterrupt), match=r"No space left|^$"):
         dataset.save(other)
     assert (tmp_path / "file").read_bytes() == before

@@ -85,7 +85,7 @@ def test_within_an_epoch_the_weights_of_the_run_stay_and_those_of_an_older_one_g
 @pytest.mark.parametrize("interruption", [disk_is_full, killed])
 def test_a_save_that_breaks_off_leaves_the_epoch_as_it_was(epochs, monkeypatch, interruption):
     epochs.save(weights(1))
-    monkeypatch.setattr("face_forgery.datasets.atomic._flush_to_disk", interruption)
+    monkeypatch.setattr("face_forgery.datasets.atomic.flush_to_disk", interruption)
     with pytest.raises(BaseException, match=r"No space left|^$"):
         epochs.save(EpochWeights(1, {"conv": torch.zeros(9)}))
     assert torch.equal(epochs.load()[1]().weights["conv"], weights(1).weights["conv"])
@@ -144,7 +144,7 @@ def test_a_save_that_breaks_off_leaves_the_state_before(
 ):
     dataset = TrainingStateDataset(filepath=str(state_file))
     dataset.save(checkpoint)
-    monkeypatch.setattr("face_forgery.datasets.atomic._flush_to_disk", interruption)
+    monkeypatch.setattr("face_forgery.datasets.atomic.flush_to_disk", interruption)
     with pytest.raises(BaseException, match=r"No space left|^$"):
         dataset.save(Checkpoint(**vars(checkpoint) | {"epoch": 4}))
     assert dataset.load().epoch == 3

@@ -42,9 +42,6 @@ class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
             **{name: installed.version(name) for name in _LIBRARIES},
         }
 
-    def _describe(self) -> dict[str, Any]:
-        return {"face_forgery": face_forgery.__version__}
-
 
 def _describe_checkout(folder: Path) -> dict[str, Any]:
     """Return commit and dirty flag of the checkout that tracks ``folder``."""

@@ -9,9 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pandas as pd
-from fsspec.implementations.local import LocalFileSystem
 
-from face_forgery.data.images.remote import is_url, open_file_system
+from face_forgery.data.images.remote import is_url, reach
 from face_forgery.datasets.atomic import FileError, replacing
 from face_forgery.datasets.tables import csv_text
 
@@ -131,7 +130,7 @@ def publish(location: str, write: Callable[[Path], object]) -> None:
         with replacing(Path(location)) as partial:
             write(partial)
         return
-    system, target = open_file_system(location)
+    system, target = reach(location)
     folder, _, name = target.rpartition("/")
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / name
@@ -143,10 +142,7 @@ def publish(location: str, write: Callable[[Path], object]) -> None:
 
 def remove_file(location: str) -> None:
     """Remove the file at a path or a URL if there is one."""
-    if not is_url(location):
-        Path(location).unlink(missing_ok=True)
-        return
-    system, target = open_file_system(location)
+    system, target = reach(location)
     if system.exists(target):
         system.rm_file(target)
 
@@ -156,10 +152,7 @@ class _Folder:
 
     def __init__(self, location: str) -> None:
         self._is_local = not is_url(location)
-        if self._is_local:
-            self._system, self._path = LocalFileSystem(), location
-        else:
-            self._system, self._path = open_file_system(location)
+        self._system, self._path = reach(location)
 
     def __contains__(self, name: str) -> bool:
         self._system.invalidate_cache()

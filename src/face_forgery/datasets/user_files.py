@@ -8,8 +8,8 @@ from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import list_images, list_videos
-from face_forgery.data.images.remote import is_url, open_file_system
-from face_forgery.datasets.base import Loaded, ReadOnlyDataset
+from face_forgery.data.images.remote import is_url, reach
+from face_forgery.datasets.base import Loaded, ReadOnlyDataset, preview_rows
 from face_forgery.forgery.making.landmarks import LandmarksError
 
 
@@ -29,17 +29,11 @@ class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first names in Kedro-Viz."""
-        names = self.load()[["img_name"]].head(nrows)
-        return TablePreview(names.to_dict(orient="split"))
+        return preview_rows(self.load()[["img_name"]], nrows)
 
     def _exists(self) -> bool:
-        if isinstance(self._filepath, Path):
-            return self._filepath.exists()
-        system, path = open_file_system(self._filepath)
+        system, path = reach(str(self._filepath))
         return bool(system.exists(path))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
 
 
 class VideoListDataset(ImageListDataset):
@@ -59,9 +53,6 @@ class _OptionalFileDataset(ReadOnlyDataset[Loaded]):
 
     def _exists(self) -> bool:
         return self._filepath is None or self._filepath.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath and str(self._filepath)}
 
 
 class FaceModelDataset(_OptionalFileDataset[bytes | None]):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import (
@@ -68,6 +69,11 @@ def open_file_system(url: str) -> tuple[AbstractFileSystem, str]:
     except ValueError as error:
         raise InputError(f"{mask(url)}: {error} (docs/scaling.md)") from error
     return system, path
+
+
+def reach(location: str) -> tuple[AbstractFileSystem, str]:
+    """Return what reaches a path or a URL, and what it is called there; as `open_file_system`."""
+    return open_file_system(location) if is_url(location) else (LocalFileSystem(), location)
 
 
 def read_rgb_at(path: str, *, side: int | None = None) -> NDArray[np.uint8]:
