@@ -22,7 +22,7 @@ def test_a_table_of_another_encoder_gets_the_nearest_quality(draw):
     buffer = io.BytesIO()
     draw(0).save(buffer, "JPEG", quality=80)
     table = Image.open(buffer).quantization[0]
-    nudged = [step + (index % 7 == 0) for index, step in enumerate(table)]
+    nudged = tuple(step + (index % 7 == 0) for index, step in enumerate(table))
     assert abs(estimate_jpeg_quality(nudged) - 80) <= 2
 
 
@@ -35,7 +35,7 @@ def test_other_formats_have_none(tmp_path, draw, suffix):
 
 def test_a_table_of_another_size_is_refused():
     with pytest.raises(ValueError, match="has 64 steps, this one 3"):
-        estimate_jpeg_quality([1, 2, 3])
+        estimate_jpeg_quality((1, 2, 3))
 
 
 @pytest.fixture

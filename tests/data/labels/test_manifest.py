@@ -61,7 +61,7 @@ def test_facts_of_another_run_are_refused(make_manifest):
             3,
             0.04,
             r"3 of 50 train images \(6.00%\) cannot be used \(3 missing\); at most 4.00% .*"
-            r"0.jpg \(no such file\), .* listed in r.csv",
+            r"0.jpg \(no such file\), .* listed in .*rejected.csv",
         ),
         ("val", 2, 0.1, "2 of 10 val images"),
         ("train", 50, 1.0, "50 of 50 train"),
@@ -74,7 +74,7 @@ def test_too_many_rejected_images_are_refused(
 ):
     table = make_manifest(62, subset=["train"] * 50 + ["val"] * 10 + ["test"] * 2)
     rejected = make_rejected(num_bad, subset)
-    how = {"max_rejected": max_rejected, "listed_in": "r.csv"}
+    how = {"max_rejected": max_rejected}
     if message is None:
         check_rejected(table, rejected, **how)
         return
@@ -137,7 +137,7 @@ def test_images_without_a_face_are_counted_apart_from_damaged_ones(
     rejected = make_rejected(num_faceless, "train").assign(status="no_face", detail="no face")
     if is_refused:
         with pytest.raises(ManifestError, match=r"26 of 50 train .* have no face.*detector=null"):
-            check_rejected(table, rejected, max_rejected=0.0, listed_in="r.csv")
+            check_rejected(table, rejected, max_rejected=0.0)
     else:
-        check_rejected(table, rejected, max_rejected=0.0, listed_in="r.csv")
+        check_rejected(table, rejected, max_rejected=0.0)
         assert "20 of 50 train images (40.00%) have no face that can be judged" in caplog.text

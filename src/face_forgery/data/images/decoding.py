@@ -105,24 +105,18 @@ def read_header(data: bytes) -> ImageHeader | None:
         be read, or a PNG that may have to be turned.
     """
     is_png = data.endswith(_PNG_END)
-    if not (is_png or data.endswith(_JPEG_END)) or (is_png and _may_be_turned(data)):
+    may_be_turned = is_png and (b"eXIf" in data or b"exif" in data)  # a chunk, or a text
+    if may_be_turned or not (is_png or data.endswith(_JPEG_END)):
         return None
     try:
         file = io.BytesIO(data)
         with Image.open(file, formats=("PNG" if is_png else "JPEG",)) as image:
             _check_size(image)
             _check_scans(image, file)
-            size = image.size
-            if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
-                size = size[::-1]
-            name = "JPEG" if image.format == "MPO" else str(image.format)
-            return ImageHeader(*size, name, _jpeg_quality(image))
+            # Asking a PNG without EXIF for it would decode it.
+            return _header_of(image, image.size, _orientation(image) if "exif" in image.info else 1)
     except Exception:  # decoding it will say what is wrong
         return None
-
-
-def _may_be_turned(png: bytes) -> bool:
-    return b"eXIf" in png or b"exif" in png  # a chunk, or a text
 
 
 def read_reduced(path: Path, *, side: int | None) -> ReducedImage:
@@ -208,13 +202,11 @@ def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
     with _naming_damage(file), Image.open(file, formats=FORMATS) as image:
         _check_size(image)
         _check_scans(image, file)
-        size, name, quality = image.size, str(image.format), _jpeg_quality(image)
+        size = image.size
         if side is not None:
             image.draft(None, (side, side))
         image.load()
-        if _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
-            size = size[::-1]
-        return ReducedImage(_to_upright(image), ImageHeader(*size, name, quality))
+        return ReducedImage(_to_upright(image), _header_of(image, size, _orientation(image)))
 
 
 @contextmanager
@@ -264,9 +256,12 @@ def _check_scans(image: Image.Image, file: IO[bytes]) -> None:
         )
 
 
-def _jpeg_quality(image: Image.Image) -> int | None:
+def _header_of(image: Image.Image, size: tuple[int, int], orientation: int) -> ImageHeader:
+    width, height = size[::-1] if _UPRIGHT.get(orientation) in _SIDEWAYS else size
     tables = getattr(image, "quantization", None)  # of JPEG and MPO alone
-    return estimate_jpeg_quality(tables[min(tables)]) if tables else None
+    quality = estimate_jpeg_quality(tuple(tables[min(tables)])) if tables else None
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    return ImageHeader(width, height, name, quality)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -44,6 +44,7 @@ UNSEEN = r"\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069"
 CONTROL_CHARACTERS = f"[{UNSEEN}\ufeff]"
 
 _EXAMPLES_SHOWN = 3
+_REJECTED = "data/08_reporting/rejected.csv"
 _FINGERPRINTED = ["path", "target", "sha256"]
 
 
@@ -85,21 +86,14 @@ def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     return manifest
 
 
-def check_rejected(
-    table: pd.DataFrame, rejected: pd.DataFrame, *, max_rejected: float, listed_in: str
-) -> None:
-    """Refuse to go on without too many of the labelled images.
+def check_rejected(table: pd.DataFrame, rejected: pd.DataFrame, *, max_rejected: float) -> None:
+    """Refuse to go on without too many images of ``train``, or of ``val``, or without all.
 
-    Args:
-        table: The columns of ``LABEL_COLUMNS``.
-        rejected: The columns of ``REJECTED_COLUMNS``. Unlabelled ones do not count.
-        max_rejected: Largest proportion of ``train``, and of ``val``, that may be damaged or
-            missing, 0 to 1. Images without a face that can be judged are counted apart: at most
-            half.
-        listed_in: Where the user finds all of ``rejected``.
+    Of the rows of ``table``, so many as the proportion ``max_rejected`` may be damaged or missing,
+    and half without a face that can be judged.
 
     Raises:
-        ManifestError: If more are rejected, or if nothing is left; with up to three examples.
+        ManifestError: With the number of each status and up to three images of ``rejected``.
     """
     for subset in ("train", "val"):
         num_rows = int((table["subset"] == subset).sum())
@@ -110,14 +104,14 @@ def check_rejected(
             raise ManifestError(
                 f"{len(damaged):,} of {num_rows:,} {subset} images ({len(damaged) / num_rows:.2%}) "
                 f"cannot be used ({_statuses(damaged)}); at most {max_rejected:.2%} may be left "
-                f"out: {_reasons(damaged)}. All are listed in {listed_in}. {_remedy(damaged)}"
+                f"out: {_reasons(damaged)}. All are listed in {_REJECTED}. {_remedy(damaged)}"
             )
         if faceless.empty:
             continue
         said = (
             f"{len(faceless):,} of {num_rows:,} {subset} images ({len(faceless) / num_rows:.2%}) "
             f"have no face that can be judged ({_statuses(faceless)}): {_reasons(faceless)}. All "
-            f"are listed in {listed_in}"
+            f"are listed in {_REJECTED}"
         )
         if len(faceless) > num_rows / 2:
             raise ManifestError(

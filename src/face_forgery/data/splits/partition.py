@@ -15,7 +15,7 @@ from face_forgery.data.labels.manifest import (
     show_examples,
     show_rows,
 )
-from face_forgery.data.labels.set_summary import class_names, count_values
+from face_forgery.data.labels.set_summary import CLASS_NAMES, class_names, count_values
 from face_forgery.data.splits.groups import (
     Labels,
     describe_leaks,
@@ -35,8 +35,6 @@ from face_forgery.data.splits.near_duplicates import Positions
 from face_forgery.params import SplittingParams
 
 logger = logging.getLogger(__name__)
-
-_CLASS_NAMES = {REAL: "real", FAKE: "fake"}
 
 _WORTH_A_WARNING = 0.02  # of the images: how far validation may miss its proportion in silence
 
@@ -326,7 +324,7 @@ def _warn_of_rows_set_aside(report: dict[str, Any]) -> None:
 
 
 def _check_enough_clusters(manifest: pd.DataFrame, clusters: Labels, num_sides: int) -> None:
-    for target, name in _CLASS_NAMES.items():
+    for target, name in CLASS_NAMES.items():
         num_found = len(np.unique(clusters[(manifest["target"] == target).to_numpy()]))
         if num_found < num_sides:
             raise ManifestError(

@@ -85,12 +85,7 @@ def build_manifest(
 
     The list of rejected images is an input so that it lies on disk before too many are an error.
     """
-    check_rejected(
-        label_table,
-        rejected,
-        max_rejected=params.max_rejected,
-        listed_in="data/08_reporting/rejected.csv",
-    )
+    check_rejected(label_table, rejected, max_rejected=params.max_rejected)
     manifest = assemble_manifest(label_table, mark_faceless(image_facts, face_table))
     if face_table.empty:
         warn_of_photographs(manifest)
