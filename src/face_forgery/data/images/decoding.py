@@ -33,6 +33,7 @@ MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 # Of ISO media files; others are images (HEIF, AVIF) or sound.
 _MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
 
+# The last two of videos: sound alone; a track without a frame.
 ImageStatus = Literal["missing", "unreadable", "too_large", "no_video", "no_frames"]
 
 _JPEG_END = b"\xff\xd9"
@@ -56,10 +57,7 @@ class InputError(ValueError):
 class ImageError(ValueError):
     """One image or video that cannot be decoded; the message says which and why.
 
-    Attributes:
-        status: ``missing``, ``unreadable`` or ``too_large``; of a video also ``no_video`` (sound
-            alone) or ``no_frames``.
-        detail: The reason alone, without the path.
+    ``detail`` is the reason alone, without the path.
     """
 
     def __init__(
@@ -75,17 +73,12 @@ class ImageError(ValueError):
 
 
 class ImageHeader(NamedTuple):
-    """What an image file says of itself.
+    """What an image file says of itself."""
 
-    ``width`` and ``height`` are pixels, upright; ``format`` is as Pillow names it: JPEG, PNG,
-    WEBP, ...; ``jpeg_quality`` is 1 to 100, as `estimate_jpeg_quality` gives it, or ``None`` for
-    other formats.
-    """
-
-    width: int
+    width: int  # pixels, upright
     height: int
-    format: str
-    jpeg_quality: int | None
+    format: str  # as Pillow names it: JPEG, PNG, WEBP, ...
+    jpeg_quality: int | None  # 1 to 100, as `estimate_jpeg_quality` gives it
 
 
 class ReducedImage(NamedTuple):
@@ -98,11 +91,8 @@ class ReducedImage(NamedTuple):
 def read_header(data: bytes) -> ImageHeader | None:
     """Read the header of a JPEG or PNG, without decoding the image.
 
-    A file that breaks off is noticed by its missing end; damage in its middle is not.
-
-    Returns:
-        ``None`` where only decoding can tell: another format, a missing end, a header that cannot
-        be read, or a PNG that may have to be turned.
+    ``None`` where only decoding can tell: another format, a missing end, a header that cannot be
+    read, or a PNG that may have to be turned. Damage in the middle is not noticed.
     """
     is_png = data.endswith(_PNG_END)
     may_be_turned = is_png and (b"eXIf" in data or b"exif" in data)  # a chunk, or a text

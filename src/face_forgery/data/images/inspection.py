@@ -95,19 +95,10 @@ def inspect_table(
     """Read every image of a label table once and say what it is.
 
     Each file is hashed and decoded at the smallest scale its format offers, so that a damaged image
-    is found now and not in the first epoch. One that was usable in an earlier run and has not
-    changed since is not opened again.
-
-    Args:
-        table: The columns of ``LABEL_COLUMNS``.
-        root: What ``path`` is relative to.
-        image_folders: Subset -> its image folder, relative to ``root``. No image may lie outside,
-            not even through a link.
-        num_workers: Threads.
-        check: ``headers`` does not decode a JPEG or PNG that has its header and its end, ten times
-            faster: damage between them shows in training.
-        known: What an earlier run returned; of other columns, it is not looked at.
-        links_into: Another folder that links in the image folders may lead into.
+    is found now and not in the first epoch; with ``headers`` no JPEG or PNG that has its header and
+    its end, ten times faster. One that was usable in an earlier run, ``known``, and has not changed
+    since is not opened again. No image may lie outside of the folder of its subset, relative to
+    ``root``, not even through a link, unless it leads into the folder ``links_into``.
 
     Returns:
         The columns of ``IMAGE_FACT_COLUMNS``, a row for each row of ``table`` in its order.

@@ -62,16 +62,10 @@ LabelSource = LabelFile | LabelFolder
 def read_labels(
     sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
 ) -> pd.DataFrame:
-    """Return one row for each image that label files or folders list.
+    """Return one row for each image that label files or folders list: ``LABEL_COLUMNS``.
 
-    Args:
-        sources: ``train``, ``val``, ``test`` -> a label file, or a folder with one sub-folder a
-            class; ``None`` where there is none. Targets of ``test`` are not read.
-        data: What the parameters call the sources.
-        params: What columns, labels, class folders and paths mean.
-
-    Returns:
-        The columns of ``LABEL_COLUMNS``, in the order of each file, or of the names of a folder.
+    ``train``, ``val`` and ``test`` have a label file, a folder with one sub-folder a class, or
+    none. Rows are in the order of each; targets of ``test`` are not read.
 
     Raises:
         ManifestError: Anything that docs/data_format.md calls an error.

@@ -29,14 +29,10 @@ def count_values(values: pd.Series, *, at_most: int | None = None) -> dict[str, 
 
 
 def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
-    """Summarize a manifest, subset by subset and class by class.
+    """Summarize a manifest, subset by subset and class by class, as values that JSON can hold.
 
     Formats and sizes are told for each class on its own: where they differ, a network can learn
     them in place of the forgery.
-
-    Returns:
-        Plain dicts, lists, strings and numbers: ``subsets`` (images, classes, kinds, sources,
-        groups, rejected), ``duplicates`` (identical files within and between subsets).
     """
     subsets = {}
     for subset in SUBSETS:

@@ -95,8 +95,7 @@ def divide_for_cross_validation(
 ) -> GroupedSplit:
     """Set validation apart as `divide_manifest` does, with every hold-out group on both sides.
 
-    Arguments and errors are those of `divide_manifest`; without ``params.holdout.by`` there are no
-    groups, which is an error.
+    Errors are those of `divide_manifest`; without ``params.holdout.by`` there are no groups.
     """
     if params.holdout.by is None:
         raise ManifestError(
@@ -116,14 +115,8 @@ def split_by_cluster(
     the least harm: where the sum over all counts of (count - due)**2 / due grows least. One pass,
     linear in the number of clusters; the result does not depend on the order of the rows.
 
-    Args:
-        manifest: Its targets, kinds and sources are kept in proportion.
-        clusters: ``(N,)``, the cluster of each row, from 0.
-        proportions: ``(K,)``, of the images, for each side; they sum to 1.
-        seed: Another seed, another split.
-
     Returns:
-        ``(N,)`` side of each row, from 0.
+        ``(N,)`` side of each row, from 0; side ``k`` has about ``proportions[k]`` of the images.
 
     Raises:
         ManifestError: If a class has images in fewer clusters than there are sides.

@@ -64,26 +64,18 @@ class Frame:
 
 @dataclass(eq=False)
 class Video:
-    """A video that is open.
+    """A video that is open."""
 
-    Attributes:
-        duration: Seconds.
-        faults: What could not be decoded, for the user; grows while frames are read.
-    """
-
-    duration: float
+    duration: float  # seconds
     _container: Any
     _stream: Any
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # for the user; grows while frames are read
 
     def frames(self, times: list[float]) -> Iterator[Frame]:
-        """Yield the first frame at or after each of ``times``, no frame twice.
+        """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
 
         Decodes on to a time that is near, and seeks one that is far. Ends early where the file
         does; ``faults`` then says so.
-
-        Args:
-            times: Seconds from the first frame, ascending.
         """
         decoded = self._decode()
         index, last = 0, -math.inf
@@ -171,9 +163,7 @@ def open_video(path: Path) -> Iterator[Video]:
     """Open the video in a file.
 
     Raises:
-        ImageError: No such file (``missing``); a folder, an empty file, no video, not permitted
-            (``unreadable``); sound alone (``no_video``); a video track without a frame
-            (``no_frames``).
+        ImageError: With a status for each fault, as `ImageStatus` has them.
     """
     with _open_file(path) as file, _open_container(file) as container:
         stream = _video_stream(container)

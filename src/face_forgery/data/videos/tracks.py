@@ -11,14 +11,11 @@ _MAX_RATIO = 2.0  # of the sides of two boxes
 
 
 def match_faces(known: Sequence[Face], faces: Sequence[Face]) -> list[int | None]:
-    """Say which of the ``known`` faces each of ``faces`` continues; the nearest pairs first.
+    """Return for each of ``faces`` the index of the ``known`` one it continues, or ``None``.
 
-    Two boxes can be one person where their middles are no further apart than three quarters of
-    their mean side (of boxes of one size, a quarter of the side then overlaps), and neither side is
-    more than twice the other.
-
-    Returns:
-        For each of ``faces`` an index of ``known``, each used once, or ``None``.
+    The nearest pairs come first. Two boxes can be one person where their middles are no further
+    apart than three quarters of their mean side (of boxes of one size, a quarter of the side then
+    overlaps), and neither side is more than twice the other.
     """
     pairs = [
         (distance, new, old)
