@@ -29,14 +29,11 @@ class FileError(DatasetError):
 
 
 class AtomicDataset(AbstractDataset[Any, Any]):
-    """A dataset of kedro-datasets whose file is replaced in one step.
+    """A dataset of kedro-datasets whose file, on this machine, is replaced in one step.
 
-    Args:
-        dataset: The catalog entry of the dataset that reads and writes; its ``filepath`` is a local
-            file.
-        optional: Load ``None`` if there is no file: for what another pipeline may have written.
-        load_bytes: Load the file as it is: for figures, which no dataset reads again.
-        metadata: For Kedro-Viz and the tracking hook.
+    Where it is ``optional``, ``None`` is loaded if there is no file: for what another pipeline may
+    have written. With ``load_bytes`` the file is loaded as it is: for figures, which no dataset
+    reads again.
     """
 
     def __init__(
@@ -83,8 +80,7 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         """Replace the file; if that fails, it stays as it was.
 
         Raises:
-            ValueError: If it is JSON, which has neither NaN nor infinity, and a number is one;
-                the message names up to three.
+            ValueError: If a number is NaN or infinite, which JSON does not have; names up to three.
         """
         if type(self._dataset).__name__ == "JSONDataset" and (bad := [*_non_finite(data, "")]):
             raise ValueError(
@@ -139,14 +135,6 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If the disk is full or cannot be written, whatever the block made of it: the
             writers of PyTorch and safetensors hide what the system said.
-
-    Example:
-        >>> import tempfile
-        >>> target = Path(tempfile.mkdtemp()) / "numbers.txt"
-        >>> with replacing(target) as partial:
-        ...     _ = partial.write_text("1 2 3")
-        >>> target.read_text()
-        '1 2 3'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")

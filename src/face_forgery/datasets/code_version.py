@@ -21,11 +21,9 @@ _TIMEOUT_S = 10.0
 class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
-    It holds ``date`` (today), ``command`` (what was called, without passwords in URLs),
-    ``face_forgery`` (the package's version), ``python``, the installed version of each library that
-    numbers depend on, ``git_commit`` and ``git_dirty`` (whether the package's files differ from
-    that commit). The last two are ``None`` where the code does not lie in a git checkout of its own
-    or git is not installed.
+    ``command`` is what was called, without passwords in URLs; ``git_dirty`` says whether the
+    package's files differ from ``git_commit``. Both are ``None`` where the code does not lie in a
+    git checkout of its own or git is not installed.
     """
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:

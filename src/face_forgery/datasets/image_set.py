@@ -40,12 +40,8 @@ class ImageSetDataset(Dataset["Sequence[MadeImage]", pd.DataFrame]):
 
     The first batch replaces the set that was there; each further one is added to it. Images are
     written before the rows that name them, so that a killed run leaves a smaller set that is
-    whole. A folder that holds anything else is refused, the set of another pipeline too.
-
-    Args:
-        root: The folder.
-        pipeline: Whose set it is: ``demo_data`` or ``forging``.
-        metadata: For Kedro-Viz.
+    whole. A folder that holds anything else is refused, the set of another pipeline than
+    ``demo_data`` or ``forging`` too.
     """
 
     def __init__(

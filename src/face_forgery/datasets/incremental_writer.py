@@ -33,10 +33,7 @@ class IncrementalWriter:
     """The parts of a table, a CSV each, in the folder ``NAME.begun`` until the table is whole.
 
     A part is whole once its file of the table ``rows`` is there: files appear in one step, and
-    that one is written last.
-
-    Args:
-        location: Path or URL of the table that the parts become.
+    that one is written last. ``location`` is the path or URL of the table that the parts become.
     """
 
     def __init__(self, location: str) -> None:
@@ -66,8 +63,7 @@ class IncrementalWriter:
 
     def check_complete(self, end: int) -> None:
         """Raise FileError if the parts do not follow one another up to ``end``."""
-        last = self.read_last()
-        if last is None or last.end != end:
+        if (last := self.read_last()) is None or last.end != end:
             raise self._gone()
 
     def has(self, table: str) -> bool:

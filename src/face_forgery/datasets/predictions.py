@@ -25,11 +25,8 @@ class PredictionsDataset(Dataset[PartOfJob, pd.DataFrame]):
     which anybody may read meanwhile. Then the table takes its place in one step. What a killed run
     leaves is continued by the next one.
 
-    Where images are cut to their faces, ``NAME_faces.csv`` beside it has a row a judged face.
-
-    Args:
-        filepath: Its ending says the format: ``.csv``, ``.parquet`` or ``.jsonl``.
-        metadata: For Kedro-Viz and tracking.
+    Where images are cut to their faces, ``NAME_faces.csv`` beside it has a row a judged face. The
+    ending says the format: ``.csv``, ``.parquet`` or ``.jsonl``.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:

@@ -14,7 +14,7 @@ from face_forgery.forgery.making.landmarks import LandmarksError
 
 
 class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
-    """The table of a user's images; see ``face_forgery.data.images.listing.list_images``.
+    """The table of a user's images (`list_images`).
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone.
     """
@@ -37,7 +37,7 @@ class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
 
 
 class VideoListDataset(ImageListDataset):
-    """The table of a user's videos; see ``face_forgery.data.images.listing.list_videos``."""
+    """The table of a user's videos (`list_videos`)."""
 
     def load(self) -> pd.DataFrame:
         """List the videos; none is opened."""

@@ -269,7 +269,7 @@ def _warn_of_other_folders(table: Path, names: list[str]) -> None:
     """A table may name any image that this machine can read; whoever made it should be known."""
     local = [name for name in names if not is_url(name)]
     ways = [os.path.relpath(table.parent / name, table.parent) for name in local]
-    outside = [n for n, way in zip(local, ways, strict=True) if Path(way).parts[0] == os.pardir]
+    outside = [n for n, way in zip(local, ways, strict=True) if Path(way).parts[:1] == (os.pardir,)]
     if outside:
         logger.warning(
             "%s: %s of %s names lead out of its folder, the first to %r; it is read all the same",
