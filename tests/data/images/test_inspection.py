@@ -120,29 +120,22 @@ def test_another_content_of_the_same_size_and_date_is_seen(image_folder, opened)
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_file_that_was_unusable_is_tried_again(image_folder, opened):
+def test_a_file_that_was_unusable_and_facts_of_another_version_are_tried_again(
+    image_folder, opened
+):
     (image_folder / "images" / "text.jpg").write_text("no image")
-    known = inspect(image_folder, "text.jpg", "gone.jpg")
-    opened.clear()
-    inspect(image_folder, "text.jpg", "gone.jpg", known=known)
-    assert opened == ["text.jpg", "gone.jpg"]
+    names = ["text.jpg", "gone.jpg", "000.jpg"]
+    known = inspect(image_folder, *names)
+    inspect(image_folder, *names, known=known)
+    inspect(image_folder, *names, known=known.drop(columns="jpeg_quality"))
+    assert opened == [*names, "text.jpg", "gone.jpg", *names]
 
 
 def test_a_file_that_has_just_changed_is_not_trusted_next_time(image_folder, opened):
     (image_folder / "images" / "000.jpg").touch()
     known = inspect(image_folder, "000.jpg")
-    assert known["changed_ns"].isna().all()
-    opened.clear()
     inspect(image_folder, "000.jpg", known=known)
-    assert opened == ["000.jpg"]
-
-
-@pytest.mark.usefixtures("settled")
-def test_facts_of_another_version_are_not_looked_at(image_folder, opened):
-    known = inspect(image_folder, "000.jpg").drop(columns="jpeg_quality")
-    opened.clear()
-    inspect(image_folder, "000.jpg", known=known)
-    assert opened == ["000.jpg"]
+    assert opened == ["000.jpg"] * 2
 
 
 @pytest.mark.usefixtures("settled")
@@ -208,10 +201,8 @@ def test_a_large_file_is_not_held_in_memory_for_its_header(image_folder, monkeyp
 
 
 def test_links_within_the_image_folder_and_to_it_are_followed(image_folder):
-    (image_folder / "images" / "link.jpg").symlink_to(image_folder / "images" / "000.jpg")
     (image_folder / "images").rename(image_folder / "elsewhere")
     (image_folder / "images").symlink_to(image_folder / "elsewhere")
-    (image_folder / "images" / "link.jpg").unlink()
     (image_folder / "images" / "link.jpg").symlink_to("000.jpg")
     assert list(inspect(image_folder, "link.jpg", "000.jpg")["status"]) == ["ok", "ok"]
 
@@ -253,21 +244,13 @@ def test_a_link_that_leads_out_is_refused_with_its_row(
         inspect(image_folder, "000.jpg", name)
 
 
-def test_a_missing_image_folder_is_one_error_and_not_a_list_of_missing_images(tmp_path):
-    with pytest.raises(ManifestError, match=r"images does not exist .*data.train_images=images"):
-        inspect(tmp_path, "000.jpg")
-
-
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("007", "007.jpg is there: do the names lack their ending"),
         ("007.png", "007.jpg is there: do the names lack their ending, or have another one?"),
         ("007.JPG", "007.jpg is there: is the case of the letters another one?"),
         ("images/007.jpg", "007.jpg is there: do the names have a folder too many or too few?"),
-        ("b.png", "deep/b.png is there: do the names have a folder too many or too few?"),
         ("images/007", "007.jpg is there: are folder and ending others?"),
-        ("7", "007.jpg is there: have leading zeros or the ending got lost?"),
         ("7.0", "007.jpg is there: have leading zeros or the ending got lost?"),
         ("other.jpg", None),
     ],

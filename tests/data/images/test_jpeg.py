@@ -16,6 +16,8 @@ def test_the_quality_that_pillow_was_asked_for_is_found(tmp_path, draw, quality)
     path = tmp_path / "a.jpg"
     draw(0).save(path, quality=quality)
     assert read_reduced(path, side=1).header.jpeg_quality == quality
+    draw(0).save(path, "PNG")
+    assert read_reduced(path, side=1).header.jpeg_quality is None
 
 
 def test_a_table_of_another_encoder_gets_the_nearest_quality(draw):
@@ -24,13 +26,6 @@ def test_a_table_of_another_encoder_gets_the_nearest_quality(draw):
     table = Image.open(buffer).quantization[0]
     nudged = tuple(step + (index % 7 == 0) for index, step in enumerate(table))
     assert abs(estimate_jpeg_quality(nudged) - 80) <= 2
-
-
-@pytest.mark.parametrize("suffix", ["png", "webp", "bmp"])
-def test_other_formats_have_none(tmp_path, draw, suffix):
-    path = tmp_path / f"a.{suffix}"
-    draw(0).save(path)
-    assert read_reduced(path, side=1).header.jpeg_quality is None
 
 
 def test_a_table_of_another_size_is_refused():
