@@ -52,17 +52,11 @@ class Accepted(NamedTuple):
     column: str = "img_name"
 
 
-class Warned(NamedTuple):
-    """Read, with a line in the log."""
-
-    message: str
-
-
 class Case(NamedTuple):
     kind: str  # its entry point: a fixture of conftest.py
     name: str
     made: Made
-    gets: Refused | Rejected | Accepted | Warned
+    gets: Refused | Rejected | Accepted
 
 
 ERRORS: dict[str, Any] = {
@@ -284,6 +278,15 @@ TABLE = [
     Case("labels", "image in its place", PNG, Refused("a PNG image, and no label file")),
     Case("labels", "archive in its place", b"PK\x03\x04" + bytes(50), Refused("a ZIP archive, and no label file .*unpack it")),
     Case("labels", "web page in its place", b"<!DOCTYPE html><html></html>", Refused("a web page or XML, and no label file")),
+    *(
+        Case("labels", f"{kind} in its place", data, Refused(f"{kind}, and no label file .*{remedy}"))
+        for kind, data, remedy in (
+            ("an Excel workbook", b"PK\x03\x04" + b"[Content_Types].xml", "save it as CSV"),
+            ("an HDF5 file", b"\x89HDF\r\n\x1a\n", "save it as CSV"),
+            ("a gzip archive", b"\x1f\x8b\x08\x00", "unpack it"),
+            ("a tar archive", bytes(257) + b"ustar\x00", "unpack it"),
+        )
+    ),
     Case("labels", "pointer of Git LFS", b"version https://git-lfs.github.com/spec/v1\n", Refused("a pointer of Git LFS, .*git lfs pull")),
     Case("labels", "JSON in its place", b'[{"img_name": "a.jpg", "target": 0}]', Refused("JSON, and no label file .*save it as CSV")),
     Case("labels", "first line of 3,000,000 letters", b"a" * 3_000_000, Refused("the first line, 3,000,000 characters, is no header")),
@@ -317,7 +320,6 @@ TABLE = [
     *(Case("labels", f"target {target!r}", HEADER + f"a.jpg,{target}\n".encode(), Accepted([1], "target")) for target in ("1.0", "true", "FAKE")),
     Case("labels", "several wrong targets", b"img_name,target\n\na.jpg,0\nb.jpg,2\nc.jpg,\nd.jpg,swap\ne.jpg,-1\n", Refused(r"4 of 5 targets are not 0 \(real\) or 1 \(fake\): line 4: '2', line 5: '', line 6: 'swap', \.\.\.")),
     Case("labels", "wrong target behind a quoted line break", b'img_name,target,note\na.jpg,0,"x\r\ny"\nb.jpg,7,z\n', Refused("line 4: '7'")),
-    Case("names", "targets of a test set", b"img_name,target\na.jpg,1\n", Warned("'target' is ignored")),
     # Label files: names
     Case("labels", "no name", HEADER + b",0\n", Refused("have an empty name: line 2: ''")),
     Case("labels", "name of spaces", HEADER + b"   ,0\n", Refused("have an empty name")),
@@ -627,7 +629,7 @@ def _name(case: Case) -> str:
     indirect=["entry_point"],
     ids=[_name(case) for case in TABLE],
 )
-def test_it_gets_what_the_table_says(entry_point, case, tmp_path, monkeypatch, caplog):
+def test_it_gets_what_the_table_says(entry_point, case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if isinstance(case.gets, Refused):
         with pytest.raises(ERRORS[case.kind], match=case.gets.message):
@@ -637,8 +639,6 @@ def test_it_gets_what_the_table_says(entry_point, case, tmp_path, monkeypatch, c
         if isinstance(case.gets, Rejected):
             assert answer[0] == case.gets.status
             assert re.search(case.gets.reason, answer[1]), answer
-        elif isinstance(case.gets, Warned):
-            assert re.search(case.gets.message, caplog.text)
         elif case.gets.value is not None:
             found = answer[case.gets.column] if isinstance(answer, pd.DataFrame) else answer
             assert list(found) == case.gets.value
