@@ -35,18 +35,20 @@ def face(left, top, width, height):
     return Face(left, top, width, height, 0.9, ((0.0, 0.0),) * 5)
 
 
-def test_the_square_has_the_margin_on_every_side():
-    assert square_of(face(40, 50, 40, 60), 0.0, (300, 200, 3)) == Square(30, 50, 60)
-    assert square_of(face(40, 50, 40, 60), 0.25, (300, 200)) == Square(15, 35, 90)
-
-
 @pytest.mark.parametrize(
-    ("shape", "expected"),
-    [((300, 200), (0, 35, 90)), ((120, 200), (0, 30, 90)), ((80, 70), (0, 10, 70))],
+    ("left", "margin", "shape", "expected"),
+    [
+        (40, 0.0, (300, 200, 3), (30, 50, 60)),
+        (40, 0.25, (300, 200), (15, 35, 90)),
+        (5, 0.25, (300, 200), (0, 35, 90)),
+        (5, 0.25, (120, 200), (0, 30, 90)),
+        (-30, 0.25, (80, 70), (0, 10, 70)),
+    ],
 )
-def test_a_square_that_would_leave_the_image_is_moved_and_reduced(shape, expected):
-    assert square_of(face(5, 50, 40, 60), 0.25, shape) == Square(*expected)
-    assert square_of(face(-30, -20, 40, 60), 0.25, shape)[:2] == (0, 0)
+def test_the_square_has_the_margin_on_every_side_and_lies_in_the_image(
+    left, margin, shape, expected
+):
+    assert square_of(face(left, 50, 40, 60), margin, shape) == Square(*expected)
 
 
 def test_a_crop_inside_is_the_pixels_themselves():
@@ -72,10 +74,7 @@ def test_blur_grows_with_blurring_and_is_alike_at_every_size():
         assert 0 <= blurs[side][0] < 0.3
         assert 0.6 < blurs[side][-1] <= 1
     assert blurs[112] == pytest.approx(blurs[448], abs=0.1)
-
-
-def test_one_color_is_as_blurred_as_can_be():
-    assert measure_blur(np.full((50, 50, 3), 90, np.uint8)) == 1.0
+    assert measure_blur(np.full((50, 50, 3), 90, np.uint8)) == 1.0  # one color
 
 
 @pytest.mark.usefixtures("find_red_faces")

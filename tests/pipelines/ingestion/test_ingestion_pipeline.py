@@ -40,17 +40,6 @@ def make_catalog(root, tmp_path, make_shipped_catalog, make_params):
     return make
 
 
-def test_ingestion_leaves_manifest_report_and_an_empty_list_of_rejected(make_catalog, tmp_path):
-    catalog = make_catalog()
-    SequentialRunner().run(ingestion.create_pipeline(), catalog)
-    manifest = catalog.load("manifest")
-    assert {name: str(kind) for name, kind in manifest.dtypes.items()} == MANIFEST_COLUMNS
-    assert manifest["subset"].value_counts().to_dict() == {"train": 12, "val": 6, "test": 3}
-    assert manifest["target"].isna().sum() == 3
-    assert (tmp_path / REJECTED).read_text() == "subset,row,img_name,status,detail\n"
-    assert catalog.load("data_report")["images"] == 21
-
-
 def test_rejected_images_are_on_disk_when_they_are_too_many(make_catalog, root, tmp_path):
     (root / "trainset" / "3.jpg").write_bytes(b"no picture")
     (root / "trainset" / "4.jpg").unlink()
@@ -70,12 +59,20 @@ def test_a_rejected_test_image_is_left_out_and_listed_and_no_error(make_catalog,
     assert list(pd.read_csv(tmp_path / REJECTED)["subset"]) == ["test"]
 
 
-def test_a_second_run_opens_only_what_has_changed(make_catalog, root, monkeypatch, caplog):
+def test_a_second_run_opens_only_what_has_changed(
+    make_catalog, root, tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr("face_forgery.data.images.inspection._UNSETTLED_NS", 0)
     caplog.set_level("INFO")
     first = make_catalog()
     SequentialRunner().run(ingestion.create_pipeline(), first)
     facts = first.load("image_facts")
+    manifest = first.load("manifest")
+    assert {name: str(kind) for name, kind in manifest.dtypes.items()} == MANIFEST_COLUMNS
+    assert manifest["subset"].value_counts().to_dict() == {"train": 12, "val": 6, "test": 3}
+    assert manifest["target"].isna().sum() == 3
+    assert (tmp_path / REJECTED).read_text() == "subset,row,img_name,status,detail\n"
+    assert first.load("data_report")["images"] == 21
     Image.new("RGB", (96, 64)).save(root / "trainset" / "0.jpg")
     second = make_catalog()
     SequentialRunner().run(ingestion.create_pipeline(), second)
