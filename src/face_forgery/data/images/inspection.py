@@ -177,7 +177,8 @@ def _stamp_table(
         num_workers=num_workers,
         description="looking up images",
     )
-    stamps = pd.DataFrame(found, columns=list(_Stamp._fields))
+    # As objects: beside a missing number, whole nanoseconds would be rounded to floats.
+    stamps = pd.DataFrame(found, columns=list(_Stamp._fields), dtype=object)
     outside = table[stamps["is_outside"].to_numpy(dtype=bool)]
     if len(outside):
         first = os.path.realpath(root / outside["path"].iloc[0])
