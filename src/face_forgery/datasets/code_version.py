@@ -2,7 +2,6 @@
 
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 from datetime import date
@@ -43,17 +42,13 @@ class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
 
 def _describe_checkout(folder: Path) -> dict[str, Any]:
     """Return commit and dirty flag of the checkout that tracks ``folder``."""
-    nothing = {"git_commit": None, "git_dirty": None}
-    if shutil.which("git") is None:
-        return nothing
     # Installed into a virtual environment inside another project, the code is not that project's.
-    if _ask_git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
-        return nothing
-    commit = _ask_git(folder, "rev-parse", "HEAD")
-    changes = _ask_git(folder, "status", "--porcelain", "--", ".")
-    if commit is None or changes is None:
-        return nothing
-    return {"git_commit": commit, "git_dirty": bool(changes)}
+    if _ask_git(folder, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        commit = _ask_git(folder, "rev-parse", "HEAD")
+        changes = _ask_git(folder, "status", "--porcelain", "--", ".")
+        if commit is not None and changes is not None:
+            return {"git_commit": commit, "git_dirty": bool(changes)}
+    return {"git_commit": None, "git_dirty": None}
 
 
 def _ask_git(folder: Path, *question: str) -> str | None:

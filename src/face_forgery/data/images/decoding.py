@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from face_forgery.data.images.jpeg import MAX_SCANS, estimate_jpeg_quality, has_too_many_scans
+from face_forgery.data.redaction import mask
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
@@ -101,7 +102,7 @@ def read_header(data: bytes) -> ImageHeader | None:
     try:
         file = io.BytesIO(data)
         with Image.open(file, formats=("PNG" if is_png else "JPEG",)) as image:
-            _check_size(image)
+            check_size(*image.size)
             _check_scans(image, file)
             # Asking a PNG without EXIF for it would decode it.
             return _header_of(image, image.size, _orientation(image) if "exif" in image.info else 1)
@@ -155,10 +156,13 @@ def naming_file_errors() -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("no such file", status="missing") from error
+    except IsADirectoryError as error:
+        raise ImageError("a folder, not an image") from error
     except PermissionError as error:
         raise ImageError("no permission to read it") from error
     except OSError as error:
-        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
+        reason = mask(str(error.strerror or error))
+        raise ImageError(f"the file cannot be read: {reason}") from error
 
 
 def check_regular(path: Path, *, expected: str = "an image") -> None:
@@ -183,14 +187,14 @@ def check_regular(path: Path, *, expected: str = "an image") -> None:
 def decode_opened(image: Image.Image) -> NDArray[np.uint8]:
     """Return what an image that Pillow has opened shows, as `decode_rgb` does of its file."""
     with _naming_damage():
-        _check_size(image)
+        check_size(*image.size)
         image.load()
         return _to_upright(image)
 
 
 def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
     with _naming_damage(file), Image.open(file, formats=FORMATS) as image:
-        _check_size(image)
+        check_size(*image.size)
         _check_scans(image, file)
         size = image.size
         if side is not None:
@@ -229,8 +233,8 @@ def is_video(file: IO[bytes]) -> bool:
     return is_mp4 or is_quicktime or is_avi or head.startswith(b"\x1a\x45\xdf\xa3")
 
 
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
+def check_size(width: int, height: int) -> None:
+    """Raise ImageError if there are more than ``MAX_PIXELS``."""
     if width * height > MAX_PIXELS:
         raise ImageError(
             f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",

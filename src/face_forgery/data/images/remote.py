@@ -109,16 +109,10 @@ def read_bytes_at(path: str) -> bytes:
 def _fetch(url: str) -> bytes:
     system, path = open_file_system(url)
     try:
-        data: bytes = system.cat_file(path, start=0, end=_MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ImageError("no such file", status="missing") from error
-    except IsADirectoryError as error:
-        raise ImageError("a folder, not an image") from error
-    except PermissionError as error:
-        raise ImageError("no permission to read it") from error
-    except OSError as error:
-        reason = mask(str(error.strerror or error))
-        raise ImageError(f"the file cannot be read: {reason}") from error
+        with naming_file_errors():
+            data: bytes = system.cat_file(path, start=0, end=_MAX_BYTES + 1)
+    except ImageError:
+        raise
     except Exception as error:  # each store's library raises its own
         reason = mask(f"{type(error).__name__}: {error}")
         raise ImageError(f"the file cannot be read: {reason}") from error

@@ -25,9 +25,9 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import (
-    MAX_PIXELS,
     ImageError,
     check_regular,
+    check_size,
     naming_file_errors,
 )
 from face_forgery.params import VideoParams
@@ -53,11 +53,7 @@ class Frame:
             ImageError: More than ``MAX_PIXELS`` (``too_large``).
         """
         width, height = round(self._raw.width * self._aspect), self._raw.height
-        if width * height > MAX_PIXELS:
-            raise ImageError(
-                f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
-                status="too_large",
-            )
+        check_size(width, height)
         rgb = self._raw.reformat(width=width, height=height, format="rgb24").to_ndarray()
         return _turn_upright(rgb, self._raw.side_data.get("DISPLAYMATRIX"))
 

@@ -30,12 +30,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.find_overlaps,
-                inputs=[
-                    "train_manifest",
-                    "val_manifest",
-                    "image_hashes",
-                    "split_report",
-                ],
+                inputs=["train_manifest", "val_manifest", "image_hashes", "split_report"],
                 outputs="overlaps",
                 name="find_overlaps",
             ),

@@ -11,7 +11,7 @@ from face_forgery.data.images.faces import FaceFinder, finder_values
 from face_forgery.data.images.inspection import inspect_table, list_unusable
 from face_forgery.data.labels.manifest import SUBSETS, assemble_manifest, check_rejected
 from face_forgery.data.labels.readers import LabelSource
-from face_forgery.data.labels.set_summary import describe_manifest, warn_of_photographs
+from face_forgery.data.labels.set_summary import warn_of_photographs
 from face_forgery.params import DataParams, FacesParams, IngestionParams
 
 
@@ -90,11 +90,6 @@ def build_manifest(
     if face_table.empty:
         warn_of_photographs(manifest)
     return manifest
-
-
-def summarize_data(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
-    """Count classes, kinds, sources, sizes, formats and identical files."""
-    return describe_manifest(manifest, rejected)
 
 
 def plot_data(manifest: pd.DataFrame, data: DataParams) -> Any:

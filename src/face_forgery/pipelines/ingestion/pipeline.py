@@ -2,6 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from face_forgery.data.labels.set_summary import describe_manifest
+
 from .nodes import (
     build_manifest,
     inspect_images,
@@ -9,7 +11,6 @@ from .nodes import (
     locate_faces,
     plot_data,
     read_labels,
-    summarize_data,
 )
 
 
@@ -61,7 +62,7 @@ def create_pipeline() -> Pipeline:
                 name="build_manifest",
             ),
             Node(
-                summarize_data,
+                describe_manifest,
                 inputs=["manifest", "rejected"],
                 outputs="data_report",
                 name="summarize_data",
