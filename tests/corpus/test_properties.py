@@ -45,7 +45,7 @@ def read(data, subset="train"):
     return read_labels({subset: LabelFile("labels.txt", data)}, PARAMS.data, PARAMS.ingestion)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(parts=st.lists(SYNTAX, max_size=30), subset=st.sampled_from(["train", "test"]))
 def test_any_bytes_give_a_table_or_an_error_that_names_the_file(parts, subset):
     try:
@@ -58,7 +58,7 @@ def test_any_bytes_give_a_table_or_an_error_that_names_the_file(parts, subset):
         assert not table["img_name"].str.contains(r"[\x00-\x1f\x7f]|^\.\.(?:/|$)").any()
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     rows=st.lists(st.tuples(NAMES, st.text(max_size=6)), min_size=1, max_size=6),
     wrong=st.integers(0, 5),
