@@ -118,8 +118,9 @@ def labelled(tmp_path, draw_red_faces):
     for number, places in enumerate(boxes):
         draw_red_faces(*places).save(tmp_path / f"{number}.png")
     names = [f"{number}.png" for number in range(3)]
-    table = pd.DataFrame({"subset": "train", "row": range(3), "path": names, "target": [0, 1, 1]})
-    facts = table[["subset", "row"]].assign(status="ok", detail="", img_name=names)
+    table = pd.DataFrame({"subset": "train", "row": range(3), "img_name": names, "path": names})
+    facts = table[["subset", "row", "img_name"]].assign(status="ok", detail="")
+    table = table.assign(target=[0, 1, 1])
     return table, facts
 
 

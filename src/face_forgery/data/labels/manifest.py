@@ -65,11 +65,26 @@ def show_examples(examples: Iterable[object]) -> str:
     return ", ".join(shown)
 
 
-def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
-    """Join ``LABEL_COLUMNS`` and ``IMAGE_FACT_COLUMNS`` of the images that can be used.
+def look_up(
+    rows: pd.DataFrame, table: pd.DataFrame, column: str, *, what: str, remedy: str
+) -> pd.DataFrame:
+    """Return the row of ``table`` that belongs to each of ``rows``, by ``KEY``.
 
-    Returns:
-        The columns of ``MANIFEST_COLUMNS``, in the order of ``table``.
+    Raises:
+        ManifestError: If there is none, or none with a value in ``column``.
+    """
+    found = rows[KEY].merge(table, on=KEY, how="left", validate="one_to_one")
+    absent = found[column].isna().to_numpy()
+    if absent.any():
+        raise ManifestError(
+            f"{absent.sum():,} of {len(rows):,} images have no {what}: {show_rows(rows[absent])}; "
+            f"{remedy}"
+        )
+    return found
+
+
+def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``MANIFEST_COLUMNS`` of the images that can be used, in the order of ``table``.
 
     Raises:
         ManifestError: If one content has two targets, or the two inputs do not belong together.
@@ -165,11 +180,9 @@ def fingerprint_rows(manifest: pd.DataFrame) -> str:
 
 
 def fingerprint_sets(**manifests: pd.DataFrame) -> str:
-    """Return one SHA-256 of several sets, whatever the order of their rows.
+    """Return one SHA-256 of several sets, ``train`` and ``val``, whatever the order of their rows.
 
-    Args:
-        manifests: Each under the name of its part, such as ``train`` and ``val``: the same images
-            split differently have another fingerprint.
+    The same images split differently have another fingerprint.
     """
     digest = hashlib.sha256()
     for name in sorted(manifests):

@@ -56,9 +56,8 @@ def find_leaks(
 ) -> pd.DataFrame:
     """List the training rows that share a group, a file or a near-identical image with validation.
 
-    Returns:
-        The columns of ``LEAK_COLUMNS``. A row appears once for a reason; an identical file is not
-        listed as a near-identical image again.
+    A row of ``LEAK_COLUMNS`` appears once for a reason; an identical file is not listed as a
+    near-identical image again.
     """
     group = _shared_values(train["group"], val["group"])
     content = _shared_values(train["sha256"], val["sha256"])

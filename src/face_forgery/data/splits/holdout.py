@@ -17,8 +17,8 @@ from face_forgery.data.labels.manifest import (
     KEY,
     REAL,
     ManifestError,
+    look_up,
     show_examples,
-    show_rows,
 )
 from face_forgery.data.splits.groups import Labels, join_groups
 from face_forgery.params import HoldoutParams
@@ -142,9 +142,7 @@ def name_holdout_groups(
     """Name the kind, source or cluster of each labelled image.
 
     Clusters follow from ``features``, ``(F, D)`` for the forgeries in their order, and ``seed``.
-
-    Returns:
-        ``HOLDOUT_COLUMNS``; no row without ``params.by``.
+    ``HOLDOUT_COLUMNS`` has no row without ``params.by``.
     """
     is_fake = (labelled["target"] == FAKE).to_numpy(dtype=bool)
     if params.by is None:
@@ -263,14 +261,9 @@ def _val_table(val: pd.DataFrame, names: Any, is_held_out: Any) -> pd.DataFrame:
 
 
 def _look_up(rows: pd.DataFrame, holdout_groups: pd.DataFrame, by: str) -> Names:
-    found = rows[KEY].merge(holdout_groups, on=KEY, how="left", validate="one_to_one")
-    wrong = (found["by"] != by).fillna(True).to_numpy(dtype=bool)
-    if wrong.any():
-        raise ManifestError(
-            f"{wrong.sum():,} of {len(rows):,} images have no hold-out group by {by}: "
-            f"{show_rows(rows[wrong])}; run the pipeline splitting from its first node, with the "
-            "same parameters"
-        )
+    wanted = holdout_groups[holdout_groups["by"] == by]
+    remedy = "run the pipeline splitting from its first node, with the same parameters"
+    found = look_up(rows, wanted, "holdout", what=f"hold-out group by {by}", remedy=remedy)
     names: Names = found["holdout"].astype(str).to_numpy(dtype=object)
     return names
 

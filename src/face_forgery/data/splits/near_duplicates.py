@@ -47,10 +47,7 @@ SkipPairs = Callable[[Positions, Positions], NDArray[np.bool_]]
 
 
 def hash_table(manifest: pd.DataFrame, *, root: Path, num_workers: int) -> pd.DataFrame:
-    """Hash every image of a manifest.
-
-    Returns:
-        The columns of ``IMAGE_HASH_COLUMNS``, a row for each row of ``manifest`` in its order.
+    """Hash every image of a manifest, in its order: ``IMAGE_HASH_COLUMNS``.
 
     Raises:
         ImageError: If an image cannot be read any more.

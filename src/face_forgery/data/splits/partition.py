@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from face_forgery.data.labels.manifest import (
     FAKE,
-    KEY,
     REAL,
     ManifestError,
+    look_up,
     show_examples,
-    show_rows,
 )
 from face_forgery.data.labels.set_summary import CLASS_NAMES, class_names, count_values
 from face_forgery.data.splits.groups import (
@@ -181,7 +180,8 @@ def _set_apart(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return the two sides and the beginning of a report."""
     labelled = manifest[manifest["subset"] != "test"].reset_index(drop=True)
-    hashes = _match_hashes(labelled, image_hashes)
+    remedy = "run the pipeline splitting from its first node"
+    hashes = look_up(labelled, image_hashes, "thumbnail", what="hash", remedy=remedy)
     in_val = (labelled["subset"] == "val").to_numpy()
     if in_val.any() != has_val_labels:
         raise ManifestError(
@@ -196,17 +196,6 @@ def _set_apart(
         in_train = ~in_val
     sides = (labelled[in_train], labelled[in_val])
     return sides[0].reset_index(drop=True), sides[1].reset_index(drop=True), report
-
-
-def _match_hashes(labelled: pd.DataFrame, image_hashes: pd.DataFrame) -> pd.DataFrame:
-    matched = labelled[KEY].merge(image_hashes, on=KEY, how="left", validate="one_to_one")
-    absent = matched["thumbnail"].isna().to_numpy()
-    if absent.any():
-        raise ManifestError(
-            f"{absent.sum():,} of {len(labelled):,} images have no hash: "
-            f"{show_rows(labelled[absent])}; run the pipeline splitting from its first node"
-        )
-    return matched
 
 
 def _keep_official(
@@ -341,8 +330,7 @@ def _count_features(
 ) -> tuple[Labels, Labels, NDArray[np.float64]]:
     """Count, in each cluster, its images, those of each class, and those of each kind and source.
 
-    Returns:
-        Cluster, feature and count of every count above 0, by cluster.
+    Cluster, feature and count of every count above 0, by cluster.
     """
     target = manifest["target"].to_numpy(np.int64)
     fine = manifest.groupby(["target", "kind", "source"], sort=True).ngroup().to_numpy(np.int64)
