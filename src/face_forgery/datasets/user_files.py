@@ -59,11 +59,7 @@ class FaceModelDataset(_OptionalFileDataset[bytes | None]):
     """The content of a YuNet file in ONNX; ``None`` where no file is named."""
 
     def load(self) -> bytes | None:
-        """Return the content.
-
-        Raises:
-            InputError: If the file cannot be read.
-        """
+        """Return the content; InputError if the file cannot be read."""
         if self._filepath is None:
             return None
         try:
@@ -80,11 +76,7 @@ class LandmarkFileDataset(_OptionalFileDataset[pd.DataFrame | None]):
     """A CSV ``img_name,x0,y0,x1,y1,...``; ``None`` where no file is named."""
 
     def load(self) -> pd.DataFrame | None:
-        """Return the table.
-
-        Raises:
-            LandmarksError: If the file cannot be read or is no CSV.
-        """
+        """Return the table; LandmarksError if the file cannot be read or is no CSV."""
         if self._filepath is None:
             return None
         try:

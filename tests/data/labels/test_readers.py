@@ -1,5 +1,6 @@
 """Label files become label tables, or errors that name the file and the line."""
 
+import csv
 import io
 
 import pandas as pd
@@ -10,6 +11,13 @@ from hypothesis import strategies as st
 from face_forgery.data.labels.manifest import LABEL_COLUMNS, ManifestError
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_labels
 
+NAMES = st.text(
+    st.characters(
+        exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"], exclude_characters="/\\\ufeff"
+    ),
+    min_size=1,
+    max_size=8,
+).map(lambda name: f"{name}.jpg")
 ALPHABET = st.characters(categories=["L", "N", "Zs"], include_characters="-_.,'()&")
 
 
@@ -72,6 +80,29 @@ def test_names_and_targets_survive_any_way_of_writing_them(
         dict(zip(table["img_name"].str.removesuffix(".jpg"), table["target"], strict=True)) == rows
     )
     assert list(table["row"]) == list(range(len(rows)))
+
+
+@settings(max_examples=30)
+@given(
+    rows=st.lists(st.tuples(NAMES, st.text(max_size=6)), min_size=1, max_size=6),
+    wrong=st.integers(0, 5),
+    ending=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_a_wrong_target_is_found_on_its_line_whatever_stands_before_it(
+    read_source, *, rows, wrong, ending
+):
+    wrong %= len(rows)
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator=ending, quoting=csv.QUOTE_ALL)
+    writer.writerow(["img_name", "target", "note"])
+    line = 0
+    for number, (name, note) in enumerate(rows):
+        if number == wrong:
+            line = len(file.getvalue().encode().splitlines()) + 1
+        note = note.replace("\0", "").encode(errors="ignore").decode()
+        writer.writerow([name, "7" if number == wrong else "1", note])
+    with pytest.raises(ManifestError, match=rf"line {line}: '7'"):
+        read_source(LabelFile("x", file.getvalue().encode()), "train", "x", "trainset")
 
 
 def test_a_label_table_has_the_columns_of_the_contract(read):
