@@ -87,12 +87,52 @@ def sign(folder: Path) -> None:
     edit_meta(folder, sha256=sums)
 
 
+def _write(name: str, data: bytes) -> Path:
+    path = Path(name)  # of the test's own folder
+    path.write_bytes(data)
+    return path
+
+
+def _load_table(content: tuple[str, bytes]) -> Any:
+    """Load a Parquet or CSV table that an earlier run wrote, damaged since."""
+    path = _write(*content)
+    kind = "Parquet" if path.suffix == ".parquet" else "CSV"
+    return AtomicDataset(dataset={"type": f"pandas.{kind}Dataset", "filepath": str(path)}).load()
+
+
+def _read_parameter_file(text: bytes) -> Any:
+    """Read the text of a ``parameters.yml`` as a run does."""
+    Path("base").mkdir()
+    _write("base/parameters.yml", text)
+    loader = ProjectConfigLoader(str(Path.cwd()), base_env="base", default_run_env="base")
+    return check_parameters(loader["parameters"])
+
+
+def _read_landmarks(data: bytes) -> Any:
+    row = {"subset": "train", "row": 0, "target": 0, "path": "a.jpg", "img_name": "a.jpg"}
+    manifest = pd.DataFrame([row | {"height": 100, "width": 100}])
+    table = LandmarkFileDataset(filepath=str(_write("landmarks.csv", data))).load()
+    return find_landmarks(manifest, table, None, root=Path.cwd(), num_workers=0)
+
+
+def _build(changes: dict[str, Any]) -> Any:
+    return build_network(check_parameters(_edit(BASE, changes)).model, 32)
+
+
 PLAIN: dict[str, EntryPoint] = {
     "labels": lambda data: _read_labels(LabelFile("labels.txt", data), "train"),
     "names": lambda data: _read_labels(LabelFile("labels.txt", data), "test"),
     "label folder": lambda names: _read_labels(LabelFolder("faces", names), "train"),
     "parameters": lambda changes: check_parameters(_edit(BASE, changes)),
-    "model": lambda changes: build_network(check_parameters(_edit(BASE, changes)).model, 32),
+    "model": _build,
+    "starting weights": lambda content: _build(
+        {"model.weights": str(_write(*content)), "model.backbone": "test_resnet"}
+    ),
+    "training state": lambda data: read_state(_write("training_state.pt", data)),
+    "table": _load_table,
+    "parameter file": _read_parameter_file,
+    "landmarks": _read_landmarks,
+    "image list": lambda data: list(list_images(_write("list.csv", data))["img_name"]),
     "submission": lambda damage: check_submission(damage(GIVEN), SCORES["img_name"]),
     # A table of another detector's scores; whether it comes first changes nothing.
     "scores": lambda damage: align_scores({"other": damage(SCORES), "ours": SCORES}),
@@ -107,21 +147,6 @@ def entry_point(request: pytest.FixtureRequest) -> EntryPoint:
         return PLAIN[request.param]
     opened: EntryPoint = request.getfixturevalue(f"{request.param.replace(' ', '_')}_entry")
     return opened
-
-
-@pytest.fixture
-def table_entry(tmp_path: Path) -> EntryPoint:
-    """A Parquet or CSV table that an earlier run wrote, damaged since."""
-
-    def enter(content: tuple[str, bytes]) -> Any:
-        name, data = content
-        path = tmp_path / name
-        path.write_bytes(data)
-        kind = "Parquet" if path.suffix == ".parquet" else "CSV"
-        entry = {"type": f"pandas.{kind}Dataset", "filepath": str(path)}
-        return AtomicDataset(dataset=entry).load()
-
-    return enter
 
 
 @pytest.fixture
@@ -217,70 +242,5 @@ def ensemble_entry(tmp_path: Path, make_detector: Any) -> EntryPoint:
         fits = {"sha256": {"members/1_test_resnet/meta.json": hashlib.sha256(content).hexdigest()}}
         edit_meta(folder, **fits | changes)
         return read_detector(folder)
-
-    return enter
-
-
-@pytest.fixture
-def training_state_entry(tmp_path: Path) -> EntryPoint:
-    def enter(data: bytes) -> Any:
-        path = tmp_path / "training_state.pt"
-        path.write_bytes(data)
-        return read_state(path)
-
-    return enter
-
-
-@pytest.fixture
-def starting_weights_entry(tmp_path: Path, make_params: Any) -> EntryPoint:
-    def enter(content: tuple[str, bytes]) -> Any:
-        name, data = content
-        (tmp_path / name).write_bytes(data)
-        model = make_params(**{"model.weights": str(tmp_path / name)}).model
-        return build_network(model, 32)
-
-    return enter
-
-
-@pytest.fixture
-def parameter_file_entry(tmp_path: Path) -> EntryPoint:
-    """The text of a ``parameters.yml``, read as a run reads it."""
-
-    def enter(text: bytes) -> Any:
-        (tmp_path / "base").mkdir()
-        (tmp_path / "base" / "parameters.yml").write_bytes(text)
-        loader = ProjectConfigLoader(str(tmp_path), base_env="base", default_run_env="base")
-        return check_parameters(loader["parameters"])
-
-    return enter
-
-
-@pytest.fixture
-def image_list_entry(tmp_path: Path) -> EntryPoint:
-    def enter(data: bytes) -> list[str]:
-        (tmp_path / "list.csv").write_bytes(data)
-        return list(list_images(tmp_path / "list.csv")["img_name"])
-
-    return enter
-
-
-@pytest.fixture
-def landmarks_entry(tmp_path: Path) -> EntryPoint:
-    def enter(data: bytes) -> Any:
-        path = tmp_path / "landmarks.csv"
-        path.write_bytes(data)
-        manifest = pd.DataFrame(
-            {
-                "subset": ["train"],
-                "row": [0],
-                "target": [0],
-                "path": ["a.jpg"],
-                "img_name": ["a.jpg"],
-                "height": [100],
-                "width": [100],
-            }
-        )
-        table = LandmarkFileDataset(filepath=str(path)).load()
-        return find_landmarks(manifest, table, None, root=tmp_path, num_workers=0)
 
     return enter

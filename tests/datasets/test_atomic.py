@@ -181,13 +181,13 @@ def test_a_writer_that_hides_a_full_disk_ends_in_what_the_system_says(tmp_path, 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("state.pt", "old")]
 
 
-def test_an_error_of_the_writer_stays_what_it_is_where_the_disk_has_room(tmp_path):
+def test_an_error_stays_what_it_is_where_the_disk_has_room_or_nothing_can_be_removed(
+    tmp_path, monkeypatch
+):
     with pytest.raises(KeyError), replacing(tmp_path / "x.json"):
         raise KeyError("x")
     assert names_in(tmp_path) == []
 
-
-def test_where_nothing_can_be_removed_the_first_error_is_told(tmp_path, monkeypatch):
     def unlink(path, missing_ok=False):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 

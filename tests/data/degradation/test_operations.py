@@ -47,10 +47,9 @@ def test_a_higher_level_is_a_larger_change(name, photo):
 
 def test_luck_follows_from_the_image_and_the_degradation():
     gray = np.full((32, 32, 3), 128, np.uint8)
-    grains = [one._replace(strength=20).apply(gray) for one in BY_NAME["noise_sigma"][:2]]
-    assert (grains[0] != grains[1]).any()
-    smaller = BY_NAME["noise_sigma"][0]._replace(strength=20).apply(gray[:16])
-    assert (smaller != grains[0][:16]).any()
+    one, other = (level._replace(strength=20) for level in BY_NAME["noise_sigma"][:2])
+    assert (one.apply(gray) != other.apply(gray)).any()
+    assert (one.apply(gray[:16]) != one.apply(gray)[:16]).any()
 
 
 def test_families_can_be_chosen_and_unknown_ones_are_named():

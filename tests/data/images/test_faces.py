@@ -1,8 +1,6 @@
 """Faces: what is cut, when there is nothing to judge, and that everybody cuts alike."""
 
-import os
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,9 +24,6 @@ from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.params import FacesParams
 
 PARAMS = FacesParams(detector=None, min_confidence=0.7, margin=0.25, min_size=20, max_blur=0.9)
-MODEL = os.environ.get(
-    "FACE_FORGERY_FACE_DETECTOR"
-)  # a YuNet file; the tests have none of their own
 
 
 def face(left, top, width, height):
@@ -190,10 +185,3 @@ def test_training_measuring_and_judging_cut_the_same(
     assert [len(judgement.faces) for judgement in in_memory] == [1, 0, 2]
     assert in_memory[2].score == pytest.approx(ok["2.png"], abs=1e-6)
     assert in_memory[1].status == "no_face"
-
-
-@pytest.mark.skipif(MODEL is None, reason="FACE_FORGERY_FACE_DETECTOR names no YuNet file")
-def test_a_real_detector_finds_no_face_in_noise():
-    finder = FaceFinder(Path(str(MODEL)).read_bytes(), PARAMS)
-    noise = np.random.default_rng(0).integers(0, 256, (1500, 900, 3)).astype(np.uint8)
-    assert finder.find(noise).status == "no_face"

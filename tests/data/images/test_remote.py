@@ -1,7 +1,5 @@
 """Images at URLs: listed and read as those on a disk are."""
 
-from pathlib import Path
-
 import fsspec
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from fsspec.registry import known_implementations
 from face_forgery.data.images import remote
 from face_forgery.data.images.decoding import ImageError, InputError, read_rgb
 from face_forgery.data.images.listing import LISTING_COLUMNS, list_images
-from face_forgery.data.images.remote import is_url, read_rgb_at
+from face_forgery.data.images.remote import read_rgb_at
 
 
 @pytest.fixture
@@ -107,12 +105,6 @@ def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(known_implementations, "protocol", known)
     with pytest.raises(InputError, match="install no_such_package; in the environment of every"):
         list_images("protocol://bucket/a.jpg")
-
-
-@pytest.mark.parametrize("path", ["a.jpg", "/a.jpg", "c:/a.jpg", "c://a.jpg", "a b://c", "s3:/b"])
-def test_what_is_no_url(path):
-    assert not is_url(path)
-    assert not is_url(str(Path(path)))
 
 
 @pytest.mark.parametrize("error", [ValueError, RuntimeError, ConnectionError])

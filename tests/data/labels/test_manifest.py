@@ -91,9 +91,6 @@ def test_one_content_under_two_targets_is_a_contradiction_that_names_both_rows(m
     )
     with pytest.raises(ManifestError, match=message):
         check_contradictions(manifest)
-
-
-def test_an_unlabelled_copy_contradicts_nothing(make_manifest):
     check_contradictions(make_manifest(2, sha256="a", target=[1, pd.NA], subset=["train", "test"]))
 
 

@@ -31,8 +31,8 @@ def is_url(path: str) -> bool:
     """Say whether ``path`` begins with a scheme: ``s3://``, ``gs://``, ``file://``, ...
 
     Example:
-        >>> is_url("s3://bucket/a.jpg"), is_url("data/a.jpg"), is_url("c:/a.jpg")
-        (True, False, False)
+        >>> [is_url(path) for path in ("s3://b/a.jpg", "s3:/a.jpg", "c://a.jpg", "a b://c")]
+        [True, False, False, False]
     """
     return _SCHEME.match(path) is not None
 
