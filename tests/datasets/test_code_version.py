@@ -42,8 +42,10 @@ def commit(folder):
     return git(folder, "rev-parse", "HEAD")
 
 
-def test_package_and_libraries_are_named_ready_for_json():
+def test_package_and_libraries_are_named_ready_for_json_and_no_password(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kedro", "run", "--params", "a.b=http://me:hunter2@host"])
     loaded = CodeVersionDataset().load()
+    assert loaded["command"] == "kedro run --params a.b=http://***@host"
     assert loaded["face_forgery"] == face_forgery.__version__
     assert {name: loaded[name] for name in ("torch", "torchvision", "timm")} == {
         name: version(name) for name in ("torch", "torchvision", "timm")
@@ -79,9 +81,3 @@ def test_without_a_git_that_answers_there_is_no_commit_and_no_error(checkout, mo
     monkeypatch.setattr(module.subprocess, "run", fail)
     loaded = CodeVersionDataset().load()
     assert (loaded["git_commit"], loaded["git_dirty"]) == (None, None)
-
-
-def test_the_command_is_kept_without_passwords(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["kedro", "run", "--params", "a.b=http://me:hunter2@host"])
-    command = CodeVersionDataset().load()["command"]
-    assert command == "kedro run --params a.b=http://***@host"

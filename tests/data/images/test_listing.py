@@ -97,14 +97,11 @@ def test_a_file_name_that_is_no_text_is_shown_escaped_and_still_found(tmp_path):
     assert Path(images["path"].iloc[0]).read_bytes() == b"x"
 
 
-def make_loop(path: Path) -> None:
-    path.mkdir()
-    (path / "self").symlink_to(path)
-
-
-@pytest.mark.parametrize("make", [Path.mkdir, make_loop])
-def test_a_folder_with_nothing_in_it_is_an_error(tmp_path, make):
-    make(tmp_path / "photos")
+def test_a_folder_with_nothing_in_it_but_itself_is_an_error(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InputError, match="photos: a folder with no file in it"):
+        list_images(tmp_path / "photos")
+    (tmp_path / "photos" / "self").symlink_to(tmp_path / "photos")
     with pytest.raises(InputError, match="photos: a folder with no file in it"):
         list_images(tmp_path / "photos")
 

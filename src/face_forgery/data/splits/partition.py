@@ -328,10 +328,7 @@ def _number_by_path(paths: pd.Series, clusters: Labels) -> Labels:
 def _count_features(
     manifest: pd.DataFrame, clusters: Labels
 ) -> tuple[Labels, Labels, NDArray[np.float64]]:
-    """Count, in each cluster, its images, those of each class, and those of each kind and source.
-
-    Cluster, feature and count of every count above 0, by cluster.
-    """
+    """Return cluster, feature and count, above 0, of images, each class, each kind and source."""
     target = manifest["target"].to_numpy(np.int64)
     fine = manifest.groupby(["target", "kind", "source"], sort=True).ngroup().to_numpy(np.int64)
     features = np.concatenate([np.zeros_like(target), 1 + target, 3 + fine])
