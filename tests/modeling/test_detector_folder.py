@@ -57,9 +57,8 @@ def test_timm_alone_opens_the_folder_and_gives_the_same_logits(
 
 
 def test_timm_resolves_the_same_preprocessing(folder):
-    data = timm.data.resolve_data_config(
-        pretrained_cfg=timm.create_model(f"local-dir:{folder}").pretrained_cfg
-    )
+    config = timm.create_model(f"local-dir:{folder}").pretrained_cfg
+    data = timm.data.resolve_data_config(pretrained_cfg=config)
     assert (tuple(data["input_size"]), data["interpolation"]) == ((3, 32, 32), "bilinear")
     assert (data["crop_pct"], data["crop_mode"]) == (1.0, "squash")
     assert (tuple(data["mean"]), tuple(data["std"])) == ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
@@ -202,8 +201,9 @@ def test_an_older_folder_still_without_later_fields_opens_too(folder, make_detec
     assert read_detector(folder).identity() == make_detector().identity()
 
 
-@pytest.mark.parametrize("channels", [name for name in INPUTS if name != "rgb"])
-@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+@pytest.mark.parametrize(
+    ("architecture", "channels"), [("test_resnet", "rgb_srm"), ("test_vit", "rgb_frequency")]
+)
 def test_with_further_channels_timm_opens_the_backbone_that_reads_them(
     tmp_path, make_detector, architecture, channels
 ):

@@ -54,13 +54,6 @@ def test_the_temperature_divides_the_margin_of_the_mean(members, images):
     np.testing.assert_allclose(scores, expit(margins / 2.5), atol=1e-12)
 
 
-def test_one_member_scores_as_it_does_alone(members, images):
-    alone = join_detectors({"a": members["a"]}, **HOW)
-    expected = measure_margins(members["a"].build_network(), images, CPU)
-    margins = measure_margins(alone.build_network(), images, CPU)
-    np.testing.assert_allclose(margins, expected, rtol=1e-12, atol=1e-12)
-
-
 def test_very_certain_members_stay_apart(make_detector):
     certain = {name: make_detector(temperature=t) for name, t in (("a", 0.001), ("b", 0.002))}
     images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)

@@ -100,8 +100,10 @@ def test_norm_moves_the_normalization_layers_and_the_head(start, backbone):
     }
 
 
-@pytest.mark.parametrize("lora", [{"r": 2}, {"r": 2, "use_dora": True}], ids=["lora", "dora"])
-@pytest.mark.parametrize("backbone", HEADS)
+@pytest.mark.parametrize(
+    ("backbone", "lora"),
+    [*((name, {"r": 2}) for name in HEADS), ("test_convnext", {"r": 2, "use_dora": True})],
+)
 def test_lora_moves_every_plain_layer_and_merges_into_the_weights_of_timm(start, backbone, lora):
     state = start(backbone, "lora", **{"model.lora": lora})
     network, plain = state.network, start(backbone).network
@@ -156,8 +158,7 @@ def test_a_frozen_backbone_keeps_its_statistics_whatever_mode_it_is_set_to(start
     assert torch.equal(state.network.backbone.bn1.running_mean, before)
 
 
-@pytest.mark.parametrize("layer_decay", [None, 0.7])
-@pytest.mark.parametrize("mode", ["linear", "norm", "lora"])
+@pytest.mark.parametrize(("mode", "layer_decay"), [("linear", 0.7), ("norm", None), ("lora", 0.7)])
 def test_the_optimizer_holds_what_is_trained_and_nothing_else(start, mode, layer_decay):
     state = start("test_vit", mode, **{"training.optimizer.layer_decay": layer_decay})
     held = [id(weight) for group in state.optimizer.param_groups for weight in group["params"]]

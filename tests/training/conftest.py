@@ -1,19 +1,15 @@
 """A network small enough to train in milliseconds, with dropout and batch normalization."""
 
-import pandas as pd
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.loading.image_dataset import ImageDataset
-from face_forgery.data.loading.loaders import eval_loader
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.training.state import TrainState
 from face_forgery.training.training_data import Run, build_train_loader
-
-NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 
 
 class TinyBackbone(nn.Module):
@@ -103,21 +99,16 @@ def make_loader(batches_of):
 
 
 @pytest.fixture
-def make_run(photographs, make_params):
+def make_run(photographs, make_params, no_faces):
     """Return a builder of runs: twelve photographs to train with, and to validate with."""
     root, manifest, landmarks = photographs
 
-    def make(*, resume_from=None, **changes):
+    def make(*, resume_from=None, change_dataset=lambda dataset: dataset, **changes):
         params = make_params(**changes)
-        loader = build_train_loader(
-            manifest,
-            NO_FACES,
-            landmarks,
-            root=root,
-            preprocessing=params.preprocessing,
-            augmentation=params.augmentation,
-            training=params.training,
-        )
+        names = ("preprocessing", "augmentation", "training")
+        sections = {name: getattr(params, name) for name in names}
+        plain = build_train_loader(manifest, no_faces, landmarks, root=root, **sections)
+        loader = train_loader(change_dataset(plain.dataset), params.training)
         val_set = ImageDataset.of(manifest, root, params.preprocessing)
         val_loader = eval_loader(val_set, batch_size=4, num_workers=params.scoring.num_workers)
         return Run(loader, val_loader, params.model, params.training, resume_from=resume_from)

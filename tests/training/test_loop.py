@@ -10,8 +10,7 @@ from torch import nn
 
 from face_forgery.training.loop import BatchTooLargeError, NonFiniteLossError, train_epochs
 from face_forgery.training.losses import Loss
-from face_forgery.training.mixing import Mixing
-from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.step_settings import Mixing, StepSettings
 
 
 def run(state, loader, *, epochs, **changes):
@@ -243,16 +242,13 @@ ALL_AT_ONCE = {
 }
 
 
-def test_saves_within_an_epoch_come_after_whole_steps_and_not_at_its_end(make_state, make_loader):
-    reports = run(
-        make_state(), make_loader(eight_batches), epochs=2, checkpoint_steps=1, accumulate=2
-    )
-    of_an_epoch = [None, None, None]
-    assert [report and report.epoch for report in reports] == [*of_an_epoch, 1, *of_an_epoch, 2]
-    reports = run(
-        make_state(), make_loader(eight_batches), epochs=1, checkpoint_steps=3, accumulate=2
-    )
-    assert [report and report.epoch for report in reports] == [None, 1]
+@pytest.mark.parametrize(("every", "saves"), [(1, [None, None, None]), (3, [None])])
+def test_saves_within_an_epoch_come_after_whole_steps_and_not_at_its_end(
+    make_state, make_loader, every, saves
+):
+    how = {"epochs": 2, "checkpoint_steps": every, "accumulate": 2}
+    reports = run(make_state(), make_loader(eight_batches), **how)
+    assert [report and report.epoch for report in reports] == [*saves, 1, *saves, 2]
 
 
 @pytest.mark.parametrize("num_yields", range(1, 8))

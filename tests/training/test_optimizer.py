@@ -41,19 +41,23 @@ def test_the_optimizer_has_its_name_rate_and_every_weight(network, make_params, 
     assert {group["lr"] for group in optimizer.param_groups} == {1e-3}
 
 
-def test_weight_decay_leaves_out_norms_biases_and_position_embeddings(network, make_params):
-    optimizer = build_optimizer(network, make_params().training.optimizer)
+def of_weights(network, optimizer, key):
+    """Return an option of the optimizer by the name of the weight that it is for."""
     names = {id(weight): name for name, weight in network.backbone.named_parameters()}
-    decayed = {
-        names[id(weight)]
-        for group in optimizer.param_groups
-        if group["weight_decay"]
-        for weight in group["params"]
-    }
-    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.0, 0.05}
-    assert "blocks.0.attn.qkv.weight" in decayed
-    assert not {name for name in decayed if name.endswith("bias") or "norm" in name}
-    assert "pos_embed" not in decayed
+    groups = optimizer.param_groups
+    return {names[id(weight)]: group[key] for group in groups for weight in group["params"]}
+
+
+def test_weight_decay_leaves_out_norms_biases_and_position_embeddings(network, make_params):
+    for layer_decay in (None, 0.5):
+        params = make_params(**{"training.optimizer.layer_decay": layer_decay}).training
+        optimizer = build_optimizer(network, params.optimizer)
+        decay = of_weights(network, optimizer, "weight_decay")
+        assert set(decay.values()) == {0.0, 0.05}
+        decayed = {name for name, value in decay.items() if value}
+        assert "blocks.0.attn.qkv.weight" in decayed
+        assert not {name for name in decayed if name.endswith("bias") or "norm" in name}
+        assert "pos_embed" not in decayed
 
 
 def test_warm_up_climbs_linearly_and_the_cosine_falls_to_zero(network, make_params):
@@ -65,19 +69,10 @@ def test_warm_up_climbs_linearly_and_the_cosine_falls_to_zero(network, make_para
     assert after == pytest.approx(0.0, abs=1e-12)
 
 
-def test_without_warm_up_the_first_step_has_the_full_rate(network, make_params):
-    params = make_params(**{"training.warmup_epochs": 0}).training
-    assert rates(network, params, batches_per_epoch=4)[0][0] == 1e-3
-
-
 def test_the_step_schedule_drops_after_its_epochs_not_before(network, make_params):
-    params = make_params(
-        **{
-            "training.epochs": 9,
-            "training.warmup_epochs": 0,
-            "training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85},
-        }
-    ).training
+    schedule = {"name": "step", "step_epochs": 4, "gamma": 0.85}
+    changes = {"training.epochs": 9, "training.warmup_epochs": 0, "training.schedule": schedule}
+    params = make_params(**changes).training
     used, _ = rates(network, params, batches_per_epoch=3)
     of_epochs = [used[3 * epoch : 3 * epoch + 3] for epoch in range(9)]
     assert all(len(set(epoch)) == 1 for epoch in of_epochs)
@@ -95,28 +90,14 @@ def test_the_constant_schedule_stays_after_warm_up(network, make_params):
 
 def test_with_layer_decay_each_layer_moves_slower_than_the_one_above(network, make_params):
     params = make_params(**{"training.optimizer.layer_decay": 0.5}).training
-    optimizer = build_optimizer(network, params.optimizer)
-    names = {id(weight): name for name, weight in network.backbone.named_parameters()}
-    rate = {
-        names[id(weight)]: group["lr"]
-        for group in optimizer.param_groups
-        for weight in group["params"]
-    }
-    assert rate.keys() == set(names.values())
+    rate = of_weights(network, build_optimizer(network, params.optimizer), "lr")
+    assert rate.keys() == {name for name, _ in network.backbone.named_parameters()}
     num_blocks = len(network.backbone.blocks)
     blocks = [rate[f"blocks.{number}.attn.qkv.weight"] for number in range(num_blocks)]
     assert rate["head.weight"] == 1e-3
     assert rate["norm.weight"] == 1e-3 * 0.5
     assert blocks == pytest.approx([1e-3 * 0.5 ** (num_blocks - k) for k in range(num_blocks)])
     assert rate["patch_embed.proj.weight"] == pytest.approx(blocks[0] * 0.5)
-    decayed = {
-        names[id(weight)]
-        for group in optimizer.param_groups
-        if group["weight_decay"]
-        for weight in group["params"]
-    }
-    assert "blocks.0.attn.qkv.weight" in decayed
-    assert not {name for name in decayed if name.endswith("bias") or "norm" in name}
 
 
 def test_the_schedule_counts_steps_not_batches(network, make_params):

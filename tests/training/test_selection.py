@@ -52,8 +52,7 @@ def test_no_history_and_a_history_of_another_run_are_errors():
     ],
 )
 def test_a_run_is_stalled_when_patience_brought_nothing_better(aucs, patience, expected):
-    history = [{"epoch": epoch, "val_auc": auc} for epoch, auc in enumerate(aucs, start=1)]
-    assert is_stalled(history, patience) is expected
+    assert is_stalled(history(*aucs), patience) is expected
 
 
 def folds_history(*rows):

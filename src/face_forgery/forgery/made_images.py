@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
@@ -31,18 +32,16 @@ class MadeImage:
 def make_in_order(
     make: Callable[[Batch], list[MadeImage]], batches: Iterable[Batch], *, num_workers: int
 ) -> Iterator[list[MadeImage]]:
-    """Yield ``make(batch)`` in the order of ``batches``; memory does not grow with their number.
+    """Yield ``make(batch)`` in the order of ``batches``, taken a few ahead; memory stays flat.
 
-    Args:
-        make: Picklable; the same batch always gives the same images.
-        batches: Taken in turn, a few ahead of what is asked for.
-        num_workers: Processes; 0 works in the calling one.
+    ``make`` is picklable. With 0 ``num_workers`` the calling process works.
     """
     if num_workers == 0:
         yield from map(make, batches)
         return
     rest = iter(batches)
-    with ProcessPoolExecutor(num_workers, get_context("spawn"), _use_one_thread) as pool:
+    one_thread = partial(cv2.setNumThreads, 1)
+    with ProcessPoolExecutor(num_workers, get_context("spawn"), one_thread) as pool:
         pending: deque[Future[list[MadeImage]]] = deque(
             pool.submit(make, batch) for batch in islice(rest, BATCHES_IN_FLIGHT * num_workers)
         )
@@ -50,7 +49,3 @@ def make_in_order(
             made = pending.popleft().result()
             pending.extend(pool.submit(make, batch) for batch in islice(rest, 1))
             yield made
-
-
-def _use_one_thread() -> None:
-    cv2.setNumThreads(1)

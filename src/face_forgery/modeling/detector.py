@@ -125,58 +125,32 @@ class OperatingPoints:
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """A trained network as plain values: what is stored, certified and used.
+    """A trained network as plain values: what is stored, certified and used."""
 
-    Attributes:
-        architecture: A timm model name.
-        options: Further arguments of ``timm.create_model``.
-        weights: The state of the timm backbone (two logits: real, fake), tensors on the CPU.
-        preprocessing: What images go through before the backbone.
-        epoch: The epoch whose weights were chosen, from 1.
-        data_fingerprint: Of the manifests it was trained and selected with.
-        training_data: Where its training images came from; ``None``: an older release trained it.
-        code_version: Which code and libraries trained it.
-        training: The parameters it was trained with, by section.
-        metrics: Measured on the validation images; ``None`` before evaluation.
-        temperature: What the logits are divided by, so that scores mean probabilities; 1 before
-            evaluation.
-        operating_points: ``None`` before evaluation.
-        precision: What scores are computed in; the same wherever it is used, because temperature
-            and operating points were measured so.
-        input: What the backbone is shown: the colors alone, or further channels as well, which the
-            network computes itself (`modeling/inputs.py`).
-        truncate_after: The block that the backbone ends with (`modeling/truncation.py`); ``None``:
-            the last one.
-        tta: Test-time augmentation, which the network does itself (`network.TTANetwork`).
-        faces: How face crops are made; ``None``: they are taken whole.
-        face_model: Content of the face detector in ONNX; there exactly where ``faces`` is.
-    """
-
-    architecture: str
-    options: dict[str, Any]
-    weights: dict[str, Any] = field(repr=False)
+    architecture: str  # a timm model name
+    options: dict[str, Any]  # further arguments of timm.create_model
+    weights: dict[str, Any] = field(repr=False)  # of the timm backbone, tensors on the CPU
     preprocessing: Preprocessing
-    epoch: int
-    data_fingerprint: str = ""
-    code_version: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict, repr=False)
-    metrics: dict[str, Any] | None = field(default=None, repr=False)
-    temperature: float = 1.0
-    operating_points: OperatingPoints | None = None
+    epoch: int  # whose weights were chosen, from 1
+    data_fingerprint: str = ""  # of the manifests it was trained and selected with
+    code_version: dict[str, Any] = field(default_factory=dict)  # and libraries
+    training: dict[str, Any] = field(default_factory=dict, repr=False)  # parameters, by section
+    metrics: dict[str, Any] | None = field(default=None, repr=False)  # None before evaluation
+    temperature: float = 1.0  # what logits are divided by, so that scores mean probabilities
+    operating_points: OperatingPoints | None = None  # None before evaluation
+    # Of scores, wherever it is used: temperature and operating points were measured so.
     precision: Literal["float32", "bfloat16"] = "float32"
-    input: str = "rgb"
-    truncate_after: str | None = None
+    input: str = "rgb"  # the colors alone, or further channels as well (modeling/inputs.py)
+    truncate_after: str | None = None  # the last block (modeling/truncation.py); None: timm's
     tta: TTAName = "none"
-    faces: FacesParams | None = None
-    face_model: bytes | None = field(default=None, repr=False)
-    training_data: TrainingData | None = field(default=None, repr=False)
+    faces: FacesParams | None = None  # how face crops are made; None: images are taken whole
+    face_model: bytes | None = field(default=None, repr=False)  # ONNX, exactly where faces is
+    training_data: TrainingData | None = field(default=None, repr=False)  # None: not recorded
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
 
-        Equal for the same weights, architecture, options, input, preprocessing, TTA, temperature
-        and precision, whatever was measured since: what says whether a result on disk is about this
-        detector.
+        Whatever was measured since: it says whether a result on disk is about this detector.
         """
         import torch
 
@@ -207,10 +181,7 @@ class Detector:
         return len(TTA_IMAGES[self.tta])
 
     def count_parameters(self) -> int:
-        """Return how many weights it has, its members together.
-
-        Only what was trained by this project counts: the face detector does not.
-        """
+        """Return how many weights it has, its members together, but not the face detector's."""
         from face_forgery.modeling.network import count_parameters
 
         return count_parameters(self.build_network())
@@ -220,9 +191,7 @@ class Detector:
         return replace(self, precision=precision, tta=tta)
 
     def build_network(self) -> "nn.Module":
-        """Return what scores: pixels, uint8 ``(B, 3, S, S)``, to logits ``(B, 2)``.
-
-        In evaluation mode, on the CPU.
+        """Return what scores, on the CPU: uint8 ``(B, 3, S, S)`` to logits ``(B, 2)``.
 
         Raises:
             DetectorError: If the weights do not fit the architecture.
@@ -235,14 +204,17 @@ class Detector:
         return TTANetwork(network, TTA_IMAGES[self.tta]).eval()
 
     def build_plain_network(self) -> "DetectorNetwork":
-        """Return the network with these weights that is shown an image once.
+        """Return the network without TTA; raises and is as `build_network`."""
+        from face_forgery.modeling.factory import build_blank_network
 
-        In evaluation mode, on the CPU.
-
-        Raises:
-            DetectorError: If the weights do not fit the architecture.
-        """
-        network = self._build_blank_network()
+        try:
+            network = build_blank_network(self)
+        except BackboneError as error:
+            raise DetectorError(
+                f"this detector was made for another version of timm, or its meta.json is damaged: "
+                f"{error}. Install the versions that it names (code_version), or train again "
+                "(pipelines training and evaluation)"
+            ) from error
         self._check_types(network.backbone.state_dict())
         try:
             network.backbone.load_state_dict(self.weights, strict=True)
@@ -255,18 +227,6 @@ class Detector:
         if self.precision == "bfloat16":
             network.compute_in_bfloat16()
         return network
-
-    def _build_blank_network(self) -> "DetectorNetwork":
-        from face_forgery.modeling.factory import build_blank_network
-
-        try:
-            return build_blank_network(self)
-        except BackboneError as error:
-            raise DetectorError(
-                f"this detector was made for another version of timm, or its meta.json is damaged: "
-                f"{error}. Install the versions that it names (code_version), or train again "
-                "(pipelines training and evaluation)"
-            ) from error
 
     def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
         """Refuse numbers of another kind, which loading would convert."""
@@ -285,11 +245,7 @@ class Detector:
 
 
 def check_budget(count: int, limit: int | None, *, what: str) -> None:
-    """Refuse more weights than ``limit``; ``None``: there is none.
-
-    Raises:
-        BackboneError: With both numbers; names ``what`` has so many.
-    """
+    """Raise `BackboneError` where ``what`` has more weights than ``limit``; ``None``: no limit."""
     if limit is not None and count > limit:
         raise BackboneError(
             f"{what} has {count:,} parameters, {count - limit:,} more than "

@@ -11,7 +11,7 @@ layers.
 import hashlib
 import json
 import stat
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -124,12 +124,7 @@ def write_detector(detector: Detector, folder: Path) -> None:
     if detector.face_model is not None:
         (folder / FACE_MODEL).write_bytes(detector.face_model)
         names.append(FACE_MODEL)
-    meta = {
-        "format": FORMAT,
-        **{name: getattr(detector, name) for name in _Meta.model_fields if hasattr(detector, name)},
-        "sha256": {name: _sha256((folder / name).read_bytes()) for name in names},
-    }
-    _write_json(_Meta.model_validate(meta).model_dump(), folder / META)
+    _write_meta(_Meta, detector, names, folder)
 
 
 def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
@@ -141,23 +136,27 @@ def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
         described = {"architecture": member.architecture, "identity": member.identity()}
         members.append({"folder": name, **described})
     files = [f"{member['folder']}/{META}" for member in members]
-    own = _EnsembleMeta.model_fields
+    score = "mean of the probabilities of the members"
+    _write_meta(_EnsembleMeta, ensemble, files, folder, score=score, ensemble=members)
+
+
+def _write_meta(
+    kind: type[BaseModel], detector: Detector, files: list[str], folder: Path, **more: Any
+) -> None:
     meta = {
         "format": FORMAT,
-        "score": "mean of the probabilities of the members",
-        "ensemble": members,
-        **{name: getattr(ensemble, name) for name in own if hasattr(ensemble, name)},
+        **more,
+        **{name: getattr(detector, name) for name in kind.model_fields if hasattr(detector, name)},
         "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
     }
-    _write_json(_EnsembleMeta.model_validate(meta).model_dump(), folder / META)
+    _write_json(kind.model_validate(meta).model_dump(), folder / META)
 
 
 def timm_config(detector: Detector, network: "DetectorNetwork") -> dict[str, Any]:
     """Return the content of timm's ``config.json``: what ``timm.create_model`` must be told.
 
-    ``network`` is that of ``detector``. The image is resized to a square as a whole, which timm
-    calls the crop mode ``squash`` with ``crop_pct`` 1. Channels after the colors go to the backbone
-    as they are: mean 0, standard deviation 1.
+    The image is resized to a square as a whole, which timm calls the crop mode ``squash`` with
+    ``crop_pct`` 1. Channels after the colors go to the backbone as they are: mean 0, deviation 1.
     """
     size, backbone = detector.preprocessing.image_size, network.backbone
     num_extra = 0 if network.extra is None else network.extra.num_channels
@@ -209,9 +208,7 @@ def read_detector(folder: Path) -> Detector:
             f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
             f"never opened; {_TRAIN_AGAIN}"
         ) from error
-    fields = {name: getattr(meta, name) for name in _Meta.model_fields}
-    del fields["format"], fields["sha256"]
-    return Detector(weights=weights, face_model=contents.get(FACE_MODEL), **fields)
+    return Detector(weights=weights, face_model=contents.get(FACE_MODEL), **_fields_of(meta))
 
 
 def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
@@ -220,19 +217,15 @@ def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     named = {str(folder / one.folder): _read_member(one, folder) for one in meta.ensemble}
     check_same_image(named)
     members = tuple(named.values())
-    fields = {name: getattr(meta, name) for name in _EnsembleMeta.model_fields}
-    for name in ("format", "score", "ensemble", "sha256"):
-        del fields[name]
     first = members[0]  # faces are the same of all
-    return Ensemble(
-        options={},
-        weights={},
-        epoch=0,
-        faces=first.faces,
-        face_model=first.face_model,
-        members=members,
-        **fields,
-    )
+    faces: dict[str, Any] = {"faces": first.faces, "face_model": first.face_model}
+    return Ensemble(options={}, weights={}, epoch=0, members=members, **faces, **_fields_of(meta))
+
+
+def _fields_of(meta: BaseModel) -> dict[str, Any]:
+    """Return the fields of `Detector` that a description holds."""
+    known = {field.name for field in fields(Detector)}
+    return {name: value for name, value in meta if name in known}
 
 
 def _read_member(member: _Member, folder: Path) -> Detector:
@@ -250,11 +243,7 @@ def _read_member(member: _Member, folder: Path) -> Detector:
 
 
 def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
-    """Read ``meta.json`` alone: everything but the weights.
-
-    Raises:
-        DetectorError: As ``read_detector``.
-    """
+    """Read ``meta.json`` alone: everything but the weights. Raises as ``read_detector``."""
     path = folder / META
     if not folder.is_dir():
         raise DetectorError(

@@ -21,16 +21,12 @@ logger = logging.getLogger(__name__)
 class Ensemble(Detector):
     """Detectors whose calibrated probabilities are averaged, and what was measured of the mean.
 
-    It is used as any detector is. ``architecture`` names those of the members, which are all shown
-    the same image: their ``preprocessing`` differs in nothing but the normalization. ``options``
-    and ``weights`` are empty, and ``precision``, ``input`` and ``tta`` say nothing: each member
-    has its own.
-
-    Attributes:
-        members: Evaluated detectors, in the order of their identities.
+    ``architecture`` names those of the members, which are all shown the same image: their
+    ``preprocessing`` differs in nothing but the normalization. ``options`` and ``weights`` are
+    empty, and ``precision``, ``input`` and ``tta`` say nothing: each member has its own.
     """
 
-    members: tuple[Detector, ...] = field(default=(), repr=False)
+    members: tuple[Detector, ...] = field(default=(), repr=False)  # in the order of identities
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from the members' and the temperature."""
@@ -44,10 +40,7 @@ class Ensemble(Detector):
         return sum(member.num_passes for member in self.members)
 
     def scored_by(self, precision: Literal["float32", "bfloat16"], tta: TTAName) -> "Ensemble":
-        """Return the ensemble itself: its members were calibrated in their own way.
-
-        A warning says so where that is another one.
-        """
+        """Return the ensemble itself, with a warning: members were calibrated in their own way."""
         others = sum(member.precision != precision or member.tta != tta for member in self.members)
         if others:
             logger.warning(
@@ -61,11 +54,7 @@ class Ensemble(Detector):
         return self
 
     def build_network(self) -> "nn.Module":
-        """Return what scores: pixels, uint8 ``(B, 3, S, S)``, to logits ``(B, 2)``.
-
-        Raises:
-            DetectorError: If the weights of a member do not fit its architecture.
-        """
+        """Return what scores, as for any detector."""
         from face_forgery.modeling.network import EnsembleNetwork
 
         members = [member.build_network() for member in self.members]
@@ -79,13 +68,10 @@ def join_detectors(
     code_version: dict[str, Any],
     other_data: Literal["refuse", "allow"],
 ) -> Ensemble:
-    """Return detectors as one that is still to be evaluated.
+    """Return detectors, by where they come from, as one that is still to be evaluated.
 
-    Args:
-        named: Where each comes from, and the detector. Their order counts for nothing.
-        data_fingerprint: Of the manifests that the ensemble will be evaluated with.
-        code_version: Which code joins them.
-        other_data: What to do with members that were trained on another split: ``allow`` warns.
+    ``data_fingerprint`` is of the manifests that it will be evaluated with. Members that were
+    trained on another split are refused or, if ``other_data`` allows them, warned about.
 
     Raises:
         DetectorError: If there are none, one is an ensemble, was not evaluated or counts twice,
@@ -118,19 +104,13 @@ def join_detectors(
 def in_float32(detector: Detector) -> Detector:
     """Return the detector, or the ensemble of the same members, computed in float32."""
     if isinstance(detector, Ensemble):
-        members = tuple(replace(member, precision="float32") for member in detector.members)
-        return replace(detector, members=members)
+        return replace(detector, members=tuple(map(in_float32, detector.members)))
     return replace(detector, precision="float32")
 
 
 def _describe(member: Detector) -> dict[str, Any]:
-    return {
-        "identity": member.identity(),
-        "architecture": member.architecture,
-        "epoch": member.epoch,
-        "data_fingerprint": member.data_fingerprint,
-        "training": member.training,
-    }
+    names = ("architecture", "epoch", "data_fingerprint", "training")
+    return {"identity": member.identity()} | {name: getattr(member, name) for name in names}
 
 
 def _check_members(named: Mapping[str, Detector]) -> None:
@@ -159,11 +139,7 @@ def _check_members(named: Mapping[str, Detector]) -> None:
 
 
 def check_same_image(named: Mapping[str, Detector]) -> None:
-    """Refuse members that are not shown the same image.
-
-    Raises:
-        DetectorError: With the names of two members, how each reads images, and the remedy.
-    """
+    """Raise `DetectorError` where two members are not shown the same image."""
     (first, reference), *others = named.items()
     for name, member in others:
         if _reading_of(member) != _reading_of(reference):
@@ -178,13 +154,8 @@ def check_same_image(named: Mapping[str, Detector]) -> None:
 def _reading_of(member: Detector) -> tuple[Any, ...]:
     given, faces = member.preprocessing, member.faces
     settings = None if faces is None else faces.model_dump(exclude={"detector"})
-    return (
-        given.image_size,
-        given.interpolation,
-        given.scaled_decoding,
-        settings,
-        member.face_model,
-    )
+    how = (given.image_size, given.interpolation, given.scaled_decoding)
+    return (*how, settings, member.face_model)
 
 
 def _show_reading(member: Detector) -> str:

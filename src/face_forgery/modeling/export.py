@@ -40,10 +40,8 @@ def export_onnx(detector: Detector) -> bytes:
     """Return the detector as an ONNX file, after comparing its scores with its own.
 
     Input ``images``: uint8 ``(B, 3, S, S)``, RGB, upright, already cut to the face where the
-    detector cuts, and resized to S x S. Output ``y_pred``: float32 ``(B,)`` in [0, 1], 1 = fake;
-    normalization and temperature are in the file. What a caller has to know besides (S, the
-    resizing, faces, operating points) is JSON in its metadata under ``face_forgery``. Always
-    computed in float32.
+    detector cuts, and resized. Output ``y_pred``: float32 ``(B,)`` in [0, 1], 1 = fake. What a
+    caller has to know besides is JSON in the metadata under ``face_forgery``.
 
     Raises:
         DetectorError: If the network cannot be exported, or the exported one scores otherwise.
@@ -144,5 +142,4 @@ def _require(*packages: str) -> None:
 
 
 def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip()[:300] if lines else type(error).__name__
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()[:300]

@@ -27,11 +27,7 @@ _HUB = re.compile(r"^(https://huggingface\.co/|hf[-_]hub:)?(timm/)?")
 
 
 def check_model(model: ModelParams) -> None:
-    """Refuse a backbone that timm does not know, an unknown input, and a missing file.
-
-    Raises:
-        BackboneError: With the names that there are.
-    """
+    """Raise `BackboneError` on a backbone that timm does not know, an unknown input, no file."""
     find_backbone(model.backbone)
     extra_channels(model.input)
     if model.weights is not None:
@@ -42,9 +38,7 @@ def check_model(model: ModelParams) -> None:
 def find_backbone(given: str) -> str:
     """Return timm's name of a model, also for an old name, a hub's, or one in another spelling.
 
-    Args:
-        given: A timm model, with or without the tag of its weights: ``resnet18``,
-            ``resnet18.a1_in1k``, ``hf-hub:timm/resnet18.a1_in1k``.
+    With or without the tag of its weights: ``resnet18``, ``hf-hub:timm/resnet18.a1_in1k``.
 
     Raises:
         BackboneError: With the nearest names, or the tags that the model has.
@@ -79,10 +73,7 @@ def _spelling(name: str) -> str:
 
 
 def normalization_of(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each channel that backbone ``name`` expects.
-
-    On the scale 0 to 1. A backbone without a configuration of its own gets ImageNet's.
-    """
+    """Return mean and deviation of each color, 0 to 1, that a backbone expects; else ImageNet's."""
     config = timm.get_pretrained_cfg(find_backbone(name))
     if config is None:
         return _NORMALIZATION_WITHOUT_CONFIG
@@ -96,15 +87,7 @@ def trained_detector(
     preprocessing: PreprocessingParams,
     **facts: Any,
 ) -> Detector:
-    """Return the detector with the weights that an epoch ended with.
-
-    Args:
-        weights: Of the backbone, tensors on the CPU.
-        epoch: From 1.
-        model: Which network they are of.
-        preprocessing: What images went through in training.
-        facts: Other fields of `Detector`, by name.
-    """
+    """Return the detector with the weights of an epoch; ``facts`` are further fields of it."""
     mean, std = normalization_of(model.backbone)
     return Detector(
         architecture=find_backbone(model.backbone),
@@ -127,11 +110,9 @@ def trained_detector(
 def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
     """Return the network with its starting weights, on the CPU, with a new head of two logits.
 
-    Args:
-        model: Which backbone, and whether it starts from the hub's weights (``pretrained``), from
-            a file (``weights``) or at random (neither), drawn from torch's global generator. Where
-            ``input`` has further channels, timm spreads a trained first layer over all of them.
-        image_size: Side of the input in pixels, for backbones that are built for one size.
+    Weights are the hub's (``pretrained``), of a file (``weights``) or random, drawn from torch's
+    global generator. Where ``input`` has further channels, timm spreads a trained first layer over
+    all of them.
 
     Raises:
         BackboneError: An unknown backbone, options or a size that it does not take, a block that
@@ -157,11 +138,7 @@ def build_network(model: ModelParams, image_size: int) -> DetectorNetwork:
 
 
 def build_blank_network(detector: Detector) -> DetectorNetwork:
-    """Return the network of a detector, its weights still to be loaded.
-
-    Raises:
-        BackboneError: An unknown backbone, or options or a size that it does not take.
-    """
+    """Return the network of a detector, its weights still to be loaded; raises `BackboneError`."""
     name = find_backbone(detector.architecture)
     given, channels = detector.preprocessing, detector.input
     backbone = _create(name, detector.options, given.image_size, **_channels(channels))
@@ -193,7 +170,10 @@ def _truncate(backbone: nn.Module, after: str, channels: str, image_size: int) -
 
 
 def _create(name: str, options: Mapping[str, Any], image_size: int, **loading: Any) -> nn.Module:
-    size = _size_option(name, options, image_size)
+    config = timm.get_pretrained_cfg(name)
+    # Backbones with position embeddings or windows are built for one size and must be told.
+    is_told = config is not None and config.fixed_input_size and "img_size" not in options
+    size = {"img_size": image_size} if is_told else {}
     try:
         backbone: nn.Module = timm.create_model(
             name, num_classes=NUM_CLASSES, **size, **options, **loading
@@ -212,14 +192,6 @@ def _refusals(loading: Mapping[str, Any]) -> tuple[type[Exception], ...]:
     if loading.get("pretrained"):
         return TypeError, AssertionError
     return TypeError, AssertionError, ValueError, KeyError, RuntimeError, AttributeError
-
-
-def _size_option(name: str, options: Mapping[str, Any], image_size: int) -> dict[str, int]:
-    """Backbones with position embeddings or windows are built for one size and must be told."""
-    config = timm.get_pretrained_cfg(name)
-    if config is None or not config.fixed_input_size or "img_size" in options:
-        return {}
-    return {"img_size": image_size}
 
 
 def _from_hub(model: ModelParams, image_size: int) -> nn.Module:
@@ -263,9 +235,8 @@ def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
 def _start_head_near_zero(backbone: Any) -> None:
     """Draw the head anew, so small that the first gradients are not those of a wild guess.
 
-    Some of timm's families draw it from a spread that falls with the number of classes: with two
-    of them the first logits are about 10 apart, the first loss above 4, and the trained weights
-    below are lost before the head has recovered.
+    With two classes some of timm's families start with logits about 10 apart: the trained weights
+    below would be lost before the head has recovered.
     """
     for head in heads_of(backbone):
         for layer in head.modules():
@@ -292,14 +263,11 @@ def _replace_other_head(weights: dict[str, Tensor], name: str, blank: nn.Module)
 def _differences(weights: Mapping[str, Tensor], blank: nn.Module) -> str:
     own = blank.state_dict()
     shared = [name for name in own if name in weights]
+    other = [name for name in shared if own[name].shape != weights[name].shape]
     differences = (
         ("the file lacks", len(own), [name for name in own if name not in weights]),
         ("the model lacks", len(weights), [name for name in weights if name not in own]),
-        (
-            "the shapes differ of",
-            len(shared),
-            [name for name in shared if own[name].shape != weights[name].shape],
-        ),
+        ("the shapes differ of", len(shared), other),
     )
     return "; ".join(
         f"{what} {len(names)} of {total} tensors, such as {', '.join(names[:_EXAMPLES_SHOWN])}"

@@ -31,12 +31,8 @@ def freeze(network: DetectorNetwork, model: ModelParams, image_size: int) -> Non
       ungrouped convolutional layer that the backbone calls.
 
     Where the input has further channels, the layer that reads them is always trained. Statistics of
-    batch normalization move in ``full`` and ``norm`` and are kept in the others.
-
-    Args:
-        network: On the CPU, with its starting weights.
-        model: How it is trained.
-        image_size: Side of the input in pixels.
+    batch normalization move in ``full`` and ``norm`` and are kept in the others. ``network`` is on
+    the CPU, with its starting weights.
 
     Raises:
         BackboneError: If the backbone lacks the layers that are to be trained.
@@ -129,9 +125,8 @@ def _add_lora(
         logger.info(
             "LoRA changes %d layers; %d stay frozen: grouped or standardized convolutions, and "
             "layers whose weights the backbone reads without calling them.",
-            len(names),
-            left_out,
-        )
+            len(names), left_out,
+        )  # fmt: skip
     targets = "|".join(map(re.escape, names))  # a list would match the ends of names, too
     options: dict[Any, Any] = {"target_modules": targets, **model.lora}
     inject_adapter_in_model(LoraConfig(**options), network.backbone)

@@ -42,13 +42,10 @@ def resolve_precision(
 ) -> torch.dtype:
     """Return the precision of training on ``device``.
 
-    Args:
-        name: ``auto`` is bfloat16 where the device computes faster in it, else float32: a GPU of
-            CUDA capability 8.0 and newer, a CPU with AMX, a CPU of AMD with AVX512-BF16. On Intel's
-            the latter alone does not count: there training was a quarter slower than in float32.
-            The answer follows from the device, never from a stopwatch: two runs of one seed on one
-            machine are alike.
-        device: Where training takes place.
+    ``auto`` is bfloat16 where the device computes faster in it, else float32: a GPU of CUDA
+    capability 8.0 and newer, a CPU with AMX, a CPU of AMD with AVX512-BF16. On Intel's the latter
+    alone does not count: there training was a quarter slower than in float32. No stopwatch decides:
+    two runs of one seed on one machine are alike.
     """
     if name == "auto":
         return torch.bfloat16 if _gains_from_bfloat16(device) else torch.float32
@@ -67,17 +64,11 @@ def _gains_from_bfloat16(device: torch.device) -> bool:
 def measure_margins(
     network: nn.Module, images: Tensor, device: torch.device
 ) -> NDArray[np.float64]:
-    """Return how far the logit of fake lies above the logit of real.
+    """Return how far the logit of fake lies above that of real, ``(B,)``; above 0 fake is likelier.
 
-    Args:
-        network: ``uint8 (B, 3, S, S) -> logits (B, 2)``, on ``device``. Scored in eval mode; left
-            in the mode in which it came.
-        images: uint8 ``(B, 3, S, S)``, on any device.
-        device: Where the network is.
-
-    Returns:
-        ``(B,)``, any number; above 0 fake is likelier. The network runs in the precision that it
-        was built with, whatever the precision of training was.
+    ``network`` maps ``images``, uint8 ``(B, 3, S, S)`` on any device, to logits ``(B, 2)`` on
+    ``device``. It scores in eval mode, in the precision that it was built with, and is left in the
+    mode in which it came.
     """
     was_training = network.training
     network.eval()
@@ -91,16 +82,10 @@ def measure_margins(
 
 
 def score_images(network: nn.Module, images: Tensor, device: torch.device) -> NDArray[np.float64]:
-    """Return the probability of forgery of each image.
+    """Return the probability of forgery of each image, ``(B,)`` in [0, 1]; as `measure_margins`.
 
-    Args:
-        network: As for `measure_margins`.
-        images: As for `measure_margins`.
-        device: Where the network is.
-
-    Returns:
-        ``(B,)`` in [0, 1], 1 = fake: the softmax of the logits. It is taken in float64, because in
-        float32 every margin above 17 would become the same score of 1.
+    The softmax of the logits is taken in float64, because in float32 every margin above 17 would
+    become the same score of 1.
     """
     scores: NDArray[np.float64] = expit(measure_margins(network, images, device))
     return scores
@@ -109,12 +94,6 @@ def score_images(network: nn.Module, images: Tensor, device: torch.device) -> ND
 def score_batches(
     network: nn.Module, batches: Iterable[tuple[Tensor, Any]], device: torch.device
 ) -> NDArray[np.float64]:
-    """Return the scores of all images, ``(N,)`` in the order of ``batches``.
-
-    Args:
-        network: As for `score_images`.
-        batches: ``(images, anything)`` pairs; the second part is not looked at.
-        device: Where the network is.
-    """
+    """Return the scores of ``(images, anything)`` pairs, ``(N,)`` in order; as `score_images`."""
     scores = [score_images(network, images, device) for images, _ in batches]
     return np.concatenate(scores) if scores else np.empty(0)

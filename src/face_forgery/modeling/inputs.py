@@ -48,8 +48,7 @@ class NoiseResiduals(FixedFilters):
 
     With the grey value ``g`` (mean of the colors) a residual is ``clip((K * g) / c, -2, 2)`` for
     the kernels SQUARE 3x3 (``c = 4``), SQUARE 5x5 (``c = 12``) and second order, horizontal
-    (``c = 2``). Edges are continued. Not rounded to whole numbers as there: a network needs no
-    histogram, and a score must not jump.
+    (``c = 2``). Edges are continued. Not rounded as there: a score must not jump.
 
     Source: Fridrich and Kodovsky 2012, Rich Models for Steganalysis of Digital Images; the choice
     of three: Zhou et al. 2018, Learning Rich Features for Image Manipulation Detection.
@@ -140,11 +139,7 @@ INPUTS: dict[str, type[FixedFilters] | None] = {  # None: no further channels
 
 
 def extra_channels(name: str) -> FixedFilters | None:
-    """Return what makes the further channels of input ``name``; ``None``: there are none.
-
-    Raises:
-        BackboneError: An unknown name; the message has those that there are.
-    """
+    """Return what makes the further channels of an input, or ``None``; refuses an unknown name."""
     if name not in INPUTS:
         raise BackboneError(f"model.input={name!r} is none of {', '.join(INPUTS)}")
     filters = INPUTS[name]

@@ -23,11 +23,10 @@ class DetectorNetwork(nn.Module):
 
     Args:
         backbone: ``float (B, C, S, S) -> (B, 2)``, where C is 3 and as many as ``extra`` gives.
-        mean: Of each channel, on the scale 0 to 1.
-        std: Of each channel, on the scale 0 to 1.
+        mean: Of each color, on the scale 0 to 1.
+        std: Of each color.
         temperature: What the logits are divided by; 1 in training.
-        extra: Gives the channels after the colors, from pixels ``(B, 3, S, S)`` on the scale 0 to
-            255 (`modeling/inputs.py`); ``None``: there are none.
+        extra: Gives the channels after the colors (`modeling/inputs.py`), if there are any.
     """
 
     mean: Tensor
@@ -68,10 +67,7 @@ class DetectorNetwork(nn.Module):
         return logits / self.temperature
 
     def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``(B, 2)``, and what the head makes them of: features ``(B, F)``.
-
-        Both come from one forward pass. ``images`` are those of `forward`.
-        """
+        """Return, of one forward pass, logits ``(B, 2)`` and the head's input ``(B, F)``."""
         seen: list[Tensor] = []
         head = heads_of(self.backbone)[0]
         hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -145,10 +141,7 @@ def heads_of(backbone: Any) -> tuple[nn.Module, ...]:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Return how many weights ``network`` has: a shared one counts once, buffers do not.
-
-    Buffers are what is not trained: statistics of batch normalization, fixed filters.
-    """
+    """Return how many weights ``network`` has: a shared one counts once, buffers do not."""
     return sum(weight.numel() for weight in network.parameters())
 
 
@@ -160,11 +153,7 @@ class TTANetwork(nn.Module):
     """Maps pixels to the mean of the logits that a network gives of several images of a face.
 
     Of the logits and not of the probabilities: one temperature then calibrates the mean as it does
-    a single image, and very certain scores stay apart, where probabilities would all be 1.
-
-    Args:
-        network: ``uint8 or float (B, 3, S, S) -> logits (B, 2)``.
-        augmentations: At least one of those that `augment` knows.
+    a single image, and very certain scores stay apart. ``augmentations`` are names of `augment`.
     """
 
     def __init__(self, network: nn.Module, augmentations: Sequence[str]) -> None:
@@ -179,27 +168,18 @@ class TTANetwork(nn.Module):
 
 
 def augment(images: Tensor, name: str) -> Tensor:
-    """Return what test-time augmentation makes of images.
+    """Return what test-time augmentation makes of images, ``(B, 3, S, S)`` in 0 to 255.
 
-    Args:
-        images: uint8 or float ``(B, 3, S, S)``, 0 to 255.
-        name: ``whole``: the images themselves; ``flipped``: left and right exchanged; ``closer``:
-            the middle 7/8 of both sides, enlarged to S; ``closer_flipped``: both.
-
-    Returns:
-        ``(B, 3, S, S)``, 0 to 255; float where it is enlarged.
+    ``whole``: the images themselves; ``flipped``: left and right exchanged; ``closer``: the middle
+    7/8 of both sides, enlarged to S, in float; ``closer_flipped``: both.
     """
     if name.startswith("closer"):
-        images = _enlarge_middle(images)
+        side = images.shape[-1]
+        kept = round(_CROP * side)
+        start = (side - kept) // 2
+        middle = images[..., start : start + kept, start : start + kept].float()
+        images = F.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)
     return images.flip(-1) if name.endswith("flipped") else images
-
-
-def _enlarge_middle(images: Tensor) -> Tensor:
-    side = images.shape[-1]
-    kept = round(_CROP * side)
-    start = (side - kept) // 2
-    middle = images[..., start : start + kept, start : start + kept].float()
-    return F.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)
 
 
 class EnsembleNetwork(nn.Module):
@@ -207,11 +187,7 @@ class EnsembleNetwork(nn.Module):
 
     Their softmax is the mean of the members' probabilities. In float64, and by logarithms
     throughout, so that very certain scores stay apart. Weights that members have in common are
-    held once.
-
-    Args:
-        members: Each ``(B, 3, S, S) -> logits (B, 2)`` whose softmax is calibrated.
-        temperature: What the logarithms are divided by.
+    held once. ``temperature`` is what the logarithms are divided by.
     """
 
     def __init__(self, members: Sequence[nn.Module], temperature: float = 1.0) -> None:

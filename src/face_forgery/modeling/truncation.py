@@ -21,11 +21,6 @@ class TruncatedBackbone(nn.Module):
 
     Idea: Chai et al. 2020, What makes fake images detectable? Understanding properties that
     generalize: a truncated network sees small patches, and each of them says how forged it looks.
-
-    Args:
-        body: The backbone, already truncated.
-        num_features: Channels that it ends with.
-        num_classes: Logits of the head.
     """
 
     def __init__(self, body: nn.Module, num_features: int, num_classes: int) -> None:
@@ -36,9 +31,8 @@ class TruncatedBackbone(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return logits ``(B, num_classes)`` of ``seen``, float ``(B, C, S, S)``."""
-        logits: Tensor = self.head(
-            _mean_over_positions(self.body, self.body.forward_features(seen))
-        )
+        maps = self.body.forward_features(seen)
+        logits: Tensor = self.head(_mean_over_positions(self.body, maps))
         return logits
 
     def get_classifier(self) -> nn.Module:
@@ -63,14 +57,9 @@ class TruncatedBackbone(nn.Module):
 def truncate_backbone(
     backbone: Any, after: str, *, num_classes: int, channels: int, image_size: int
 ) -> TruncatedBackbone:
-    """Return what is left of a timm backbone that ends after a block; its own head is dropped.
+    """Return what is left of a timm backbone, which is changed; its own head is dropped.
 
-    Args:
-        backbone: A timm model with its weights; it is changed.
-        after: The name of a stage or block: ``layer3``, ``blocks.3.1``, ``stages.2.blocks.4``.
-        num_classes: Logits of the new head.
-        channels: Of the input.
-        image_size: Side of the input in pixels.
+    It ends ``after`` a stage or block, such as ``layer3``, ``blocks.3.1``, ``stages.2.blocks.4``.
 
     Raises:
         BackboneError: If there is no such block, or timm cannot shorten this backbone.

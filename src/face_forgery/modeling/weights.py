@@ -27,11 +27,7 @@ _NESTS = (
 
 
 def check_file(path: Path) -> None:
-    """Refuse a path without a file.
-
-    Raises:
-        BackboneError: With the nearest names that are there.
-    """
+    """Raise `BackboneError`, with the nearest names that are there, where there is no file."""
     if path.is_file():
         return
     given, folder = f"model.weights={str(path)!r}", path if path.is_dir() else path.parent
@@ -48,11 +44,7 @@ def check_file(path: Path) -> None:
 
 
 def read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights in a file, whatever its ending, by the names that the network has.
-
-    Args:
-        path: The file.
-        own: The weights that the network has, by name.
+    """Return the weights in a file, whatever its ending, by the names that ``own`` has.
 
     Raises:
         BackboneError: If it cannot be read, or holds no tensors.
@@ -124,13 +116,10 @@ def _without_prefix(
 
 
 def refuse_bomb(path: Path) -> None:
-    """Refuse an archive whose records are together larger than the file.
+    """Raise ``ValueError`` on an archive whose records are together larger than the file.
 
     torch stores them as they are. Packed, or laid over one another, a few megabytes would become
     gigabytes in memory. A file that is no archive is left to who reads it.
-
-    Raises:
-        ValueError: With both sizes.
     """
     try:
         with zipfile.ZipFile(path) as archive:

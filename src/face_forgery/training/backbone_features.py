@@ -35,16 +35,8 @@ def measure_features(
     """Measure what the network that training would begin with sees in images.
 
     Features are those that its head would get, on the unit sphere, projected to ``NUM_FEATURES``
-    dimensions where they have more. Images are streamed: what stays in memory is the result.
-
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``; every row must have a target.
-        face_table: ``FACE_COLUMNS``: the face crops.
-        root: What ``path`` is relative to.
-        model: Which network.
-        preprocessing: The size that images are brought to.
-        scoring: Batches and workers.
-        seed: ``training.seed``, of the starting weights where they are random.
+    dimensions where they have more. Every row of ``manifest`` must have a target; ``seed`` is that
+    of ``training``, for starting weights that are random.
 
     Returns:
         ``(N, at most NUM_FEATURES)``, in the order of ``manifest``.
@@ -62,13 +54,10 @@ def measure_features(
         )
     dataset = ImageDataset.of(manifest, root, preprocessing, face_table)
     loader = eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
+    batches = iterate_tracked(loader, "measuring features")
     with torch.inference_mode():
-        return np.concatenate(
-            [
-                _project(network.logits_and_features(images.to(device))[1].float())
-                for images, _ in iterate_tracked(loader, "measuring features")
-            ]
-        )
+        seen = (network.logits_and_features(images.to(device))[1] for images, _ in batches)
+        return np.concatenate([_project(features.float()) for features in seen])
 
 
 def _project(features: Tensor) -> NDArray[np.float32]:

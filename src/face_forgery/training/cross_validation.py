@@ -51,20 +51,12 @@ _MAX_SEED = 2**31
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What all folds have in common.
+    """What all folds have in common."""
 
-    Attributes:
-        root: What paths of the manifest are relative to.
-        face_table: ``FACE_COLUMNS``: the face crops.
-        landmarks: ``LANDMARK_COLUMNS`` of all real images, where forgeries are made.
-        splitting: The seed of the two parts of validation; and which of the other hold-out groups
-            choose the epoch, where ``training.select_by`` asks for that.
-    """
-
-    root: str
-    face_table: pd.DataFrame
-    landmarks: pd.DataFrame
-    splitting: SplittingParams
+    root: str  # what paths of the manifest are relative to
+    face_table: pd.DataFrame  # FACE_COLUMNS
+    landmarks: pd.DataFrame  # LANDMARK_COLUMNS of all real images, where forgeries are made
+    splitting: SplittingParams  # the seed of the two parts of validation; groups that choose
     model: ModelParams
     preprocessing: PreprocessingParams
     augmentation: AugmentationParams
@@ -74,20 +66,12 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class FoldData:
-    """What one fold is trained on, chosen by and measured on: whole groups, nothing twice.
+    """What one fold is trained on, chosen by and measured on: whole groups, nothing twice."""
 
-    Attributes:
-        train: Training rows, with nothing of the fold.
-        choosing: Validation rows that choose the epoch, with nothing of the fold.
-        choosing_holdout: ``VAL_HOLDOUT_COLUMNS`` of these; held out are the groups that choose.
-        measured: Rows that neither trained nor chose, with the columns ``is_within`` (like what
-            was trained on) and ``is_unseen`` (the fold is measured on it).
-    """
-
-    train: pd.DataFrame
-    choosing: pd.DataFrame
-    choosing_holdout: pd.DataFrame
-    measured: pd.DataFrame
+    train: pd.DataFrame  # with nothing of the fold
+    choosing: pd.DataFrame  # validation rows that choose the epoch, with nothing of the fold
+    choosing_holdout: pd.DataFrame  # VAL_HOLDOUT_COLUMNS of these
+    measured: pd.DataFrame  # neither trained nor chose; with is_within and is_unseen
 
 
 def cross_validate(
@@ -96,12 +80,7 @@ def cross_validate(
     """Train a detector for each fold without it, choose its epoch without it, and measure it.
 
     Half of validation, whole groups together, chooses the epoch; the other half and the fold are
-    measured afterwards. Nothing of the fold has a say.
-
-    Args:
-        split: Training and validation with every fold on both sides.
-        recipe: The same for all folds, but for the seed, which follows from that of training and
-            the name of the fold.
+    measured afterwards. ``split`` has every fold on both sides.
 
     Returns:
         ``FOLD_SCORE_COLUMNS`` of all measured images; and a row for each fold: ``fold``, ``seed``,
@@ -127,15 +106,8 @@ def cross_validate(
         seed = seed_of(recipe.training.seed, fold)
         chosen = _train(data, recipe, seed)
         scores.append(data.measured.assign(fold=fold, y_pred=_score(fold, chosen, data, recipe)))
-        summaries.append(
-            {
-                "fold": fold,
-                "seed": seed,
-                "epoch": chosen.epoch,
-                "num_trained_on": len(data.train),
-                "num_chosen_by": len(data.choosing),
-            }
-        )
+        numbers = {"num_trained_on": len(data.train), "num_chosen_by": len(data.choosing)}
+        summaries.append({"fold": fold, "seed": seed, "epoch": chosen.epoch, **numbers})
     table = pd.concat(scores, ignore_index=True)[list(FOLD_SCORE_COLUMNS)]
     return table.astype(FOLD_SCORE_COLUMNS), summaries
 
@@ -222,7 +194,6 @@ def _train(data: FoldData, recipe: Recipe, seed: int) -> EpochWeights:
         model=recipe.model,
         training=training,
         held_out=HeldOut.of(targets, data.choosing_holdout),
-        resume_from=None,
     )
     chosen: EpochWeights | None = None
     for copy_state in train(run, pick_device()):

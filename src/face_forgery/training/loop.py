@@ -14,7 +14,7 @@ from face_forgery.training.distributed.process_group import world_size
 from face_forgery.training.losses import Outputs
 from face_forgery.training.records import EpochProgress
 from face_forgery.training.state import TrainState
-from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.step_settings import StepPlan, StepSettings
 
 
 class NonFiniteLossError(RuntimeError):
@@ -31,9 +31,8 @@ def train_epochs(
     """Train ``state`` in place up to ``epochs``, yielding what each epoch has come to.
 
     Args:
-        state: A network on the device of ``settings``, its optimizer, and a schedule that is
-            stepped once per optimizer step. Training continues where ``state`` is, be it within
-            an epoch.
+        state: Its network is on the device of ``settings``. Training continues where ``state`` is,
+            be it within an epoch.
         loader: Of `data.loading.loaders.train_loader`. What an epoch holds follows from its
             number, so a resumed run sees the batches that an uninterrupted one would have seen.
         settings: How batches become steps of the optimizer.
@@ -64,7 +63,8 @@ def train_epoch(
 ) -> Iterator[None]:
     """Train ``state`` with the rest of its epoch, yielding where a save within it is due."""
     device, epoch, progress = settings.device, state.epoch + 1, state.progress
-    steps = settings.plan_steps(loader)
+    every = (settings.accumulate, settings.checkpoint_steps)
+    steps = StepPlan(loader.sampler.num_images, loader.batch_size, *every)
     start = time.perf_counter() - progress.seconds
     batches = iterate_tracked(loader, f"epoch {epoch} {of_epochs}")
     state.network.train()  # 1. train mode: the caller may have evaluated since the last yield
@@ -76,28 +76,22 @@ def train_epoch(
             with settings.autocast():
                 outputs = forward(images)  # 4. forward pass
             loss = settings.loss(outputs, soft_targets)  # 5. loss
-            mean_loss, num_correct = _measure(loss, outputs, soft_targets)
+            is_right = outputs.logits.detach().argmax(dim=1) == soft_targets.argmax(dim=1)
+            # Waits for the GPU: the price of never stepping on a loss that is no number.
+            mean_loss, num_correct = loss.item(), int(is_right.sum())
             _stop_unless_finite(mean_loss, epoch, number)
             if steps.begins(number):
                 state.optimizer.zero_grad()  # 6. zero the gradients
             (loss * steps.weight(number)).backward()  # type: ignore[no-untyped-call]  # 7. backward
             if steps.ends(number):
-                _clip_gradients(state.network, settings.grad_clip_norm)
+                if settings.grad_clip_norm is not None:
+                    nn.utils.clip_grad_norm_(state.network.parameters(), settings.grad_clip_norm)
                 state.optimizer.step()  # 8. step
                 state.end_step()
         progress.add(mean_loss, num_correct, len(targets))
         progress.seconds = time.perf_counter() - start
         if steps.is_save_due(number):
             yield
-
-
-def _measure(loss: Tensor, outputs: Outputs, soft_targets: Tensor) -> tuple[float, int]:
-    """Return the mean loss of a batch, and on how many of its images the network was right.
-
-    Waits for the GPU once a step: the price of never stepping on a loss that is no number.
-    """
-    is_right = outputs.logits.detach().argmax(dim=1) == soft_targets.argmax(dim=1)
-    return loss.item(), int(is_right.sum())
 
 
 def _stop_unless_finite(loss: float, epoch: int, number: int) -> None:
@@ -107,11 +101,6 @@ def _stop_unless_finite(loss: float, epoch: int, number: int) -> None:
             "epoch before are kept. Lower training.optimizer.learning_rate, set "
             "training.grad_clip_norm, or train in float32 (training.precision)"
         )
-
-
-def _clip_gradients(network: nn.Module, max_norm: float | None) -> None:
-    if max_norm is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), max_norm)
 
 
 @contextmanager

@@ -24,12 +24,7 @@ class Outputs(NamedTuple):
 
 
 class ForwardPass(nn.Module):
-    """The forward pass of a step as one module, which can be compiled or distributed.
-
-    Args:
-        network: Its weights and its mode are those of this module.
-        gives_features: Whether the features are asked for.
-    """
+    """The forward pass of a step as one module, which can be compiled or distributed."""
 
     def __init__(self, network: DetectorNetwork, *, gives_features: bool) -> None:
         super().__init__()
@@ -37,7 +32,7 @@ class ForwardPass(nn.Module):
         self.gives_features = gives_features
 
     def forward(self, images: Tensor) -> Outputs:
-        """Return logits and, if they are asked for, features of ``images`` ``(B, 3, S, S)``."""
+        """Return logits and, where ``gives_features``, features of images ``(B, 3, S, S)``."""
         if self.gives_features:
             return Outputs(*self.network.logits_and_features(images))
         return Outputs(self.network(images))
@@ -72,17 +67,11 @@ def check_loss(name: str) -> None:
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of a batch; the defaults are the plain cross-entropy.
+    """The loss of a batch; the defaults are the plain cross-entropy."""
 
-    Args:
-        name: One of ``LOSSES``.
-        label_smoothing: Proportion of a target that is spread over both classes.
-        contrastive: Weight of the supervised-contrastive term; 0: off.
-    """
-
-    name: str = "cross_entropy"
-    label_smoothing: float = 0.0
-    contrastive: float = 0.0
+    name: str = "cross_entropy"  # one of LOSSES
+    label_smoothing: float = 0.0  # proportion of a target that is spread over both classes
+    contrastive: float = 0.0  # weight of the supervised-contrastive term; 0: off
 
     @classmethod
     def of(cls, params: TrainingParams) -> "Loss":
@@ -90,38 +79,23 @@ class Loss:
         return cls(**params.loss.model_dump(), label_smoothing=params.label_smoothing)
 
     def __call__(self, outputs: Outputs, soft_targets: Tensor) -> Tensor:
-        """Return the loss, a mean over the batch, computed in float32.
-
-        Args:
-            outputs: Of the batch; with features where the contrastive term is on.
-            soft_targets: float32 ``(B, 2)``, rows add up to 1.
-        """
+        """Return the mean over the batch, in float32; rows of ``soft_targets (B, 2)`` sum to 1."""
         smooth = soft_targets * (1.0 - self.label_smoothing) + self.label_smoothing / NUM_CLASSES
         loss = LOSSES[self.name](outputs.logits.float(), smooth)
         if outputs.features is not None:
-            classes = soft_targets.argmax(dim=1)
-            loss = loss + self.contrastive * supervised_contrastive(
-                outputs.features.float(), classes
-            )
+            features, classes = outputs.features.float(), soft_targets.argmax(dim=1)
+            loss = loss + self.contrastive * supervised_contrastive(features, classes)
         return loss
 
 
 def supervised_contrastive(features: Tensor, targets: Tensor, temperature: float = 0.1) -> Tensor:
-    """Return how far each image is from those of its class, compared with all others.
+    """Return how far images are from those of their class; 0 where none has another of its class.
 
-    With ``z`` the features on the unit sphere, ``P(i)`` the other images of the class of ``i``
-    and ``A(i)`` all other images: the mean over all ``i`` with a ``P(i)`` of
+    With ``z`` the ``features`` ``(B, F)`` on the unit sphere, ``P(i)`` the other images of the
+    class of ``i`` and ``A(i)`` all other images: the mean over all ``i`` with a ``P(i)`` of
     ``-1/|P(i)| sum_{p in P(i)} log(exp(z_i z_p / t) / sum_{a in A(i)} exp(z_i z_a / t))``.
     Source: Khosla et al. 2020, Supervised Contrastive Learning, equation 2, on the pooled features
     themselves, without a projection head.
-
-    Args:
-        features: float32 ``(B, F)``.
-        targets: int64 ``(B,)``.
-        temperature: ``t``, above 0.
-
-    Returns:
-        A number; 0 where no image has another one of its class.
     """
     units = F.normalize(features, dim=1)
     is_itself = torch.eye(len(units), dtype=torch.bool, device=units.device)

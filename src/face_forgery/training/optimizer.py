@@ -58,16 +58,12 @@ def build_scheduler(
 ) -> LRScheduler:
     """Return the schedule, to be stepped once after every optimizer step.
 
-    The rate climbs linearly to its peak over the warm-up epochs, from ``1 / steps`` of it, and then
+    The rates of ``optimizer`` are the peaks. They are climbed to linearly over the warm-up epochs,
+    from ``1 / steps`` of them, and then
 
     - ``cosine``: falls along a half cosine to 0 at the end of the last epoch,
     - ``step``: is multiplied by ``gamma`` after every ``step_epochs`` epochs,
     - ``constant``: stays.
-
-    Args:
-        optimizer: Its present rates are the peaks.
-        params: ``epochs``, ``warmup_epochs``, ``accumulate`` and ``schedule`` are used.
-        batches_per_epoch: The same for every epoch; ``accumulate`` of them make a step.
     """
     steps_per_epoch = ceil(batches_per_epoch / params.accumulate)
     warmup_steps = params.warmup_epochs * steps_per_epoch

@@ -11,17 +11,10 @@ _BACKBONE = "backbone."  # of DetectorNetwork
 
 @dataclass(frozen=True, eq=False)
 class EpochWeights:
-    """The weights of the backbone after an epoch: tensors on the CPU by name.
-
-    Within an epoch there are none to keep: those of the whole epochs so far stay what they are.
-    """
+    """The weights of the backbone after an epoch: tensors on the CPU by name; none within one."""
 
     epoch: int  # whole epochs so far
     weights: dict[str, Any] = field(repr=False)
-
-    def release(self) -> None:
-        """Let go of the tensors; whoever still has this object keeps none of them in memory."""
-        self.weights.clear()
 
 
 @dataclass
@@ -44,14 +37,9 @@ class EpochProgress:
     def row(self, epoch: int, learning_rate: float) -> dict[str, Any]:
         """Return what the history says of the training images of a whole epoch.
 
-        Args:
-            epoch: From 1.
-            learning_rate: Of its last step; of several rates the highest.
-
-        Returns:
-            ``train_loss``, what was minimized, in nats, and ``train_accuracy``, at 0.5 while
-            weights were moving, are means over images; ``seconds`` and ``images_per_second``
-            count loading and saves within the epoch, and no validation.
+        ``train_loss``, what was minimized, in nats, and ``train_accuracy``, at 0.5 while weights
+        were moving, are means over images; ``seconds`` and ``images_per_second`` count loading and
+        saves within the epoch, and no validation.
         """
         return {
             "epoch": epoch,
@@ -81,11 +69,7 @@ class Checkpoint:
     merged: dict[str, Any] | None = field(default=None, repr=False)
 
     def weights(self) -> EpochWeights:
-        """Return the weights to keep, averaged where they are averaged.
-
-        Within an epoch there are none to keep. LoRA adapters are merged: what is kept fits the
-        backbone that training began with.
-        """
+        """Return the weights to keep: averaged ones, LoRA adapters merged; within an epoch none."""
         if self.progress["num_batches"]:
             return EpochWeights(self.epoch, {})
         weights = self.merged
@@ -96,13 +80,10 @@ class Checkpoint:
                 for name, value in network.items()
                 if name.startswith(_BACKBONE)
             }
-        return EpochWeights(
-            self.epoch, {name: value.contiguous() for name, value in weights.items()}
-        )
+        return EpochWeights(self.epoch, {name: one.contiguous() for name, one in weights.items()})
 
     def release(self) -> None:
         """Let go of the tensors; whoever still has this object keeps none of them in memory."""
-        parts = (self.network, self.average, self.merged, self.optimizer, self.scheduler)
-        for part in (*parts, self.random):
-            if part is not None:
-                part.clear()
+        parts = (self.network, self.average, self.merged, self.optimizer, self.random)
+        for part in filter(None, parts):
+            part.clear()

@@ -32,11 +32,9 @@ class ResumeError(ValueError):
 def run_fingerprint(run: Run, settings: StepSettings) -> dict[str, Any]:
     """Return what must not change between the parts of one run, by dotted name.
 
-    The data, its sources where they are balanced, landmarks where forgeries are made, the network,
-    the preprocessing and augmentation, and all of ``training`` that changes the weights. Precision
-    and compilation count as what they were resolved to: on a machine where ``auto`` means something
-    else the run is refused, not continued in another way. ``epochs`` counts only if the schedule
-    depends on it (cosine).
+    Precision and compilation count as what they were resolved to: on a machine where ``auto`` means
+    something else the run is refused, not continued in another way. ``epochs`` counts only if the
+    schedule depends on it (cosine).
     """
     train_set: Any = run.train_loader.dataset
     val_set: Any = run.val_loader.dataset
@@ -44,10 +42,7 @@ def run_fingerprint(run: Run, settings: StepSettings) -> dict[str, Any]:
     sources, forgeries = train_set.sources, train_set.forgeries
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
-        "data": {
-            "train_images": train_set.fingerprint,
-            "val_images": val_set.fingerprint,
-        }
+        "data": {"train_images": train_set.fingerprint, "val_images": val_set.fingerprint}
         | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
         | ({} if held_out is None else {"held_out_groups": held_out.fingerprint}),
@@ -68,12 +63,10 @@ def resume(
 ) -> list[dict[str, Any]]:
     """Bring ``state`` to where ``checkpoint`` left off, and return the history so far.
 
-    Without a checkpoint the run begins at epoch 1, and a log line says so: a run that was killed
-    in its first epoch is continued by the same command as any other.
+    Without a checkpoint the run begins at epoch 1, and a log line says so.
 
     Raises:
-        ResumeError: If the checkpoint was written by a run with another fingerprint, or is already
-            past ``epochs``.
+        ResumeError: If the checkpoint is of a run with another fingerprint, or past ``epochs``.
     """
     if checkpoint is None:
         logger.info("training.resume=true, but no epoch has been saved yet: starting at epoch 1.")
@@ -96,25 +89,18 @@ def resume(
 
 
 def _check_same_run(saved: dict[str, Any], fingerprint: dict[str, Any]) -> None:
-    differing = [
-        name
-        for name in {**saved, **fingerprint}
-        if name not in saved or name not in fingerprint or saved[name] != fingerprint[name]
-    ]
+    then, now = (
+        {name: repr(values[name]) if name in values else "nothing" for name in saved | fingerprint}
+        for values in (saved, fingerprint)
+    )
+    differing = [f"{name}: {then[name]} -> {now[name]}" for name in then if then[name] != now[name]]
     if differing:
-        shown = "; ".join(
-            f"{name}: {_shown(saved, name)} -> {_shown(fingerprint, name)}"
-            for name in differing[:_EXAMPLES_SHOWN]
-        )
+        more = "; ..." if len(differing) > _EXAMPLES_SHOWN else ""
         raise ResumeError(
-            f"the saved run differs in {len(differing)} value(s): {shown}"
-            f"{'; ...' if len(differing) > _EXAMPLES_SHOWN else ''}. "
+            f"the saved run differs in {len(differing)} value(s): "
+            f"{'; '.join(differing[:_EXAMPLES_SHOWN])}{more}. "
             "Set them back to continue it, or start anew with training.resume=false"
         )
-
-
-def _shown(values: dict[str, Any], name: str) -> str:
-    return repr(values[name]) if name in values else "nothing"
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -138,17 +124,6 @@ def read_state(path: Path) -> Checkpoint:
     Raises:
         ValueError: If the file is damaged, foreign, or of another format.
     """
-    values = _read(path)
-    names = {field.name for field in fields(Checkpoint)}
-    if values.get("format") != _FORMAT or set(values) != names | {"format"}:
-        raise ValueError(
-            f"{path}: not a training state of format {_FORMAT} "
-            f"(found format {values.get('format')!r}). {_REMEDY}"
-        )
-    return Checkpoint(**{name: values[name] for name in names})
-
-
-def _read(path: Path) -> dict[str, Any]:
     try:
         refuse_bomb(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
@@ -157,4 +132,9 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read as a training state ({type(error).__name__}); "
             f"nothing in it was executed. {_REMEDY}"
         ) from error
-    return values if isinstance(values, dict) else {}
+    found = values.pop("format", None) if isinstance(values, dict) else None
+    if found != _FORMAT or set(values) != {field.name for field in fields(Checkpoint)}:
+        raise ValueError(
+            f"{path}: not a training state of format {_FORMAT} (found format {found!r}). {_REMEDY}"
+        )
+    return Checkpoint(**values)

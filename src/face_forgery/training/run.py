@@ -89,10 +89,8 @@ def seed_torch(seed: int) -> None:
     """Seed torch on every device and ask cuDNN for repeatable kernels.
 
     On a CPU with the same number of threads and the same library versions, equal seeds then give
-    equal weights, bit for bit. On a GPU cuDNN is held to deterministic kernels and does not try
-    out which are fastest; other CUDA kernels may still add in another order. Deterministic mode
-    for everything (``torch.use_deterministic_algorithms``) is left off: it refuses operations that
-    some timm backbones need.
+    equal weights, bit for bit. On a GPU other CUDA kernels may still add in another order: the
+    deterministic mode for everything refuses operations that some timm backbones need.
     """
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = False
@@ -100,21 +98,15 @@ def seed_torch(seed: int) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep large blocks for the next tensor, and not give each back to the system.
+    """Have glibc keep large blocks for the next tensor; return whether it could be told so.
 
-    A step frees and takes some gigabytes again. By default every block is mapped anew, and each of
-    its pages comes filled with zeros by the kernel at first touch. For the whole process, and for
-    good; at most 2 GB stay with it. Bits do not change. docs/experiments.md has what it gains.
-
-    Returns:
-        Whether it was done; where the C library is another one, nothing happens.
+    A step frees and takes some gigabytes again, and the kernel would fill each page of every block
+    with zeros. For the whole process, and for good; at most 2 GB stay with it. Bits do not change.
+    docs/experiments.md has what it gains.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, _MOST))
+    is_linux = sys.platform.startswith("linux")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if is_linux else None
+    return bool(mallopt and mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _MOST))
 
 
 def _log_epoch(row: dict[str, Any]) -> None:

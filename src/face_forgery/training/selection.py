@@ -20,11 +20,7 @@ class SelectionError(ValueError):
 
 
 def check_groups_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
-    """Refuse, before training, to choose an epoch by groups that validation does not have.
-
-    Raises:
-        SelectionError: With the remedy.
-    """
+    """Raise `SelectionError`, before training, where validation lacks groups to select by."""
     if select_by != "overall" and held_out is None:
         raise SelectionError(
             f"training.select_by={select_by}, but no group is held out in val_holdout; split again "
@@ -35,9 +31,7 @@ def check_groups_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> 
 def best_epoch(history: Sequence[dict[str, Any]], select_by: SelectBy = "overall") -> int:
     """Return the epoch with the highest validation AUC, of equal ones the earliest.
 
-    Args:
-        history: A row for every epoch with ``epoch`` and the column of ``select_by``.
-        select_by: Whose AUC.
+    ``history`` has a row for every epoch with ``epoch`` and the column of ``select_by``.
 
     Raises:
         SelectionError: If there is no epoch, or it was validated without held-out groups.
@@ -61,12 +55,9 @@ def best_epoch(history: Sequence[dict[str, Any]], select_by: SelectBy = "overall
 def is_stalled(
     history: Sequence[dict[str, Any]], patience: int | None, select_by: SelectBy = "overall"
 ) -> bool:
-    """Say whether the last ``patience`` epochs brought no better validation AUC.
+    """Say whether the last ``patience`` epochs brought no better AUC; ``None`` never gives up.
 
-    Args:
-        history: As for `best_epoch`; it may be empty.
-        patience: At least 1; ``None`` never gives up.
-        select_by: As for `best_epoch`.
+    ``history`` is as for `best_epoch`; it may be empty.
 
     Example:
         >>> is_stalled([{"epoch": 1, "val_auc": 0.8}, {"epoch": 2, "val_auc": 0.8}], patience=1)
@@ -82,12 +73,7 @@ def best_weights(
     history: Sequence[dict[str, Any]],
     select_by: SelectBy = "overall",
 ) -> EpochWeights:
-    """Read the weights of the best epoch, and only those.
-
-    Args:
-        weights: A function by epoch that reads its weights.
-        history: As for `best_epoch`.
-        select_by: As for `best_epoch`.
+    """Read the weights of the best epoch, and only those; ``weights`` reads them by epoch.
 
     Raises:
         SelectionError: If history and weights are not of the same run.

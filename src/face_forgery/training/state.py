@@ -60,10 +60,8 @@ class TrainState:
     ) -> Checkpoint:
         """Copy the state to the CPU; later steps do not change the copy.
 
-        Args:
-            history: A row for every epoch so far; rows are shared, and never change.
-            fingerprint: What a run that continues from here must share.
-            progress: Of all ranks, where several train.
+        ``history`` has a row for every epoch so far, ``fingerprint`` is what a run that continues
+        from here must share, ``progress`` that of all ranks, where several train.
         """
         return Checkpoint(
             epoch=self.epoch,
@@ -73,7 +71,7 @@ class TrainState:
             average=None if self.average is None else _to_cpu(self.average.module.state_dict()),
             optimizer=_to_cpu(self.optimizer.state_dict()),
             scheduler=_to_cpu(self.scheduler.state_dict()),
-            random={"cpu": torch.get_rng_state(), "cuda": self._cuda_random_states()},
+            random={"cpu": torch.get_rng_state(), "cuda": _cuda_random_states(self._device)},
             history=list(history),
             fingerprint=_to_cpu(fingerprint),
             merged=None
@@ -82,10 +80,7 @@ class TrainState:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from ``checkpoint``; every weight must match.
-
-        Sets torch's generators, too: dropout goes on where it was.
-        """
+        """Continue from ``checkpoint``, whose weights must all match, with torch's generators."""
         self.network.load_state_dict(checkpoint.network, strict=True)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.scheduler.load_state_dict(checkpoint.scheduler)
@@ -97,11 +92,6 @@ class TrainState:
         torch.set_rng_state(checkpoint.random["cpu"])
         if checkpoint.random["cuda"] and self._device.type == "cuda":
             torch.cuda.set_rng_state(checkpoint.random["cuda"][0], self._device)
-
-    def _cuda_random_states(self) -> list[torch.Tensor]:
-        """Return that of the network's GPU: asking another one would take memory of it."""
-        is_on_gpu = self._device.type == "cuda"
-        return [torch.cuda.get_rng_state(self._device)] if is_on_gpu else []
 
     @property
     def _device(self) -> torch.device:
@@ -117,8 +107,6 @@ def build_state(
 ) -> TrainState:
     """Return network, optimizer, schedule and, if asked for, averaged weights, on ``device``.
 
-    With the same seed all ranks begin alike.
-
     The decay of the average climbs to ``ema_decay`` as steps are made, with ``1 - n ** (-2 / 3)``
     at step ``n``: the average of a short run is not full of its random start.
     """
@@ -129,12 +117,13 @@ def build_state(
     average = None
     if training.ema_decay is not None:
         average = ModelEmaV3(network, decay=training.ema_decay, use_warmup=True)
-    return TrainState(
-        network=network,
-        optimizer=optimizer,
-        scheduler=build_scheduler(optimizer, training, batches_per_epoch),
-        average=average,
-    )
+    scheduler = build_scheduler(optimizer, training, batches_per_epoch)
+    return TrainState(network, optimizer, scheduler, average)
+
+
+def _cuda_random_states(device: torch.device) -> list[torch.Tensor]:
+    """Return that of the network's GPU: asking another one would take memory of it."""
+    return [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
 
 
 def _to_cpu(value: Any) -> Any:

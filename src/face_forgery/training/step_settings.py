@@ -6,17 +6,19 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms import v2
 
+from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.modeling.forward_path import resolve_precision
-from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork
 from face_forgery.params import TrainingParams
 from face_forgery.training.distributed.process_group import distribute
 from face_forgery.training.losses import ForwardPass, Loss, Outputs
-from face_forgery.training.mixing import Mixing
 
 logger = logging.getLogger(__name__)
 
@@ -30,38 +32,62 @@ class CompilerError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class StepSettings:
-    """What the loop goes by; the defaults are a plain step in float32.
+class Mixing:
+    """Mixes each image of a batch with the one before it (the order is shuffled).
 
-    Args:
-        device: Where the network is.
-        precision: Of the forward pass, under autocast; ``torch.float32`` switches autocast off.
-            Weights, loss and optimizer are float32 always.
-        is_compiled: Whether whole batches go through ``torch.compile``.
-        mixing: What is done to images and targets of a batch.
-        loss: What is minimized.
-        accumulate: Batches of one optimizer step.
-        grad_clip_norm: Largest global gradient norm of a step; ``None`` does not clip.
-        checkpoint_steps: Optimizer steps between two saves within an epoch; ``None``: no saves.
+    What is drawn follows from (seed, epoch, number of the batch): a resumed run mixes alike, which
+    timm's ``Mixup`` and its global NumPy generator do not.
     """
 
+    mixup_alpha: float = 0.0  # averages, in a proportion from Beta(alpha, alpha); 0: none
+    cutmix_alpha: float = 0.0  # a rectangle of the other image; with both a batch gets one of them
+    seed: int = 0
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, *, epoch: int, number: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return images ``(B, 3, S, S)``, 0 to 255, and soft targets float32 ``(B, 2)``.
+
+        Args:
+            images: uint8 ``(B, 3, S, S)``; without mixing what is returned.
+            targets: int64 ``(B,)``, 0 = real, 1 = fake.
+            epoch: From 1.
+            number: Of the batch within the epoch, from 0.
+        """
+        soft_targets = F.one_hot(targets, NUM_CLASSES).float()
+        mixes: list[v2.Transform] = []
+        if self.mixup_alpha:
+            mixes.append(v2.MixUp(alpha=self.mixup_alpha))
+            images = images.float()  # averages are no whole numbers
+        if self.cutmix_alpha:
+            mixes.append(v2.CutMix(alpha=self.cutmix_alpha))
+        if mixes:
+            with seeded_torch(self.seed, epoch, number):
+                mix = mixes[int(torch.randint(len(mixes), ()))]
+                images, soft_targets = mix(images, soft_targets)
+        return images, soft_targets
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """What the loop goes by; the defaults are a plain step in float32."""
+
     device: torch.device
+    # Of the forward pass, under autocast; weights, loss and optimizer are float32 always.
     precision: torch.dtype = torch.float32
-    is_compiled: bool = False
+    is_compiled: bool = False  # whole batches go through torch.compile
     mixing: Mixing = field(default_factory=Mixing)
     loss: Loss = field(default_factory=Loss)
-    accumulate: int = 1
-    grad_clip_norm: float | None = None
-    checkpoint_steps: int | None = None
+    accumulate: int = 1  # batches of one optimizer step
+    grad_clip_norm: float | None = None  # largest global norm of a step
+    checkpoint_steps: int | None = None  # between two saves within an epoch; None: no saves
 
     @classmethod
     def of(
         cls, params: TrainingParams, device: torch.device, batches_per_epoch: int
     ) -> "StepSettings":
-        """Resolve what is left to the device (``precision``) and to the length (``compile``).
-
-        With the contrastive term, which looks into the network, nothing is compiled.
-        """
+        """Resolve what is left to the device (``precision``) and to the length (``compile``)."""
+        # The contrastive term looks into the network.
         wanted = False if params.loss.contrastive else params.compile
         return cls(
             device=device,
@@ -100,27 +126,14 @@ class StepSettings:
 
         return forward
 
-    def plan_steps(self, loader: Any) -> "StepPlan":
-        """Return which batches of an epoch of ``loader`` make a step."""
-        return StepPlan(
-            loader.sampler.num_images, loader.batch_size, self.accumulate, self.checkpoint_steps
-        )
-
 
 @dataclass(frozen=True)
 class StepPlan:
-    """Which batches of an epoch, by their numbers from 0, make a step of the optimizer.
-
-    Args:
-        num_images: Of the epoch.
-        batch_size: Of all batches but the last.
-        accumulate: Batches of a step; the last one of an epoch may have fewer.
-        checkpoint_steps: Steps between two saves within an epoch; ``None``: no saves.
-    """
+    """Which batches of an epoch, by their numbers from 0, make a step of the optimizer."""
 
     num_images: int
-    batch_size: int
-    accumulate: int = 1
+    batch_size: int  # of all batches but the last
+    accumulate: int = 1  # batches of a step; the last one of an epoch may have fewer
     checkpoint_steps: int | None = None
 
     def begins(self, number: int) -> bool:
@@ -151,13 +164,10 @@ class StepPlan:
 def resolve_compile(
     wanted: bool | Literal["auto"], device: torch.device, *, num_batches: int
 ) -> bool:
-    """Say whether a run is compiled.
+    """Say whether a run of ``num_batches`` is compiled.
 
-    Args:
-        wanted: ``auto``: on a GPU from 20,000 batches on, if there is a compiler; never on a CPU,
-            where a compiled step is not faster.
-        device: Where training takes place.
-        num_batches: Of the whole run.
+    ``auto``: on a GPU from 20,000 batches on, if there is a compiler; never on a CPU, where a
+    compiled step is not faster.
 
     Raises:
         CompilerError: If compilation is asked for and there is no compiler.

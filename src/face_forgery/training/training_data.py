@@ -41,23 +41,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a run follows from.
-
-    Args:
-        train_loader: What the network learns from, of `data.loading.loaders.train_loader`.
-        val_loader: What it is judged by after every epoch, of `eval_loader`.
-        model: Which network.
-        training: How it is trained; ``resume`` says whether ``resume_from`` is gone by.
-        held_out: The part of validation that training has nothing of; ``None``: there is none.
-        resume_from: The last saved state, if there is one.
-    """
+    """What a run follows from."""
 
     train_loader: DataLoader[Any]
     val_loader: DataLoader[Any]
     model: ModelParams
     training: TrainingParams
-    held_out: HeldOut | None = None
-    resume_from: Checkpoint | None = None
+    held_out: HeldOut | None = None  # the part of validation that training has nothing of
+    resume_from: Checkpoint | None = None  # the last saved state, if there is one
 
 
 def build_train_loader(
@@ -72,14 +63,8 @@ def build_train_loader(
 ) -> DataLoader[Any]:
     """Return the loader of shuffled, augmented images of every epoch; no image is opened yet.
 
-    Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``, training rows only.
-        face_table: ``FACE_COLUMNS``: the face crop of each image.
-        landmarks: ``LANDMARK_COLUMNS``, at least of the real rows, where forgeries are made.
-        root: What ``path`` is relative to.
-        preprocessing: The size that images are brought to.
-        augmentation: What is changed at random, and how many forgeries are made.
-        training: Batches, workers, seed.
+    ``manifest`` has ``MANIFEST_COLUMNS``, training rows only; ``face_table`` ``FACE_COLUMNS``;
+    ``landmarks``, at least of the real rows where forgeries are made, ``LANDMARK_COLUMNS``.
 
     Raises:
         ManifestError: If a class is missing and no forgeries are made, or sources are to be
@@ -135,9 +120,8 @@ def _plan_forgeries(
     )
     logger.info(
         "Every epoch has %s forged copies, of %s real images that can be forged.",
-        f"{forgeries.num_per_epoch:,}",
-        f"{len(forgeries.rows):,}",
-    )
+        f"{forgeries.num_per_epoch:,}", f"{len(forgeries.rows):,}",
+    )  # fmt: skip
     return forgeries
 
 

@@ -21,16 +21,9 @@ def validate(
     held_out: HeldOut | None,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Score every validation image and return the numbers of the whole set.
+    """Score every validation image and return the numbers of the whole set, alike on all ranks.
 
-    Of several ranks each scores what its loader has; the scores of all are put together in the
-    order of the images, and every rank returns the same numbers.
-
-    Args:
-        network: ``uint8 (B, 3, S, S) -> logits (B, 2)``, on ``device``; its mode is left as it was.
-        loader: Both classes must occur in its data set.
-        held_out: The part that training has nothing of; ``None``: there is none.
-        device: Where the network is.
+    ``network`` maps uint8 ``(B, 3, S, S)`` to logits ``(B, 2)``; its mode is left as it was.
 
     Returns:
         ``val_auc`` (chance that a forgery scores above a real image), ``val_loss`` (cross-entropy

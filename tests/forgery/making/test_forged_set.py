@@ -41,13 +41,7 @@ def coordinates(points):
 
 def make_set(photographs, **changes):
     root, manifest, table = photographs
-    options = {
-        "circle": 2,
-        "common_scale": (0.8, 1.0),
-        "jpeg_quality": (70, 90),
-        "seed": 0,
-        "num_workers": 0,
-    }
+    options = {"seed": 0, "num_workers": 0}
     batches = forge_set(manifest, table, root=root, forger=FORGER, **(options | changes))
     return [row for batch in batches for row in batch]
 
@@ -56,18 +50,13 @@ def open_jpeg(row):
     return Image.open(io.BytesIO(row.jpeg))
 
 
-def test_every_real_image_is_there_with_one_forgery_of_it(landmarked):
+def test_every_real_image_is_there_with_a_forgery_of_its_size_and_compression(landmarked):
     rows = make_set(landmarked)
-    assert [row.target for row in rows].count(0) == 7
-    assert [row.target for row in rows].count(1) == 7
+    assert [[row.target for row in rows].count(target) for target in (0, 1)] == [7, 7]
     assert {row.kind for row in rows if row.target == 0} == {"photo"}
     assert {row.kind for row in rows if row.target == 1} <= set(FORGING_KINDS)
     assert len({row.img_name for row in rows}) == 14
     assert sum(row.subset == "val" for row in rows) == 2
-
-
-def test_a_forgery_has_size_and_compression_of_its_original(landmarked):
-    rows = make_set(landmarked)
     for one, other in zip(rows[::2], rows[1::2], strict=True):
         assert {one.target, other.target} == {0, 1}
         assert one.group == other.group
@@ -77,36 +66,24 @@ def test_a_forgery_has_size_and_compression_of_its_original(landmarked):
     assert len({open_jpeg(row).size for row in rows}) > 3
 
 
-def test_faces_are_exchanged_within_a_group_of_the_set_only(landmarked):
-    rows = make_set(landmarked, circle=2)
-    groups = {row.group for row in rows if row.subset == "train"}
-    assert len(groups) == 2
-
-
 def test_neither_processes_nor_a_second_run_change_an_image(landmarked):
     alone, together = make_set(landmarked), make_set(landmarked, num_workers=1)
     assert alone == together
 
 
 def test_circles_hold_whole_groups_of_one_source():
-    reals = pd.DataFrame(
-        {
-            "subset": "train",
-            "source": ["a"] * 20 + ["b"] * 14,
-            "group": [f"g{n // 2}" for n in range(34)],
-        }
-    )
+    groups = [f"g{n // 2}" for n in range(34)]
+    reals = pd.DataFrame({"subset": "train", "source": ["a"] * 20 + ["b"] * 14, "group": groups})
     circles = deal_circles(reals, 4, seed=0)
-    assert reals.assign(circle=circles).groupby("group")["circle"].nunique().max() == 1
-    assert reals.assign(circle=circles).groupby("circle")["source"].nunique().max() == 1
-    sizes = reals.assign(circle=circles).groupby("circle")["group"].nunique()
-    assert sizes.min() >= 4
+    dealt = reals.assign(circle=circles)
+    assert dealt.groupby("group")["circle"].nunique().max() == 1
+    assert dealt.groupby("circle")["source"].nunique().max() == 1
+    assert dealt.groupby("circle")["group"].nunique().min() >= 4
     assert not circles.equals(deal_circles(reals, 4, seed=1))
 
 
-def test_a_set_without_real_images_is_refused(photographs):
-    root, manifest, landmark_file = photographs
-    table = find_landmarks(manifest, landmark_file, None, root=root, num_workers=0)
+def test_a_set_without_real_images_is_refused(landmarked):
+    root, manifest, table = landmarked
     fakes = manifest.assign(target=pd.array([1] * 8, "Int8"))
     with pytest.raises(ManifestError, match="none of the 8 images is real and has landmarks"):
         make_set((root, fakes, table))
@@ -129,18 +106,18 @@ def test_landmarks_are_found_by_path_or_name_and_the_rest_is_listed(photographs,
     [
         (lambda table: table.drop(columns="img_name"), "expected img_name,x0,y0"),
         (lambda table: table.tail(0), "none of 7 images has usable landmarks"),
+        (lambda table: pd.concat([table, table.head(1)]), "1 of 9 rows name an image again"),
+        (
+            lambda table: table.astype({"x0": object}).replace({"x0": {table["x0"][0]: "a"}}),
+            "no nu",
+        ),
+        (lambda table: None, r"forging\.landmarks.*faces\.detector"),
     ],
 )
-def test_a_file_of_another_form_is_refused(photographs, change, message):
+def test_no_file_or_one_of_another_form_is_refused_with_the_remedy(photographs, change, message):
     root, manifest, landmark_file = photographs
     with pytest.raises(LandmarksError, match=message):
         find_landmarks(manifest, change(landmark_file), None, root=root, num_workers=0)
-
-
-def test_without_a_file_and_a_detector_the_remedies_are_named(photographs):
-    root, manifest, _ = photographs
-    with pytest.raises(LandmarksError, match=r"forging\.landmarks.*faces\.detector"):
-        find_landmarks(manifest, None, None, root=root, num_workers=0)
 
 
 class FinderOfOneFace:

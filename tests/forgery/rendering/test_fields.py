@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face_forgery.forgery.rendering.fields import blend, blur, color, coverage, stream, value_noise
+from face_forgery.forgery.rendering.fields import blur, coverage, stream, value_noise
 
 
 def grid(size):
@@ -20,14 +20,6 @@ def test_blur_keeps_a_flat_image_and_the_brightness_of_a_dot(radius):
     assert blur(dot, radius).sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_blur_never_overshoots():
-    step = np.zeros((8, 8), dtype=np.float32)
-    step[:, 4:] = 1.0
-    smooth = blur(step, 1.3)
-    assert smooth.min() >= 0.0
-    assert smooth.max() <= 1.0
-
-
 def test_coverage_measures_the_area_of_a_disc():
     x, y = grid(40)
     disc = coverage(12.0**2 - x * x - y * y)
@@ -40,14 +32,6 @@ def test_noise_shows_one_pattern_at_every_size():
     large = value_noise(stream(3), (120, 120), (5, 5))
     assert np.allclose(small, large[1::3, 1::3], atol=1e-5)
     assert np.abs(large).max() <= 1.0
-
-
-def test_blend_replaces_only_what_is_covered():
-    under = np.zeros((3, 2, 2), dtype=np.float32)
-    blend(under, color(0.2, 0.4, 0.6), np.array([[1.0, 0.0], [0.5, 0.0]], dtype=np.float32))
-    assert under[:, 0, 0] == pytest.approx([0.2, 0.4, 0.6])
-    assert under[:, 1, 0] == pytest.approx([0.1, 0.2, 0.3])
-    assert not under[:, :, 1].any()
 
 
 def test_streams_of_different_keys_differ_and_of_equal_keys_do_not():

@@ -10,7 +10,6 @@ from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 
-from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, ManifestError
 from face_forgery.data.splits.holdout import name_holdout_groups
 from face_forgery.data.splits.partition import divide_for_cross_validation
@@ -19,7 +18,6 @@ from face_forgery.pipelines.cross_validation import create_pipeline
 from face_forgery.training.cross_validation import Recipe, divide_for, seed_of
 
 KINDS = ("swap", "lips", "gan")
-NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 
 
 @pytest.fixture
@@ -55,6 +53,8 @@ def make_all_params(make_params, tmp_path):
             "splitting.holdout.min_images": 4,
             "data.root": str(tmp_path),
             "evaluation.num_resamples": 100,
+            "training.epochs": 1,
+            "training.warmup_epochs": 0,
         }
         return make_params(**small | overrides)
 
@@ -62,35 +62,33 @@ def make_all_params(make_params, tmp_path):
 
 
 @pytest.fixture
-def make_catalog(data, make_all_params, make_shipped_catalog, tmp_path):
-    def make(**overrides):
+def run(data, make_all_params, make_shipped_catalog, no_faces, tmp_path):
+    """Return a function that runs the pipeline and gives the catalog."""
+
+    def run_pipeline(**overrides):
         params = make_all_params(**overrides)
-        return make_shipped_catalog(
+        catalog = make_shipped_catalog(
             create_pipeline(),
             tmp_path,
             params,
             manifest=data.manifest,
             image_hashes=data.hashes,
             holdout_groups=name_holdout_groups(data.manifest, params.splitting.holdout, seed=0),
-            face_table=NO_FACES,
+            face_table=no_faces,
             fold_landmarks=MemoryDataset(),
         )
+        SequentialRunner().run(create_pipeline(), catalog)
+        return catalog
 
-    return make
-
-
-def run(catalog):
-    SequentialRunner().run(create_pipeline(), catalog)
-    return catalog.load("cross_validation")
+    return run_pipeline
 
 
-def test_every_fold_is_measured_and_summed_up(make_catalog):
-    catalog = make_catalog()
-    judged = run(catalog)
+def test_every_fold_is_measured_and_summed_up(run):
+    catalog = run()
+    judged = catalog.load("cross_validation")
     assert {group["name"] for group in judged["groups"]} == set(KINDS)
-    assert judged["unseen_worst"]["value"] == min(
-        group["unseen"]["value"] for group in judged["groups"]
-    )
+    worst = min(group["unseen"]["value"] for group in judged["groups"])
+    assert judged["unseen_worst"]["value"] == worst
     assert {group["seed"] for group in judged["groups"]} == {seed_of(0, kind) for kind in KINDS}
     table = catalog.load("cross_validation_table")
     assert list(table["name"]) == [group["name"] for group in judged["groups"]] + ["mean"]
@@ -101,10 +99,6 @@ def test_every_fold_is_measured_and_summed_up(make_catalog):
         assert set(fakes.loc[fakes["is_unseen"], "kind"]) == {fold}
         assert fold not in set(fakes.loc[fakes["is_within"], "kind"])
         assert (scores.loc[scores["target"] == 0, ["is_within", "is_unseen"]]).to_numpy().all()
-    assert run(catalog) == judged
-
-
-def test_seeds_of_folds_follow_from_the_seed_and_their_names():
     assert len({seed_of(seed, kind) for seed in (0, 1) for kind in KINDS}) == 6
 
 
@@ -114,7 +108,7 @@ def test_seeds_of_folds_follow_from_the_seed_and_their_names():
     ids=["overall", "held_out"],
 )
 def test_nothing_of_a_fold_trains_or_chooses_and_no_image_is_used_twice(
-    data, make_all_params, changes
+    data, make_all_params, no_faces, changes
 ):
     params = make_all_params(**changes)
     split = divide_for_cross_validation(
@@ -126,7 +120,7 @@ def test_nothing_of_a_fold_trains_or_chooses_and_no_image_is_used_twice(
     )
     recipe = Recipe(
         root=params.data.root,
-        face_table=NO_FACES,
+        face_table=no_faces,
         landmarks=empty_table(),
         **{field.name: getattr(params, field.name) for field in fields(Recipe)[3:]},
     )
@@ -144,14 +138,14 @@ def test_nothing_of_a_fold_trains_or_chooses_and_no_image_is_used_twice(
         assert set(within["kind"]) == set(KINDS) - {fold} - held_out
 
 
-def test_the_only_group_that_chooses_cannot_be_the_one_that_is_measured(make_catalog, caplog):
+def test_the_only_group_that_chooses_cannot_be_the_one_that_is_measured(run, caplog):
     changes = {"training.select_by": "holdout_mean", "splitting.holdout.hold_out": ["swap"]}
     with pytest.raises(ManifestError, match="none to choose by while swap is measured"):
-        run(make_catalog(**changes, **{"training.engine": "ray", "training.resume": True}))
+        run(**changes, **{"training.engine": "ray", "training.resume": True})
     assert "training.resume=true: cross-validation saves no state" in caplog.text
     assert "training.engine=ray: the folds of cross-validation are trained by this" in caplog.text
 
 
-def test_folds_must_be_something(make_catalog):
+def test_folds_must_be_something(run):
     with pytest.raises(ManifestError, match=r"no folds without .* set splitting.holdout.by to"):
-        run(make_catalog(**{"splitting.holdout.by": None}))
+        run(**{"splitting.holdout.by": None})

@@ -21,12 +21,10 @@ READING = {"batch_size": 8, "num_workers": 0}
 
 @pytest.fixture
 def manifests(make_faces):
-    val = make_faces(24, name="val").assign(
-        img_name="x", group=[f"g{n}" for n in range(24)], kind="real", source="drawn"
-    )
-    return make_faces(6, name="train"), val.assign(
-        width=40, height=40, format="PNG", jpeg_quality=None
-    )
+    facts = {"width": 40, "height": 40, "format": "PNG", "jpeg_quality": None, "img_name": "x"}
+    groups = [f"g{n}" for n in range(24)]
+    val = make_faces(24, name="val").assign(group=groups, kind="real", source="drawn", **facts)
+    return make_faces(6, name="train"), val
 
 
 @pytest.fixture
@@ -64,31 +62,20 @@ def run(members, manifests, tmp_path, make_shipped_catalog, make_params):
 DETECTOR = "data/06_models/detector"
 
 
-def test_the_folder_holds_the_members_and_scores_their_mean(run, members, manifests, tmp_path):
-    joined = run()
-    by_hand = [
-        score_manifest(one, manifests[1], tmp_path / "faces", **READING).scores
-        for one in members.values()
-    ]
-    scores = score_manifest(joined, manifests[1], tmp_path / "faces", **READING).scores
-    np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
-    assert joined.operating_points is None
-    for folder in (tmp_path / DETECTOR / "members").iterdir():
-        assert DetectorDataset(filepath=str(folder)).load().identity() in {
-            one.identity() for one in members.values()
-        }
-
-
-def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, make_params):
+def test_evaluation_calibrates_and_certifies_the_mean(
+    run, members, manifests, tmp_path, make_params
+):
     params = make_params(**{"data.root": str(tmp_path / "faces")})
     joined, how = run(), (params.data, params.scoring, params.evaluation)
+    assert joined.operating_points is None
+    identities = [{one.identity() for one in some} for some in (joined.members, members.values())]
+    assert identities[0] == identities[1]
     margins = evaluation.score_validation(joined, manifests[1], *how)
     points = evaluation.choose_operating_points(
         evaluation.apply_temperature(margins, {"temperature": 1.7}), params.evaluation
     )
-    certified = evaluation.certify_detector(
-        joined, {"temperature": 1.7}, {}, points, params.scoring
-    )
+    temperature = {"temperature": 1.7}
+    certified = evaluation.certify_detector(joined, temperature, {}, points, params.scoring)
     again = evaluation.score_validation(certified, manifests[1], *how)
     pd.testing.assert_frame_equal(again, margins)
     scores = score_manifest(certified, manifests[1], tmp_path / "faces", **READING).scores
@@ -104,10 +91,7 @@ def test_more_weights_than_allowed_are_refused_before_anything_is_written(run, m
     assert not (tmp_path / DETECTOR).exists()
 
 
-def test_a_damaged_or_missing_member_is_named(run, tmp_path):
-    (tmp_path / "members" / "two" / "model.safetensors").write_bytes(b"damaged")
-    with pytest.raises(DatasetError, match=r"members/two/model\.safetensors: the content is not"):
-        run()
+def test_a_missing_member_is_named(run, tmp_path):
     with pytest.raises(DatasetError, match=r"no folder matches .*nothing\*"):
         run([str(tmp_path / "nothing*")])
     with pytest.raises(DatasetError, match="there is no detector yet"):
@@ -121,17 +105,9 @@ def test_test_time_augmentation_becomes_part_of_a_detector(
     plain = replace(members["one"], temperature=1.0)
     how = (params.data, params.scoring, params.evaluation)
     margins = evaluation.score_validation(plain, manifests[1], *how)["margin"]
-    points = evaluation.choose_operating_points(
-        pd.DataFrame(
-            {
-                "y_pred": expit(margins / 9),
-                "target": manifests[1]["target"].to_numpy(),
-                "group": manifests[1]["group"].to_numpy(),
-                "split": ["calibration", "verification"] * 12,
-            }
-        ),
-        params.evaluation,
-    )
+    rows = {name: manifests[1][name].to_numpy() for name in ("target", "group")}
+    rows |= {"y_pred": expit(margins / 9), "split": ["calibration", "verification"] * 12}
+    points = evaluation.choose_operating_points(pd.DataFrame(rows), params.evaluation)
     certified = evaluation.certify_detector(plain, {"temperature": 9.0}, {}, points, params.scoring)
     assert certified.tta == "flip"
     DetectorDataset(filepath=str(tmp_path / "viewed")).save(certified)

@@ -1,8 +1,5 @@
 """The forging pipeline."""
 
-import inspect
-
-import pandas as pd
 import pytest
 from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
@@ -10,7 +7,6 @@ from kedro.runner import SequentialRunner
 from face_forgery.datasets.image_set import ImageSetDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
 from face_forgery.pipelines.forging import create_pipeline
-from face_forgery.pipelines.forging.nodes import forge_images
 
 
 @pytest.fixture
@@ -46,14 +42,6 @@ def test_forging_again_replaces_the_set_and_no_other(catalog, tmp_path):
     (tmp_path / "forged/ABOUT.txt").write_text("drawn by another pipeline")
     with pytest.raises(DatasetError, match=r"forging has not written.*Set forging\.root"):
         ImageSetDataset(root=root, pipeline="forging").save([])
-
-
-def test_the_node_yields_batches_as_they_are_made(catalog):
-    names = ("manifest", "params:data", "params:forging")
-    manifest, data, forging = (catalog.load(name) for name in names)
-    batches = forge_images(manifest, pd.DataFrame(), data, forging)
-    assert inspect.isgenerator(batches)
-    batches.close()
 
 
 def test_a_missing_file_of_landmarks_is_named_with_the_parameter(tmp_path):

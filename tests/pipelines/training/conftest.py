@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import torch
 from kedro.io import MemoryDataset
+from kedro.runner import SequentialRunner
 
-from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.images.faces import finder_values
 from face_forgery.datasets.training_files import TrainingStateDataset
 from face_forgery.forgery.making.landmark_table import empty_table
@@ -18,10 +18,7 @@ from face_forgery.pipelines.training.nodes import (
     train_detector,
 )
 
-NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
 NO_GROUPS = pd.DataFrame({"holdout": [], "is_held_out": []})
-CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
-TIMINGS = {"seconds", "images_per_second"}
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +33,14 @@ def assert_same_weights():
 
 
 @pytest.fixture(scope="session")
-def without_timings():
-    """Return a function that leaves out of a history what differs from run to run."""
-    return lambda history: [{name: row[name] for name in row.keys() - TIMINGS} for row in history]
-
-
-@pytest.fixture(scope="session")
-def assert_same_end(assert_same_weights, without_timings):
+def assert_same_end(assert_same_state, assert_same_weights):
     """Return a function that compares what two trainings have yielded last."""
 
     def check(some, others):
-        one, other = some[-1], others[-1]
-        assert one[0].epoch == other[0].epoch
-        assert_same_weights(one[0].weights, other[0].weights)
-        assert_same_weights(one[2].network, other[2].network)
-        assert without_timings(one[1]) == without_timings(other[1])
-        assert torch.equal(one[2].random["cpu"], other[2].random["cpu"])
+        (weights, _, state), (other_weights, _, other_state) = some[-1], others[-1]
+        assert weights.epoch == other_weights.epoch
+        assert_same_weights(weights.weights, other_weights.weights)
+        assert_same_state(state, other_state)
 
     return check
 
@@ -63,24 +52,32 @@ def data(make_faces, tmp_path):
 
 
 @pytest.fixture
-def train(data, make_params):
-    """Return a function that runs the training node and yields copies of what it yields."""
-    root, train_manifest, val_manifest = data
+def build_loader(data, make_params, no_faces):
+    """Return a builder of the training loader of ``data``, or of other rows."""
 
-    def run(resume_from=None, rows=train_manifest, landmarks=None, **overrides):
-        params = make_params(**{"data.root": root} | overrides)
+    def build(rows=None, landmarks=None, **overrides):
+        params = make_params(**{"data.root": data[0]} | overrides)
+        names = ("data", "preprocessing", "augmentation", "training")
+        return build_train_loader(
+            data[1] if rows is None else rows,
+            no_faces,
+            empty_table() if landmarks is None else landmarks,
+            **{name: getattr(params, name) for name in names},
+        )
+
+    return build
+
+
+@pytest.fixture
+def train(data, make_params, build_loader, no_faces):
+    """Return a function that runs the training node and yields copies of what it yields."""
+
+    def run(resume_from=None, rows=None, landmarks=None, **overrides):
+        params = make_params(**{"data.root": data[0]} | overrides)
         yields = train_detector(
-            train_loader=build_train_loader(
-                rows,
-                NO_FACES,
-                empty_table() if landmarks is None else landmarks,
-                data=params.data,
-                preprocessing=params.preprocessing,
-                augmentation=params.augmentation,
-                training=params.training,
-            ),
+            train_loader=build_loader(rows, landmarks, **overrides),
             val_loader=build_val_loader(
-                val_manifest, NO_FACES, params.data, params.preprocessing, params.scoring
+                data[2], no_faces, params.data, params.preprocessing, params.scoring
             ),
             val_holdout=None,
             model=params.model,
@@ -107,7 +104,7 @@ def resume(train, tmp_path):
 
 
 @pytest.fixture
-def make_catalog(data, make_shipped_catalog, make_params, tmp_path):
+def make_catalog(data, make_shipped_catalog, make_params, no_faces, tmp_path):
     root, train_manifest, val_manifest = data
 
     def make(landmark_file=None, **overrides):
@@ -119,12 +116,26 @@ def make_catalog(data, make_shipped_catalog, make_params, tmp_path):
             train_manifest=train_manifest,
             val_manifest=val_manifest,
             val_holdout=NO_GROUPS,
-            face_table=NO_FACES,
+            face_table=no_faces,
             landmark_file=MemoryDataset(landmark_file),
             face_finder=finder_values(None, params.faces),
         )
 
     return make
+
+
+@pytest.fixture
+def run(make_catalog):
+    """Return a function that runs the pipeline, called as `make_catalog`; it gives the catalog."""
+
+    def run_pipeline(landmark_file=None, *, given=None, **overrides):
+        catalog = make_catalog(landmark_file, **overrides)
+        for name, value in (given or {}).items():
+            catalog[name] = MemoryDataset(value)
+        SequentialRunner().run(create_pipeline(), catalog)
+        return catalog
+
+    return run_pipeline
 
 
 @pytest.fixture

@@ -1,72 +1,49 @@
 """Train a tiny detector once without a break, and once with SIGKILL at random moments.
 
-Run: python run_and_kill.py EMPTY_FOLDER. The last line is a report in JSON. Each part of the broken
-run is a process of its own, forked from this one before it computes anything, and trains through
-the catalog's own data sets; the number of loader workers changes from part to part.
+Run: python run_and_kill.py EMPTY_FOLDER GIVEN, where GIVEN is a pickle of the images and the
+parameters. The last line is a report in JSON. Each part of the broken run is a process of its own,
+forked from this one before it computes anything, and trains through the catalog's own data sets;
+the number of loader workers changes from part to part.
 """
 
 import hashlib
-import importlib
 import json
 import logging
 import os
+import pickle
 import random
 import signal
 import sys
+import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import numpy as np
-import pandas as pd
 import torch
-from PIL import Image
 
-from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
-from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
 
-PRELOADED = ("run",)  # before the forks, so that parts start fast
-
 NUM_PARTS_KILLED = 3
-NUM_IMAGES = 64  # eight steps an epoch, each of which is saved
-EPOCHS = 2
-CHANGES = {
-    "batch_size": 4,
-    "accumulate": 2,
-    "epochs": EPOCHS,
-    "precision": "float32",
-    "mixup_alpha": 0.3,
-    "ema_decay": 0.9,
-    "checkpoint_steps": 1,
-}
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    for name in PRELOADED:
-        importlib.import_module(f"face_forgery.training.{name}")
+    folder, given = Path(sys.argv[1]), pickle.loads(Path(sys.argv[2]).read_bytes())
     logging.disable(logging.INFO)
-    manifest = draw_images(folder / "images")
-    assert in_a_process(folder, folder / "whole", manifest, num_workers=0) == 0
+    assert in_a_process(folder / "whole", *given, num_workers=0) == 0
     report = {"uninterrupted": digest(folder / "whole"), "num_kills": 0}
     report["num_kills_within_an_epoch"] = 0
     rng = random.Random(time.time_ns())
     for part in range(100):
         is_last = part >= NUM_PARTS_KILLED
-        status = in_a_process(
-            folder,
-            folder / "parts",
-            manifest,
-            num_workers=part % 3,
-            kill_after=None if is_last else rng.uniform(1, 4),
-        )
+        kill_after = None if is_last else rng.uniform(1, 4)
+        how = {"num_workers": part % 3, "kill_after": kill_after}
+        status = in_a_process(folder / "parts", *given, **how)
         if status == 0:
             break
         assert status == -signal.SIGKILL, status
@@ -78,64 +55,35 @@ def main() -> None:
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def draw_images(folder: Path) -> pd.DataFrame:
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    names = [f"{index:03d}.png" for index in range(NUM_IMAGES)]
-    for index, name in enumerate(names):
-        pixels = rng.integers(0, 160, (48, 48, 3))
-        pixels[..., 0] += 90 * (index % 2)
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
-    return pd.DataFrame({"path": names, "target": np.arange(NUM_IMAGES) % 2, "sha256": names})
-
-
-def in_a_process(folder, out, manifest, *, num_workers, kill_after=None):
-    """Train or go on with training; return how it ended.
-
-    ``kill_after`` is a number of saved steps; a fraction of one is a moment within the next step.
-    """
-    state, num_saved = out / "state.pt", 0
+def in_a_process(*how, **settings):
+    """Train or go on with training; return how it ended."""
     child = os.fork()
     if not child:
         os.setpgid(0, 0)
         try:
-            train(folder, out, manifest, num_workers)
+            train(*how, **settings)
         except BaseException as error:
             sys.stderr.write(f"{error!r}\n")
             os._exit(1)
         os._exit(0)
-    if kill_after is not None:
-        last = state.stat().st_ino if state.exists() else 0  # a file that is replaced is another
-        while num_saved < int(kill_after) and not has_ended(child):
-            now = state.stat().st_ino if state.exists() else 0
-            num_saved, last = num_saved + (now != last), now
-            time.sleep(0.001)
-        time.sleep(0.05 * (kill_after % 1))
-        os.kill(child, signal.SIGKILL)  # the process alone: its workers notice by themselves
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def has_ended(child):
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def train(folder, out, manifest, num_workers):
-    values = read_parameters(Path(__file__).parents[3] / "conf")
-    values["training"] |= CHANGES | {"num_workers": num_workers, "resume": True}
-    values["model"]["backbone"] = "test_resnet"
-    values["preprocessing"]["image_size"] = 32
-    params = check_parameters(values)
-    root, training = str(folder / "images"), params.training
-    val_set = ImageDataset.of(manifest, root, params.preprocessing)
-    train_set = replace(val_set, augmentation=params.augmentation, seed=training.seed)
+def train(out, train_set, params, *, num_workers, kill_after=None):
+    """Train; end by SIGKILL ``kill_after`` saved steps (a fraction: within the next)."""
+    changes = {"num_workers": num_workers, "resume": True}
+    training, val_set = (
+        params.training.model_copy(update=changes),
+        replace(train_set, augmentation=None),
+    )
     state = TrainingStateDataset(filepath=str(out / "state.pt"))
     datasets = (
         EpochWeightsDataset(filepath=str(out / "epochs")),
         AtomicDataset(dataset={"type": "json.JSONDataset", "filepath": str(out / "history.json")}),
         state,
     )
-    for values in train_detector(
+    yields = train_detector(
         train_loader=train_loader(train_set, training),
         val_loader=eval_loader(val_set, batch_size=32, num_workers=0),
         val_holdout=None,
@@ -143,9 +91,13 @@ def train(folder, out, manifest, num_workers):
         training=training,
         cluster=params.cluster,
         resume_from=state.load(),
-    ):
+    )
+    for num_saved, values in enumerate(yields, start=1):
         for dataset, value in zip(datasets, values, strict=True):  # as Kedro saves each yield
             dataset.save(value)
+        if kill_after is not None and num_saved == int(kill_after):
+            die = partial(os.kill, os.getpid(), signal.SIGKILL)  # workers notice by themselves
+            threading.Timer(0.05 * (kill_after % 1), die).start()
 
 
 def digest(out: Path) -> str:

@@ -9,79 +9,41 @@ import pandas as pd
 import pytest
 import timm
 import torch
-from kedro.io import MemoryDataset
-from kedro.runner import SequentialRunner
 
-from face_forgery.data.images.face_table import FACE_COLUMNS
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
-from face_forgery.forgery.making.landmark_table import empty_table
+from face_forgery.modeling.detector_folder import read_detector, write_detector
+from face_forgery.modeling.factory import trained_detector
 from face_forgery.modeling.inputs import INPUTS
 from face_forgery.pipelines.training import create_pipeline
-from face_forgery.pipelines.training.nodes import (
-    build_train_loader,
-    fingerprint_data,
-)
+from face_forgery.pipelines.training.nodes import fingerprint_data
 from face_forgery.training.selection import SelectionError, best_epoch
 
-CODE_VERSION = {"face_forgery": "0.0.0", "git_commit": None}
-DETECTOR = "data/06_models/detector"
-NO_FACES = pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
+ONE_EPOCH = {"training.epochs": 1, "training.warmup_epochs": 0}
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
 def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(
     train, backbone, assert_same_end
 ):
-    def run(seed):
-        changes = {"model.backbone": backbone, "augmentation.jpeg": 0.5}
-        return list(train(**changes, **{"training.seed": seed}))
-
-    first, second, other = run(0), run(0), run(1)
+    changes = ONE_EPOCH | {"model.backbone": backbone, "augmentation.jpeg": 0.5}
+    first, second, other = (list(train(**changes, **{"training.seed": n})) for n in (0, 0, 1))
     assert_same_end(first, second)
-    weights, weights_of_other = (one[-1][0].weights for one in (first, other))
-    name = next(iter(weights))
-    assert not torch.equal(weights[name], weights_of_other[name])
+    name = next(iter(first[-1][0].weights))
+    assert not torch.equal(*(one[-1][0].weights[name] for one in (first, other)))
 
 
-@pytest.fixture
-def build_batches(data, make_params):
-    """Return a builder of the training batches of ``data``, or of other rows."""
-
-    def build(manifest=None, **changes):
-        params = make_params(**changes)
-        return build_train_loader(
-            data[1] if manifest is None else manifest,
-            NO_FACES,
-            empty_table(),
-            data=params.data,
-            preprocessing=params.preprocessing,
-            augmentation=params.augmentation,
-            training=params.training,
-        )
-
-    return build
-
-
-def test_batches_are_sampled_as_asked(build_batches):
+def test_batches_are_sampled_and_sources_balanced_as_asked(build_loader, data):
     for sampling in ("shuffled", "balanced"):
-        loader = build_batches(**{"training.sampling": sampling})
+        loader = build_loader(**{"training.sampling": sampling})
         assert loader.sampler.params.sampling == sampling
         assert loader.dataset.sources is None
-
-
-def test_sources_are_balanced_as_asked(build_batches, data):
-    names = ["b", "a", None] * len(data[1])
-    manifest = data[1].assign(source=names[: len(data[1])])
-    batches = build_batches(manifest, **{"training.source_balance": 0.5})
-    assert batches.sampler.params.source_balance == 0.5
-    assert batches.dataset.sources.tolist() == ([1, 0, 2] * len(manifest))[: len(manifest)]
-
-
-def test_balancing_a_single_source_is_refused_with_what_to_do(build_batches, data):
-    manifest = data[1].assign(source="unknown")
+    manifest = data[1].assign(source=(["b", "a", None] * 4)[:10])
+    loader = build_loader(manifest, **{"training.source_balance": 0.5})
+    assert loader.sampler.params.source_balance == 0.5
+    assert loader.dataset.sources.tolist() == ([1, 0, 2] * 4)[:10]
     with pytest.raises(ManifestError, match=r"source_balance needs several .*unknown.* column sou"):
-        build_batches(manifest, **{"training.source_balance": 0.5})
+        build_loader(data[1].assign(source="unknown"), **{"training.source_balance": 0.5})
 
 
 RECIPES = {
@@ -103,25 +65,48 @@ RECIPES = {
 
 
 # Each recipe with one of the networks, low rank with both: it has layers of its own for each.
-NETWORKS = [
-    ("linear", "test_resnet"),
-    ("norm", "test_vit"),
-    ("lora", "test_resnet"),
-    ("lora", "test_vit"),
-    ("terms", "test_vit"),
-]
-
-
-@pytest.mark.parametrize(("recipe", "backbone"), NETWORKS)
-def test_every_recipe_is_continued_bit_for_bit(train, resume, recipe, backbone, assert_same_end):
-    changes = RECIPES[recipe] | {
-        "model.backbone": backbone,
-        "model.options": {"drop_rate": 0.3},
-        "training.checkpoint_steps": 1,
-    }
+@pytest.mark.parametrize(
+    ("recipe", "backbone", "after"),
+    [
+        ("linear", "test_resnet", None),
+        ("norm", "test_vit", None),
+        ("norm", "test_resnet", "layer3"),
+        ("lora", "test_resnet", None),
+        ("lora", "test_vit", None),
+        ("lora", "test_vit", "blocks.2"),
+        ("terms", "test_vit", "blocks.2"),
+    ],
+)
+def test_every_recipe_is_continued_bit_for_bit_and_gives_a_detector_that_timm_opens(
+    *, train, resume, make_params, tmp_path, recipe, backbone, after, assert_same_end
+):
+    changes = (
+        RECIPES[recipe]
+        | ONE_EPOCH
+        | {
+            "model.backbone": backbone,
+            "model.options": {"drop_rate": 0.3},
+            "model.truncate_after": after,
+            "training.checkpoint_steps": 1,
+        }
+    )
     whole = list(train(**changes))
-    for num_yields in (2, 3):
-        assert_same_end(resume(whole[num_yields - 1][2], **changes), whole)
+    assert_same_end(resume(whole[0][2], **changes), whole)
+    kept, params, folder = whole[-1][0], make_params(**changes), tmp_path / "detector"
+    folder.mkdir()
+    write_detector(trained_detector(kept.weights, 1, params.model, params.preprocessing), folder)
+    detector = read_detector(folder)
+    assert (detector.input, detector.truncate_after) == (params.model.input, after)
+    assert detector.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
+    if after is None:
+        opened = timm.create_model(f"local-dir:{folder}", pretrained=True).state_dict()
+        assert opened.keys() == detector.weights.keys()
+        assert all(torch.equal(value, detector.weights[name]) for name, value in opened.items())
+    else:  # timm builds whole backbones
+        following = after[:-1] + str(int(after[-1]) + 1)
+        assert not any(name.startswith(f"body.{following}") for name in detector.weights)
+        with pytest.raises((RuntimeError, AttributeError)):
+            timm.create_model(f"local-dir:{folder}", pretrained=True)
 
 
 def test_averaged_weights_are_the_ones_that_are_judged_and_kept(
@@ -138,7 +123,7 @@ def test_averaged_weights_are_the_ones_that_are_judged_and_kept(
     monkeypatch.setattr("face_forgery.training.run.validate", seen)
     *_, (weights, _, state) = train(**{"training.ema_decay": 0.9})
     assert_same_weights(judged[-1], weights.weights)
-    name = "conv1.0.weight" if "conv1.0.weight" in weights.weights else next(iter(weights.weights))
+    name = "conv1.0.weight"
     assert torch.equal(state.average[f"backbone.{name}"], weights.weights[name])
     assert not torch.equal(state.network[f"backbone.{name}"], weights.weights[name])
 
@@ -155,87 +140,54 @@ def falling_auc(monkeypatch):
 
 
 @pytest.mark.usefixtures("falling_auc")
-def test_training_ends_when_patience_does_and_is_not_resumed_after_it(
-    make_catalog, assert_same_weights
+def test_training_ends_when_patience_does_and_a_run_at_its_end_still_feeds_the_nodes_after_it(
+    run, tmp_path, assert_same_weights
 ):
-    changes = {"training.epochs": 5, "training.patience": 2}
-    catalog = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3]
+    changes = {"training.epochs": 5, "training.patience": 1}
+    catalog = run(**changes)
+    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
     assert catalog.load("trained_detector").epoch == 1
-    before = catalog.load("epoch_weights")[3]().weights
-    catalog = make_catalog(**changes | {"training.resume": True})
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2, 3]
-    assert_same_weights(catalog.load("epoch_weights")[3]().weights, before)
-    more = make_catalog(**changes | {"training.resume": True, "training.patience": 3})
-    SequentialRunner().run(create_pipeline(), more)
-    assert [row["epoch"] for row in more.load("training_history")] == [1, 2, 3, 4]
+    before = catalog.load("epoch_weights")[2]().weights
+    figure = tmp_path / "data/08_reporting/training.png"
+    figure.unlink()
+    catalog = run(**changes | {"training.resume": True})
+    assert [row["epoch"] for row in catalog.load("training_history")] == [1, 2]
+    assert_same_weights(catalog.load("epoch_weights")[2]().weights, before)
+    assert figure.exists()
+    assert catalog.load("trained_detector").epoch == 1
+    more = run(**changes | {"training.resume": True, "training.patience": 2})
+    assert [row["epoch"] for row in more.load("training_history")] == [1, 2, 3]
 
 
-def test_every_epoch_is_reported_with_its_validation(train):
-    *_, (_, history, _) = train()
-    assert [row["epoch"] for row in history] == [1, 2]
-    assert set(history[0]) == {
-        "epoch",
-        "train_loss",
-        "train_accuracy",
-        "learning_rate",
-        "images_per_second",
-        "seconds",
-        "val_auc",
-        "val_loss",
-        "val_accuracy",
-    }
+HOLDING_OUT = {"splitting.holdout.by": "kind", "splitting.holdout.hold_out": 1}
 
 
-@pytest.fixture
-def held_out(data):
-    """Half of the forgeries of validation belong to a fold that training has nothing of."""
+def test_held_out_folds_are_reported_and_may_choose_the_epoch(run, data, caplog):
     targets = data[2]["target"].to_numpy(dtype=int)
     fakes = np.flatnonzero(targets)
     folds = np.full(len(targets), "", dtype=object)
     folds[fakes[::2]], folds[fakes[1::2]] = "swap (new)", "lips"
-    return pd.DataFrame({"holdout": folds, "is_held_out": folds == "swap (new)"})
-
-
-@pytest.mark.parametrize("select_by", ["overall", "holdout_worst"])
-def test_held_out_folds_are_reported_and_may_choose_the_epoch(
-    make_catalog, held_out, select_by, caplog
-):
-    catalog = make_catalog(
-        **{
-            "training.epochs": 4,
-            "training.select_by": select_by,
-            "splitting.holdout.by": "kind",
-            "splitting.holdout.hold_out": 1,
-        }
-    )
-    catalog["val_holdout"] = MemoryDataset(held_out)
+    held_out = pd.DataFrame({"holdout": folds, "is_held_out": folds == "swap (new)"})
     with caplog.at_level(logging.INFO):
-        SequentialRunner().run(create_pipeline(), catalog)
+        catalog = run(
+            given={"val_holdout": held_out},
+            **HOLDING_OUT,
+            **{"training.epochs": 3, "training.select_by": "holdout_worst"},
+        )
     history = catalog.load("training_history")
     assert set(history[0]["val_auc_held_out"]) == {"swap (new)"}
-    column = {"overall": "val_auc", "holdout_worst": "val_auc_held_out_worst"}[select_by]
-    assert catalog.load("trained_detector").epoch == best_epoch(history, select_by)
     assert catalog.load("training_state").history == history
     auc = history[0]["val_auc_held_out"]["swap (new)"]
     assert f"held out swap (new) {auc:.4f}" in caplog.text
-    assert (
-        max(row[column] for row in history) == history[best_epoch(history, select_by) - 1][column]
-    )
+    chosen = catalog.load("trained_detector").epoch
+    assert chosen == best_epoch(history, "holdout_worst")
+    column = [row["val_auc_held_out_worst"] for row in history]
+    assert column[chosen - 1] == max(column)
 
 
-def test_folds_to_select_by_must_be_in_validation(make_catalog):
-    catalog = make_catalog(
-        **{
-            "training.select_by": "holdout_mean",
-            "splitting.holdout.by": "kind",
-            "splitting.holdout.hold_out": 1,
-        }
-    )
+def test_folds_to_select_by_must_be_in_validation(run):
     with pytest.raises(SelectionError, match="no group is held out in val_holdout; split again"):
-        SequentialRunner().run(create_pipeline(), catalog)
+        run(**HOLDING_OUT, **{"training.select_by": "holdout_mean"})
 
 
 def test_it_learns(train):
@@ -245,65 +197,26 @@ def test_it_learns(train):
     assert max(row["val_auc"] for row in history) > 0.9
 
 
-def test_the_pipeline_leaves_the_best_epoch_as_a_detector(make_catalog, data, assert_same_weights):
-    catalog = make_catalog()
-    SequentialRunner().run(create_pipeline(), catalog)
+def test_the_pipeline_leaves_the_best_epoch_as_a_detector(run, data, assert_same_weights):
+    catalog = run(**{"data.name": "red faces"})
     history = catalog.load("training_history")
+    assert [row["epoch"] for row in history] == [1, 2]
+    of_training = {"epoch", "train_loss", "train_accuracy", "learning_rate"}
+    timings = {"images_per_second", "seconds"}
+    assert set(history[0]) == of_training | timings | {"val_auc", "val_loss", "val_accuracy"}
     detector = catalog.load("trained_detector")
     best = max(history, key=lambda row: row["val_auc"])["epoch"]
     assert detector.epoch == best
     assert_same_weights(detector.weights, catalog.load("epoch_weights")[best]().weights)
     assert detector.data_fingerprint == fingerprint_data(data[1], data[2])
     assert detector.training["training"]["seed"] == 0
+    card = detector.training_data
+    assert (card.name, card.num_real, card.num_fake) == ("red faces", 5, 5)
     assert catalog.load("training_state").epoch == 2
     assert catalog.load("training_figure").startswith(b"\x89PNG")
-    assert detector.build_network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
 
 
-@pytest.mark.parametrize(("recipe", "backbone"), NETWORKS)
-def test_the_detector_of_every_recipe_is_a_plain_timm_model(
-    make_catalog, tmp_path, recipe, backbone, assert_same_weights
-):
-    changes = RECIPES[recipe] | {"model.backbone": backbone}
-    catalog = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), catalog)
-    detector = catalog.load("trained_detector")
-    assert detector.input == changes.get("model.input", "rgb")
-    opened = timm.create_model(f"local-dir:{tmp_path / DETECTOR}", pretrained=True).eval()
-    assert_same_weights(dict(opened.state_dict()), detector.weights)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "backbone", "after"),
-    [
-        ("linear", "test_vit", "blocks.2"),
-        ("norm", "test_resnet", "layer3"),
-        ("lora", "test_resnet", "layer3"),
-        ("lora", "test_vit", "blocks.2"),
-        ("full", "test_vit", "blocks.2"),
-    ],
-)
-def test_the_detector_of_a_truncated_network_is_read_as_it_was_trained(
-    make_catalog, tmp_path, recipe, backbone, after
-):
-    changes = RECIPES.get(recipe, {}) | {"model.backbone": backbone, "model.truncate_after": after}
-    catalog = make_catalog(**changes)
-    SequentialRunner().run(create_pipeline(), catalog)
-    detector = catalog.load("trained_detector")
-    assert detector.truncate_after == after
-    assert not any(name.startswith(f"body.{_next(after)}") for name in detector.weights)
-    network = detector.build_network()
-    assert network(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 2)
-    with pytest.raises((RuntimeError, AttributeError)):  # timm builds whole backbones
-        timm.create_model(f"local-dir:{tmp_path / DETECTOR}", pretrained=True)
-
-
-def _next(block):
-    return block[:-1] + str(int(block[-1]) + 1)
-
-
-@pytest.mark.parametrize("average", [None, 0.9])
-def test_epochs_that_are_saved_leave_no_weights_in_memory(make_catalog, monkeypatch, average):
+def test_epochs_that_are_saved_leave_no_weights_in_memory(run, monkeypatch):
     alive, num_alive = [], []
 
     def watch(dataset, tensors_of):
@@ -318,10 +231,9 @@ def test_epochs_that_are_saved_leave_no_weights_in_memory(make_catalog, monkeypa
 
     watch(EpochWeightsDataset, lambda data: data.weights.values())
     watch(TrainingStateDataset, _tensors_in)
-    catalog = make_catalog(**{"training.epochs": 4, "training.ema_decay": average})
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert len(num_alive) == 8
-    assert num_alive[2:] == 3 * num_alive[:2]  # in every epoch as in the first
+    run(**{"training.epochs": 3, "training.ema_decay": 0.9})
+    assert len(num_alive) == 6
+    assert num_alive[2:] == 2 * num_alive[:2]  # in every epoch as in the first
 
 
 def _tensors_in(value):
@@ -343,10 +255,3 @@ def test_selection_sees_no_test_set():
         "train_manifest",
         "val_manifest",
     }
-
-
-def test_the_chosen_detector_carries_where_its_images_came_from(make_catalog):
-    catalog = make_catalog(**{"data.name": "red faces"})
-    SequentialRunner().run(create_pipeline(), catalog)
-    card = catalog["trained_detector"].load().training_data
-    assert (card.name, card.num_real, card.num_fake) == ("red faces", 5, 5)

@@ -1,13 +1,12 @@
 """Connections to Ray: which cluster, and what is said where there is none."""
 
-import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
-from face_forgery.params import ClusterParams
 from face_forgery.training.distributed import ray_cluster as connect
 from face_forgery.training.distributed.ray_cluster import (
     ClusterError,
@@ -16,14 +15,12 @@ from face_forgery.training.distributed.ray_cluster import (
     import_ray,
 )
 
-ONE_CPU = ClusterParams(
-    address=None,
-    num_workers=None,
-    cpus_per_worker=1,
-    gpus_per_worker=0,
-    storage=None,
-    max_failures=0,
-)
+
+@pytest.fixture
+def asking(two_workers):
+    """Return a builder of parameters: any address, as many workers as there is room for."""
+    nothing = {"address": None, "num_workers": None}
+    return lambda **changes: two_workers.model_copy(update=nothing | changes)
 
 
 class FakeRay:
@@ -83,45 +80,43 @@ def addresses():
     ],
 )
 def test_an_address_is_stronger_than_the_variable_and_that_than_this_machine(
-    put_in_place, monkeypatch, addresses, given, asked
+    *, put_in_place, monkeypatch, addresses, asking, given, asked
 ):
     ray = put_in_place()
     address, variable = given
     if variable is not None:
         monkeypatch.setenv("RAY_ADDRESS", variable.format(*addresses))
     address = None if address is None else address.format(*addresses)
-    with connected(ONE_CPU.model_copy(update={"address": address})):
+    with connected(asking(address=address)):
         assert ray.num_shutdowns == 0
     assert (ray.asked["address"], ray.num_shutdowns) == (asked.format(*addresses), 1)
 
 
-def test_an_address_where_nobody_answers_is_refused_before_ray_tries(put_in_place):
-    ray = put_in_place()
-    closed = ONE_CPU.model_copy(update={"address": "127.0.0.1:1"})
+def test_an_address_where_nobody_answers_is_refused_before_ray_tries(put_in_place, asking):
+    ray, closed = put_in_place(), asking(address="127.0.0.1:1")
     with pytest.raises(ClusterError, match=r"=127.0.0.1:1\): .*refused"), connected(closed):
         pass
     assert ray.asked is None
 
 
-def test_workers_of_a_cluster_run_the_source_that_asks_them(put_in_place):
+def test_workers_of_a_cluster_run_the_source_that_asks_them(put_in_place, asking):
     ray = put_in_place()
-    with connected(ONE_CPU):
+    with connected(asking()):
         pass
     (package,) = ray.asked["runtime_env"]["py_modules"]
-    assert os.path.isfile(os.path.join(package, "inference/ray_scoring.py"))  # noqa: PTH113, PTH118
+    assert (Path(package) / "inference/ray_scoring.py").is_file()
 
 
-def test_a_ray_of_its_own_has_the_cpus_that_the_workers_take(put_in_place):
+def test_a_ray_of_its_own_has_the_cpus_that_the_workers_take(put_in_place, asking):
     ray = put_in_place()
-    local = {"address": "local", "num_workers": 3, "cpus_per_worker": 2}
-    with connected(ONE_CPU.model_copy(update=local)):
+    with connected(asking(address="local", num_workers=3, cpus_per_worker=2)):
         pass
     assert ray.asked["num_cpus"] == 6
 
 
-def test_no_cluster_is_an_error_that_names_the_remedies(put_in_place):
+def test_no_cluster_is_an_error_that_names_the_remedies(put_in_place, asking):
     put_in_place(error=ConnectionError("Could not find any running Ray instance.\nmore"))
-    with pytest.raises(ClusterError) as raised, connected(ONE_CPU):
+    with pytest.raises(ClusterError) as raised, connected(asking()):
         pass
     message = str(raised.value)
     assert "cluster.address=null, and RAY_ADDRESS is not set" in message
@@ -129,30 +124,30 @@ def test_no_cluster_is_an_error_that_names_the_remedies(put_in_place):
     assert "cluster.address=local" in message
 
 
-def test_a_connection_that_is_there_is_left_open(put_in_place):
+def test_a_connection_that_is_there_is_left_open(put_in_place, asking):
     ray = put_in_place(is_initialized=True)
-    with connected(ONE_CPU):
+    with connected(asking()):
         pass
     assert (ray.asked, ray.num_shutdowns) == (None, 0)
 
 
-def test_whoever_waits_for_sigterm_still_does(put_in_place):
+def test_whoever_waits_for_sigterm_still_does(put_in_place, asking):
     def on_sigterm(*_):
         pass
 
     put_in_place()
     signal.signal(signal.SIGTERM, on_sigterm)
-    with connected(ONE_CPU):
+    with connected(asking()):
         assert signal.getsignal(signal.SIGTERM) is on_sigterm
 
 
-def test_workers_are_counted_by_machine_and_by_what_is_scarcer(put_in_place):
+def test_workers_are_counted_by_machine_and_by_what_is_scarcer(put_in_place, asking):
     large = {"Alive": True, "Resources": {"CPU": 7.0, "GPU": 1.0}}
     small = {"Alive": True, "Resources": {"CPU": 1.0}}
     put_in_place(nodes=[large, small, large | {"Alive": False}])
-    assert count_room(ONE_CPU) == 8
-    assert count_room(ONE_CPU.model_copy(update={"cpus_per_worker": 2})) == 3
-    assert count_room(ONE_CPU.model_copy(update={"gpus_per_worker": 0.5})) == 2
+    assert count_room(asking()) == 8
+    assert count_room(asking(cpus_per_worker=2)) == 3
+    assert count_room(asking(gpus_per_worker=0.5)) == 2
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch):

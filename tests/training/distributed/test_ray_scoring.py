@@ -29,19 +29,9 @@ from face_forgery.inference.ray_scoring import (
 )
 from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.params import ClusterParams
 from face_forgery.training.distributed.ray_cluster import ClusterError
 
-TWO_WORKERS = ClusterParams(
-    address="local",
-    num_workers=2,
-    cpus_per_worker=1,
-    gpus_per_worker=0,
-    storage=None,
-    max_failures=0,
-)
 HOW = {"min_size": 48, "batch_size": 4, "num_workers": 2}
-ON_CLUSTER = {"score": partial(score_on_cluster, cluster=TWO_WORKERS)}
 DEMO = Path(__file__).parents[3] / "data/01_raw/demo/testset"
 
 
@@ -96,7 +86,8 @@ def test_two_workers_one_of_them_killed_on_the_way_give_the_rows_of_one_process(
     detector = Slow(**vars(make_detector()))
     done = Begun(name_job(detector, images, min_size=48), 3)
     parts, killed = [], None
-    for part in run_job(detector, images, done, part_size=1, **HOW, **ON_CLUSTER):
+    score = partial(score_on_cluster, cluster=local_ray)
+    for part in run_job(detector, images, done, part_size=1, score=score, **HOW):
         parts.append(part)
         if killed is None:
             killed = worker_pids()[0]
@@ -121,8 +112,9 @@ def test_a_batch_that_kills_every_worker_is_given_up_and_named(
 
     monkeypatch.setattr(scoring, "_ATTEMPTS", 1)
     detector = Deadly(**vars(make_detector()))
+    score = partial(score_on_cluster, cluster=local_ray)
     with pytest.raises(ClusterError, match=r"images 0 to 3 \(.*testset/.*\.jpg, \.\.\.\)"):
-        list(run_job(detector, list_images(DEMO)[:4], None, **HOW, **ON_CLUSTER))
+        list(run_job(detector, list_images(DEMO)[:4], None, score=score, **HOW))
 
 
 @pytest.fixture
@@ -177,6 +169,6 @@ def test_a_folder_that_a_worker_does_not_have_is_an_error(tmp_path):
         check_shared([gone, here], scored_as("missing", "missing"))
 
 
-def test_no_image_needs_no_cluster(make_detector):
+def test_no_image_needs_no_cluster(make_detector, two_workers):
     how = {"batch_size": 4, "num_workers": 0, "min_size": 1, "description": "scoring"}
-    assert list(score_on_cluster(make_detector(), [], **how, cluster=TWO_WORKERS)) == []
+    assert list(score_on_cluster(make_detector(), [], **how, cluster=two_workers)) == []

@@ -129,10 +129,7 @@ def color_contrast(pixels: Pixels, factor: float, rng: np.random.Generator) -> P
 
 @register("deeper_forensics", "Gray blocks", (16, 32, 48, 64, 80), "{} of 8 px")
 def block_wise(pixels: Pixels, number: int, rng: np.random.Generator) -> Pixels:
-    """Put gray blocks of 8 by 8 pixels anywhere, ``number`` for each whole 256 of the shorter side.
-
-    An image with a shorter side below 512 gets ``number`` of them.
-    """
+    """Put gray blocks of 8 by 8 pixels anywhere, ``number`` for each 256 of the shorter side."""
     height, width = pixels.shape[:2]
     covered = pixels.copy()
     for _ in range(number * max(1, min(height, width) // 256)):
@@ -144,10 +141,7 @@ def block_wise(pixels: Pixels, number: int, rng: np.random.Generator) -> Pixels:
 
 @register("deeper_forensics", "Color noise", (0.001, 0.002, 0.005, 0.01, 0.05), "variance {:g}")
 def gaussian_noise_color(pixels: Pixels, variance: float, rng: np.random.Generator) -> Pixels:
-    """Add independent Gaussian noise to luma and both color differences, in studio range.
-
-    ``variance`` is on the scale 0 to 1.
-    """
+    """Add independent Gaussian noise, on the scale 0 to 1, to luma and color differences."""
     noise = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(255 * variance**0.5)
     luma = noise[..., 0] / _LUMA_SCALE
     blue, red = (noise[..., channel] / _CHROMA_SCALE for channel in (1, 2))
@@ -155,10 +149,8 @@ def gaussian_noise_color(pixels: Pixels, variance: float, rng: np.random.Generat
     red_less_luma = red * 2 * (1 - _LUMA[0])
     blue_less_luma = blue * 2 * (1 - _LUMA[2])
     green_less_luma = -(_LUMA[0] * red_less_luma + _LUMA[2] * blue_less_luma) / _LUMA[1]
-    change = np.stack(
-        [luma + red_less_luma, luma + green_less_luma, luma + blue_less_luma], axis=-1
-    )
-    return _to_bytes(pixels + change)
+    differences = (red_less_luma, green_less_luma, blue_less_luma)
+    return _to_bytes(pixels + np.stack([luma + one for one in differences], axis=-1))
 
 
 @register("deeper_forensics", "Gaussian blur", (7, 9, 13, 17, 21), "kernel {}")
@@ -180,11 +172,9 @@ def pixelation(pixels: Pixels, factor: int, rng: np.random.Generator) -> Pixels:
 
 @register("deeper_forensics", "H.264 key frame", (30, 32, 35, 38, 40), "crf {}")
 def video_compression(pixels: Pixels, crf: int, rng: np.random.Generator) -> Pixels:
-    """Encode as a video of one frame, H.264 with 4:2:0, and decode.
+    """Encode as a video of one frame, H.264 with 4:2:0, and decode; ``crf`` is 0 (best) to 51.
 
-    One frame is a key frame: what prediction from other frames does to a face is not in it. Odd
-    sides are padded by repeating the border and cropped again. ``crf`` is the encoder's constant
-    rate factor, 0 (best) to 51.
+    One frame is a key frame: what prediction from other frames does to a face is not in it.
     """
     height, width = pixels.shape[:2]
     # libx264 refuses odd sides with 4:2:0, and sides below 16.
@@ -209,10 +199,7 @@ def video_compression(pixels: Pixels, crf: int, rng: np.random.Generator) -> Pix
 
 
 @register(
-    "compression",
-    "JPEG",
-    (95, 85, 70, 50, 30),
-    "quality {}",
+    *("compression", "JPEG", (95, 85, 70, 50, 30), "quality {}"),
     training=lambda strength: round(95 - 70 * strength),
 )
 def jpeg_quality(pixels: Pixels, quality: int, rng: np.random.Generator) -> Pixels:
@@ -267,8 +254,7 @@ def social_media(
 ) -> Pixels:
     """Upload, download, crop by some pixels, upload again; back to the original size at the end.
 
-    The crop moves the image against the 8 by 8 grid of JPEG, so that the second compression is
-    not a repetition of the first.
+    The crop moves the image against the grid of JPEG: no compression repeats the one before.
     """
     height, width = pixels.shape[:2]
     for scale, quality in uploads:

@@ -30,11 +30,7 @@ _REDUCTION = 0.7  # of both sides
 _SATURATION, _HUE = 0.8, 0.05  # relative change; part of the color circle
 _CONTRAST, _BRIGHTNESS = 0.5, 0.3  # relative changes
 _MOST_RECTANGLES = 3
-_MODES = (
-    InterpolationMode.NEAREST_EXACT,
-    InterpolationMode.BILINEAR,
-    InterpolationMode.BICUBIC,
-)
+_MODES = [InterpolationMode[name] for name in ("NEAREST_EXACT", "BILINEAR", "BICUBIC")]
 
 
 class RandomDegradations(nn.Module):

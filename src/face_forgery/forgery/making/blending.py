@@ -17,19 +17,12 @@ _LARGEST_STEP = 60.0  # levels; how much of a difference at the border is spread
 
 
 def blend(target: Values, donor: Values, mask: Mask, method: Blending) -> Values:
-    """Return the target with the donor where the mask is.
+    """Return the target, ``(h, w, 3)``, with the donor where the mask is; exact where that is 0.
 
-    Args:
-        target: ``(h, w, 3)``, 0 to 255.
-        donor: ``(h, w, 3)``.
-        mask: ``(h, w)`` in [0, 1]: the proportion of the donor.
-        method: ``alpha``: as the mask says. ``two_bands``: detail by the mask, and what is coarse
-            by a much softer one (Burt and Adelson 1983, with two levels). ``membrane``: the donor
-            takes over the target's colors at the border and keeps its own gradients, as in Poisson
-            blending (Perez et al. 2003; the membrane is found by filling in from coarse to fine).
-
-    Returns:
-        ``(h, w, 3)``; exactly the target where the mask is 0.
+    ``alpha``: as the mask says. ``two_bands``: detail by the mask, and what is coarse by a much
+    softer one (Burt and Adelson 1983, with two levels). ``membrane``: the donor takes over the
+    target's colors at the border and keeps its own gradients, as in Poisson blending (Perez et al.
+    2003; the membrane is found by filling in from coarse to fine).
     """
     if method == "two_bands":
         return _blend_two_bands(target, donor, mask)

@@ -39,12 +39,8 @@ def shift_colors(
 ) -> Values:
     """Return the image with another contrast, brightness, saturation and white.
 
-    Args:
-        values: The image.
-        gain: Of the contrast around the mean.
-        offset: Of the brightness, in levels at middle gray; in the dark less.
-        saturation: Factor of the color differences.
-        tint: Levels of red against green and of yellow against blue, at middle gray.
+    ``gain`` is of the contrast around the mean. ``offset`` and ``tint`` (red against green, yellow
+    against blue) are levels at middle gray; in the dark less.
     """
     mean = _OPPONENT @ np.asarray(cv2.mean(values)[:3])
     scales = np.array([gain, saturation, saturation])

@@ -27,6 +27,10 @@ from face_forgery.forgery.making.warping import Pixels
 from face_forgery.forgery.rendering.camera import encode_jpeg
 
 _ROWS_PER_BATCH = 32
+_CIRCLE = 16  # groups that exchange faces and become one group of the set
+# Drawn for an image and its forgery together, so that neither tells them apart.
+_COMMON_SCALE = (0.8, 1.0)  # factor of both sides
+_JPEG_QUALITY = (70, 95)
 
 # The real images of a circle with ``points`` and ``circle``, and the first row that is written.
 _Batch = tuple[pd.DataFrame, int]
@@ -38,38 +42,35 @@ def forge_set(
     *,
     root: Path,
     forger: Forger,
-    circle: int,
-    common_scale: tuple[float, float],
-    jpeg_quality: tuple[int, int],
     seed: int,
     num_workers: int,
 ) -> Iterator[list[MadeImage]]:
     """Forge the real images of a manifest, a batch at a time; memory stays flat.
 
     Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``; rows that are not real are left out.
+        manifest: ``MANIFEST_COLUMNS``; rows that are not real are left out.
         landmark_table: ``LANDMARK_COLUMNS``; images without landmarks are left out.
         root: What ``path`` of the manifest is relative to.
         forger: Makes one forgery of each image.
-        circle: Groups that exchange faces, at least 2.
-        common_scale: Smallest and largest factor, at most 1, that an image and its forgery are
-            resized by.
-        jpeg_quality: Lowest and highest quality; drawn for each image and its forgery together.
         seed: Of every draw.
         num_workers: Processes; 0 forges here. Does not change the images.
 
     Raises:
         ManifestError: If no real image has landmarks.
     """
-    batches = _list_batches(manifest, landmark_table, circle=circle, seed=seed)
-    make = partial(
-        _make_batch,
-        root=root,
-        forger=forger,
-        common_scale=common_scale,
-        jpeg_quality=jpeg_quality,
-        seed=seed,
-    )
+    reals = _select(manifest, landmark_table)
+    if reals.empty:
+        raise ManifestError(
+            f"none of the {len(manifest):,} images is real and has landmarks; forgeries are made "
+            "from real images (target 0)"
+        )
+    reals["circle"] = deal_circles(reals, _CIRCLE, seed)
+    batches = [
+        (part, start)
+        for _, part in reals.groupby(["subset", "circle"], sort=True)
+        for start in range(0, len(part), _ROWS_PER_BATCH)
+    ]
+    make = partial(_make_batch, root=root, forger=forger, seed=seed)
     return make_in_order(make, batches, num_workers=num_workers)
 
 
@@ -81,13 +82,8 @@ def count_forgeable(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> int
 def deal_circles(reals: pd.DataFrame, circle: int, seed: int) -> pd.Series:
     """Return the name of each row's circle: groups of one subset and source, by chance.
 
-    Args:
-        reals: Columns ``subset``, ``source`` and ``group``.
-        circle: Groups of a circle; the last of a source takes what is left over.
-        seed: Another seed, other circles.
-
-    Returns:
-        A name for each row, with the index of ``reals``.
+    ``reals`` has columns ``subset``, ``source`` and ``group``; the last circle of a source takes
+    the groups that are left over.
     """
     groups = reals[["subset", "source", "group"]].drop_duplicates("group").copy()
     groups["order"] = [
@@ -108,32 +104,7 @@ def _select(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> pd.DataFram
     return manifest[is_real].merge(usable, on=KEY, validate="one_to_one")
 
 
-def _list_batches(
-    manifest: pd.DataFrame, landmark_table: pd.DataFrame, *, circle: int, seed: int
-) -> list[_Batch]:
-    reals = _select(manifest, landmark_table)
-    if reals.empty:
-        raise ManifestError(
-            f"none of the {len(manifest):,} images is real and has landmarks; forgeries are made "
-            "from real images (target 0)"
-        )
-    reals["circle"] = deal_circles(reals, circle, seed)
-    return [
-        (part, start)
-        for _, part in reals.groupby(["subset", "circle"], sort=True)
-        for start in range(0, len(part), _ROWS_PER_BATCH)
-    ]
-
-
-def _make_batch(
-    batch: _Batch,
-    *,
-    root: Path,
-    forger: Forger,
-    common_scale: tuple[float, float],
-    jpeg_quality: tuple[int, int],
-    seed: int,
-) -> list[MadeImage]:
+def _make_batch(batch: _Batch, *, root: Path, forger: Forger, seed: int) -> list[MadeImage]:
     """Read, forge and encode the images of a batch."""
     circle, start = batch
     faces: list[Any] = list(circle.itertuples())
@@ -145,18 +116,16 @@ def _make_batch(
     for index in range(start, min(start + _ROWS_PER_BATCH, len(faces))):
         face = faces[index]
         rng = image_rng(seed, SUBSETS.index(face.subset), face.row)
-        scale = rng.uniform(*common_scale)
-        quality = int(rng.integers(jpeg_quality[0], jpeg_quality[1] + 1))
+        scale = rng.uniform(*_COMMON_SCALE)
+        quality = int(rng.integers(*_JPEG_QUALITY, endpoint=True))
         pixels = read_rgb(root / face.path)
         lent = partners.draw(index, rng)
         partner = None if lent is None else (read_rgb(root / faces[lent].path), landmarks[lent])
         forgery = forger.forge(pixels, landmarks[index], partner, rng)
+        both = ((REAL, face.kind, pixels), (FAKE, forgery.kind, forgery.pixels))
         pair = [
             _row(face, target, kind, encode_jpeg(_reduced(image, scale), quality), seed)
-            for target, kind, image in (
-                (REAL, face.kind, pixels),
-                (FAKE, forgery.kind, forgery.pixels),
-            )
+            for target, kind, image in both
         ]
         made += sorted(pair, key=lambda row: row.img_name)  # by chance, as far as classes go
     return made

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.forgery.making.kinds import (
-    Forgery,
-    ForgingKind,
-    Portrait,
-    make_forgery,
-)
+from face_forgery.forgery.making.kinds import Forgery, ForgingKind, Portrait, make_forgery
 from face_forgery.forgery.making.landmarks import Points, complete, face_size
 from face_forgery.forgery.making.warping import Pixels
 
@@ -36,14 +31,10 @@ class Forger:
     afterwards**; otherwise that difference is what a network learns.
 
     OpenCV brings its own threads: call ``cv2.setNumThreads(1)`` in a process that is one of many.
-
-    Args:
-        kinds: Kind -> weight; kinds that are not named are not made.
-        strength: Of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger.
     """
 
-    kinds: Mapping[ForgingKind, float]
-    strength: float
+    kinds: Mapping[ForgingKind, float]  # weights; kinds that are not named are not made
+    strength: float  # of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger
 
     def forge(
         self,
@@ -52,7 +43,7 @@ class Forger:
         partner: tuple[Pixels, NDArray[np.floating]] | None,
         rng: np.random.Generator,
     ) -> Forgery:
-        """Forge an image.
+        """Forge an image; see `make_forgery`.
 
         Args:
             pixels: ``(H, W, 3)`` uint8 RGB; stays as it is.
@@ -60,9 +51,6 @@ class Forger:
             partner: Pixels and landmarks of another person, of any size; ``None``: a face swap
                 becomes a self-blend, and expressions are drawn instead of borrowed.
             rng: Decides everything; ``image_rng`` makes it.
-
-        Returns:
-            Pixels of the same shape, the mask, and the kind that was made.
 
         Raises:
             LandmarksError: If the landmarks cannot be a face of their image.
@@ -85,15 +73,10 @@ class Partners:
     """Who can lend a face to whom: another group, and of a few the one in the nearest pose.
 
     Build it of one side of a split only: a forgery shows both its people.
-
-    Args:
-        shapes: ``(N, 136)`` float32: the landmarks of each image about their middle, in units of
-            the face.
-        groups: ``(N,)``: images that share one may show the same person.
     """
 
-    shapes: NDArray[np.float32]
-    groups: NDArray[np.int64]
+    shapes: NDArray[np.float32]  # (N, 136): landmarks about their middle, in units of the face
+    groups: NDArray[np.int64]  # (N,): images that share one may show the same person
 
     @classmethod
     def of(cls, faces: Sequence[Points], groups: NDArray[np.int64]) -> "Partners":
@@ -105,10 +88,7 @@ class Partners:
         return cls(np.stack(shapes) if shapes else np.zeros((0, 136), np.float32), groups)
 
     def draw(self, index: int, rng: np.random.Generator) -> int | None:
-        """Return the position of a partner for image ``index``; ``None``: there is nobody else.
-
-        ``rng`` draws the candidates.
-        """
+        """Return the position of a partner for image ``index``; ``None``: there is nobody else."""
         candidates = rng.integers(len(self.groups), size=_CANDIDATES)
         candidates = candidates[self.groups[candidates] != self.groups[index]]
         if not len(candidates):

@@ -37,24 +37,17 @@ _LEAST_COVERED = 0.6  # of the mask; with less of it in the partner's image, the
 
 
 class Portrait(NamedTuple):
-    """An image of a face.
+    """An image of a face."""
 
-    ``pixels`` is ``(H, W, 3)`` RGB, ``landmarks`` are ``(68, 2)`` in its pixels.
-    """
-
-    pixels: Pixels
-    landmarks: Points
+    pixels: Pixels  # (H, W, 3) RGB
+    landmarks: Points  # (68, 2), in these pixels
 
 
 class Forgery(NamedTuple):
-    """A forged image and what was changed.
+    """A forged image and what was changed."""
 
-    ``pixels`` is ``(H, W, 3)``; ``mask``, ``(H, W)`` float32 in [0, 1], is how much of each
-    pixel was replaced: where it is 0 the pixel is the original's.
-    """
-
-    pixels: Pixels
-    mask: Mask
+    pixels: Pixels  # (H, W, 3)
+    mask: Mask  # (H, W): how much of each pixel was replaced; where it is 0 it is the original's
     kind: ForgingKind
 
 
@@ -93,18 +86,6 @@ def make_forgery(
     draft = _FORGERS[kind](own, partner, rng, strength)
     if draft is None:
         kind, draft = "self_blend", _blend_self(own, partner, rng, strength)
-    return _finish(kind, own, draft, rng, strength=strength, mesh=mesh)
-
-
-def _finish(
-    kind: ForgingKind,
-    own: Portrait,
-    draft: _Draft,
-    rng: np.random.Generator,
-    *,
-    strength: float,
-    mesh: float,
-) -> Forgery:
     under = np.ascontiguousarray(own.pixels[draft.window.plane])
     traces = draw_traces(rng, strength)
     made = leave_traces(draft.donor, under, draft.mask, traces, rng)
@@ -175,14 +156,12 @@ def _replace_mouth(
     is_lent = rng.random() < 0.6
     if partner is not None and is_lent and _is_near_in_pose(own, partner):
         wanted = _jittered(own.landmarks, rng, strength)
-        warped = warp_to(
-            partner.pixels, partner.landmarks, wanted, window, fit=rng.uniform(0.2, 0.8)
-        )
+        fit = rng.uniform(0.2, 0.8)
+        warped = warp_to(partner.pixels, partner.landmarks, wanted, window, fit=fit)
         covered = _covered(mask, warped)
         if covered is not None:
-            return _Draft(
-                window, covered, warped.pixels, rng.uniform(0.7, 1.0), _draw_proportion(rng, 0.9)
-            )
+            match = rng.uniform(0.7, 1.0)
+            return _Draft(window, covered, warped.pixels, match, _draw_proportion(rng, 0.9))
     moved = draw_expression(own.landmarks, rng, mouth_only=True)
     warped = warp_within(own.pixels, own.landmarks, moved, window)
     return _Draft(window, mask, warped.pixels, 0.0, _draw_proportion(rng, 0.7))
@@ -237,10 +216,7 @@ def _another_tone(pixels: Pixels, rng: np.random.Generator, proportion: float) -
 
 
 def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> Pixels:
-    """Smooth the skin of ``(h, w, 3)`` and keep its edges, or bring out its lines.
-
-    ``size`` is that of the face in pixels.
-    """
+    """Smooth the skin and keep its edges, or bring out its lines; ``size`` is that of the face."""
     if rng.random() < 0.5:
         smooth = cv2.bilateralFilter(pixels, 5, rng.uniform(15.0, 45.0), max(1.5, 0.06 * size))
         return np.asarray(smooth, np.uint8)
@@ -253,11 +229,7 @@ def _another_texture(pixels: Pixels, size: float, rng: np.random.Generator) -> P
 def _another_size(
     pixels: Pixels, largest: float, window: Window, mask: Mask, rng: np.random.Generator
 ) -> Pixels:
-    """Enlarge or shrink what the mask covers around its middle.
-
-    ``pixels`` is the whole image, ``window`` where the mask lies, which is not empty; the size
-    changes by at most ``largest``, a proportion of it.
-    """
+    """Enlarge or shrink what the mask covers around its middle, by at most the part ``largest``."""
     height, width = mask.shape
     total = float(mask.sum())
     x = float(mask.sum(axis=0) @ np.arange(width)) / total + window.left
@@ -302,15 +274,7 @@ def _covered(mask: Mask, warped: Warped) -> Mask | None:
 
 
 _EDITED: tuple[Region, ...] = (
-    "inner",
-    "lower",
-    "mouth",
-    "mouth",
-    "eyes",
-    "eyes",
-    "left_eye",
-    "right_eye",
-    "nose",
+    *("inner", "lower", "mouth", "mouth", "eyes", "eyes", "left_eye", "right_eye", "nose"),
 )
 _BLENDED: tuple[Region, ...] = ("face", "face", "inner", "inner", "lower", "eyes", "mouth", "nose")
 _FORGERS: dict[

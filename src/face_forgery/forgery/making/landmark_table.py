@@ -39,7 +39,7 @@ def find_landmarks(
     """Return the landmarks of the real images of a manifest; a log line says how many have none.
 
     Args:
-        manifest: The columns of ``MANIFEST_COLUMNS``.
+        manifest: ``MANIFEST_COLUMNS``.
         landmark_file: ``img_name,x0,y0,x1,y1,...`` with 5 or 68 points in pixels of the upright
             image; ``img_name`` is a path relative to the data root, or as the label file spells
             it. ``None``: faces are looked for.

@@ -15,14 +15,8 @@ Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixels; the corn
 
 SCHEMES = (5, 68)
 LEAST_SIZE = 6.0  # pixels between eyes and mouth
-CONTOUR, BROWS, NOSE, EYES, MOUTH, LIPS = (
-    slice(0, 17),
-    slice(17, 27),
-    slice(27, 36),
-    slice(36, 48),
-    slice(48, 68),
-    slice(48, 60),
-)
+CONTOUR, BROWS, NOSE = slice(0, 17), slice(17, 27), slice(27, 36)
+EYES, MOUTH, LIPS = slice(36, 48), slice(48, 68), slice(48, 60)
 _TIP, _LEFT_CORNER, _RIGHT_CORNER = 30, 48, 54
 _UPPER_LIDS, _LOWER_LIDS = (37, 38, 43, 44), (40, 41, 46, 47)
 _UPPER_LIP, _LOWER_LIP = (49, 50, 51, 52, 53, 61, 62, 63), (55, 56, 57, 58, 59, 65, 66, 67)
@@ -59,11 +53,7 @@ class LandmarksError(ValueError):
 
 
 def complete(points: NDArray[Any], shape: tuple[float, ...]) -> Points:
-    """Return the 68 points of a face.
-
-    Args:
-        points: ``(5, 2)`` or ``(68, 2)``; some may lie outside of the image.
-        shape: Height and width of the image first.
+    """Return the 68 points of a face of 5 or 68; some may lie outside of the image of ``shape``.
 
     Raises:
         LandmarksError: If the points are of another shape, not finite, mirrored or upside down in
@@ -82,15 +72,8 @@ def complete(points: NDArray[Any], shape: tuple[float, ...]) -> Points:
 
 def five_of(points: Points) -> Points:
     """Return eyes, tip of the nose and corners of the mouth, ``(5, 2)``, of 68 points."""
-    return np.stack(
-        [
-            points[36:42].mean(axis=0),
-            points[42:48].mean(axis=0),
-            points[_TIP],
-            points[_LEFT_CORNER],
-            points[_RIGHT_CORNER],
-        ]
-    )
+    eyes = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
+    return np.stack([*eyes, points[_TIP], points[_LEFT_CORNER], points[_RIGHT_CORNER]])
 
 
 def face_size(points: Points) -> float:
@@ -108,10 +91,7 @@ def scale_points(points: Points, across: float, down: float) -> Points:
 
 
 def affine_between(source: Points, target: Points) -> NDArray[np.float64]:
-    """Return the affine map ``(2, 3)`` that takes source to target with least squared error.
-
-    It takes three points at least, not on one line.
-    """
+    """Return the affine map ``(2, 3)`` that takes source to target with least squared error."""
     design = np.column_stack([source, np.ones(len(source))])
     solution = np.linalg.lstsq(design, target, rcond=None)[0].T
     return np.asarray(solution, np.float64)
@@ -126,10 +106,7 @@ def apply_affine(matrix: NDArray[np.float64], points: Points) -> Points:
 def draw_expression(
     points: Points, rng: np.random.Generator, *, mouth_only: bool = False
 ) -> Points:
-    """Return the 68 landmarks with another expression; at least the mouth moves visibly.
-
-    With ``mouth_only`` brows, lids and head stay.
-    """
+    """Return the 68 landmarks with another expression; with ``mouth_only`` brows and eyes stay."""
     right, down = _axes(points)
     moves = np.zeros_like(points)
     opened = _clear(rng) * 0.35
@@ -215,12 +192,8 @@ def _fit_mean_face(five: Points) -> Points:
     return apply_affine(matrix, _MEAN_FACE) + _NEARNESS @ left
 
 
-def _make_nearness() -> NDArray[np.float64]:
-    squared = ((_MEAN_FACE[:, None] - _MEAN_FIVE[None]) ** 2).sum(axis=2)
-    weights: NDArray[np.float64] = np.exp(-squared)
-    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
-    return weights
-
-
 _MEAN_FIVE = five_of(_MEAN_FACE)
-_NEARNESS = _make_nearness()
+_NEARNESS: NDArray[np.float64] = np.exp(
+    -((_MEAN_FACE[:, None] - _MEAN_FIVE[None]) ** 2).sum(axis=2)
+)
+_NEARNESS /= np.maximum(_NEARNESS.sum(axis=1, keepdims=True), 1.0)

@@ -11,14 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.forgery.making.landmarks import (
-    BROWS,
-    CONTOUR,
-    EYES,
-    LIPS,
-    NOSE,
-    Points,
-)
+from face_forgery.forgery.making.landmarks import BROWS, CONTOUR, EYES, LIPS, NOSE, Points
 
 Mask = NDArray[np.float32]  # (h, w) in [0, 1]
 Region = Literal["face", "inner", "lower", "mouth", "eyes", "left_eye", "right_eye", "nose"]
@@ -56,10 +49,7 @@ class Window(NamedTuple):
 
 
 def window_around(points: Points, margin: float, shape: tuple[int, ...]) -> Window | None:
-    """Return the smallest window with all points and ``margin`` pixels around them.
-
-    ``None`` if it has no two rows and columns within the image of ``shape``.
-    """
+    """Return the smallest window with all points and ``margin``; ``None`` below 2 x 2 pixels."""
     height, width = shape[:2]
     left, top = (max(0, math.floor(value)) for value in points.min(axis=0) - margin)
     right, bottom = (math.ceil(value) + 1 for value in points.max(axis=0) + margin)
@@ -72,15 +62,8 @@ def draw_mask(
 ) -> tuple[Window, Mask]:
     """Draw a mask of a region; where that lies outside of the image, of the whole face.
 
-    Args:
-        points: ``(68, 2)``, as ``complete`` returns them.
-        region: One of ``REGIONS``.
-        shape: Height and width of the image first.
-        rng: Decides size, outline and softness.
-
-    Returns:
-        The window of the image that it covers, and ``(h, w)`` in [0, 1] for it; somewhere above
-        0.5.
+    ``points`` are ``(68, 2)``; ``rng`` decides size, outline and softness. Returns the window of
+    the image that it covers, and ``(h, w)`` in [0, 1] for it; somewhere above 0.5.
     """
     polygon = _outline(points, region)
     extent = float(np.ptp(polygon, axis=0).min())

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,23 +26,14 @@ class TrainForgeries:
 
     Targets are looked at once, in ``of``, before an image is opened; forging itself sees pixels
     and landmarks. Partners come from other groups of the same set.
-
-    Args:
-        rows: ``(M,)``, positions in the training set, ascending.
-        faces: ``(M, 68, 2)`` float32, landmarks in pixels of an image of ``sizes``.
-        sizes: ``(M, 2)``, height and width; of an image that is read larger or smaller the
-            landmarks are scaled.
-        partners: Of the ``M`` images.
-        forger: Makes the forgeries.
-        proportion: Forged copies of an epoch, as a proportion of ``M``; above 0.
     """
 
-    rows: NDArray[np.int64]
-    faces: NDArray[np.float32]
-    sizes: NDArray[np.float64]
-    partners: Partners
+    rows: NDArray[np.int64]  # (M,), positions in the training set, ascending
+    faces: NDArray[np.float32]  # (M, 68, 2), landmarks in pixels of an image of sizes
+    sizes: NDArray[np.float64]  # (M, 2), height and width; of other sizes landmarks are scaled
+    partners: Partners  # of the M images
     forger: Forger
-    proportion: float
+    proportion: float  # forged copies of an epoch, as a proportion of M; above 0
 
     @classmethod
     def of(
@@ -54,16 +46,10 @@ class TrainForgeries:
         squares: NDArray[np.int64] | None,
         side: int | None,
     ) -> "TrainForgeries":
-        """Take the real images of a training set that have landmarks.
+        """Take the real images of a training set, ``MANIFEST_COLUMNS``, that have landmarks.
 
-        Args:
-            manifest: The columns of ``MANIFEST_COLUMNS``, training rows only.
-            landmark_table: ``LANDMARK_COLUMNS``.
-            forger: Makes the forgeries.
-            proportion: Forged copies of an epoch, as a proportion of those images.
-            squares: ``(N, 3)`` of left, top and side: what is cut out of each image; landmarks
-                move along. ``None``: images are taken whole.
-            side: What whole images are decoded to at least; ``None``: their own size.
+        ``squares``, ``(N, 3)`` of left, top and side, is what is cut out of each image, and its
+        landmarks with it; without them images are taken whole, and decoded to ``side`` at least.
 
         Raises:
             ManifestError: If no real image has a face that is large enough in what is read.
@@ -72,18 +58,14 @@ class TrainForgeries:
         joined = manifest.merge(usable, on=KEY, how="left", validate="one_to_one")
         is_real = (joined["target"] == REAL).fillna(False)
         landmarked = joined[is_real & joined["points"].notna()]
-        found = {}
-        for row, values, *size in zip(
-            landmarked.index,
-            landmarked["points"],
-            landmarked["height"].astype(int),
-            landmarked["width"].astype(int),
-            strict=True,
-        ):
-            square = None if squares is None else squares[row]
-            face = _locate_face(points_of(values), (size[0], size[1]), square, side)
+        found: dict[int, tuple[Points, _Size]] = {}
+        one: Any
+        for one in landmarked.itertuples():
+            square = None if squares is None else squares[one.Index]
+            size = (int(one.height), int(one.width))
+            face = _locate_face(points_of(one.points), size, square, side)
             if face is not None:
-                found[row] = face
+                found[one.Index] = face
         if not found:
             raise ManifestError(
                 f"none of {int(is_real.sum()):,} real training images can be forged: they have "
@@ -118,18 +100,15 @@ class TrainForgeries:
     def make(
         self, row: int, read: Callable[[int], Pixels], *, seed: int, epoch: int, again: int = 0
     ) -> Pixels:
-        """Forge an image.
+        """Forge an image: ``(H, W, 3)`` uint8; every draw follows from the four numbers.
 
         Args:
             row: Its position in the training set, one of ``rows``.
             read: Position -> ``(H, W, 3)`` uint8 RGB; called for the image, and for its partner
                 where the kind needs one.
-            seed: Of every draw, with the two that follow and ``row``.
+            seed: Of the run.
             epoch: Counted from 1.
             again: How often it was forged in this epoch before.
-
-        Returns:
-            ``(H, W, 3)`` uint8: the image where nothing is replaced.
         """
         rng = image_rng(seed, epoch, row, *([again] if again else []))
         index = int(np.searchsorted(self.rows, row))
@@ -149,10 +128,9 @@ class TrainForgeries:
 def _locate_face(
     points: Points, size: _Size, square: NDArray[np.int64] | None, side: int | None
 ) -> tuple[Points, _Size] | None:
-    """Return the 68 points of a face in what is read of its image, and the size of that.
+    """Return the 68 points of a face in what is read of its image at least, and the size of that.
 
-    A whole image is judged as small as it may be decoded. ``None`` if the face is too small or
-    most of it is cut off.
+    ``None`` if the face is too small or most of it is cut off.
     """
     if square is not None:
         left, top, length = square.tolist()

@@ -71,11 +71,7 @@ def draw_traces(rng: np.random.Generator, strength: float) -> Traces:
 def leave_traces(
     donor: Pixels, original: Pixels, mask: Mask, traces: Traces, rng: np.random.Generator
 ) -> Values:
-    """Return the donor as its making leaves it.
-
-    It will replace ``original`` where the mask is. ``rng`` draws the grain that fills in missing
-    detail.
-    """
+    """Return the donor as its making leaves it; it will replace ``original`` where the mask is."""
     grain = _fine(original[..., 1])
     there = _amount(grain, mask)
     if traces.quality is not None:
@@ -99,15 +95,9 @@ def leave_traces(
 
 
 def color_mesh(shape: tuple[int, ...]) -> Values:
-    """Return the red-green mesh that a generator leaves behind; it does not change luma.
+    """Return the red-green mesh that a generator leaves in an image, ``(H, W, 3)`` in [-1, 1].
 
-    Source: Odena et al. 2016, Deconvolution and checkerboard artifacts.
-
-    Args:
-        shape: Height and width of the whole image first; the mesh scales with it.
-
-    Returns:
-        ``(H, W, 3)`` in [-1, 1].
+    It does not change luma. Source: Odena et al. 2016, Deconvolution and checkerboard artifacts.
     """
     height, width = shape[:2]
     cells = [
@@ -119,10 +109,7 @@ def color_mesh(shape: tuple[int, ...]) -> Values:
 
 
 def _through_jpeg(pixels: Pixels, quality: int, grid: tuple[int, int]) -> Pixels:
-    """Encode and decode; blocks begin ``grid`` rows and columns before the first pixel.
-
-    A mask often reaches to the corner of its image; there the blocks would lie on the image's.
-    """
+    """Encode and decode; blocks begin ``grid`` rows and columns before the first pixel."""
     rows, columns = grid
     padded = cv2.copyMakeBorder(pixels, rows, 0, columns, 0, cv2.BORDER_REPLICATE)
     swapped = cv2.cvtColor(padded, cv2.COLOR_RGB2BGR)
@@ -150,9 +137,8 @@ def _fill(
         return _noise(grain.shape, min(missing, _GRAIN_LIMIT), rng)
     # The image's own detail, moved by whole blocks of a JPEG and without its lines.
     steps = [_BLOCK * int(blocks) for blocks in rng.integers(1, 5, 2)]
-    flat: NDArray[np.float32] = np.clip(
-        np.roll(grain, steps, axis=(0, 1)), -1.5 * there, 1.5 * there
-    )
+    moved = np.roll(grain, steps, axis=(0, 1))
+    flat: NDArray[np.float32] = np.clip(moved, -1.5 * there, 1.5 * there)
     flat *= np.float32(min(missing / max(there, 1e-3), 1.0))
     return flat
 

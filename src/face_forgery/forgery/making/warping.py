@@ -17,13 +17,10 @@ _FLOOR = 0.05  # weight of staying where one is
 
 
 class Warped(NamedTuple):
-    """A part of a moved image.
-
-    ``covered`` is ``(h, w)`` in [0, 1]: 0 where the image had no pixel; ``None``: it had all.
-    """
+    """A part of a moved image."""
 
     pixels: Pixels
-    covered: Mask | None
+    covered: Mask | None  # (h, w): 0 where the image had no pixel; None: it had all
 
 
 def warp_to(
@@ -31,15 +28,8 @@ def warp_to(
 ) -> Warped:
     """Return what an image shows in ``window`` after its landmarks are moved onto others.
 
-    The whole moves by the affine map that fits best; the rest of the way is gone near landmarks
-    only.
-
-    Args:
-        pixels: An image of any size.
-        source: Its 68 landmarks.
-        target: Where they shall lie.
-        window: Of the image that ``target`` belongs to.
-        fit: Proportion of that rest, 0 to 1.
+    The whole moves by the affine map that fits best; of the rest of the way the proportion ``fit``
+    is gone, near landmarks only. ``window`` is of the image that ``target`` belongs to.
     """
     matrix = affine_between(target, source)
     rest = (source - apply_affine(matrix, target)) * fit
@@ -75,11 +65,8 @@ def warp_affine(
 ) -> Warped:
     """Return what an image shows in ``window`` after it is moved as a whole.
 
-    Args:
-        pixels: ``(H, W, 3)``.
-        matrix: ``(2, 3)``, from where a pixel of the window comes to where it is taken.
-        window: Of the result.
-        moves: ``(h, w, 2)``, added to where each pixel is taken.
+    ``matrix``, ``(2, 3)``, leads from a pixel of the window to where it is taken, to which
+    ``moves``, ``(h, w, 2)``, are added.
     """
     x = np.arange(window.left, window.right, dtype=np.float32)
     y = np.arange(window.top, window.bottom, dtype=np.float32)[:, None]
@@ -95,9 +82,9 @@ def warp_affine(
 def _coverage(
     across: NDArray[np.float32], down: NDArray[np.float32], shape: tuple[int, ...]
 ) -> Mask | None:
-    """Return how far inside of the image each position is: 0 at its border, 1 from 4 pixels on.
+    """Return how far inside of the image each position is: 1 within it, 0 from 4 pixels outside.
 
-    ``None`` where that is 1 everywhere or the whole image is smaller than that.
+    ``None`` where that is 1 everywhere.
     """
     height, width = shape[:2]
     low = min(float(across.min()), float(down.min()))

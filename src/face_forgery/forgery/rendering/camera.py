@@ -40,16 +40,7 @@ def sample_camera(rng: np.random.Generator) -> Camera:
 
 
 def expose(image: Plane, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the pixels that a camera makes of a scene.
-
-    Args:
-        image: ``(3, H, W)`` in [0, 1].
-        camera: Its settings.
-        rng: Of the sensor's noise.
-
-    Returns:
-        ``(H, W, 3)`` RGB.
-    """
+    """Return the pixels, ``(H, W, 3)`` RGB, of a scene, ``(3, H, W)`` in [0, 1], with noise."""
     height = image.shape[1]
     gains = np.array(camera.gains, dtype=np.float32).reshape(3, 1, 1) * np.float32(255.0)
     pixels = blur(image, max(_DEMOSAICING, camera.blur * height))
@@ -72,12 +63,7 @@ def sensor_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Plane:
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    """Return a baseline JPEG without metadata.
-
-    Args:
-        pixels: ``(H, W, 3)`` RGB.
-        quality: 1 to 95, on the scale of the JPEG library.
-    """
+    """Return a baseline JPEG without metadata; ``quality`` is 1 to 95, as libjpeg counts."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(
         buffer, "JPEG", quality=quality, subsampling="4:2:0", optimize=True

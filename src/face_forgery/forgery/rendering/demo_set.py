@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,6 @@ from face_forgery.forgery.making.kinds import (
     BORROWING_KINDS,
     Forgery,
     ForgingKind,
-    Portrait,
     make_forgery,
 )
 from face_forgery.forgery.rendering.camera import encode_jpeg, expose, sample_camera
@@ -25,10 +24,7 @@ from face_forgery.forgery.rendering.portraits import RenderedFace, render
 
 SUBSETS = ("train", "val", "test")
 DRAWN_KINDS: tuple[ForgingKind, ...] = (
-    "face_swap",
-    "reenactment",
-    "talking_face",
-    "attribute_edit",
+    *("face_swap", "reenactment", "talking_face", "attribute_edit"),
 )
 ROWS_PER_BATCH = 32
 
@@ -59,15 +55,10 @@ class RowPlan:
 
 
 def plan_row(seed: int, subset: str, row: int) -> RowPlan:
-    """Say what a row shows.
+    """Say what a row, counted from 0, shows.
 
     Two rows make a group: a person's real image and the forgery made from it, in random order.
     Four groups have the four kinds of forgery, in random order.
-
-    Args:
-        seed: Of the set.
-        subset: One of ``SUBSETS``.
-        row: From 0.
     """
     where = (seed, SUBSETS.index(subset))
     group = row // 2
@@ -91,20 +82,16 @@ def rendered_of(plan: RowPlan, size: int) -> RenderedFace:
 
 
 def forgery_of(plan: RowPlan, size: int) -> Forgery:
-    """Return the forgery of a forged row, before the camera, with its mask.
-
-    Raises:
-        ValueError: If the row is real.
-    """
+    """Return the forgery of a forged row (else ``ValueError``), before the camera."""
     if plan.kind == "real":
         raise ValueError(f"row {plan.row} of {plan.subset} is real, not a forgery")
     face = face_of(plan)
-    own = _as_portrait(render(face, size))
+    own = render(face, size).portrait
     for attempt in count():
         rng = _rng(plan, _FORGERY, plan.row // 2, attempt)
         partner = None
         if plan.kind in BORROWING_KINDS:
-            partner = _as_portrait(render(_draw_partner(face, rng), size))
+            partner = render(_draw_partner(face, rng), size).portrait
         mesh = rng.uniform(*_MESH)
         forgery = make_forgery(plan.kind, own, partner, rng, _STRENGTH, mesh=mesh)
         if forgery.kind == plan.kind:  # a partner in quite another pose lends no face
@@ -121,38 +108,21 @@ def draw_row(plan: RowPlan, size: int) -> MadeImage:
     camera = sample_camera(_rng(plan, _CAMERA, plan.row // 2))
     scene = (pixels.astype(np.float32) * np.float32(1.0 / 255.0)).transpose(2, 0, 1)
     taken = expose(scene, camera, _rng(plan, _NOISE, plan.row))
-    return MadeImage(
-        plan.subset,
-        plan.img_name,
-        plan.target,
-        plan.group,
-        plan.kind,
-        plan.source,
-        encode_jpeg(taken, camera.quality),
-    )
+    row = (plan.subset, plan.img_name, plan.target, plan.group, plan.kind, plan.source)
+    return MadeImage(*row, encode_jpeg(taken, camera.quality))
 
 
 def draw_set(
     num_images: dict[str, int], *, size: int, seed: int, num_workers: int
 ) -> Iterator[list[MadeImage]]:
-    """Draw a set in batches, in order; memory does not grow with the number of images.
+    """Draw ``num_images`` of each of ``SUBSETS``, in batches, in order; memory stays flat.
 
-    Args:
-        num_images: How many images each of ``SUBSETS`` has.
-        size: Pixels of each side.
-        seed: Of the set.
-        num_workers: Processes; 0 draws in the calling one. Does not change the images.
+    ``size`` is of each side in pixels. With 0 ``num_workers`` the calling process draws; their
+    number does not change the images.
     """
-    draw = partial(_draw_batch, size=size)
-    return make_in_order(draw, _list_batches(num_images, seed), num_workers=num_workers)
-
-
-def _list_batches(num_images: dict[str, int], seed: int) -> Iterator[list[RowPlan]]:
-    for subset in SUBSETS:
-        end = num_images[subset]
-        for start in range(0, end, ROWS_PER_BATCH):
-            rows = range(start, min(start + ROWS_PER_BATCH, end))
-            yield [plan_row(seed, subset, row) for row in rows]
+    plans = (plan_row(seed, subset, row) for subset in SUBSETS for row in range(num_images[subset]))
+    batches = iter(lambda: list(islice(plans, ROWS_PER_BATCH)), [])
+    return make_in_order(partial(_draw_batch, size=size), batches, num_workers=num_workers)
 
 
 def _draw_batch(batch: list[RowPlan], size: int) -> list[MadeImage]:
@@ -171,10 +141,6 @@ def _draw_partner(face: Face, rng: np.random.Generator) -> Face:
         "roll": face.roll + vary(rng, 0.0, 0.10),
     }
     return Face(**vars(other) | same | changed)
-
-
-def _as_portrait(rendered: RenderedFace) -> Portrait:
-    return Portrait(rendered.pixels, rendered.landmarks)
 
 
 def _rng(plan: RowPlan, *keys: int) -> np.random.Generator:

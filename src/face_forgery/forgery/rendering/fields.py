@@ -50,14 +50,9 @@ def slopes(values: Plane) -> tuple[Plane, Plane]:
 
 
 def coverage(field: Plane, softness: float = 1.0) -> Plane:
-    """Return how much of each pixel lies where ``field`` is positive.
+    """Return how much of each pixel lies where a smooth field is positive, ``(H, W)`` in [0, 1].
 
-    Args:
-        field: ``(H, W)``, any smooth function that changes sign at the edge.
-        softness: Width of the edge in pixels; 1 is an anti-aliased hard edge.
-
-    Returns:
-        ``(H, W)`` in [0, 1].
+    ``softness`` is the width of the edge in pixels; 1 is an anti-aliased hard edge.
     """
     along_x, along_y = slopes(field)
     steepness = np.sqrt(along_x * along_x + along_y * along_y) + np.float32(1e-6)
@@ -65,12 +60,9 @@ def coverage(field: Plane, softness: float = 1.0) -> Plane:
 
 
 def value_noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int]) -> Plane:
-    """Return smooth noise in [-1, 1]: random lattice values, interpolated.
+    """Return smooth noise in [-1, 1] of a shape: random lattice values, interpolated.
 
-    Args:
-        rng: Where the lattice values come from; ``cells`` decides how many.
-        shape: ``(H, W)`` of the result.
-        cells: Lattice cells along y and x; the same cells at another shape give the same pattern.
+    ``cells`` of the lattice are along y and x; at another shape they give the same pattern.
     """
     lattice = (rng.random((cells[0] + 2, cells[1] + 2)) * 2.0 - 1.0).astype(np.float32)
     rows, row_part = _lattice_positions(shape[0], cells[0])
@@ -92,11 +84,9 @@ def _lattice_positions(num_pixels: int, num_cells: int) -> tuple[NDArray[np.intp
 
 
 def blur(image: Plane, radius: float) -> Plane:
-    """Smooth the last two axes with a tent of the given half width in pixels (edges repeat).
+    """Smooth ``(..., H, W)`` with a tent of that half width in pixels, >= 0 (edges repeat).
 
-    Args:
-        image: ``(..., H, W)``.
-        radius: Pixels, >= 0. The standard deviation of the tent is about ``radius / 2.45``.
+    The standard deviation of the tent is about ``radius / 2.45``.
     """
     reach = int(np.ceil(radius)) - 1
     if reach < 1:
@@ -118,13 +108,7 @@ def blur(image: Plane, radius: float) -> Plane:
 
 
 def blend(under: Plane, over: Plane | NDArray[np.float32], cover: Plane) -> None:
-    """Lay ``over`` onto ``under`` (in place) where ``cover`` is 1.
-
-    Args:
-        under: ``(3, H, W)``; a window of an image is changed in the image.
-        over: ``(3, H, W)``, or a color ``(3, 1, 1)``.
-        cover: ``(H, W)`` in [0, 1].
-    """
+    """Lay ``over``, an image or color, onto the image ``under`` (in place) as far as it covers."""
     under += (over - under) * cover
 
 

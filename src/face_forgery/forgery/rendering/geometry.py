@@ -89,10 +89,7 @@ class View:
     def window(
         self, x: float, y: float, half_width: float, half_height: float
     ) -> tuple[slice, slice]:
-        """Return rows and columns around a point of the face; there may be none.
-
-        Middle and half sizes are in head units; the window is large enough for any roll.
-        """
+        """Return rows and columns around a point of the face (head units); maybe none."""
         middle = self.to_pixels([(x, y)])[0]
         cos, sin = abs(self.roll[0]), abs(self.roll[1])
         reach_x = self.unit * (half_width * cos + half_height * sin) + 1.5
@@ -103,10 +100,7 @@ class View:
         )
 
     def landmarks(self) -> Points:
-        """Return the 68 points of the face as it is painted, ``(68, 2)``; the corner pixel is at 0.
-
-        They are numbered as in ``making.landmarks`` (iBUG 300-W).
-        """
+        """Return the 68 points of the face as painted, as ``making.landmarks`` has them."""
         inside = self.to_pixels([*self._brows(), *self._nose(), *self._eyes(), *self._mouth()])
         return np.concatenate([self._contour(), inside]) - 0.5
 
@@ -174,14 +168,10 @@ class View:
 
 
 def squared_radius(face: Face, y: Plane) -> tuple[Plane, Plane]:
-    """Return the squared half width of the head at height ``y``, and its slope along y.
+    """Return the squared half width of the head at height ``y`` (head units), and its slope.
 
     Both are polynomials of the height: an ellipse above the widest point; below it a mix of a
     square jaw (1 - t^4), a round one (1 - t^2) and a pointed one ((1 - t^2)^2).
-
-    Args:
-        face: Whose head.
-        y: ``(H, W)`` in head units.
     """
     t = (y - _WIDEST) * np.where(y > _WIDEST, 1.0 / (1.0 - _WIDEST), -1.0 / (1.0 + _WIDEST))
     t = t.astype(np.float32)

@@ -31,9 +31,8 @@ def paint_backdrop(view: View) -> Plane:
         slope, sharp = 2.0 * rng.random() - 1.0, 0.02 + 0.5 * rng.random()
         mix = smoothstep(-sharp, sharp, x + slope * y + (2.0 * rng.random() - 1.0))
     elif face.backdrop == "nature":
-        noise = value_noise(rng, (size, size), (6, 6)) + 0.6 * value_noise(
-            rng, (size, size), (15, 15)
-        )
+        coarse, fine = (value_noise(rng, (size, size), (n, n)) for n in (6, 15))
+        noise = coarse + 0.6 * fine
         mix = np.clip(0.5 + 0.5 * noise + 0.3 * y, 0.0, 1.0)
     else:
         mix = 0.5 + 0.3 * y + 0.0 * x
@@ -98,11 +97,8 @@ def paint_ears(view: View, image: Plane) -> None:
         normal = (0.6 * x + 0.3 * side, 0.5 * y, depth * 0.7)
         hollow = 1.0 - 0.45 * bump(radius * 2.2)
         light = lit(view.face, view.light, normal, hollow)
-        blend(
-            image[:, *at],
-            color(*face.skin) * light * color(1.0, 0.86, 0.84),
-            coverage(1.0 - radius),
-        )
+        flesh = color(*face.skin) * light * color(1.0, 0.86, 0.84)
+        blend(image[:, *at], flesh, coverage(1.0 - radius))
 
 
 def hair_color(view: View) -> Plane:
@@ -154,9 +150,8 @@ def paint_hair(view: View, image: Plane, texture: Plane) -> None:
     edge = edge + 0.025 * texture
     if face.has_fringe:
         low = face.brow_y - 0.07 + 0.05 * texture + 0.06 * face.parting * view.hx
-        edge = np.maximum(
-            edge, low * smoothstep(0.75, 0.45, side) + edge * smoothstep(0.45, 0.75, side)
-        )
+        fringe = low * smoothstep(0.75, 0.45, side) + edge * smoothstep(0.45, 0.75, side)
+        edge = np.maximum(edge, fringe)
     cap = np.minimum(outer, (edge - view.hy) * 2.0)
     if length > 0.1:
         inner = face.width * (0.93 + 0.02 * texture)
@@ -237,9 +232,8 @@ def paint_eyes(view: View, image: Plane, light: Plane) -> None:
 
 def _paint_eye(view: View, image: Plane, light: Plane, side: float) -> None:
     face = view.face
-    at = feature_window(
-        view, side * face.eye_x, face.eye_y, (face.eye_width * 1.5, face.eye_height * 2.6)
-    )
+    reach = (face.eye_width * 1.5, face.eye_height * 2.6)
+    at = feature_window(view, side * face.eye_x, face.eye_y, reach)
     if at is None:
         return
     x = (view.hx[at] - side * face.eye_x) * (1.0 / face.eye_width)

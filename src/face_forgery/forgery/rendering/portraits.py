@@ -39,31 +39,24 @@ _CROP = 2.9  # of the face's size, from its middle to every side
 
 @dataclass(frozen=True)
 class RenderedFace:
-    """A face before the camera, with what is known about it.
+    """A face before the camera."""
 
-    Attributes:
-        image: ``(3, H, W)`` float32 in [0, 1], as displayed (square root of linear light).
-        landmarks: ``(68, 2)`` in pixels, see ``making.landmarks``.
-        face: ``(H, W)`` float32 in [0, 1]: how much of each pixel the head covers.
-    """
-
-    image: Plane
-    landmarks: Points
-    face: Plane
+    image: Plane  # (3, H, W) float32 in [0, 1], as displayed (square root of linear light)
+    landmarks: Points  # (68, 2) in pixels, see making.landmarks
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """The image as ``(H, W, 3)``."""
         return np.ascontiguousarray(np.rint(self.image * 255.0).astype(np.uint8).transpose(1, 2, 0))
 
+    @property
+    def portrait(self) -> Portrait:
+        """What can be forged."""
+        return Portrait(self.pixels, self.landmarks)
+
 
 def render(face: Face, size: int) -> RenderedFace:
-    """Draw a face.
-
-    Args:
-        face: What to draw.
-        size: Pixels of each side, at least 32. Everything scales with it.
-    """
+    """Draw a face; everything scales with ``size``, pixels of each side, at least 32."""
     view = View(face, size)
     rng = stream(face.texture_seed)
     texture = strands(view, rng)
@@ -75,7 +68,7 @@ def render(face: Face, size: int) -> RenderedFace:
     paint_hair(view, image, texture)
     paint_glasses(view, image)
     displayed = np.sqrt(np.clip(image, 0.0, 1.0))
-    return RenderedFace(displayed, view.landmarks(), view.skin)
+    return RenderedFace(displayed, view.landmarks())
 
 
 def draw_portraits(number: int, *, seed: int) -> list[Portrait]:

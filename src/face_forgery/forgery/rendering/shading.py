@@ -15,11 +15,8 @@ _WRAP = (0.42, 0.28, 0.22)  # red light travels farthest under skin
 def lit(face: Face, light: Direction, normal: Normal, occlusion: Plane | float = 1.0) -> Plane:
     """Return the light that a surface sends back, ``(3, H, W)``; multiply it by the albedo.
 
-    Args:
-        face: Gives the lamp's color and the proportion of light from everywhere.
-        light: Unit vector to the lamp, in the axes of ``normal``.
-        normal: Unit normals x, y, z, each ``(H, W)``.
-        occlusion: 1 where nothing stands in the way, 0 in a deep fold.
+    ``light`` is the unit vector to the lamp, in the axes of the unit ``normal``; ``occlusion`` 1
+    where nothing stands in the way, 0 in a deep fold.
     """
     facing = normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2]
     sky = (face.ambient * (0.85 - 0.25 * normal[1])) * occlusion
@@ -36,9 +33,8 @@ def highlight(light: Direction, normal: Normal, sharpness: int) -> Plane:
     """Return the mirror-like part of the light in [0, 1]: ``(n . h) ** (2 ** sharpness)``."""
     hx, hy, hz = light[0], light[1], light[2] + 1.0
     length = (hx * hx + hy * hy + hz * hz) ** 0.5
-    value: Plane = np.maximum(
-        (normal[0] * hx + normal[1] * hy + normal[2] * hz) * (1.0 / length), 0.0
-    )
+    along = (normal[0] * hx + normal[1] * hy + normal[2] * hz) * (1.0 / length)
+    value: Plane = np.maximum(along, 0.0)
     for _ in range(sharpness):
         value = value * value
     return value
@@ -72,13 +68,10 @@ def face_relief(view: View) -> Plane:
     return relief
 
 
-def _add_hill(
-    view: View,
-    relief: Plane,
-    middle: tuple[float, float],
-    radii: tuple[float, float],
-    height: float,
-) -> None:
+_Pair = tuple[float, float]
+
+
+def _add_hill(view: View, relief: Plane, middle: _Pair, radii: _Pair, height: float) -> None:
     at = view.window(*middle, *radii)
     x = (view.hx[at] - middle[0]) * (1.0 / radii[0])
     y = (view.hy[at] - middle[1]) * (1.0 / radii[1])
@@ -88,9 +81,8 @@ def _add_hill(
 def _add_lips(view: View, relief: Plane) -> None:
     face = view.face
     drop = 0.10 * face.mouth_open
-    _add_hill(
-        view, relief, (0.0, face.mouth_y - 0.5 * face.upper_lip), (face.mouth_width, 0.06), 0.03
-    )
+    upper = face.mouth_y - 0.5 * face.upper_lip
+    _add_hill(view, relief, (0.0, upper), (face.mouth_width, 0.06), 0.03)
     lower = face.mouth_y + 0.5 * face.lower_lip + drop
     _add_hill(view, relief, (0.0, lower), (face.mouth_width * 0.85, 0.07), 0.045)
 

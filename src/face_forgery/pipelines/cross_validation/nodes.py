@@ -33,10 +33,7 @@ def find_fold_landmarks(
     faces: FacesParams,
     augmentation: AugmentationParams,
 ) -> pd.DataFrame:
-    """Return the landmarks of every real labelled image, without a row if none is forged.
-
-    The columns are ``LANDMARK_COLUMNS``.
-    """
+    """Return ``LANDMARK_COLUMNS`` of every real labelled image, without a row if none is forged."""
     if augmentation.forgeries.proportion == 0.0:
         return ff.empty_table()
     return ff.find_landmarks(
@@ -63,10 +60,7 @@ def train_folds(
     training: TrainingParams,
     scoring: ScoringParams,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Train a detector for each fold without it; return its scores of the fold, and a row a fold.
-
-    The columns of the scores are ``FOLD_SCORE_COLUMNS``.
-    """
+    """Train a detector a fold; return ``FOLD_SCORE_COLUMNS`` of all, and a row for each fold."""
     split = ff.divide_for_cross_validation(
         manifest,
         image_hashes,

@@ -8,20 +8,14 @@ from face_forgery.params import DemoDataParams
 from face_forgery.progress import track
 
 
-def draw_demo_set(params: DemoDataParams) -> Iterator[Any]:
+def draw_demo_set(demo_data: DemoDataParams) -> Iterator[Any]:
     """Draw faces and forgeries, yielding a batch of ``MadeImage`` at a time.
 
-    A generator node: the catalog writes each batch as it comes, so that memory does not grow with
-    the number of images.
+    A generator node: the catalog writes each batch as it comes; memory stays flat.
     """
-    num_images = {
-        "train": params.train_images,
-        "val": params.val_images,
-        "test": params.test_images,
-    }
+    given = demo_data
+    numbers = {"train": given.train_images, "val": given.val_images, "test": given.test_images}
     batches = ff.draw_set(
-        num_images, size=params.image_size, seed=params.seed, num_workers=params.num_workers
+        numbers, size=given.image_size, seed=given.seed, num_workers=given.num_workers
     )
-    yield from track(
-        batches, description="Drawing faces", total=sum(num_images.values()), count=len
-    )
+    yield from track(batches, description="Drawing faces", total=sum(numbers.values()), count=len)

@@ -35,17 +35,13 @@ def forge_images(
 ) -> Iterator[Any]:
     """Forge every real image that has landmarks, yielding a batch of ``MadeImage`` at a time.
 
-    A generator node: the catalog writes each batch as it comes, so that memory does not grow with
-    the number of images.
+    A generator node: the catalog writes each batch as it comes; memory stays flat.
     """
     batches = ff.forge_set(
         manifest,
         landmark_table,
         root=Path(data.root),
         forger=ff.Forger(forging.kinds, forging.strength),
-        circle=forging.circle,
-        common_scale=forging.common_scale,
-        jpeg_quality=forging.jpeg_quality,
         seed=forging.seed,
         num_workers=forging.num_workers,
     )

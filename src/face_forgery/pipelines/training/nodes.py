@@ -34,10 +34,7 @@ def find_train_landmarks(
     faces: FacesParams,
     augmentation: AugmentationParams,
 ) -> pd.DataFrame:
-    """Return the landmarks of every real training image, without a row if none is forged.
-
-    The columns are ``LANDMARK_COLUMNS``.
-    """
+    """Return ``LANDMARK_COLUMNS`` of every real training image, without a row if none is forged."""
     if augmentation.forgeries.proportion == 0.0:
         return ff.empty_table()
     return ff.find_landmarks(
@@ -97,27 +94,26 @@ def train_detector(
 
     A generator node: the catalog saves each yield as it comes, so a run that dies in epoch 9
     leaves epoch 8 on disk. The state is saved last and is what a resumed run goes by; with
-    ``checkpoint_steps`` it is yielded within an epoch, too. Choosing among the epochs is another
-    node's job. Where nothing is left to train it yields what is on disk: Kedro wants an output of
-    every node. ``val_holdout`` says which images of validation training has nothing of.
+    ``checkpoint_steps`` it is yielded within an epoch, too. Where nothing is left to train it
+    yields what is on disk: Kedro wants an output of every node. ``val_holdout`` says which images
+    of validation training has nothing of.
     """
     held_out = None
     if val_holdout is not None:
         held_out = ff.HeldOut.of(val_loader.dataset.targets, val_holdout)
     run = ff.Run(train_loader, val_loader, model, training, held_out, resume_from)
-    states = ff.train_on_cluster(run, cluster) if training.engine == "ray" else _train_here(run)
+    states = (
+        ff.train_on_cluster(run, cluster)
+        if training.engine == "ray"
+        else (copy_state() for copy_state in ff.train(run, ff.pick_device()))
+    )
     for state in states:
         weights = state.weights()
         yield weights, state.history, state
         # All three are saved. Kedro splits what comes by `itertools.tee`, which holds up to 57 of
         # them at a time: of a network with 90 million weights some 80 GB.
-        weights.release()
+        weights.weights.clear()
         state.release()
-
-
-def _train_here(run: Any) -> Iterator[Checkpoint]:
-    for copy_state in ff.train(run, ff.pick_device()):
-        yield copy_state()
 
 
 def plot_training(training_history: History, training: TrainingParams) -> Any:
@@ -144,10 +140,7 @@ def select_checkpoint(
     data_fingerprint: str,
     code_version: dict[str, Any],
 ) -> Detector:
-    """Make a detector of the epoch with the highest AUC (``training.select_by``) of validation.
-
-    No test set is at hand here.
-    """
+    """Make a detector of the epoch with the highest validation AUC (``training.select_by``)."""
     chosen = ff.best_weights(epoch_weights, training_history, training.select_by)
     finder = ff.FaceFinder.from_values(face_finder)
     return ff.trained_detector(

@@ -34,10 +34,10 @@ def world_size() -> int:
 
 
 def synchronize_batch_norm(network: NetworkT) -> NetworkT:
-    """Return ``network``, which is not yet in an optimizer, with synchronized normalization.
+    """Return ``network``, not yet in an optimizer, normalizing batches over all ranks on GPUs.
 
-    On GPUs batch normalization is over the images of all ranks. torch has that for GPUs alone: on
-    CPUs each rank normalizes over its own ones, and the averages of the first one are kept.
+    torch has that for GPUs alone: on CPUs each rank normalizes over its own images, and the
+    averages of the first one are kept.
     """
     if world_size() == 1 or not next(network.parameters()).is_cuda:
         return network

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import face_forgery
+from face_forgery.modeling.weights import first_line
 from face_forgery.params import ClusterParams
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def import_ray() -> Any:
     try:
         import ray.data  # these need more than ray itself
         import ray.train.torch
+        import ray.util.queue
         import ray.util.scheduling_strategies
     except ImportError as error:
         raise ImportError(
@@ -64,8 +66,9 @@ def connected(cluster: ClusterParams) -> Iterator[None]:
         _knock(_address_of(cluster))
         ray.init(**_options(cluster))
     except (OSError, RuntimeError, ValueError) as error:
+        reason = first_line(error).rstrip(".")
         raise ClusterError(
-            f"there is no Ray cluster to connect to ({_named(cluster)}): {_first_line(error)}. "
+            f"there is no Ray cluster to connect to ({_named(cluster)}): {reason}. "
             "Start one with `ray start --head` (docs/scaling.md), or name one with "
             "cluster.address=HOST:PORT, or use this machine alone: cluster.address=local. Where it "
             "asks for a token, set RAY_AUTH_MODE=token"
@@ -109,22 +112,13 @@ def choose_num_workers(cluster: ClusterParams) -> int:
 
 def _options(cluster: ClusterParams) -> dict[str, Any]:
     quiet = {"configure_logging": False, "logging_level": logging.WARNING, "log_to_driver": False}
+    address = {"address": _address_of(cluster)}
     if cluster.address == _LOCAL:
-        num_workers = cluster.num_workers or max(
-            1, (os.cpu_count() or 1) // cluster.cpus_per_worker
-        )
-        return {
-            "address": _LOCAL,
-            "num_cpus": num_workers * cluster.cpus_per_worker,
-            "include_dashboard": False,
-            **quiet,
-        }
+        room = (os.cpu_count() or 1) // cluster.cpus_per_worker
+        num_cpus = (cluster.num_workers or max(1, room)) * cluster.cpus_per_worker
+        return address | {"num_cpus": num_cpus, "include_dashboard": False} | quiet
     package = str(Path(face_forgery.__file__).parent)
-    return {
-        "address": _address_of(cluster),
-        "runtime_env": {"py_modules": [package]},
-        **quiet,
-    }
+    return address | {"runtime_env": {"py_modules": [package]}} | quiet
 
 
 def _address_of(cluster: ClusterParams) -> str:
@@ -144,10 +138,6 @@ def _named(cluster: ClusterParams) -> str:
     if "RAY_ADDRESS" in os.environ:
         return f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}"
     return "cluster.address=null, and RAY_ADDRESS is not set"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", maxsplit=1)[0].rstrip(".")
 
 
 def _restore(on_sigterm: Any) -> None:

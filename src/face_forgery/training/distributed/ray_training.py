@@ -41,6 +41,10 @@ logger = logging.getLogger(__name__)
 _STATE = "state.pt"
 _POLL_S = 0.5
 _GRACE_S = 20.0  # for Ray Train to end its workers
+_FAILURE = (
+    "A worker failed (%s); all of them go on from the last save. %d more failure(s) would end the "
+    "run"
+)
 
 
 def train_on_cluster(run: Run, cluster: ClusterParams) -> Iterator[Checkpoint]:
@@ -49,11 +53,8 @@ def train_on_cluster(run: Run, cluster: ClusterParams) -> Iterator[Checkpoint]:
     After a worker has died all of them go on from the last save: what was made since then is made
     again, and no state is yielded twice.
 
-    Args:
-        run: As for ``train``. Every machine must have the images under the same name;
-            ``batch_size`` is that of all workers together, ``num_workers`` the loader processes of
-            each.
-        cluster: Which cluster, how many workers, and where they save.
+    Every machine must have the images under the same name. ``batch_size`` is that of all workers
+    together, ``num_workers`` the loader processes of each.
 
     Raises:
         ClusterError: If there is no cluster, it does not fit the run, or its workers died more
@@ -67,7 +68,8 @@ def train_on_cluster(run: Run, cluster: ClusterParams) -> Iterator[Checkpoint]:
         _check(run.training, cluster, num_workers)
         logger.info("%d worker(s) of a Ray cluster train together", num_workers)
         ray = import_ray()
-        mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
+        # What Ray Train's controller has to say: paths of saves, and what made workers fail.
+        mailbox = ray.util.queue.Queue(actor_options={"num_cpus": 0})
         fit = _begin(_with_absolute_roots(run), mailbox, storage, num_workers, cluster)
         try:
             yield from track(
@@ -83,18 +85,13 @@ def train_on_cluster(run: Run, cluster: ClusterParams) -> Iterator[Checkpoint]:
 
 def _with_absolute_roots(run: Run) -> Run:
     """Return ``run`` with roots of images that do not depend on the folder of the process."""
-    train_set, val = run.train_loader.dataset, run.val_loader
-    return replace(
-        run,
-        train_loader=train_loader(_rooted(train_set), run.training),
-        val_loader=eval_loader(
-            _rooted(val.dataset), batch_size=val.batch_size or 1, num_workers=val.num_workers
-        ),
+    loaders: tuple[Any, Any] = (run.train_loader, run.val_loader)
+    train_set, val_set = (
+        replace(one.dataset, root=str(Path(one.dataset.root).absolute())) for one in loaders
     )
-
-
-def _rooted(dataset: Any) -> Any:
-    return replace(dataset, root=str(Path(dataset.root).absolute()))
+    size, num_workers = run.val_loader.batch_size or 1, run.val_loader.num_workers
+    val_loader = eval_loader(val_set, batch_size=size, num_workers=num_workers)
+    return replace(run, train_loader=train_loader(train_set, run.training), val_loader=val_loader)
 
 
 def _check(training: TrainingParams, cluster: ClusterParams, num_workers: int) -> None:
@@ -158,22 +155,6 @@ def _open_storage(cluster: ClusterParams) -> Iterator[_Storage]:
             storage.system.delete_dir(f"{storage.folder}/{name}")
 
 
-class _Mailbox:
-    """What Ray Train's controller has to say to the process that asked for the training."""
-
-    def __init__(self) -> None:
-        self._letters: list[Any] = []
-
-    def put(self, letter: Any) -> None:
-        """Keep the path of a save, or what made workers fail."""
-        self._letters.append(letter)
-
-    def empty(self) -> list[Any]:
-        """Hand over all letters in their order, each one once."""
-        letters, self._letters = self._letters, []
-        return letters
-
-
 def _begin(
     run: Run, mailbox: Any, storage: _Storage, num_workers: int, cluster: ClusterParams
 ) -> Any:
@@ -197,24 +178,20 @@ def _end(fit: Any) -> None:
 
 
 def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Checkpoint]:
-    """Yield each state as it is saved; the save before it is removed from the storage.
-
-    Raises:
-        ClusterError: If Ray Train has given up.
-        Exception: What a worker met that it would meet again.
-    """
+    """Yield each state as it is saved; the save before it is removed from the storage."""
     ray = import_ray()
     before, last = None, (0, -1)  # whole epochs, batches of the next
     failures: list[str] = []
     is_over = False
     while not is_over:
         is_over = bool(ray.wait([fit], timeout=_POLL_S)[0])
-        for letter in ray.get(mailbox.empty.remote()):
+        for letter in mailbox.get_nowait_batch(mailbox.qsize()):
             if isinstance(letter, Exception):
                 raise letter
             if isinstance(letter, str):
                 failures.append(letter)
-                _say_failure(letter, num_left=cluster.max_failures + 1 - len(failures))
+                if (num_left := cluster.max_failures + 1 - len(failures)) > 0:
+                    logger.warning(_FAILURE, letter, num_left)
                 continue
             state = _read(letter)
             position = (state.epoch, state.progress["num_batches"])
@@ -233,16 +210,6 @@ def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Chec
             f"which was: {reason}. Ray's logs say more (docs/scaling.md). With "
             "training.resume=true the same command goes on from the last save"
         ) from error
-
-
-def _say_failure(reason: str, *, num_left: int) -> None:
-    if num_left > 0:
-        logger.warning(
-            "A worker failed (%s); all of them go on from the last save. %d more failure(s) would "
-            "end the run",
-            reason,
-            num_left,
-        )
 
 
 def _fit(
@@ -282,12 +249,12 @@ def _make_courier(mailbox: Any) -> Any:
 
         def after_report(self, run_context: Any, metrics: Any, checkpoint: Any) -> None:
             if checkpoint is not None:
-                ray.get(mailbox.put.remote(checkpoint))
+                mailbox.put(checkpoint)
 
         def after_exception(
             self, run_context: Any, worker_exceptions: dict[int, Exception]
         ) -> None:
-            ray.get(mailbox.put.remote(_letter_of(worker_exceptions)))
+            mailbox.put(_letter_of(worker_exceptions))
 
     return Courier()
 
