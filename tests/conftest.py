@@ -394,7 +394,7 @@ def make_params() -> Callable[..., Any]:
 
     from face_forgery.params import Parameters, check_parameters
 
-    shipped = read_parameters(PROJECT / "conf")
+    shipped = read_parameters(PROJECT / "conf")  # once: it takes a fifth of a second
     small = {
         "model.backbone": "test_resnet",
         "preprocessing.image_size": 32,

@@ -43,6 +43,8 @@ CONTRADICTIONS = [
         r"num_folds=5 has no effect while data.val_labels=valset_label.txt sets validation apart",
     ),
     ({"model__options": {"num_classes": 3}}, r"must not hold \['num_classes'\]"),
+    ({"model__options": {"checkpoint_path": "evil.pth"}}, r"must not hold \['checkpoint_path'\]"),
+    ({"model__options": {"pretrained_cfg_overlay": {}, "in_chans": 1}}, r"\['in_chans', 'pretr"),
     ({"augmentation__blur_sigma": [-1.0, 1.0]}, r"blur_sigma=\[-1.0, 1.0\] is not an ascending"),
     ({"augmentation__noise_sigma": [1.0, float("inf")]}, r"noise_sigma=\[1.0, inf\] is not"),
     ({"augmentation__jpeg_quality": [0, 95]}, r"jpeg_quality=\[0, 95\] leaves 1 to 100"),

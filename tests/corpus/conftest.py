@@ -16,7 +16,6 @@ from face_forgery.config_loader import ProjectConfigLoader, read_parameters
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.inspection import inspect_table
 from face_forgery.data.images.listing import list_images
-from face_forgery.data.labels.manifest import MANIFEST_COLUMNS, check_manifest
 from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_labels
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.user_files import LandmarkFileDataset
@@ -25,11 +24,14 @@ from face_forgery.forgery.making.landmark_table import find_landmarks
 from face_forgery.inference.scoring import score_files
 from face_forgery.inference.submission import check_submission
 from face_forgery.modeling.detector_folder import read_detector, write_detector
+from face_forgery.modeling.ensemble import join_detectors
+from face_forgery.modeling.factory import build_network
 from face_forgery.params import DataParams, IngestionParams, check_parameters
 from face_forgery.training.resume import read_state
 
 BASE = read_parameters(Path(__file__).parents[2] / "conf")
 SCORES = pd.DataFrame({"img_name": ["a", "b", "c"], "target": [0, 1, 1], "y_pred": [0.1, 0.9, 0.5]})
+GIVEN = SCORES[["img_name", "y_pred"]]
 
 Made = Any
 EntryPoint = Callable[[Made], Any]
@@ -85,54 +87,66 @@ def sign(folder: Path) -> None:
     edit_meta(folder, sha256=sums)
 
 
+def _write(name: str, data: bytes) -> Path:
+    path = Path(name)  # of the test's own folder
+    path.write_bytes(data)
+    return path
+
+
+def _load_table(content: tuple[str, bytes]) -> Any:
+    """Load a Parquet or CSV table that an earlier run wrote, damaged since."""
+    path = _write(*content)
+    kind = "Parquet" if path.suffix == ".parquet" else "CSV"
+    return AtomicDataset(dataset={"type": f"pandas.{kind}Dataset", "filepath": str(path)}).load()
+
+
+def _read_parameter_file(text: bytes) -> Any:
+    """Read the text of a ``parameters.yml`` as a run does."""
+    Path("base").mkdir()
+    _write("base/parameters.yml", text)
+    loader = ProjectConfigLoader(str(Path.cwd()), base_env="base", default_run_env="base")
+    return check_parameters(loader["parameters"])
+
+
+def _read_landmarks(data: bytes) -> Any:
+    row = {"subset": "train", "row": 0, "target": 0, "path": "a.jpg", "img_name": "a.jpg"}
+    manifest = pd.DataFrame([row | {"height": 100, "width": 100}])
+    table = LandmarkFileDataset(filepath=str(_write("landmarks.csv", data))).load()
+    return find_landmarks(manifest, table, None, root=Path.cwd(), num_workers=0)
+
+
+def _build(changes: dict[str, Any]) -> Any:
+    return build_network(check_parameters(_edit(BASE, changes)).model, 32)
+
+
+PLAIN: dict[str, EntryPoint] = {
+    "labels": lambda data: _read_labels(LabelFile("labels.txt", data), "train"),
+    "names": lambda data: _read_labels(LabelFile("labels.txt", data), "test"),
+    "label folder": lambda names: _read_labels(LabelFolder("faces", names), "train"),
+    "parameters": lambda changes: check_parameters(_edit(BASE, changes)),
+    "model": _build,
+    "starting weights": lambda content: _build(
+        {"model.weights": str(_write(*content)), "model.backbone": "test_resnet"}
+    ),
+    "training state": lambda data: read_state(_write("training_state.pt", data)),
+    "table": _load_table,
+    "parameter file": _read_parameter_file,
+    "landmarks": _read_landmarks,
+    "image list": lambda data: list(list_images(_write("list.csv", data))["img_name"]),
+    "submission": lambda damage: check_submission(damage(GIVEN), SCORES["img_name"]),
+    # A table of another detector's scores; whether it comes first changes nothing.
+    "scores": lambda damage: align_scores({"other": damage(SCORES), "ours": SCORES}),
+    "images": list_images,
+}
+
+
 @pytest.fixture
 def entry_point(request: pytest.FixtureRequest) -> EntryPoint:
     """Return the entry point of a kind of input."""
-    kind = request.param.replace(" ", "_")
-    opened: EntryPoint = request.getfixturevalue(f"{kind}_entry")
+    if request.param in PLAIN:
+        return PLAIN[request.param]
+    opened: EntryPoint = request.getfixturevalue(f"{request.param.replace(' ', '_')}_entry")
     return opened
-
-
-@pytest.fixture
-def labels_entry() -> EntryPoint:
-    return lambda data: _read_labels(LabelFile("labels.txt", data), "train")
-
-
-@pytest.fixture
-def names_entry() -> EntryPoint:
-    return lambda data: _read_labels(LabelFile("labels.txt", data), "test")
-
-
-@pytest.fixture
-def label_folder_entry() -> EntryPoint:
-    return lambda names: _read_labels(LabelFolder("faces", names), "train")
-
-
-@pytest.fixture
-def manifest_entry() -> EntryPoint:
-    def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-        labels = LabelFile("labels.txt", b"0.jpg,0\n1.jpg,1\n2.jpg,0\n")
-        facts = {"width": 64, "height": 64, "format": "JPEG", "num_bytes": 1000}
-        manifest = _read_labels(labels, "train").assign(**facts, jpeg_quality=75)
-        manifest = manifest.assign(sha256=list("abc")).astype(MANIFEST_COLUMNS)
-        return check_manifest(damage(manifest))
-
-    return enter
-
-
-@pytest.fixture
-def table_entry(tmp_path: Path) -> EntryPoint:
-    """A Parquet or CSV table that an earlier run wrote, damaged since."""
-
-    def enter(content: tuple[str, bytes]) -> Any:
-        name, data = content
-        path = tmp_path / name
-        path.write_bytes(data)
-        kind = "Parquet" if path.suffix == ".parquet" else "CSV"
-        entry = {"type": f"pandas.{kind}Dataset", "filepath": str(path)}
-        return AtomicDataset(dataset=entry).load()
-
-    return enter
 
 
 @pytest.fixture
@@ -220,130 +234,15 @@ def detector_entry(tmp_path: Path, whole_detector: dict[str, Any]) -> EntryPoint
 def ensemble_entry(tmp_path: Path, make_detector: Any) -> EntryPoint:
     """An ensemble of one member after ``damage``; its checksum of the member always fits."""
 
-    def enter(damage: Callable[[Path], dict[str, Any]]) -> Any:
+    def enter(damage: Callable[[Path], dict[str, Any] | None]) -> Any:
         folder, member = tmp_path / "ensemble", make_detector()
-        (folder / "members/1").mkdir(parents=True)
-        write_detector(member, folder / "members/1")
-        of_member = json.loads((folder / "members/1/meta.json").read_text())
-        shared = ("format", "data_fingerprint", "code_version", "temperature", "preprocessing")
-        meta = {name: of_member[name] for name in shared} | {
-            "score": "mean of the probabilities of the members",
-            "ensemble": [
-                {
-                    "folder": "members/1",
-                    "architecture": "test_resnet",
-                    "identity": member.identity(),
-                }
-            ],
-            "operating_points": None,
-            "metrics": None,
-            "training": {},
-            "architecture": "test_resnet",
-        }
-        meta |= damage(folder) or {}
-        content = (folder / "members/1/meta.json").read_bytes()
-        meta.setdefault("sha256", {"members/1/meta.json": hashlib.sha256(content).hexdigest()})
-        (folder / "meta.json").write_text(json.dumps(meta))
+        folder.mkdir()
+        own = {"data_fingerprint": member.data_fingerprint, "code_version": member.code_version}
+        write_detector(join_detectors({"a": member}, **own, other_data="refuse"), folder)
+        changes = damage(folder) or {}
+        content = (folder / "members/1_test_resnet/meta.json").read_bytes()
+        fits = {"sha256": {"members/1_test_resnet/meta.json": hashlib.sha256(content).hexdigest()}}
+        edit_meta(folder, **fits | changes)
         return read_detector(folder)
-
-    return enter
-
-
-@pytest.fixture
-def training_state_entry(tmp_path: Path) -> EntryPoint:
-    def enter(data: bytes) -> Any:
-        path = tmp_path / "training_state.pt"
-        path.write_bytes(data)
-        return read_state(path)
-
-    return enter
-
-
-@pytest.fixture
-def starting_weights_entry(tmp_path: Path, make_params: Any) -> EntryPoint:
-    from face_forgery.modeling.factory import build_network
-
-    def enter(content: tuple[str, bytes]) -> Any:
-        name, data = content
-        (tmp_path / name).write_bytes(data)
-        model = make_params(**{"model.weights": str(tmp_path / name)}).model
-        return build_network(model, 32)
-
-    return enter
-
-
-@pytest.fixture
-def model_entry(make_params: Any) -> EntryPoint:
-    from face_forgery.modeling.factory import build_network
-
-    return lambda changes: build_network(make_params(**changes).model, 32)
-
-
-@pytest.fixture
-def parameters_entry() -> EntryPoint:
-    return lambda changes: check_parameters(_edit(BASE, changes))
-
-
-@pytest.fixture
-def parameter_file_entry(tmp_path: Path) -> EntryPoint:
-    """The text of a ``parameters.yml``, read as a run reads it."""
-
-    def enter(text: bytes) -> Any:
-        (tmp_path / "base").mkdir()
-        (tmp_path / "base" / "parameters.yml").write_bytes(text)
-        loader = ProjectConfigLoader(str(tmp_path), base_env="base", default_run_env="base")
-        return check_parameters(loader["parameters"])
-
-    return enter
-
-
-@pytest.fixture
-def submission_entry() -> EntryPoint:
-    given = SCORES[["img_name", "y_pred"]]
-    return lambda damage: check_submission(damage(given), SCORES["img_name"])
-
-
-@pytest.fixture
-def scores_entry() -> EntryPoint:
-    """A table of another detector's scores; whether it comes first changes nothing."""
-
-    def enter(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> Any:
-        return align_scores({"other": damage(SCORES), "ours": SCORES})
-
-    return enter
-
-
-@pytest.fixture
-def image_list_entry(tmp_path: Path) -> EntryPoint:
-    def enter(data: bytes) -> list[str]:
-        (tmp_path / "list.csv").write_bytes(data)
-        return list(list_images(tmp_path / "list.csv")["img_name"])
-
-    return enter
-
-
-@pytest.fixture
-def images_entry() -> EntryPoint:
-    return list_images
-
-
-@pytest.fixture
-def landmarks_entry(tmp_path: Path) -> EntryPoint:
-    def enter(data: bytes) -> Any:
-        path = tmp_path / "landmarks.csv"
-        path.write_bytes(data)
-        manifest = pd.DataFrame(
-            {
-                "subset": ["train"],
-                "row": [0],
-                "target": [0],
-                "path": ["a.jpg"],
-                "img_name": ["a.jpg"],
-                "height": [100],
-                "width": [100],
-            }
-        )
-        table = LandmarkFileDataset(filepath=str(path)).load()
-        return find_landmarks(manifest, table, None, root=tmp_path, num_workers=0)
 
     return enter

@@ -42,8 +42,10 @@ def commit(folder):
     return git(folder, "rev-parse", "HEAD")
 
 
-def test_package_and_libraries_are_named_ready_for_json():
+def test_package_and_libraries_are_named_ready_for_json_and_no_password(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kedro", "run", "--params", "a.b=http://me:hunter2@host"])
     loaded = CodeVersionDataset().load()
+    assert loaded["command"] == "kedro run --params a.b=http://***@host"
     assert loaded["face_forgery"] == face_forgery.__version__
     assert {name: loaded[name] for name in ("torch", "torchvision", "timm")} == {
         name: version(name) for name in ("torch", "torchvision", "timm")
@@ -51,23 +53,15 @@ def test_package_and_libraries_are_named_ready_for_json():
     assert json.loads(json.dumps(loaded)) == loaded
 
 
-def test_the_commit_of_the_package_is_named(checkout):
+@pytest.mark.parametrize(
+    ("name", "is_dirty"),
+    [("notes.txt", False), ("src/face_forgery/__init__.py", True), ("src/face_forgery/n.py", True)],
+)
+def test_the_commit_of_the_package_is_named_and_whether_its_files_differ(checkout, name, is_dirty):
     head = commit(checkout)
+    (checkout / name).write_text("x = 1")
     loaded = CodeVersionDataset().load()
-    assert (loaded["git_commit"], loaded["git_dirty"]) == (head, False)
-
-
-@pytest.mark.parametrize("name", ["__init__.py", "new.py"])
-def test_a_changed_or_new_file_of_the_package_makes_it_dirty(checkout, name):
-    commit(checkout)
-    (checkout / "src" / "face_forgery" / name).write_text("x = 1")
-    assert CodeVersionDataset().load()["git_dirty"] is True
-
-
-def test_another_file_does_not_make_it_dirty(checkout):
-    commit(checkout)
-    (checkout / "notes.txt").write_text("x")
-    assert CodeVersionDataset().load()["git_dirty"] is False
+    assert (loaded["git_commit"], loaded["git_dirty"]) == (head, is_dirty)
 
 
 def test_a_package_that_the_surrounding_checkout_does_not_track_has_no_commit(checkout):
@@ -77,25 +71,13 @@ def test_a_package_that_the_surrounding_checkout_does_not_track_has_no_commit(ch
     assert (loaded["git_commit"], loaded["git_dirty"]) == (None, None)
 
 
-def test_without_git_there_is_no_commit_and_no_error(checkout, monkeypatch):
-    commit(checkout)
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
-    loaded = CodeVersionDataset().load()
-    assert (loaded["git_commit"], loaded["git_dirty"]) == (None, None)
-
-
-@pytest.mark.parametrize("error", [OSError("gone"), subprocess.TimeoutExpired("git", 10)])
-def test_a_git_that_does_not_answer_is_no_error(checkout, monkeypatch, error):
+@pytest.mark.parametrize("error", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 10)])
+def test_without_a_git_that_answers_there_is_no_commit_and_no_error(checkout, monkeypatch, error):
     commit(checkout)
 
     def fail(*args, **kwargs):
         raise error
 
     monkeypatch.setattr(module.subprocess, "run", fail)
-    assert CodeVersionDataset().load()["git_commit"] is None
-
-
-def test_the_command_is_kept_without_passwords(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["kedro", "run", "--params", "a.b=http://me:hunter2@host"])
-    command = CodeVersionDataset().load()["command"]
-    assert command == "kedro run --params a.b=http://***@host"
+    loaded = CodeVersionDataset().load()
+    assert (loaded["git_commit"], loaded["git_dirty"]) == (None, None)

@@ -24,11 +24,18 @@ def epoch_on_disk(dataset: DetectorDataset) -> int:
     return DetectorDataset(filepath=str(dataset._filepath)).load().epoch
 
 
-def test_the_newest_detector_replaces_the_one_before(dataset, make_detector):
+def test_the_newest_detector_replaces_the_one_before_and_what_a_killed_run_left(
+    dataset, make_detector
+):
     for epoch in (1, 2):
+        dataset._staged.mkdir(parents=True)
+        (dataset._staged / "model.safetensors").write_bytes(b"half")
         dataset.save(make_detector(epoch=epoch))
     assert epoch_on_disk(dataset) == 2
     assert [path.name for path in dataset._filepath.parent.iterdir()] == ["detector"]
+    shown = json.loads(dataset.preview())
+    assert shown["architecture"] == "test_resnet"
+    assert "weights" not in shown
 
 
 @pytest.mark.parametrize(("renames_before_death", "epoch"), [(0, 1), (1, 1), (2, 2)])
@@ -111,38 +118,18 @@ def test_a_failure_while_writing_keeps_the_detector_before(dataset, make_detecto
     assert [path.name for path in dataset._filepath.parent.iterdir()] == ["detector"]
 
 
-def test_what_a_killed_run_left_half_written_is_swept_away(dataset, make_detector):
-    dataset._staged.mkdir(parents=True)
-    (dataset._staged / "model.safetensors").write_bytes(b"half")
-    dataset.save(make_detector(epoch=1))
-    assert epoch_on_disk(dataset) == 1
-    assert not dataset._staged.exists()
-
-
-def test_a_folder_of_other_files_is_not_deleted(dataset, make_detector):
+def test_a_folder_of_other_files_or_a_file_is_not_deleted(dataset, make_detector):
     dataset._filepath.mkdir(parents=True)
-    (dataset._filepath / "thesis.docx").write_bytes(b"years of work")
+    thesis = dataset._filepath / "thesis.docx"
+    thesis.write_bytes(b"years of work")
     with pytest.raises(DatasetError, match=r"1 file\(s\) and none is a detector's"):
         dataset.save(make_detector())
-    assert (dataset._filepath / "thesis.docx").read_bytes() == b"years of work"
-
-
-def test_a_file_in_the_folders_place_is_named(dataset, make_detector):
-    dataset._filepath.parent.mkdir(parents=True)
-    dataset._filepath.write_bytes(b"")
+    assert thesis.read_bytes() == b"years of work"
     with pytest.raises(DatasetError, match="a file lies where"):
-        dataset.save(make_detector())
+        DetectorDataset(filepath=str(thesis)).save(make_detector())
 
 
 def test_without_a_detector_the_error_names_the_command(dataset):
     assert not dataset.exists()
     with pytest.raises(DatasetError, match=r"no detector yet; train one .pipelines training and"):
         dataset.load()
-
-
-def test_the_preview_shows_everything_but_the_weights(dataset, make_detector):
-    dataset.save(make_detector())
-    shown = json.loads(dataset.preview())
-    assert shown["architecture"] == "test_resnet"
-    assert shown["operating_points"]["fake_threshold"] == 0.6
-    assert "weights" not in shown

@@ -33,6 +33,9 @@ def test_batches_add_up_to_one_set(tmp_path):
         f"{subset}set/{name}"
         for subset, name in zip(table["subset"], table["img_name"], strict=True)
     }
+    preview = dataset.preview(nrows=3)
+    assert preview["columns"][:3] == ["subset", "img_name", "target"]
+    assert len(preview["data"]) == 3
     first = plan_row(0, "train", 0)
     assert (tmp_path / "drawn/trainset" / first.img_name).read_bytes() == b"image 0"
 
@@ -47,13 +50,6 @@ def test_label_files_are_the_challenges_with_more_columns(tmp_path):
     assert b"\r" not in (tmp_path / "trainset_label.txt").read_bytes()
     unlabelled = (tmp_path / "testset_nolabel.txt").read_text().splitlines()
     assert unlabelled == ["img_name", *(plan_row(0, "test", row).img_name for row in range(2))]
-
-
-def test_a_stopped_drawing_leaves_a_smaller_whole_set(tmp_path):
-    dataset = ImageSetDataset(root=str(tmp_path))
-    dataset.save(rows("train", 0, 3))
-    table = ImageSetDataset(root=str(tmp_path)).load()
-    assert images(tmp_path) == {f"trainset/{name}" for name in table["img_name"]}
 
 
 def test_images_are_written_before_the_rows_that_name_them(tmp_path):
@@ -93,20 +89,9 @@ def test_a_drawn_set_with_a_photograph_in_it_is_refused(tmp_path):
     assert (tmp_path / "trainset/photo0.jpg").exists()
 
 
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+def test_a_file_in_place_of_the_folder_is_refused_and_loading_nothing_says_how_to_draw(tmp_path):
     (tmp_path / "root").write_text("mine")
     with pytest.raises(DatasetError, match="demo_data has not written"):
         ImageSetDataset(root=str(tmp_path / "root")).save(rows("train", 0, 2))
-
-
-def test_loading_nothing_says_how_to_draw(tmp_path):
     with pytest.raises(DatasetError, match="kedro run --pipelines demo_data"):
         ImageSetDataset(root=str(tmp_path)).load()
-
-
-def test_the_preview_is_the_first_rows(tmp_path):
-    dataset = ImageSetDataset(root=str(tmp_path))
-    dataset.save(rows("train", 0, 4) + rows("test", 0, 1))
-    preview = dataset.preview(nrows=3)
-    assert preview["columns"][:3] == ["subset", "img_name", "target"]
-    assert len(preview["data"]) == 3

@@ -1,5 +1,7 @@
 """Weights and states on disk: whole, lazy, and never executed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from kedro.io import DatasetError
@@ -18,8 +20,8 @@ def epochs(tmp_path):
 
 
 @pytest.fixture
-def state_file(tmp_path):
-    return tmp_path / "state.pt"
+def state(tmp_path):
+    return TrainingStateDataset(filepath=str(tmp_path / "state.pt"))
 
 
 @pytest.fixture
@@ -65,16 +67,11 @@ def test_each_epoch_is_a_file_that_is_read_when_asked_for(epochs, tmp_path):
     assert loaded[2]().epoch == 2
 
 
-def test_saving_an_epoch_removes_later_ones_of_an_older_run(epochs):
+def test_saving_an_epoch_or_within_one_removes_later_ones_of_an_older_run(epochs):
     for epoch in (1, 2, 3, 12):
         epochs.save(weights(epoch))
-    epochs.save(weights(2))
-    assert list(epochs.load()) == [1, 2]
-
-
-def test_within_an_epoch_the_weights_of_the_run_stay_and_those_of_an_older_one_go(epochs):
-    for epoch in (1, 2, 3):
-        epochs.save(weights(epoch))
+    epochs.save(weights(3))
+    assert list(epochs.load()) == [1, 2, 3]
     epochs.save(EpochWeights(2, {}))
     assert torch.equal(epochs.load()[2]().weights["conv"], weights(2).weights["conv"])
     assert list(epochs.load()) == [1, 2]
@@ -83,35 +80,34 @@ def test_within_an_epoch_the_weights_of_the_run_stay_and_those_of_an_older_one_g
 
 
 @pytest.mark.parametrize("interruption", [disk_is_full, killed])
-def test_a_save_that_breaks_off_leaves_the_epoch_as_it_was(epochs, monkeypatch, interruption):
+def test_a_save_that_breaks_off_leaves_epoch_and_state_as_they_were(
+    epochs, state, checkpoint, monkeypatch, interruption
+):
     epochs.save(weights(1))
-    monkeypatch.setattr("face_forgery.datasets.atomic._flush_to_disk", interruption)
+    state.save(checkpoint)
+    monkeypatch.setattr("face_forgery.datasets.atomic.flush_to_disk", interruption)
     with pytest.raises(BaseException, match=r"No space left|^$"):
         epochs.save(EpochWeights(1, {"conv": torch.zeros(9)}))
+    with pytest.raises(BaseException, match=r"No space left|^$"):
+        state.save(replace(checkpoint, epoch=4))
     assert torch.equal(epochs.load()[1]().weights["conv"], weights(1).weights["conv"])
+    assert state.load().epoch == 3
 
 
-def test_what_a_killed_run_left_half_written_is_no_epoch(epochs, tmp_path):
+def test_what_a_killed_run_left_half_written_is_no_epoch_and_a_damaged_one_is_named(
+    epochs, tmp_path
+):
     epochs.save(weights(1))
     (tmp_path / "epochs/.epoch_002.safetensors.partial").write_bytes(b"half")
     assert list(epochs.load()) == [1]
-    epochs.save(weights(2))
-    assert list(epochs.load()) == [1, 2]
-
-
-def test_a_damaged_epoch_is_named(epochs, tmp_path):
-    epochs.save(weights(1))
     (tmp_path / "epochs/epoch_001.safetensors").write_bytes(b"damaged")
-    with pytest.raises(
-        ValueError, match=r"epoch_001\.safetensors: .*kedro run --pipelines training"
-    ):
+    with pytest.raises(ValueError, match=r"epoch_001\.safetensors: .*kedro run --pipelines train"):
         epochs.load()[1]()
 
 
-def test_a_state_comes_back_as_it_was(state_file, checkpoint):
-    dataset = TrainingStateDataset(filepath=str(state_file))
-    dataset.save(checkpoint)
-    loaded = dataset.load()
+def test_a_state_comes_back_as_it_was(state, checkpoint):
+    state.save(checkpoint)
+    loaded = state.load()
     for name, value in vars(checkpoint).items():
         assert_equal(getattr(loaded, name), value)
 
@@ -127,30 +123,11 @@ def assert_equal(some, other):
         assert some == other
 
 
-def test_without_a_file_there_is_no_state(state_file):
-    dataset = TrainingStateDataset(filepath=str(state_file))
-    assert not dataset.exists()
-    assert dataset.load() is None
-
-
-def test_a_state_that_is_not_wanted_is_not_even_opened(state_file):
-    state_file.write_bytes(b"damaged")
-    assert TrainingStateDataset(filepath=str(state_file), enabled=False).load() is None
-
-
-@pytest.mark.parametrize("interruption", [disk_is_full, killed])
-def test_a_save_that_breaks_off_leaves_the_state_before(
-    state_file, checkpoint, monkeypatch, interruption
-):
-    dataset = TrainingStateDataset(filepath=str(state_file))
-    dataset.save(checkpoint)
-    monkeypatch.setattr("face_forgery.datasets.atomic._flush_to_disk", interruption)
-    with pytest.raises(BaseException, match=r"No space left|^$"):
-        dataset.save(Checkpoint(**vars(checkpoint) | {"epoch": 4}))
-    assert dataset.load().epoch == 3
-
-
-def test_a_spoilt_state_is_refused_by_name(state_file):
-    state_file.write_bytes(b"damaged")
+def test_a_spoilt_state_is_refused_by_name_where_it_is_wanted(state, tmp_path):
+    assert not state.exists()
+    assert state.load() is None
+    (tmp_path / "state.pt").write_bytes(b"damaged")
     with pytest.raises(DatasetError, match=r"state\.pt: .*training state.*training\.resume=false"):
-        TrainingStateDataset(filepath=str(state_file)).load()
+        state.load()
+    unwanted = TrainingStateDataset(filepath=str(tmp_path / "state.pt"), enabled=False)
+    assert unwanted.load() is None

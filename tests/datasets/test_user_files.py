@@ -9,21 +9,11 @@ from kedro.io import AbstractDataset, DatasetError
 from face_forgery.datasets.user_files import ImageListDataset
 
 
-@pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / "home" / "photos"
-    folder.mkdir(parents=True)
+def test_the_preview_shows_the_first_names_and_nothing_there_is_an_error_of_the_catalog(tmp_path):
     for name in ("a.jpg", "b.jpg", "c.jpg"):
-        (folder / name).write_bytes(b"x")
-    return folder
-
-
-def test_the_preview_shows_the_first_names_only(photos):
-    shown = json.loads(json.dumps(ImageListDataset(filepath=str(photos)).preview(nrows=2)))
+        (tmp_path / name).write_bytes(b"x")
+    shown = json.loads(json.dumps(ImageListDataset(filepath=str(tmp_path)).preview(nrows=2)))
     assert (shown["columns"], shown["data"]) == (["img_name"], [["a.jpg"], ["b.jpg"]])
-
-
-def test_nothing_there_is_an_error_of_the_catalog(tmp_path):
     with pytest.raises(DatasetError, match="no such file or folder"):
         ImageListDataset(filepath=str(tmp_path / "gone")).load()
 

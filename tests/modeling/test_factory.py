@@ -189,21 +189,6 @@ def test_options_reach_the_backbone_and_unknown_ones_are_named():
         build_network(model(drop_rat=0.5), 64)
 
 
-@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained_cfg_overlay", "in_chans"])
-def test_options_are_no_way_around_the_checks(option):
-    with pytest.raises(ValueError, match=rf"options must not hold \['{option}'\]"):
-        model(**{option: "evil.pth"})
-
-
-def test_random_weights_follow_from_the_seed():
-    weights = []
-    for seed in (0, 0, 1):
-        torch.manual_seed(seed)
-        weights.append(build_network(model(), 64).backbone.conv1[0].weight)
-    assert torch.equal(weights[0], weights[1])
-    assert not torch.equal(weights[0], weights[2])
-
-
 @pytest.mark.parametrize(
     ("backbone", "from_file"),
     [

@@ -26,10 +26,6 @@ def pixels(make_picture):
     return torch.from_numpy(smooth.clip(0, 255).round()).permute(2, 0, 1)[None]
 
 
-def test_colors_alone_have_no_further_channels():
-    assert extra_channels("rgb") is None
-
-
 def test_residuals_are_those_of_the_slow_reference(pixels):
     grey = pixels[0].double().mean(dim=0).numpy()
     expected = [

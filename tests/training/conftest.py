@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from face_forgery.data.loading.image_dataset import ImageDataset
-from face_forgery.data.loading.loaders import eval_loader
+from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.training.state import TrainState
 from face_forgery.training.training_data import Run, build_train_loader
@@ -103,11 +103,12 @@ def make_run(photographs, make_params, no_faces):
     """Return a builder of runs: twelve photographs to train with, and to validate with."""
     root, manifest, landmarks = photographs
 
-    def make(*, resume_from=None, **changes):
+    def make(*, resume_from=None, change_dataset=lambda dataset: dataset, **changes):
         params = make_params(**changes)
         names = ("preprocessing", "augmentation", "training")
         sections = {name: getattr(params, name) for name in names}
-        loader = build_train_loader(manifest, no_faces, landmarks, root=root, **sections)
+        plain = build_train_loader(manifest, no_faces, landmarks, root=root, **sections)
+        loader = train_loader(change_dataset(plain.dataset), params.training)
         val_set = ImageDataset.of(manifest, root, params.preprocessing)
         val_loader = eval_loader(val_set, batch_size=4, num_workers=params.scoring.num_workers)
         return Run(loader, val_loader, params.model, params.training, resume_from=resume_from)

@@ -105,10 +105,13 @@ def test_degraded_images_are_the_same_with_any_number_of_workers(make_detector, 
         pixels = np.random.default_rng(seed).integers(0, 256, (196, 196, 3)).astype(np.uint8)
         paths.append(tmp_path / f"{seed}.png")
         Image.fromarray(pixels).save(paths[-1])
-    states = [one for one in list_degradations(["deeper_forensics"]) if one.name == "pixelation"]
-    detector = make_detector(image_size=196)
+    states = [
+        state for state in list_degradations(["deeper_forensics"]) if state.name == "pixelation"
+    ]
     scores = [
-        score_degraded(detector, paths, states, max_side=1024, num_workers=number)
+        score_degraded(
+            make_detector(image_size=196), paths, states, max_side=1024, num_workers=number
+        )
         for number in (0, *WORKERS)
     ]
     assert all(np.array_equal(scores[0], others) for others in scores[1:])
@@ -140,15 +143,17 @@ def in_threads(measure, numbers=(1, 2, 4)):
     return found[0]
 
 
-def test_intervals_do_not_depend_on_the_threads_of_a_product():
+@pytest.fixture
+def many_scores():
     rng = np.random.default_rng(0)
     targets = rng.integers(0, 2, 120_000)
     ranked = WeightedScores(rng.random(len(targets)), targets, num_bins=15)
-    groups = GroupResampler(np.arange(len(targets)), targets, seed=0, order=ranked.order)
+    return ranked, GroupResampler(np.arange(len(targets)), targets, seed=0, order=ranked.order)
 
+
+def test_intervals_do_not_depend_on_the_threads_of_a_product(many_scores):
     def resample():
-        how = {"max_fprs": np.array([0.01]), "num_resamples": 8}
-        metrics, _ = bootstrap_metrics(ranked, groups, **how)
+        metrics, _ = bootstrap_metrics(*many_scores, max_fprs=np.array([0.01]), num_resamples=8)
         return {name: values.tobytes() for name, values in metrics.items()}
 
     in_threads(resample)

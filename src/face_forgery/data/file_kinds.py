@@ -45,10 +45,7 @@ _MARKUP = FileKind("a web page or XML", "is it the page of a download that asks 
 
 
 def kind_of(head: bytes) -> FileKind | None:
-    """Return what a file is, other than text separated by commas; ``None`` if nothing is known.
-
-    Args:
-        head: Its first ``HEAD_BYTES``.
+    """Return what a file is by its first ``HEAD_BYTES``, if it is known and no text with commas.
 
     Example:
         >>> kind_of(b'{"a.jpg": {"label": "FAKE"}}').name

@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from face_forgery.datasets.base import preview_rows
+
 _PROBE = bytes(2**16)
 _EXAMPLES_SHOWN = 3
 _FORMATS = {
@@ -27,14 +29,11 @@ class FileError(DatasetError):
 
 
 class AtomicDataset(AbstractDataset[Any, Any]):
-    """A dataset of kedro-datasets whose file is replaced in one step.
+    """A dataset of kedro-datasets whose file, on this machine, is replaced in one step.
 
-    Args:
-        dataset: The catalog entry of the dataset that reads and writes; its ``filepath`` is a local
-            file.
-        optional: Load ``None`` if there is no file: for what another pipeline may have written.
-        load_bytes: Load the file as it is: for figures, which no dataset reads again.
-        metadata: For Kedro-Viz and the tracking hook.
+    Where it is ``optional``, ``None`` is loaded if there is no file: for what another pipeline may
+    have written. With ``load_bytes`` the file is loaded as it is: for figures, which no dataset
+    reads again.
     """
 
     def __init__(
@@ -81,11 +80,13 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         """Replace the file; if that fails, it stays as it was.
 
         Raises:
-            ValueError: If it is JSON, which has neither NaN nor infinity, and a number is one;
-                the message names up to three.
+            ValueError: If a number is NaN or infinite, which JSON does not have; names up to three.
         """
-        if type(self._dataset).__name__ == "JSONDataset":
-            _check_finite(data)
+        if type(self._dataset).__name__ == "JSONDataset" and (bad := [*_non_finite(data, "")]):
+            raise ValueError(
+                f"{len(bad)} number(s) are NaN or infinite: {', '.join(bad[:_EXAMPLES_SHOWN])}; a "
+                "value that cannot be computed is null"
+            )
         with replacing(self._filepath) as partial:
             dataset = self._build_at(partial)
             type(dataset).save.__wrapped__(dataset, data)  # type: ignore[attr-defined]
@@ -100,21 +101,13 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         return {"filepath": str(self._filepath), "type": type(self._dataset).__name__}
 
 
-def _check_finite(data: Any) -> None:
-    if bad := list(_non_finite_names(data, "")):
-        raise ValueError(
-            f"{len(bad)} number(s) are NaN or infinite: {', '.join(bad[:_EXAMPLES_SHOWN])}; a "
-            "value that cannot be computed is null"
-        )
-
-
-def _non_finite_names(value: Any, name: str) -> Iterator[str]:
+def _non_finite(value: Any, name: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _non_finite_names(item, f"{name}.{key}" if name else str(key))
+            yield from _non_finite(item, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _non_finite_names(item, f"{name}[{index}]")
+            yield from _non_finite(item, f"{name}[{index}]")
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{name or 'the value'}={value}"
 
@@ -126,15 +119,10 @@ def _without_missing_values(preview: Callable[..., Any]) -> Callable[..., Any]:
     def show(**options: Any) -> Any:
         shown = preview(**options)
         if isinstance(shown, dict):
-            rows = [[_none_if_missing(value) for value in row] for row in shown["data"]]
-            return {**shown, "data": rows}
+            return preview_rows(pd.DataFrame(**shown, dtype=object), len(shown["data"]))
         return shown
 
     return show
-
-
-def _none_if_missing(value: Any) -> Any:
-    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
 
 
 @contextmanager
@@ -147,20 +135,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If the disk is full or cannot be written, whatever the block made of it: the
             writers of PyTorch and safetensors hide what the system said.
-
-    Example:
-        >>> import tempfile
-        >>> target = Path(tempfile.mkdtemp()) / "numbers.txt"
-        >>> with replacing(target) as partial:
-        ...     _ = partial.write_text("1 2 3")
-        >>> target.read_text()
-        '1 2 3'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
-        _flush_to_disk(partial)
+        flush_to_disk(partial)
         partial.replace(path)
     except OSError:
         raise
@@ -173,7 +153,8 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

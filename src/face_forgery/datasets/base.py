@@ -1,4 +1,4 @@
-"""What the datasets share: a file of their own, none to write, and the first rows of a table."""
+"""What the datasets share: how they are shown, a file of their own, none to write."""
 
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -10,8 +10,18 @@ from kedro_datasets._typing import TablePreview
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
 
+_SHOWN = ("_filepath", "_root", "_labels", "_folders", "_sources")
 
-class FileDataset(AbstractDataset[Saved, Loaded]):
+
+class Dataset(AbstractDataset[Saved, Loaded]):
+    """A dataset that is shown with the path, URL or names that its catalog entry gives."""
+
+    def _describe(self) -> dict[str, Any]:
+        values = vars(self)
+        return {name[1:]: str(values[name]) for name in _SHOWN if values.get(name) is not None}
+
+
+class FileDataset(Dataset[Saved, Loaded]):
     """One file or folder of this machine, ``filepath``."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -21,11 +31,8 @@ class FileDataset(AbstractDataset[Saved, Loaded]):
     def _exists(self) -> bool:
         return self._filepath.exists()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
 
-
-class ReadOnlyDataset(AbstractDataset[NoReturn, Loaded]):
+class ReadOnlyDataset(Dataset[NoReturn, Loaded]):
     """A dataset that refuses to save."""
 
     def save(self, data: NoReturn) -> None:

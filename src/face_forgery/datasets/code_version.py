@@ -2,7 +2,6 @@
 
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 from datetime import date
@@ -21,11 +20,9 @@ _TIMEOUT_S = 10.0
 class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
     """The version of the running code, as an input that nodes can store with their results.
 
-    It holds ``date`` (today), ``command`` (what was called, without passwords in URLs),
-    ``face_forgery`` (the package's version), ``python``, the installed version of each library that
-    numbers depend on, ``git_commit`` and ``git_dirty`` (whether the package's files differ from
-    that commit). The last two are ``None`` where the code does not lie in a git checkout of its own
-    or git is not installed.
+    ``command`` is what was called, without passwords in URLs; ``git_dirty`` says whether the
+    package's files differ from ``git_commit``. Both are ``None`` where the code does not lie in a
+    git checkout of its own or git is not installed.
     """
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
@@ -42,23 +39,16 @@ class CodeVersionDataset(ReadOnlyDataset[dict[str, Any]]):
             **{name: installed.version(name) for name in _LIBRARIES},
         }
 
-    def _describe(self) -> dict[str, Any]:
-        return {"face_forgery": face_forgery.__version__}
-
 
 def _describe_checkout(folder: Path) -> dict[str, Any]:
     """Return commit and dirty flag of the checkout that tracks ``folder``."""
-    nothing = {"git_commit": None, "git_dirty": None}
-    if shutil.which("git") is None:
-        return nothing
     # Installed into a virtual environment inside another project, the code is not that project's.
-    if _ask_git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
-        return nothing
-    commit = _ask_git(folder, "rev-parse", "HEAD")
-    changes = _ask_git(folder, "status", "--porcelain", "--", ".")
-    if commit is None or changes is None:
-        return nothing
-    return {"git_commit": commit, "git_dirty": bool(changes)}
+    if _ask_git(folder, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        commit = _ask_git(folder, "rev-parse", "HEAD")
+        changes = _ask_git(folder, "status", "--porcelain", "--", ".")
+        if commit is not None and changes is not None:
+            return {"git_commit": commit, "git_dirty": bool(changes)}
+    return {"git_commit": None, "git_dirty": None}
 
 
 def _ask_git(folder: Path, *question: str) -> str | None:

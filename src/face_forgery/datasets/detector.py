@@ -1,7 +1,6 @@
 """Detectors on disk: a folder that is whole or not there."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, TypeVar
 
 from kedro_datasets._typing import JSONPreview
 
+from face_forgery.datasets.atomic import flush_to_disk
 from face_forgery.datasets.base import FileDataset, ReadOnlyDataset
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.detector_folder import (
@@ -52,7 +52,8 @@ class DetectorDataset(FileDataset[Detector, Detector]):
         self._staged.mkdir(parents=True)
         try:
             write_detector(data, self._staged)
-            _flush_to_disk(self._staged)
+            for path in [*self._staged.rglob("*"), self._staged]:
+                flush_to_disk(path)
             self._exchange()
         finally:
             shutil.rmtree(self._staged, ignore_errors=True)
@@ -124,9 +125,6 @@ class MemberDetectorsDataset(ReadOnlyDataset[dict[str, Detector]]):
         folders = [folder for name in self._folders for folder in _expand(name)]
         return {folder: read_detector(Path(folder)) for folder in dict.fromkeys(folders)}
 
-    def _describe(self) -> dict[str, Any]:
-        return {"folders": self._folders}
-
 
 def _identify(folder: Path) -> int | None:
     """Return what tells a folder from another one of its name; ``None`` where there is none."""
@@ -134,15 +132,6 @@ def _identify(folder: Path) -> int | None:
         return folder.stat().st_ino
     except FileNotFoundError:
         return None
-
-
-def _flush_to_disk(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _expand(name: str) -> list[str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
+from face_forgery.data.labels.manifest import show_examples
 from face_forgery.datasets.atomic import FileError
-from face_forgery.datasets.base import preview_rows
+from face_forgery.datasets.base import Dataset, preview_rows
 
 if TYPE_CHECKING:
     from face_forgery.forgery.made_images import MadeImage
@@ -21,8 +21,8 @@ LABEL_FILES = {
     "test": "testset_nolabel.txt",
 }
 _FOLDERS = {"train": "trainset", "val": "valset", "test": "testset"}
-_LABEL_COLUMNS = ("img_name", "target", "group", "kind", "source")
-_COLUMNS = {"train": _LABEL_COLUMNS, "val": _LABEL_COLUMNS, "test": ("img_name",)}
+_LABEL_COLUMNS = ["img_name", "target", "group", "kind", "source"]
+_COLUMNS = {"train": _LABEL_COLUMNS, "val": _LABEL_COLUMNS, "test": ["img_name"]}
 _MARKER = "ABOUT.txt"
 _WHAT = {
     "demo_data": "Drawn faces and forgeries made from them: no photograph, no person.",
@@ -33,20 +33,15 @@ _ABOUT = (
     "`kedro run --pipelines {pipeline}`, which replaces everything in it. See docs/{pipeline}.md.\n"
 )
 _MADE_NAME = re.compile(r"[0-9a-f]{32}\.jpg")
-_EXAMPLES_SHOWN = 3
 
 
-class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
+class ImageSetDataset(Dataset["Sequence[MadeImage]", pd.DataFrame]):
     """A folder of made images in the challenge's layout, written batch by batch.
 
     The first batch replaces the set that was there; each further one is added to it. Images are
     written before the rows that name them, so that a killed run leaves a smaller set that is
-    whole. A folder that holds anything else is refused, the set of another pipeline too.
-
-    Args:
-        root: The folder.
-        pipeline: Whose set it is: ``demo_data`` or ``forging``.
-        metadata: For Kedro-Viz.
+    whole. A folder that holds anything else is refused, the set of another pipeline than
+    ``demo_data`` or ``forging`` too.
     """
 
     def __init__(
@@ -97,25 +92,17 @@ class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
         return table
 
     def _append(self, subset: str, rows: "Sequence[MadeImage]") -> None:
-        columns = _COLUMNS[subset]
-        lines = [",".join(str(getattr(made, name)) for name in columns) for made in rows]
         file = self._label_file(subset)
-        if not file.exists():
-            lines.insert(0, ",".join(columns))
-        with file.open("a", encoding="utf-8", newline="\n") as stream:
-            stream.write("\n".join(lines) + "\n")
+        table = pd.DataFrame(rows)[_COLUMNS[subset]]
+        table.to_csv(file, mode="a", header=not file.exists(), index=False, lineterminator="\n")
 
     def _clear(self) -> None:
         """Remove the older set, label files first, after checking that there is nothing else."""
-        aliens = self._aliens()
-        if aliens:
-            shown = ", ".join(aliens[:_EXAMPLES_SHOWN]) + (
-                ", ..." if aliens[_EXAMPLES_SHOWN:] else ""
-            )
+        if aliens := self._aliens():
             raise FileError(
                 f"{self._root}: {len(aliens)} file(s) that {self._pipeline} has not written: "
-                f"{shown}. Set {self._pipeline}.root to a new folder, or to one that holds nothing "
-                "but such a set."
+                f"{show_examples(aliens)}. Set {self._pipeline}.root to a new folder, or to one "
+                "that holds nothing but such a set."
             )
         self._root.mkdir(parents=True, exist_ok=True)
         (self._root / _MARKER).write_text(self._about, encoding="utf-8", newline="\n")
@@ -142,6 +129,3 @@ class ImageSetDataset(AbstractDataset["Sequence[MadeImage]", pd.DataFrame]):
 
     def _exists(self) -> bool:
         return self._label_file("train").exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"root": str(self._root)}

@@ -9,9 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pandas as pd
-from fsspec.implementations.local import LocalFileSystem
 
-from face_forgery.data.images.remote import is_url, open_file_system
+from face_forgery.data.images.remote import is_url, reach
 from face_forgery.datasets.atomic import FileError, replacing
 from face_forgery.datasets.tables import csv_text
 
@@ -34,10 +33,7 @@ class IncrementalWriter:
     """The parts of a table, a CSV each, in the folder ``NAME.begun`` until the table is whole.
 
     A part is whole once its file of the table ``rows`` is there: files appear in one step, and
-    that one is written last.
-
-    Args:
-        location: Path or URL of the table that the parts become.
+    that one is written last. ``location`` is the path or URL of the table that the parts become.
     """
 
     def __init__(self, location: str) -> None:
@@ -67,8 +63,7 @@ class IncrementalWriter:
 
     def check_complete(self, end: int) -> None:
         """Raise FileError if the parts do not follow one another up to ``end``."""
-        last = self.read_last()
-        if last is None or last.end != end:
+        if (last := self.read_last()) is None or last.end != end:
             raise self._gone()
 
     def has(self, table: str) -> bool:
@@ -131,7 +126,7 @@ def publish(location: str, write: Callable[[Path], object]) -> None:
         with replacing(Path(location)) as partial:
             write(partial)
         return
-    system, target = open_file_system(location)
+    system, target = reach(location)
     folder, _, name = target.rpartition("/")
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / name
@@ -143,10 +138,7 @@ def publish(location: str, write: Callable[[Path], object]) -> None:
 
 def remove_file(location: str) -> None:
     """Remove the file at a path or a URL if there is one."""
-    if not is_url(location):
-        Path(location).unlink(missing_ok=True)
-        return
-    system, target = open_file_system(location)
+    system, target = reach(location)
     if system.exists(target):
         system.rm_file(target)
 
@@ -156,10 +148,7 @@ class _Folder:
 
     def __init__(self, location: str) -> None:
         self._is_local = not is_url(location)
-        if self._is_local:
-            self._system, self._path = LocalFileSystem(), location
-        else:
-            self._system, self._path = open_file_system(location)
+        self._system, self._path = reach(location)
 
     def __contains__(self, name: str) -> bool:
         self._system.invalidate_cache()

@@ -50,9 +50,6 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
     def _exists(self) -> bool:
         return self._labels is None or (self._root / self._labels).exists()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"root": str(self._root), "labels": self._labels}
-
 
 def _walk(folder: Path) -> Iterator[str]:
     """Yield every file below, relative and with forward slashes; follows links, once each."""

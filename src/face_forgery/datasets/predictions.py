@@ -6,12 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from face_forgery.data.images.remote import is_url, open_file_system
+from face_forgery.data.images.remote import reach
 from face_forgery.datasets.atomic import FileError
-from face_forgery.datasets.base import ReadOnlyDataset, preview_rows
+from face_forgery.datasets.base import Dataset, ReadOnlyDataset, preview_rows
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish, remove_file
 from face_forgery.datasets.tables import read_verdicts, write_verdicts
 from face_forgery.inference.job import Begun, PartOfJob
@@ -19,18 +18,15 @@ from face_forgery.inference.job import Begun, PartOfJob
 logger = logging.getLogger(__name__)
 
 
-class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
+class PredictionsDataset(Dataset[PartOfJob, pd.DataFrame]):
     """A table of verdicts that is written part by part, at a path or a URL.
 
     Until the last part has come, the parts are in the folder ``NAME.begun`` beside it, a CSV each,
     which anybody may read meanwhile. Then the table takes its place in one step. What a killed run
     leaves is continued by the next one.
 
-    Where images are cut to their faces, ``NAME_faces.csv`` beside it has a row a judged face.
-
-    Args:
-        filepath: Its ending says the format: ``.csv``, ``.parquet`` or ``.jsonl``.
-        metadata: For Kedro-Viz and tracking.
+    Where images are cut to their faces, ``NAME_faces.csv`` beside it has a row a judged face. The
+    ending says the format: ``.csv``, ``.parquet`` or ``.jsonl``.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -110,13 +106,8 @@ class PredictionsDataset(AbstractDataset[PartOfJob, pd.DataFrame]):
         return preview_rows(self.load(), nrows)
 
     def _exists(self) -> bool:
-        if is_url(self._filepath):
-            system, path = open_file_system(self._filepath)
-            return bool(system.exists(path))
-        return Path(self._filepath).exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        system, path = reach(self._filepath)
+        return bool(system.exists(path))
 
 
 class BegunPredictionsDataset(ReadOnlyDataset[Begun | None]):
@@ -129,9 +120,6 @@ class BegunPredictionsDataset(ReadOnlyDataset[Begun | None]):
     def load(self) -> Begun | None:
         """Return the job and the number of its verdicts that are whole."""
         return _begun_of(IncrementalWriter(self._filepath))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
 
 
 def _begun_of(writer: IncrementalWriter) -> Begun | None:

@@ -64,6 +64,3 @@ class ScoreSetsDataset(ReadOnlyDataset[dict[str, pd.DataFrame]]):
                 f"comparison.scores.{name}={source}: no run of that ID in "
                 f"{mask(self._tracking_uri)}, or it left no {_ARTIFACT} ({mask(str(error))})"
             ) from error
-
-    def _describe(self) -> dict[str, Any]:
-        return {"sources": self._sources}

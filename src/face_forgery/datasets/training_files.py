@@ -82,9 +82,6 @@ class TrainingStateDataset(FileDataset[Checkpoint, Checkpoint | None]):
         with replacing(self._filepath) as partial:
             write_state(data, partial)
 
-    def _describe(self) -> dict[str, Any]:
-        return {**super()._describe(), "enabled": self._enabled}
-
 
 def _read(path: Path, epoch: int) -> EpochWeights:
     try:

@@ -8,13 +8,13 @@ from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import list_images, list_videos
-from face_forgery.data.images.remote import is_url, open_file_system
-from face_forgery.datasets.base import Loaded, ReadOnlyDataset
+from face_forgery.data.images.remote import is_url, reach
+from face_forgery.datasets.base import Loaded, ReadOnlyDataset, preview_rows
 from face_forgery.forgery.making.landmarks import LandmarksError
 
 
 class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
-    """The table of a user's images; see ``face_forgery.data.images.listing.list_images``.
+    """The table of a user's images (`list_images`).
 
     Kedro puts the project's folder before a relative ``filepath``, and leaves a URL alone.
     """
@@ -29,21 +29,15 @@ class ImageListDataset(ReadOnlyDataset[pd.DataFrame]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Show the first names in Kedro-Viz."""
-        names = self.load()[["img_name"]].head(nrows)
-        return TablePreview(names.to_dict(orient="split"))
+        return preview_rows(self.load()[["img_name"]], nrows)
 
     def _exists(self) -> bool:
-        if isinstance(self._filepath, Path):
-            return self._filepath.exists()
-        system, path = open_file_system(self._filepath)
+        system, path = reach(str(self._filepath))
         return bool(system.exists(path))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
 
 
 class VideoListDataset(ImageListDataset):
-    """The table of a user's videos; see ``face_forgery.data.images.listing.list_videos``."""
+    """The table of a user's videos (`list_videos`)."""
 
     def load(self) -> pd.DataFrame:
         """List the videos; none is opened."""
@@ -60,19 +54,12 @@ class _OptionalFileDataset(ReadOnlyDataset[Loaded]):
     def _exists(self) -> bool:
         return self._filepath is None or self._filepath.exists()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath and str(self._filepath)}
-
 
 class FaceModelDataset(_OptionalFileDataset[bytes | None]):
     """The content of a YuNet file in ONNX; ``None`` where no file is named."""
 
     def load(self) -> bytes | None:
-        """Return the content.
-
-        Raises:
-            InputError: If the file cannot be read.
-        """
+        """Return the content; InputError if the file cannot be read."""
         if self._filepath is None:
             return None
         try:
@@ -89,11 +76,7 @@ class LandmarkFileDataset(_OptionalFileDataset[pd.DataFrame | None]):
     """A CSV ``img_name,x0,y0,x1,y1,...``; ``None`` where no file is named."""
 
     def load(self) -> pd.DataFrame | None:
-        """Return the table.
-
-        Raises:
-            LandmarksError: If the file cannot be read or is no CSV.
-        """
+        """Return the table; LandmarksError if the file cannot be read or is no CSV."""
         if self._filepath is None:
             return None
         try:

@@ -26,7 +26,6 @@ from face_forgery.params.inference import SubmissionParams as SubmissionParams
 from face_forgery.params.inference import VideoParams as VideoParams
 from face_forgery.params.model import RESERVED_OPTIONS as RESERVED_OPTIONS
 from face_forgery.params.model import AugmentationParams as AugmentationParams
-from face_forgery.params.model import ForgeriesParams as ForgeriesParams
 from face_forgery.params.model import ModelParams as ModelParams
 from face_forgery.params.model import PreprocessingParams as PreprocessingParams
 from face_forgery.params.running import ClusterParams as ClusterParams

@@ -93,9 +93,6 @@ class Parameters(Params):
 def check_parameters(values: dict[str, Any]) -> Parameters:
     """Return the parameters typed, or say everything that is wrong with them at once.
 
-    Args:
-        values: The nested mapping that the configuration holds.
-
     Raises:
         ParameterError: One line a fault: the dotted name, the rule, and for an unknown name the
             nearest known ones.

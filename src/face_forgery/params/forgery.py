@@ -1,7 +1,5 @@
 """Sections ``demo_data`` and ``forging``: sets that are made."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from face_forgery.params.base import KindWeights, Location, NumWorkers, Params, Seed
@@ -24,11 +22,6 @@ class ForgingParams(Params):
 
     ``landmarks`` is also where training has them from (``augmentation.forgeries``).
     """
-
-    circle: ClassVar = 16  # groups that exchange faces and become one group of the set
-    # Drawn for an image and its forgery together, so that neither tells them apart.
-    common_scale: ClassVar = (0.8, 1.0)  # factor of both sides
-    jpeg_quality: ClassVar = (70, 95)
 
     root: Location
     landmarks: Location | None

@@ -53,11 +53,7 @@ RENAMED_TYPES: dict[str, str] = {  # all below face_forgery.datasets
 
 
 def advice_for(name: str) -> str | None:
-    """Return what became of an old parameter; ``None`` if there was none of that name.
-
-    Args:
-        name: Dotted; a section's advice holds for everything that was below it.
-    """
+    """Return what became of an old parameter, or of a section it was in, by its dotted name."""
     while name and name not in RENAMED:
         name = name.rpartition(".")[0]
     return RENAMED.get(name)

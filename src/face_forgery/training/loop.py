@@ -14,7 +14,7 @@ from face_forgery.training.distributed.process_group import world_size
 from face_forgery.training.losses import Outputs
 from face_forgery.training.records import EpochProgress
 from face_forgery.training.state import TrainState
-from face_forgery.training.step_settings import StepSettings
+from face_forgery.training.step_settings import StepPlan, StepSettings
 
 
 class NonFiniteLossError(RuntimeError):
@@ -63,7 +63,8 @@ def train_epoch(
 ) -> Iterator[None]:
     """Train ``state`` with the rest of its epoch, yielding where a save within it is due."""
     device, epoch, progress = settings.device, state.epoch + 1, state.progress
-    steps = settings.plan_steps(loader)
+    every = (settings.accumulate, settings.checkpoint_steps)
+    steps = StepPlan(loader.sampler.num_images, loader.batch_size, *every)
     start = time.perf_counter() - progress.seconds
     batches = iterate_tracked(loader, f"epoch {epoch} {of_epochs}")
     state.network.train()  # 1. train mode: the caller may have evaluated since the last yield

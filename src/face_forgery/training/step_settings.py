@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -125,12 +125,6 @@ class StepSettings:
             return outputs
 
         return forward
-
-    def plan_steps(self, loader: Any) -> "StepPlan":
-        """Return which batches of an epoch of ``loader`` make a step."""
-        return StepPlan(
-            loader.sampler.num_images, loader.batch_size, self.accumulate, self.checkpoint_steps
-        )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Chains of degradations: one dial, no label, the same for everybody."""
 
-import inspect
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from face_forgery.data.degradation.random_chains import (
     degrade,
 )
 from face_forgery.data.loading.image_dataset import ImageDataset
-from face_forgery.data.loading.loaders import train_loader
 from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
 
@@ -54,17 +51,13 @@ def test_the_dial_at_zero_changes_nothing_and_draws_nothing(image):
 
 
 @pytest.mark.parametrize("kind", DEGRADATION_KINDS)
-def test_every_kind_changes_bytes_to_bytes_and_leaves_its_argument_alone(image, kind):
+def test_every_kind_changes_more_the_stronger_it_is_and_leaves_its_argument_alone(image, kind):
     given = image.clone()
     with seeded_torch(0):
         degraded = degrade(image, kind, 0.7)
     assert (degraded.shape, degraded.dtype) == (image.shape, torch.uint8)
     assert torch.equal(image, given)
     assert change(image, degraded) > 0.5
-
-
-@pytest.mark.parametrize("kind", DEGRADATION_KINDS)
-def test_every_kind_changes_more_the_stronger_it_is(image, kind):
     changes = [
         mean_change(image, lambda pixels, s=strength: degrade(pixels, kind, s), range(24))
         for strength in (0.0, 0.25, 0.5, 1.0)
@@ -73,13 +66,10 @@ def test_every_kind_changes_more_the_stronger_it_is(image, kind):
     assert changes[0] < 0.6 * changes[2]
 
 
-def test_chains_change_more_the_higher_the_dial(image):
+def test_a_higher_dial_changes_more_and_draws_the_same(image):
     changes = [mean_change(image, RandomDegradations(dial)) for dial in (0.0, 0.25, 0.5, 1.0)]
     assert changes[0] == 0.0
     assert changes == sorted(set(changes))
-
-
-def test_the_dial_does_not_change_what_is_drawn(image):
     states = []
     for dial in (0.3, 1.0):
         with seeded_torch(5):
@@ -116,12 +106,6 @@ def test_occlusion_covers_no_more_than_it_says():
         assert 0.2 * MOST_COVERED < covered <= 1.1 * MOST_COVERED
 
 
-def test_a_degradation_sees_pixels_alone():
-    for function in (RandomDegradations.forward, degrade):
-        names = set(inspect.signature(function).parameters)
-        assert names <= {"self", "image", "kind", "strength"}
-
-
 def test_a_degradation_is_a_step_of_the_training_transform(make_params, image):
     params = make_params(**{"augmentation.degradation": 0.5, "augmentation.jpeg": 0.5})
     transform = train_transform(params.preprocessing, params.augmentation)
@@ -133,20 +117,14 @@ def test_a_degradation_is_a_step_of_the_training_transform(make_params, image):
     assert (degraded.shape, degraded.dtype) == ((3, 32, 32), torch.uint8)
 
 
-def test_both_classes_are_degraded_alike_in_any_process(make_faces, make_params, tmp_path):
-    manifest = make_faces(11)
-    epochs = []
-    for targets, num_workers in ((manifest["target"], 0), (1 - manifest["target"], 2)):
-        params = make_params(
-            **{"augmentation.degradation": 0.8, "training.num_workers": num_workers}
-        )
-        dataset = ImageDataset.of(
-            manifest.assign(target=targets),
-            str(tmp_path / "faces"),
-            params.preprocessing,
-            augmentation=params.augmentation,
-        )
-        epochs.append(list(train_loader(dataset, params.training)))
-    for (images, targets), (others, other_targets) in zip(*epochs, strict=True):
-        assert torch.equal(images, others)
-        assert torch.equal(targets, 1 - other_targets)
+def test_both_classes_are_degraded_alike(make_faces, make_params, tmp_path):
+    manifest, params = make_faces(6), make_params(**{"augmentation.degradation": 0.8})
+    where, how = str(tmp_path / "faces"), {"augmentation": params.augmentation}
+    dataset, swapped = (
+        ImageDataset.of(manifest.assign(target=targets), where, params.preprocessing, **how)
+        for targets in (manifest["target"], 1 - manifest["target"])
+    )
+    for index in range(len(manifest)):
+        (image, target), (same, other) = dataset[1, index], swapped[1, index]
+        assert torch.equal(image, same)
+        assert target == 1 - other

@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import struct
+import sys
 import time
 
 import pytest
@@ -65,11 +66,11 @@ def test_software_is_also_read_from_xmp_and_the_text_of_a_png(make_picture, enco
     assert read_evidence(data) == {"software": "NovelAI"}
 
 
-@pytest.mark.parametrize("data", [b"", b"no image", b"\xff\xd8\xff\xe1\x00\x10Exif\0\0II*\0\xff"])
-def test_a_file_that_says_nothing_gives_nothing(data, make_picture, encode):
-    assert read_evidence(data) == {}
-    assert read_evidence(encode(make_picture())) == {}
-    assert read_evidence(encode(make_picture(), exif=with_exif())[:30]) == {}
+def test_a_file_that_says_nothing_gives_nothing(make_picture, encode):
+    cut = b"\xff\xd8\xff\xe1\x00\x10Exif\0\0II*\0\xff"
+    picture = make_picture()
+    for data in (b"", b"no image", cut, encode(picture), encode(picture, exif=with_exif())[:30]):
+        assert read_evidence(data) == {}
 
 
 def test_what_a_stranger_wrote_is_one_short_printable_line(make_picture, encode):
@@ -80,22 +81,20 @@ def test_what_a_stranger_wrote_is_one_short_printable_line(make_picture, encode)
     assert "hidden" not in found["camera"]
 
 
-def test_tags_that_overlap_cost_nothing(make_picture, encode):
-    count = 5000  # Pillow would copy 60 KB for each
-    entries = b"".join(struct.pack("<HHII", 0x0110, 2, 60_000, 8) for _ in range(count))
-    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, count) + entries
-    data = encode(make_picture(), exif=exif)
-    start = time.perf_counter()
-    read_evidence(data)
-    assert time.perf_counter() - start < 0.2
+TAG = struct.pack("<HHII", 0x0110, 2, 60_000, 8)  # Pillow would copy 60 KB for each
 
 
 @pytest.mark.parametrize(
-    "part", [b"DigitalSourceType", SOURCE.encode(), b"CreatorTool>", b"Exif\0\0II*\0"]
+    ("head", "part", "number"),
+    [
+        (b"Exif\0\0II*\0" + struct.pack("<IH", 8, 5000), TAG, 5000),
+        *((b"", part, 300_000) for part in (b"DigitalSourceType", SOURCE.encode()[-60:])),
+        *((b"", part, 500_000) for part in (b"CreatorTool>", b"Exif\0\0II*\0")),
+    ],
 )
-def test_parts_that_are_repeated_cost_no_time(part):
+def test_parts_that_overlap_or_are_repeated_cost_no_time(head, part, number):
     start = time.perf_counter()
-    read_evidence(b"\xff\xd8" + part * (5 * 2**20 // len(part)))
+    read_evidence(b"\xff\xd8" + head + part * number)
     assert time.perf_counter() - start < 2
 
 
@@ -187,9 +186,6 @@ def test_no_manifest_elsewhere_is_fetched(signed, make_picture, encode):
             listener.accept()
 
 
-def test_without_the_library_a_manifest_is_said_to_be_there(
-    signed, make_picture, encode, monkeypatch
-):
-    data = signed(encode(make_picture()))
-    monkeypatch.setitem(__import__("sys").modules, "c2pa", None)
-    assert read_evidence(data)["c2pa"] == "a manifest, not read: pip install c2pa-python"
+def test_without_the_library_a_manifest_is_said_to_be_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    assert read_evidence(_C2PA_BOX) == {"c2pa": "a manifest, not read: pip install c2pa-python"}

@@ -1,8 +1,6 @@
 """Faces: what is cut, when there is nothing to judge, and that everybody cuts alike."""
 
-import os
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,27 +24,26 @@ from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.params import FacesParams
 
 PARAMS = FacesParams(detector=None, min_confidence=0.7, margin=0.25, min_size=20, max_blur=0.9)
-MODEL = os.environ.get(
-    "FACE_FORGERY_FACE_DETECTOR"
-)  # a YuNet file; the tests have none of their own
 
 
 def face(left, top, width, height):
     return Face(left, top, width, height, 0.9, ((0.0, 0.0),) * 5)
 
 
-def test_the_square_has_the_margin_on_every_side():
-    assert square_of(face(40, 50, 40, 60), 0.0, (300, 200, 3)) == Square(30, 50, 60)
-    assert square_of(face(40, 50, 40, 60), 0.25, (300, 200)) == Square(15, 35, 90)
-
-
 @pytest.mark.parametrize(
-    ("shape", "expected"),
-    [((300, 200), (0, 35, 90)), ((120, 200), (0, 30, 90)), ((80, 70), (0, 10, 70))],
+    ("left", "margin", "shape", "expected"),
+    [
+        (40, 0.0, (300, 200, 3), (30, 50, 60)),
+        (40, 0.25, (300, 200), (15, 35, 90)),
+        (5, 0.25, (300, 200), (0, 35, 90)),
+        (5, 0.25, (120, 200), (0, 30, 90)),
+        (-30, 0.25, (80, 70), (0, 10, 70)),
+    ],
 )
-def test_a_square_that_would_leave_the_image_is_moved_and_reduced(shape, expected):
-    assert square_of(face(5, 50, 40, 60), 0.25, shape) == Square(*expected)
-    assert square_of(face(-30, -20, 40, 60), 0.25, shape)[:2] == (0, 0)
+def test_the_square_has_the_margin_on_every_side_and_lies_in_the_image(
+    left, margin, shape, expected
+):
+    assert square_of(face(left, 50, 40, 60), margin, shape) == Square(*expected)
 
 
 def test_a_crop_inside_is_the_pixels_themselves():
@@ -72,10 +69,7 @@ def test_blur_grows_with_blurring_and_is_alike_at_every_size():
         assert 0 <= blurs[side][0] < 0.3
         assert 0.6 < blurs[side][-1] <= 1
     assert blurs[112] == pytest.approx(blurs[448], abs=0.1)
-
-
-def test_one_color_is_as_blurred_as_can_be():
-    assert measure_blur(np.full((50, 50, 3), 90, np.uint8)) == 1.0
+    assert measure_blur(np.full((50, 50, 3), 90, np.uint8)) == 1.0  # one color
 
 
 @pytest.mark.usefixtures("find_red_faces")
@@ -119,8 +113,9 @@ def labelled(tmp_path, draw_red_faces):
     for number, places in enumerate(boxes):
         draw_red_faces(*places).save(tmp_path / f"{number}.png")
     names = [f"{number}.png" for number in range(3)]
-    table = pd.DataFrame({"subset": "train", "row": range(3), "path": names, "target": [0, 1, 1]})
-    facts = table[["subset", "row"]].assign(status="ok", detail="", img_name=names)
+    table = pd.DataFrame({"subset": "train", "row": range(3), "img_name": names, "path": names})
+    facts = table[["subset", "row", "img_name"]].assign(status="ok", detail="")
+    table = table.assign(target=[0, 1, 1])
     return table, facts
 
 
@@ -190,10 +185,3 @@ def test_training_measuring_and_judging_cut_the_same(
     assert [len(judgement.faces) for judgement in in_memory] == [1, 0, 2]
     assert in_memory[2].score == pytest.approx(ok["2.png"], abs=1e-6)
     assert in_memory[1].status == "no_face"
-
-
-@pytest.mark.skipif(MODEL is None, reason="FACE_FORGERY_FACE_DETECTOR names no YuNet file")
-def test_a_real_detector_finds_no_face_in_noise():
-    finder = FaceFinder(Path(str(MODEL)).read_bytes(), PARAMS)
-    noise = np.random.default_rng(0).integers(0, 256, (1500, 900, 3)).astype(np.uint8)
-    assert finder.find(noise).status == "no_face"

@@ -26,22 +26,18 @@ def names_of(location) -> list[str]:
     return list_images(Path(location))["img_name"].tolist()
 
 
-def test_a_folder_gives_every_visible_file_below_it_in_order(photos):
-    images = list_images(photos)
-    expected = ["a.PNG", "b.jpg", "notes.txt", "trip/c.jpg", "trip/day 2/d"]
-    assert images["img_name"].tolist() == expected
-    assert images["path"].tolist() == [str(photos / name) for name in expected]
-    assert images["problem"].isna().all()
-    assert {name: str(kind) for name, kind in images.dtypes.items()} == LISTING_COLUMNS
-
-
-def test_a_folder_without_files_is_a_row_with_a_reason(photos):
+def test_a_folder_gives_every_visible_file_below_it_and_dead_ends_in_order(photos):
     (photos / "trip" / "empty").mkdir()
     (photos / "only_hidden").mkdir()
     (photos / "only_hidden" / ".a.jpg").write_bytes(b"x")
-    images = list_images(photos).set_index("img_name")
-    for name in ("trip/empty", "only_hidden"):
-        assert images.loc[name, "problem"] == "a folder with no file in it"
+    images = list_images(photos)
+    expected = ["a.PNG", "b.jpg", "notes.txt", "only_hidden", "trip/c.jpg", "trip/day 2/d"]
+    assert images["img_name"].tolist() == [*expected, "trip/empty"]
+    assert images["path"].tolist()[:6] == [str(photos / name) for name in expected]
+    empty = images["problem"] == "a folder with no file in it"
+    assert images["img_name"][empty.fillna(False)].tolist() == ["only_hidden", "trip/empty"]
+    assert images["problem"].isna().sum() == 5
+    assert {name: str(kind) for name, kind in images.dtypes.items()} == LISTING_COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -66,11 +62,6 @@ def test_a_name_neither_hides_anything_nor_is_a_formula(tmp_path, name, shown):
         (row,) = list_images(location).to_dict("records")
         assert row["img_name"] == shown
         assert Path(row["path"]).read_bytes() == b"x"
-
-
-def test_a_table_keeps_its_names_to_be_joined_by(tmp_path):
-    (tmp_path / "list.csv").write_text("img_name\n-1.jpg\n=2.jpg\n")
-    assert names_of(tmp_path / "list.csv") == ["-1.jpg", "=2.jpg"]
 
 
 def test_links_to_folders_are_followed_once(photos, tmp_path):
@@ -106,14 +97,11 @@ def test_a_file_name_that_is_no_text_is_shown_escaped_and_still_found(tmp_path):
     assert Path(images["path"].iloc[0]).read_bytes() == b"x"
 
 
-def make_loop(path: Path) -> None:
-    path.mkdir()
-    (path / "self").symlink_to(path)
-
-
-@pytest.mark.parametrize("make", [Path.mkdir, make_loop])
-def test_a_folder_with_nothing_in_it_is_an_error(tmp_path, make):
-    make(tmp_path / "photos")
+def test_a_folder_with_nothing_in_it_but_itself_is_an_error(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InputError, match="photos: a folder with no file in it"):
+        list_images(tmp_path / "photos")
+    (tmp_path / "photos" / "self").symlink_to(tmp_path / "photos")
     with pytest.raises(InputError, match="photos: a folder with no file in it"):
         list_images(tmp_path / "photos")
 
@@ -127,16 +115,12 @@ def test_a_folder_with_nothing_in_it_is_an_error(tmp_path, make):
         ("trip/*", ["c.jpg"]),
         ("[ab].*", ["a.PNG", "b.jpg"]),
         ("trip/c.jpg", ["c.jpg"]),
+        ("../[2024]", ["e.jpg"]),  # a folder of that name
     ],
 )
 def test_a_pattern_gives_the_files_that_match_and_a_name_one_file(photos, pattern, expected):
+    (photos / ".cache").rename(photos.parent / "[2024]")
     assert names_of(photos / pattern) == expected
-
-
-def test_a_name_with_wildcards_that_exists_is_no_pattern(tmp_path):
-    (tmp_path / "[2024]").mkdir()
-    (tmp_path / "[2024]" / "a.jpg").write_bytes(b"x")
-    assert names_of(tmp_path / "[2024]") == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -156,28 +140,12 @@ def test_a_table_gives_its_rows_in_its_order(photos, file_name, text):
     assert images["path"].tolist() == [str(photos / "b.jpg"), str(photos / "trip/c.jpg")]
 
 
-def test_a_table_may_name_absolute_paths_and_odd_and_repeated_names(photos, tmp_path):
-    names = [str(photos / "b.jpg"), "NA", "007", "no,comma.jpg", "NA"]
+def test_a_table_keeps_absolute_paths_and_odd_and_repeated_names(photos, tmp_path):
+    names = [str(photos / "b.jpg"), "NA", "007", "no,comma.jpg", "NA", "-1.jpg", "=2.jpg"]
     pd.DataFrame({"img_name": names}).to_csv(tmp_path / "list.csv", index=False)
     images = list_images(tmp_path / "list.csv")
     assert images["img_name"].tolist() == names
     assert images["path"].iloc[0] == str(photos / "b.jpg")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"name,target\na,1\n", r"the first line reads \['name', 'target'\]"),
-        (b"img_name,t\na,1\n,1\n \t,0\n", r"2 of 3 rows have no img_name .*first: line 3, 4"),
-        (b"img_name,t\na,1\nb\n", "1 of 2 rows .*first: line 3"),
-        (b"img_name\na,b.jpg\n", "1 of 1 rows .*A name with a comma goes in double quotes"),
-        (b"img_name\ncaf\xe9.jpg\n", "not a table in UTF-8"),
-    ],
-)
-def test_a_table_that_is_none_is_an_error(tmp_path, content, message):
-    (tmp_path / "list.csv").write_bytes(content)
-    with pytest.raises(InputError, match=rf"list\.csv: .*{message}"):
-        list_images(tmp_path / "list.csv")
 
 
 @pytest.mark.parametrize(

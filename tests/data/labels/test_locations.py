@@ -13,8 +13,11 @@ USUAL = {
     "test_labels": "testset_nolabel.txt",
     "test_images": "testset",
 }
-PHASES = {"train_label.txt", "train", "phase1/valset_label.txt", "phase1/valset"}
-SECOND = {"phase2/testset1_seen_nolabel.txt", "phase2/testset1_seen"}
+OTHER = dict.fromkeys(
+    ("train_label.txt", "train", "val_label.txt", "val", "test_nolabel.txt", "test")
+)
+PHASES = dict.fromkeys(("train_label.txt", "train", "phase1/valset_label.txt", "phase1/valset"))
+SECOND = dict.fromkeys(("phase2/testset1_seen_nolabel.txt", "phase2/testset1_seen"))
 
 
 @pytest.fixture
@@ -33,30 +36,10 @@ def make_root(tmp_path):
     ("there", "changes"),
     [
         (set(USUAL.values()), {}),
-        (set(USUAL.values()) | PHASES | SECOND, {}),
+        ({*USUAL.values(), *PHASES, *SECOND}, {}),
         (set(USUAL.values()) - {"testset_nolabel.txt"}, {"test_labels": None}),
-        (
-            {"train_label.txt", "val_label.txt", "test_nolabel.txt", "train", "val", "test"},
-            {
-                "train_labels": "train_label.txt",
-                "train_images": "train",
-                "val_labels": "val_label.txt",
-                "val_images": "val",
-                "test_labels": "test_nolabel.txt",
-                "test_images": "test",
-            },
-        ),
-        (
-            PHASES | SECOND,
-            {
-                "train_labels": "train_label.txt",
-                "train_images": "train",
-                "val_labels": "phase1/valset_label.txt",
-                "val_images": "phase1/valset",
-                "test_labels": "phase2/testset1_seen_nolabel.txt",
-                "test_images": "phase2/testset1_seen",
-            },
-        ),
+        (OTHER, dict(zip(USUAL, OTHER, strict=True))),
+        (PHASES | SECOND, dict(zip(USUAL, [*PHASES, *SECOND], strict=True))),
     ],
     ids=["usual", "several", "no test set", "the other spelling", "phases"],
 )
@@ -71,35 +54,34 @@ def test_a_name_of_the_users_own_is_not_replaced(make_root):
 
 
 def test_everything_that_is_missing_is_named_at_once(make_root, make_params):
-    root = make_root("trainset", "my_labels.csv")
+    root = make_root("my_labels.csv")
     (root / "valset").touch()
     (root / "testset").write_bytes(b"PK\x03\x04" + bytes(30))
     params = make_params(**{"data.root": str(root)})
     with pytest.raises(ManifestError) as caught:
         check_sources(params.data)
     lines = str(caught.value).splitlines()
-    assert len(lines) == 5
     assert "trainset_label.txt: no such label file" in lines[0]
-    assert "or to null to split validation off" in lines[1]
-    assert "valset is no folder, but a file" in lines[2]
-    assert "or to null to do without" in lines[3]
-    assert "testset is no folder, but a ZIP archive; unpack it" in lines[4]
-
-
-def test_a_root_that_is_not_there_is_one_line(make_params):
-    params = make_params(**{"data.root": "/no/such/root"})
-    with pytest.raises(ManifestError, match=r"^.*data.root=/no/such/root does not exist.*$"):
-        check_sources(params.data)
-
-
-def test_a_root_that_is_an_archive_is_called_one(tmp_path, make_params):
-    (tmp_path / "set.zip").write_bytes(b"PK\x03\x04")
-    params = make_params(**{"data.root": str(tmp_path / "set.zip")})
-    with pytest.raises(ManifestError, match=r"set.zip is no folder, but a ZIP archive; unpack it"):
-        check_sources(params.data)
-
-
-def test_what_is_null_is_not_missed(make_root, make_params):
+    assert "trainset does not exist (data.root=" in lines[1]
+    assert "or to null to split validation off" in lines[2]
+    assert "valset is no folder, but a file" in lines[3]
+    assert "or to null to do without" in lines[4]
+    assert "testset is no folder, but a ZIP archive; unpack it" in lines[5]
+    assert len(lines) == 6
     nothing = {f"data.{name}_labels": None for name in ("val", "test")}
     root = make_root("trainset_label.txt", "trainset")
-    check_sources(make_params(**{"data.root": str(root)} | nothing).data)
+    check_sources(make_params(**{"data.root": str(root)} | nothing).data)  # null is not missed
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("no/such/root", r"^.*data.root=no/such/root does not exist \(relative to /.*$"),
+        ("set.zip", "set.zip is no folder, but a ZIP archive; unpack it"),
+    ],
+)
+def test_a_root_that_is_no_folder_is_one_line(tmp_path, monkeypatch, make_params, root, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ManifestError, match=message):
+        check_sources(make_params(**{"data.root": root}).data)

@@ -27,22 +27,16 @@ def report(make_manifest):
     return describe_manifest(manifest, rejected.astype(REJECTED_COLUMNS))
 
 
-def test_classes_kinds_and_groups_are_counted_by_subset(report):
+def test_classes_kinds_groups_and_rejected_images_are_counted_by_subset(report):
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report["rejected"] == 1
+    assert report["subsets"]["val"]["rejected"] == {"missing": 1}
     train = report["subsets"]["train"]
-    assert {name: files["images"] for name, files in train["classes"].items()} == {
-        "fake": 3,
-        "real": 2,
-    }
+    counts = {name: files["images"] for name, files in train["classes"].items()}
+    assert list(counts.items()) == [("fake", 3), ("real", 2)]
     assert train["kinds_by_class"] == {"fake": {"swap": 2, "edit": 1}, "real": {"real": 2}}
     assert train["groups"] == {"number": 4, "with_several_images": 1, "largest": 2}
     assert list(report["subsets"]["test"]["classes"]) == ["unlabelled"]
-
-
-def test_the_order_of_classes_does_not_follow_from_hashes_of_strings(make_manifest):
-    rejected = pd.DataFrame(columns=list(REJECTED_COLUMNS)).astype(REJECTED_COLUMNS)
-    manifest = make_manifest(3, subset=["train"] * 3, target=[0, 1, pd.NA], kind=["a", "b", "c"])
-    train = describe_manifest(manifest, rejected)["subsets"]["train"]
-    assert list(train["kinds_by_class"]) == list(train["classes"]) == ["fake", "real", "unlabelled"]
 
 
 def test_sizes_and_formats_are_told_for_each_class(report):
@@ -65,15 +59,6 @@ def test_identical_files_are_counted_within_and_between_subsets(report):
     }
 
 
-def test_rejected_images_are_counted_by_status(report):
-    assert report["rejected"] == 1
-    assert report["subsets"]["val"]["rejected"] == {"missing": 1}
-
-
-def test_the_report_is_plain_json(report):
-    assert json.loads(json.dumps(report, allow_nan=False)) == report
-
-
 def test_a_set_without_any_image_left_is_described_too(make_manifest):
     rejected = pd.DataFrame([("test", 0, "x.jpg", "missing", "")], columns=list(REJECTED_COLUMNS))
     report = describe_manifest(make_manifest(2), rejected.astype(REJECTED_COLUMNS))
@@ -83,15 +68,7 @@ def test_a_set_without_any_image_left_is_described_too(make_manifest):
 
 @pytest.mark.parametrize(
     ("width", "height", "is_warned"),
-    [
-        (1280, 720, True),
-        (3000, 4000, True),
-        (640, 480, True),
-        (512, 512, False),
-        (1024, 1000, False),
-        (178, 218, False),
-        (320, 240, False),
-    ],
+    [(640, 480, True), (3000, 4000, True), (1024, 1000, False), (178, 218, False)],
 )
 def test_large_images_that_are_not_square_are_whole_photographs(
     make_manifest, caplog, width, height, is_warned

@@ -26,7 +26,9 @@ def batches(new_process):
     return iterate(load_in_workers(range(1000), 2, collate=list, num_ahead=1, batch_size=1))
 
 
-def test_a_dead_worker_is_an_error_where_a_batch_is_asked_for(batches):
+def test_a_dead_worker_is_an_error_where_a_batch_is_asked_for(batches, monkeypatch):
+    wait = dataloader._MultiProcessingDataLoaderIter._try_get_data
+    monkeypatch.setattr(wait, "__defaults__", (0.2,))  # seconds, in place of five
     assert next(batches) == [0]
     for worker in multiprocessing.active_children():
         worker.kill()

@@ -10,30 +10,23 @@ from face_forgery.data.splits.calibration_split import (
 )
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_groups_stay_whole_and_classes_even(seed):
-    rng = np.random.default_rng(seed)
+def test_groups_stay_whole_and_classes_even():
+    rng = np.random.default_rng(0)
     groups = rng.integers(0, 120, 1000)
     targets = (rng.random(1000) < 0.3).astype(np.int64)
     targets[groups < 40] = 0
-    chosen = choose_calibration_split(groups.astype(str), targets, seed=seed)
+    chosen = choose_calibration_split(groups.astype(str), targets, seed=0)
     assert not set(groups[chosen]) & set(groups[~chosen])
     for target in (0, 1):
         assert 0.45 < chosen[targets == target].mean() < 0.55
 
 
-def test_the_seed_decides_which_image_is_where():
-    targets = np.arange(100) % 2
-    splits = [
-        choose_calibration_split(np.arange(100), targets, seed=seed).tolist() for seed in (0, 0, 1)
-    ]
-    assert splits[0] == splits[1] != splits[2]
-
-
-def test_one_large_group_is_made_up_for_by_the_rest():
+def test_the_seed_decides_which_image_is_where_and_the_rest_makes_up_for_a_large_group():
     groups = np.array(["large"] * 50 + [f"g{n}" for n in range(50)])
-    chosen = choose_calibration_split(groups, np.zeros(100, dtype=int), seed=0)
-    assert 40 <= chosen.sum() <= 75
+    splits = [choose_calibration_split(groups, np.zeros(100, int), seed=seed) for seed in (0, 0, 1)]
+    assert (splits[0] == splits[1]).all()
+    assert (splits[0] != splits[2]).any()
+    assert 40 <= splits[0].sum() <= 75
 
 
 def test_scores_of_an_earlier_release_say_what_to_do():

@@ -100,13 +100,10 @@ def test_groups_that_are_too_small_are_joined_with_a_warning_and_their_counts(ho
     assert parts.val_holdout["is_held_out"].sum() == 5
 
 
-def test_small_groups_that_are_too_small_together_take_the_smallest_of_the_others(hold_out):
+def test_groups_that_cannot_be_measured_together_either_take_the_smallest_of_the_others(hold_out):
     kinds = forged(lambda row: "swap" if row > 12 else "lips")
     kinds[1] = "rare"
     assert list(groups_of(hold_out(columns={"kind": kinds}))) == ["swap", "rare+lips"]
-
-
-def test_a_source_of_one_class_is_joined_with_another(hold_out):
     sources = ["mixed" if row > 20 else ("fakes" if row % 2 else "reals") for row in ROWS]
     parts = hold_out(by="source", columns={"source": sources})
     assert set(groups_of(parts)) == {"mixed", "fakes+reals"}

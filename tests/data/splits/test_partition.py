@@ -68,17 +68,12 @@ def test_training_on_real_images_is_enough_where_forgeries_are_made_of_them(make
     assert parts.report["train"]["classes"] == {"real": 20}
 
 
-def test_no_row_is_lost_or_doubled_by_a_split(make_manifest, divide):
-    manifest = make_manifest(80)
-    parts = divide(manifest, has_val_labels=False)
-    assert sorted([*parts.train["row"], *parts.val["row"]]) == list(range(80))
-    assert len(parts.val) == 20
-    assert list(parts.val.columns) == list(manifest.columns)
-    assert parts.report["val"]["classes"] == {"fake": 10, "real": 10}
-
-
-def test_the_folds_together_are_the_set(make_manifest, divide):
+def test_no_row_is_lost_or_doubled_by_a_split_or_by_folds(make_manifest, divide):
     manifest = make_manifest(40)
+    parts = divide(manifest, has_val_labels=False)
+    assert sorted([*parts.train["row"], *parts.val["row"]]) == list(range(40))
+    assert list(parts.val.columns) == list(manifest.columns)
+    assert parts.report["val"]["classes"] == {"fake": 5, "real": 5}
     folds = [divide(manifest, has_val_labels=False, num_folds=4, fold=n).val for n in range(4)]
     assert sorted(pd.concat(folds)["row"]) == list(range(40))
 
@@ -88,7 +83,7 @@ def test_near_identical_and_identical_images_stay_on_one_side_of_a_split(
 ):
     manifest = copy_value(make_manifest(80), "sha256", into=2, out_of=40)
     hashes = copy_picture(make_hashes(manifest), into=7, out_of=61)
-    for seed in range(8):
+    for seed in range(4):
         parts = divide(manifest, hashes, has_val_labels=False, seed=seed)
         in_val = set(parts.val["row"])
         assert (2 in in_val) == (40 in in_val)
@@ -131,11 +126,6 @@ def test_a_leak_is_refused_with_its_rows_or_dropped_on_request(
     ]
 
 
-def test_at_most_three_pairs_are_shown(make_official, divide):
-    with pytest.raises(ManifestError, match=r"20 belong to .*, .*, .*, \.\.\.\n"):
-        divide(make_official(group="one video"))
-
-
 def test_re_encoded_copies_between_the_sets_are_found(tmp_path, draw, make_official, divide):
     (tmp_path / "images").mkdir()
     for number in range(34):
@@ -174,16 +164,13 @@ def test_a_proportion_that_large_groups_make_impossible_is_said(make_manifest, d
         divide(manifest, has_val_labels=False, val_fraction=0.1)
 
 
-def test_rows_join_through_groups_and_contents(make_manifest, make_hashes):
+def test_rows_join_through_groups_contents_and_near_identical_images(make_manifest, make_hashes):
     manifest = make_manifest(
         6, group=["a", "a", "b", "b", "c", "d"], sha256=["0", "1", "1", "2", "3", "4"]
     )
     clusters, pairs = join_groups(manifest, make_hashes(manifest))
     assert clusters.tolist() == [0, 0, 0, 0, 1, 2]
     assert len(pairs) == 0
-
-
-def test_rows_join_through_near_identical_images_in_a_chain(make_manifest, make_hashes):
     manifest = make_manifest(5)
     phash = np.array([0, 0b111111, 2**12 - 1, 2**40 - 1, 2**63 - 1], np.uint64)
     hashes = make_hashes(manifest).assign(phash=pd.array(phash, dtype="UInt64"))

@@ -59,11 +59,19 @@ def test_a_label_that_depends_on_jpeg_quality_is_found_and_named(facts, statisti
     assert rows[None, "all facts of the file"]["strongest"][0] == "jpeg_quality"
 
 
-def test_a_statistic_that_tells_is_named_without_its_prefix(facts, statistics):
+def test_a_statistic_that_tells_is_named_without_its_prefix_and_drawn_in_color(facts, statistics):
     statistics["noise"] += 2.0 * facts["target"]
-    row = probe(facts, statistics)[None, STATISTICS]
-    assert row["is_warning"]
-    assert row["strongest"][0] == "noise"
+    found = probe(facts, statistics)
+    assert found[None, STATISTICS]["is_warning"]
+    assert found[None, STATISTICS]["strongest"][0] == "noise"
+    rows = list(found.values())
+    axes = draw_shortcuts(rows, limit=0.65).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    measured = [row for row in rows if row["auc"]["value"] is not None]
+    assert names == [row["probe"] for row in measured]
+    markers = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    warned = [to_hex(line.get_color()) == to_hex(FAKE_COLOR) for line in markers]
+    assert warned == [row["is_warning"] for row in measured]
 
 
 @pytest.mark.slow
@@ -103,15 +111,3 @@ def test_an_image_that_cannot_be_measured_is_named(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         measure_statistics([tmp_path / "bad.jpg"], num_workers=0)
-
-
-def test_the_figure_colors_what_is_warned_about(facts, statistics):
-    statistics["noise"] += 2.0 * facts["target"]
-    rows = list(probe(facts, statistics).values())
-    axes = draw_shortcuts(rows, limit=0.65).axes[0]
-    names = [label.get_text() for label in axes.get_yticklabels()]
-    measured = [row for row in rows if row["auc"]["value"] is not None]
-    assert names == [row["probe"] for row in measured]
-    markers = [line for line in axes.get_lines() if line.get_marker() == "o"]
-    warned = [to_hex(line.get_color()) == to_hex(FAKE_COLOR) for line in markers]
-    assert warned == [row["is_warning"] for row in measured]

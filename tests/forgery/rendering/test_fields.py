@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face_forgery.forgery.rendering.fields import blend, blur, color, coverage, stream, value_noise
+from face_forgery.forgery.rendering.fields import blur, coverage, stream, value_noise
 
 
 def grid(size):
@@ -32,14 +32,6 @@ def test_noise_shows_one_pattern_at_every_size():
     large = value_noise(stream(3), (120, 120), (5, 5))
     assert np.allclose(small, large[1::3, 1::3], atol=1e-5)
     assert np.abs(large).max() <= 1.0
-
-
-def test_blend_replaces_only_what_is_covered():
-    under = np.zeros((3, 2, 2), dtype=np.float32)
-    blend(under, color(0.2, 0.4, 0.6), np.array([[1.0, 0.0], [0.5, 0.0]], dtype=np.float32))
-    assert under[:, 0, 0] == pytest.approx([0.2, 0.4, 0.6])
-    assert under[:, 1, 0] == pytest.approx([0.1, 0.2, 0.3])
-    assert not under[:, :, 1].any()
 
 
 def test_streams_of_different_keys_differ_and_of_equal_keys_do_not():

@@ -62,24 +62,14 @@ def run(members, manifests, tmp_path, make_shipped_catalog, make_params):
 DETECTOR = "data/06_models/detector"
 
 
-def test_the_folder_holds_the_members_and_scores_their_mean(run, members, manifests, tmp_path):
-    joined = run()
-    by_hand = [
-        score_manifest(one, manifests[1], tmp_path / "faces", **READING).scores
-        for one in members.values()
-    ]
-    scores = score_manifest(joined, manifests[1], tmp_path / "faces", **READING).scores
-    np.testing.assert_allclose(scores, np.mean(by_hand, axis=0), atol=1e-6)
-    assert joined.operating_points is None
-    for folder in (tmp_path / DETECTOR / "members").iterdir():
-        assert DetectorDataset(filepath=str(folder)).load().identity() in {
-            one.identity() for one in members.values()
-        }
-
-
-def test_evaluation_calibrates_and_certifies_the_mean(run, manifests, tmp_path, make_params):
+def test_evaluation_calibrates_and_certifies_the_mean(
+    run, members, manifests, tmp_path, make_params
+):
     params = make_params(**{"data.root": str(tmp_path / "faces")})
     joined, how = run(), (params.data, params.scoring, params.evaluation)
+    assert joined.operating_points is None
+    identities = [{one.identity() for one in some} for some in (joined.members, members.values())]
+    assert identities[0] == identities[1]
     margins = evaluation.score_validation(joined, manifests[1], *how)
     points = evaluation.choose_operating_points(
         evaluation.apply_temperature(margins, {"temperature": 1.7}), params.evaluation

@@ -1,15 +1,16 @@
 """Train a tiny detector once without a break, and once with SIGKILL at random moments.
 
-Run: python run_and_kill.py EMPTY_FOLDER. The last line is a report in JSON. Each part of the broken
-run is a process of its own, forked from this one before it computes anything, and trains through
-the catalog's own data sets; the number of loader workers changes from part to part.
+Run: python run_and_kill.py EMPTY_FOLDER GIVEN, where GIVEN is a pickle of the images and the
+parameters. The last line is a report in JSON. Each part of the broken run is a process of its own,
+forked from this one before it computes anything, and trains through the catalog's own data sets;
+the number of loader workers changes from part to part.
 """
 
 import hashlib
-import importlib
 import json
 import logging
 import os
+import pickle
 import random
 import signal
 import sys
@@ -21,42 +22,20 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import numpy as np
-import pandas as pd
 import torch
-from PIL import Image
 
-from face_forgery.config_loader import read_parameters
-from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader, train_loader
 from face_forgery.datasets.atomic import AtomicDataset
 from face_forgery.datasets.training_files import EpochWeightsDataset, TrainingStateDataset
-from face_forgery.params import check_parameters
 from face_forgery.pipelines.training.nodes import train_detector
 
-PRELOADED = ("run",)  # before the forks, so that parts start fast
-
 NUM_PARTS_KILLED = 3
-NUM_IMAGES = 64  # eight steps an epoch, each of which is saved
-EPOCHS = 2
-CHANGES = {
-    "batch_size": 4,
-    "accumulate": 2,
-    "epochs": EPOCHS,
-    "precision": "float32",
-    "mixup_alpha": 0.3,
-    "ema_decay": 0.9,
-    "checkpoint_steps": 1,
-}
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    for name in PRELOADED:
-        importlib.import_module(f"face_forgery.training.{name}")
+    folder, given = Path(sys.argv[1]), pickle.loads(Path(sys.argv[2]).read_bytes())
     logging.disable(logging.INFO)
-    manifest = draw_images(folder / "images")
-    assert in_a_process(folder, folder / "whole", manifest, num_workers=0) == 0
+    assert in_a_process(folder / "whole", *given, num_workers=0) == 0
     report = {"uninterrupted": digest(folder / "whole"), "num_kills": 0}
     report["num_kills_within_an_epoch"] = 0
     rng = random.Random(time.time_ns())
@@ -64,7 +43,7 @@ def main() -> None:
         is_last = part >= NUM_PARTS_KILLED
         kill_after = None if is_last else rng.uniform(1, 4)
         how = {"num_workers": part % 3, "kill_after": kill_after}
-        status = in_a_process(folder, folder / "parts", manifest, **how)
+        status = in_a_process(folder / "parts", *given, **how)
         if status == 0:
             break
         assert status == -signal.SIGKILL, status
@@ -74,17 +53,6 @@ def main() -> None:
             report["num_kills_within_an_epoch"] += 1
     report["resumed"] = digest(folder / "parts")
     sys.stdout.write(json.dumps(report) + "\n")
-
-
-def draw_images(folder: Path) -> pd.DataFrame:
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    names = [f"{index:03d}.png" for index in range(NUM_IMAGES)]
-    for index, name in enumerate(names):
-        pixels = rng.integers(0, 160, (48, 48, 3))
-        pixels[..., 0] += 90 * (index % 2)
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
-    return pd.DataFrame({"path": names, "target": np.arange(NUM_IMAGES) % 2, "sha256": names})
 
 
 def in_a_process(*how, **settings):
@@ -102,16 +70,13 @@ def in_a_process(*how, **settings):
     return os.waitstatus_to_exitcode(status)
 
 
-def train(folder, out, manifest, *, num_workers, kill_after=None):
+def train(out, train_set, params, *, num_workers, kill_after=None):
     """Train; end by SIGKILL ``kill_after`` saved steps (a fraction: within the next)."""
-    values = read_parameters(Path(__file__).parents[3] / "conf")
-    values["training"] |= CHANGES | {"num_workers": num_workers, "resume": True}
-    values["model"]["backbone"] = "test_resnet"
-    values["preprocessing"]["image_size"] = 32
-    params = check_parameters(values)
-    root, training = str(folder / "images"), params.training
-    val_set = ImageDataset.of(manifest, root, params.preprocessing)
-    train_set = replace(val_set, augmentation=params.augmentation, seed=training.seed)
+    changes = {"num_workers": num_workers, "resume": True}
+    training, val_set = (
+        params.training.model_copy(update=changes),
+        replace(train_set, augmentation=None),
+    )
     state = TrainingStateDataset(filepath=str(out / "state.pt"))
     datasets = (
         EpochWeightsDataset(filepath=str(out / "epochs")),

@@ -1,6 +1,7 @@
 """A run that was stopped, at any moment, is continued to the same weights."""
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,10 +79,16 @@ def test_a_run_killed_within_an_epoch_leaves_whole_epochs_and_is_continued(
 
 
 @pytest.mark.slow
-def test_final_weights_are_the_same_after_kills_at_random_moments(tmp_path):
-    script = Path(__file__).with_name("run_and_kill.py")
+def test_final_weights_are_the_same_after_kills_at_random_moments(
+    tmp_path, make_faces, make_params, build_loader
+):
+    """Eight steps an epoch, each of which is saved."""
+    changes = EVERYTHING | {"training.batch_size": 4}
+    images = build_loader(make_faces(64, name="many"), **changes).dataset
+    given, script = tmp_path / "given.pickle", Path(__file__).with_name("run_and_kill.py")
+    given.write_bytes(pickle.dumps((images, make_params(**changes))))
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
+        [sys.executable, str(script), str(tmp_path), str(given)],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

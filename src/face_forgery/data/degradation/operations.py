@@ -71,12 +71,8 @@ def register(
 ) -> Callable[[Operation], Operation]:
     """Return a decorator that adds a function ``(pixels, strength, rng)`` under its own name.
 
-    Args:
-        family: What `robustness.families` chooses it by.
-        title: The name for people.
-        levels: Strengths, weakest first; a pair of words and strength where words say it better.
-        label: Of a strength, for ``str.format``.
-        training: 0 to 1 -> strength, in the random chains, if it is in them.
+    ``levels`` are strengths, weakest first, or pairs of words and strength where ``label`` cannot
+    format one. ``training`` makes a strength of 0 to 1 in the random chains.
     """
 
     def add(operation: Operation) -> Operation:

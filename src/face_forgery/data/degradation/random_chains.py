@@ -37,7 +37,7 @@ class RandomDegradations(nn.Module):
     """None to four steps in random order, each of a random kind; a kind may come again.
 
     All draws come from torch's global generator, and their number does not depend on the dial: the
-    same seed gives the same chain, stronger or weaker. At 0 nothing is changed or drawn; at 1 the
+    same seed gives the same chain, stronger or weaker. At 0 it changes and draws nothing; at 1 the
     strongest steps leave about what passes through several careless uploads.
     """
 

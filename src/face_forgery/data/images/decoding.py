@@ -25,6 +25,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 import face_forgery.data.images.tag_limits  # noqa: F401  (bounds what Pillow reads)
 from face_forgery.data.images.jpeg import MAX_SCANS, estimate_jpeg_quality, has_too_many_scans
+from face_forgery.data.redaction import mask
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
@@ -34,6 +35,7 @@ MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 # Of ISO media files; others are images (HEIF, AVIF) or sound.
 _MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
 
+# The last two of videos: sound alone; a track without a frame.
 ImageStatus = Literal["missing", "unreadable", "too_large", "no_video", "no_frames"]
 
 _JPEG_END = b"\xff\xd9"
@@ -57,10 +59,7 @@ class InputError(ValueError):
 class ImageError(ValueError):
     """One image or video that cannot be decoded; the message says which and why.
 
-    Attributes:
-        status: ``missing``, ``unreadable`` or ``too_large``; of a video also ``no_video`` (sound
-            alone) or ``no_frames``.
-        detail: The reason alone, without the path.
+    ``detail`` is the reason alone, without the path.
     """
 
     def __init__(
@@ -76,17 +75,12 @@ class ImageError(ValueError):
 
 
 class ImageHeader(NamedTuple):
-    """What an image file says of itself.
+    """What an image file says of itself."""
 
-    ``width`` and ``height`` are pixels, upright; ``format`` is as Pillow names it: JPEG, PNG,
-    WEBP, ...; ``jpeg_quality`` is 1 to 100, as `estimate_jpeg_quality` gives it, or ``None`` for
-    other formats.
-    """
-
-    width: int
+    width: int  # pixels, upright
     height: int
-    format: str
-    jpeg_quality: int | None
+    format: str  # as Pillow names it: JPEG, PNG, WEBP, ...
+    jpeg_quality: int | None  # 1 to 100, as `estimate_jpeg_quality` gives it
 
 
 class ReducedImage(NamedTuple):
@@ -99,31 +93,22 @@ class ReducedImage(NamedTuple):
 def read_header(data: bytes) -> ImageHeader | None:
     """Read the header of a JPEG or PNG, without decoding the image.
 
-    A file that breaks off is noticed by its missing end; damage in its middle is not.
-
-    Returns:
-        ``None`` where only decoding can tell: another format, a missing end, a header that cannot
-        be read, or a PNG that may have to be turned.
+    ``None`` where only decoding can tell: another format, a missing end, a header that cannot be
+    read, or a PNG that may have to be turned. Damage in the middle is not noticed.
     """
     is_png = data.endswith(_PNG_END)
-    if not (is_png or data.endswith(_JPEG_END)) or (is_png and _may_be_turned(data)):
+    may_be_turned = is_png and (b"eXIf" in data or b"exif" in data)  # a chunk, or a text
+    if may_be_turned or not (is_png or data.endswith(_JPEG_END)):
         return None
     try:
         file = io.BytesIO(data)
         with Image.open(file, formats=("PNG" if is_png else "JPEG",)) as image:
-            _check_size(image)
+            check_size(*image.size)
             _check_scans(image, file)
-            size = image.size
-            if "exif" in image.info and _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
-                size = size[::-1]
-            name = "JPEG" if image.format == "MPO" else str(image.format)
-            return ImageHeader(*size, name, _jpeg_quality(image))
+            # Asking a PNG without EXIF for it would decode it.
+            return _header_of(image, image.size, _orientation(image) if "exif" in image.info else 1)
     except Exception:  # decoding it will say what is wrong
         return None
-
-
-def _may_be_turned(png: bytes) -> bool:
-    return b"eXIf" in png or b"exif" in png  # a chunk, or a text
 
 
 def read_reduced(path: Path, *, side: int | None) -> ReducedImage:
@@ -172,10 +157,13 @@ def naming_file_errors() -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("no such file", status="missing") from error
+    except IsADirectoryError as error:
+        raise ImageError("a folder, not an image") from error
     except PermissionError as error:
         raise ImageError("no permission to read it") from error
     except OSError as error:
-        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
+        reason = mask(str(error.strerror or error))
+        raise ImageError(f"the file cannot be read: {reason}") from error
 
 
 def check_regular(path: Path, *, expected: str = "an image") -> None:
@@ -200,22 +188,20 @@ def check_regular(path: Path, *, expected: str = "an image") -> None:
 def decode_opened(image: Image.Image) -> NDArray[np.uint8]:
     """Return what an image that Pillow has opened shows, as `decode_rgb` does of its file."""
     with _naming_damage():
-        _check_size(image)
+        check_size(*image.size)
         image.load()
         return _to_upright(image)
 
 
 def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
     with _naming_damage(file), Image.open(file, formats=FORMATS) as image:
-        _check_size(image)
+        check_size(*image.size)
         _check_scans(image, file)
-        size, name, quality = image.size, str(image.format), _jpeg_quality(image)
+        size = image.size
         if side is not None:
             image.draft(None, (side, side))
         image.load()
-        if _UPRIGHT.get(_orientation(image)) in _SIDEWAYS:
-            size = size[::-1]
-        return ReducedImage(_to_upright(image), ImageHeader(*size, name, quality))
+        return ReducedImage(_to_upright(image), _header_of(image, size, _orientation(image)))
 
 
 @contextmanager
@@ -248,8 +234,8 @@ def is_video(file: IO[bytes]) -> bool:
     return is_mp4 or is_quicktime or is_avi or head.startswith(b"\x1a\x45\xdf\xa3")
 
 
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
+def check_size(width: int, height: int) -> None:
+    """Raise ImageError if there are more than ``MAX_PIXELS``."""
     if width * height > MAX_PIXELS:
         raise ImageError(
             f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
@@ -265,9 +251,12 @@ def _check_scans(image: Image.Image, file: IO[bytes]) -> None:
         )
 
 
-def _jpeg_quality(image: Image.Image) -> int | None:
+def _header_of(image: Image.Image, size: tuple[int, int], orientation: int) -> ImageHeader:
+    width, height = size[::-1] if _UPRIGHT.get(orientation) in _SIDEWAYS else size
     tables = getattr(image, "quantization", None)  # of JPEG and MPO alone
-    return estimate_jpeg_quality(tables[min(tables)]) if tables else None
+    quality = estimate_jpeg_quality(tuple(tables[min(tables)])) if tables else None
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    return ImageHeader(width, height, name, quality)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -35,15 +35,11 @@ _SIGNATURE = {
 
 
 def read_evidence(data: bytes) -> dict[str, str]:
-    """Return what the file says of its origin; only what is there.
+    """Return what an encoded image, whole or damaged, says of its origin; only what is there.
 
-    Args:
-        data: An encoded image, whole or damaged.
-
-    Returns:
-        ``camera`` and ``software`` (EXIF; of PNG also its text, else XMP), ``source_type`` (IPTC
-        DigitalSourceType in XMP: ``digitalCapture``, ``trainedAlgorithmicMedia``, ...) and
-        ``c2pa``: printable text of at most a few hundred characters each.
+    ``camera`` and ``software`` (EXIF; of PNG also its text, else XMP), ``source_type`` (IPTC
+    DigitalSourceType in XMP: ``digitalCapture``, ``trainedAlgorithmicMedia``, ...) and ``c2pa``:
+    printable text of at most a few hundred characters each.
 
     Example:
         >>> read_evidence(b"no image")

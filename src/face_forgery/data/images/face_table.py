@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.parallel import map_in_order
-from face_forgery.data.labels.manifest import KEY, OK, ManifestError
+from face_forgery.data.labels.manifest import KEY, OK, look_up
 
 FACE_COLUMNS = {
     "subset": "string",
@@ -33,8 +33,7 @@ def find_faces(
 ) -> pd.DataFrame:
     """Find the largest face of every image of ``LABEL_COLUMNS`` that ``facts`` say can be read.
 
-    Returns:
-        ``FACE_COLUMNS``, a row for each usable image; none without a ``finder``.
+    ``FACE_COLUMNS`` has no row without a ``finder``.
     """
     if finder is None:
         return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
@@ -72,12 +71,8 @@ def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.i
     """
     if face_table.empty:
         return None
-    squares = manifest[KEY].merge(face_table, on=KEY, how="left", validate="one_to_one")
-    if missing := int(squares["side"].isna().sum()):
-        raise ManifestError(
-            f"{missing:,} of {len(manifest):,} images have no face to cut: manifest and faces come "
-            "from different runs; run kedro run --pipelines ingestion,splitting"
-        )
+    remedy = "faces are of another run; run kedro run --pipelines ingestion,splitting"
+    squares = look_up(manifest, face_table, "side", what="face to cut", remedy=remedy)
     return squares[["left", "top", "side"]].to_numpy(dtype=np.int64)
 
 

@@ -4,21 +4,20 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
+from posixpath import basename, splitext
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from face_forgery.data.images.decoding import (
     ImageError,
-    ImageHeader,
     check_regular,
     read_header,
     read_reduced,
 )
-from face_forgery.data.images.near_files import name_near_files
 from face_forgery.data.images.parallel import map_in_order
 from face_forgery.data.labels.locations import find_image_folder
 from face_forgery.data.labels.manifest import FACT_COLUMNS, KEY, OK, ManifestError, show_rows
@@ -48,6 +47,18 @@ REJECTED_COLUMNS = {name: IMAGE_FACT_COLUMNS[name] for name in (*KEY, "img_name"
 _UNSETTLED_NS = 2_000_000_000
 _READ = [*FACT_COLUMNS, *STATUS_COLUMNS]
 _MAX_HEADER_BYTES = 2**28  # a larger file is not held in memory: it is decoded, which streams it
+
+
+# What makes two names alike, the likeliest first; and what to say about the difference.
+_ALIKE: dict[Callable[[str], str], str] = {
+    str.lower: "is the case of the letters another one?",
+    lambda name: splitext(name.lower())[0]: "do the names lack their ending, or have another one?",
+    lambda name: basename(name.lower()): "do the names have a folder too many or too few?",
+    lambda name: splitext(basename(name.lower()))[0]: "are folder and ending others?",
+    lambda name: basename(name).partition(".")[0].lstrip("0"): (
+        "have leading zeros or the ending got lost?"
+    ),
+}
 
 
 class ImageFacts(NamedTuple):
@@ -84,19 +95,10 @@ def inspect_table(
     """Read every image of a label table once and say what it is.
 
     Each file is hashed and decoded at the smallest scale its format offers, so that a damaged image
-    is found now and not in the first epoch. One that was usable in an earlier run and has not
-    changed since is not opened again.
-
-    Args:
-        table: The columns of ``LABEL_COLUMNS``.
-        root: What ``path`` is relative to.
-        image_folders: Subset -> its image folder, relative to ``root``. No image may lie outside,
-            not even through a link.
-        num_workers: Threads.
-        check: ``headers`` does not decode a JPEG or PNG that has its header and its end, ten times
-            faster: damage between them shows in training.
-        known: What an earlier run returned; of other columns, it is not looked at.
-        links_into: Another folder that links in the image folders may lead into.
+    is found now and not in the first epoch; with ``headers`` no JPEG or PNG that has its header and
+    its end, ten times faster. One that was usable in an earlier run, ``known``, and has not changed
+    since is not opened again. No image may lie outside of the folder of its subset, relative to
+    ``root``, not even through a link, unless it leads into the folder ``links_into``.
 
     Returns:
         The columns of ``IMAGE_FACT_COLUMNS``, a row for each row of ``table`` in its order.
@@ -122,7 +124,7 @@ def inspect_table(
     )
     read = pd.DataFrame(inspected, columns=_READ, index=stamps.index[is_new])
     missing = read.index[read["status"] == "missing"]
-    read.loc[missing, "detail"] = name_near_files(table.iloc[missing], homes)
+    read.loc[missing, "detail"] = _name_near_files(table.iloc[missing], homes)
     parts = (
         part.astype(FACT_COLUMNS | STATUS_COLUMNS) for part in (reused.loc[~is_new, _READ], read)
     )
@@ -131,6 +133,30 @@ def inspect_table(
     stamps = stamps.assign(checked=reused["checked"].fillna(check))
     found = pd.concat([keys, facts, stamps[list(STAMP_COLUMNS)]], axis=1)
     return found.astype(IMAGE_FACT_COLUMNS)
+
+
+def _name_near_files(rows: pd.DataFrame, homes: Mapping[str, str]) -> list[str]:
+    """Say of rows without a file where it was looked for, and which file has nearly its name."""
+    keyed: dict[str, list[dict[str, str]]] = {}
+    said = []
+    for subset, name in zip(rows["subset"], rows["img_name"], strict=True):
+        home = Path(homes[subset])
+        if subset not in keyed:
+            # Of names that are alike the first one is told.
+            files = [
+                (Path(path) / file).relative_to(home).as_posix()
+                for path, _, files in os.walk(home)
+                for file in sorted(files, reverse=True)
+            ]
+            keyed[subset] = [{key(file): file for file in files} for key in _ALIKE]
+        if (home / name).is_symlink():
+            link = (home / name).readlink()
+            said.append(f"no such file: a link to {link}, and nothing is there")
+            continue
+        alike = zip(_ALIKE.items(), keyed[subset], strict=True)
+        near = (f"; {at[key(name)]} is there: {why}" for (key, why), at in alike if key(name) in at)
+        said.append(f"no such file in {home}{next(near, '')}")
+    return said
 
 
 def _stamp_table(
@@ -151,7 +177,8 @@ def _stamp_table(
         num_workers=num_workers,
         description="looking up images",
     )
-    stamps = pd.DataFrame(found, columns=list(_Stamp._fields))
+    # As objects: beside a missing number, whole nanoseconds would be rounded to floats.
+    stamps = pd.DataFrame(found, columns=list(_Stamp._fields), dtype=object)
     outside = table[stamps["is_outside"].to_numpy(dtype=bool)]
     if len(outside):
         first = os.path.realpath(root / outside["path"].iloc[0])
@@ -195,7 +222,9 @@ def _inspect_header(path: Path) -> ImageFacts | None:
     header = read_header(data)
     if header is None:
         return None
-    return _usable(header, len(data), hashlib.sha256(data).hexdigest())
+    return ImageFacts(
+        **header._asdict(), num_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
+    )
 
 
 def _inspect_pixels(path: Path) -> ImageFacts:
@@ -209,7 +238,7 @@ def _inspect_pixels(path: Path) -> ImageFacts:
     except OSError as error:  # it has gone since it was decoded
         reason = f"the file cannot be read: {error.strerror or error}"
         return ImageFacts(status="unreadable", detail=reason)
-    return _usable(header, num_bytes, digest)
+    return ImageFacts(**header._asdict(), num_bytes=num_bytes, sha256=digest)
 
 
 def list_unusable(facts: pd.DataFrame) -> pd.DataFrame:
@@ -229,11 +258,6 @@ def _stamp(path: Path, homes: tuple[str, ...]) -> _Stamp:
     changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
     is_settled = changed < now - _UNSETTLED_NS
     return _Stamp(False, facts.st_size, changed if is_settled else None)
-
-
-def _usable(header: ImageHeader, num_bytes: int, digest: str) -> ImageFacts:
-    size = (header.width, header.height, header.format, num_bytes)
-    return ImageFacts(*size, header.jpeg_quality, digest)
 
 
 def _lies_in(path: Path, homes: tuple[str, ...]) -> bool:

@@ -4,7 +4,6 @@ A few bytes can ask a decoder for another pass over the whole image, so scans ar
 """
 
 import re
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import IO
 
@@ -34,7 +33,8 @@ _CHUNK = 2**20
 _MAX_WALKED = 2**28  # bytes that are looked at closely
 
 
-def estimate_jpeg_quality(luminance: Sequence[int]) -> int:
+@lru_cache(maxsize=1024)  # the images of a set share a few tables
+def estimate_jpeg_quality(luminance: tuple[int, ...]) -> int:
     """Return the quality, 1 to 100, whose table in libjpeg is nearest to the one given.
 
     Exact for files of libjpeg, libjpeg-turbo and Pillow with their own tables; for cameras and
@@ -45,16 +45,11 @@ def estimate_jpeg_quality(luminance: Sequence[int]) -> int:
         ValueError: If there are not 64 steps.
 
     Example:
-        >>> estimate_jpeg_quality(_tables()[75 - 1])
+        >>> estimate_jpeg_quality(tuple(_tables()[75 - 1]))
         75
     """
     if len(luminance) != 64:
         raise ValueError(f"a quantization table has 64 steps, this one {len(luminance)}")
-    return _nearest(tuple(luminance))
-
-
-@lru_cache(maxsize=1024)  # the images of a set share a few tables
-def _nearest(luminance: tuple[int, ...]) -> int:
     steps = np.array(luminance, dtype=np.int64)
     return int(np.abs(_tables() - steps).sum(axis=1).argmin()) + 1
 

@@ -51,25 +51,20 @@ _Row = tuple[str, str, str | None]
 
 
 def list_images(location: Path | str, *, parameter: str = "inference.images") -> pd.DataFrame:
-    """List images without opening one.
+    """List images without opening one: ``LISTING_COLUMNS``.
 
-    Args:
-        location: One of
+    ``location`` is one of these, or a URL (``s3://``, ``gs://``, ...) of one:
 
-            - a folder: every file in it and below it, whatever its extension, in the order of the
-              names; hidden files (``.name``) are left out. A folder without files gets a row.
-            - a table (``.csv``, ``.tsv``, ``.txt``) with a column ``img_name``: paths relative to
-              the table's folder, absolute paths or URLs; one row each, in its order.
-            - a pattern such as ``photos/**/*.jpg``: the files that match, in the order of names.
-            - one file.
+    - a folder: every file in it and below it, whatever its extension, in the order of the names;
+      hidden files (``.name``) are left out. A folder without files gets a row.
+    - a table (``.csv``, ``.tsv``, ``.txt``) with a column ``img_name``: paths relative to the
+      table's folder, absolute paths or URLs; one row each, in its order.
+    - a pattern such as ``photos/**/*.jpg``: the files that match, in the order of names.
+    - one file.
 
-            A string with a scheme (``s3://``, ``gs://``, ...) is one of these behind that URL.
-        parameter: What you set to name it, for messages.
-
-    Returns:
-        ``LISTING_COLUMNS``. Names are relative to the folder, to the part of a pattern before its
-        first wildcard, or as the table spells them. Files may have been named by a stranger:
-        ``=x.jpg``, a formula to a spreadsheet, is ``./=x.jpg``, but not of a table.
+    Names are relative to the folder, to the part of a pattern before its first wildcard, or as the
+    table spells them. Files may have been named by a stranger: ``=x.jpg``, a formula to a
+    spreadsheet, is ``./=x.jpg``, but not of a table. Messages call what you set ``parameter``.
 
     Raises:
         InputError: If nothing is there, a table lacks the column or names no file, or a URL cannot
@@ -132,9 +127,8 @@ def printable(name: str) -> str:
 def read_names(file: TextIO, shown: str) -> list[str]:
     """Return the column ``img_name`` of a table, in its order.
 
-    Args:
-        file: Opened with ``encoding="utf-8-sig"`` and ``newline=""``.
-        shown: Its path or URL; the ending says the separator, errors name it.
+    ``file`` was opened with ``encoding="utf-8-sig"`` and ``newline=""``; ``shown`` is its path or
+    URL, whose ending says the separator.
 
     Raises:
         InputError: If it is no table, lacks the column or names no file.
@@ -273,13 +267,9 @@ def _read_table(table: Path, parameter: str) -> list[_Row]:
 
 def _warn_of_other_folders(table: Path, names: list[str]) -> None:
     """A table may name any image that this machine can read; whoever made it should be known."""
-    home = os.path.abspath(table.parent)  # noqa: PTH100 (resolve would follow links)
-    outside = [
-        name
-        for name in names
-        if not is_url(name)
-        and not os.path.abspath(table.parent / name).startswith(home.rstrip(os.sep) + os.sep)  # noqa: PTH100
-    ]
+    local = [name for name in names if not is_url(name)]
+    ways = [os.path.relpath(table.parent / name, table.parent) for name in local]
+    outside = [n for n, way in zip(local, ways, strict=True) if Path(way).parts[:1] == (os.pardir,)]
     if outside:
         logger.warning(
             "%s: %s of %s names lead out of its folder, the first to %r; it is read all the same",

@@ -21,11 +21,9 @@ def map_in_order(
     num_workers: int,
     description: str,
 ) -> Iterator[Result]:
-    """Yield ``function(item)`` for each item, in the order of ``items``.
+    """Yield ``function(item)`` for each item, in the order of ``items``; an exception ends it.
 
-    Threads do the work: reading, hashing and decoding release Python's lock.
-
-    An exception ends the iteration. With 0 ``num_workers`` the calling thread works.
+    ``num_workers`` threads work, or the calling one: reading and decoding release Python's lock.
     """
     results = (
         map(function, items) if num_workers == 0 else _map_threaded(function, items, num_workers)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import (
@@ -30,8 +31,8 @@ def is_url(path: str) -> bool:
     """Say whether ``path`` begins with a scheme: ``s3://``, ``gs://``, ``file://``, ...
 
     Example:
-        >>> is_url("s3://bucket/a.jpg"), is_url("data/a.jpg"), is_url("c:/a.jpg")
-        (True, False, False)
+        >>> [is_url(path) for path in ("s3://b/a.jpg", "s3:/a.jpg", "c://a.jpg", "a b://c")]
+        [True, False, False, False]
     """
     return _SCHEME.match(path) is not None
 
@@ -70,6 +71,11 @@ def open_file_system(url: str) -> tuple[AbstractFileSystem, str]:
     return system, path
 
 
+def reach(location: str) -> tuple[AbstractFileSystem, str]:
+    """Return what reaches a path or a URL, and what it is called there; as `open_file_system`."""
+    return open_file_system(location) if is_url(location) else (LocalFileSystem(), location)
+
+
 def read_rgb_at(path: str, *, side: int | None = None) -> NDArray[np.uint8]:
     """Decode the image at a path or a URL, as `decoding.read_rgb` does.
 
@@ -103,16 +109,10 @@ def read_bytes_at(path: str) -> bytes:
 def _fetch(url: str) -> bytes:
     system, path = open_file_system(url)
     try:
-        data: bytes = system.cat_file(path, start=0, end=_MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise ImageError("no such file", status="missing") from error
-    except IsADirectoryError as error:
-        raise ImageError("a folder, not an image") from error
-    except PermissionError as error:
-        raise ImageError("no permission to read it") from error
-    except OSError as error:
-        reason = mask(str(error.strerror or error))
-        raise ImageError(f"the file cannot be read: {reason}") from error
+        with naming_file_errors():
+            data: bytes = system.cat_file(path, start=0, end=_MAX_BYTES + 1)
+    except ImageError:
+        raise
     except Exception as error:  # each store's library raises its own
         reason = mask(f"{type(error).__name__}: {error}")
         raise ImageError(f"the file cannot be read: {reason}") from error

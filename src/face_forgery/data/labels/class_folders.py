@@ -36,11 +36,8 @@ class ClassFolder(NamedTuple):
 def leave_out(where: str, names: Iterable[str], exclude: tuple[str, ...]) -> list[str]:
     """Return the files that count as images, and log how many do not, and why.
 
-    Args:
-        where: What messages call the folder.
-        names: Files, relative to it.
-        exclude: Patterns as of a shell, in any case; a folder that matches is left out whole.
-            Hidden files and folders are left out, too.
+    ``exclude`` are patterns as of a shell, in any case; a folder that matches is left out whole.
+    Hidden files and folders are left out, too.
     """
     fits = [(name, re.compile(translate(name.lower()))) for name in (".*", *exclude)]
 
@@ -72,12 +69,8 @@ def find_classes(
     """Return folder -> what it says, for each of the folders that hold files.
 
     The outermost folder that ``class_folders`` names counts. Where there is none, a name that says
-    it by itself does, if no other one on the way contradicts it.
-
-    Args:
-        where: What messages call the folder.
-        folders: ``(N,)``, the folder of each file; empty for a file in no folder.
-        class_folders: Folder name in lower case -> target.
+    it by itself does, if no other one on the way contradicts it. ``folders``, ``(N,)``, are those
+    of the files.
 
     Raises:
         ManifestError: If files lie in no class folder, or in one of each class.

@@ -49,13 +49,7 @@ def parse_labels(
     """Read a Parquet table, or comma-separated UTF-8 with or without mark, blank lines, header.
 
     Lines end with LF, CRLF or CR. Without a header there are two columns, name and target (or the
-    name alone if there are no ``labels``). The log names columns that are not used.
-
-    Args:
-        file: The label file.
-        columns: What its header calls the columns.
-        labels: Those that a target may have, as `plain_label` writes them; ``None``: no target
-            needs to be there.
+    name alone if there are no ``labels``, which a target may have as `plain_label` writes them).
 
     Returns:
         A row for each row of the file, strings without white space around them, with the columns
@@ -63,10 +57,9 @@ def parse_labels(
         function from row positions to ``line 7`` and the like: lines count from 1.
 
     Raises:
-        ManifestError: An empty file, one of another kind, encoding or separator, a header without
-            the columns that must be there or with one twice, no rows, rows with too few or too many
-            values, a header that stands again among the rows, control characters in group, kind or
-            source.
+        ManifestError: An empty file, one of another kind, encoding or separator, a column missing
+            or there twice, no rows, rows with too few or too many values, a header among the rows,
+            control characters in group, kind or source.
     """
     kind = kind_of(file.data[:HEAD_BYTES])
     if file.data.startswith(_PARQUET):

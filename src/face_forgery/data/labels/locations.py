@@ -36,10 +36,7 @@ _INSTEAD = {
 def find_spellings(data: Mapping[str, Any]) -> dict[str, str | None]:
     """Return what to read in place of usual names that are not there: parameter -> name.
 
-    A test set under a usual name that is not there is none.
-
-    Args:
-        data: The section ``data``, not yet checked.
+    A test set under a usual name that is not there is none. ``data`` is not yet checked.
     """
     root = Path(str(data.get("root")))
     found: dict[str, str | None] = {}

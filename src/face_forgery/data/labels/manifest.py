@@ -43,8 +43,8 @@ UNSEEN = r"\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069"
 # A byte-order mark within a file is one, too: files put behind one another.
 CONTROL_CHARACTERS = f"[{UNSEEN}\ufeff]"
 
-_MAY_BE_MISSING = ["target", "jpeg_quality"]
 _EXAMPLES_SHOWN = 3
+_REJECTED = "data/08_reporting/rejected.csv"
 _FINGERPRINTED = ["path", "target", "sha256"]
 
 
@@ -65,11 +65,26 @@ def show_examples(examples: Iterable[object]) -> str:
     return ", ".join(shown)
 
 
-def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
-    """Join ``LABEL_COLUMNS`` and ``IMAGE_FACT_COLUMNS`` of the images that can be used.
+def look_up(
+    rows: pd.DataFrame, table: pd.DataFrame, column: str, *, what: str, remedy: str
+) -> pd.DataFrame:
+    """Return the row of ``table`` that belongs to each of ``rows``, by ``KEY``.
 
-    Returns:
-        The columns of ``MANIFEST_COLUMNS``, in the order of ``table``.
+    Raises:
+        ManifestError: If there is none, or none with a value in ``column``.
+    """
+    found = rows[KEY].merge(table, on=KEY, how="left", validate="one_to_one")
+    absent = found[column].isna().to_numpy()
+    if absent.any():
+        raise ManifestError(
+            f"{absent.sum():,} of {len(rows):,} images have no {what}: {show_rows(rows[absent])}; "
+            f"{remedy}"
+        )
+    return found
+
+
+def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return ``MANIFEST_COLUMNS`` of the images that can be used, in the order of ``table``.
 
     Raises:
         ManifestError: If one content has two targets, or the two inputs do not belong together.
@@ -83,24 +98,17 @@ def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     manifest = table.merge(usable, on=KEY, how="inner", validate="one_to_one")
     manifest = manifest[list(MANIFEST_COLUMNS)].astype(MANIFEST_COLUMNS)
     check_contradictions(manifest)
-    return check_manifest(manifest)
+    return manifest
 
 
-def check_rejected(
-    table: pd.DataFrame, rejected: pd.DataFrame, *, max_rejected: float, listed_in: str
-) -> None:
-    """Refuse to go on without too many of the labelled images.
+def check_rejected(table: pd.DataFrame, rejected: pd.DataFrame, *, max_rejected: float) -> None:
+    """Refuse to go on without too many images of ``train``, or of ``val``, or without all.
 
-    Args:
-        table: The columns of ``LABEL_COLUMNS``.
-        rejected: The columns of ``REJECTED_COLUMNS``. Unlabelled ones do not count.
-        max_rejected: Largest proportion of ``train``, and of ``val``, that may be damaged or
-            missing, 0 to 1. Images without a face that can be judged are counted apart: at most
-            half.
-        listed_in: Where the user finds all of ``rejected``.
+    Of the rows of ``table``, so many as the proportion ``max_rejected`` may be damaged or missing,
+    and half without a face that can be judged.
 
     Raises:
-        ManifestError: If more are rejected, or if nothing is left; with up to three examples.
+        ManifestError: With the number of each status and up to three images of ``rejected``.
     """
     for subset in ("train", "val"):
         num_rows = int((table["subset"] == subset).sum())
@@ -111,14 +119,14 @@ def check_rejected(
             raise ManifestError(
                 f"{len(damaged):,} of {num_rows:,} {subset} images ({len(damaged) / num_rows:.2%}) "
                 f"cannot be used ({_statuses(damaged)}); at most {max_rejected:.2%} may be left "
-                f"out: {_reasons(damaged)}. All are listed in {listed_in}. {_remedy(damaged)}"
+                f"out: {_reasons(damaged)}. All are listed in {_REJECTED}. {_remedy(damaged)}"
             )
         if faceless.empty:
             continue
         said = (
             f"{len(faceless):,} of {num_rows:,} {subset} images ({len(faceless) / num_rows:.2%}) "
             f"have no face that can be judged ({_statuses(faceless)}): {_reasons(faceless)}. All "
-            f"are listed in {listed_in}"
+            f"are listed in {_REJECTED}"
         )
         if len(faceless) > num_rows / 2:
             raise ManifestError(
@@ -152,37 +160,6 @@ def check_contradictions(manifest: pd.DataFrame) -> None:
     )
 
 
-def check_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return ``manifest`` unchanged if it is well formed.
-
-    It has ``MANIFEST_COLUMNS`` in their order and types, no missing value but ``target`` of
-    ``test`` rows and ``jpeg_quality`` of what is no JPEG, and no image twice within a subset.
-
-    Raises:
-        ManifestError: On the first broken rule, naming up to three rows.
-    """
-    _check_columns(manifest)
-    rules = {
-        f"subset is not one of {', '.join(SUBSETS)}": ~manifest["subset"].isin(SUBSETS),
-        "target is not 0 or 1 outside the test subset": ~(
-            manifest["target"].isin([REAL, FAKE])
-            | (manifest["target"].isna() & (manifest["subset"] == "test"))
-        ),
-        "a value is missing": manifest.drop(columns=_MAY_BE_MISSING).isna().any(axis=1),
-        "a row is there twice": manifest.duplicated(KEY, keep=False),
-        "an image is there twice in one subset": manifest.duplicated(
-            ["subset", "path"], keep=False
-        ),
-    }
-    for rule, broken in rules.items():
-        if broken.any():
-            raise ManifestError(
-                f"the manifest breaks a rule in {broken.sum():,} of {len(manifest):,} rows: "
-                f"{rule}; first: {show_rows(manifest[broken])}. Run the pipeline ingestion again."
-            )
-    return manifest
-
-
 def show_rows(rows: pd.DataFrame) -> str:
     """Name up to three rows of a table with ``subset``, ``row`` and ``img_name``."""
     first = rows.head(_EXAMPLES_SHOWN + 1)
@@ -203,31 +180,15 @@ def fingerprint_rows(manifest: pd.DataFrame) -> str:
 
 
 def fingerprint_sets(**manifests: pd.DataFrame) -> str:
-    """Return one SHA-256 of several sets, whatever the order of their rows.
+    """Return one SHA-256 of several sets, ``train`` and ``val``, whatever the order of their rows.
 
-    Args:
-        manifests: Each under the name of its part, such as ``train`` and ``val``: the same images
-            split differently have another fingerprint.
+    The same images split differently have another fingerprint.
     """
     digest = hashlib.sha256()
     for name in sorted(manifests):
         rows = manifests[name].sort_values(_FINGERPRINTED, kind="stable")
         digest.update(f"{name}={fingerprint_rows(rows)}\n".encode())
     return digest.hexdigest()
-
-
-def _check_columns(manifest: pd.DataFrame) -> None:
-    found = {name: str(dtype) for name, dtype in manifest.dtypes.items()}
-    if list(found) != list(MANIFEST_COLUMNS):
-        raise ManifestError(
-            f"the manifest has the columns {list(found)}; expected {list(MANIFEST_COLUMNS)} "
-            "(docs/data_format.md)"
-        )
-    wrong = [
-        f"{n}: {found[n]} in place of {t}" for n, t in MANIFEST_COLUMNS.items() if found[n] != t
-    ]
-    if wrong:
-        raise ManifestError(f"the manifest has columns of another type: {show_examples(wrong)}")
 
 
 def _remedy(bad: pd.DataFrame) -> str:

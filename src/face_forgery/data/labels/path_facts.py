@@ -35,13 +35,9 @@ _NUMBER = re.compile(r"0*(\d+)(?:\.0+)?")
 def read_paths(table: pd.DataFrame, from_path: str | None) -> pd.DataFrame:
     """Fill in the groups, kinds and sources that nobody gave, from the paths or by default.
 
-    An image without a group is a group of its own that no other file can name by accident.
-
-    Args:
-        table: ``group``, ``kind`` and ``source`` are empty where nobody gave them; ``folder`` is
-            the folder of the image, below its class folder, or missing where a label file has
-            given its target.
-        from_path: ``ingestion.from_path``.
+    They are empty where nobody gave them. An image without a group is a group of its own that no
+    other file can name by accident. ``folder`` is the folder of the image, below its class folder,
+    or missing where a label file has given its target; it is dropped.
 
     Raises:
         ManifestError: If a pattern fits no name.

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from face_forgery.data.labels.class_folders import find_classes, leave_out
-from face_forgery.data.labels.label_csv import LabelFile, Locate, parse_labels
+from face_forgery.data.labels.label_csv import (
+    OPTIONAL_COLUMNS,
+    LabelFile,
+    Locate,
+    parse_labels,
+)
 from face_forgery.data.labels.manifest import (
     CONTROL_CHARACTERS,
     FAKE,
@@ -57,16 +62,10 @@ LabelSource = LabelFile | LabelFolder
 def read_labels(
     sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
 ) -> pd.DataFrame:
-    """Return one row for each image that label files or folders list.
+    """Return one row for each image that label files or folders list: ``LABEL_COLUMNS``.
 
-    Args:
-        sources: ``train``, ``val``, ``test`` -> a label file, or a folder with one sub-folder a
-            class; ``None`` where there is none. Targets of ``test`` are not read.
-        data: What the parameters call the sources.
-        params: What columns, labels, class folders and paths mean.
-
-    Returns:
-        The columns of ``LABEL_COLUMNS``, in the order of each file, or of the names of a folder.
+    ``train``, ``val`` and ``test`` have a label file, a folder with one sub-folder a class, or
+    none. Rows are in the order of each; targets of ``test`` are not read.
 
     Raises:
         ManifestError: Anything that docs/data_format.md calls an error.
@@ -85,7 +84,12 @@ def _read_source(
 ) -> pd.DataFrame:
     images = str(getattr(data, f"{subset}_images"))
     if isinstance(source, LabelFolder):
-        _check_same_folder(source.where, subset, getattr(data, f"{subset}_labels"), images)
+        labels = str(getattr(data, f"{subset}_labels"))
+        if posixpath.normpath(labels) != posixpath.normpath(images):
+            raise ManifestError(
+                f"{source.where}: data.{subset}_labels={labels} is a folder, and its images lie in "
+                f"it, but data.{subset}_images={images}; set both to the same folder"
+            )
         found = _list_folder(source, subset, params)
         locate: Locate = _locate_in_folder
     else:
@@ -145,19 +149,11 @@ def _say_unknown(where: str, given: pd.Series, unknown: pd.Series, locate: Locat
     )
 
 
-def _check_same_folder(where: str, subset: str, labels: str, images: str) -> None:
-    if posixpath.normpath(labels) != posixpath.normpath(images):
-        raise ManifestError(
-            f"{where}: data.{subset}_labels={labels} is a folder, and its images lie in it, but "
-            f"data.{subset}_images={images}; set both to the same folder"
-        )
-
-
 def _list_folder(folder: LabelFolder, subset: str, params: IngestionParams) -> pd.DataFrame:
     names = pd.Series(leave_out(folder.where, folder.names, params.exclude), dtype="object")
     if names.empty:
         raise ManifestError(f"{folder.where}: the folder holds no image")
-    if garbled := [name for name in names if not _is_utf8(name)]:
+    if garbled := [name for name in names if name != name.encode(errors="ignore").decode()]:
         raise ManifestError(
             f"{folder.where}: {len(garbled):,} file name(s) are not UTF-8: "
             f"{show_examples(ascii(name) for name in garbled)}; rename them"
@@ -172,14 +168,6 @@ def _list_folder(folder: LabelFolder, subset: str, params: IngestionParams) -> p
     return frame.assign(target=targets.astype("Int8"), folder=folders.map(below))
 
 
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _locate_in_folder(rows: Sequence[int]) -> list[str]:
     return ["file"] * len(rows)
 
@@ -190,19 +178,17 @@ def _complete(
     names = found["img_name"]
     _check_names(names, where=where, locate=locate)
     paths = _image_paths(names, folder=images, where=where, locate=locate)
-    absent = pd.Series("", index=found.index, dtype="str")
-    target = found["target"] if "target" in found else pd.Series(pd.NA, index=found.index)
-    return pd.DataFrame(
-        {
-            "subset": subset,
-            "row": range(len(found)),
-            "img_name": names,
-            "path": paths,
-            "target": target.astype("Int8"),
-            "folder": found.get("folder", pd.Series(pd.NA, index=found.index, dtype="str")),
-        }
-        | {name: found.get(name, absent) for name in ("group", "kind", "source")}
-    )
+    values = {
+        "subset": subset,
+        "row": range(len(found)),
+        "img_name": names,
+        "path": paths,
+        "target": found.get("target", pd.NA),
+        "folder": found.get("folder", pd.NA),
+        **{name: found.get(name, "") for name in OPTIONAL_COLUMNS},
+    }
+    texts = dict.fromkeys(("folder", *OPTIONAL_COLUMNS), "str")
+    return pd.DataFrame(values, index=found.index).astype({"target": "Int8"} | texts)
 
 
 def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:
@@ -218,10 +204,8 @@ def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:
 
 def _image_paths(names: pd.Series, *, folder: str, where: str, locate: Locate) -> pd.Series:
     """Return the paths below the data root; ``./a.jpg`` and ``a.jpg`` are one, and refused."""
-    normal = names
     odd = names.str.contains(_NOT_NORMAL, regex=True)
-    if odd.any():
-        normal = names.where(~odd, names[odd].map(posixpath.normpath))
+    normal = names.mask(odd, names[odd].map(posixpath.normpath))
     repeated = normal.duplicated(keep=False)
     if repeated.any():
         raise ManifestError(

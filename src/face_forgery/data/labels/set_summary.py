@@ -14,12 +14,12 @@ _MOST_COMMON = 5
 # An image that is neither small nor square shows more than a face: crops are nearly square.
 _SHORTER_SIDE = 480
 _LONGER_BY = 1.25
-_CLASS_NAMES = {REAL: "real", FAKE: "fake"}
+CLASS_NAMES = {REAL: "real", FAKE: "fake"}
 
 
 def class_names(manifest: pd.DataFrame) -> pd.Series:
     """Return ``real``, ``fake`` or ``unlabelled`` for each row."""
-    return manifest["target"].map(_CLASS_NAMES).astype("string").fillna("unlabelled")
+    return manifest["target"].map(CLASS_NAMES).astype("string").fillna("unlabelled")
 
 
 def count_values(values: pd.Series, *, at_most: int | None = None) -> dict[str, int]:
@@ -29,14 +29,10 @@ def count_values(values: pd.Series, *, at_most: int | None = None) -> dict[str, 
 
 
 def describe_manifest(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
-    """Summarize a manifest, subset by subset and class by class.
+    """Summarize a manifest, subset by subset and class by class, as values that JSON can hold.
 
     Formats and sizes are told for each class on its own: where they differ, a network can learn
     them in place of the forgery.
-
-    Returns:
-        Plain dicts, lists, strings and numbers: ``subsets`` (images, classes, kinds, sources,
-        groups, rejected), ``duplicates`` (identical files within and between subsets).
     """
     subsets = {}
     for subset in SUBSETS:
@@ -71,16 +67,14 @@ def warn_of_photographs(manifest: pd.DataFrame) -> None:
 
 
 def _describe_subset(rows: pd.DataFrame) -> dict[str, Any]:
-    names = class_names(rows)
+    by_class = dict(list(rows.groupby(class_names(rows))))  # in the order of the names
     group_sizes = rows["group"].value_counts()
     return {
         "images": len(rows),
-        "classes": {name: _describe_files(rows[names == name]) for name in sorted(set(names))},
+        "classes": {name: _describe_files(files) for name, files in by_class.items()},
         "kinds": count_values(rows["kind"]),
         "sources": count_values(rows["source"]),
-        "kinds_by_class": {
-            name: count_values(rows.loc[names == name, "kind"]) for name in sorted(set(names))
-        },
+        "kinds_by_class": {name: count_values(files["kind"]) for name, files in by_class.items()},
         "groups": {
             "number": len(group_sizes),
             "with_several_images": int((group_sizes > 1).sum()),
@@ -125,8 +119,6 @@ def _describe_duplicates(manifest: pd.DataFrame) -> dict[str, Any]:
 
 
 def _spread(values: pd.Series) -> dict[str, Any]:
-    if values.empty:
-        return {"min": None, "median": None, "max": None}
     return {
         "min": int(values.min()),
         "median": float(values.median()),

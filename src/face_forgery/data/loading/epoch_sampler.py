@@ -18,26 +18,17 @@ _CHUNK = 65_536  # keys made at once
 class EpochSampler(Sampler[Key]):
     """The keys of an epoch for `ImageDataset`, in a new order every epoch.
 
-    Neither the number of workers nor a restart changes what an epoch holds. A last batch of a
-    single image is left out (of that epoch: the order changes), because batch normalization cannot
-    normalize over one.
+    A last batch of a single image is left out (of that epoch: the order changes), because batch
+    normalization cannot normalize over one.
 
     ``balanced`` epochs are as long as shuffled ones, less one image if that number is odd, and hold
-    as many images of each class. Images of the rarer class come several times, each time changed
-    in another way and all of them equally often up to one; of the other class every epoch has
-    another part. With forgeries an epoch also has forged copies of some of its real images, other
-    ones in every epoch and as many in each.
+    as many images of each class: of the rarer class equally often up to one, of the other another
+    part in every epoch. With forgeries an epoch also has forged copies of some of its real images,
+    other ones in every epoch and as many in each.
 
-    With several ranks each one has every ``world_size``-th image, so that the batches of all ranks
-    together are the batches of a single process. All ranks have equally many images, none comes
-    to two of them; what is left (fewer than ``world_size``) is not shown in that epoch.
-
-    Args:
-        dataset: What is shown: its targets, sources and forgeries decide.
-        params: ``batch_size`` (of all ranks together, at most the images of an epoch and a multiple
-            of ``world_size``), ``seed``, ``sampling`` and ``source_balance`` are used.
-        rank: Of this process.
-        world_size: How many processes train together.
+    Of ``world_size`` processes each has every ``world_size``-th image, so that their batches
+    together, of ``params.batch_size``, are those of a single process. What is left (fewer than
+    ``world_size``) is not shown in that epoch.
 
     Raises:
         ValueError: If the batch is larger than the set, or a class is missing that is balanced.
@@ -148,18 +139,12 @@ def draw_balanced(
     repeat: int,
     generator: torch.Generator,
 ) -> NDArray[np.int64]:
-    """Draw an epoch from ``order``, which is random, in a new order.
+    """Draw an epoch from ``order``, ``(N,)`` different indices at random, in a new order.
 
-    Within a group images come equally often up to one.
-
-    Args:
-        order: ``(N,)`` indices, all different.
-        targets: ``(N,)``, 0 or 1, of each of them.
-        sources: ``(N,)``, a number for each of them.
-        by_class: Whether half of the epoch goes to each class; otherwise classes keep their sizes.
-        source_balance: 0 to 1: how evenly the sources of a class divide its part (`apportion`).
-        repeat: Added to an index each time that it comes again; above all indices.
-        generator: Where the new order comes from.
+    ``targets`` and ``sources``, ``(N,)``, are those of each index. Half of the epoch goes to each
+    class where it is drawn ``by_class``; ``source_balance`` says how evenly the sources of a class
+    divide its part (`apportion`). Within a source images come equally often up to one; each time
+    that an index comes again, ``repeat`` is added to it.
 
     Returns:
         ``(N,)``; one fewer if classes are balanced and ``N`` is odd.

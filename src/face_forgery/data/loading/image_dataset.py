@@ -69,34 +69,19 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     ``len(dataset)`` on are forged copies: of the image at ``index - len(dataset)``. An image that
     cannot be decoded gives an `ImageError` in its place, which `workers.iterate` raises: raised in
     a worker, it would be buried in a traceback.
-
-    Args:
-        root: The folder that paths start from.
-        paths: ``(N,)``, relative to ``root``. NumPy's own strings: Python's would be copied into
-            every worker as their reference counts are touched.
-        targets: ``(N,)`` int64, 0 = real, 1 = fake.
-        fingerprint: Of the rows in their order and of the face crops; see `fingerprint_rows`.
-        preprocessing: The size that images are brought to.
-        augmentation: What is changed at random; ``None``: nothing is.
-        seed: Of augmentation and forgeries.
-        squares: ``(N, 3)`` int64: left, top and side, in pixels, of the face crop of each image;
-            ``None``: images are taken whole.
-        num_bytes: ``(N,)`` int64, of the files that ingestion read; -1 or ``None``: not known.
-        sources: ``(N,)`` int64, a number for the source of each image; ``None``: sources are not
-            looked at.
-        forgeries: ``None``: no copies are forged.
     """
 
-    root: str
+    root: str  # the folder that paths start from
+    # (N,), NumPy's own: each worker would copy Python's strings as it counts references to them.
     paths: NDArray[Any]
-    targets: NDArray[np.int64]
-    fingerprint: str
+    targets: NDArray[np.int64]  # (N,), 0 = real, 1 = fake
+    fingerprint: str  # of the rows in their order, and of the face crops
     preprocessing: PreprocessingParams
     augmentation: AugmentationParams | None = None
-    seed: int = 0
-    squares: NDArray[np.int64] | None = None
-    num_bytes: NDArray[np.int64] | None = None
-    sources: NDArray[np.int64] | None = None
+    seed: int = 0  # of augmentation and forgeries
+    squares: NDArray[np.int64] | None = None  # (N, 3): left, top, side of face crops, in pixels
+    num_bytes: NDArray[np.int64] | None = None  # (N,), of what ingestion read; -1: not known
+    sources: NDArray[np.int64] | None = None  # (N,), numbered; None: not looked at
     forgeries: Forgeries | None = None
 
     @classmethod
@@ -114,6 +99,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
             ManifestError: If faces are cut out (``face_table``, of ``FACE_COLUMNS``, has rows) and
                 an image has none.
         """
+        num_bytes = manifest.get("num_bytes")
         squares = None if face_table is None else squares_of(manifest, face_table)
         fingerprint = fingerprint_rows(manifest)
         if squares is not None:
@@ -125,7 +111,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
             fingerprint=fingerprint,
             preprocessing=preprocessing,
             squares=squares,
-            num_bytes=_num_bytes_of(manifest),
+            num_bytes=None if num_bytes is None else num_bytes.fillna(-1).to_numpy(np.int64),
             **settings,
         )
 
@@ -205,9 +191,3 @@ def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0
     if not preprocessing.scaled_decoding:
         return None
     return math.ceil(preprocessing.image_size / math.sqrt(smallest_crop))
-
-
-def _num_bytes_of(manifest: pd.DataFrame) -> NDArray[np.int64] | None:
-    if "num_bytes" not in manifest:
-        return None
-    return manifest["num_bytes"].fillna(-1).to_numpy(dtype=np.int64)

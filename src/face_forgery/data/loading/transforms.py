@@ -52,12 +52,9 @@ def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
 
 
 class RandomNoise(nn.Module):
-    """Gaussian noise whose strength is drawn anew for each image.
+    """Gaussian noise whose strength, unlike torchvision's, is drawn anew for each image.
 
-    torchvision's ``GaussianNoise`` has one fixed strength.
-
-    Args:
-        sigma: Lowest and highest standard deviation, on the scale 0 to 255.
+    ``sigma`` are the lowest and highest standard deviation, on the scale 0 to 255.
     """
 
     def __init__(self, sigma: tuple[float, float]) -> None:

@@ -15,15 +15,10 @@ CALIBRATION, VERIFICATION = "calibration", "verification"
 def choose_calibration_split(
     groups: NDArray[np.generic], targets: Targets, *, seed: int
 ) -> NDArray[np.bool_]:
-    """Deal whole groups out to two splits that hold about as many images of each class.
+    """Deal whole groups, ``(N,)`` names, out to two splits with about as many of each class.
 
     Groups fall into strata by what they hold (real images only, forgeries only, both); within a
     stratum the largest are dealt first, equally large ones in random order.
-
-    Args:
-        groups: ``(N,)``, equal for images that belong together.
-        targets: ``(N,)``, 0 = real, 1 = forged.
-        seed: Any number from 0.
 
     Returns:
         ``(N,)``, true in the calibration split. A class with one group is in one split only.
@@ -58,28 +53,18 @@ def apply_calibration_split(
     """Return which images to set on, which to measure on, and whether these are different ones.
 
     Where a split lacks a class, both are all images.
-
-    Args:
-        in_calibration: ``(N,)``, as `choose_calibration_split` returns it.
-        targets: ``(N,)``, 0 = real, 1 = forged.
     """
-    is_verified = all(
-        len(np.unique(targets[split])) == 2 for split in (in_calibration, ~in_calibration)
-    )
-    if not is_verified:
-        return np.ones_like(in_calibration), np.ones_like(in_calibration), False
-    return in_calibration, ~in_calibration, True
+    splits = (in_calibration, ~in_calibration)
+    if all(len(np.unique(targets[split])) == 2 for split in splits):
+        return *splits, True
+    return np.ones_like(in_calibration), np.ones_like(in_calibration), False
 
 
 def select_verification(val_scores: pd.DataFrame, *, is_verified: bool) -> pd.DataFrame:
     """Return the rows that thresholds were not chosen on; all of them where there are none.
 
-    Args:
-        val_scores: With the column ``split``.
-        is_verified: Of the operating points.
-
     Raises:
-        ValueError: If the table has no such column, as those of earlier releases.
+        ValueError: If the table has no column ``split``, as those of earlier releases.
     """
     if "split" not in val_scores:
         raise ValueError(

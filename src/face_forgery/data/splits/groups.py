@@ -1,5 +1,6 @@
 """What must stay on one side of a split: rows joined by what they share, and leaks."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,8 @@ def find_leaks(
 ) -> pd.DataFrame:
     """List the training rows that share a group, a file or a near-identical image with validation.
 
-    Returns:
-        The columns of ``LEAK_COLUMNS``. A row appears once for a reason; an identical file is not
-        listed as a near-identical image again.
+    A row of ``LEAK_COLUMNS`` appears once for a reason; an identical file is not listed as a
+    near-identical image again.
     """
     group = _shared_values(train["group"], val["group"])
     content = _shared_values(train["sha256"], val["sha256"])
@@ -86,13 +86,10 @@ def refuse_leaks(leaks: pd.DataFrame, train: pd.DataFrame, val: pd.DataFrame) ->
     if leaks.empty:
         return
     faults = []
-    for reason, rule in _REASONS.items():
-        rows = leaks[leaks["reason"] == reason]
-        if len(rows):
-            first = rows.head(4)
-            left, right = first["train_position"].to_numpy(), first["val_position"].to_numpy()
-            pairs = show_pairs(train, left, val, right)
-            faults.append(f"  {len(rows):,} {rule}: {show_examples(pairs)}")
+    for reason, rows in leaks.groupby("reason", sort=False):
+        first = rows.head(4)
+        pairs = show_pairs(train, first["train_position"], val, first["val_position"])
+        faults.append(f"  {len(rows):,} {_REASONS[str(reason)]}: {show_examples(pairs)}")
     num_rows = leaks["train_position"].nunique()
     raise ManifestError(
         f"{num_rows:,} of {len(train):,} training rows leak into validation, whose scores would be "
@@ -122,7 +119,7 @@ def describe_leaks(leaks: pd.DataFrame, train: pd.DataFrame, val: pd.DataFrame) 
 
 
 def show_pairs(
-    first: pd.DataFrame, left: Positions, second: pd.DataFrame, right: Positions
+    first: pd.DataFrame, left: Iterable[int], second: pd.DataFrame, right: Iterable[int]
 ) -> list[str]:
     """Name rows of two manifests, pair by pair, for a message or a report."""
     return [

@@ -17,8 +17,8 @@ from face_forgery.data.labels.manifest import (
     KEY,
     REAL,
     ManifestError,
+    look_up,
     show_examples,
-    show_rows,
 )
 from face_forgery.data.splits.groups import Labels, join_groups
 from face_forgery.params import HoldoutParams
@@ -68,24 +68,15 @@ class HeldOut:
 
     @classmethod
     def of(cls, targets: Labels, val_holdout: pd.DataFrame) -> "HeldOut | None":
-        """Read the table; ``None`` where no group is held out.
-
-        Args:
-            targets: ``(N,)``, 0 = real, 1 = fake.
-            val_holdout: ``VAL_HOLDOUT_COLUMNS`` in the order of ``targets``.
-        """
+        """Read ``VAL_HOLDOUT_COLUMNS`` in the order of ``targets``; ``None``: nothing held out."""
         names = val_holdout["holdout"].to_numpy(dtype=str)
         is_held_out = val_holdout["is_held_out"].to_numpy(dtype=bool)
         if not is_held_out.any():
             return None
         is_shared = (names == NO_GROUP) & (targets == REAL)
-        return cls(
-            rows={
-                str(name): np.flatnonzero((names == name) | is_shared)
-                for name in np.unique(names[is_held_out])
-            },
-            seen=np.flatnonzero(~is_held_out),
-        )
+        held_out = map(str, np.unique(names[is_held_out]))
+        rows = {name: np.flatnonzero((names == name) | is_shared) for name in held_out}
+        return cls(rows, seen=np.flatnonzero(~is_held_out))
 
     @property
     def fingerprint(self) -> str:
@@ -151,19 +142,15 @@ def name_holdout_groups(
     """Name the kind, source or cluster of each labelled image.
 
     Clusters follow from ``features``, ``(F, D)`` for the forgeries in their order, and ``seed``.
-
-    Returns:
-        ``HOLDOUT_COLUMNS``; no row without ``params.by``.
+    ``HOLDOUT_COLUMNS`` has no row without ``params.by``.
     """
     is_fake = (labelled["target"] == FAKE).to_numpy(dtype=bool)
-    names = np.full(len(labelled), NO_GROUP, dtype=object)
     if params.by is None:
         return pd.DataFrame(columns=list(HOLDOUT_COLUMNS)).astype(HOLDOUT_COLUMNS)
-    if params.by == "source":
-        names = labelled["source"].astype(str).to_numpy(dtype=object)
-    elif params.by == "kind":
-        names[is_fake] = labelled.loc[is_fake, "kind"].astype(str).to_numpy(dtype=object)
-    else:
+    names = labelled["source" if params.by == "source" else "kind"].to_numpy(dtype=object)
+    if params.by != "source":
+        names = np.where(is_fake, names, NO_GROUP)
+    if params.by == "cluster":
         assert features is not None
         clusters = cluster_groups(
             labelled.loc[is_fake, "group"], features, num_clusters=params.num_clusters, seed=seed
@@ -175,19 +162,14 @@ def name_holdout_groups(
 def cluster_groups(
     groups: pd.Series, features: NDArray[np.float32], *, num_clusters: int, seed: int
 ) -> Labels:
-    """Sort images into clusters by k-means, whole groups together.
+    """Sort images with ``features``, ``(N, D)``, into clusters by k-means, whole groups together.
 
     The centers come from a sample of at most 20,000; a group belongs to the cluster that most of
     its images are nearest to.
 
-    Args:
-        groups: ``(N,)``, the group of each image, such as its video.
-        features: ``(N, D)``.
-        num_clusters: At least 2; there are fewer where fewer images differ.
-        seed: Of the sample and of k-means.
-
     Returns:
-        ``(N,)``, numbered from 0, the cluster with most images first.
+        ``(N,)``, numbered from 0, the cluster with most images first; fewer than ``num_clusters``
+        where fewer images differ.
     """
     rng = np.random.default_rng(seed)
     sample = features[np.sort(rng.permutation(len(features))[:_FITTED])]
@@ -279,14 +261,9 @@ def _val_table(val: pd.DataFrame, names: Any, is_held_out: Any) -> pd.DataFrame:
 
 
 def _look_up(rows: pd.DataFrame, holdout_groups: pd.DataFrame, by: str) -> Names:
-    found = rows[KEY].merge(holdout_groups, on=KEY, how="left", validate="one_to_one")
-    wrong = (found["by"] != by).fillna(True).to_numpy(dtype=bool)
-    if wrong.any():
-        raise ManifestError(
-            f"{wrong.sum():,} of {len(rows):,} images have no hold-out group by {by}: "
-            f"{show_rows(rows[wrong])}; run the pipeline splitting from its first node, with the "
-            "same parameters"
-        )
+    wanted = holdout_groups[holdout_groups["by"] == by]
+    remedy = "run the pipeline splitting from its first node, with the same parameters"
+    found = look_up(rows, wanted, "holdout", what=f"hold-out group by {by}", remedy=remedy)
     names: Names = found["holdout"].astype(str).to_numpy(dtype=object)
     return names
 

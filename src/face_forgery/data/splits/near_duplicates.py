@@ -47,10 +47,7 @@ SkipPairs = Callable[[Positions, Positions], NDArray[np.bool_]]
 
 
 def hash_table(manifest: pd.DataFrame, *, root: Path, num_workers: int) -> pd.DataFrame:
-    """Hash every image of a manifest.
-
-    Returns:
-        The columns of ``IMAGE_HASH_COLUMNS``, a row for each row of ``manifest`` in its order.
+    """Hash every image of a manifest, in its order: ``IMAGE_HASH_COLUMNS``.
 
     Raises:
         ImageError: If an image cannot be read any more.
@@ -84,16 +81,10 @@ def read_square(path: Path) -> NDArray[np.uint8]:
 
 
 def perceptual_hashes(squares: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return the pHash of grey images: which low frequencies are above their median.
+    """Return the pHash of grey images, ``(N, 32, 32)``: which low frequencies exceed their median.
 
-    Equal to ``imagehash.phash`` of the same images, many at a time.
+    Equal to ``imagehash.phash``, many images at a time; the first bit is the mean.
     Source: Zauner 2010, Implementation and benchmarking of perceptual image hash functions, 3.2.1.
-
-    Args:
-        squares: ``(N, 32, 32)``.
-
-    Returns:
-        ``(N,)``; the first bit is the mean, the last the highest frequency.
     """
     spectra = dctn(squares.astype(np.float64), type=2, axes=(1, 2))
     low = spectra[:, :_NUM_FREQUENCIES, :_NUM_FREQUENCIES].reshape(len(squares), -1)
@@ -132,16 +123,10 @@ class HashedImages:
 def near_identical_pairs(
     queries: HashedImages, index: HashedImages | None, *, skip: SkipPairs
 ) -> Iterator[tuple[Positions, Positions]]:
-    """Yield pairs of the same image, in blocks.
+    """Yield pairs of the same image, in blocks: positions in both tables, each ``(P,)``.
 
-    Args:
-        queries: Images to look for.
-        index: Images to look among; None: among the queries, each pair once or twice.
-        skip: Table positions of a block of candidates to those that need no check; called before
-            each block, so it may use what earlier blocks have found.
-
-    Yields:
-        Positions in the table of ``queries`` and in that of ``index``, each ``(P,)``.
+    Without ``index`` each pair of different ``queries`` comes once or twice. ``skip`` says which of
+    a block's candidates need no check; it may use what earlier blocks have found.
     """
     hashes = None if index is None else index.hashes
     index = queries if index is None else index
@@ -158,13 +143,8 @@ def close_pairs(
     """Yield all pairs whose hashes differ in at most ``max_bits`` bits, in blocks of bounded size.
 
     Every distance is computed, 1.2 billion a second and core: unlike with hash tables the time
-    does not depend on how alike the images are.
-
-    Args:
-        queries: ``(N,)``.
-        index: ``(M,)``; None: the queries themselves. Each pair of different queries is then found
-            in one order at least, in half the time, and each query with itself.
-        max_bits: Of 64.
+    does not depend on how alike the images are. Without ``index`` each pair of different queries is
+    found in one order at least, in half the time, and each query with itself.
     """
     if not len(queries) or (index is not None and not len(index)):
         return

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from face_forgery.data.labels.manifest import (
     FAKE,
-    KEY,
     REAL,
     ManifestError,
+    look_up,
     show_examples,
-    show_rows,
 )
-from face_forgery.data.labels.set_summary import class_names, count_values
+from face_forgery.data.labels.set_summary import CLASS_NAMES, class_names, count_values
 from face_forgery.data.splits.groups import (
     Labels,
     describe_leaks,
@@ -35,8 +34,6 @@ from face_forgery.data.splits.near_duplicates import Positions
 from face_forgery.params import SplittingParams
 
 logger = logging.getLogger(__name__)
-
-_CLASS_NAMES = {REAL: "real", FAKE: "fake"}
 
 _WORTH_A_WARNING = 0.02  # of the images: how far validation may miss its proportion in silence
 
@@ -97,8 +94,7 @@ def divide_for_cross_validation(
 ) -> GroupedSplit:
     """Set validation apart as `divide_manifest` does, with every hold-out group on both sides.
 
-    Arguments and errors are those of `divide_manifest`; without ``params.holdout.by`` there are no
-    groups, which is an error.
+    Errors are those of `divide_manifest`; without ``params.holdout.by`` there are no groups.
     """
     if params.holdout.by is None:
         raise ManifestError(
@@ -118,14 +114,8 @@ def split_by_cluster(
     the least harm: where the sum over all counts of (count - due)**2 / due grows least. One pass,
     linear in the number of clusters; the result does not depend on the order of the rows.
 
-    Args:
-        manifest: Its targets, kinds and sources are kept in proportion.
-        clusters: ``(N,)``, the cluster of each row, from 0.
-        proportions: ``(K,)``, of the images, for each side; they sum to 1.
-        seed: Another seed, another split.
-
     Returns:
-        ``(N,)`` side of each row, from 0.
+        ``(N,)`` side of each row, from 0; side ``k`` has about ``proportions[k]`` of the images.
 
     Raises:
         ManifestError: If a class has images in fewer clusters than there are sides.
@@ -190,7 +180,8 @@ def _set_apart(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return the two sides and the beginning of a report."""
     labelled = manifest[manifest["subset"] != "test"].reset_index(drop=True)
-    hashes = _match_hashes(labelled, image_hashes)
+    remedy = "run the pipeline splitting from its first node"
+    hashes = look_up(labelled, image_hashes, "thumbnail", what="hash", remedy=remedy)
     in_val = (labelled["subset"] == "val").to_numpy()
     if in_val.any() != has_val_labels:
         raise ManifestError(
@@ -205,17 +196,6 @@ def _set_apart(
         in_train = ~in_val
     sides = (labelled[in_train], labelled[in_val])
     return sides[0].reset_index(drop=True), sides[1].reset_index(drop=True), report
-
-
-def _match_hashes(labelled: pd.DataFrame, image_hashes: pd.DataFrame) -> pd.DataFrame:
-    matched = labelled[KEY].merge(image_hashes, on=KEY, how="left", validate="one_to_one")
-    absent = matched["thumbnail"].isna().to_numpy()
-    if absent.any():
-        raise ManifestError(
-            f"{absent.sum():,} of {len(labelled):,} images have no hash: "
-            f"{show_rows(labelled[absent])}; run the pipeline splitting from its first node"
-        )
-    return matched
 
 
 def _keep_official(
@@ -326,7 +306,7 @@ def _warn_of_rows_set_aside(report: dict[str, Any]) -> None:
 
 
 def _check_enough_clusters(manifest: pd.DataFrame, clusters: Labels, num_sides: int) -> None:
-    for target, name in _CLASS_NAMES.items():
+    for target, name in CLASS_NAMES.items():
         num_found = len(np.unique(clusters[(manifest["target"] == target).to_numpy()]))
         if num_found < num_sides:
             raise ManifestError(
@@ -348,11 +328,7 @@ def _number_by_path(paths: pd.Series, clusters: Labels) -> Labels:
 def _count_features(
     manifest: pd.DataFrame, clusters: Labels
 ) -> tuple[Labels, Labels, NDArray[np.float64]]:
-    """Count, in each cluster, its images, those of each class, and those of each kind and source.
-
-    Returns:
-        Cluster, feature and count of every count above 0, by cluster.
-    """
+    """Return cluster, feature and count, above 0, of images, each class, each kind and source."""
     target = manifest["target"].to_numpy(np.int64)
     fine = manifest.groupby(["target", "kind", "source"], sort=True).ngroup().to_numpy(np.int64)
     features = np.concatenate([np.zeros_like(target), 1 + target, 3 + fine])

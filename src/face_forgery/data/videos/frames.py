@@ -25,9 +25,9 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import (
-    MAX_PIXELS,
     ImageError,
     check_regular,
+    check_size,
     naming_file_errors,
 )
 from face_forgery.params import VideoParams
@@ -53,37 +53,25 @@ class Frame:
             ImageError: More than ``MAX_PIXELS`` (``too_large``).
         """
         width, height = round(self._raw.width * self._aspect), self._raw.height
-        if width * height > MAX_PIXELS:
-            raise ImageError(
-                f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
-                status="too_large",
-            )
+        check_size(width, height)
         rgb = self._raw.reformat(width=width, height=height, format="rgb24").to_ndarray()
         return _turn_upright(rgb, self._raw.side_data.get("DISPLAYMATRIX"))
 
 
 @dataclass(eq=False)
 class Video:
-    """A video that is open.
+    """A video that is open."""
 
-    Attributes:
-        duration: Seconds.
-        faults: What could not be decoded, for the user; grows while frames are read.
-    """
-
-    duration: float
+    duration: float  # seconds
     _container: Any
     _stream: Any
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # for the user; grows while frames are read
 
     def frames(self, times: list[float]) -> Iterator[Frame]:
-        """Yield the first frame at or after each of ``times``, no frame twice.
+        """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
 
         Decodes on to a time that is near, and seeks one that is far. Ends early where the file
         does; ``faults`` then says so.
-
-        Args:
-            times: Seconds from the first frame, ascending.
         """
         decoded = self._decode()
         index, last = 0, -math.inf
@@ -171,9 +159,7 @@ def open_video(path: Path) -> Iterator[Video]:
     """Open the video in a file.
 
     Raises:
-        ImageError: No such file (``missing``); a folder, an empty file, no video, not permitted
-            (``unreadable``); sound alone (``no_video``); a video track without a frame
-            (``no_frames``).
+        ImageError: With a status for each fault, as `ImageStatus` has them.
     """
     with _open_file(path) as file, _open_container(file) as container:
         stream = _video_stream(container)

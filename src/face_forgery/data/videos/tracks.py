@@ -1,7 +1,7 @@
 """Faces of successive frames to persons, by where they are and how large."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import count
 from math import hypot
 
 from face_forgery.data.images.faces import Face
@@ -11,14 +11,11 @@ _MAX_RATIO = 2.0  # of the sides of two boxes
 
 
 def match_faces(known: Sequence[Face], faces: Sequence[Face]) -> list[int | None]:
-    """Say which of the ``known`` faces each of ``faces`` continues; the nearest pairs first.
+    """Return for each of ``faces`` the index of the ``known`` one it continues, or ``None``.
 
-    Two boxes can be one person where their middles are no further apart than three quarters of
-    their mean side (of boxes of one size, a quarter of the side then overlaps), and neither side is
-    more than twice the other.
-
-    Returns:
-        For each of ``faces`` an index of ``known``, each used once, or ``None``.
+    The nearest pairs come first. Two boxes can be one person where their middles are no further
+    apart than three quarters of their mean side (of boxes of one size, a quarter of the side then
+    overlaps), and neither side is more than twice the other.
     """
     pairs = [
         (distance, new, old)
@@ -45,36 +42,22 @@ def _distance(one: Face, other: Face) -> float:
     return 2.0 * hypot(across, down) / sum(sides)
 
 
-@dataclass
-class _Person:
-    number: int
-    face: Face
-    seconds: float
-
-
 class Tracker:
     """Numbers persons from 1, in the order of their first frames, the larger face first.
 
-    Args:
-        max_gap: Seconds; who was not seen for longer counts as somebody new.
+    Who was not seen for longer than ``max_gap`` seconds counts as somebody new.
     """
 
     def __init__(self, *, max_gap: float) -> None:
         self._max_gap = max_gap
-        self._persons: list[_Person] = []
-        self._num_persons = 0
+        self._numbers = count(1)
+        self._seen: dict[int, tuple[Face, float]] = {}  # person -> last face and its second
 
     def follow(self, faces: Sequence[Face], seconds: float) -> list[int]:
         """Return the person of each of the ``faces`` of the next frame."""
-        self._persons = [p for p in self._persons if seconds - p.seconds <= self._max_gap]
-        matches = match_faces([person.face for person in self._persons], faces)
-        persons = [self._persons[at] if at is not None else self._add() for at in matches]
-        for person, face in zip(persons, faces, strict=True):
-            person.face, person.seconds = face, seconds
-        self._persons += [p for p, at in zip(persons, matches, strict=True) if at is None]
-        return [person.number for person in persons]
-
-    def _add(self) -> _Person:
-        self._num_persons += 1
-        nowhere = Face(0.0, 0.0, 0.0, 0.0, 0.0, ())
-        return _Person(self._num_persons, nowhere, 0.0)
+        known = {n: seen for n, seen in self._seen.items() if seconds - seen[1] <= self._max_gap}
+        numbers = list(known)
+        matches = match_faces([face for face, _ in known.values()], faces)
+        persons = [next(self._numbers) if at is None else numbers[at] for at in matches]
+        self._seen = known | {n: (face, seconds) for n, face in zip(persons, faces, strict=True)}
+        return persons

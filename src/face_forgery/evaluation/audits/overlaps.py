@@ -54,16 +54,15 @@ def find_overlaps(
     findings = []
     for reason, (name, words) in _ACROSS.items():
         rows = leaks[leaks["reason"] == reason]
-        pairs = [
-            (train["path"].iloc[left], val["path"].iloc[right])
-            for left, right in zip(rows["train_position"], rows["val_position"], strict=True)
-        ]
+        sides = train["path"].iloc[rows["train_position"]], val["path"].iloc[rows["val_position"]]
+        pairs = list(zip(*sides, strict=True))
         findings.append(_describe(name, len(train), words, _DROP, pairs))
     whole = pd.concat([train, val], ignore_index=True)
     copies = _find_copies(whole, pd.concat(hashes, ignore_index=True))
     for (name, (words, remedy)), partner in zip(_WITHIN.items(), copies, strict=True):
         found = np.flatnonzero(partner >= 0)
-        pairs = [(whole["path"].iloc[at], whole["path"].iloc[partner[at]]) for at in found]
+        sides = whole["path"].iloc[found], whole["path"].iloc[partner[found]]
+        pairs = list(zip(*sides, strict=True))
         findings.append(_describe(name, len(whole), words, remedy, pairs))
     return findings
 

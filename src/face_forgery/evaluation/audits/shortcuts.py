@@ -71,13 +71,10 @@ def probe_shortcuts(
     do better with many features (both scikit-learn's); its AUC is that of cross-validated
     predictions, whole groups together.
 
-    Args:
-        facts: ``(N, ...)``, columns ``target``, ``group``, ``source``, ``format``, ``num_bytes``,
-            ``width``, ``height`` and ``jpeg_quality``, which may be missing.
-        statistics: ``(N, 30)``, as ``measure_statistics`` returns them.
-        limit: AUC above which a probe is warned about, unless its interval reaches down to 0.5.
-        num_folds: Of the cross-validation; fewer where a class has fewer groups.
-        bootstrap: How intervals are drawn; its seed is also that of folds and models.
+    ``facts`` are rows of a manifest, ``statistics``, ``(N, 30)``, those of `measure_statistics`. A
+    probe is warned about above an AUC of ``limit``, unless its interval reaches down to 0.5. There
+    are fewer than ``num_folds`` where a class has fewer groups; they and the models have the seed
+    of ``bootstrap``.
 
     Returns:
         A row a probe: ``probe``, ``source`` (``None``: all), ``num_real``, ``num_fake``, ``auc``

@@ -27,6 +27,10 @@ from face_forgery.forgery.making.warping import Pixels
 from face_forgery.forgery.rendering.camera import encode_jpeg
 
 _ROWS_PER_BATCH = 32
+_CIRCLE = 16  # groups that exchange faces and become one group of the set
+# Drawn for an image and its forgery together, so that neither tells them apart.
+_COMMON_SCALE = (0.8, 1.0)  # factor of both sides
+_JPEG_QUALITY = (70, 95)
 
 # The real images of a circle with ``points`` and ``circle``, and the first row that is written.
 _Batch = tuple[pd.DataFrame, int]
@@ -38,9 +42,6 @@ def forge_set(
     *,
     root: Path,
     forger: Forger,
-    circle: int,
-    common_scale: tuple[float, float],
-    jpeg_quality: tuple[int, int],
     seed: int,
     num_workers: int,
 ) -> Iterator[list[MadeImage]]:
@@ -51,10 +52,6 @@ def forge_set(
         landmark_table: ``LANDMARK_COLUMNS``; images without landmarks are left out.
         root: What ``path`` of the manifest is relative to.
         forger: Makes one forgery of each image.
-        circle: Groups that exchange faces, at least 2.
-        common_scale: Smallest and largest factor, at most 1, that an image and its forgery are
-            resized by.
-        jpeg_quality: Lowest and highest quality; drawn for each image and its forgery together.
         seed: Of every draw.
         num_workers: Processes; 0 forges here. Does not change the images.
 
@@ -67,20 +64,13 @@ def forge_set(
             f"none of the {len(manifest):,} images is real and has landmarks; forgeries are made "
             "from real images (target 0)"
         )
-    reals["circle"] = deal_circles(reals, circle, seed)
+    reals["circle"] = deal_circles(reals, _CIRCLE, seed)
     batches = [
         (part, start)
         for _, part in reals.groupby(["subset", "circle"], sort=True)
         for start in range(0, len(part), _ROWS_PER_BATCH)
     ]
-    make = partial(
-        _make_batch,
-        root=root,
-        forger=forger,
-        common_scale=common_scale,
-        jpeg_quality=jpeg_quality,
-        seed=seed,
-    )
+    make = partial(_make_batch, root=root, forger=forger, seed=seed)
     return make_in_order(make, batches, num_workers=num_workers)
 
 
@@ -114,15 +104,7 @@ def _select(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> pd.DataFram
     return manifest[is_real].merge(usable, on=KEY, validate="one_to_one")
 
 
-def _make_batch(
-    batch: _Batch,
-    *,
-    root: Path,
-    forger: Forger,
-    common_scale: tuple[float, float],
-    jpeg_quality: tuple[int, int],
-    seed: int,
-) -> list[MadeImage]:
+def _make_batch(batch: _Batch, *, root: Path, forger: Forger, seed: int) -> list[MadeImage]:
     """Read, forge and encode the images of a batch."""
     circle, start = batch
     faces: list[Any] = list(circle.itertuples())
@@ -134,8 +116,8 @@ def _make_batch(
     for index in range(start, min(start + _ROWS_PER_BATCH, len(faces))):
         face = faces[index]
         rng = image_rng(seed, SUBSETS.index(face.subset), face.row)
-        scale = rng.uniform(*common_scale)
-        quality = int(rng.integers(jpeg_quality[0], jpeg_quality[1] + 1))
+        scale = rng.uniform(*_COMMON_SCALE)
+        quality = int(rng.integers(*_JPEG_QUALITY, endpoint=True))
         pixels = read_rgb(root / face.path)
         lent = partners.draw(index, rng)
         partner = None if lent is None else (read_rgb(root / faces[lent].path), landmarks[lent])

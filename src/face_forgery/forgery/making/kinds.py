@@ -86,18 +86,6 @@ def make_forgery(
     draft = _FORGERS[kind](own, partner, rng, strength)
     if draft is None:
         kind, draft = "self_blend", _blend_self(own, partner, rng, strength)
-    return _finish(kind, own, draft, rng, strength=strength, mesh=mesh)
-
-
-def _finish(
-    kind: ForgingKind,
-    own: Portrait,
-    draft: _Draft,
-    rng: np.random.Generator,
-    *,
-    strength: float,
-    mesh: float,
-) -> Forgery:
     under = np.ascontiguousarray(own.pixels[draft.window.plane])
     traces = draw_traces(rng, strength)
     made = leave_traces(draft.donor, under, draft.mask, traces, rng)

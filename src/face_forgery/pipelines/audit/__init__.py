@@ -1,5 +1,3 @@
 """Manifests + hashes -> shortcuts and leaks of the set."""
 
-from .pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from .pipeline import create_pipeline as create_pipeline

@@ -1,5 +1,3 @@
 """Parameters -> drawn faces, forgeries and their label files."""
 
-from .pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from .pipeline import create_pipeline as create_pipeline

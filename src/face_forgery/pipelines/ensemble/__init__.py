@@ -1,5 +1,3 @@
 """Evaluated detectors -> one detector that is still to be evaluated."""
 
-from .pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from .pipeline import create_pipeline as create_pipeline

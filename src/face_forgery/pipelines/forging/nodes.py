@@ -42,9 +42,6 @@ def forge_images(
         landmark_table,
         root=Path(data.root),
         forger=ff.Forger(forging.kinds, forging.strength),
-        circle=forging.circle,
-        common_scale=forging.common_scale,
-        jpeg_quality=forging.jpeg_quality,
         seed=forging.seed,
         num_workers=forging.num_workers,
     )

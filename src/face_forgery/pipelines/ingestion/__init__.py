@@ -1,5 +1,3 @@
 """Label files and images -> manifest, rejected files, data report."""
 
-from .pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from .pipeline import create_pipeline as create_pipeline

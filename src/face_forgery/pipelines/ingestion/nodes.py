@@ -20,18 +20,18 @@ def read_labels(
     val_labels: LabelSource | None,
     test_labels: LabelSource | None,
     data: DataParams,
-    params: IngestionParams,
+    ingestion: IngestionParams,
 ) -> pd.DataFrame:
     """Return one table of all label files: the columns of ``LABEL_COLUMNS``."""
     sources = dict(zip(SUBSETS, (train_labels, val_labels, test_labels), strict=True))
-    return ff.read_labels(sources, data, params)
+    return ff.read_labels(sources, data, ingestion)
 
 
 def inspect_images(
     label_table: pd.DataFrame,
     known_facts: pd.DataFrame | None,
     data: DataParams,
-    params: IngestionParams,
+    ingestion: IngestionParams,
 ) -> pd.DataFrame:
     """Return what each image file is, or why it cannot be used: ``IMAGE_FACT_COLUMNS``.
 
@@ -41,10 +41,10 @@ def inspect_images(
         label_table,
         root=Path(data.root),
         image_folders={subset: getattr(data, f"{subset}_images") for subset in SUBSETS},
-        num_workers=params.num_workers,
-        check=params.check,
+        num_workers=ingestion.num_workers,
+        check=ingestion.check,
         known=known_facts,
-        links_into=params.links_into,
+        links_into=ingestion.links_into,
     )
 
 
@@ -54,7 +54,7 @@ def locate_faces(
     face_model: bytes | None,
     *,
     data: DataParams,
-    params: IngestionParams,
+    ingestion: IngestionParams,
     faces: FacesParams,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the face of every image (``FACE_COLUMNS``), and what it was found with."""
@@ -64,7 +64,7 @@ def locate_faces(
         image_facts,
         FaceFinder.from_values(values),
         root=Path(data.root),
-        num_workers=params.num_workers,
+        num_workers=ingestion.num_workers,
     )
     return table, values
 
@@ -79,18 +79,13 @@ def build_manifest(
     image_facts: pd.DataFrame,
     face_table: pd.DataFrame,
     rejected: pd.DataFrame,
-    params: IngestionParams,
+    ingestion: IngestionParams,
 ) -> pd.DataFrame:
     """Join labels and facts of the usable images: ``MANIFEST_COLUMNS``.
 
     The list of rejected images is an input so that it lies on disk before too many are an error.
     """
-    check_rejected(
-        label_table,
-        rejected,
-        max_rejected=params.max_rejected,
-        listed_in="data/08_reporting/rejected.csv",
-    )
+    check_rejected(label_table, rejected, max_rejected=ingestion.max_rejected)
     manifest = assemble_manifest(label_table, mark_faceless(image_facts, face_table))
     if face_table.empty:
         warn_of_photographs(manifest)

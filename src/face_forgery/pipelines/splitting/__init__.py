@@ -1,5 +1,3 @@
 """Manifest -> train_manifest and val_manifest with nothing in common."""
 
-from .pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from .pipeline import create_pipeline as create_pipeline

@@ -18,10 +18,12 @@ from face_forgery.params import (
 )
 
 
-def hash_images(manifest: pd.DataFrame, data: DataParams, params: IngestionParams) -> pd.DataFrame:
+def hash_images(
+    manifest: pd.DataFrame, data: DataParams, ingestion: IngestionParams
+) -> pd.DataFrame:
     """Return hash and thumbnail of each labelled image: ``IMAGE_HASH_COLUMNS``."""
     labelled = manifest[manifest["subset"] != "test"]
-    return ff.hash_table(labelled, root=Path(data.root), num_workers=params.num_workers)
+    return ff.hash_table(labelled, root=Path(data.root), num_workers=ingestion.num_workers)
 
 
 def name_holdout_groups(

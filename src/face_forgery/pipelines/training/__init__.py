@@ -1,5 +1,3 @@
 """Manifests -> a checkpoint and a report an epoch -> the best detector."""
 
-from .pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from .pipeline import create_pipeline as create_pipeline

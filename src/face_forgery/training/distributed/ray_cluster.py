@@ -36,6 +36,7 @@ def import_ray() -> Any:
     try:
         import ray.data  # these need more than ray itself
         import ray.train.torch
+        import ray.util.queue
         import ray.util.scheduling_strategies
     except ImportError as error:
         raise ImportError(

@@ -68,7 +68,8 @@ def train_on_cluster(run: Run, cluster: ClusterParams) -> Iterator[Checkpoint]:
         _check(run.training, cluster, num_workers)
         logger.info("%d worker(s) of a Ray cluster train together", num_workers)
         ray = import_ray()
-        mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
+        # What Ray Train's controller has to say: paths of saves, and what made workers fail.
+        mailbox = ray.util.queue.Queue(actor_options={"num_cpus": 0})
         fit = _begin(_with_absolute_roots(run), mailbox, storage, num_workers, cluster)
         try:
             yield from track(
@@ -154,22 +155,6 @@ def _open_storage(cluster: ClusterParams) -> Iterator[_Storage]:
             storage.system.delete_dir(f"{storage.folder}/{name}")
 
 
-class _Mailbox:
-    """What Ray Train's controller has to say to the process that asked for the training."""
-
-    def __init__(self) -> None:
-        self._letters: list[Any] = []
-
-    def put(self, letter: Any) -> None:
-        """Keep the path of a save, or what made workers fail."""
-        self._letters.append(letter)
-
-    def empty(self) -> list[Any]:
-        """Hand over all letters in their order, each one once."""
-        letters, self._letters = self._letters, []
-        return letters
-
-
 def _begin(
     run: Run, mailbox: Any, storage: _Storage, num_workers: int, cluster: ClusterParams
 ) -> Any:
@@ -200,7 +185,7 @@ def _take_saves(mailbox: Any, fit: Any, cluster: ClusterParams) -> Iterator[Chec
     is_over = False
     while not is_over:
         is_over = bool(ray.wait([fit], timeout=_POLL_S)[0])
-        for letter in ray.get(mailbox.empty.remote()):
+        for letter in mailbox.get_nowait_batch(mailbox.qsize()):
             if isinstance(letter, Exception):
                 raise letter
             if isinstance(letter, str):
@@ -264,12 +249,12 @@ def _make_courier(mailbox: Any) -> Any:
 
         def after_report(self, run_context: Any, metrics: Any, checkpoint: Any) -> None:
             if checkpoint is not None:
-                ray.get(mailbox.put.remote(checkpoint))
+                mailbox.put(checkpoint)
 
         def after_exception(
             self, run_context: Any, worker_exceptions: dict[int, Exception]
         ) -> None:
-            ray.get(mailbox.put.remote(_letter_of(worker_exceptions)))
+            mailbox.put(_letter_of(worker_exceptions))
 
     return Courier()
 
