@@ -125,6 +125,8 @@ def open_store(params: TrackingParams, project_path: Path) -> None:
         artifacts = (database.parent / "mlruns").as_uri()
         if database.is_file():
             _follow_move(database, artifacts)
+        elif database.parent.is_dir():
+            _make_store(database, artifacts)
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient()
     if params.run_id is not None:
@@ -143,6 +145,20 @@ def open_store(params: TrackingParams, project_path: Path) -> None:
     for name in _KIND.keys() - experiment.tags.keys():  # of an earlier release
         client.set_experiment_tag(experiment.experiment_id, name, _KIND[name])
     mlflow.set_experiment(experiment_id=experiment.experiment_id)
+
+
+def _make_store(database: Path, artifacts: str) -> None:
+    """Make a store beside its place and put it there when it is whole.
+
+    MLflow makes its tables in some fifty steps, and can use no store that was left between them.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    new = database.with_name(f"{database.name}.new")
+    for left in (new, new.with_name(f"{new.name}-journal")):  # of a run that was killed
+        left.unlink(missing_ok=True)
+    SqlAlchemyStore(f"{_SQLITE}{new}", artifacts).engine.dispose()
+    new.replace(database)
 
 
 def _find_run(client: Any, run_id: str) -> Any:

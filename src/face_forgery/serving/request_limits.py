@@ -160,7 +160,8 @@ class _Body:
     def __init__(self, receive: Receive, limits: Limits, scope: Scope) -> None:
         self._receive, self._limits = receive, limits
         self._max_bytes = limits.bytes_at(scope["path"])
-        self._max_marks = limits.max_marks if content_type_of(scope) == JSON else None
+        self._is_json = content_type_of(scope) == JSON
+        self._max_marks = limits.max_marks if self._is_json else None
         self._num_bytes = self._num_marks = 0
         self._end_of_last = b""
         self._end: float | None = asyncio.get_running_loop().time() + limits.body_seconds
@@ -188,6 +189,7 @@ class _Body:
             self._num_marks += sum(part.count(mark) for mark in _MARKS)
             if self._num_marks > self._max_marks:
                 return _answer(413, f"a body may have {self._max_marks:,} commas, colons, [ and {{")
+        if self._is_json:
             if _LONG_NUMBER.search(self._end_of_last + part):  # Python's json would fail at it
                 return _answer(400, f"a number in a body may have {_MAX_DIGITS:,} digits")
             self._end_of_last = part[-_MAX_DIGITS:]
