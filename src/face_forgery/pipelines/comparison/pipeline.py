@@ -1,6 +1,8 @@
 """Scores of several detectors -> who is better, and by how much."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from . import nodes
 
@@ -9,23 +11,12 @@ def create_pipeline() -> Pipeline:
     """Compare two or more detectors on the images that all of them scored."""
     return Pipeline(
         [
-            Node(
-                nodes.align_scores,
-                inputs="score_sets",
-                outputs="aligned_scores",
-                name="align_scores",
-            ),
-            Node(
+            step(nodes.align_scores, "score_sets", "aligned_scores"),
+            step(
                 nodes.compare_detectors,
-                inputs=["aligned_scores", "params:evaluation"],
-                outputs=["comparison", "comparison_table"],
-                name="compare_detectors",
+                ["aligned_scores", "params:evaluation"],
+                ["comparison", "comparison_table"],
             ),
-            Node(
-                nodes.plot_comparison,
-                inputs=["aligned_scores", "comparison"],
-                outputs="comparison_figure",
-                name="plot_comparison",
-            ),
+            step(nodes.plot_comparison, ["aligned_scores", "comparison"], "comparison_figure"),
         ]
     )

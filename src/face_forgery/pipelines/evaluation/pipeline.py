@@ -1,125 +1,64 @@
 """Detector + val_manifest -> scores, metrics, figures."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Judge ``trained_detector`` on the validation images and certify it as ``detector``."""
-    return (
-        Pipeline(
-            [
-                Node(
-                    nodes.take_own_validation,
-                    inputs=["trained_detector", "train_manifest", "val_manifest"],
-                    outputs="own_validation",
-                    name="take_own_validation",
-                ),
-                Node(
-                    nodes.score_validation,
-                    inputs=[
-                        "trained_detector",
-                        "own_validation",
-                        "params:data",
-                        "params:scoring",
-                        "params:evaluation",
-                    ],
-                    outputs="val_margins",
-                    name="score_validation",
-                ),
-                Node(
-                    nodes.calibrate,
-                    inputs=["val_margins", "params:evaluation"],
-                    outputs="calibration",
-                    name="calibrate",
-                ),
-                Node(
-                    nodes.apply_temperature,
-                    inputs=["val_margins", "calibration"],
-                    outputs="val_scores",
-                    name="apply_temperature",
-                ),
-                Node(
-                    nodes.evaluate_scores,
-                    inputs=["val_scores", "params:evaluation"],
-                    outputs=["metrics", "roc_curve"],
-                    name="evaluate_scores",
-                ),
-                Node(
-                    nodes.break_down_scores,
-                    inputs=["val_scores", "params:evaluation"],
-                    outputs="breakdown",
-                    name="break_down_scores",
-                ),
-                Node(
-                    nodes.measure_holdout,
-                    inputs=["val_scores", "val_holdout", "trained_detector", "params:evaluation"],
-                    outputs="holdout_results",
-                    name="measure_holdout",
-                ),
-                Node(
-                    nodes.choose_operating_points,
-                    inputs=["val_scores", "params:evaluation"],
-                    outputs="operating_points",
-                    name="choose_operating_points",
-                ),
-                Node(
-                    nodes.certify_detector,
-                    inputs=[
-                        "trained_detector",
-                        "calibration",
-                        "metrics",
-                        "operating_points",
-                        "params:scoring",
-                    ],
-                    outputs="detector",
-                    name="certify_detector",
-                ),
-            ]
-        )
-        + _create_figures()
-    )
-
-
-def _create_figures() -> Pipeline:
     return Pipeline(
         [
-            Node(
-                nodes.find_mistakes,
-                inputs=["val_scores", "operating_points"],
-                outputs="mistakes",
-                name="find_mistakes",
+            step(
+                nodes.take_own_validation,
+                ["trained_detector", "train_manifest", "val_manifest"],
+                "own_validation",
             ),
-            Node(
-                nodes.plot_roc,
-                inputs=["roc_curve", "metrics", "operating_points"],
-                outputs="roc_figure",
-                name="plot_roc",
+            step(
+                nodes.score_validation,
+                [
+                    "trained_detector",
+                    "own_validation",
+                    "params:data",
+                    "params:scoring",
+                    "params:evaluation",
+                ],
+                "val_margins",
             ),
-            Node(
-                nodes.plot_scores,
-                inputs=["val_scores", "operating_points"],
-                outputs="score_figure",
-                name="plot_scores",
+            step(nodes.calibrate, ["val_margins", "params:evaluation"], "calibration"),
+            step(nodes.apply_temperature, ["val_margins", "calibration"], "val_scores"),
+            step(
+                nodes.evaluate_scores, ["val_scores", "params:evaluation"], ["metrics", "roc_curve"]
             ),
-            Node(
-                nodes.plot_confusion,
-                inputs=["val_scores", "operating_points"],
-                outputs="confusion_figure",
-                name="plot_confusion",
+            step(nodes.break_down_scores, ["val_scores", "params:evaluation"], "breakdown"),
+            step(
+                nodes.measure_holdout,
+                ["val_scores", "val_holdout", "trained_detector", "params:evaluation"],
+                "holdout_results",
             ),
-            Node(
-                nodes.plot_calibration,
-                inputs="calibration",
-                outputs="calibration_figure",
-                name="plot_calibration",
+            step(
+                nodes.choose_operating_points,
+                ["val_scores", "params:evaluation"],
+                "operating_points",
             ),
-            Node(
-                nodes.plot_mistakes,
-                inputs=["mistakes", "params:data"],
-                outputs="mistakes_figure",
-                name="plot_mistakes",
+            step(
+                nodes.certify_detector,
+                [
+                    "trained_detector",
+                    "calibration",
+                    "metrics",
+                    "operating_points",
+                    "params:scoring",
+                ],
+                "detector",
             ),
+            step(nodes.find_mistakes, ["val_scores", "operating_points"], "mistakes"),
+            step(nodes.plot_roc, ["roc_curve", "metrics", "operating_points"], "roc_figure"),
+            step(nodes.plot_scores, ["val_scores", "operating_points"], "score_figure"),
+            step(nodes.plot_confusion, ["val_scores", "operating_points"], "confusion_figure"),
+            step(nodes.plot_calibration, "calibration", "calibration_figure"),
+            step(nodes.plot_mistakes, ["mistakes", "params:data"], "mistakes_figure"),
         ]
     )

@@ -1,6 +1,8 @@
 """Detector + your images -> a page for each image that says why."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from .nodes import write_explanations
 
@@ -9,11 +11,10 @@ def create_pipeline() -> Pipeline:
     """Build the pipeline."""
     return Pipeline(
         [
-            Node(
+            step(
                 write_explanations,
-                inputs=["detector", "images", "params:inference", "params:explanation"],
-                outputs=["explanations", "explanation_ending"],
-                name="write_explanations",
+                ["detector", "images", "params:inference", "params:explanation"],
+                ["explanations", "explanation_ending"],
             )
         ]
     )

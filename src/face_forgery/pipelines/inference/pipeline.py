@@ -1,6 +1,8 @@
 """Detector + your images -> verdicts."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from .nodes import end_inference, explain_judged, judge_images
 
@@ -9,36 +11,23 @@ def create_pipeline() -> Pipeline:
     """Build the pipeline."""
     return Pipeline(
         [
-            Node(
+            step(
                 judge_images,
-                inputs={
-                    "detector": "detector",
-                    "images": "images",
-                    "begun": "predictions_begun",
-                    "inference": "params:inference",
-                    "scoring": "params:scoring",
-                    "cluster": "params:cluster",
-                },
-                outputs="predictions",
-                name="judge_images",
-            ),
-            Node(
-                end_inference,
-                inputs="predictions",
-                outputs="inference_ending",
-                name="end_inference",
-            ),
-            Node(
-                explain_judged,
-                inputs=[
+                [
                     "detector",
                     "images",
-                    "predictions",
+                    "predictions_begun",
                     "params:inference",
-                    "params:explanation",
+                    "params:scoring",
+                    "params:cluster",
                 ],
-                outputs="explanations_of_judged",
-                name="explain_judged",
+                "predictions",
+            ),
+            step(end_inference, "predictions", "inference_ending"),
+            step(
+                explain_judged,
+                ["detector", "images", "predictions", "params:inference", "params:explanation"],
+                "explanations_of_judged",
             ),
         ]
     )

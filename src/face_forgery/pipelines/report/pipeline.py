@@ -1,18 +1,10 @@
 """Everything that was measured -> one page for people."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from . import nodes
-
-_CARD_INPUTS = (
-    "metrics",
-    "operating_points",
-    "breakdown",
-    "data_report",
-    "detector",
-    "audit",
-    "robustness",
-)
 
 _JUDGED = ("detector", "metrics", "operating_points", "robustness", "audit")
 _SECTIONS = {"evaluation": "params:evaluation"}
@@ -22,23 +14,16 @@ def create_pipeline() -> Pipeline:
     """Write the report; what has not been measured yet is left out of it, and says so."""
     return Pipeline(
         [
-            Node(
+            step(
                 nodes.write_report,
-                inputs={name: _SECTIONS.get(name, name) for name in nodes.REPORT_INPUTS},
-                outputs=["report", "report_zh"],
-                name="write_report",
+                {name: _SECTIONS.get(name, name) for name in nodes.REPORT_INPUTS},
+                ["report", "report_zh"],
             ),
-            Node(
-                nodes.end_report,
-                inputs={name: name for name in _JUDGED},
-                outputs="report_ending",
-                name="end_report",
-            ),
-            Node(
+            step(nodes.end_report, {name: name for name in _JUDGED}, "report_ending"),
+            step(
                 nodes.write_model_card,
-                inputs={name: name for name in _CARD_INPUTS},
-                outputs=["model_card", "model_card_zh"],
-                name="write_model_card",
+                {name: name for name in (*_JUDGED, "breakdown", "data_report")},
+                ["model_card", "model_card_zh"],
             ),
         ]
     )

@@ -1,32 +1,22 @@
 """Detector + label file -> a submission that is accepted."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from .nodes import score_submission, validate_submission
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
+    rows = ["label_table", "val_manifest"]
     return Pipeline(
         [
-            Node(
+            step(
                 score_submission,
-                inputs={
-                    "detector": "detector",
-                    "label_table": "label_table",
-                    "val_manifest": "val_manifest",
-                    "data": "params:data",
-                    "scoring": "params:scoring",
-                    "submission": "params:submission",
-                },
-                outputs="submission",
-                name="score_submission",
+                ["detector", *rows, "params:data", "params:scoring", "params:submission"],
+                "submission",
             ),
-            Node(
-                validate_submission,
-                inputs=["submission", "label_table", "val_manifest"],
-                outputs="submission_check",
-                name="validate_submission",
-            ),
+            step(validate_submission, ["submission", *rows], "submission_check"),
         ]
     )

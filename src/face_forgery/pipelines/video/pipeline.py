@@ -1,6 +1,8 @@
 """Detector + your videos -> verdicts, scores over time, a page for each video."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
+
+from face_forgery.pipelines import step
 
 from .nodes import end_video, judge_videos
 
@@ -9,23 +11,11 @@ def create_pipeline() -> Pipeline:
     """Build the pipeline."""
     return Pipeline(
         [
-            Node(
+            step(
                 judge_videos,
-                inputs=[
-                    "detector",
-                    "videos",
-                    "params:video",
-                    "params:inference",
-                    "params:scoring",
-                ],
-                outputs=["video_predictions", "video_frames", "video_pages"],
-                name="judge_videos",
+                ["detector", "videos", "params:video", "params:inference", "params:scoring"],
+                ["video_predictions", "video_frames", "video_pages"],
             ),
-            Node(
-                end_video,
-                inputs="video_predictions",
-                outputs="video_ending",
-                name="end_video",
-            ),
+            step(end_video, "video_predictions", "video_ending"),
         ]
     )
