@@ -4,7 +4,6 @@ from typing import Any
 
 import face_forgery as ff
 from face_forgery.evaluation.reporting.report import list_inputs
-from face_forgery.modeling.detector import Detector
 
 REPORT_INPUTS = list_inputs()
 
@@ -16,12 +15,9 @@ def write_report(**results: Any) -> tuple[str, str]:
 
 def end_report(**results: Any) -> list[str]:
     """Say the judgement in a few lines: AUC, false alarms, the worst everyday degradation."""
-    return ff.list_findings(ff.judge_detector(**results))
+    return ff.list_findings(ff.rate_detector(**results))
 
 
-def write_model_card(*, detector: Detector, **results: Any) -> tuple[str, str]:
+def write_model_card(**results: Any) -> tuple[str, str]:
     """Write what the detector is and how far it can be trusted, in English and Chinese."""
-    english, chinese = (
-        ff.render_model_card(detector, language, **results) for language in ("en", "zh")
-    )
-    return english, chinese
+    return ff.render_model_card("en", **results), ff.render_model_card("zh", **results)
