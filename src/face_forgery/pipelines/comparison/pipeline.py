@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
 from . import nodes
 
@@ -11,12 +11,8 @@ def create_pipeline() -> Pipeline:
     """Compare two or more detectors on the images that all of them scored."""
     return Pipeline(
         [
-            step(nodes.align_scores, "score_sets", "aligned_scores"),
-            step(
-                nodes.compare_detectors,
-                ["aligned_scores", "params:evaluation"],
-                ["comparison", "comparison_table"],
-            ),
-            step(nodes.plot_comparison, ["aligned_scores", "comparison"], "comparison_figure"),
+            make_node(nodes.align_scores, "aligned_scores"),
+            make_node(nodes.compare_detectors, ["comparison", "comparison_table"]),
+            make_node(nodes.plot_comparison, "comparison_figure"),
         ]
     )

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
 from . import nodes
 
@@ -11,54 +11,20 @@ def create_pipeline() -> Pipeline:
     """Judge ``trained_detector`` on the validation images and certify it as ``detector``."""
     return Pipeline(
         [
-            step(
-                nodes.take_own_validation,
-                ["trained_detector", "train_manifest", "val_manifest"],
-                "own_validation",
-            ),
-            step(
-                nodes.score_validation,
-                [
-                    "trained_detector",
-                    "own_validation",
-                    "params:data",
-                    "params:scoring",
-                    "params:evaluation",
-                ],
-                "val_margins",
-            ),
-            step(nodes.calibrate, ["val_margins", "params:evaluation"], "calibration"),
-            step(nodes.apply_temperature, ["val_margins", "calibration"], "val_scores"),
-            step(
-                nodes.evaluate_scores, ["val_scores", "params:evaluation"], ["metrics", "roc_curve"]
-            ),
-            step(nodes.break_down_scores, ["val_scores", "params:evaluation"], "breakdown"),
-            step(
-                nodes.measure_holdout,
-                ["val_scores", "val_holdout", "trained_detector", "params:evaluation"],
-                "holdout_results",
-            ),
-            step(
-                nodes.choose_operating_points,
-                ["val_scores", "params:evaluation"],
-                "operating_points",
-            ),
-            step(
-                nodes.certify_detector,
-                [
-                    "trained_detector",
-                    "calibration",
-                    "metrics",
-                    "operating_points",
-                    "params:scoring",
-                ],
-                "detector",
-            ),
-            step(nodes.find_mistakes, ["val_scores", "operating_points"], "mistakes"),
-            step(nodes.plot_roc, ["roc_curve", "metrics", "operating_points"], "roc_figure"),
-            step(nodes.plot_scores, ["val_scores", "operating_points"], "score_figure"),
-            step(nodes.plot_confusion, ["val_scores", "operating_points"], "confusion_figure"),
-            step(nodes.plot_calibration, "calibration", "calibration_figure"),
-            step(nodes.plot_mistakes, ["mistakes", "params:data"], "mistakes_figure"),
+            make_node(nodes.take_own_validation, "own_validation"),
+            make_node(nodes.score_validation, "val_margins"),
+            make_node(nodes.calibrate, "calibration"),
+            make_node(nodes.apply_temperature, "val_scores"),
+            make_node(nodes.evaluate_scores, ["metrics", "roc_curve"]),
+            make_node(nodes.break_down_scores, "breakdown"),
+            make_node(nodes.measure_holdout, "holdout_results"),
+            make_node(nodes.choose_operating_points, "operating_points"),
+            make_node(nodes.certify_detector, "detector"),
+            make_node(nodes.find_mistakes, "mistakes"),
+            make_node(nodes.plot_roc, "roc_figure"),
+            make_node(nodes.plot_scores, "score_figure"),
+            make_node(nodes.plot_confusion, "confusion_figure"),
+            make_node(nodes.plot_calibration, "calibration_figure"),
+            make_node(nodes.plot_mistakes, "mistakes_figure"),
         ]
     )

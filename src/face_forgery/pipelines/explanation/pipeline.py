@@ -2,19 +2,11 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
-from .nodes import write_explanations
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    return Pipeline(
-        [
-            step(
-                write_explanations,
-                ["detector", "images", "params:inference", "params:explanation"],
-                ["explanations", "explanation_ending"],
-            )
-        ]
-    )
+    return Pipeline([make_node(nodes.write_explanations, ["explanations", "explanation_ending"])])

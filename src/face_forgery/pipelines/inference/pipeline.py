@@ -2,32 +2,17 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
-from .nodes import end_inference, explain_judged, judge_images
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
     return Pipeline(
         [
-            step(
-                judge_images,
-                [
-                    "detector",
-                    "images",
-                    "predictions_begun",
-                    "params:inference",
-                    "params:scoring",
-                    "params:cluster",
-                ],
-                "predictions",
-            ),
-            step(end_inference, "predictions", "inference_ending"),
-            step(
-                explain_judged,
-                ["detector", "images", "predictions", "params:inference", "params:explanation"],
-                "explanations_of_judged",
-            ),
+            make_node(nodes.judge_images, "predictions"),
+            make_node(nodes.end_inference, "inference_ending"),
+            make_node(nodes.explain_judged, "explanations_of_judged"),
         ]
     )

@@ -1,8 +1,9 @@
 """Everything that was measured -> one page for people."""
 
-from kedro.pipeline import Pipeline
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from face_forgery.pipelines import step
+from kedro.pipeline import Node, Pipeline
 
 from . import nodes
 
@@ -12,18 +13,18 @@ _SECTIONS = {"evaluation": "params:evaluation"}
 
 def create_pipeline() -> Pipeline:
     """Write the report; what has not been measured yet is left out of it, and says so."""
+    card = (*_JUDGED, "breakdown", "data_report")
     return Pipeline(
         [
-            step(
-                nodes.write_report,
-                {name: _SECTIONS.get(name, name) for name in nodes.REPORT_INPUTS},
-                ["report", "report_zh"],
-            ),
-            step(nodes.end_report, {name: name for name in _JUDGED}, "report_ending"),
-            step(
-                nodes.write_model_card,
-                {name: name for name in (*_JUDGED, "breakdown", "data_report")},
-                ["model_card", "model_card_zh"],
-            ),
+            _make_node(nodes.write_report, nodes.REPORT_INPUTS, ["report", "report_zh"]),
+            _make_node(nodes.end_report, _JUDGED, "report_ending"),
+            _make_node(nodes.write_model_card, card, ["model_card", "model_card_zh"]),
         ]
     )
+
+
+def _make_node(
+    function: Callable[..., Any], names: Iterable[str], outputs: str | list[str]
+) -> Node:
+    inputs = {name: _SECTIONS.get(name, name) for name in names}
+    return Node(function, inputs=inputs, outputs=outputs, name=function.__name__)

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
 from . import nodes
 
@@ -11,23 +11,8 @@ def create_pipeline() -> Pipeline:
     """Score validation images in many degraded states and compare with the clean ones."""
     return Pipeline(
         [
-            step(
-                nodes.score_degraded,
-                [
-                    "detector",
-                    "val_scores",
-                    "params:data",
-                    "params:scoring",
-                    "params:robustness",
-                    "params:evaluation",
-                ],
-                "robustness_scores",
-            ),
-            step(
-                nodes.judge_robustness,
-                ["detector", "robustness_scores", "params:robustness", "params:evaluation"],
-                "robustness",
-            ),
-            step(nodes.plot_robustness, "robustness", "robustness_figure"),
+            make_node(nodes.score_degraded, "robustness_scores"),
+            make_node(nodes.judge_robustness, "robustness"),
+            make_node(nodes.plot_robustness, "robustness_figure"),
         ]
     )

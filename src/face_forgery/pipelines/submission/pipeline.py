@@ -2,21 +2,16 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
-from .nodes import score_submission, validate_submission
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    rows = ["label_table", "val_manifest"]
     return Pipeline(
         [
-            step(
-                score_submission,
-                ["detector", *rows, "params:data", "params:scoring", "params:submission"],
-                "submission",
-            ),
-            step(validate_submission, ["submission", *rows], "submission_check"),
+            make_node(nodes.score_submission, "submission"),
+            make_node(nodes.validate_submission, "submission_check"),
         ]
     )

@@ -2,20 +2,14 @@
 
 from kedro.pipeline import Pipeline
 
-from face_forgery.pipelines import step
+from face_forgery.pipelines import make_node
 
-from .nodes import end_video, judge_videos
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
+    outputs = ["video_predictions", "video_frames", "video_pages"]
     return Pipeline(
-        [
-            step(
-                judge_videos,
-                ["detector", "videos", "params:video", "params:inference", "params:scoring"],
-                ["video_predictions", "video_frames", "video_pages"],
-            ),
-            step(end_video, "video_predictions", "video_ending"),
-        ]
+        [make_node(nodes.judge_videos, outputs), make_node(nodes.end_video, "video_ending")]
     )
