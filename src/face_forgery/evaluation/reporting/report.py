@@ -25,13 +25,11 @@ _REPORT = "report.html.jinja"
 
 
 def render_report(language: Language = "en", **results: Any) -> str:
-    """Return the report as HTML: everything inside, nothing to fetch.
+    """Return the report as HTML: everything inside, nothing to fetch; figures are in English.
 
-    Args:
-        language: Of the text; figures are in English.
-        results: Catalog entry -> value, for each name of ``list_inputs``; the figures are encoded
-            PNG files. What has not been measured yet is ``None``, and the page says so; so it does
-            of what was measured on another detector or other images.
+    ``results`` are by catalog entry, for each name of ``list_inputs``; the figures are encoded PNG
+    files. What has not been measured yet is ``None``, and the page says so; so it does of what was
+    measured on another detector or other images.
 
     Raises:
         UndefinedError: If a result is missing.
