@@ -106,10 +106,8 @@ def test_images_in_memory_are_judged_as_files_are(
     np.testing.assert_allclose(in_memory["score"].astype(float), expected["y_pred"], atol=1e-6)
 
 
-def test_without_operating_points_the_error_names_the_command(make_detector, judge_all, folder):
+def test_without_operating_points_the_error_names_the_command(make_detector):
     detector = make_detector(operating_points=None)
-    with pytest.raises(DetectorError, match="kedro run --pipelines evaluation"):
-        judge_all(detector, list_images(folder))
     with pytest.raises(DetectorError, match="kedro run --pipelines evaluation"):
         ff.Detector(detector, min_size=1).judge([b""])
 

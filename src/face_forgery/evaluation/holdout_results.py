@@ -25,10 +25,9 @@ _MEASURES = ("within", "unseen", "drop")
 def judge_groups(scores: Mapping[str, pd.DataFrame], bootstrap: Bootstrap) -> dict[str, Any]:
     """Measure each hold-out group, their mean and the worst of them.
 
-    Resamples draw videos or persons (the column ``group``) once for all hold-out groups: the
-    interval of a drop is that of a paired difference, and the mean's knows that hold-out groups
-    share real images. Intervals tell the luck of the images, not of other kinds of forgery or
-    another seed.
+    Resamples draw videos or persons (the column ``group``) once for all hold-out groups, which
+    share real images: the interval of a drop is that of a paired difference. Intervals tell the
+    luck of the images, not of other kinds of forgery or another seed.
 
     ``scores`` has by hold-out group the rows with ``target``, ``group``, ``y_pred``, and
     ``is_within`` and ``is_unseen``, which say what each AUC is measured on; a row may count twice.

@@ -90,12 +90,6 @@ def test_rates_are_those_of_the_verdicts(data, target_fpr, target_fnr):
     assert measured == pytest.approx(expected)
 
 
-def test_overlapping_classes_leave_the_overlap_unsure():
-    chosen = choose([0.1, 0.3, 0.6], [0.4, 0.7, 0.9], target_fpr=0.1, target_fnr=0.1)
-    assert chosen["real_threshold"] == pytest.approx(0.35)
-    assert chosen["fake_threshold"] == pytest.approx(0.65)
-
-
 def test_equal_scores_are_all_unsure_and_said_to_be():
     points = set_points([0.5, 0.5], [0.5, 0.5])
     assert (points["real_threshold"], points["fake_threshold"]) == (0.25, 0.75)

@@ -110,18 +110,6 @@ def test_tpr_spends_the_whole_allowance_where_rounding_could_lose_one():
     assert tpr_at(0.28, 0.29) == [0.0, 1.0]
 
 
-def test_a_score_of_one_half_counts_as_forged_and_one_falls_into_the_last_bin():
-    assert measure(np.array([0.5, 0.4]), np.array([1, 0]))[0]["accuracy"] == 1.0
-    scores, targets = np.array([1.0, 0.95, 0.0]), np.array([1, 1, 0])
-    assert measure(scores, targets)[0]["ece"] == pytest.approx(0.05 / 3)
-
-
-def test_certain_and_wrong_scores_have_a_finite_log_loss():
-    scores, targets = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0, 1, 0, 1])
-    expected = sklearn_metrics.log_loss(targets, scores)
-    assert measure(scores, targets)[0]["log_loss"] == pytest.approx(expected, rel=1e-12)
-
-
 @pytest.mark.parametrize(
     ("scores", "targets", "message"),
     [

@@ -179,30 +179,6 @@ def test_margins_are_measured_in_the_precision_that_the_detector_gets(
     np.testing.assert_allclose(again, rounded, atol=1e-5)
 
 
-def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
-    reporting = run_folders[0] / "08_reporting"
-    assert sorted(path.name for path in reporting.iterdir()) == [
-        "breakdown.json",
-        "calibration.json",
-        "calibration.png",
-        "confusion.png",
-        "holdout_results.json",
-        "metrics.json",
-        "mistakes.parquet",
-        "mistakes.png",
-        "model_card.md",
-        "model_card.zh.md",
-        "operating_points.json",
-        "report.html",
-        "report.zh.html",
-        "roc.png",
-        "roc_curve.csv",
-        "scores.png",
-    ]
-    assert "test_resnet" in (reporting / "report.html").read_text()
-    assert len(pd.read_parquet(run_folders[0] / "07_model_output" / "val_scores.parquet")) == 40
-
-
 def test_a_run_ends_with_the_judgement(run_folders):
     folder = run_folders[0]
     detector = DetectorDataset(filepath=str(folder / "06_models" / "detector")).load()

@@ -172,10 +172,6 @@ def take_norm_interval(
 
     ``value`` is the norm of the vector of all images, ``resampled``, ``(B,)``, that of each
     resample, and ``moved``, ``(B,)``, that of the difference of the two.
-
-    Example:
-        >>> take_norm_interval(4.0, np.arange(11.0), np.linspace(0, 2, 11), confidence=0.5)
-        {'value': 4.0, 'low': 2.5, 'high': 5.5}
     """
     tail = (1.0 - confidence) / 2.0
     low = float(value - np.quantile(moved, 1.0 - tail))

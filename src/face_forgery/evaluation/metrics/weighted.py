@@ -162,11 +162,6 @@ def calibration_error(scores: Scores, targets: Targets) -> float:
     of the probability of forgery itself, not of the winning class.
 
     Source: Naeini, Cooper and Hauskrecht 2015 (AAAI), section "Calibration metrics".
-
-    Example:
-        >>> scores, targets = np.array([0.2, 0.2, 0.8, 0.8]), np.array([0, 0, 0, 1])
-        >>> round(calibration_error(scores, targets), 10)
-        0.25
     """
     excess = np.bincount(find_bins(scores), weights=scores - targets)
     return float(np.abs(excess).sum() / len(scores))
@@ -182,10 +177,6 @@ def count_allowed(max_fprs: Any, num_real: float) -> Floats:
 
     Not ``floor(rate * num_real)``: 0.29 * 100 is 28.999999999999996 in floating point, while
     29 / 100 equals 0.29.
-
-    Example:
-        >>> count_allowed([0.29, 0.005], 100.0).tolist()
-        [29.0, 0.0]
     """
     rates = np.asarray(max_fprs, dtype=np.float64)
     allowed: Floats = np.floor(rates * num_real) + 1.0
