@@ -40,8 +40,8 @@ from .evaluation.reporting.image_figures import SIDE as SIDE
 from .evaluation.reporting.image_figures import draw_data as draw_data
 from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
 from .evaluation.reporting.image_figures import find_worst as find_worst
+from .evaluation.reporting.report import judge_detector as judge_detector
 from .evaluation.reporting.report import list_findings as list_findings
-from .evaluation.reporting.report import rate_detector as rate_detector
 from .evaluation.reporting.report import render_model_card as render_model_card
 from .evaluation.reporting.report import render_report as render_report
 from .evaluation.reporting.result_figures import draw_groups as draw_groups

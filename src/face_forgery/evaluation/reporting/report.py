@@ -71,7 +71,7 @@ def _make_environment(language: Language) -> Environment:
         "cell": _escape_cell,
         "json": partial(json.dumps, indent=2, sort_keys=True),
     }
-    of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, rate_detector)
+    of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge_detector)
     environment.globals |= {"say": sentences, "rules": RULES, "language": language}
     environment.globals |= {
         function.__name__: function for function in (*of_detector, take_drawn, errors_of, expect)
@@ -101,7 +101,7 @@ def take_drawn(mistakes: pd.DataFrame) -> pd.DataFrame:
     return mistakes.groupby("target", sort=True).head(DRAWN)
 
 
-def rate_detector(
+def judge_detector(
     detector: Detector,
     *,
     metrics: Result,

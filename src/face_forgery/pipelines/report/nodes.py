@@ -15,7 +15,7 @@ def write_report(**results: Any) -> tuple[str, str]:
 
 def end_report(**results: Any) -> list[str]:
     """Say the judgement in a few lines: AUC, false alarms, the worst everyday degradation."""
-    return ff.list_findings(ff.rate_detector(**results))
+    return ff.list_findings(ff.judge_detector(**results))
 
 
 def write_model_card(**results: Any) -> tuple[str, str]:
