@@ -1,27 +1,32 @@
-"""The images of the page and the report in the documents.
+"""The images and numbers of the README.
 
 Run: python docs/page_images.py [--photo PHOTO]
 
 Serves the detector of a run (``make run`` first), tries the drawn examples in Chromium, and writes
 ``app.png``, ``app.zh.png`` (1200 pixels wide), ``app_phone.png`` and ``app_phone.zh.png`` (390).
-With ``--photo`` it writes ``hero.png`` instead: a photograph on the page beside the report.
-``figures.json`` keeps what they were made from; a test asks for new ones when that has changed.
+Both READMEs get that run's row of results. With ``--photo`` it writes ``hero.png`` instead: a
+photograph on the page beside the report. ``figures.json`` keeps what all this was made from; a test
+asks for new ones when that has changed.
 """
 
 import argparse
 import hashlib
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from chromium import Tab, open_tab
 from PIL import Image
+
+from face_forgery.config_loader import read_parameters
 
 PROJECT = Path(__file__).parents[1]
 IMAGES = PROJECT / "docs/images"
@@ -32,6 +37,8 @@ SIZES = {"app": (1200, 1000), "app_phone": (390, 1300)}  # pixels
 BUTTON = "[...document.querySelectorAll('button')].find(one => /examples|示例/.test(one.innerText))"
 DONE = "document.querySelectorAll('.ff-images figure').length"
 HERO = (800, 900)  # pixels of each half
+RESULT = "result"  # in figures.json
+READMES = (PROJECT / "README.md", PROJECT / "README.zh-CN.md")
 
 
 def main() -> None:
@@ -51,10 +58,52 @@ def main() -> None:
                 for ending, language in (("", "en"), (".zh", "zh-CN"))
                 for name, image in shoot_examples(address, language)
             }
+            figures[RESULT] = read_result(options.detector.parents[1])
     for name, image in images.items():
         image.quantize(256).save(IMAGES / f"{name}.png", optimize=True)
         figures[f"{name}.png"] = hash_looks()
     FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    for page in READMES:
+        text, row = page.read_text(encoding="utf-8"), find_row(page)
+        page.write_text(text.replace(row, fill_row(row, figures[RESULT])), encoding="utf-8")
+
+
+def read_result(data: Path) -> dict[str, Any]:
+    """Return what the README says of a run, from its folder ``data`` and the tracked run."""
+    auc = json.loads((data / "08_reporting/metrics.json").read_text())["auc"]
+    meta = json.loads((data / "06_models/detector/meta.json").read_text())
+    with closing(sqlite3.connect(data.parent / "mlflow.db")) as store:
+        query = "SELECT (end_time - start_time) / 60000.0 FROM runs ORDER BY end_time DESC"
+        (minutes,) = store.execute(query).fetchone()
+    return {
+        "auc": auc["value"],
+        "low": auc["low"],
+        "high": auc["high"],
+        "minutes": round(minutes),
+        "commit": meta["code_version"]["git_commit"][:7],
+        "parameters": hash_parameters(),
+    }
+
+
+def find_row(page: Path) -> str:
+    """Return the line of ``make run`` in a README's table of results."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if "| `make run` |" in line]
+    return row
+
+
+def fill_row(row: str, result: dict[str, Any]) -> str:
+    """Return the line with the AUC and the time of ``result`` in its last two cells."""
+    cells = row.split("|")
+    cells[-3] = " {auc:.3f} ({low:.3f} to {high:.3f}) ".format(**result)
+    cells[-2] = " {minutes} min, commit `{commit}` ".format(**result)
+    return "|".join(cells)
+
+
+def hash_parameters() -> str:
+    """Return the SHA-256 of the parameters of ``conf/base``."""
+    values = json.dumps(read_parameters(PROJECT / "conf"), sort_keys=True)
+    return hashlib.sha256(values.encode()).hexdigest()
 
 
 def hash_looks() -> str:
