@@ -19,7 +19,8 @@ from scipy.stats import norm
 from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.evaluation.calibration import apply_temperature
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-from face_forgery.evaluation.metrics.metric_report import FALSE_POSITIVE_RATES, NUM_BINS, evaluate
+from face_forgery.evaluation.metrics.metric_report import FALSE_POSITIVE_RATES, evaluate
+from face_forgery.evaluation.metrics.weighted import NUM_BINS
 from face_forgery.evaluation.operating_points import set_operating_points
 
 SHIFT = 1.5

@@ -249,7 +249,7 @@ def _degradations() -> list[Degradation]:
 def _score_degraded(detector: Detector, rows: pd.DataFrame, root: Path) -> NDArray[np.float64]:
     """Return ``(N, 1 + D)``: the images as they are, and each kind of copy."""
     paths = [root / name for name in rows["img_name"]]
-    return score_degraded(detector, paths, _degradations(), max_side=1024, num_workers=1)
+    return score_degraded(detector, paths, _degradations(), num_workers=1)
 
 
 def _aucs_of_copies(scores: NDArray[np.float64], rows: pd.DataFrame) -> dict[str, list[float]]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Set
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,18 @@ def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder
 
     return build
+
+
+@pytest.fixture(scope="session")
+def empty_store(build_once: Callable[..., Path]) -> Path:
+    """Return an MLflow database without runs, to copy: making one takes seconds."""
+
+    def fill(folder: Path) -> None:
+        from face_forgery.hooks.store import import_mlflow
+
+        import_mlflow().MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+    return build_once("empty_store", fill) / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
@@ -457,3 +470,45 @@ def draw_red_faces() -> Callable[..., Image.Image]:
         return Image.fromarray(pixels)
 
     return draw
+
+
+@pytest.fixture
+def write_clip(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that encodes images, given with their times, as a clip."""
+    import av
+
+    def write(
+        name,
+        images,
+        *,
+        rate=10,
+        times=None,
+        codec="mpeg4",
+        pix_fmt="yuv420p",
+        options=None,
+        rotation=None,
+        aspect=None,
+        container_options=None,
+    ):
+        path = tmp_path / name
+        images = list(images)
+        path.parent.mkdir(exist_ok=True)
+        with av.open(str(path), "w", options=container_options or {}) as container:
+            stream = container.add_stream(codec, rate=rate, options=options or {})
+            stream.pix_fmt = pix_fmt
+            stream.height, stream.width = images[0].shape[:2]
+            stream.bit_rate = 4_000_000
+            stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
+            if aspect is not None:
+                stream.sample_aspect_ratio = Fraction(*aspect)
+            if rotation is not None:
+                stream.set_display_rotation(rotation)
+            for index, pixels in enumerate(images):
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+                frame.time_base = stream.codec_context.time_base
+                frame.pts = round(1000 * times[index]) if times else index
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write

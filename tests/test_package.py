@@ -21,7 +21,7 @@ import face_forgery as ff
 detector = ff.Detector.load("detector")
 judged = detector.judge("photo.jpg")
 images = ff.explain_images(detector.trained, ff.list_images("photo.jpg"), min_size=9)
-page = next(ff.write_pages(images, detector.points, detector.learnt_from))
+_, page = next(ff.write_pages(images, detector.points, detector.learnt_from))
 print(ff.__file__, judged.status, len(page.html) > 1000)
 """
 

@@ -30,6 +30,7 @@ from .evaluation.calibration import calibrate as calibrate
 from .evaluation.comparison import MEASURES as MEASURES
 from .evaluation.comparison import align_scores as align_scores
 from .evaluation.comparison import compare_detectors as compare_detectors
+from .evaluation.comparison import scores_by_name as scores_by_name
 from .evaluation.holdout_results import judge_groups as judge_groups
 from .evaluation.holdout_results import judge_held_out as judge_held_out
 from .evaluation.metrics.bootstrap import Bootstrap as Bootstrap
@@ -61,7 +62,6 @@ from .forgery.making.landmark_table import empty_table as empty_table
 from .forgery.making.landmark_table import find_landmarks as find_landmarks
 from .forgery.rendering.demo_set import draw_set as draw_set
 from .inference.degraded_scoring import score_degraded as score_degraded
-from .inference.ending import describe_ending as describe_ending
 from .inference.explanation.explain import explain_images as explain_images
 from .inference.explanation.explain import explain_one as explain_one
 from .inference.explanation.explain import pick_suspects as pick_suspects
@@ -77,10 +77,12 @@ from .inference.submission import score_rows as score_rows
 from .inference.submission import submission_rows as submission_rows
 from .inference.submission import summarize_submission as summarize_submission
 from .inference.verdicts import Judgement as Judgement
+from .inference.verdicts import count_verdicts as count_verdicts
+from .inference.verdicts import describe_ending as describe_ending
 from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
-from .inference.videos.video_page import VideoPages as VideoPages
+from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx

@@ -151,12 +151,7 @@ def _refuse_old_types(catalog: dict[str, Any]) -> None:
 
 
 def read_parameters(conf: Path, env: str = "base") -> dict[str, Any]:
-    """Return the parameters as nested dictionaries, without a run: for notebooks and scripts.
-
-    Args:
-        conf: The folder ``conf`` of a project.
-        env: A folder in it, whose values win over those of ``base``.
-    """
+    """Return the parameters in a folder ``conf``, without a run: for notebooks and scripts."""
     loader = ProjectConfigLoader(str(conf), env=env, **CONFIG_LOADER_ARGS)
     values: dict[str, Any] = loader["parameters"]
     return values

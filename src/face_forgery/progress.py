@@ -25,14 +25,7 @@ def track(
 
     On a terminal this is a bar on stderr; elsewhere a log line every 15 seconds. When all items
     are done, a log line says how many there were and how fast; an early stop or an error leaves
-    none.
-
-    Args:
-        items: Anything iterable; consumed lazily.
-        description: A few words, shown before the bar.
-        total: How many units there are in all; ``None`` if unknown.
-        unit: What is counted, in the plural.
-        count: How many units one item holds: 1, or the length of a batch.
+    none. ``total`` (``None``: unknown), and ``count`` of one item, are in units.
     """
     bar_class = _Bar if sys.stderr.isatty() else _LogLines
     with bar_class(desc=description, total=total, unit=f" {unit}", file=sys.stderr) as bar:

@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture
 def page_images(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it; parameters read it
     monkeypatch.setattr(sys, "path", [str(DOCS), *sys.path])
     spec = importlib.util.spec_from_file_location("page_images", DOCS / "page_images.py")
     module = importlib.util.module_from_spec(spec)

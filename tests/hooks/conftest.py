@@ -92,17 +92,6 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    """An MLflow database without runs; making one takes seconds, copying it none."""
-    from face_forgery.hooks.store import import_mlflow
-
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow = import_mlflow()
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
 def make_project(tmp_path, empty_store, monkeypatch):
     """Write the project; a mapping replaces files by name."""

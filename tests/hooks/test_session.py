@@ -73,11 +73,8 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest(start, names, sel
     [
         (["training"], {}, r"^training: 5 of .*--pipelines ingestion,splitting$"),
         (["splitting"], {}, r"\(.*manifest.*\); .*: kedro run --pipelines ingestion$"),
-        (["audit"], {}, "--pipelines ingestion,splitting$"),
         (["report"], {}, "--pipelines ingestion,splitting,training,evaluation$"),
-        (["robustness"], {}, "--pipelines ingestion,splitting,.*training,evaluation$"),
         (["inference,video"], {"tags": ["video"]}, r"\(detector\); .*,training,evaluation$"),
-        (["cross_validation"], {}, "--pipelines ingestion,splitting$"),
         (
             ["training"],
             {"node_names": ["training.train_detector"]},

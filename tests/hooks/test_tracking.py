@@ -257,7 +257,7 @@ def test_relative_store_lies_in_the_project_wherever_the_command_was_given(
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["br[1]", "a b", "größer", "#1", "50%", "x,y", "why? %20"])
+@pytest.mark.parametrize("name", ["br[1] größer, #1 50%", "why? %20"])
 def test_a_copied_project_writes_into_itself_whatever_its_folder_is_called(
     make_project, tmp_path_factory, monkeypatch, name
 ):

@@ -7,6 +7,7 @@ from PIL import Image
 import face_forgery as ff
 from face_forgery.data.degradation.operations import list_degradations
 from face_forgery.data.images.decoding import ImageError
+from face_forgery.inference import degraded_scoring
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.inference.scoring import score_files
 
@@ -21,8 +22,8 @@ def paths(tmp_path, make_picture):
     return files
 
 
-def score(detector, paths, *, num_workers=0, max_side=1024):
-    return score_degraded(detector, paths, STATES, max_side=max_side, num_workers=num_workers)
+def score(detector, paths, *, num_workers=0):
+    return score_degraded(detector, paths, STATES, num_workers=num_workers)
 
 
 def test_the_others_are_what_it_says_of_a_file_of_the_degraded_image(
@@ -48,13 +49,14 @@ def test_order_and_workers_change_nothing(make_detector, paths):
     assert forth.std(axis=0).min() > 0
 
 
-def test_long_images_are_reduced_first(make_detector, tmp_path, make_picture):
+def test_long_images_are_reduced_first(make_detector, tmp_path, make_picture, monkeypatch):
+    monkeypatch.setattr(degraded_scoring, "MAX_SIDE", 100)
     long, short = tmp_path / "long.png", tmp_path / "short.png"
     image = make_picture(3, height=300, width=600)
     image.save(long)
     image.thumbnail((100, 100), 1)
     image.save(short)
-    reduced, small = score(make_detector(), [long, short], max_side=100)
+    reduced, small = score(make_detector(), [long, short])
     np.testing.assert_allclose(reduced, small, atol=1e-6)
 
 

@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 import pytest
 
-from face_forgery.inference.ending import NothingJudgedError, describe_ending
+from face_forgery.inference.verdicts import NothingJudgedError, describe_ending
 
 
 def table(*rows):

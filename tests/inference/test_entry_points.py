@@ -94,7 +94,7 @@ def test_every_entry_point_gives_the_same_score(
     card = Judge(ff.Detector(detector, min_size=9)).judge(paths[3])
     assert card.judgement.score == pytest.approx(expected[3], abs=1e-6)
     states = list_degradations(["blur_and_noise"])[:2]
-    degraded = score_degraded(detector, paths[3:], states, max_side=1024, num_workers=0)
+    degraded = score_degraded(detector, paths[3:], states, num_workers=0)
     assert degraded[0, 0] == pytest.approx(expected[3], abs=1e-6)
 
 

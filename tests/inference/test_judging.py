@@ -15,7 +15,6 @@ import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.inference import judging
 from face_forgery.modeling.detector_folder import write_detector
-from face_forgery.modeling.ensemble import join_detectors
 
 
 @pytest.fixture
@@ -162,18 +161,6 @@ def test_no_image_is_begun_after_its_time(folder, photo):
 
 def test_the_smallest_side_can_be_chosen(folder, photo):
     assert ff.Detector.load(folder, min_size=201).judge(photo).status == "too_small"
-
-
-def test_an_ensemble_is_loaded_as_any_detector(make_detector, trained, photo, tmp_path):
-    members = {"a": trained, "b": replace(trained, temperature=2.0)}
-    joined = join_detectors(
-        members, data_fingerprint="f" * 64, code_version={}, other_data="refuse"
-    )
-    (tmp_path / "both").mkdir()
-    write_detector(replace(joined, operating_points=trained.operating_points), tmp_path / "both")
-    scores = [ff.Detector(member).judge(photo).score for member in members.values()]
-    joint = ff.Detector.load(tmp_path / "both").judge(photo).score
-    assert joint == pytest.approx(np.mean(scores), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A detector with random weights, logged once, and how to start a server."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -42,11 +43,12 @@ def detector_folder(detector, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def logged(detector_folder, tmp_path_factory):
+def logged(detector_folder, empty_store, tmp_path_factory):
     """Return where the detector is logged and registered; its store stays the current one."""
     root = tmp_path_factory.mktemp("store")
     mlflow = import_mlflow()
     before = mlflow.get_tracking_uri()
+    shutil.copy(empty_store, root)
     mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
     mlflow.create_experiment("serving", artifact_location=(root / "mlruns").as_uri())
     mlflow.set_experiment("serving")

@@ -109,9 +109,7 @@ def test_degraded_images_are_the_same_with_any_number_of_workers(make_detector, 
         state for state in list_degradations(["deeper_forensics"]) if state.name == "pixelation"
     ]
     scores = [
-        score_degraded(
-            make_detector(image_size=196), paths, states, max_side=1024, num_workers=number
-        )
+        score_degraded(make_detector(image_size=196), paths, states, num_workers=number)
         for number in (0, *WORKERS)
     ]
     assert all(np.array_equal(scores[0], others) for others in scores[1:])
@@ -147,7 +145,7 @@ def in_threads(measure, numbers=(1, 2, 4)):
 def many_scores():
     rng = np.random.default_rng(0)
     targets = rng.integers(0, 2, 120_000)
-    ranked = WeightedScores(rng.random(len(targets)), targets, num_bins=15)
+    ranked = WeightedScores(rng.random(len(targets)), targets)
     return ranked, GroupResampler(np.arange(len(targets)), targets, seed=0, order=ranked.order)
 
 

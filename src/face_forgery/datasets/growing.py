@@ -51,7 +51,7 @@ class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame]):
 class PagesDataset(FileDataset[Page, list[Path]]):
     """A folder of HTML files; the first page of a set removes those of an older one.
 
-    The last page of a set is its index, ``index.html``, or brings it.
+    The last page of a set brings its index, ``index.html``.
     """
 
     def load(self) -> list[Path]:
@@ -63,9 +63,8 @@ class PagesDataset(FileDataset[Page, list[Path]]):
         if data.number == 1:
             for old in [self._filepath / "index.html", *self.load()]:
                 old.unlink(missing_ok=True)
-        pages = {data.name: data.html} | ({} if data.contents is None else {"index": data.contents})
-        for name, html in pages.items():
-            with replacing(self._filepath / f"{name}.html") as partial:
+        for name, html in data.files.items():
+            with replacing(self._filepath / name) as partial:
                 partial.write_text(html, encoding="utf-8", newline="\n")
 
     def _exists(self) -> bool:

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from face_forgery.data.splits.calibration_split import apply_calibration_split
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
-from face_forgery.evaluation.metrics.metric_report import NUM_BINS, evaluate
+from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import (
     Floats,
@@ -49,9 +49,6 @@ def fit_temperature(margins: Scores, targets: Targets) -> float:
     ``1 / (n0 + 2)`` for n0 real images: without that, classes that do not overlap on a small set
     would ask for certainty, a temperature of 0. Source: Platt 1999, Probabilistic Outputs for
     Support Vector Machines, section 2.2.
-
-    Raises:
-        ValueError: As `check_scores`, which the ``margins`` ``(N,)`` must pass.
     """
     margins, targets = check_scores(margins, targets)
     num_fake = int(targets.sum())
@@ -126,35 +123,20 @@ def _note_limits(temperature: float, *, is_verified: bool) -> list[str]:
 
 
 def reliability(
-    scores: Scores,
-    targets: Targets,
-    groups: Groups,
-    *,
-    confidence: float,
-    num_bins: int = NUM_BINS,
+    scores: Scores, targets: Targets, groups: Groups, *, confidence: float
 ) -> list[dict[str, float]]:
     """Compare the predicted probability with the proportion of forgeries, bin by bin.
 
     Returns:
         A row for each equal-width bin that holds an image, ascending: ``count``, ``score`` (mean),
         ``proportion`` of forgeries with ``low`` and ``high``.
-
-    Raises:
-        ValueError: As `check_probabilities`.
     """
     scores, targets = check_probabilities(scores, targets)
-    bins = find_bins(scores, num_bins)
+    bins = find_bins(scores)
     rows = []
     for number in np.unique(bins):
         inside = bins == number
         forged = measure_proportion(targets[inside] == 1, groups[inside], confidence=confidence)
-        rows.append(
-            {
-                "count": int(inside.sum()),
-                "score": float(scores[inside].mean()),
-                "proportion": forged["value"],
-                "low": forged["low"],
-                "high": forged["high"],
-            }
-        )
+        row = {"count": int(inside.sum()), "score": float(scores[inside].mean())}
+        rows.append(row | {"proportion": forged.pop("value"), **forged})
     return rows

@@ -21,6 +21,7 @@ from face_forgery.evaluation.metrics.weighted import (
     check_scores,
 )
 
+_SCORE_OF = "score of "
 MEASURES = ("auc", "partial_auc_fpr_1e-1", "tpr_at_fpr_1e-2")
 
 
@@ -69,14 +70,18 @@ def align_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 f"{name}: {int(wrong.sum()):,} of {len(part):,} targets differ from those of "
                 f"{next(iter(tables))}, such as that of {part.index[wrong][0]}"
             )
-        merged[score_column(name)] = part["y_pred"].astype("float64")
+        merged[f"{_SCORE_OF}{name}"] = part["y_pred"].astype("float64")
     assert merged is not None
     return merged.rename_axis("image").reset_index()
 
 
-def score_column(name: str) -> str:
-    """Name of the column with the scores of a detector."""
-    return f"score of {name}"
+def scores_by_name(aligned: pd.DataFrame) -> dict[str, Floats]:
+    """Return the scores ``(N,)`` of each detector in a table of `align_scores`."""
+    return {
+        column.removeprefix(_SCORE_OF): aligned[column].to_numpy(dtype=np.float64)
+        for column in aligned.columns
+        if column.startswith(_SCORE_OF)
+    }
 
 
 def _check_table(name: str, table: pd.DataFrame, key: str) -> None:
@@ -118,23 +123,16 @@ def compare_detectors(
 ) -> dict[str, Any]:
     """Measure detectors on the same images, and the difference of each two.
 
-    All share their resamples, so a difference is that of paired measurements. ``scores`` has those
-    of at least two detectors by name.
+    All share their resamples, so a difference is that of paired measurements. ``scores`` are by
+    name.
 
     Returns:
         ``detectors``: name -> measure -> ``{"value", "low", "high"}``, for ``MEASURES``.
         ``pairs``: for each two, ``first``, ``second``, the differences by measure (first less
         second) with their intervals, and ``delong`` with ``z`` and ``p_value`` of the AUC, which
         counts images as independent (``z`` is None where the difference has no variance).
-
-    Raises:
-        ValueError: If there are fewer than two, or as `check_probabilities`.
     """
-    if len(scores) < 2:
-        raise ValueError(f"{len(scores)} detector(s) to compare; it takes at least two")
-    measures = [
-        partial(_measure, WeightedScores(one, targets, num_bins=1)) for one in scores.values()
-    ]
+    measures = [partial(_measure, WeightedScores(one, targets)) for one in scores.values()]
     drawn = resample(measures, targets, groups, bootstrap)
     everything = np.ones(len(targets))
     values = {name: measure(everything) for name, measure in zip(scores, measures, strict=True)}

@@ -45,11 +45,8 @@ def count_errors(
 ) -> dict[str, list[dict[str, Any]]]:
     """Count false alarms by source and forgeries called real by kind, the most frequent first.
 
-    Args:
-        scores: Rows that the thresholds were not chosen on: ``y_pred``, ``target``, ``group``,
-            ``source`` and ``kind``.
-        points: The operating points.
-        confidence: Of the intervals.
+    ``scores`` are rows that the thresholds were not chosen on: ``y_pred``, ``target``, ``group``,
+    ``source`` and ``kind``.
 
     Returns:
         ``alarms`` and ``misses``: rows with ``name``, ``num`` (images), ``count`` (errors) and

@@ -25,10 +25,9 @@ _MEASURES = ("within", "unseen", "drop")
 def judge_groups(scores: Mapping[str, pd.DataFrame], bootstrap: Bootstrap) -> dict[str, Any]:
     """Measure each hold-out group, their mean and the worst of them.
 
-    Resamples draw videos or persons (the column ``group``) once for all hold-out groups: the
-    interval of a drop is that of a paired difference, and the mean's knows that hold-out groups
-    share real images. Intervals tell the luck of the images, not of other kinds of forgery or
-    another seed.
+    Resamples draw videos or persons (the column ``group``) once for all hold-out groups, which
+    share real images: the interval of a drop is that of a paired difference. Intervals tell the
+    luck of the images, not of other kinds of forgery or another seed.
 
     ``scores`` has by hold-out group the rows with ``target``, ``group``, ``y_pred``, and
     ``is_within`` and ``is_unseen``, which say what each AUC is measured on; a row may count twice.
@@ -39,9 +38,6 @@ def judge_groups(scores: Mapping[str, pd.DataFrame], bootstrap: Bootstrap) -> di
         "high"}``. ``within_mean``, ``unseen_mean``, ``drop_mean`` over groups. ``unseen_worst``:
         that of the group with the lowest AUC, ``worst_group``. Numbers within are None where there
         is nothing within to compare.
-
-    Raises:
-        ValueError: As `check_probabilities`.
     """
     table = pd.concat(scores.values(), ignore_index=True)
     owner = np.repeat(np.arange(len(scores)), [len(rows) for rows in scores.values()])
@@ -86,11 +82,8 @@ def judge_held_out(
 ) -> dict[str, Any]:
     """Measure the held-out groups of one detector: what `judge_groups` returns.
 
-    Args:
-        scores: N rows with ``target``, ``group`` and ``y_pred``.
-        held_out: Group -> indices of the rows that it is measured on.
-        seen: Indices of the rows that are like the images of training.
-        bootstrap: How intervals are drawn.
+    ``held_out`` has by group the indices of the rows of ``scores`` (``target``, ``group``,
+    ``y_pred``) that it is measured on, ``seen`` those that are like the images of training.
     """
     columns, index = scores[["target", "group", "y_pred"]], np.arange(len(scores))
     is_within = np.isin(index, seen)
@@ -121,7 +114,7 @@ def _measure(
         ranked = None
         if len(np.unique(targets[part])) == 2:
             values[at] = roc_auc_score(targets[part], scores[part])
-            ranked = WeightedScores(scores[part], targets[part], num_bins=1)
+            ranked = WeightedScores(scores[part], targets[part])
         measures.append(partial(measure, part, ranked))
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = resample(measures, targets, table["group"].to_numpy(), bootstrap)

@@ -45,9 +45,6 @@ def set_operating_points(
     Returns:
         What `choose_thresholds` and `measure_thresholds` return, and ``is_verified``: the fields of
         ``modeling.detector.OperatingPoints``.
-
-    Raises:
-        ValueError: As `choose_thresholds`.
     """
     chosen, measured, is_verified = apply_calibration_split(in_calibration, targets)
     thresholds = choose_thresholds(

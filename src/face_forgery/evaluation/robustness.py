@@ -29,12 +29,9 @@ def judge_degraded(
         The clean cell and D others, in their order: ``auc``, ``drop`` (clean AUC less this one),
         ``fpr`` and ``tpr`` at the threshold, each with ``{"value", "low", "high"}``; the clean cell
         has no drop.
-
-    Raises:
-        ValueError: As `check_probabilities`.
     """
     columns = [clean, *degraded.T]
-    ranked = [WeightedScores(scores, targets, num_bins=1) for scores in columns]
+    ranked = [WeightedScores(scores, targets) for scores in columns]
     resampled = resample([one.measure_auc for one in ranked], targets, groups, bootstrap)
     values = np.array([roc_auc_score(targets, scores) for scores in columns])
     confidence = bootstrap.confidence

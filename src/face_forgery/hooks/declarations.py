@@ -49,11 +49,7 @@ class Declaration(BaseModel):
 
 
 def read_declaration(name: str, metadata: Any) -> Declaration | None:
-    """Return what the entry declares, or ``None`` if it declares nothing.
-
-    Args:
-        name: Of the catalog entry, for messages.
-        metadata: The entry's ``metadata``: a mapping or ``None``.
+    """Return what the catalog entry ``name`` declares, or ``None`` if it declares nothing.
 
     Raises:
         TrackingError: With the entry's name and every fault.
@@ -102,33 +98,22 @@ def read_metrics(report: Any, group: str) -> dict[str, float]:
 def read_epochs(
     history: Sequence[Mapping[str, Any]], *, after: int
 ) -> Iterator[tuple[int, dict[str, float]]]:
-    """Yield epoch and numbers of every entry later than ``after``.
+    """Yield epoch and numbers of every entry later than ``after``, the last one recorded already.
 
-    Args:
-        history: One mapping an epoch, with the key ``epoch``; what is not a finite number is
-            left out. A number is called ``epoch/NAME``, and within a mapping ``epoch/OUTER.INNER``,
-            without characters that MLflow does not take.
-        after: The last epoch that is recorded already, 0 for none.
+    What is not a finite number is left out. A number is called ``epoch/NAME``, and within a mapping
+    ``epoch/OUTER.INNER``, without characters that MLflow does not take.
     """
     for entry in history:
         if entry["epoch"] > after:
+            numbers: dict[str, Any] = {}
+            for name, value in entry.items():
+                parts = value if isinstance(value, Mapping) else {}
+                numbers |= {f"{name}.{_clean(inner)}": number for inner, number in parts.items()}
+                numbers[name] = value
             yield (
                 int(entry["epoch"]),
-                {
-                    f"{EPOCH}{n}": float(value)
-                    for n, value in _name_each(entry)
-                    if _is_number(value)
-                },
+                {f"{EPOCH}{n}": float(value) for n, value in numbers.items() if _is_number(value)},
             )
-
-
-def _name_each(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in entry.items():
-        if isinstance(value, Mapping):
-            for inner, number in value.items():
-                yield f"{name}.{_clean(inner)}", number
-        else:
-            yield name, value
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

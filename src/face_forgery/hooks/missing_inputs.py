@@ -7,8 +7,7 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 
 from face_forgery.data.images.remote import is_url
-
-_EXAMPLES_SHOWN = 3
+from face_forgery.data.labels.manifest import show_examples
 
 
 class MissingInputError(ValueError):
@@ -16,14 +15,9 @@ class MissingInputError(ValueError):
 
 
 def check_inputs(names: list[str], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Refuse a run whose inputs are not there.
+    """Refuse a run of the pipelines ``names`` whose inputs are not there.
 
     What only the user can give is loaded: its dataset has an error that says what is missing.
-
-    Args:
-        names: Of the pipelines that run.
-        pipeline: All that runs.
-        catalog: Of the run.
 
     Raises:
         MissingInputError: Naming the inputs, and the pipelines that make them, in their order.
@@ -70,11 +64,8 @@ def _maker_of(name: str, catalog: CatalogProtocol[Any, Any]) -> str | None:
 def _describe(names: list[str], missing: list[str], catalog: CatalogProtocol[Any, Any]) -> str:
     first = _list_what_to_run(missing, catalog)
     in_memory = [name for name in missing if _is_in_memory(name, catalog)]
-    shown = ", ".join(missing[:_EXAMPLES_SHOWN])
-    line = (
-        f"{','.join(names)}: {len(missing)} of its inputs are not there yet "
-        f"({shown}{', ...' if len(missing) > _EXAMPLES_SHOWN else ''})"
-    )
+    shown = show_examples(missing)
+    line = f"{','.join(names)}: {len(missing)} of its inputs are not there yet ({shown})"
     if in_memory:
         makers = {
             n.name for p in pipelines.values() for n in p.nodes if {*in_memory} & {*n.outputs}

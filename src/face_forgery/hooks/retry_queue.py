@@ -25,9 +25,7 @@ class RetryQueue:
     def send(self, name: str, call: Callable[[], None]) -> None:
         """Make the call now, after those that were kept; keep it if it raises an ``Exception``.
 
-        Args:
-            name: For messages; a new call replaces a kept one of the same name.
-            call: Records something.
+        A new call replaces a kept one of the same name.
         """
         self._kept.pop(name, None)
         self._kept[name] = call
@@ -35,11 +33,7 @@ class RetryQueue:
             self._try_kept(patience_s=0.0)
 
     def flush(self) -> dict[str, str]:
-        """Try once more whatever is kept.
-
-        Returns:
-            Name -> error of everything that could not be recorded.
-        """
+        """Try once more whatever is kept; return name -> error of what could not be recorded."""
         errors = self._try_kept(patience_s=_PATIENCE_S)
         return {name: errors.get(name, "not tried again") for name in self._kept}
 

@@ -19,11 +19,11 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from face_forgery.data.images.remote import is_url
+from face_forgery.data.labels.manifest import show_examples
 
 logger = logging.getLogger(__name__)
 
 _FOLDER = "data/.runs"
-_EXAMPLES_SHOWN = 3
 # Outputs that are written only where a parameter says so: entry -> section and name.
 _ONLY_WHERE = {"explanations_of_judged": ("inference", "explain")}
 
@@ -77,13 +77,7 @@ class RunLockHooks:
 def find_outputs(
     pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], values: Mapping[str, Any]
 ) -> list[str]:
-    """Return the files and folders that a run writes, resolved, and URLs.
-
-    Args:
-        pipeline: What runs.
-        catalog: Of the run.
-        values: The parameters.
-    """
+    """Return the files and folders that a run with the parameters ``values`` writes, resolved."""
     found = set()
     for name in pipeline.all_outputs():
         section, key = _ONLY_WHERE.get(name, (None, ""))
@@ -99,12 +93,8 @@ def find_outputs(
 def lock_paths(folder: Path, paths: list[str]) -> BaseFileLock | None:
     """Lock ``paths`` for this process, until the lock is released or the process ends.
 
-    Args:
-        folder: Where the runs of a project find each other's locks.
-        paths: Files and folders that this run writes, resolved.
-
     Returns:
-        The lock; ``None``, after a warning, where the folder cannot hold one.
+        The lock; ``None``, after a warning, where ``folder`` cannot hold one.
 
     Raises:
         RunLockError: If a process that is alive has locked one of the paths.
@@ -156,11 +146,10 @@ def _describe_run(paths: list[str]) -> dict[str, Any]:
 
 
 def _refusal(other: dict[str, Any], shared: list[str], num_paths: int) -> str:
-    named = ", ".join(shared[:_EXAMPLES_SHOWN])
     return (
         f"process {other['pid']} on {other['machine']} ({other['command']}, since "
         f"{other['since']}) is writing {len(shared)} of the {num_paths} paths that this run "
-        f"would write: {named}{', ...' if len(shared) > _EXAMPLES_SHOWN else ''}. Wait for its "
+        f"would write: {show_examples(shared)}. Wait for its "
         f"end, or end it (kill {other['pid']}); inference of other images can have an "
         "inference.output of its own, anything else a copy of the project"
     )

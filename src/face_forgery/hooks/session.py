@@ -91,13 +91,9 @@ def _explain_selected(argument: str, name: str, chosen: Pipeline) -> str:
 
 
 def explain_unknown(given: str, what: str, name: str, there: Iterable[str]) -> str:
-    """Return one line: what is not there, the nearest names, and all of them unless too many.
+    """Return one line: what is not ``there``, the nearest names, and all of them unless too many.
 
-    Args:
-        given: As it was written, to begin the line.
-        what: Of which kind it is.
-        name: What is looked for among ``there``.
-        there: The names that there are.
+    ``given`` begins the line, as it was written; ``what`` is the kind of the ``name`` in it.
     """
     known = sorted(there)
     by_form = {one.lower().replace("-", "_"): one for one in known}

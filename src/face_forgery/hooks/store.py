@@ -31,21 +31,12 @@ _OTHER_LOCATIONS = (
     "WHERE artifact_location LIKE 'file:%/mlruns' AND artifact_location != ?"
 )
 _SET_LOCATION = "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?"
-# Where MLflow's SQLite store holds the paths of artifacts, and how they are changed.
-_LOCATIONS = (
-    (
-        "SELECT run_uuid, artifact_uri FROM runs",
-        "UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?",
-    ),
-    (
-        "SELECT model_id, artifact_location FROM logged_models",
-        "UPDATE logged_models SET artifact_location = ? WHERE model_id = ?",
-    ),
-    (
-        "SELECT rowid, storage_location FROM model_versions",
-        "UPDATE model_versions SET storage_location = ? WHERE rowid = ?",
-    ),
-)
+# Where MLflow's SQLite store holds the paths of artifacts: table -> column.
+_LOCATIONS = {
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
 
 
 def import_mlflow() -> Any:
@@ -191,10 +182,11 @@ def _follow_move(database: Path, artifacts: str) -> None:
     with closing(sqlite3.connect(database)) as store, store:
         for (old,) in store.execute(_OTHER_LOCATIONS, (artifacts,)).fetchall():
             store.execute(_SET_LOCATION, (artifacts, old))
-            for select, update in _LOCATIONS:
-                for key, location in store.execute(select).fetchall():
-                    moved = artifacts + (location or "").removeprefix(old)
-                    is_below = (location or "").startswith(f"{old}/")
-                    if is_below and Path(local_file_uri_to_path(moved)).exists():
-                        store.execute(update, (moved, key))
+            for table, column in _LOCATIONS.items():
+                select = f"SELECT rowid, {column} FROM {table} WHERE {column} LIKE ?"  # noqa: S608
+                update = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"  # noqa: S608
+                for row, location in store.execute(select, (f"{old}/%",)).fetchall():
+                    moved = artifacts + location.removeprefix(old)
+                    if Path(local_file_uri_to_path(moved)).exists():
+                        store.execute(update, (moved, row))
             logger.info("%s was moved or copied: artifacts lie beside it from now on", database)

@@ -28,10 +28,7 @@ _START = "face_forgery.start"  # tag: the same in all runs that one start has ma
 class TrackedRun:
     """A run in the store. Only its start and ``describe`` raise errors of the store.
 
-    Args:
-        params: Where the run is recorded and what it is called.
-        project_path: What relative paths are relative to.
-        run_name: Name of a new run; a reopened one keeps its own.
+    ``run_name`` is that of a new run; a reopened one keeps its own.
     """
 
     def __init__(self, params: TrackingParams, project_path: Path, *, run_name: str) -> None:
@@ -71,10 +68,8 @@ class TrackedRun:
     def describe(self, run_params: dict[str, Any], values: Mapping[str, Any]) -> None:
         """Record what the run was asked to do, with passwords in URLs masked.
 
-        Args:
-            run_params: What Kedro hands to ``before_pipeline_run``.
-            values: The sections of the parameters that are used. MLflow does not let a parameter
-                change: in a reopened run a changed one becomes the tag ``changed.NAME``.
+        MLflow does not let a parameter change: in a reopened run a changed one of ``values``
+        becomes the tag ``changed.NAME``.
         """
         values = mask_values(values)
         wanted, recorded = flatten(values), self._recorded_params
@@ -88,13 +83,7 @@ class TrackedRun:
         self._mlflow.log_dict(values, "parameters.json")
 
     def record_input(self, name: str, manifest: Any, root: Path) -> None:
-        """Record which images a node has read.
-
-        Args:
-            name: Of the catalog entry.
-            manifest: The images.
-            root: Where they lie.
-        """
+        """Record which images below ``root`` a node has read from the catalog entry ``name``."""
         subset = name.partition("_")[0]
         digest = ff.fingerprint_sets(**{subset: manifest})[:_DIGEST_CHARS]
 
@@ -111,17 +100,11 @@ class TrackedRun:
     def record(
         self, name: str, declared: Declaration, data: Any, *, path: Path, min_size: int
     ) -> None:
-        """Record a saved value as its catalog entry declares.
+        """Record ``data``, saved to ``path``, as its catalog entry declares.
 
         A number keeps its time when it is sent again, so that MLflow holds it once, should the
-        first attempt have arrived and only the answer been lost.
-
-        Args:
-            name: Of the catalog entry.
-            declared: How the entry is recorded.
-            data: The value that was saved.
-            path: The file or folder that it was saved to.
-            min_size: Pixels; a served detector refuses images with a shorter side.
+        first attempt have arrived and only the answer been lost. A served detector refuses images
+        with a side of fewer than ``min_size`` pixels.
         """
         now_ms = time.time_ns() // 10**6
         self._queue.send(name, lambda: self._send(declared, data, path, min_size, now_ms))
@@ -152,9 +135,7 @@ class TrackedRun:
     ) -> None:
         """Send what was kept, close the run, and say what is missing from it.
 
-        Args:
-            status: What the store will say.
-            error: Why the run failed: recorded as the tag ``error`` and the file ``error.txt``.
+        The ``error`` is recorded as the tag ``error`` and the file ``error.txt``.
         """
         if error is not None:
             text = mask(f"{type(error).__name__}: {error}")

@@ -21,11 +21,7 @@ from face_forgery.params import ParameterError, Parameters
 logger = logging.getLogger(__name__)
 
 _READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "images")}
-# Sections that nodes alone read: without a node that does, they change nothing.
-_READ_BY_NODES = (
-    *("ingestion", "splitting", "model", "preprocessing", "augmentation", "training", "scoring"),
-    *("evaluation", "audit", "robustness", "submission", "explanation", "cluster"),
-)
+_READ_BY_NO_NODE = {"tracking", "comparison"}  # sections of the hooks and of the catalog
 # Input of a run -> the parameter that says where it is.
 _READS = {
     **{f"{subset}_labels": f"data.{subset}_labels" for subset in SUBSETS},
@@ -68,10 +64,11 @@ def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
     Raises:
         ParameterError: With the command that reads them.
     """
-    for section in set(run_params.get("runtime_params") or {}) & set(_READ_BY_NODES):
+    sections = run_params.get("runtime_params") or {}
+    for section in sections.keys() - _READ_BY_NO_NODE:
         if f"params:{section}" not in pipeline.inputs():
             logger.warning("%s.* changes nothing here: no pipeline of this run reads it", section)
-    given = (run_params.get("runtime_params") or {}).get("data", {})
+    given = sections.get("data", {})
     ignored = {name: given[name] for name in given if name in _READ_BY_INGESTION}
     if "params:splitting" in pipeline.inputs():  # it asks whether there are val labels
         ignored = {name: value for name, value in ignored.items() if value is not None}
@@ -92,10 +89,7 @@ def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
 def refuse_overwriting(pipeline: Pipeline, params: Parameters, outputs: list[str]) -> None:
     """Refuse a run that would write over a file that a parameter names as an input.
 
-    Args:
-        pipeline: What runs.
-        params: All parameters.
-        outputs: Files and folders that it writes, resolved.
+    ``outputs`` are the files and folders that it writes, resolved.
 
     Raises:
         OverwriteError: With the parameter, and what would be written.

@@ -30,14 +30,13 @@ def score_degraded(
     degradations: Sequence[Degradation],
     *,
     num_workers: int,
-    max_side: int = MAX_SIDE,
 ) -> NDArray[np.float64]:
     """Score images as they are and degraded; each is decoded once.
 
     Degradations are applied to what the network sees of an image, in its own size: the whole of it,
     or the square around its largest face, which is found in the clean image. What is random in
     one follows from its pixels and the degradation, not from its index. An image with a side longer
-    than ``max_side`` pixels is reduced to it first, clean or not.
+    than ``MAX_SIDE`` pixels is reduced to it first, clean or not.
 
     Returns:
         ``(N, 1 + D)`` for N paths and D degradations, the probability of forgery: clean, then
@@ -45,11 +44,10 @@ def score_degraded(
 
     Raises:
         ImageError: If an image cannot be read.
-        DetectorError: If the network gives no number for an image.
     """
     given = detector.preprocessing
     transform = eval_transform(given.image_size, given.interpolation)
-    degrade = partial(_degrade_and_fit, tuple(degradations), transform, max_side)
+    degrade = partial(_degrade_and_fit, tuple(degradations), transform)
     batches = read_batches(
         paths,
         ImageReader(degrade, None, 1, finder_of(detector)),
@@ -72,19 +70,14 @@ def score_degraded(
 
 
 def _degrade_and_fit(
-    degradations: tuple[Degradation, ...], transform: PixelTransform, max_side: int, image: Tensor
+    degradations: tuple[Degradation, ...], transform: PixelTransform, image: Tensor
 ) -> Tensor:
     """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
-    pixels = _reduce(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), max_side)
+    pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+    if max(pixels.shape) > MAX_SIDE:
+        reduced = Image.fromarray(pixels)
+        reduced.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        pixels = np.array(reduced)
     states = [pixels, *(degradation.apply(pixels) for degradation in degradations)]
     images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
     return torch.stack([transform(image) for image in images])
-
-
-def _reduce(pixels: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    if max(height, width) <= max_side:
-        return pixels
-    image = Image.fromarray(pixels)
-    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    return np.array(image)

@@ -128,11 +128,11 @@ class Detector:
         """Yield what `judge` returns of several images; memory does not grow with their number."""
         end = None if seconds is None else time.monotonic() + seconds
         reader = ImageReader.of(self.trained, min_size=self._min_size)
-        batch: list[tuple[_Given, Reading]] = []
+        batch: list[tuple[GivenImage, Reading]] = []
         for number, image in enumerate(images):
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(f"{number:,} image(s) could be judged within {seconds:g} s")
-            given = _Given(image)
+            given = GivenImage(image)
             batch.append((given, reader.read(given.decode)))
             if len(batch) == _BATCH:
                 yield from self._judge_batch(batch)
@@ -140,12 +140,7 @@ class Detector:
         yield from self._judge_batch(batch)
 
     def judge_video(self, path: str | os.PathLike[str], params: "VideoParams") -> "JudgedVideo":
-        """Judge a video, frame by frame and person by person.
-
-        Args:
-            path: Of the file.
-            params: How it is sampled.
-        """
+        """Judge the video at ``path``, frame by frame and person by person."""
         row = {"img_name": [Path(path).name], "path": [os.fspath(path)], "problem": [None]}
         (judged,) = ff.judge_videos(
             self.trained,
@@ -157,7 +152,7 @@ class Detector:
         )
         return judged
 
-    def _judge_batch(self, batch: "list[tuple[_Given, Reading]]") -> Iterator[Judgement]:
+    def _judge_batch(self, batch: "list[tuple[GivenImage, Reading]]") -> Iterator[Judgement]:
         scored = score_batch(self._network, stack_readings([reading for _, reading in batch]))
         for row, (given, _) in enumerate(batch):
             explainer = partial(self._explain, given.content)
@@ -167,7 +162,7 @@ class Detector:
         reading, explanation = ff.explain_one(
             self.trained,
             self._network,
-            _Given(image).decode,
+            GivenImage(image).decode,
             min_size=self._min_size,
             has_views=has_views,
             face=face,
@@ -177,15 +172,19 @@ class Detector:
         return explanation
 
 
-class _Given:
-    """An image in any form, which is read when it is decoded."""
+class GivenImage:
+    """An image in any form, which is read when it is decoded; ``evidence`` is filled by then.
+
+    Raises:
+        InputError: If it is none of the forms that `Detector.judge` takes.
+    """
 
     def __init__(self, image: Any) -> None:
         self.content = _take(image)
         self.evidence: dict[str, str] = {}
 
     def decode(self, *, side: int | None) -> NDArray[np.uint8]:
-        """Return ``(H, W, 3)``, as `reading.Decode`."""
+        """Decode, as `reading.Decode`."""
         content = self.content
         if isinstance(content, Image.Image):
             return decode_opened(content)
@@ -195,11 +194,7 @@ class _Given:
 
 
 def _take(image: Any) -> str | bytes | Image.Image:
-    """Return a path or URL, the bytes of a file, or pixels.
-
-    Raises:
-        InputError: If it is none of these.
-    """
+    """Return a path or URL, the bytes of a file, or pixels."""
     if isinstance(image, str | os.PathLike):
         return os.path.expanduser(os.fsdecode(image))  # noqa: PTH111 (a URL is no Path)
     if isinstance(image, bytes | bytearray | memoryview):

@@ -2,7 +2,7 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jinja2
@@ -21,21 +21,20 @@ class Page(NamedTuple):
 
     number: int
     total: int
-    name: str  # of the file, without its ending
     html: str
-    contents: str | None = None  # of the set, where it comes with the last page
+    contents: str | None  # of the set: comes with the last page
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What a folder holds of it: name -> HTML."""
+        contents = {} if self.contents is None else {"index.html": self.contents}
+        return {f"{self.number:04d}.html": self.html, **contents}
 
 
 def render(
     template: str, filters: dict[str, Callable[..., str]] | None = None, **content: Any
 ) -> str:
-    """Return a page, everything inside; names of users are escaped.
-
-    Args:
-        template: A file of ``inference/templates``.
-        filters: Name in the template -> function.
-        content: Name in the template -> value.
-    """
+    """Return a page of ``inference/templates``, everything inside; names of users are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("face_forgery.inference"),
         autoescape=True,
@@ -45,32 +44,37 @@ def render(
     return environment.get_template(template).render(content)
 
 
-def render_index(
+def write_set(
+    items: Iterable[Any],
+    write: Callable[..., tuple[str, dict[str, Any]]],
+    *,
     title: str,
     unit: str,
-    lines: list[dict[str, Any]],
     points: OperatingPoints,
     learnt_from: str,
-) -> str:
-    """Return the index of a set of pages, the highest score first.
+) -> Iterator[tuple[Any, Page]]:
+    """Yield each item with its page; with the last one comes the index, the highest score first.
 
     Args:
+        items: What the pages are about, each with ``number`` and ``total``.
+        write: Returns the page of an item, given ``points`` and ``learnt_from``, and its line of
+            the index: ``name``, ``score``, ``verdict`` (the status where there is no score),
+            ``says`` and ``thumbnail`` (a URL or ``None``).
         title: Of the index.
         unit: What a page is about: ``image`` or ``video``.
-        lines: Each with ``page`` (name of the file), ``name``, ``score``, ``verdict`` (the status
-            where there is no score), ``says`` and ``thumbnail`` (a URL or ``None``).
         points: Of the detector.
         learnt_from: A sentence, as ``describe_training_data`` says it.
     """
-    lines = sorted(lines, key=lambda line: 1.0 if line["score"] is None else -line["score"])
-    return render(
-        "index.html.jinja",
-        title=title,
-        unit=unit,
-        lines=lines,
-        points=points,
-        learnt_from=learnt_from,
-    )
+    lines: list[dict[str, Any]] = []
+    about: dict[str, Any] = {"points": points, "learnt_from": learnt_from}
+    for item in items:
+        html, line = write(item, **about)
+        lines.append(line | {"page": f"{item.number:04d}.html"})
+        contents = None
+        if item.number == item.total:
+            lines.sort(key=lambda line: 1.0 if line["score"] is None else -line["score"])
+            contents = render("index.html.jinja", title=title, unit=unit, lines=lines, **about)
+        yield item, Page(item.number, item.total, html, contents)
 
 
 def enlarge(pixels: NDArray[np.uint8], side: int = _SIDE) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import printable
 from face_forgery.data.images.remote import is_url
+from face_forgery.data.labels.manifest import show_examples
 from face_forgery.inference.reading import (
     ImageReader,
     Reading,
@@ -44,7 +46,6 @@ from face_forgery.training.distributed.ray_cluster import (
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 4  # at a batch whose worker dies; what kills each of them must not go on for ever
-_EXAMPLES_SHOWN = 3
 _BATCHES_AT_ONCE = 2  # of a worker: one is read while another is scored
 
 
@@ -66,7 +67,6 @@ def score_on_cluster(
     Raises:
         ClusterError: If there is no cluster, a batch kills every worker, or a machine does not
             have the folder.
-        DetectorError: If the network gives no number for an image.
         InputError: If a worker cannot reach a URL.
     """
     if not len(paths):
@@ -186,7 +186,8 @@ class _Worker:
         device = pick_device() if on_gpu else torch.device("cpu")
         self._network = detector.build_network().to(device)
         self._scoring = threading.Lock()
-        self._own = _OwnReader(detector, min_size)
+        self._make_reader = partial(ImageReader.of, detector, min_size=min_size)
+        self._own = threading.local()  # a face detector serves one thread at a time
         self._threads = ThreadPoolExecutor(num_readers)
 
     def __call__(self, batch: pa.Table) -> dict[str, NDArray[np.object_]]:
@@ -199,9 +200,10 @@ class _Worker:
 
     def _score(self, row: int, paths: list[str | None]) -> Scored:
         if self._ray.get(self._attempts.begin.remote(row)):
+            named = show_examples(printable(unpack_path(path)) for path in paths if path)
             raise ClusterError(
                 f"every worker died that was given images {row:,} to {row + len(paths) - 1:,} "
-                f"({_show(paths)}), most often of too little memory: lower scoring.batch_size or "
+                f"({named}), most often of too little memory: lower scoring.batch_size or "
                 "scoring.num_workers. The same command goes on where this run stopped"
             )
         readings = list(self._threads.map(self._read, paths))
@@ -209,16 +211,7 @@ class _Worker:
             return score_batch(self._network, stack_readings(readings))
 
     def _read(self, path: str | None) -> Reading:
-        return self._own.reader.read_at(path)  # that of the thread which asks
-
-
-def _show(paths: list[str | None]) -> str:
-    known = [printable(unpack_path(path)) for path in paths if path is not None]
-    return ", ".join(known[:_EXAMPLES_SHOWN]) + (", ..." if len(known) > _EXAMPLES_SHOWN else "")
-
-
-class _OwnReader(threading.local):
-    """A reader for each thread: a face detector serves one at a time."""
-
-    def __init__(self, detector: Detector, min_size: int) -> None:
-        self.reader = ImageReader.of(detector, min_size=min_size)
+        if not hasattr(self._own, "reader"):
+            self._own.reader = self._make_reader()
+        reading: Reading = self._own.reader.read_at(path)
+        return reading

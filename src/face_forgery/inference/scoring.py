@@ -26,23 +26,11 @@ def score_files(
     *,
     batch_size: int,
     num_workers: int,
-    min_size: int = 1,
     description: str = "scoring",
 ) -> Scored:
-    """Score image files; one that cannot be scored gets a status and stops nothing.
-
-    Raises:
-        DetectorError: If the network gives no number for an image.
-    """
-    batches = stream_scores(
-        detector,
-        paths,
-        batch_size=batch_size,
-        num_workers=num_workers,
-        min_size=min_size,
-        description=description,
-    )
-    return Scored.join(batches)
+    """Score image files; one that cannot be scored gets a status and stops nothing."""
+    how = {"batch_size": batch_size, "num_workers": num_workers}
+    return Scored.join(stream_scores(detector, paths, min_size=1, description=description, **how))
 
 
 def stream_scores(
@@ -73,11 +61,7 @@ def stream_scores(
 
 
 def score_batch(network: nn.Module, batch: ReadBatch) -> Scored:
-    """Score the images of a batch; one with several faces as its most suspicious face.
-
-    Raises:
-        DetectorError: If the network gives no number for an image.
-    """
+    """Score the images of a batch; one with several faces as its most suspicious face."""
     by_image = margins_of(network, batch.images)
     ends = np.cumsum(batch.counts)
     margins = np.full(len(batch.statuses), np.nan)
@@ -121,7 +105,7 @@ def score_manifest(
 ) -> Scored:
     """Score every image of a manifest, whose column ``path`` is relative to ``root``, in its order.
 
-    None may be left out of a measurement: every status is ok.
+    None may be left out: every status is ok.
 
     Raises:
         ImageError: If an image cannot be read; names the count and up to three.

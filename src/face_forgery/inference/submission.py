@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from face_forgery.data.labels.manifest import show_examples
 from face_forgery.inference.scoring import score_files
 from face_forgery.modeling.detector import Detector
 
 SUBMISSION_COLUMNS = ("img_name", "y_pred")
-_EXAMPLES_SHOWN = 3
 
 
 class SubmissionError(ValueError):
@@ -21,13 +21,8 @@ class SubmissionError(ValueError):
 def submission_rows(labels: pd.DataFrame, val_manifest: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that a submission covers, in the order of their label file.
 
-    Args:
-        labels: ``data.labels.manifest.LABEL_COLUMNS``: every row of every label file.
-        val_manifest: ``data.labels.manifest.MANIFEST_COLUMNS``: the validation images that
-            were split off the training set, where there is no validation file either.
-
-    Returns:
-        The rows of the test set, or of validation where there is no test set.
+    They are those of the test set in ``labels``, every row of every label file; without a test set
+    those of validation, and without a file of it those that were split off the training set.
     """
     for subset in ("test", "val"):
         rows = labels[labels["subset"] == subset]
@@ -64,7 +59,7 @@ def score_rows(
     )
     names, bad = rows["img_name"].array, np.flatnonzero(scored.statuses != "ok")
     if bad.size and unreadable_score is None:
-        named = "; ".join(f"{names[i]} ({scored.details[i]})" for i in bad[:_EXAMPLES_SHOWN])
+        named = "; ".join(f"{names[i]} ({scored.details[i]})" for i in bad[:3])
         raise SubmissionError(
             f"{bad.size} of {len(rows)} images of the submission cannot be read below {root}: "
             f"{named}. Repair them, or give them a score: submission.unreadable_score=0.5"
@@ -77,9 +72,7 @@ def score_rows(
 def check_submission(submission: pd.DataFrame, expected_names: pd.Series) -> pd.DataFrame:
     """Return ``submission`` if the challenge will accept it, or say everything wrong with it.
 
-    Args:
-        submission: As written or as read back from a CSV.
-        expected_names: ``(N,)``: ``img_name`` of the label file, in its order.
+    ``expected_names``, ``(N,)``, is the column ``img_name`` of the label file.
 
     Raises:
         SubmissionError: Header, number of rows, names missing, unknown, repeated or in another
@@ -129,7 +122,11 @@ def _name_faults(names: Any, expected: Any) -> list[str]:
         "name(s) are not in the label file": given[~given.isin(wanted)].to_numpy(),
         "name(s) are repeated": given[given.duplicated()].unique(),
     }
-    faults += [f"{len(bad)} {what}: {_show(bad)}" for what, bad in groups.items() if len(bad)]
+    faults += [
+        f"{len(bad)} {what}: {show_examples(map(repr, bad))}"
+        for what, bad in groups.items()
+        if len(bad)
+    ]
     if not faults and (moved := np.flatnonzero(names != expected)).size:
         faults.append(
             f"{moved.size} rows are not in the order of the label file: row {moved[0]} is "
@@ -146,10 +143,7 @@ def _score_faults(scores: "pd.Series[Any]", names: Any) -> list[str]:
     outside = ~not_finite & ((numbers < 0) | (numbers > 1))
     groups = {"score(s) are no finite number": not_finite, "score(s) leave [0, 1]": outside}
     return [
-        f"{int(bad.sum())} {what}: {_show(names[bad])}" for what, bad in groups.items() if bad.any()
+        f"{int(bad.sum())} {what}: {show_examples(map(repr, names[bad]))}"
+        for what, bad in groups.items()
+        if bad.any()
     ]
-
-
-def _show(names: Any) -> str:
-    shown = ", ".join(repr(name) for name in names[:_EXAMPLES_SHOWN])
-    return shown + (", ..." if len(names) > _EXAMPLES_SHOWN else "")

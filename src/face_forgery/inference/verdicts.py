@@ -1,5 +1,6 @@
 """Decide: scores to verdicts, and the tables that say what was found. Needs no torch."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
     from face_forgery.data.images.faces import Face
     from face_forgery.inference.explanation.explain import Explanation
 
+logger = logging.getLogger(__name__)
+
+_WARN_ABOVE = 0.1  # of the images, without a score
 PREDICTION_COLUMNS = ("img_name", "y_pred", "verdict", "status", "detail")
 JUDGED_FACE_COLUMNS = (
     *("img_name", "face", "left", "top", "width", "height"),
     *("confidence", "y_pred", "verdict"),
 )
+
+
+class NothingJudgedError(ValueError):
+    """None of the images or videos could be judged; the message has the most frequent reason."""
 
 
 class JudgedFace(NamedTuple):
@@ -205,3 +213,36 @@ def _judge_face(face: "Face", margin: float, points: OperatingPoints) -> JudgedF
     left, top, width, height = (round(value, 1) for value in face[:4])
     confidence = round(face.confidence, 4)
     return JudgedFace(left, top, width, height, confidence, score, decide_one(score, points))
+
+
+def count_verdicts(judged: pd.DataFrame, *, unit: str) -> str:
+    """Return how many of a table of verdicts are real, fake and unsure, and what the others are."""
+    statuses = judged.loc[judged["status"] != "ok", "status"].value_counts()
+    verdicts = judged["verdict"].value_counts()
+    parts = [f"{verdicts.get(name, 0):,} {name}" for name in ("real", "fake", "unsure")]
+    parts += [f"{count:,} {status}" for status, count in statuses.items()]
+    return f"{len(judged):,} {unit}: {', '.join(parts)}"
+
+
+def describe_ending(judged: pd.DataFrame, *, unit: str) -> list[str]:
+    """Return the lines that a job ends with, and warn where many images have no score.
+
+    Args:
+        judged: A row an image or video: its name, then ``y_pred``, ``verdict``, ``status``,
+            ``detail``.
+        unit: What is counted, in the plural.
+
+    Raises:
+        NothingJudgedError: If none of them has a score.
+    """
+    without = judged[judged["y_pred"].isna()]
+    if len(without):
+        status = str(without["status"].value_counts().index[0])
+        first = without[without["status"] == status].iloc[0]
+        why = f"most often {status}, such as {first.iloc[0]}: {first['detail']}"
+        if len(without) == len(judged):
+            raise NothingJudgedError(f"none of the {len(judged):,} {unit} could be judged; {why}")
+        if len(without) > _WARN_ABOVE * len(judged):
+            form = "%d of %d %s could not be judged; %s"
+            logger.warning(form, len(without), len(judged), unit, why)
+    return [count_verdicts(judged, unit=unit)]

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -32,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         _check_output(options.output, options.paths)
         detector = ff.Detector.load(options.detector, min_size=options.min_size)
         sys.stderr.write(f"{detector.learnt_from}\n")
-        num_scored = _report(_judge(detector, images), images, options)
+        is_any_judged = _report(_judge(detector, images), images, options)
         if options.explain is not None:
             _explain(detector, images, Path(options.explain), options.min_size)
     except ff.InputError as error:
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         _end(1, f"{error.filename or options.output}: {error.strerror or error}")
     except KeyboardInterrupt:
         _end(130, "interrupted")
-    sys.exit(0 if num_scored else 1)
+    sys.exit(0 if is_any_judged else 1)
 
 
 def _end(status: int, message: str) -> NoReturn:
@@ -111,8 +110,8 @@ def _judge(detector: ff.Detector, images: pd.DataFrame) -> Iterator[tuple[str, J
 
 def _report(
     rows: Iterable[tuple[str, Judgement]], images: pd.DataFrame, options: argparse.Namespace
-) -> int:
-    """Write rows as they come, then CSV and summary; return how many images have a score."""
+) -> bool:
+    """Write rows as they come, then CSV and summary; return whether any image has a score."""
     width = min(int(images["img_name"].str.len().max()), _MAX_WIDTH)
     table: list[tuple[object, ...]] = []
     for name, one in rows:
@@ -121,19 +120,25 @@ def _report(
             sys.stdout.write(json.dumps({"img_name": name, **one.to_dict()}) + "\n")
         elif options.output != "-":
             sys.stdout.write(_format(name, one, width))
+    judged = pd.DataFrame(table, columns=list(PREDICTION_COLUMNS))
     if options.output is not None:
-        _write_csv(pd.DataFrame(table, columns=list(PREDICTION_COLUMNS)), options.output)
+        _write_csv(judged, options.output)
     sys.stdout.flush()
+    counts = ff.count_verdicts(judged, unit="image(s)")
+    is_file = options.output not in (None, "-")
     is_data = options.json or options.output == "-"
-    (sys.stderr if is_data else sys.stdout).write(_summarize(table, options.output))
-    return sum(score is not None for _, score, *_ in table)
+    (sys.stderr if is_data else sys.stdout).write(
+        f"{counts}; the table: {options.output}\n" if is_file else f"{counts}\n"
+    )
+    return bool(judged["y_pred"].notna().any())
 
 
 def _explain(detector: ff.Detector, images: pd.DataFrame, folder: Path, min_size: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     explained = ff.explain_images(detector.trained, images, min_size=min_size)
-    for page in ff.write_pages(explained, detector.points, detector.learnt_from):
-        (folder / f"{page.name}.html").write_text(page.html, encoding="utf-8")
+    for _, page in ff.write_pages(explained, detector.points, detector.learnt_from):
+        for name, html in page.files.items():
+            (folder / name).write_text(html, encoding="utf-8")
     sys.stderr.write(f"Why: {folder / 'index.html'}\n")
 
 
@@ -152,18 +157,3 @@ def _write_csv(table: pd.DataFrame, output: str) -> None:
     partial = Path(f"{output}.partial")
     table.to_csv(partial, index=False)
     partial.replace(output)
-
-
-def _summarize(table: list[tuple[object, ...]], output: str | None) -> str:
-    verdicts = Counter(verdict for *_, verdict, _, _ in table if verdict)
-    others = Counter(status for *_, status, _ in table if status != "ok")
-    parts = [f"{len(table):,} image(s): {_join(verdicts) or 'none judged'}"]
-    if others:
-        parts.append(f"{others.total():,} without a verdict: {_join(others)}")
-    if output not in (None, "-"):
-        parts.append(f"the table: {output}")
-    return "; ".join(parts) + "\n"
-
-
-def _join(counts: Counter[object]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())

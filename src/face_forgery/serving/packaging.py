@@ -13,7 +13,7 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array, Map, Object, Property
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from face_forgery.modeling.detector_folder import read_meta
 from face_forgery.modeling.provenance import describe_training_data
@@ -41,42 +41,28 @@ _REQUIREMENTS = (
     "torchvision",
     "tqdm",
 )
-_FACE = Object(
-    [
-        *(
-            Property(name, DataType.double)
-            for name in ("left", "top", "width", "height", "confidence", "y_pred")
-        ),
-        Property("verdict", DataType.string),
-    ]
-)
+_NUMBERS = ("left", "top", "width", "height", "confidence", "y_pred")
+_FACE = [*(Property(name, DataType.double) for name in _NUMBERS)]
+_FACE += [Property("verdict", DataType.string)]
+_ANSWER = {
+    "y_pred": DataType.double,
+    **dict.fromkeys(("verdict", "status", "detail"), DataType.string),
+    "faces": Array(Object(_FACE)),
+    "evidence": Map(DataType.string),
+    "learnt_from": DataType.string,
+}
 SIGNATURE = ModelSignature(
     # Of a binary column MLflow decodes base64 in two of its four formats, and in no other spelling.
     inputs=Schema([ColSpec(DataType.string, "image")]),
-    outputs=Schema(
-        [
-            ColSpec(DataType.double, "y_pred"),
-            ColSpec(DataType.string, "verdict"),
-            ColSpec(DataType.string, "status"),
-            ColSpec(DataType.string, "detail"),
-            ColSpec(Array(_FACE), "faces"),
-            ColSpec(Map(DataType.string), "evidence"),
-            ColSpec(DataType.string, "learnt_from"),
-        ]
-    ),
+    outputs=Schema([ColSpec(kind, name) for name, kind in _ANSWER.items()]),
 )
 
 
 def log_detector(folder: Path, *, min_size: int, register_as: str | None) -> str:
-    """Log the detector in ``folder`` as a model of the active run.
+    """Log the detector in ``folder`` as a model of the active run; return ``models:/m-...``.
 
-    Args:
-        folder: As ``modeling.detector_folder`` writes it, with operating points.
-        min_size: Pixels; the served model refuses images with a shorter side.
-        register_as: Also a new version of this name in the registry, with the alias ``newest``.
-
-    Returns:
-        The model's address, ``models:/m-...``.
+    The served model refuses images with a side of fewer than ``min_size`` pixels. ``register_as``:
+    also as a new version of this name in the registry, with the alias ``newest``.
     """
     with TemporaryDirectory() as scratch:
         info = mlflow.pyfunc.log_model(
@@ -114,14 +100,9 @@ def describe_model(folder: Path, scratch: Path, *, min_size: int = MIN_SIZE) -> 
 
 
 def example_input() -> pd.DataFrame:
-    """Return one row with a few drawn shapes like a face as a JPEG."""
-    image = Image.new("RGB", (96, 96), (70, 90, 120))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((20, 10, 76, 86), fill=(224, 182, 150))
-    for eye in ((34, 36, 42, 42), (54, 36, 62, 42)):
-        draw.ellipse(eye, fill=(40, 30, 30))
+    """Return one row with a small JPEG."""
     encoded = io.BytesIO()
-    image.save(encoded, format="JPEG", quality=90)
+    Image.radial_gradient("L").resize((96, 96)).convert("RGB").save(encoded, format="JPEG")
     return pd.DataFrame({"image": [encoded.getvalue()]})
 
 

@@ -24,11 +24,9 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def load_context(self, context: Any) -> None:
         """Read the detector and build its network, once.
 
-        Args:
-            context: ``artifacts["detector"]`` is the folder, ``model_config["min_size"]`` the
-                shortest side in pixels that is judged, ``model_config["max_pictures"]`` how many
-                images one request may have and ``model_config["max_seconds"]`` how long that may
-                take; ``None``: any number.
+        The folder is ``artifacts["detector"]`` of the ``context``. Of its ``model_config``,
+        ``min_size`` is the shortest side in pixels that is judged, ``max_pictures`` how many images
+        one request may have and ``max_seconds`` how long that may take; ``None``: any number.
 
         Raises:
             DetectorError: If the folder is damaged or has no operating points.
@@ -48,19 +46,12 @@ class ServedDetector(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """Judge images; one that cannot be judged gets a status and stops nothing.
 
-        Args:
-            context: Not used.
-            model_input: Column ``image``: the bytes of encoded images (JPEG, PNG, ...), or these
-                as base64, URL-safe base64 or a ``data:`` URL.
-            params: Not used.
+        The column ``image`` of ``model_input`` holds the bytes of encoded images (JPEG, PNG, ...),
+        or these as base64, URL-safe base64 or a ``data:`` URL.
 
         Returns:
-            A row an image: ``y_pred`` (the probability of forgery; None unless the status is ok),
-            ``verdict`` (real, fake or unsure; empty unless ok), ``status``, ``detail`` (why),
-            ``faces``: a list of ``left``, ``top``, ``width``, ``height`` (pixels of the upright
-            image), ``confidence``, ``y_pred``, ``verdict``, the largest first; empty where the
-            detector takes images whole; ``evidence``: what the file says of its origin;
-            ``learnt_from``: a sentence about the detector, the same in each.
+            A row an image: what ``inference.verdicts.Judgement.to_dict`` returns, and
+            ``learnt_from``, a sentence about the detector, the same in each.
 
         Raises:
             MlflowException: If there are more than ``max_pictures``, they take more than

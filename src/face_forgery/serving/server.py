@@ -92,12 +92,7 @@ def run_server(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
-    Args:
-        app: From ``build_server``.
-        host: An address of this machine.
-        port: 1 to 65535.
-        max_connections: Further ones get 503.
-        head_seconds: In which the head of a request must arrive.
+    Beyond ``max_connections`` there is 503; the head of a request must arrive in ``head_seconds``.
     """
     uvicorn.run(
         app,

@@ -17,19 +17,12 @@ def draw(targets, groups, *, index=0, seed=0):
     return GroupResampler(groups, targets, seed=seed, order=order).draw(index)
 
 
-def test_all_images_of_a_group_count_equally_often(make_scores):
-    _, targets, groups = make_scores()
-    weights = draw(targets, groups)
-    for group in set(groups):
-        assert len(set(weights[groups == group])) == 1
-    assert len(set(weights)) > 2
-
-
-def test_weights_come_in_the_order_that_was_asked_for(make_scores):
+def test_images_of_a_group_count_equally_often_in_the_order_that_was_asked_for(make_scores):
     _, targets, groups = make_scores()
     order = np.random.default_rng(0).permutation(len(targets))
     weights = GroupResampler(groups, targets, seed=0, order=order).draw(0)
     assert all(len(set(weights[groups[order] == group])) == 1 for group in set(groups))
+    assert len(set(weights)) > 2
 
 
 def test_each_stratum_keeps_its_number_of_groups():
@@ -63,14 +56,14 @@ def test_images_that_move_together_widen_the_interval(make_scores):
 def test_the_interval_covers_the_truth_as_often_as_it_says(make_scores):
     scores, targets, _ = make_scores(num_images=100_000, seed=99)
     truth = roc_auc_score(targets, scores)
-    how = Bootstrap(num_resamples=200, confidence=0.9, seed=0)
+    how = Bootstrap(num_resamples=150, confidence=0.9, seed=0)
     covered = 0
-    for seed in range(100):
+    for seed in range(50):
         scores, targets, _ = make_scores(num_images=100, seed=seed)
         interval = measure_auc(scores, targets, np.arange(100), how)
         assert interval["value"] == roc_auc_score(targets, scores)
         covered += interval["low"] <= truth <= interval["high"]
-    assert 80 <= covered <= 97
+    assert 40 <= covered <= 49
 
 
 def test_an_image_without_a_group_is_an_error():

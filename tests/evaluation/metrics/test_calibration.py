@@ -69,9 +69,9 @@ def test_too_few_images_are_fitted_whole_and_it_is_said():
 
 def test_reliability_counts_bins_that_hold_images():
     rows = reliability(
-        np.array([0.1, 0.15, 0.9]), np.array([0, 1, 1]), np.arange(3), num_bins=5, confidence=0.95
+        np.array([0.11, 0.13, 0.9]), np.array([0, 1, 1]), np.arange(3), confidence=0.95
     )
     assert [row["count"] for row in rows] == [2, 1]
     assert [row["proportion"] for row in rows] == [0.5, 1.0]
-    assert rows[0]["score"] == pytest.approx(0.125)
+    assert rows[0]["score"] == pytest.approx(0.12)
     assert rows[0]["low"] < 0.5 < rows[0]["high"]

@@ -52,12 +52,6 @@ def test_differences_are_paired(scored):
     assert pairs["good", "bad"]["delong"]["p_value"] < 1e-3
 
 
-def test_one_detector_is_nothing_to_compare(scored):
-    scores, targets = scored
-    with pytest.raises(ValueError, match="at least two"):
-        compare({"good": scores["good"]}, targets)
-
-
 def variance_of_all_pairs(scores, targets):
     wins = np.sign(scores[targets == 1][:, None] - scores[targets == 0][None]) / 2 + 0.5
     num_fake, num_real = wins.shape

@@ -73,7 +73,7 @@ def test_metrics_are_plain_json_and_follow_from_the_seed(make_scores):
 def test_roc_curve_is_the_staircase_of_allowed_rates(make_scores, num_images):
     scores, targets, groups = make_scores(num_images)
     _, curve = evaluate(scores, targets, groups, BOOTSTRAP)
-    counts = WeightedScores(scores, targets, num_bins=1).count(np.ones(num_images))
+    counts = WeightedScores(scores, targets).count(np.ones(num_images))
     assert len(curve) <= 200
     assert curve["fpr"].iloc[[0, -1]].tolist() == [0.0, 1.0]
     assert curve["tpr"].tolist() == counts.tpr_at_fpr(curve["fpr"]).tolist()
@@ -85,12 +85,12 @@ def test_roc_curve_is_the_staircase_of_allowed_rates(make_scores, num_images):
 
 def test_the_interval_of_the_calibration_error_reaches_0_where_only_noise_is_shown():
     reached = 0
-    for seed in range(30):
+    for seed in range(15):
         rng = np.random.default_rng(seed)
         scores = rng.uniform(size=500)
         targets = (rng.uniform(size=500) < scores).astype(int)
         reached += judge(scores, targets)["ece"]["low"] == 0
-    assert reached >= 26
+    assert reached >= 13
 
 
 @pytest.mark.parametrize(("num_real", "is_bounded"), [(735, False), (736, True)])

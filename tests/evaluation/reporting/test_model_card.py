@@ -23,7 +23,7 @@ def render(make_judged, make_detector, detector=None, language="en", **changes):
     versions = {"face_forgery": "0.1.0", "git_commit": "c0ffee", "git_dirty": False}
     versions |= dict.fromkeys(("python", "torch", "torchvision", "timm"), "9.9")
     detector = detector or make_detector(code_version=versions, temperature=1.8, **changes)
-    return judged, render_model_card(detector, language, **values)
+    return judged, render_model_card(language, detector=detector, **values)
 
 
 def test_metadata_are_yaml_with_the_results(make_judged, make_detector):

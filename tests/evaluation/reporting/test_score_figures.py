@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -86,18 +85,6 @@ def test_confusion_shows_every_count_and_proportion_of_its_row():
     ]
     colors = [to_hex(cell.get_facecolor()) for cell in axes.patches]
     assert colors[0] == colors[5] != colors[2] == colors[3] == FAKE_COLOR  # wrong verdicts
-
-
-@pytest.mark.parametrize("name", ["roc", "scores", "confusion", "calibration"])
-def test_figures_draw_the_same_png_twice_without_changing_their_inputs(make_judged, name):
-    judged = make_judged()
-    before = {key: value.copy() for key, value in judged.items()}
-    first = png_of(draw_all(judged)[name])
-    assert first == png_of(draw_all(judged)[name])
-    assert len(first) > 5_000
-    for key in ("val_scores", "roc_curve"):
-        pd.testing.assert_frame_equal(judged[key], before[key])
-    assert judged["operating_points"] == before["operating_points"]
 
 
 def test_reliability_is_drawn_before_and_after_with_its_counts(make_judged):

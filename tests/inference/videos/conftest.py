@@ -1,8 +1,5 @@
-"""Small clips made with PyAV, and a detector that calls forged what is bright."""
+"""Frames of small clips, and a detector that calls forged what is bright."""
 
-from fractions import Fraction
-
-import av
 import numpy as np
 import pytest
 import torch
@@ -77,44 +74,3 @@ def make_noise():
         return [rng.integers(0, 256, (64, 96, 3)).astype(np.uint8) for _ in range(num_images)]
 
     return make
-
-
-@pytest.fixture
-def write_clip(tmp_path):
-    """Return a function that encodes images, given with their times, as a clip."""
-
-    def write(
-        name,
-        images,
-        *,
-        rate=10,
-        times=None,
-        codec="mpeg4",
-        pix_fmt="yuv420p",
-        options=None,
-        rotation=None,
-        aspect=None,
-        container_options=None,
-    ):
-        path = tmp_path / name
-        images = list(images)
-        path.parent.mkdir(exist_ok=True)
-        with av.open(str(path), "w", options=container_options or {}) as container:
-            stream = container.add_stream(codec, rate=rate, options=options or {})
-            stream.pix_fmt = pix_fmt
-            stream.height, stream.width = images[0].shape[:2]
-            stream.bit_rate = 4_000_000
-            stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
-            if aspect is not None:
-                stream.sample_aspect_ratio = Fraction(*aspect)
-            if rotation is not None:
-                stream.set_display_rotation(rotation)
-            for index, pixels in enumerate(images):
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-                frame.time_base = stream.codec_context.time_base
-                frame.pts = round(1000 * times[index]) if times else index
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        return path
-
-    return write

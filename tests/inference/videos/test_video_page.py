@@ -8,13 +8,18 @@ from face_forgery.data.images.listing import list_videos
 from face_forgery.datasets.growing import PagesDataset
 from face_forgery.inference.videos.judge import judge_videos
 from face_forgery.inference.videos.judgement import JudgedVideo
-from face_forgery.inference.videos.video_page import VideoPages, draw_scores_over_time, format_time
+from face_forgery.inference.videos.video_page import (
+    draw_scores_over_time,
+    format_time,
+    write_video_pages,
+)
 
 LEARNT = "Learnt from drawn faces."
 
 
 def write_page(video, points, params):
-    return VideoPages(points, params, LEARNT).write(video)
+    ((_, page),) = write_video_pages([video], points, params, LEARNT)
+    return page
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def judged(write_clip, make_flat, bright_is_forged, make_video_params):
 def test_the_page_says_what_was_found(judged):
     video, points, params = judged()
     page = write_page(video, points, params)
-    assert (page.number, page.total, page.name) == (1, 1, "0001")
+    assert [*page.files] == ["0001.html", "index.html"]
     text = " ".join(page.html.split())
     assert "Judged a forgery." in text
     assert "from 10 s to 15.5 s" in text
@@ -64,9 +69,9 @@ def test_the_last_page_brings_an_index_of_all_the_highest_score_first(judged, tm
     video, points, params = judged()
     bad = JudgedVideo(1, 3, "<i>x.mp4", "missing", "no such file")
     low = video._replace(number=2, total=3, name="low.mp4", summary=video.summary._replace(score=0))
-    pages, dataset = VideoPages(points, params, LEARNT), PagesDataset(filepath=str(tmp_path))
-    for one in (bad, low, video._replace(number=3, total=3)):
-        page = pages.write(one)
+    dataset = PagesDataset(filepath=str(tmp_path))
+    videos = (bad, low, video._replace(number=3, total=3))
+    for one, page in write_video_pages(videos, points, params, LEARNT):
         assert (page.contents is None) == (one.number < 3)
         assert LEARNT in page.html
         dataset.save(page)

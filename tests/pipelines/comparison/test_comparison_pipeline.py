@@ -1,5 +1,7 @@
 """Scores from files and runs end as a table and curves; tables that do not fit are refused."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,9 +55,10 @@ def test_files_become_a_table_and_curves(sources, tmp_path):
     assert labels[1].startswith("b: AUC 0.9")
 
 
-def test_scores_of_a_run_are_read(tables, sources, tmp_path):
+def test_scores_of_a_run_are_read(tables, sources, empty_store, tmp_path):
     import mlflow
 
+    shutil.copy(empty_store, tmp_path)
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.create_experiment("e", artifact_location=(tmp_path / "art").as_uri())
     run = client.create_run(experiment)

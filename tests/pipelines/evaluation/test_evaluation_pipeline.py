@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -33,13 +34,6 @@ PIPELINE = create_pipeline() + report.create_pipeline()
 WRITTEN = PIPELINE.all_outputs()
 
 
-class Data:
-    """What the nodes use of ``params:data``."""
-
-    def __init__(self, root):
-        self.root = str(root)
-
-
 @pytest.fixture(scope="module")
 def detector():
     torch.manual_seed(0)
@@ -60,7 +54,7 @@ def detector():
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     (folder / "valset").mkdir()
-    return Data(folder)
+    return SimpleNamespace(root=str(folder))  # what the nodes use of ``params:data``
 
 
 @pytest.fixture(scope="module")
@@ -154,21 +148,6 @@ def test_a_validation_image_that_cannot_be_read_stops_the_evaluation(detector, v
         nodes.score_validation(detector, with_bad, data, SCORING, EVALUATION)
 
 
-def test_breakdown_reads_kinds_and_sources_of_the_table(val_scores):
-    tables = {
-        table["key"]: [cell["name"] for cell in table["cells"]]
-        for table in nodes.break_down_scores(val_scores, EVALUATION)
-    }
-    assert tables == {
-        "kind": ["swap"],
-        "source": ["drawn"],
-        "group_size": ["1", "2 to 4"],
-        "image_size": ["0 to 63"],
-        "format": ["PNG"],
-        "jpeg_quality": ["no JPEG, or unknown"],
-    }
-
-
 def test_a_target_that_cannot_be_resolved_is_warned_about(val_scores, caplog):
     strict = EVALUATION.model_copy(update={"target_fpr": 0.001})
     nodes.choose_operating_points(val_scores, strict)
@@ -198,42 +177,6 @@ def test_margins_are_measured_in_the_precision_that_the_detector_gets(
     assert np.abs(rounded - exact).max() > 0
     np.testing.assert_allclose(rounded, exact, atol=0.1)
     np.testing.assert_allclose(again, rounded, atol=1e-5)
-
-
-def test_certifying_adds_what_was_measured_and_changes_nothing_else(detector, val_scores):
-    metrics, _ = nodes.evaluate_scores(val_scores, EVALUATION)
-    points = nodes.choose_operating_points(val_scores, EVALUATION)
-    certified = nodes.certify_detector(detector, {"temperature": 2.0}, metrics, points, SCORING)
-    assert certified.metrics == metrics
-    assert asdict(certified.operating_points) == points
-    assert certified.temperature == 2.0
-    assert certified.weights is detector.weights
-    assert detector.metrics is None
-    assert detector.operating_points is None
-
-
-def test_pipeline_leaves_metrics_figures_and_report_on_disk(run_folders):
-    reporting = run_folders[0] / "08_reporting"
-    assert sorted(path.name for path in reporting.iterdir()) == [
-        "breakdown.json",
-        "calibration.json",
-        "calibration.png",
-        "confusion.png",
-        "holdout_results.json",
-        "metrics.json",
-        "mistakes.parquet",
-        "mistakes.png",
-        "model_card.md",
-        "model_card.zh.md",
-        "operating_points.json",
-        "report.html",
-        "report.zh.html",
-        "roc.png",
-        "roc_curve.csv",
-        "scores.png",
-    ]
-    assert "test_resnet" in (reporting / "report.html").read_text()
-    assert len(pd.read_parquet(run_folders[0] / "07_model_output" / "val_scores.parquet")) == 40
 
 
 def test_a_run_ends_with_the_judgement(run_folders):

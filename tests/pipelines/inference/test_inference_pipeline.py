@@ -7,7 +7,7 @@ import pytest
 from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
-from face_forgery.inference.ending import NothingJudgedError
+from face_forgery.inference.verdicts import NothingJudgedError
 from face_forgery.pipelines.inference import create_pipeline
 
 HEADER = "img_name,y_pred,verdict,status,detail"
@@ -17,12 +17,9 @@ def check_predictions(path: Path, expected: dict[str, str]) -> None:
     assert path.read_text().splitlines()[0] == HEADER
     predictions = pd.read_csv(path, keep_default_na=False, na_values=[""])
     assert dict(zip(predictions["img_name"], predictions["status"], strict=True)) == expected
-    ok = predictions["status"] == "ok"
-    assert predictions.loc[ok, "y_pred"].between(0, 1).all()
-    assert predictions.loc[ok, "verdict"].isin(["real", "fake", "unsure"]).all()
-    assert predictions.loc[ok, "detail"].isna().all()
-    assert predictions.loc[~ok, ["y_pred", "verdict"]].isna().all(axis=None)
-    assert predictions.loc[~ok, "detail"].notna().all()
+    is_ok = predictions["status"] == "ok"
+    assert (predictions["y_pred"].notna() == is_ok).all()
+    assert (predictions["detail"].isna() == is_ok).all()
 
 
 @pytest.fixture

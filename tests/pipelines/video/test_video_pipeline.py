@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError, MemoryDataset
@@ -13,22 +14,13 @@ from face_forgery.pipelines.video import create_pipeline
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(write_clip):
     """A clip that can be judged, and one that cannot."""
-    import av
-    import numpy as np
-
-    place = tmp_path / "videos"
-    place.mkdir()
-    with av.open(str(place / "good.mp4"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for level in range(30):
-            pixels = np.full((64, 96, 3), 60 + level, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    (place / "bad.mp4").write_bytes(b"")
-    return place
+    clip = write_clip(
+        "videos/good.mp4", [np.full((64, 96, 3), 60 + n, np.uint8) for n in range(30)]
+    )
+    (clip.parent / "bad.mp4").write_bytes(b"")
+    return clip.parent
 
 
 def test_a_folder_of_videos_gives_tables_and_pages(

@@ -102,18 +102,13 @@ def resample(
 def bootstrap_metrics(
     ranked: WeightedScores, resampler: GroupResampler, *, max_fprs: Floats, num_resamples: int
 ) -> tuple[dict[str, Floats], Floats]:
-    """Measure every metric on every resample; with many images on all cores.
+    """Measure every metric on each of B resamples; with many images on all cores.
 
-    The result does not depend on how many cores there are.
-
-    Args:
-        ranked: The scores, sorted.
-        resampler: Over the same images in ``ranked.order``.
-        max_fprs: ``(R,)`` false-positive rates to measure the TPR at.
-        num_resamples: B.
+    The result does not depend on how many cores there are. The ``resampler`` is over the images in
+    ``ranked.order``.
 
     Returns:
-        Metric -> ``(B,)``, and the TPR ``(B, R)`` at each rate.
+        Metric -> ``(B,)``, and the TPR ``(B, R)`` at each of the false-positive rates ``(R,)``.
     """
     # Each process takes a second to start and a copy of what it works on.
     num_workers = min(cpu_count(), 8) if len(ranked.order) >= _MANY_IMAGES else 1
@@ -140,12 +135,8 @@ def _measure_resamples(
 
 
 def measure_auc(scores: Scores, targets: Targets, groups: Groups, bootstrap: Bootstrap) -> Interval:
-    """AUC of probabilities ``(N,)`` with its percentile interval; see the module for the rest.
-
-    Raises:
-        ValueError: As `check_probabilities`, or if an image has no group.
-    """
-    ranked = WeightedScores(scores, targets, num_bins=1)
+    """AUC of probabilities ``(N,)`` with its percentile interval; see the module for the rest."""
+    ranked = WeightedScores(scores, targets)
     resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=ranked.order)
     resampled = [
         ranked.count(resampler.draw(index)).auc() for index in range(bootstrap.num_resamples)
@@ -179,15 +170,8 @@ def take_norm_interval(
     Source of ``high``: Davison and Hinkley 1997, Bootstrap Methods and their Application, section
     5.2.1 (the basic bootstrap interval).
 
-    Args:
-        value: Norm of the vector measured on all images, at least 0.
-        resampled: ``(B,)``, norm of the vector of each resample.
-        moved: ``(B,)``, norm of its difference from the vector of all images.
-        confidence: In (0, 1).
-
-    Example:
-        >>> take_norm_interval(4.0, np.arange(11.0), np.linspace(0, 2, 11), confidence=0.5)
-        {'value': 4.0, 'low': 2.5, 'high': 5.5}
+    ``value`` is the norm of the vector of all images, ``resampled``, ``(B,)``, that of each
+    resample, and ``moved``, ``(B,)``, that of the difference of the two.
     """
     tail = (1.0 - confidence) / 2.0
     low = float(value - np.quantile(moved, 1.0 - tail))

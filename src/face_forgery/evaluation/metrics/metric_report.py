@@ -41,9 +41,6 @@ FALSE_POSITIVE_RATES = {
     "tpr_at_fpr_5e-3": 5e-3,
     "tpr_at_fpr_1e-3": 1e-3,
 }
-NUM_BINS = 15
-"""Equal-width bins of the calibration error and of the reliability diagram."""
-
 _CURVE_POINTS = 200
 
 
@@ -52,25 +49,20 @@ def evaluate(
     targets: Targets,
     groups: Groups,
     bootstrap: Bootstrap,
-    *,
-    num_bins: int = NUM_BINS,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Judge scores: metrics, ROC curve and intervals from one set of resamples.
 
     A true-positive rate at a false-positive rate below ``1 / num_real`` cannot be measured: its
-    value is None, and ``notes`` says why. ``num_bins`` are those of the calibration error.
+    value is None, and ``notes`` says why.
 
     Returns:
         ``{"auc": {"value", "low", "high"}, ..., "notes": {...}, "counts": {...}, "bootstrap":
         {...}}``, JSON values only. And the ROC staircase at up to 200 numbers of false positives,
         even on a logarithmic axis: columns ``false_positives``, ``fpr``, ``tpr``, ``low``,
         ``high``, ascending.
-
-    Raises:
-        ValueError: As `check_probabilities`, or if an image has no group.
     """
     scores, targets = check_probabilities(scores, targets)
-    ranked = WeightedScores(scores, targets, num_bins=num_bins)
+    ranked = WeightedScores(scores, targets)
     resampler = GroupResampler(groups, targets, seed=bootstrap.seed, order=ranked.order)
     counts = ranked.count(np.ones(len(targets)))
     num_real = int(counts.num_real)
@@ -84,7 +76,7 @@ def evaluate(
     )
     for at, (name, (_, weights)) in enumerate(zip(FALSE_POSITIVE_RATES, around, strict=True)):
         resampled[name] = tpr[:, 2 * at : 2 * at + 2] @ weights
-    values = _measure(scores, targets, counts, num_bins)
+    values = _measure(scores, targets, counts)
     metrics, notes = _take_intervals(values, resampled, num_real, bootstrap.confidence)
     metrics["notes"] = notes
     metrics["counts"] = {
@@ -98,9 +90,7 @@ def evaluate(
     return metrics, _trace_curve(counts, false_positives, curve_tpr, bootstrap.confidence)
 
 
-def _measure(
-    scores: Scores, targets: Targets, counts: ScoreCounts, num_bins: int
-) -> dict[str, float]:
+def _measure(scores: Scores, targets: Targets, counts: ScoreCounts) -> dict[str, float]:
     """Measure all images: by scikit-learn where it has the metric, else as the resamples are."""
     tpr = counts.tpr_at_fpr(np.array(list(FALSE_POSITIVE_RATES.values())))
     return {
@@ -111,7 +101,7 @@ def _measure(
         "accuracy": float(accuracy_score(targets, scores >= 0.5)),
         "log_loss": float(log_loss(targets, scores)),
         "brier": float(brier_score_loss(targets, scores)),
-        "ece": calibration_error(scores, targets, num_bins),
+        "ece": calibration_error(scores, targets),
         **dict(zip(FALSE_POSITIVE_RATES, tpr.tolist(), strict=True)),
     }
 

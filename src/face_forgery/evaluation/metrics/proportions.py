@@ -26,12 +26,6 @@ def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: f
 
     Raises:
         ValueError: If there is no image in ``hits``, ``(N,)``.
-
-    Example:
-        >>> measure_proportion(np.zeros(100, dtype=bool), np.arange(100), confidence=0.95)[
-        ...     "high"
-        ... ] < 0.04
-        True
     """
     if not len(hits):
         raise ValueError("there are no images to take a proportion of")

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 PARTIAL_FPR = 0.1
 """Where the partial AUC ends: a service rarely lives with more false alarms."""
+NUM_BINS = 15
+"""Equal-width bins of the calibration error and of the reliability diagram."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,9 @@ class ScoreCounts:
 
 
 class WeightedScores:
-    """Scores, sorted once; ``num_bins`` are the equal-width bins of the calibration error.
+    """Scores, sorted once."""
 
-    Raises:
-        ValueError: As `check_probabilities`.
-    """
-
-    def __init__(self, scores: Scores, targets: Targets, *, num_bins: int) -> None:
+    def __init__(self, scores: Scores, targets: Targets) -> None:
         scores, targets = check_probabilities(scores, targets)
         self.order: NDArray[np.int64] = np.argsort(-scores, kind="stable")
         """``(N,)``: weights are given in this order, which is descending by score."""
@@ -111,7 +109,7 @@ class WeightedScores:
         self._is_fake = targets.astype(np.float64)
         starts = np.flatnonzero(np.append(True, np.diff(scores) != 0))
         self._starts = starts if len(starts) < len(scores) else None
-        self._bins, self._num_bins = find_bins(scores, num_bins), num_bins
+        self._bins = find_bins(scores)
         self._residual = scores - targets
         self._summands = np.stack(
             [_log_losses(scores, targets), self._residual**2, (scores >= 0.5) == (targets == 1)]
@@ -134,11 +132,8 @@ class WeightedScores:
 
         ``accuracy`` calls forged what scores 0.5 or more; ``log_loss`` is in nats; ``brier`` is the
         mean squared distance from the target; ``ece`` is `calibration_error`, and ``ece_moved`` how
-        far its bins moved from those of all images, which the interval of ``ece`` needs.
-
-        Args:
-            weights: ``(N,)``, in ``order``.
-            counts: ``count(weights)``.
+        far its bins moved from those of all images, which the interval of ``ece`` needs. ``counts``
+        is ``count(weights)``.
         """
         total = counts.num_real + counts.num_fake
         loss, squares, right = self._summands @ weights / total
@@ -154,38 +149,27 @@ class WeightedScores:
         }
 
     def _calibration_errors(self, weights: Floats, total: float) -> dict[str, float]:
-        excess = np.bincount(self._bins, weights * self._residual, self._num_bins) / total
-        all_images = np.bincount(self._bins, self._residual, self._num_bins) / len(weights)
+        excess = np.bincount(self._bins, weights * self._residual, NUM_BINS) / total
+        all_images = np.bincount(self._bins, self._residual, NUM_BINS) / len(weights)
         moved = np.abs(excess - all_images).sum()
         return {"ece": float(np.abs(excess).sum()), "ece_moved": float(moved)}
 
 
-def calibration_error(scores: Scores, targets: Targets, num_bins: int) -> float:
+def calibration_error(scores: Scores, targets: Targets) -> float:
     """Mean distance between the probability of forgery and the proportion of forgeries, over bins.
 
     Bins are those of `find_bins`; a bin weighs as many images as it holds. This is the calibration
     of the probability of forgery itself, not of the winning class.
 
     Source: Naeini, Cooper and Hauskrecht 2015 (AAAI), section "Calibration metrics".
-
-    Example:
-        >>> scores, targets = np.array([0.2, 0.2, 0.8, 0.8]), np.array([0, 0, 0, 1])
-        >>> round(calibration_error(scores, targets, 2), 10)
-        0.25
     """
-    excess = np.bincount(find_bins(scores, num_bins), weights=scores - targets)
+    excess = np.bincount(find_bins(scores), weights=scores - targets)
     return float(np.abs(excess).sum() / len(scores))
 
 
-def find_bins(scores: Scores, num_bins: int) -> NDArray[np.int64]:
-    """Number ``(N,)`` of the equal-width bin of each probability; the last bin also holds 1.
-
-    Raises:
-        ValueError: If ``num_bins`` is below 1.
-    """
-    if num_bins < 1:
-        raise ValueError(f"num_bins={num_bins}; at least one bin is needed")
-    return np.minimum((scores * num_bins).astype(np.int64), num_bins - 1)
+def find_bins(scores: Scores) -> NDArray[np.int64]:
+    """Number ``(N,)`` of the equal-width bin of each probability; the last bin also holds 1."""
+    return np.minimum((scores * NUM_BINS).astype(np.int64), NUM_BINS - 1)
 
 
 def count_allowed(max_fprs: Any, num_real: float) -> Floats:
@@ -193,10 +177,6 @@ def count_allowed(max_fprs: Any, num_real: float) -> Floats:
 
     Not ``floor(rate * num_real)``: 0.29 * 100 is 28.999999999999996 in floating point, while
     29 / 100 equals 0.29.
-
-    Example:
-        >>> count_allowed([0.29, 0.005], 100.0).tolist()
-        [29.0, 0.0]
     """
     rates = np.asarray(max_fprs, dtype=np.float64)
     allowed: Floats = np.floor(rates * num_real) + 1.0

@@ -166,10 +166,8 @@ def draw_mistakes(
 ) -> Figure:
     """Draw the first six of both classes as thumbnails; a wrong verdict has a frame.
 
-    Args:
-        worst: The rows of ``find_worst``, worst first: ``path``, ``target``, ``y_pred``, ``kind``,
-            ``source`` and ``verdict`` (``real``, ``unsure`` or ``fake``).
-        read_image: ``path -> (H, W, 3)``, 0 to 255.
+    ``worst`` are the rows of ``find_worst``, worst first, with ``path``, ``target``, ``y_pred``,
+    ``kind``, ``source`` and ``verdict`` (``real``, ``unsure`` or ``fake``).
     """
     figure = make_figure(WIDTH, 4.6, lays_out=False)
     grid = figure.add_gridspec(

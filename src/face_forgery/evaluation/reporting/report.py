@@ -12,26 +12,24 @@ from jinja2.meta import find_undeclared_variables
 
 from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.data.splits.calibration_split import select_verification
-from face_forgery.evaluation import judgement
 from face_forgery.evaluation.consequences import count_errors, expect
 from face_forgery.evaluation.reporting import sentences
 from face_forgery.evaluation.reporting.translation import Translator
+from face_forgery.evaluation.usability import RULES, Usability, rate_usability
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.ensemble import Ensemble
-from face_forgery.modeling.provenance import Language, describe_training_data
+from face_forgery.modeling.provenance import Language
 
 Result = dict[str, Any]
 _REPORT = "report.html.jinja"
 
 
 def render_report(language: Language = "en", **results: Any) -> str:
-    """Return the report as HTML: everything inside, nothing to fetch.
+    """Return the report as HTML: everything inside, nothing to fetch; figures are in English.
 
-    Args:
-        language: Of the text; figures are in English.
-        results: Catalog entry -> value, for each name of ``list_inputs``; the figures are encoded
-            PNG files. What has not been measured yet is ``None``, and the page says so; so it does
-            of what was measured on another detector or other images.
+    ``results`` are by catalog entry, for each name of ``list_inputs``; the figures are encoded PNG
+    files. What has not been measured yet is ``None``, and the page says so; so it does of what was
+    measured on another detector or other images.
 
     Raises:
         UndefinedError: If a result is missing.
@@ -39,20 +37,14 @@ def render_report(language: Language = "en", **results: Any) -> str:
     return _make_environment(language).get_template(_REPORT).render(results)
 
 
-def render_model_card(detector: Detector, language: Language = "en", **results: Any) -> str:
+def render_model_card(language: Language = "en", **results: Any) -> str:
     """Return the model card: what a detector is, how well it works and where it does not.
 
     Markdown after Hugging Face's model cards: metadata in YAML, then sections that their page and
-    tools know by name.
-
-    Args:
-        detector: Certified.
-        language: Of the text.
-        results: ``metrics``, ``operating_points``, ``breakdown``, ``data_report``, ``audit`` and
-            ``robustness``, as for the report.
+    tools know by name. ``results`` are ``detector``, ``metrics``, ``operating_points``,
+    ``breakdown``, ``data_report``, ``audit`` and ``robustness``, as for the report.
     """
-    template = _make_environment(language).get_template("model_card.md.jinja")
-    return template.render(results, detector=detector)
+    return _make_environment(language).get_template("model_card.md.jinja").render(results)
 
 
 def list_inputs() -> list[str]:
@@ -80,7 +72,7 @@ def _make_environment(language: Language) -> Environment:
         "json": partial(json.dumps, indent=2, sort_keys=True),
     }
     of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge_detector)
-    environment.globals |= {"say": sentences, "rules": judgement.RULES, "language": language}
+    environment.globals |= {"say": sentences, "rules": RULES, "language": language}
     environment.globals |= {
         function.__name__: function for function in (*of_detector, take_drawn, errors_of, expect)
     }
@@ -117,25 +109,23 @@ def judge_detector(
     robustness: Result | None,
     audit: Result | None,
     language: Language = "en",
-) -> judgement.Judgement:
-    """Return the judgement by what was measured on this detector and these images."""
-    judged = judgement.judge(
+) -> Usability:
+    """Return the rating by what was measured on this detector and these images."""
+    return rate_usability(
         metrics,
         operating_points,
         training_data=detector.training_data,
         robustness=robustness_of(detector, robustness),
         audit=audit_of(detector, audit),
+        language=language,
     )
-    first = judged.findings[0]
-    own = first._replace(sentence=describe_training_data(detector.training_data, language))
-    return judged._replace(findings=[own, *judged.findings[1:]])
 
 
-def list_findings(judged: judgement.Judgement) -> list[str]:
-    """Return the judgement in lines: the headline, then a line a finding, each with its mark."""
+def list_findings(usability: Usability) -> list[str]:
+    """Return the rating in lines: the headline, then a line a finding, each with its mark."""
     words = sentences.LEVEL_WORDS
-    findings = [f"{words[one.level].mark} {one.sentence}" for one in judged.findings]
-    return [" ".join(words[judged.level]), *findings]
+    findings = [f"{words[one.level].mark} {one.sentence}" for one in usability.findings]
+    return [" ".join(words[usability.level]), *findings]
 
 
 def errors_of(val_scores: pd.DataFrame, operating_points: Result, confidence: float) -> Result:

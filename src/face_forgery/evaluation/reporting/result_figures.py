@@ -34,14 +34,10 @@ _APART = 0.13  # of a row: so that two intervals do not hide each other
 
 
 def draw_training(history: Sequence[dict[str, Any]], chosen: int) -> Figure:
-    """Draw cross-entropy (left) and validation AUC (right) by epoch.
+    """Draw cross-entropy (left) and validation AUC (right) by epoch; the ``chosen`` one is marked.
 
-    The chosen epoch is marked; hold-out groups have lines of their own.
-
-    Args:
-        history: A row for every epoch with ``epoch``, ``train_loss``, ``val_loss``, ``val_auc`` and
-            with hold-out groups ``val_auc_held_out``, group -> AUC.
-        chosen: An epoch of ``history``.
+    ``history`` has a row for every epoch with ``epoch``, ``train_loss``, ``val_loss``, ``val_auc``
+    and with hold-out groups, which have lines of their own, ``val_auc_held_out``, group -> AUC.
 
     Raises:
         ValueError: If there is no epoch.

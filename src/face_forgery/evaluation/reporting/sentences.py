@@ -9,7 +9,7 @@ from face_forgery.data.splits.calibration_split import select_verification
 
 
 class LevelWords(NamedTuple):
-    """How a level of ``evaluation.judgement`` is shown: never by its color alone."""
+    """How a level of ``evaluation.usability`` is shown: never by its color alone."""
 
     mark: str
     headline: str

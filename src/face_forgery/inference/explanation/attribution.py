@@ -27,16 +27,11 @@ _BLUR = 0.08  # standard deviation of the blur, of the image's side
 
 
 def heat_map(network: nn.Module, image: Tensor) -> NDArray[np.float32]:
-    """Return how much the part around each pixel speaks for a forgery.
+    """Return how much the part around each pixel speaks for a forgery: above 0; below: for real.
 
-    Args:
-        network: ``uint8 or float (B, 3, S, S) in 0 to 255 -> logits (B, 2)``, in eval mode, on any
-            device.
-        image: uint8 ``(3, S, S)``.
-
-    Returns:
-        ``(S, S)``: by how much a part of the size of an eye raises the margin (logit of fake less
-        logit of real, the log-odds of a forgery). Above 0: speaks for forged; below: for real.
+    Of an image uint8 ``(3, S, S)`` that is ``(S, S)``: by how much a part of the size of an eye
+    raises the margin (logit of fake less logit of real, the log-odds of a forgery). ``network`` is
+    ``uint8 or float (B, 3, S, S) in 0 to 255 -> logits (B, 2)``, in eval mode, on any device.
     """
     device = device_of(network)
     shown, blurred = (

@@ -1,7 +1,6 @@
 """One image explained: score, heat map, regions, views."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from face_forgery.data.images.decoding import decode_rgb
-from face_forgery.data.images.evidence import read_evidence
 from face_forgery.data.images.faces import cut_square
-from face_forgery.data.images.remote import read_bytes_at
 from face_forgery.inference.explanation.attribution import FULL_SCALE, heat_map
 from face_forgery.inference.explanation.regions import (
     Landmarks,
@@ -22,6 +18,7 @@ from face_forgery.inference.explanation.regions import (
     measure_evidence,
 )
 from face_forgery.inference.explanation.views import View, make_views
+from face_forgery.inference.judging import GivenImage
 from face_forgery.inference.reading import Decode, ImageReader, Reading
 from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide_one, operating_points_of, to_scores
@@ -77,19 +74,11 @@ def explain_images(
         reading, explanation = Reading((), (), "unreadable", str(problem)), None
         evidence: dict[str, str] = {}
         if not isinstance(problem, str):
-            decode = partial(_decode_at, path, evidence)
-            reading, explanation = explain_one(detector, network, decode, min_size=min_size)
+            given = GivenImage(path)
+            reading, explanation = explain_one(detector, network, given.decode, min_size=min_size)
+            evidence = given.evidence
         status, detail = reading.status, reading.detail
         yield ExplainedImage(number, len(images), name, status, detail, explanation, evidence)
-
-
-def _decode_at(
-    path: str, evidence: dict[str, str], *, side: int | None = None
-) -> NDArray[np.uint8]:
-    """Decode the image at a path or URL, and put what it says of its origin into ``evidence``."""
-    data = read_bytes_at(path)
-    evidence |= read_evidence(data)
-    return decode_rgb(data, side=side)
 
 
 def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -123,13 +112,7 @@ def explain_one(
 ) -> tuple[Reading, Explanation | None]:
     """Explain the image that ``decode`` returns; ``None`` where the reading says why not.
 
-    Args:
-        detector: Must have operating points.
-        network: ``detector.build_network()``, on any device.
-        decode: Returns the image.
-        min_size: Pixels.
-        has_views: Whether the views to check by eye are made, too.
-        face: Its number, from 0, the largest first; ``None``: the most suspicious one.
+    ``has_views`` and ``face`` are as of ``inference.verdicts.Judgement.explain``.
     """
     decoded: list[NDArray[np.uint8]] = []
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from face_forgery.inference.explanation.attribution import FULL_SCALE
 from face_forgery.inference.explanation.explain import ExplainedImage
-from face_forgery.inference.pages import THUMBNAIL, Page, enlarge, render, render_index, to_uri
+from face_forgery.inference.pages import THUMBNAIL, Page, enlarge, render, to_uri, write_set
 from face_forgery.modeling.detector import OperatingPoints
 
 _FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
@@ -19,26 +19,13 @@ _OPAQUE = 0.75
 
 def write_pages(
     images: Iterable[ExplainedImage], points: OperatingPoints, learnt_from: str
-) -> Iterator[Page]:
-    """Write a page for each image and, as the last one, the index of them, the highest score first.
-
-    Args:
-        images: What ``explain_images`` yields.
-        points: Of the detector.
-        learnt_from: A sentence, as ``describe_training_data`` says it.
-    """
-    lines: list[dict[str, Any]] = []
-    for image in images:
-        page = write_page(image, points, learnt_from)
-        lines.append(_summarize(image) | {"page": f"{page.name}.html"})
-        yield page
-    html = render_index("Explained images", "image", lines, points, learnt_from)
-    yield Page(len(lines) + 1, len(lines) + 1, "index", html)
+) -> Iterator[tuple[ExplainedImage, Page]]:
+    """Yield each image, explained or not, with its page; the rest is as of `write_set`."""
+    about: dict[str, Any] = {"title": "Explained images", "unit": "image"}
+    return write_set(images, _write, points=points, learnt_from=learnt_from, **about)
 
 
-def write_page(image: ExplainedImage, points: OperatingPoints, learnt_from: str) -> Page:
-    """Write the page of one image, explained or not; the rest is as of ``write_pages``."""
-    content: dict[str, Any] = {"image": image, "points": points, "learnt_from": learnt_from}
+def _write(image: ExplainedImage, **content: Any) -> tuple[str, dict[str, Any]]:
     if (found := image.explanation) is not None:
         content |= {
             "original": to_uri(found.pixels),
@@ -47,22 +34,15 @@ def write_page(image: ExplainedImage, points: OperatingPoints, learnt_from: str)
             "full": FULL_SCALE,
             "odds": math.exp(FULL_SCALE),
         }
-    html = render("explanation.html.jinja", **content)
-    return Page(image.number, image.total + 1, f"{image.number:04d}", html)
+    return render("explanation.html.jinja", image=image, **content), _summarize(image)
 
 
 def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Lay a heat map over an image: vermilion speaks for forged, blue for real.
 
-    The scale is the same for all images: what is weak stays transparent, the color is full from
+    ``heat``, ``(S, S)`` in log-odds, is stretched over ``pixels``, ``(H, W, 3)``, in grey. The
+    scale is the same for all images: what is weak stays transparent, the color is full from
     ``FULL_SCALE`` on.
-
-    Args:
-        pixels: ``(H, W, 3)``.
-        heat: ``(S, S)`` in log-odds, stretched over the image.
-
-    Returns:
-        ``(H, W, 3)``: the image in grey below the colors.
     """
     height, width = pixels.shape[:2]
     stretched = cv2.resize(heat.astype(np.float32), (width, height))

@@ -21,12 +21,9 @@ class RegionEvidence(NamedTuple):
 def label_regions(height: int, width: int, landmarks: Landmarks) -> NDArray[np.int64]:
     """Return the region of every pixel, ``(H, W)``, as an index of ``REGIONS``.
 
-    Args:
-        height: Pixels.
-        width: Pixels.
-        landmarks: Five points (x, y) in pixels: the person's right eye, left eye, tip of the nose,
-            right and left corner of the mouth. Sizes are taken from the distance of the eyes,
-            after the proportions that drawing books teach.
+    ``landmarks`` are five points (x, y) in pixels: the person's right eye, left eye, tip of the
+    nose, right and left corner of the mouth. Sizes are taken from the distance of the eyes, after
+    the proportions that drawing books teach.
     """
     right_eye, left_eye, nose, right_mouth, left_mouth = (np.array(point) for point in landmarks)
     eyes, mouth = (right_eye + left_eye) / 2, (right_mouth + left_mouth) / 2
@@ -58,10 +55,6 @@ def measure_evidence(
     heat: NDArray[np.floating], labels: NDArray[np.int64]
 ) -> dict[str, RegionEvidence]:
     """Measure by region what speaks for a forgery: the part of ``heat``, ``(H, W)``, above 0.
-
-    Args:
-        heat: High = speaks for a forgery.
-        labels: As ``label_regions``, of the same size.
 
     Returns:
         Region -> its evidence, the densest first; regions that are not in the image are left out.

@@ -175,11 +175,7 @@ def _read(frame: Frame, reader: ImageReader) -> _Item:
 
 
 class Scenes:
-    """Keeps the most suspicious frame of each part of a video.
-
-    Args:
-        duration: Of the video, seconds.
-    """
+    """Keeps the most suspicious frame of each part of a video of ``duration`` seconds."""
 
     def __init__(self, duration: float) -> None:
         self._duration = duration

@@ -2,6 +2,7 @@
 
 import io
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from string import ascii_uppercase
 from typing import Any
 
@@ -20,7 +21,7 @@ from face_forgery.evaluation.reporting.style import (
     draw_legend,
     make_axes,
 )
-from face_forgery.inference.pages import THUMBNAIL, Page, render, render_index, to_uri
+from face_forgery.inference.pages import THUMBNAIL, Page, render, to_uri, write_set
 from face_forgery.inference.verdicts import decide, decide_one
 from face_forgery.inference.videos.judgement import JudgedVideo, Scene
 from face_forgery.inference.videos.windows import Summary, Windows
@@ -33,34 +34,23 @@ _MAX_TICKS = 12
 _LINE_HEIGHT = 0.18  # of three lines of text, of the scores' axis
 
 
-class VideoPages:
-    """Writes a page a video; with the last one comes the index of all.
+def write_video_pages(
+    videos: Iterable[JudgedVideo], points: OperatingPoints, params: VideoParams, learnt_from: str
+) -> Iterator[tuple[JudgedVideo, Page]]:
+    """Yield each video, judged or not, with its page; the rest is as of `write_set`.
 
-    Args:
-        points: Of the detector.
-        params: Those that the videos were judged with.
-        learnt_from: A sentence, as ``describe_training_data`` says it.
+    ``params`` are those that the videos were judged with.
     """
 
-    def __init__(self, points: OperatingPoints, params: VideoParams, learnt_from: str) -> None:
-        self._points, self._params, self._learnt_from = points, params, learnt_from
-        self._lines: list[dict[str, Any]] = []
-
-    def write(self, video: JudgedVideo) -> Page:
-        """Write the page of the next video, judged or not."""
-        content: dict[str, Any] = {"video": video, "points": self._points, "params": self._params}
-        content |= {"learnt_from": self._learnt_from, "chart": None}
+    def write(video: JudgedVideo, **content: Any) -> tuple[str, dict[str, Any]]:
+        content |= {"video": video, "params": params, "chart": None}
         if video.frames:
-            content |= describe(video, self._points, self._params)
+            content |= describe(video, points, params)
         filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
-        html = render("video.html.jinja", filters, **content)
-        page = Page(video.number, video.total, f"{video.number:04d}", html)
-        self._lines.append(_summarize(video) | {"page": f"{page.name}.html"})
-        if video.number < video.total:
-            return page
-        return page._replace(
-            contents=render_index("Videos", "video", self._lines, self._points, self._learnt_from)
-        )
+        return render("video.html.jinja", filters, **content), _summarize(video)
+
+    about: dict[str, Any] = {"title": "Videos", "unit": "video"}
+    return write_set(videos, write, points=points, learnt_from=learnt_from, **about)
 
 
 def _summarize(video: JudgedVideo) -> dict[str, Any]:
@@ -109,11 +99,7 @@ def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure
     """Draw each judged face as a dot and each person's windows as a line, over the verdicts.
 
     Hatched: frames that were looked at without a face that can be judged. Letters stand above the
-    scenes of the video.
-
-    Args:
-        video: With at least one score.
-        points: Of the detector.
+    scenes of the video, which has at least one score.
     """
     figure, axes = make_axes(
         9.6, 3.7, xlabel="time in the video", ylabel="score: probability of forgery"
@@ -143,9 +129,7 @@ def draw_scores_over_time(video: JudgedVideo, points: OperatingPoints) -> Figure
 def format_time(seconds: float, *, longest: float) -> str:
     """Return a time the way players show it: ``2.5 s``, ``1:05`` or ``1:05:00``.
 
-    Args:
-        seconds: From the first frame.
-        longest: Of the times that it stands beside.
+    ``longest`` is the longest of the times that it stands beside.
     """
     if longest < 60:
         return f"{round(seconds, 1):g} s"

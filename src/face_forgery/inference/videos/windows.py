@@ -58,10 +58,7 @@ def sum_up_persons(
 ) -> tuple[tuple[Windows, ...], Summary | None]:
     """Return the windows of each person, and what follows from the most suspicious one.
 
-    Args:
-        frames: By time.
-        points: Where scores become verdicts.
-        window_seconds: Length of a window.
+    ``frames`` are sorted by time.
     """
     by_person: dict[int, list[FrameScore]] = {}
     for frame in frames:
@@ -88,12 +85,8 @@ def find_windows(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the windows of a person with at least three frames; one within another is none.
 
-    Args:
-        seconds: ``(N,)``, ascending: the person's judged frames.
-        window_seconds: A frame so much after the first one is the last one of a window.
-
-    Returns:
-        ``(K,)`` each, ascending: the index of the first frame, and of the frame behind the last.
+    Of frames at ``seconds``, ``(N,)`` and ascending, the result is ``(K,)`` each, ascending: the
+    index of the first frame, and of the frame behind the last.
     """
     ends = np.searchsorted(seconds, seconds + window_seconds + _ROUNDING, side="right")
     starts = np.arange(len(seconds))

@@ -19,7 +19,7 @@ def compare_detectors(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure each detector and the difference of each two; also as a table for people."""
     comparison = ff.compare_detectors(
-        _scores_by_name(aligned_scores),
+        ff.scores_by_name(aligned_scores),
         aligned_scores["target"].to_numpy(dtype=np.int64),
         aligned_scores["group"].to_numpy(),
         ff.Bootstrap.of(evaluation),
@@ -40,16 +40,7 @@ def compare_detectors(
 def plot_comparison(aligned_scores: pd.DataFrame, comparison: dict[str, Any]) -> Any:
     """Draw the ROC curves over each other."""
     targets = aligned_scores["target"].to_numpy(dtype=np.int64)
-    return ff.draw_comparison(_scores_by_name(aligned_scores), targets, comparison)
-
-
-def _scores_by_name(aligned: pd.DataFrame) -> dict[str, Any]:
-    prefix = "score of "
-    return {
-        column.removeprefix(prefix): aligned[column].to_numpy(dtype=np.float64)
-        for column in aligned.columns
-        if column.startswith(prefix)
-    }
+    return ff.draw_comparison(ff.scores_by_name(aligned_scores), targets, comparison)
 
 
 def _flatten(measured: dict[str, Any], measures: tuple[str, ...]) -> dict[str, float]:

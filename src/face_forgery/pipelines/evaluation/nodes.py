@@ -26,10 +26,8 @@ def take_own_validation(
 
     On others its temperature and thresholds would be set anew.
     """
-    own, present = (
-        trained_detector.data_fingerprint,
-        ff.fingerprint_sets(train=train_manifest, val=val_manifest),
-    )
+    own = trained_detector.data_fingerprint
+    present = ff.fingerprint_sets(train=train_manifest, val=val_manifest)
     if own != present:
         raise ff.DetectorError(
             f"the stored detector was trained and selected with other images (data fingerprint "
@@ -44,7 +42,7 @@ def take_own_validation(
 
 def score_validation(
     trained_detector: Detector,
-    val_manifest: pd.DataFrame,
+    own_validation: pd.DataFrame,
     data: DataParams,
     scoring: ScoringParams,
     evaluation: EvaluationParams,
@@ -59,19 +57,19 @@ def score_validation(
         logger.info("Each image takes %d forward passes", detector.num_passes)
     scored = ff.score_manifest(
         replace(detector, temperature=1.0),
-        val_manifest,
+        own_validation,
         data.root,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
     )
     in_calibration = ff.choose_calibration_split(
-        val_manifest["group"].to_numpy(),
-        val_manifest["target"].to_numpy(dtype=np.int64),
+        own_validation["group"].to_numpy(),
+        own_validation["target"].to_numpy(dtype=np.int64),
         seed=evaluation.seed,
     )
     columns = [*_LABELS, "margin", "split", *_FACTS]
     split = np.where(in_calibration, ff.CALIBRATION, ff.VERIFICATION)
-    return val_manifest.assign(margin=scored.margins, split=split)[columns].reset_index(drop=True)
+    return own_validation.assign(margin=scored.margins, split=split)[columns].reset_index(drop=True)
 
 
 def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
@@ -95,20 +93,14 @@ def evaluate_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Measure every metric with its interval, and the ROC curve with its band."""
-    groups = val_scores["group"].to_numpy()
-    return ff.evaluate(*_scores_and_targets(val_scores), groups, ff.Bootstrap.of(evaluation))
+    return ff.evaluate(*_arrays_of(val_scores), ff.Bootstrap.of(evaluation))
 
 
 def break_down_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> list[dict[str, Any]]:
     """Measure the AUC by kind of forgery, by source and by facts of the images."""
-    return ff.break_down(
-        *_scores_and_targets(val_scores),
-        val_scores["group"].to_numpy(),
-        val_scores,
-        ff.Bootstrap.of(evaluation),
-    )
+    return ff.break_down(*_arrays_of(val_scores), val_scores, ff.Bootstrap.of(evaluation))
 
 
 def measure_holdout(
@@ -133,8 +125,7 @@ def choose_operating_points(
 ) -> dict[str, Any]:
     """Choose the thresholds of the verdicts, for the error rates that were asked for."""
     points = ff.set_operating_points(
-        *_scores_and_targets(val_scores),
-        val_scores["group"].to_numpy(),
+        *_arrays_of(val_scores),
         _in_calibration(val_scores),
         target_fpr=evaluation.target_fpr,
         target_fnr=evaluation.target_fnr,
@@ -160,13 +151,14 @@ def plot_roc(
 
 def plot_scores(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw the scores of both classes and the thresholds."""
-    return ff.draw_scores(*_scores_and_targets(val_scores), operating_points)
+    scores, targets, _ = _arrays_of(val_scores)
+    return ff.draw_scores(scores, targets, operating_points)
 
 
 def plot_confusion(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
     """Draw which verdicts both classes got, on the images the thresholds were not chosen on."""
     val_scores = ff.select_verification(val_scores, is_verified=operating_points["is_verified"])
-    _, targets = _scores_and_targets(val_scores)
+    _, targets, _ = _arrays_of(val_scores)
     return ff.draw_confusion(targets, _verdicts(val_scores, operating_points))
 
 
@@ -203,13 +195,12 @@ def _in_calibration(table: pd.DataFrame) -> Any:
     return (table["split"] == ff.CALIBRATION).to_numpy()
 
 
-def _scores_and_targets(val_scores: pd.DataFrame) -> tuple[Any, Any]:
-    return (
-        val_scores["y_pred"].to_numpy(dtype=np.float64),
-        val_scores["target"].to_numpy(dtype=np.int64),
-    )
+def _arrays_of(val_scores: pd.DataFrame) -> tuple[Any, Any, Any]:
+    scores = val_scores["y_pred"].to_numpy(dtype=np.float64)
+    targets = val_scores["target"].to_numpy(dtype=np.int64)
+    return scores, targets, val_scores["group"].to_numpy()
 
 
 def _verdicts(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> Any:
-    scores = val_scores["y_pred"].to_numpy(dtype=np.float64)
+    scores, *_ = _arrays_of(val_scores)
     return decide(scores, OperatingPoints.from_values(operating_points))

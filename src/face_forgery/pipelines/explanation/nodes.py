@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 import face_forgery as ff
-from face_forgery.inference.verdicts import operating_points_of
+from face_forgery.inference.verdicts import PREDICTION_COLUMNS, operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.params import ExplanationParams, InferenceParams
 
@@ -19,20 +19,16 @@ def write_explanations(
 ) -> Iterator[tuple[Any, list[str]]]:
     """Yield a page for each of the first images: heat map, regions, and views to check by eye.
 
-    The last page is the index of the others, and comes with how many images got which verdict.
+    The last page brings the index of all, and comes with how many images got which verdict.
     """
     first = images.head(explanation.max_images)
-    rows: list[tuple[Any, ...]] = []
-
-    def explain() -> Iterator[Any]:
-        for image in ff.explain_images(detector, first, min_size=inference.min_size):
-            found = image.explanation
-            said = (None, None) if found is None else (found.score, found.verdict)
-            rows.append((image.img_name, *said, image.status, image.detail))
-            yield image
-
+    explained = ff.explain_images(detector, first, min_size=inference.min_size)
     learnt_from = ff.describe_training_data(detector.training_data)
-    for page in ff.write_pages(explain(), operating_points_of(detector), learnt_from):
+    rows = []
+    for image, page in ff.write_pages(explained, operating_points_of(detector), learnt_from):
+        found = image.explanation
+        said = (None, None) if found is None else (found.score, found.verdict)
+        rows.append((image.img_name, *said, image.status, image.detail))
         yield page, []
-    judged = pd.DataFrame(rows, columns=["img_name", "y_pred", "verdict", "status", "detail"])
-    yield page, ff.describe_ending(judged, unit="images")  # the index again, and the lines
+    judged = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
+    yield page, ff.describe_ending(judged, unit="images")  # the last page again, and the lines

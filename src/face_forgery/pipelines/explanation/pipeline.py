@@ -1,19 +1,12 @@
 """Detector + your images -> a page for each image that says why."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from .nodes import write_explanations
+from face_forgery.pipelines import make_node
+
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
-    return Pipeline(
-        [
-            Node(
-                write_explanations,
-                inputs=["detector", "images", "params:inference", "params:explanation"],
-                outputs=["explanations", "explanation_ending"],
-                name="write_explanations",
-            )
-        ]
-    )
+    return Pipeline([make_node(nodes.write_explanations, ["explanations", "explanation_ending"])])

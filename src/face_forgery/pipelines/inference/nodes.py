@@ -20,7 +20,7 @@ def judge_images(
     *,
     detector: Detector,
     images: pd.DataFrame,
-    begun: Begun | None,
+    predictions_begun: Begun | None,
     inference: InferenceParams,
     scoring: ScoringParams,
     cluster: ClusterParams,
@@ -35,7 +35,7 @@ def judge_images(
     yield from run_job(
         detector,
         images,
-        begun,
+        predictions_begun,
         score=ff.stream_scores if is_local else partial(ff.score_on_cluster, cluster=cluster),
         min_size=inference.min_size,
         batch_size=scoring.batch_size,
@@ -55,7 +55,7 @@ def explain_judged(
     inference: InferenceParams,
     explanation: ExplanationParams,
 ) -> Iterator[Any]:
-    """Yield a page for each of the images with the highest scores, and an index at the end.
+    """Yield a page for each of the images with the highest scores; the last brings their index.
 
     A generator node that yields nothing saves nothing: so it is while ``inference.explain`` is
     off.
@@ -65,4 +65,5 @@ def explain_judged(
     suspects = ff.pick_suspects(images, predictions, explanation.max_images)
     explained = ff.explain_images(detector, suspects, min_size=inference.min_size)
     learnt_from = ff.describe_training_data(detector.training_data)
-    yield from ff.write_pages(explained, operating_points_of(detector), learnt_from)
+    for _, page in ff.write_pages(explained, operating_points_of(detector), learnt_from):
+        yield page

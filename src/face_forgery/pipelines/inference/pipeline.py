@@ -1,44 +1,18 @@
 """Detector + your images -> verdicts."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from .nodes import end_inference, explain_judged, judge_images
+from face_forgery.pipelines import make_node
+
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
     return Pipeline(
         [
-            Node(
-                judge_images,
-                inputs={
-                    "detector": "detector",
-                    "images": "images",
-                    "begun": "predictions_begun",
-                    "inference": "params:inference",
-                    "scoring": "params:scoring",
-                    "cluster": "params:cluster",
-                },
-                outputs="predictions",
-                name="judge_images",
-            ),
-            Node(
-                end_inference,
-                inputs="predictions",
-                outputs="inference_ending",
-                name="end_inference",
-            ),
-            Node(
-                explain_judged,
-                inputs=[
-                    "detector",
-                    "images",
-                    "predictions",
-                    "params:inference",
-                    "params:explanation",
-                ],
-                outputs="explanations_of_judged",
-                name="explain_judged",
-            ),
+            make_node(nodes.judge_images, "predictions"),
+            make_node(nodes.end_inference, "inference_ending"),
+            make_node(nodes.explain_judged, "explanations_of_judged"),
         ]
     )

@@ -4,7 +4,6 @@ from typing import Any
 
 import face_forgery as ff
 from face_forgery.evaluation.reporting.report import list_inputs
-from face_forgery.modeling.detector import Detector
 
 REPORT_INPUTS = list_inputs()
 
@@ -19,9 +18,6 @@ def end_report(**results: Any) -> list[str]:
     return ff.list_findings(ff.judge_detector(**results))
 
 
-def write_model_card(*, detector: Detector, **results: Any) -> tuple[str, str]:
+def write_model_card(**results: Any) -> tuple[str, str]:
     """Write what the detector is and how far it can be trusted, in English and Chinese."""
-    english, chinese = (
-        ff.render_model_card(detector, language, **results) for language in ("en", "zh")
-    )
-    return english, chinese
+    return ff.render_model_card("en", **results), ff.render_model_card("zh", **results)

@@ -34,12 +34,8 @@ def judge_videos(
     points = operating_points_of(detector)
     learnt_from = ff.describe_training_data(detector.training_data)
     logger.info(learnt_from)
-    pages = ff.VideoPages(points, video, learnt_from)
-    for judged in ff.judge_videos(
+    judged = ff.judge_videos(
         detector, videos, video, min_size=inference.min_size, batch_size=scoring.batch_size
-    ):
-        yield (
-            ff.video_row(judged),
-            ff.frame_rows(judged, points),
-            pages.write(judged),
-        )
+    )
+    for one, page in ff.write_video_pages(judged, points, video, learnt_from):
+        yield ff.video_row(one), ff.frame_rows(one, points), page

@@ -1,31 +1,15 @@
 """Detector + your videos -> verdicts, scores over time, a page for each video."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from .nodes import end_video, judge_videos
+from face_forgery.pipelines import make_node
+
+from . import nodes
 
 
 def create_pipeline() -> Pipeline:
     """Build the pipeline."""
+    outputs = ["video_predictions", "video_frames", "video_pages"]
     return Pipeline(
-        [
-            Node(
-                judge_videos,
-                inputs=[
-                    "detector",
-                    "videos",
-                    "params:video",
-                    "params:inference",
-                    "params:scoring",
-                ],
-                outputs=["video_predictions", "video_frames", "video_pages"],
-                name="judge_videos",
-            ),
-            Node(
-                end_video,
-                inputs="video_predictions",
-                outputs="video_ending",
-                name="end_video",
-            ),
-        ]
+        [make_node(nodes.judge_videos, outputs), make_node(nodes.end_video, "video_ending")]
     )

@@ -1,6 +1,5 @@
 """Cards: what the page shows of each upload. Knows nothing of the web toolkit."""
 
-import csv
 import io
 import math
 from base64 import b64encode
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from face_forgery.data.images.decoding import ImageError, is_video, read_rgb
@@ -24,7 +24,7 @@ from face_forgery.inference.pages import enlarge, to_uri
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.inference.videos.judgement import JudgedVideo
 from face_forgery.inference.videos.video_page import describe, format_time
-from face_forgery.modeling.provenance import Language, describe_training_data
+from face_forgery.modeling.provenance import Language
 from face_forgery.params import VideoParams
 from face_forgery.serving.page.words import WORDS
 
@@ -200,11 +200,6 @@ def say_limits(judge: Judge, language: Language) -> str:
     )
 
 
-def say_training_data(judge: Judge, language: Language) -> str:
-    """Say what the detector learnt from."""
-    return describe_training_data(judge.training_data, language)
-
-
 def say_counts(cards: Iterable[Card], language: Language) -> str:
     """Say how many of which verdict there are."""
     verdicts = [card.judgement.verdict or "bad" for card in cards]
@@ -217,15 +212,13 @@ def to_csv(cards: Iterable[Card]) -> bytes:
 
     A spreadsheet would execute a name that begins as a formula: it gets an apostrophe in front.
     """
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(PREDICTION_COLUMNS)
+    rows = []
     for card in cards:
-        j = card.judgement
-        name = f"'{card.name}" if card.name.startswith(_FORMULA) else card.name
-        score = "" if j.score is None else j.score
-        writer.writerow((name, score, j.verdict or "", j.status, j.detail))
-    return file.getvalue().encode()
+        name, one = card.name, card.judgement
+        safe = f"'{name}" if name.startswith(_FORMULA) else name
+        rows.append((safe, one.score, one.verdict, one.status, one.detail))
+    table = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
+    return table.to_csv(index=False, lineterminator="\r\n").encode()
 
 
 def to_csv_uri(cards: Iterable[Card]) -> str:

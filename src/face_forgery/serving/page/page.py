@@ -13,14 +13,13 @@ from starlette.middleware import Middleware
 from face_forgery.data.images.listing import printable
 from face_forgery.data.images.remote import is_url
 from face_forgery.forgery.rendering.demo_set import draw_row, plan_row
-from face_forgery.modeling.provenance import Language
+from face_forgery.modeling.provenance import Language, describe_training_data
 from face_forgery.serving.page.cards import (
     Judge,
     Visit,
     render_card,
     say_counts,
     say_limits,
-    say_training_data,
     to_csv_uri,
 )
 from face_forgery.serving.page.words import LANGUAGES, WORDS
@@ -56,12 +55,7 @@ def _refuse(file: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_page(judge: Judge, *, max_images: int) -> Any:
-    """Return the page as ``gradio.Blocks``, not yet served.
-
-    Args:
-        judge: Judges what is dropped.
-        max_images: And videos, judged at once.
-    """
+    """Return the page as ``gradio.Blocks``, not yet served; ``max_images`` are judged at once."""
     with OfflineBlocks(
         title="Face Forgery", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
     ) as page:
@@ -118,8 +112,7 @@ def _show(
 def launch_options(*, max_bytes: int) -> dict[str, Any]:
     """Return how the page is served: system fonts, our colors, no errors with paths in them.
 
-    Args:
-        max_bytes: Of one upload, all its files together.
+    ``max_bytes`` are those of one upload, all its files together.
     """
     limits = Limits(
         hosts=LOOPBACK,
@@ -144,8 +137,9 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
 
 
 def _heading(judge: Judge, language: Language) -> str:
-    words, learnt_from = WORDS[language], escape(say_training_data(judge, language))
-    return f'<h1>{words["title"]}</h1><p class="ff-note">{learnt_from}</p><p>{words["lead"]}</p>'
+    learnt_from = escape(describe_training_data(judge.training_data, language))
+    title, lead = WORDS[language]["title"], WORDS[language]["lead"]
+    return f'<h1>{title}</h1><p class="ff-note">{learnt_from}</p><p>{lead}</p>'
 
 
 def _fill(judge: Judge, visit: Visit, number: int, language: Language) -> Any:

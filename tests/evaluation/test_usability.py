@@ -1,11 +1,11 @@
-"""The judgement follows from stated rules, and bad numbers never look good."""
+"""Usability follows from stated rules, and bad numbers never look good."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from face_forgery.evaluation.judgement import RULES, judge
+from face_forgery.evaluation.usability import RULES, rate_usability
 from face_forgery.modeling.provenance import TrainingData
 
 PHOTOGRAPHS = TrainingData("mine", 50, 50, 100, {}, {}, {"photographed": 100})
@@ -23,7 +23,7 @@ def rate(value, low=None, high=None):
 def judge_one(*, auc=0.95, card=PHOTOGRAPHS, robustness=None, audit=None, **points):
     cell = {"family": "chains", "level": 2, "title": "Social media", "label": "2 uploads"}
     cell |= {"auc": rate(0.9), "fpr": rate(0.02)}
-    return judge(
+    return rate_usability(
         {"auc": rate(auc, low=auc - 0.02), "bootstrap": {"confidence": 0.95}},
         {"is_verified": True, "num_real": 200, "num_fake": 200}
         | {"target_fpr": 0.01, "promised_fpr": 0.01, "fpr": rate(0.01), "tpr": rate(0.8)}
@@ -34,8 +34,8 @@ def judge_one(*, auc=0.95, card=PHOTOGRAPHS, robustness=None, audit=None, **poin
     )
 
 
-def levels(judgement):
-    return {finding.rule: finding.level for finding in judgement.findings}
+def levels(usability):
+    return {finding.rule: finding.level for finding in usability.findings}
 
 
 def test_a_detector_that_keeps_all_rules_is_usable():

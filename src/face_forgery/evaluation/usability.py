@@ -1,7 +1,7 @@
-"""A detector judged as a whole: usable, usable with care, a demonstration, or not usable.
+"""A detector rated as a whole: usable, usable with care, a demonstration, or not usable.
 
 The rules stand in one table, ``RULES``; docs/report.md shows it with its reasons. Each gives a
-finding, and the worst finding is the judgement.
+finding, and the worst finding is what the report calls its judgement.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from face_forgery.evaluation.reporting.sentences import (
     format_percent,
     name_cell,
 )
-from face_forgery.modeling.provenance import TrainingData, describe_training_data
+from face_forgery.modeling.provenance import Language, TrainingData, describe_training_data
 
 Level = Literal["usable", "care", "demonstration", "unusable"]
 LEVELS: tuple[Level, ...] = ("usable", "care", "demonstration", "unusable")  # the last is the worst
@@ -40,7 +40,7 @@ class Rule(NamedTuple):
         ends = ("at least", "below") if self.fine > self.poor else ("at most", "above")
         return f"{ends[0]} {self.fine:.2f}", f"{ends[1]} {self.poor:.2f}"
 
-    def judge(self, value: float) -> Level:
+    def rate(self, value: float) -> Level:
         """Return the level of a number, where numbers decide."""
         assert self.fine is not None
         assert self.poor is not None
@@ -101,41 +101,42 @@ class Finding(NamedTuple):
     sentence: str
 
 
-class Judgement(NamedTuple):
+class Usability(NamedTuple):
     """The worst level of all findings, and these."""
 
     level: Level
     findings: list[Finding]
 
 
-def judge(
+def rate_usability(
     metrics: dict[str, Any],
     points: dict[str, Any],
     *,
     training_data: TrainingData | None,
     robustness: dict[str, Any] | None,
     audit: dict[str, Any] | None,
-) -> Judgement:
-    """Judge a detector by ``RULES``; what was not measured is ``None``.
+    language: Language = "en",
+) -> Usability:
+    """Rate a detector by ``RULES``; what was not measured is ``None``.
 
-    The finding about the training data comes first, the others worst first.
+    The finding about the training data comes first and in ``language``, the others worst first.
     """
     findings = [
-        Finding("auc", RULES["auc"].judge(metrics["auc"]["low"]), describe_separation(metrics)),
+        Finding("auc", RULES["auc"].rate(metrics["auc"]["low"]), describe_separation(metrics)),
         _look_at_promise(points),
         _look_at_found(points),
         *_look_at_everyday(robustness),
         *([] if audit is None else [_look_at_shortcuts(audit)]),
     ]
     findings.sort(key=lambda one: -LEVELS.index(one.level))
-    findings.insert(0, _look_at_training(training_data))
-    return Judgement(max((one.level for one in findings), key=LEVELS.index), findings)
+    findings.insert(0, _look_at_training(training_data, language))
+    return Usability(max((one.level for one in findings), key=LEVELS.index), findings)
 
 
-def _look_at_training(card: TrainingData | None) -> Finding:
+def _look_at_training(card: TrainingData | None, language: Language) -> Finding:
     origin = "partly" if card is None else card.origin
     levels: dict[str, Level] = {"drawn": "demonstration", "partly": "care"}
-    return Finding("training", levels.get(origin, "usable"), describe_training_data(card))
+    return Finding("training", levels.get(origin, "usable"), describe_training_data(card, language))
 
 
 def _look_at_promise(points: dict[str, Any]) -> Finding:
@@ -160,7 +161,7 @@ def _look_at_found(points: dict[str, Any]) -> Finding:
     rate, num_fake = points["tpr"], points["num_fake"]
     return Finding(
         "found",
-        RULES["found"].judge(rate["value"]),
+        RULES["found"].rate(rate["value"]),
         "Forgeries found at the promised false-alarm rate: "
         f"{round(rate['value'] * num_fake):,} of {num_fake:,} "
         f"({format_percent(rate['low'])} to {format_percent(rate['high'])}).",
@@ -182,12 +183,12 @@ def _look_at_everyday(robustness: dict[str, Any] | None) -> list[Finding]:
     return [
         Finding(
             "everyday_auc",
-            RULES["everyday_auc"].judge(auc),
+            RULES["everyday_auc"].rate(auc),
             f"After the worst everyday degradation, {name_cell(worst)}, the AUC is {auc:.2f}.",
         ),
         Finding(
             "everyday_alarms",
-            RULES["everyday_alarms"].judge(alarms),
+            RULES["everyday_alarms"].rate(alarms),
             f"False alarms after everyday degradations: at worst {format_percent(alarms)} of real "
             f"images, with {name_cell(loudest)}.",
         ),
