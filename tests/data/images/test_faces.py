@@ -160,7 +160,7 @@ def test_training_measuring_and_judging_cut_the_same(
 
     detector = make_detector(faces=PARAMS, face_model=b"any")
     paths = [tmp_path / f"{number}.png" for number in range(3)]
-    how = {"min_size": 8, "batch_size": 2, "num_workers": 0}
+    how = {"batch_size": 2, "num_workers": 0}
     table, facts = labelled
     faces = find_faces(table, facts, FaceFinder(b"", PARAMS), root=tmp_path, num_workers=0)
     manifest = table.drop(index=1).assign(sha256="x")
@@ -172,7 +172,7 @@ def test_training_measuring_and_judging_cut_the_same(
         torch.device("cpu"),
     )
     scored = score_files(detector, paths, **how)
-    (part,) = run_job(detector, list_images(tmp_path), None, score=stream_scores, **how)
+    (part,) = run_job(detector, list_images(tmp_path), None, score=stream_scores, min_size=8, **how)
     in_memory = ff.Detector(detector, min_size=8).judge([path.read_bytes() for path in paths])
     assert scored.statuses.tolist() == ["ok", "no_face", "ok"]
     first = part.faces[part.faces["face"] == 1]
