@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
+from importlib import import_module
 
 import pytest
 from mlflow.utils.file_utils import local_file_uri_to_path
@@ -225,6 +226,34 @@ def test_store_that_cannot_be_written_costs_no_traceback(make_project, capfd):
     said = "".join(capfd.readouterr())
     assert "no such table: main.gone" in said
     assert "Traceback" not in said
+
+
+def test_a_new_store_is_in_its_place_when_it_is_whole(make_project, monkeypatch):
+    """MLflow's fifty steps are not one: it can use no store that was left between them."""
+    project, here = make_project(), []
+    (project.root / "mlflow.db").unlink()
+    (project.root / "mlflow.db.new").write_text("left by a run that was killed")
+    initialize = import_module("mlflow.store.db.utils")._initialize_tables
+
+    def look(engine):
+        initialize(engine)
+        here.append((project.root / "mlflow.db").exists())
+
+    monkeypatch.setattr("mlflow.store.db.utils._initialize_tables", look)
+    project.run()
+    assert here == [False]
+    assert project.tracked_run().info.status == "FINISHED"
+    assert [path.name for path in project.root.glob("mlflow.db*")] == ["mlflow.db"]
+
+
+def test_a_store_that_was_left_half_made_is_named_with_what_to_do(make_project):
+    project = make_project()
+    with sqlite3.connect(project.root / "mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'e1f2a3b4c5d6'")
+    with pytest.raises(
+        TrackingError, match=r"delete mlflow\.db if a stopped run left it half made"
+    ):
+        project.run()
 
 
 def test_declared_detector_is_packaged_from_its_folder(make_project, monkeypatch):

@@ -1,4 +1,4 @@
-"""Passwords in URLs: what is written down or shown has stars in their place."""
+"""Text that strangers wrote, or that has passwords in it, made fit to be shown."""
 
 import re
 from collections.abc import Mapping
@@ -28,3 +28,16 @@ def mask_values(values: Any) -> Any:
     if isinstance(values, list | tuple):
         return [mask_values(value) for value in values]
     return values
+
+
+def one_line(text: str) -> str:
+    r"""Return ``text`` on one line; what would steer a terminal is escaped.
+
+    Example:
+        >>> one_line("a\n  b\x1b]0;c\u202e")
+        'a b\\x1b]0;c\\u202e'
+    """
+    shown = " ".join(text.split())
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown
+    )

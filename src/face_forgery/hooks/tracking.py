@@ -74,6 +74,9 @@ class TrackingHooks:
             self._end("FAILED", error)
             uri = self._params.tracking_uri
             start = "start the server, or " if uri.startswith("http") else ""
+            if uri.startswith("sqlite:///"):
+                file = uri.removeprefix("sqlite:///")
+                start = f"delete {file} if a stopped run left it half made, without runs, or "
             raise TrackingError(
                 f"{mask(f'the run cannot be tracked in {uri}: {error}')}\n"
                 f"Remedies: {start}name another store with --params tracking.tracking_uri=..., or "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
+from face_forgery.data.redaction import one_line
 from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import FacesParams, TTAName
 
@@ -27,11 +28,15 @@ TTA_IMAGES: dict[TTAName, tuple[str, ...]] = {
     "flip_crop": ("closer", "closer_flipped", "flipped", "whole"),
 }
 _EXAMPLES_SHOWN = 3
+_QUOTED = 500  # characters of torch's list of all that does not fit
 _MAX_SIDE = 2048  # pixels of a network's input, as in training
 
 
 class DetectorError(ValueError):
     """A detector that cannot be used; the message says what is wrong, where, and the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))  # it quotes files of strangers
 
 
 class BackboneError(ValueError):
@@ -229,7 +234,8 @@ class Detector:
         except RuntimeError as error:
             raise DetectorError(
                 f"the weights of this detector do not fit {self.architecture} with options "
-                f"{self.options}: {error}. Train again (pipelines training and evaluation)"
+                f"{self.options}: {str(error)[:_QUOTED]}. Train again (pipelines training and "
+                "evaluation)"
             ) from error
 
     def _check_types(self, expected: "Mapping[str, Tensor]") -> None:
