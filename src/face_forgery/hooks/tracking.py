@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -164,11 +165,18 @@ class TrackingHooks:
         if os.getpid() != self._process:
             os._exit(128 + number)
         self._signal = number
+        sys.unraisablehook = _tell_other_faults
         raise SystemExit(128 + number)
 
     @staticmethod
     def _is_main_thread() -> bool:
         return threading.current_thread() is threading.main_thread()
+
+
+def _tell_other_faults(told: Any) -> None:
+    """Say nothing of an exit that Python swallowed in a destructor: the next save ends the run."""
+    if told.exc_type is not SystemExit:
+        sys.__unraisablehook__(told)
 
 
 def name_run(pipelines: list[str], values: dict[str, Any], *, trains: bool) -> str:
