@@ -12,6 +12,7 @@ RUN apt-get update \
 
 WORKDIR /project
 COPY Makefile requirements.lock pyproject.toml README.md ./
+COPY requirements requirements
 COPY src src
 RUN make setup PYTHON=python3
 COPY . .

@@ -6,9 +6,9 @@ FAULTS ?= 204
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-UV_VERSION := 0.13.9
 VIZ_PAGE := http://127.0.0.1:4141/?pid=__default__&types=nodes
-PIP_AUDIT_VERSION := 2.10.1
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet
+INSTALL := $(BIN)/uv pip install --quiet --require-hashes
 AUDIT_SERVICE ?= pypi
 
 export DO_NOT_TRACK := true
@@ -27,11 +27,11 @@ help: ## List the commands
 # most containers): a run of the inference pipeline then starts in 5 s instead of 14.
 setup: $(STAMP) ## Install what is pinned into .venv
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "Face Forgery needs Python 3.11 or newer, this is %d.%d; name another one: make PYTHON=python3.12 setup" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	$(INSTALL) --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -66,10 +66,12 @@ docs-check: setup ## Run every command of the README and of docs/ on a tiny set 
 
 # --strict: a package that the service does not know is a failure, not a note. AUDIT_SERVICE=osv asks the other one.
 audit: setup ## Look for known holes in what is pinned (asks an online service)
-	$(BIN)/uv tool run --from pip-audit==$(PIP_AUDIT_VERSION) pip-audit --strict --require-hashes --disable-pip --progress-spinner off -s $(AUDIT_SERVICE) -r requirements.lock
+	$(BIN)/uv venv --quiet --clear build/audit
+	$(INSTALL) --python build/audit -r requirements/audit.lock
+	build/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -s $(AUDIT_SERVICE) -r requirements.lock
 
 fuzz: setup ## Look for input that breaks something (FUZZ_SECONDS=1800 in all)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	$(INSTALL) --python $(BIN)/python -r requirements/fuzz.lock
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 load: setup ## Twice the load, 100,000 images, 500 epochs: does anything grow? (an hour)
@@ -94,11 +96,13 @@ serve: setup ## Serve the detector to other programs, over HTTP on this machine
 	$(BIN)/face-forgery serve
 
 notebook: setup ## Open the walkthrough in the browser
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group notebook
+	$(INSTALL) --python $(BIN)/python -r requirements/notebook.lock
 	$(BIN)/jupyter lab notebooks/walkthrough.ipynb
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	for tool in uv pip-audit; do echo $$tool | $(COMPILE) - -o requirements/$${tool#pip-}.lock || exit; done
+	for group in fuzz notebook; do $(COMPILE) -c requirements.lock --group $$group -o requirements/$$group.lock || exit; done
 
 clean: ## Remove what a run writes, but for models and tracked runs (ALL=1: these, too)
 	find data -type f ! -path 'data/01_raw/*' $(if $(ALL),,! -path 'data/06_models/*') ! -name .gitkeep -delete
