@@ -66,6 +66,7 @@ class Stage:
     is_away: bool = False  # the MLflow server, until the run has ended
     moment: float = 0.0
     phase: str = "start"
+    in_nodes: float = 0.8  # how often a strike comes after the first node has begun
 
     def start(self, *params: str, log: str = "struck.log", **env: str) -> Command:
         """Start the scenario's run, with further parameters."""
@@ -78,7 +79,7 @@ class Stage:
 
         One in five comes before the first node has begun, unless it has to be ``within_nodes``.
         """
-        if within_nodes or self.rng.random() < 0.8:
+        if within_nodes or self.rng.random() < self.in_nodes:
             self.phase = "nodes"
         first = FIRST_NODE if self.phase == "nodes" else BEGUN
         self.moment = self.rng.random() * _MOST * self.phase_seconds
@@ -115,6 +116,13 @@ Strike = Callable[[Stage], Command]
 
 def kill(stage: Stage) -> Command:
     """SIGKILL, of the run alone or of all its processes."""
+    return _signal(stage, signal.SIGKILL)
+
+
+def first_run(stage: Stage) -> Command:
+    """SIGKILL in the first seconds of a project that has no store of runs yet."""
+    (stage.project / "mlflow.db").unlink()
+    stage.in_nodes = 0.0
     return _signal(stage, signal.SIGKILL)
 
 
@@ -377,6 +385,7 @@ KINDS: dict[str, tuple[Strike, tuple[str, ...]]] = {
     "second_run": (second_run, _PARTS),
     "tracking": (tracking, _PARTS),
     "clock": (clock, _PARTS),
+    "first_run": (first_run, _PARTS),
 }
 _WRITTEN_BY = {
     "training": ("data", "data/06_models", "data/08_reporting"),

@@ -102,11 +102,13 @@ _NO_TRAINING = "inference"
 # what cannot be written to a full disk cannot be recorded on it.
 _ENDED_AS = {
     "kill": {"RUNNING"},
+    "first_run": {"RUNNING"},
     "terminate": {"KILLED"},
     "interrupt": {"KILLED"},
     "disk_full": {"FAILED", "RUNNING"},
     "memory": {"FAILED", "RUNNING"},
 }
+_UNHEARD = ("kill", "first_run")  # SIGKILL
 _ORPHANS_S = 60.0  # loader processes look every five seconds whether their parent is there
 
 
@@ -266,7 +268,7 @@ class _Campaign:
             self._learn_pace(stage.scenario, said)
         _look_for_orphans(stage, command)
         is_begun = BEGUN in said  # before that no line of the project has run
-        if kind != "kill" and is_begun and "Traceback (most recent call last)" in said:
+        if kind not in _UNHEARD and is_begun and "Traceback (most recent call last)" in said:
             stage.problems.append(f"a traceback: {_last_words(said)}")
         is_loss_meant = stage.is_loss_meant
         bad = [] if is_loss_meant else find_bad_entries(self._struck)
