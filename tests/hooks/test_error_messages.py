@@ -3,8 +3,10 @@
 import errno
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,12 @@ from kedro.io import DatasetError
 
 from face_forgery.datasets.atomic import FileError
 from face_forgery.hooks import error_messages
-from face_forgery.hooks.error_messages import is_fault_of_input, remedy_for, show_error
+from face_forgery.hooks.error_messages import (
+    is_fault_of_input,
+    remedy_for,
+    send_signal_again,
+    show_error,
+)
 from face_forgery.params import ParameterError
 
 ROOT = Path(__file__).parents[2]
@@ -159,3 +166,26 @@ def test_an_error_that_a_library_has_made_of_ctrl_c_is_none(capsys):
     except AttributeError as error:
         show_error(AttributeError, error, error.__traceback__)
     assert capsys.readouterr().err == "\nAborted!\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(signal.SIGINT, KeyboardInterrupt()), (signal.SIGTERM, SystemExit(128 + signal.SIGTERM))],
+)
+def test_a_signal_whose_exception_python_dropped_comes_again(number, error, monkeypatch, capsys):
+    class Dying:
+        def __del__(self):
+            raise error
+
+    def end(number, frame):
+        raise error
+
+    monkeypatch.setattr(sys, "unraisablehook", send_signal_again)
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(type(error)):  # noqa: PT012  (it may come at any of these lines)
+            Dying()
+            time.sleep(10)
+    finally:
+        signal.signal(number, before)
+    assert capsys.readouterr().err == ""

@@ -1,11 +1,9 @@
 """A run is recorded whole, and ends as what it was."""
 
-import gc
 import logging
 import shutil
 import signal
 import sqlite3
-import sys
 import time
 from importlib import import_module
 
@@ -16,7 +14,6 @@ from face_forgery.hooks import retry_queue, tracked_run
 from face_forgery.hooks.declarations import TrackingError
 from face_forgery.hooks.store import check_uri, import_mlflow
 from face_forgery.hooks.tracked_run import describe_run
-from face_forgery.hooks.tracking import TrackingHooks
 
 
 def names_of_artifacts(project, run, folder=None):
@@ -467,18 +464,3 @@ def test_outside_a_checkout_tags_name_no_commit(make_tags):
     assert not any("git" in name for name in tags)
     assert tags["torch"] == "2.15.0"
     assert (tags["kedro.pipelines"], tags["kedro.env"]) == ("__default__", "local")
-
-
-def test_a_sigterm_that_python_swallowed_ends_the_run_at_the_next_save(monkeypatch, capsys):
-    class Dying:
-        def __del__(self):
-            hooks._on_sigterm(signal.SIGTERM, None)
-
-    hooks = TrackingHooks()
-    hooks.after_dataset_saved("history", [])
-    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
-    Dying()
-    gc.collect()
-    assert capsys.readouterr().err == ""
-    with pytest.raises(SystemExit, match="143"):
-        hooks.after_dataset_saved("history", [])

@@ -3,15 +3,19 @@
 import dis
 import errno
 import logging
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 from face_forgery.hooks.parameters import how_to_set
 
 logger = logging.getLogger(__name__)
 
+_AGAIN_S = 0.1
 _PROJECT = "face_forgery"
 _HINT = "(traceback: set the level of face_forgery to DEBUG in conf/logging.yml)"
 _AGAIN = (
@@ -50,6 +54,26 @@ _REMEDY_OF_WORDS = {
     "can't start new thread": _NO_MEMORY,
     "failed to map segment": _NO_MEMORY,
 }
+
+
+def send_signal_again(told: Any) -> None:
+    """Send a signal again whose exception Python has dropped; for ``sys.unraisablehook``.
+
+    Python drops exceptions in destructors and callbacks. The run would go on after a Ctrl-C or
+    SIGTERM, with a traceback.
+    """
+    error = told.exc_value
+    if isinstance(error, KeyboardInterrupt):
+        number = signal.SIGINT
+    elif isinstance(error, SystemExit) and error.code == 128 + signal.SIGTERM:
+        number = signal.SIGTERM
+    else:
+        sys.__unraisablehook__(told)
+        return
+    to_main = (threading.main_thread().ident, number)
+    again = threading.Timer(_AGAIN_S, signal.pthread_kill, to_main)
+    again.daemon = True
+    again.start()
 
 
 def show_error(

@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from face_forgery.hooks.console import prepare_log_handlers
-from face_forgery.hooks.error_messages import show_error
+from face_forgery.hooks.error_messages import send_signal_again, show_error
 
 _MOST_LISTED = 30
 # Argument of `run` -> its option, what that names, and all such names of a pipeline.
@@ -42,7 +42,7 @@ class ProjectSession(KedroSession):
                 is not there, or nothing is left to run.
         """
         prepare_log_handlers()
-        sys.excepthook = show_error
+        sys.excepthook, sys.unraisablehook = show_error, send_signal_again
         given = inspect.signature(super().run).bind(*args, **options).arguments
         self._check_environment()
         given["pipeline_names"] = _check_names(

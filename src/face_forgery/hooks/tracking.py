@@ -4,7 +4,6 @@ import atexit
 import logging
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -34,7 +33,6 @@ class TrackingHooks:
     def __init__(self) -> None:
         self._run: TrackedRun | None = None
         self._process = os.getpid()
-        self._signal: int | None = None  # that asked for the end
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -60,7 +58,7 @@ class TrackingHooks:
         if not self._params.enabled or set(names) <= set(self._params.skip_pipelines):
             return
         self._end_as_killed()  # what an interrupted run of this process left open
-        self._signal, self._inputs = None, set[str]()
+        self._inputs = set[str]()
         try:
             import_mlflow()  # first: see _end_when_the_process_does
             self._end_when_the_process_does()
@@ -101,8 +99,6 @@ class TrackingHooks:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Record the value at once, as its catalog entry declares."""
-        if self._signal is not None:  # Python ignores an exit in a destructor or weakref callback
-            raise SystemExit(128 + self._signal)
         if self._run is None:
             return
         declared = self._declared(dataset_name)
@@ -164,19 +160,11 @@ class TrackingHooks:
         """Exit by an exception, with the status that a shell gives to a killed process."""
         if os.getpid() != self._process:
             os._exit(128 + number)
-        self._signal = number
-        sys.unraisablehook = _tell_other_faults
         raise SystemExit(128 + number)
 
     @staticmethod
     def _is_main_thread() -> bool:
         return threading.current_thread() is threading.main_thread()
-
-
-def _tell_other_faults(told: Any) -> None:
-    """Say nothing of an exit that Python swallowed in a destructor: the next save ends the run."""
-    if told.exc_type is not SystemExit:
-        sys.__unraisablehook__(told)
 
 
 def name_run(pipelines: list[str], values: dict[str, Any], *, trains: bool) -> str:
