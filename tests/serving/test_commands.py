@@ -55,7 +55,7 @@ def test_a_folder_is_judged_as_the_pipeline_does(here, run, judge_all, detector)
         assert row.startswith(one["img_name"])
         said = f"{one['y_pred']:.3f}  {one['verdict']}"
         assert (said if one["status"] == "ok" else f"{one['status']}: {one['detail']}") in row
-    assert summary.startswith("4 image(s): ")
+    assert summary.startswith("4 images: ")
     assert summary.endswith(", 1 unreadable, 1 too_small")
 
 
@@ -63,7 +63,7 @@ def test_json_and_csv_are_the_only_output_and_hold_what_is_known(here, run):
     status, output, summary = run("judge", "photos", "--json")
     lines = [json.loads(line) for line in output.splitlines()]
     assert status == 0
-    assert summary.splitlines()[1].startswith("4 image(s)")
+    assert summary.splitlines()[1].startswith("4 images")
     assert set(lines[0]) == {*PREDICTION_COLUMNS, "faces", "evidence"}
     status, output, _ = run("judge", "photos", "--output", "-")
     rows = list(csv.DictReader(io.StringIO(output)))
@@ -116,7 +116,7 @@ def test_where_nothing_could_be_judged_the_status_is_1(here, run):
     (here / "photos/damaged.jpg").write_bytes(b"no image")
     status, output, _ = run("judge", "photos/damaged.jpg")
     assert status == 1
-    assert "1 image(s): 0 real, 0 fake, 0 unsure, 1 unreadable" in output
+    assert "1 image: 0 real, 0 fake, 0 unsure, 1 unreadable" in output
 
 
 @pytest.mark.parametrize(

@@ -216,12 +216,16 @@ def _judge_face(face: "Face", margin: float, points: OperatingPoints) -> JudgedF
 
 
 def count_verdicts(judged: pd.DataFrame, *, unit: str) -> str:
-    """Return how many of a table of verdicts are real, fake and unsure, and what the others are."""
+    """Return how many of a table of verdicts are real, fake and unsure, and what the others are.
+
+    ``unit`` is what is counted, in the plural.
+    """
     statuses = judged.loc[judged["status"] != "ok", "status"].value_counts()
     verdicts = judged["verdict"].value_counts()
     parts = [f"{verdicts.get(name, 0):,} {name}" for name in ("real", "fake", "unsure")]
     parts += [f"{count:,} {status}" for status, count in statuses.items()]
-    return f"{len(judged):,} {unit}: {', '.join(parts)}"
+    counted = unit.removesuffix("s") if len(judged) == 1 else unit
+    return f"{len(judged):,} {counted}: {', '.join(parts)}"
 
 
 def describe_ending(judged: pd.DataFrame, *, unit: str) -> list[str]:

@@ -124,7 +124,7 @@ def _report(
     if options.output is not None:
         _write_csv(judged, options.output)
     sys.stdout.flush()
-    counts = ff.count_verdicts(judged, unit="image(s)")
+    counts = ff.count_verdicts(judged, unit="images")
     is_file = options.output not in (None, "-")
     is_data = options.json or options.output == "-"
     (sys.stderr if is_data else sys.stdout).write(
