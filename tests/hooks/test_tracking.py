@@ -6,14 +6,19 @@ import signal
 import sqlite3
 import time
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from face_forgery.config_loader import read_parameters
 from face_forgery.hooks import retry_queue, tracked_run
 from face_forgery.hooks.declarations import TrackingError
-from face_forgery.hooks.store import check_uri, import_mlflow
+from face_forgery.hooks.store import check_uri, import_mlflow, open_store
 from face_forgery.hooks.tracked_run import describe_run
+from face_forgery.params import TrackingParams
+
+ROOT = Path(__file__).parents[2]
 
 
 def names_of_artifacts(project, run, folder=None):
@@ -241,6 +246,16 @@ def test_a_new_store_is_in_its_place_when_it_is_whole(make_project, monkeypatch)
     assert here == [False]
     assert project.tracked_run().info.status == "FINISHED"
     assert [path.name for path in project.root.glob("mlflow.db*")] == ["mlflow.db"]
+
+
+@pytest.mark.parametrize(("folder", "name"), [("why? %20", "m.db"), ("plain", "m.db?timeout=30")])
+def test_a_new_store_is_made_where_its_uri_has_marks_of_urls(tmp_path, monkeypatch, folder, name):
+    project = tmp_path / folder
+    project.mkdir()
+    monkeypatch.chdir(project)
+    values = read_parameters(ROOT / "conf")["tracking"] | {"tracking_uri": f"sqlite:///{name}"}
+    open_store(TrackingParams.model_validate(values), project)
+    assert [path.name for path in project.iterdir()] == ["m.db"]
 
 
 def test_a_store_that_was_left_half_made_is_named_with_what_to_do(make_project):

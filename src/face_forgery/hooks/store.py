@@ -116,8 +116,8 @@ def open_store(params: TrackingParams, project_path: Path) -> None:
         artifacts = (database.parent / "mlruns").as_uri()
         if database.is_file():
             _follow_move(database, artifacts)
-        elif database.parent.is_dir():
-            _make_store(database, artifacts)
+        elif database.parent.is_dir() and not _CHANGED_IN_URLS.search(uri):
+            _make_store(uri, database, artifacts)
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient()
     if params.run_id is not None:
@@ -138,7 +138,7 @@ def open_store(params: TrackingParams, project_path: Path) -> None:
     mlflow.set_experiment(experiment_id=experiment.experiment_id)
 
 
-def _make_store(database: Path, artifacts: str) -> None:
+def _make_store(uri: str, database: Path, artifacts: str) -> None:
     """Make a store beside its place and put it there when it is whole.
 
     MLflow makes its tables in some fifty steps, and can use no store that was left between them.
@@ -148,7 +148,7 @@ def _make_store(database: Path, artifacts: str) -> None:
     new = database.with_name(f"{database.name}.new")
     for left in (new, new.with_name(f"{new.name}-journal")):  # of a run that was killed
         left.unlink(missing_ok=True)
-    SqlAlchemyStore(f"{_SQLITE}{new}", artifacts).engine.dispose()
+    SqlAlchemyStore(f"{uri}.new", artifacts).engine.dispose()
     new.replace(database)
 
 
