@@ -40,6 +40,7 @@ ImageStatus = Literal["missing", "unreadable", "too_large", "no_video", "no_fram
 
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
+_BAND = 2**20  # pixels that are converted at once: in whole, a large image is held five times
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,7 +50,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDEWAYS = {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}
+_SIDEWAYS = {5, 6, 7, 8}  # orientations whose rows become columns
+_FROM_THE_END = {3, 4, 6, 7}  # whose first row is shown last
 
 
 class InputError(ValueError):
@@ -252,7 +254,7 @@ def _check_scans(image: Image.Image, file: IO[bytes]) -> None:
 
 
 def _header_of(image: Image.Image, size: tuple[int, int], orientation: int) -> ImageHeader:
-    width, height = size[::-1] if _UPRIGHT.get(orientation) in _SIDEWAYS else size
+    width, height = size[::-1] if orientation in _SIDEWAYS else size
     tables = getattr(image, "quantization", None)  # of JPEG and MPO alone
     quality = estimate_jpeg_quality(tuple(tables[min(tables)])) if tables else None
     name = "JPEG" if image.format == "MPO" else str(image.format)
@@ -269,8 +271,23 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_upright(image: Image.Image) -> NDArray[np.uint8]:
-    upright, rgb = _UPRIGHT.get(_orientation(image)), _to_rgb(image)
-    return np.array(rgb if upright is None else rgb.transpose(upright))
+    orientation = _orientation(image)
+    turn, (width, height) = _UPRIGHT.get(orientation), image.size
+    rows = max(1, _BAND // width)
+    if rows >= height:
+        rgb = _to_rgb(image)
+        return np.array(rgb if turn is None else rgb.transpose(turn))
+    is_sideways = orientation in _SIDEWAYS
+    upright = np.empty((width, height, 3) if is_sideways else (height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        rgb = _to_rgb(image.crop((0, top, width, bottom)))
+        first, last = top, bottom
+        if orientation in _FROM_THE_END:
+            first, last = height - bottom, height - top
+        part = upright[:, first:last] if is_sideways else upright[first:last]
+        part[:] = np.asarray(rgb if turn is None else rgb.transpose(turn))
+    return upright
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
