@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 
-from face_forgery.data.images.decoding import MAX_PIXELS, ImageError, decode_rgb, read_header
+from face_forgery.data.images.decoding import ImageError, decode_rgb, read_header
 from face_forgery.data.images.evidence import read_evidence
+from face_forgery.limits import max_pixels
 
 _LONGEST_REASON, _LONGEST_CLAIM = 300, 700
 SIDE = 8
@@ -37,6 +38,6 @@ def _decode(data: bytes, side: int | None) -> np.ndarray | None:
     assert pixels.dtype == np.uint8
     assert pixels.ndim == 3
     assert pixels.shape[2] == 3
-    assert 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
+    assert 0 < pixels.shape[0] * pixels.shape[1] <= max_pixels()
     assert pixels.flags.writeable
     return pixels

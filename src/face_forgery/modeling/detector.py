@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import TypeAdapter
 
 from face_forgery.data.redaction import one_line
+from face_forgery.limits import MAX_IMAGE_SIDE
 from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import FacesParams, TTAName
 
@@ -29,7 +30,6 @@ TTA_IMAGES: dict[TTAName, tuple[str, ...]] = {
 }
 _EXAMPLES_SHOWN = 3
 _QUOTED = 500  # characters of torch's list of all that does not fit
-_MAX_SIDE = 2048  # pixels of a network's input, as in training
 
 
 class DetectorError(ValueError):
@@ -61,8 +61,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         """Refuse what no image can go through: a file may say anything."""
         faults = {
-            f"image_size={self.image_size} is not in 1 to {_MAX_SIDE}": not (
-                1 <= self.image_size <= _MAX_SIDE
+            f"image_size={self.image_size} is not in 1 to {MAX_IMAGE_SIDE}": not (
+                1 <= self.image_size <= MAX_IMAGE_SIDE
             ),
             f"interpolation={self.interpolation!r} is not bilinear or bicubic": self.interpolation
             not in ("bilinear", "bicubic"),

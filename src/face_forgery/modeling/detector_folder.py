@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
+from face_forgery.limits import MAX_JSON_BYTES, MAX_OPTION
 from face_forgery.modeling.detector import (
     CLASS_NAMES,
     TTA_IMAGES,
@@ -40,8 +41,6 @@ MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
-_MAX_JSON_BYTES = 2**22
-_MAX_OPTION = 2**16  # the widest layers of timm have a quarter of that
 _TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
 
 
@@ -74,8 +73,8 @@ class _Meta(BaseModel):
     def _options_are_harmless(cls, options: dict[str, Any]) -> dict[str, Any]:
         if reserved := sorted(RESERVED_OPTIONS & set(options)):
             raise ValueError(f"must not hold {reserved}, which would fetch or open other weights")
-        if (largest := max(_numbers_in(options), default=0)) > _MAX_OPTION:
-            raise ValueError(f"must not hold {largest:g}: no network has more than {_MAX_OPTION:,}")
+        if (largest := max(_numbers_in(options), default=0)) > MAX_OPTION:
+            raise ValueError(f"must not hold {largest:g}: no network has more than {MAX_OPTION:,}")
         return options
 
 
@@ -325,9 +324,9 @@ def _read_file(path: Path) -> bytes:
         # A pipe waits for a writer, a device never ends; a folder is an error by itself.
         if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
             raise DetectorError(f"{path}: not a regular file; {_TRAIN_AGAIN}")
-        if path.name in (CONFIG, META) and facts.st_size > _MAX_JSON_BYTES:
+        if path.name in (CONFIG, META) and facts.st_size > MAX_JSON_BYTES:
             raise DetectorError(
-                f"{path}: its {facts.st_size:,} bytes are more than the {_MAX_JSON_BYTES:,} that "
+                f"{path}: its {facts.st_size:,} bytes are more than the {MAX_JSON_BYTES:,} that "
                 f"describe a detector; {_TRAIN_AGAIN}"
             )
         return path.read_bytes()

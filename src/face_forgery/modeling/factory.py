@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
+from face_forgery.limits import MAX_LAYERS, MAX_LAYERS_A_WEIGHT
 from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, count_parameters, heads_of
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 _NORMALIZATION_WITHOUT_CONFIG = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 _HEAD_STD = 0.01  # a new head says about 0.5 of every image: its first loss is about ln 2
 _EXAMPLES_SHOWN = 3
-_MODULES, _MODULES_A_WEIGHT = 3000, 5  # the largest of timm have 3,000; a truncated one had more
 _HUB = re.compile(r"^(https://huggingface\.co/|hf[-_]hub:)?(timm/)?")
 
 
@@ -163,7 +163,7 @@ def plan_backbone(detector: Detector) -> nn.Module:
     Raises:
         BackboneError: As `build_network`, and for too many layers.
     """
-    limit, thread = _MODULES_A_WEIGHT * len(detector.weights) + _MODULES, get_ident()
+    limit, thread = MAX_LAYERS_A_WEIGHT * len(detector.weights) + MAX_LAYERS, get_ident()
     count = itertools.count()
 
     def refuse_too_many(*_: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from face_forgery.limits import MAX_IMAGE_SIDE
 from face_forgery.params.base import KindWeights, Location, Params, Probability
 
 FineTuningMode = Literal["full", "linear", "norm", "lora"]
@@ -71,7 +72,7 @@ class ModelParams(Params):
 class PreprocessingParams(Params):
     """What every image goes through, in training and everywhere else. Stored in the detector."""
 
-    image_size: int = Field(ge=32, le=2048)
+    image_size: int = Field(ge=32, le=MAX_IMAGE_SIDE)
     interpolation: Literal["bilinear", "bicubic"]
     scaled_decoding: bool
 

@@ -17,9 +17,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from face_forgery.limits import MAX_DIGITS
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MAX_DIGITS = 1000
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_DIGITS + 1))
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 JSON, BYTES = "application/json", "application/octet-stream"
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 _RETRY_SECONDS = "1"
@@ -191,8 +192,8 @@ class _Body:
                 return _answer(413, f"a body may have {self._max_marks:,} commas, colons, [ and {{")
         if self._is_json:
             if _LONG_NUMBER.search(self._end_of_last + part):  # Python's json would fail at it
-                return _answer(400, f"a number in a body may have {_MAX_DIGITS:,} digits")
-            self._end_of_last = part[-_MAX_DIGITS:]
+                return _answer(400, f"a number in a body may have {MAX_DIGITS:,} digits")
+            self._end_of_last = part[-MAX_DIGITS:]
         return None
 
 

@@ -13,6 +13,8 @@ from PIL import Image, ImageFile
 from face_forgery.data.images import decoding
 from face_forgery.data.images.decoding import (
     ImageError,
+    InputError,
+    decode_opened,
     decode_rgb,
     read_reduced,
     read_rgb,
@@ -209,10 +211,40 @@ def test_a_bomb_is_refused_before_a_pixel_is_decoded(monkeypatch, encode):
 
     data = encode(Image.fromarray(make_quadrants()), "PNG")
     monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 128 * 96 - 1)
+    monkeypatch.setenv("FACE_FORGERY_MAX_PIXELS", str(128 * 96 - 1))
     with pytest.raises(ImageError, match=r"128 x 96 pixels are more than the 12,287") as caught:
         decode_rgb(data)
     assert caught.value.status == "too_large"
+
+
+def test_a_photograph_of_100_megapixels_is_decoded(encode):
+    pixels = decode_rgb(encode(Image.new("1", (10_000, 10_000), 1), "PNG"))
+    assert pixels.shape == (10_000, 10_000, 3)
+    assert pixels[::999, ::999].min() == 255
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-5", "1e9", "²"])
+def test_a_limit_that_is_no_number_of_pixels_is_refused(value, monkeypatch, encode):
+    monkeypatch.setenv("FACE_FORGERY_MAX_PIXELS", value)
+    with pytest.raises(InputError, match=f"FACE_FORGERY_MAX_PIXELS='{value}' must be a whole"):
+        decode_rgb(encode(Image.fromarray(make_quadrants()), "PNG"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_an_image_in_bands_is_the_image_in_whole(mode, orientation, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (53, 37, 4), dtype=np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(pixels.view(np.uint16)[..., 0].copy())
+    else:
+        image = Image.fromarray(pixels).convert("RGB" if mode in ("P", "CMYK") else mode)
+        image = image.quantize(64) if mode == "P" else image.convert(mode)
+    image.info["transparency"] = {"P": bytes(range(64)), "RGB": (1, 2, 3)}.get(mode, 200)
+    image.getexif()[0x0112] = orientation
+    whole = decode_opened(image)
+    for band in (1, 100, 1900):
+        monkeypatch.setattr(decoding, "_BAND", band)
+        assert np.array_equal(decode_opened(image), whole), band
 
 
 def test_a_lower_limit_of_pillow_is_respected_and_kept(monkeypatch, encode):

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from face_forgery.data.images.decoding import read_reduced
-from face_forgery.data.images.jpeg import MAX_SCANS, estimate_jpeg_quality, has_too_many_scans
+from face_forgery.data.images.jpeg import estimate_jpeg_quality, has_too_many_scans
+from face_forgery.limits import MAX_SCANS
 
 SCAN = b"\xff\xda"
 

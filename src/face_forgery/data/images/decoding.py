@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-import face_forgery.data.images.tag_limits  # noqa: F401  (bounds what Pillow reads)
-from face_forgery.data.images.jpeg import MAX_SCANS, estimate_jpeg_quality, has_too_many_scans
+import face_forgery.data.images.pillow_limits  # noqa: F401  (bounds what Pillow reads)
+from face_forgery.data.images.jpeg import estimate_jpeg_quality, has_too_many_scans
 from face_forgery.data.redaction import mask
+from face_forgery.limits import MAX_SCANS, PIXELS_VARIABLE, max_pixels
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-MAX_PIXELS = 89_478_485  # 256 MiB as RGB: where Pillow begins to warn
 
 # Of ISO media files; others are images (HEIF, AVIF) or sound.
 _MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"MSNV", b"dash", b"f4v")
@@ -122,8 +122,9 @@ def read_reduced(path: Path, *, side: int | None) -> ReducedImage:
 
     Raises:
         ImageError: No such file (``missing``); a folder, an empty file, not an image, truncated,
-            not permitted (``unreadable``); more than ``MAX_PIXELS``, or a JPEG of more than
-            ``MAX_SCANS`` scans (``too_large``).
+            not permitted (``unreadable``); more pixels or scans than
+            `face_forgery.limits` has (``too_large``).
+        InputError: If ``FACE_FORGERY_MAX_PIXELS`` is no number of pixels.
     """
     try:
         with naming_file_errors():
@@ -211,7 +212,7 @@ def _naming_damage(file: IO[bytes] | None = None) -> Iterator[None]:
     """Raise `ImageError` with the reason where an image inside cannot be decoded."""
     try:
         yield
-    except (ImageError, MemoryError):
+    except (ImageError, InputError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         if file is not None and is_video(file):
@@ -237,10 +238,15 @@ def is_video(file: IO[bytes]) -> bool:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise ImageError if there are more than ``MAX_PIXELS``."""
-    if width * height > MAX_PIXELS:
+    """Raise ImageError if there are more pixels than are decoded."""
+    try:
+        limit = max_pixels()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if width * height > limit:
         raise ImageError(
-            f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded",
+            f"{width} x {height} pixels are more than the {limit:,} that are decoded; "
+            f"if the image is honest, raise {PIXELS_VARIABLE}",
             status="too_large",
         )
 

@@ -14,14 +14,13 @@ from typing import Any
 from PIL import Image
 
 from face_forgery.data.images.decoding import FORMATS
+from face_forgery.limits import MAX_CLAIM, MAX_SIGNED_BYTES
 
 _EXIF = b"Exif\0\0"
 _MAX_SEGMENT = 2**16  # of a JPEG, which begins with those of metadata
 _MAKE, _MODEL, _SOFTWARE = 0x010F, 0x0110, 0x0131
 _TEXT_TYPES = (2, 129)  # ASCII; UTF-8 of Exif 3
 _MAX_ENTRIES = 200  # of EXIF's first directory, and URLs of XMP: a dozen at most are usual
-_MAX_CHARACTERS = 100
-_MAX_SIGNED_BYTES = 2**26
 _SOURCE_TYPE = re.compile(rb"newscodes/digitalsourcetype/([A-Za-z]{1,60})")
 _REACH = 200  # bytes before it, in which the name of the property stands
 _CREATOR = re.compile(rb"CreatorTool(?:>|=[\"'])([^\"'<]{1,200})")
@@ -94,7 +93,7 @@ def _read_tags(exif: bytes) -> dict[int, bytes]:
             if tag in (_MAKE, _MODEL, _SOFTWARE) and kind in _TEXT_TYPES:
                 is_inside = length <= 4  # the entry itself has room for so much
                 at = entry + 8 if is_inside else struct.unpack_from(f"{order}I", exif, entry + 8)[0]
-                tags[tag] = exif[at : at + min(length, 4 * _MAX_CHARACTERS)].partition(b"\0")[0]
+                tags[tag] = exif[at : at + min(length, 4 * MAX_CLAIM)].partition(b"\0")[0]
     except struct.error:  # it breaks off
         pass
     return tags
@@ -107,8 +106,8 @@ def _join_camera(make: str, model: str) -> str:
 
 def _read_c2pa(data: bytes) -> str:
     """Say what the C2PA manifest claims, and whether its signature fits the file."""
-    if len(data) > _MAX_SIGNED_BYTES:
-        return f"a manifest, not read: the file has more than {_MAX_SIGNED_BYTES:,} bytes"
+    if len(data) > MAX_SIGNED_BYTES:
+        return f"a manifest, not read: the file has more than {MAX_SIGNED_BYTES:,} bytes"
     try:
         import c2pa
     except ImportError:
@@ -151,4 +150,4 @@ def _clean(text: str | bytes) -> str:
         text = text.decode("utf-8", "replace")
     text = "".join(letter if letter.isprintable() else " " for letter in text[:1000])
     text = " ".join(text.split())
-    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 3]}..."
+    return text if len(text) <= MAX_CLAIM else f"{text[: MAX_CLAIM - 3]}..."

@@ -10,6 +10,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from face_forgery.limits import MAX_SCANS
+
 # Source: ITU-T T.81, table K.1 (luminance), row by row.
 _LUMINANCE = np.array(
     [
@@ -24,7 +26,6 @@ _LUMINANCE = np.array(
     ]
 ).ravel()
 
-MAX_SCANS = 100  # encoders write about ten
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _SCAN = bytes([0xFF, _START_OF_SCAN])
 # Between markers, 0xff is followed by 0 or counts restarts.

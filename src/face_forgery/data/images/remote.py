@@ -18,8 +18,8 @@ from face_forgery.data.images.decoding import (
     read_rgb,
 )
 from face_forgery.data.redaction import mask
+from face_forgery.limits import MAX_DOWNLOAD
 
-_MAX_BYTES = 2**30  # more than any image of decoding.MAX_PIXELS takes without compression
 # What a table may name. Other file systems of fsspec interpret what they read, unpack it, copy it
 # to this disk, or connect as soon as they are named.
 _STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "hdfs", "hf", "oci", "oss", "s3", "s3a"}
@@ -103,14 +103,14 @@ def read_bytes_at(path: str) -> bytes:
     with naming_file_errors():
         check_regular(Path(path))
         with Path(path).open("rb") as file:
-            return _check_length(file.read(_MAX_BYTES + 1))
+            return _check_length(file.read(MAX_DOWNLOAD + 1))
 
 
 def _fetch(url: str) -> bytes:
     system, path = open_file_system(url)
     try:
         with naming_file_errors():
-            data: bytes = system.cat_file(path, start=0, end=_MAX_BYTES + 1)
+            data: bytes = system.cat_file(path, start=0, end=MAX_DOWNLOAD + 1)
     except ImageError:
         raise
     except Exception as error:  # each store's library raises its own
@@ -120,6 +120,6 @@ def _fetch(url: str) -> bytes:
 
 
 def _check_length(data: bytes) -> bytes:
-    if len(data) > _MAX_BYTES:
-        raise ImageError(f"more than {_MAX_BYTES:,} bytes", status="too_large")
+    if len(data) > MAX_DOWNLOAD:
+        raise ImageError(f"more than {MAX_DOWNLOAD:,} bytes", status="too_large")
     return data

@@ -50,7 +50,7 @@ class Frame:
         """Return ``(H, W, 3)``, upright, 0 to 255, an array of its own.
 
         Raises:
-            ImageError: More than ``MAX_PIXELS`` (``too_large``).
+            ImageError: More pixels than are decoded (``too_large``).
         """
         width, height = round(self._raw.width * self._aspect), self._raw.height
         check_size(width, height)

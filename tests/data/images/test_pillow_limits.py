@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from face_forgery.data.images.decoding import ImageError, decode_rgb
-from face_forgery.data.images.tag_limits import MAX_NUMBERS
+from face_forgery.limits import MAX_TAG_NUMBERS
 
 LIMIT = 40 * 2**20  # bytes of Python objects; the bombs ask for 150 MB and more
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
@@ -73,7 +73,7 @@ BOMBS = {
     "WebP": lambda: encode("WEBP", b"Exif\0\0" + shared()),
     "AVIF": lambda: encode("AVIF", shared()),
     "TIFF": shared,
-    "TIFF, strips": lambda: tiff(MAX_NUMBERS + 1),
+    "TIFF, strips": lambda: tiff(MAX_TAG_NUMBERS + 1),
 }
 
 

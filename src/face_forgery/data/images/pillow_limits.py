@@ -1,17 +1,19 @@
-"""Bounds on what Pillow reads of EXIF and TIFF directories, in every format that has one.
+"""Bounds on what Pillow reads: pixels, and EXIF and TIFF directories in every format.
 
 Pillow copies the bytes of each tag, and tags may share their bytes: 2 MB then take gigabytes. Each
 number of a tag becomes a Python object: 15 MB of them take a gigabyte. Pillow has no limit for
-either, and reads such directories while it opens a file, so its class is replaced
+directories, and reads such directories while it opens a file, so its class is replaced
 (``docs/decisions/0028-exif-and-tiff-directories.md``).
 """
 
+import warnings
+from contextlib import suppress
 from typing import IO, Any, cast
 
 from PIL import Image, TiffImagePlugin
 
-MAX_NUMBERS = 2**17  # of a tag: strips and tiles of an image, for one. 100 megapixels have 16,000
-_SLACK = 2**16  # bytes that an honest directory may hold twice
+from face_forgery.limits import MAX_TAG_NUMBERS, MAX_TAG_SLACK, max_pixels
+
 _TEXT_TYPES = (1, 2, 7)  # bytes and text, kept as they are
 
 
@@ -21,7 +23,7 @@ class _Budget:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         start = file.tell()
-        self._left = file.seek(0, 2) + _SLACK
+        self._left = file.seek(0, 2) + MAX_TAG_SLACK
         file.seek(start)
 
     def read(self, size: int) -> bytes:
@@ -42,10 +44,15 @@ class _BoundedDirectory(TiffImagePlugin.ImageFileDirectory_v2):
         super().load(cast(IO[bytes], _Budget(fp)))
         for tag, data in self._tagdata.items():
             kind = self.tagtype[tag]
-            if kind not in _TEXT_TYPES and len(data) > MAX_NUMBERS * self._load_dispatch[kind][0]:
+            most = MAX_TAG_NUMBERS * self._load_dispatch[kind][0]
+            if kind not in _TEXT_TYPES and len(data) > most:
                 raise Image.DecompressionBombError(
-                    f"tag {tag} of its metadata (EXIF or TIFF) has over {MAX_NUMBERS:,} numbers"
+                    f"tag {tag} of its metadata (EXIF or TIFF) has over {MAX_TAG_NUMBERS:,} numbers"
                 )
 
 
 TiffImagePlugin.ImageFileDirectory_v2 = _BoundedDirectory  # type: ignore[misc]
+with suppress(ValueError):  # decoding says what is wrong with the variable
+    Image.MAX_IMAGE_PIXELS = max_pixels()
+# Of an image that is refused with the reason.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -1,0 +1,36 @@
+"""The most that is taken of what strangers send: one table, checked before memory is taken.
+
+``docs/security.md`` says which test holds each. Limits of requests are beside their servers.
+"""
+
+import os
+
+# An image. Photographs of 100 megapixels are honest; each takes up to 16 bytes a pixel.
+DEFAULT_PIXELS, PIXELS_VARIABLE = 2**27, "FACE_FORGERY_MAX_PIXELS"
+MAX_SCANS = 100  # of a JPEG; encoders write about ten
+MAX_TAG_NUMBERS = 2**17  # of an EXIF or TIFF tag; a strip a row of 100 megapixels are 12,000
+MAX_TAG_SLACK = 2**16  # bytes that an honest directory may hold beyond those of its file
+MAX_SIGNED_BYTES = 2**26  # of a file whose C2PA manifest is read
+MAX_CLAIM = 100  # characters of what an image says of its origin
+MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
+
+# A detector
+MAX_JSON_BYTES = 2**22  # of meta.json and config.json
+MAX_OPTION = 2**16  # of a number among timm's options; its widest layers have a quarter of that
+MAX_IMAGE_SIDE = 2048  # pixels of a network's input
+MAX_LAYERS, MAX_LAYERS_A_WEIGHT = 3000, 5  # timm's largest have 3,000; a truncated one had more
+
+# A request
+MAX_DIGITS = 1000  # of a number in JSON
+
+
+def max_pixels() -> int:
+    """Return how many pixels an image or a frame may have.
+
+    Raises:
+        ValueError: If ``FACE_FORGERY_MAX_PIXELS`` is no whole number above 0.
+    """
+    given = os.environ.get(PIXELS_VARIABLE, "")
+    if given and not (given.isascii() and given.isdigit() and int(given)):
+        raise ValueError(f"{PIXELS_VARIABLE}={given!r} must be a whole number of pixels, 1 or more")
+    return int(given or DEFAULT_PIXELS)
