@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from memory import check_not_of_memory
 
 from face_forgery.data.images.decoding import ImageError, decode_rgb, read_header
 from face_forgery.data.images.evidence import read_evidence
@@ -31,6 +32,7 @@ def _decode(data: bytes, side: int | None) -> np.ndarray | None:
     try:
         pixels = decode_rgb(data, side=side)
     except ImageError as error:
+        check_not_of_memory(error)
         assert error.status in ("unreadable", "too_large"), error.status
         assert 0 < len(error.detail) < _LONGEST_REASON, error.detail
         assert error.detail.isprintable(), error.detail

@@ -1,6 +1,7 @@
 """Every seed of the fuzz targets goes through, and so do bytes that look like a label file."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,13 @@ SYNTAX = st.sampled_from(
 def checks():
     """Target -> its function ``check``."""
     found = {}
+    sys.path.insert(0, str(FUZZ))
     for path in sorted(FUZZ.glob("*_*.py")):
         spec = importlib.util.spec_from_file_location(f"fuzz_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         found[path.stem] = module.check
+    sys.path.remove(str(FUZZ))
     return found
 
 

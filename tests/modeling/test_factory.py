@@ -159,6 +159,7 @@ def test_a_file_that_is_not_there_is_answered_with_the_nearest_before_anything_r
     ("content", "message"),
     [
         ({"epoch": 3, "config": {"a": 1}}, "mapping of tensors: epoch, config"),
+        ({"a\x1b]0;b\nc": 1}, r"mapping of tensors: a\\x1b\]0;b c$"),
         ([1, 2], "does not hold a mapping of tensors$"),
         ({"model": Path("x")}, "Nothing in it was executed"),
     ],

@@ -42,6 +42,9 @@ class DetectorError(ValueError):
 class BackboneError(ValueError):
     """The section ``model`` asks for a network or weights that cannot be had."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))  # it quotes files of strangers
+
 
 def _are_finite(values: tuple[float, ...]) -> bool:
     return len(values) == 3 and all(math.isfinite(value) for value in values)
