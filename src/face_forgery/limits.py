@@ -8,7 +8,14 @@ import os
 # An image. Photographs of 100 megapixels are honest; each takes up to 16 bytes a pixel.
 DEFAULT_PIXELS, PIXELS_VARIABLE = 2**27, "FACE_FORGERY_MAX_PIXELS"
 MAX_SCANS = 100  # of a JPEG; encoders write about ten
-MAX_TAG_NUMBERS = 2**17  # of an EXIF or TIFF tag; a strip a row of 100 megapixels are 12,000
+MAX_BLOCKS = 1000  # before its image: segments, chunks, boxes; cameras write up to a hundred
+MAX_PACKED_BLOCKS = 64  # of these, packed texts and profiles, and parts of EXIF
+MAX_BLOCK_BYTES = 2**16  # of a header of PPM; 16 times that of the comments of a GIF
+MAX_TILES = 2**14  # of a JPEG 2000, times its channels; 100 megapixels in tiles of 256 are 4,600
+MIN_CODE_BLOCK, MIN_PRECINCT = 16, 32  # pixels of a side, of a JPEG 2000; encoders write 64, 128
+MAX_TILE_PIXELS = 2**22  # of a TIFF whose tiles are larger than itself
+MAX_TEXT_MEMORY = 2**22  # characters of the texts of a PNG
+MAX_TAG_NUMBERS = 2**15  # of an EXIF or TIFF tag; a strip a row of 100 megapixels are 12,000
 MAX_TAG_SLACK = 2**16  # bytes that an honest directory may hold beyond those of its file
 MAX_SIGNED_BYTES = 2**26  # of a file whose C2PA manifest is read
 MAX_CLAIM = 100  # characters of what an image says of its origin

@@ -93,7 +93,7 @@ def test_a_bad_image_at_a_url_has_the_status_of_a_bad_file(bucket, tmp_path, nam
 
 
 def test_more_bytes_than_an_image_can_have_are_not_read(bucket, monkeypatch):
-    monkeypatch.setattr(remote, "_MAX_BYTES", 100)
+    monkeypatch.setattr(remote, "MAX_DOWNLOAD", 100)
     bucket.pipe_file("/bucket/huge.jpg", b"x" * 1000)
     with pytest.raises(ImageError, match="more than 100 bytes") as raised:
         read_rgb_at("memory://bucket/huge.jpg")

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 import face_forgery.data.images.pillow_limits  # noqa: F401  (bounds what Pillow reads)
-from face_forgery.data.images.jpeg import estimate_jpeg_quality, has_too_many_scans
+from face_forgery.data.images.jpeg import estimate_jpeg_quality
+from face_forgery.data.images.structure import StructureError, check_opened, check_structure
 from face_forgery.data.redaction import mask
-from face_forgery.limits import MAX_SCANS, PIXELS_VARIABLE, max_pixels
+from face_forgery.limits import PIXELS_VARIABLE, max_pixels
 
 # Formats that carry photographs (JPEG stands for MPO, too). Others that Pillow opens are left out:
 # EPS would start a program.
@@ -104,9 +105,7 @@ def read_header(data: bytes) -> ImageHeader | None:
         return None
     try:
         file = io.BytesIO(data)
-        with Image.open(file, formats=("PNG" if is_png else "JPEG",)) as image:
-            check_size(*image.size)
-            _check_scans(image, file)
+        with open_image(file, formats=("PNG" if is_png else "JPEG",)) as image:
             # Asking a PNG without EXIF for it would decode it.
             return _header_of(image, image.size, _orientation(image) if "exif" in image.info else 1)
     except Exception:  # decoding it will say what is wrong
@@ -196,10 +195,28 @@ def decode_opened(image: Image.Image) -> NDArray[np.uint8]:
         return _to_upright(image)
 
 
-def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
-    with _naming_damage(file), Image.open(file, formats=FORMATS) as image:
+def open_image(file: IO[bytes], *, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """Open an image that nothing is known of: the only place where Pillow meets a stranger's file.
+
+    Raises:
+        ImageError: If decoding it would cost more than any honest image does (``too_large``).
+        Exception: Whatever Pillow raises.
+    """
+    try:
+        check_structure(file)
+        image = Image.open(file, formats=formats)
         check_size(*image.size)
-        _check_scans(image, file)
+        position = file.tell()
+        num_bytes = file.seek(0, io.SEEK_END)
+        file.seek(position)
+        check_opened(image, num_bytes)
+    except StructureError as error:
+        raise ImageError(str(error), status="too_large") from error
+    return image
+
+
+def _decode(file: IO[bytes], *, side: int | None) -> ReducedImage:
+    with _naming_damage(file), open_image(file) as image:
         size = image.size
         if side is not None:
             image.draft(None, (side, side))
@@ -247,14 +264,6 @@ def check_size(width: int, height: int) -> None:
         raise ImageError(
             f"{width} x {height} pixels are more than the {limit:,} that are decoded; "
             f"if the image is honest, raise {PIXELS_VARIABLE}",
-            status="too_large",
-        )
-
-
-def _check_scans(image: Image.Image, file: IO[bytes]) -> None:
-    if image.format in ("JPEG", "MPO") and has_too_many_scans(file):
-        raise ImageError(
-            f"it would be decoded in more than {MAX_SCANS} passes, which no encoder asks for",
             status="too_large",
         )
 

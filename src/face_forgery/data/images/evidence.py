@@ -11,9 +11,7 @@ import struct
 from itertools import islice
 from typing import Any
 
-from PIL import Image
-
-from face_forgery.data.images.decoding import FORMATS
+from face_forgery.data.images.decoding import open_image
 from face_forgery.limits import MAX_CLAIM, MAX_SIGNED_BYTES
 
 _EXIF = b"Exif\0\0"
@@ -68,7 +66,7 @@ def _read_exif(data: bytes) -> tuple[dict[int, bytes], str]:
         start = data.find(_EXIF, 0, _MAX_SEGMENT)
         return (_read_tags(data[start : start + _MAX_SEGMENT]) if start > 0 else {}), ""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_image(io.BytesIO(data)) as image:
             exif = data if image.format == "TIFF" else image.info.get("exif", b"")
             return _read_tags(exif), str(image.info.get("Software", ""))
     except Exception:  # damaged files make decoders raise nearly any type; decoding says which

@@ -28,8 +28,8 @@ _LUMINANCE = np.array(
 
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _SCAN = bytes([0xFF, _START_OF_SCAN])
-# Between markers, 0xff is followed by 0 or counts restarts.
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Those with a length; within an image, 0xff is followed by 0 or counts restarts.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 _CHUNK = 2**20
 _MAX_WALKED = 2**28  # bytes that are looked at closely
 

@@ -10,9 +10,9 @@ import warnings
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from face_forgery.limits import MAX_TAG_NUMBERS, MAX_TAG_SLACK, max_pixels
+from face_forgery.limits import MAX_TAG_NUMBERS, MAX_TAG_SLACK, MAX_TEXT_MEMORY, max_pixels
 
 _TEXT_TYPES = (1, 2, 7)  # bytes and text, kept as they are
 
@@ -52,6 +52,7 @@ class _BoundedDirectory(TiffImagePlugin.ImageFileDirectory_v2):
 
 
 TiffImagePlugin.ImageFileDirectory_v2 = _BoundedDirectory  # type: ignore[misc]
+PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_MEMORY
 with suppress(ValueError):  # decoding says what is wrong with the variable
     Image.MAX_IMAGE_PIXELS = max_pixels()
 # Of an image that is refused with the reason.
