@@ -5,6 +5,8 @@
 
 import os
 
+MAX_MESSAGE = 2000  # characters of an error that quotes a file; its beginning and its end stay
+
 # An image. Photographs of 100 megapixels are honest; each takes up to 16 bytes a pixel.
 DEFAULT_PIXELS, PIXELS_VARIABLE = 2**27, "FACE_FORGERY_MAX_PIXELS"
 MAX_SCANS = 100  # of a JPEG; encoders write about ten
@@ -23,9 +25,23 @@ MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
 
 # A detector
 MAX_JSON_BYTES = 2**22  # of meta.json and config.json
+MAX_JSON_DEPTH = 50  # of lists and mappings in one another; a description has five levels
+MAX_OPTIONS = 10_000  # characters of timm's options
+MAX_MEMBERS = 64  # of an ensemble
+MAX_UNSEEN_WEIGHTS = 2**30  # bytes; larger ones are read once their network is known to be as large
+MAX_WINDOW = 32  # of attention, among timm's options; its widest have 24
 MAX_OPTION = 2**16  # of a number among timm's options; its widest layers have a quarter of that
+MAX_TENSOR, MAX_BUFFERS = 2**28, 2**26  # numbers within a network: the largest tensor, all fixed
+MAX_FLOPS = 2 * 10**13  # of an image; a billion weights take 3 * 10**12 at 518 pixels
 MAX_IMAGE_SIDE = 2048  # pixels of a network's input
+MAX_PICKLE_BYTES = 2**23  # of a checkpoint; a tensor takes about 170
+MAX_PICKLE_REPEATS = 2**22  # values and characters, put anew; 10,000 tensors repeat 200,000
+MAX_PICKLE_DEPTH, MAX_PICKLE_INTEGER = 100, 2**64
 MAX_LAYERS, MAX_LAYERS_A_WEIGHT = 3000, 5  # timm's largest have 3,000; a truncated one had more
+
+# A face detector in ONNX; YuNet has 115 steps, and enlarges twofold
+MAX_FACE_MODEL = 2**24  # bytes; YuNet has 230,000 to 1,300,000
+MAX_FACE_STEPS, MAX_FACE_SCALE = 1000, 2
 
 # A request
 MAX_DIGITS = 1000  # of a number in JSON

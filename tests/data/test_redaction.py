@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from face_forgery.data.redaction import mask, mask_values
+from face_forgery.data.redaction import mask, mask_values, one_line
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,9 @@ def test_everything_else_stays():
     urls = ["sqlite:///mlflow.db", "s3://bucket/a@b.jpg", "https://host/page?size=3&of=me@host"]
     values = {"urls": urls, "text": "me@host and /a/b@c", "a": 1, "b": None, "c": [True, 0.5]}
     assert mask_values(values) == values
+
+
+def test_of_a_long_message_the_beginning_and_the_end_are_shown():
+    shown = one_line("a" + "\x1b" * 1_000_000 + "z")
+    assert len(shown) <= 2000
+    assert (shown[:5], shown[-5:]) == ("a\\x1b", "\\x1bz")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from face_forgery.limits import MAX_MESSAGE
+
 _LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
 _WORDS = "token|secret|password|passwd|signature|credential|key|sig"
 _QUERY = re.compile(rf"([?&][^=&\s]*(?:{_WORDS})[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
@@ -33,11 +35,19 @@ def mask_values(values: Any) -> Any:
 def one_line(text: str) -> str:
     r"""Return ``text`` on one line; what would steer a terminal is escaped.
 
+    Of more than 2,000 characters the beginning and the end are kept.
+
     Example:
         >>> one_line("a\n  b\x1b]0;c\u202e")
         'a b\\x1b]0;c\\u202e'
     """
-    shown = " ".join(text.split())
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown
+    shown = _ends(" ".join(text.split()))
+    return _ends(
+        "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown
+        )
     )
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 605]} ... {text[-600:]}"

@@ -11,7 +11,6 @@ layers.
 import hashlib
 import json
 import stat
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,16 +19,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
-from face_forgery.limits import MAX_JSON_BYTES, MAX_OPTION
+from face_forgery.limits import (
+    MAX_JSON_BYTES,
+    MAX_MEMBERS,
+    MAX_UNSEEN_WEIGHTS,
+)
 from face_forgery.modeling.detector import (
     CLASS_NAMES,
     TTA_IMAGES,
+    BackboneError,
     Detector,
     DetectorError,
     OperatingPoints,
     Preprocessing,
 )
 from face_forgery.modeling.ensemble import Ensemble, check_same_image
+from face_forgery.modeling.options import check_options, is_deep
 from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import RESERVED_OPTIONS, FacesParams, TTAName
 
@@ -73,17 +78,8 @@ class _Meta(BaseModel):
     def _options_are_harmless(cls, options: dict[str, Any]) -> dict[str, Any]:
         if reserved := sorted(RESERVED_OPTIONS & set(options)):
             raise ValueError(f"must not hold {reserved}, which would fetch or open other weights")
-        if (largest := max(_numbers_in(options), default=0)) > MAX_OPTION:
-            raise ValueError(f"must not hold {largest:g}: no network has more than {MAX_OPTION:,}")
+        check_options(options)
         return options
-
-
-def _numbers_in(value: Any) -> Iterator[float]:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _numbers_in(inner)
-    elif isinstance(value, int | float):
-        yield abs(value)
 
 
 class _Member(BaseModel):
@@ -103,7 +99,7 @@ class _EnsembleMeta(BaseModel):
 
     format: Literal[3]
     score: Literal["mean of the probabilities of the members"]
-    ensemble: list[_Member] = Field(min_length=1)
+    ensemble: list[_Member] = Field(min_length=1, max_length=MAX_MEMBERS)
     data_fingerprint: str
     training_data: TrainingData | None = None
     code_version: dict[str, Any]
@@ -114,6 +110,14 @@ class _EnsembleMeta(BaseModel):
     architecture: str
     preprocessing: Preprocessing
     sha256: dict[str, str]  # of each member's meta.json, which has those of its files
+
+    @field_validator("ensemble")
+    @classmethod
+    def _members_differ(cls, members: list[_Member]) -> list[_Member]:
+        names, identities = {m.folder for m in members}, {m.identity for m in members}
+        if min(len(names), len(identities)) < len(members):
+            raise ValueError("names a member twice")
+        return members
 
 
 def write_detector(detector: Detector, folder: Path) -> None:
@@ -211,16 +215,40 @@ def read_detector(folder: Path) -> Detector:
     meta = read_meta(folder)
     if isinstance(meta, _EnsembleMeta):
         return _read_ensemble(meta, folder)
+    return _read_single(meta, folder)
+
+
+def _read_single(meta: _Meta, folder: Path) -> Detector:
+    _check_size(folder / WEIGHTS, meta)
     names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
     contents = {name: _read_checked(folder, name, meta.sha256) for name in names}
     try:
         weights = load(contents[WEIGHTS])
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # KeyError: a type of numbers that torch lacks
         raise DetectorError(
             f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
             f"never opened; {_TRAIN_AGAIN}"
         ) from error
     return Detector(weights=weights, face_model=contents.get(FACE_MODEL), **_fields_of(meta))
+
+
+def _check_size(path: Path, meta: _Meta) -> None:
+    """Refuse weights that are far larger than their network: a sparse file is sent for nothing."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size <= MAX_UNSEEN_WEIGHTS:
+        return
+    from face_forgery.modeling.factory import plan_backbone
+
+    try:
+        plan = plan_backbone(Detector(weights={}, **_fields_of(meta)))
+    except BackboneError as error:
+        raise DetectorError(f"{path.parent / META}: {error}; {_TRAIN_AGAIN}") from error
+    most = MAX_UNSEEN_WEIGHTS + sum(8 * one.numel() for one in plan.state_dict().values())
+    if size > most:
+        raise DetectorError(
+            f"{path}: its {size:,} bytes are more than the {most:,} that {meta.architecture} with "
+            f"its options may have; {_TRAIN_AGAIN}"
+        )
 
 
 def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
@@ -241,11 +269,12 @@ def _fields_of(meta: BaseModel) -> dict[str, Any]:
 
 
 def _read_member(member: _Member, folder: Path) -> Detector:
-    detector = read_detector(folder / member.folder)
-    if isinstance(detector, Ensemble):
+    meta = read_meta(folder / member.folder)
+    if isinstance(meta, _EnsembleMeta):
         raise DetectorError(
             f"{folder / member.folder}: an ensemble cannot be the member of one; {_TRAIN_AGAIN}"
         )
+    detector = _read_single(meta, folder / member.folder)
     if detector.identity() != member.identity:
         raise DetectorError(
             f"{folder / member.folder}: this is not the member that {META} of the ensemble names "
@@ -267,7 +296,7 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DetectorError(f"{path}: not JSON ({error}); {_TRAIN_AGAIN}") from error
-    if not isinstance(values, dict) or "format" not in values:
+    if not isinstance(values, dict) or "format" not in values or is_deep(values):
         raise DetectorError(f"{path}: not a description of a detector; {_TRAIN_AGAIN}")
     if values["format"] == _PREVIOUS_FORMAT:
         values = _upgrade(values, path)
@@ -329,7 +358,10 @@ def _read_file(path: Path) -> bytes:
                 f"{path}: its {facts.st_size:,} bytes are more than the {MAX_JSON_BYTES:,} that "
                 f"describe a detector; {_TRAIN_AGAIN}"
             )
-        return path.read_bytes()
+        with path.open("rb") as file:  # it may grow meanwhile, or have no end
+            return file.read(facts.st_size)
+    except MemoryError as error:
+        raise DetectorError(f"{path}: does not fit into memory; {_TRAIN_AGAIN}") from error
     except FileNotFoundError as error:
         raise DetectorError(f"{path} is missing; {_TRAIN_AGAIN}") from error
     except OSError as error:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
 from face_forgery.limits import MAX_LAYERS, MAX_LAYERS_A_WEIGHT
+from face_forgery.modeling.cost import NoLargeTensor, check_cost
 from face_forgery.modeling.detector import BackboneError, Detector, Preprocessing, check_budget
 from face_forgery.modeling.inputs import NUM_COLORS, extra_channels
 from face_forgery.modeling.network import NUM_CLASSES, DetectorNetwork, count_parameters, heads_of
@@ -163,20 +164,24 @@ def plan_backbone(detector: Detector) -> nn.Module:
     Raises:
         BackboneError: As `build_network`, and for too many layers.
     """
-    limit, thread = MAX_LAYERS_A_WEIGHT * len(detector.weights) + MAX_LAYERS, get_ident()
+    num_weights = sum(one.numel() > 0 for one in detector.weights.values())  # empty ones are free
+    limit, thread = MAX_LAYERS_A_WEIGHT * num_weights + MAX_LAYERS, get_ident()
     count = itertools.count()
 
     def refuse_too_many(*_: Any) -> None:
         if get_ident() == thread and next(count) > limit:
             raise BackboneError(
                 f"{detector.architecture} with options {detector.options} has more than {limit:,} "
-                f"layers, and there are {len(detector.weights):,} weights"
+                f"layers, and there are {num_weights:,} weights"
             )
 
     hook = register_module_module_registration_hook(refuse_too_many)
     try:
-        with torch.device("meta"):
-            return _create_as_described(detector)
+        with torch.device("meta"), NoLargeTensor():
+            backbone = _create_as_described(detector)
+            channels = _channels(detector.input).get("in_chans", NUM_COLORS)
+            check_cost(backbone, channels, detector.preprocessing.image_size)
+            return backbone
     finally:
         hook.remove()
 

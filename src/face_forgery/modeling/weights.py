@@ -2,9 +2,6 @@
 
 import argparse
 import logging
-import pickletools
-import re
-import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -15,18 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from face_forgery.modeling.archive import check_archive
 from face_forgery.modeling.detector import BackboneError
 
 logger = logging.getLogger(__name__)
 
 _EXAMPLES_SHOWN = 3
 _ENDINGS = {".safetensors", ".pth", ".pt", ".bin", ".ckpt"}
-_REBUILDS_TENSORS = re.compile(
-    r"collections\.(OrderedDict|Counter)|argparse\.Namespace|(builtins|__builtin__)\.(set|complex)"
-    r"|_codecs\.encode|torch\.(Size|device|[a-z]+\d+\w*|bool|[A-Z]\w+Storage)"
-    r"|torch\._utils\._rebuild_(tensor_v2|parameter|parameter_with_state)"
-    r"|torch\.serialization\._get_layout"
-)
 # Where trainers put the weights in what they save; averaged ones first.
 _NESTS = (
     *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model"),
@@ -72,6 +64,11 @@ def read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
             "give a file of plain tensors, preferably .safetensors"
         ) from error
     nest, weights = _unnest(content)
+    if repeated := [n for n, one in weights.items() if one.nbytes > one.untyped_storage().nbytes()]:
+        raise BackboneError(
+            f"model.weights={str(path)!r}: {repeated[0]!r} repeats a few numbers over and over; "
+            "save it again with contiguous() tensors"
+        )
     prefix, weights = _without_prefix(weights, own)
     if nest or prefix:
         within = f" under {'.'.join(nest)!r}" if nest else ""
@@ -113,45 +110,15 @@ def _without_prefix(
     Other networks of the file are left out. Names of other projects stay; timm knows some.
     """
     prefixes: Counter[str] = Counter()
+    longest = max((name.count(".") for name in own), default=0)
     for key in weights:
-        parts = key.split(".")
+        parts = key.rsplit(".", longest + 1)
         ends = (".".join(parts[start:]) for start in range(len(parts)))
         prefixes.update(key[: -len(end)] for end in ends if end in own)
     prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
     if not prefix or count <= len(own) / 2:
         return "", weights
     return prefix, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-
-
-def check_archive(path: Path) -> None:
-    """Raise ``ValueError`` on a file that torch has not written as it does since version 1.6.
-
-    An archive stores its records as they are: packed, or laid over one another, a few megabytes
-    would become gigabytes. Its pickle may name what rebuilds tensors and nothing else: torch also
-    lets it ask for a ``bytearray`` or a tensor of any length, in 30 bytes.
-    """
-    size = path.stat().st_size
-    try:
-        with zipfile.ZipFile(path) as archive:
-            records = archive.infolist()
-            unpacked = sum(record.file_size for record in records)
-            if unpacked > size:
-                raise ValueError(
-                    f"its {size:,} bytes would become {unpacked:,}, which torch never writes"
-                )
-            pickles = [archive.read(one) for one in records if one.filename.endswith(".pkl")]
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(
-            "not an archive of torch; if it is older than torch 1.6 and you trust it, save it "
-            "again: torch.save(torch.load(OLD, weights_only=True), NEW)"
-        ) from error
-    for content in pickles:
-        for operation, argument, _ in pickletools.genops(content):
-            named = str(argument).replace(" ", ".", 1)
-            if operation.name in ("STACK_GLOBAL", "INST") or (
-                operation.name == "GLOBAL" and not _REBUILDS_TENSORS.fullmatch(named)
-            ):
-                raise ValueError(f"its pickle asks for {named}, which no plain tensor needs")
 
 
 def first_line(error: Exception) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from face_forgery.modeling.weights import check_archive
+from face_forgery.data.redaction import one_line
+from face_forgery.modeling.archive import check_archive
 from face_forgery.training.records import Checkpoint
 from face_forgery.training.state import TrainState
 from face_forgery.training.step_settings import StepSettings
@@ -27,6 +28,9 @@ _REMEDY = "Start anew with training.resume=false, which replaces it"
 
 class ResumeError(ValueError):
     """The saved state belongs to another run; the message names what differs."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))  # it quotes a file
 
 
 def run_fingerprint(run: Run, settings: StepSettings) -> dict[str, Any]:
@@ -133,6 +137,7 @@ def read_state(path: Path) -> Checkpoint:
             f"nothing in it was executed. {_REMEDY}"
         ) from error
     found = values.pop("format", None) if isinstance(values, dict) else None
+    found = found if type(found) is int else None  # of a tensor, a comparison would be one
     if found != _FORMAT or set(values) != {field.name for field in fields(Checkpoint)}:
         raise ValueError(
             f"{path}: not a training state of format {_FORMAT} (found format {found!r}). {_REMEDY}"

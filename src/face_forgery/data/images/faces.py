@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.data.images.decoding import InputError
+from face_forgery.data.images.onnx_files import check_face_model
 from face_forgery.params import FacesParams
 
 _MAX_SIDE = 1024  # pixels; faces are looked for in a reduction of longer images
@@ -122,6 +123,7 @@ class FaceFinder:
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
+            check_face_model(self.model)
             return cv2.FaceDetectorYN.create(
                 "onnx",
                 np.frombuffer(self.model, np.uint8),
@@ -131,7 +133,7 @@ class FaceFinder:
                 _NMS_OVERLAP,
                 _MAX_CANDIDATES,
             )
-        except cv2.error as error:
+        except (cv2.error, ValueError) as error:
             raise InputError(
                 f"faces.detector={self.params.detector}: not a YuNet face detector in ONNX "
                 f"({str(error).strip().splitlines()[-1]}). One that fits is "
