@@ -12,7 +12,7 @@ from face_forgery.limits import MAX_BUFFERS, MAX_FLOPS, MAX_TENSOR
 from face_forgery.modeling.detector import BackboneError
 
 
-class NoLargeTensor(TorchDispatchMode):
+class NoLargeTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Within it `BackboneError` is raised where a tensor becomes larger than any of a network."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -40,7 +40,7 @@ def check_cost(backbone: nn.Module, channels: int, image_size: int) -> None:
     image = torch.empty(1, channels, image_size, image_size)
     counter = FlopCounterMode(display=False)
     try:
-        with torch.no_grad(), counter, NoLargeTensor():
+        with torch.no_grad(), counter, NoLargeTensor():  # type: ignore[no-untyped-call]
             backbone.eval()(image)
     except BackboneError:
         raise

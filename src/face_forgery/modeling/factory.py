@@ -177,7 +177,7 @@ def plan_backbone(detector: Detector) -> nn.Module:
 
     hook = register_module_module_registration_hook(refuse_too_many)
     try:
-        with torch.device("meta"), NoLargeTensor():
+        with torch.device("meta"), NoLargeTensor():  # type: ignore[no-untyped-call]
             backbone = _create_as_described(detector)
             channels = _channels(detector.input).get("in_chans", NUM_COLORS)
             check_cost(backbone, channels, detector.preprocessing.image_size)
