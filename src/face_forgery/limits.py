@@ -21,6 +21,13 @@ MAX_SIGNED_BYTES = 2**26  # of a file whose C2PA manifest is read
 MAX_CLAIM = 100  # characters of what an image says of its origin
 MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
 
+# A table
+MAX_COLUMNS = 1000  # honest ones have up to a few dozen
+MAX_LINE = 2**20  # characters of a line of a list of images
+MAX_ROWS = 10**7  # of a Parquet table; the largest public sets have a few million images
+MAX_UNPACKED, MAX_RATIO = 2**26, 1000  # bytes of any Parquet table, and more for each of its file
+MAX_TABLE_PARTS = 2**16  # of a list in its footer; 10,000,000 rows by 1,000 are 10,000 groups
+
 # A detector
 MAX_JSON_BYTES = 2**22  # of meta.json and config.json
 MAX_OPTION = 2**16  # of a number among timm's options; its widest layers have a quarter of that
