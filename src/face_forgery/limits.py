@@ -25,7 +25,7 @@ MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
 MAX_COLUMNS = 1000  # honest ones have up to a few dozen
 MAX_LINE = 2**20  # characters of a line of a list of images
 MAX_ROWS = 10**7  # of a Parquet table; the largest public sets have a few million images
-MAX_UNPACKED, MAX_RATIO = 2**26, 1000  # bytes of any Parquet table, and more for each of its file
+MAX_UNPACKED, MAX_RATIO = 2**26, 2000  # bytes of any, and for each byte of its file; honest: 900
 MAX_TABLE_PARTS = 2**16  # of a list in its footer; 10,000,000 rows by 1,000 are 10,000 groups
 
 # A detector

@@ -24,6 +24,7 @@ from face_forgery.data.labels.manifest import (
     show_columns,
     show_examples,
 )
+from face_forgery.data.parquet_tables import UnpackedError, check_unpacked
 from face_forgery.limits import MAX_COLUMNS
 from face_forgery.params import ColumnNames
 from face_forgery.params.data import plain_label
@@ -120,16 +121,22 @@ def _read_parquet(
     try:
         found = parquet.ParquetFile(pa.BufferReader(file.data))
         first = found.schema_arrow.names
+        _check_number(file.where, len(first))
         names = _match_header(file.where, first, columns, labels is not None)
         wanted = [theirs for theirs, name in zip(first, names, strict=True) if _is_ours(name)]
+        if odd := set(wanted) - set(check_unpacked(file.data, wanted)):
+            raise ManifestError(f"{file.where}: no texts or numbers in {show_columns(sorted(odd))}")
         table = found.read(wanted)
         known = filter(_is_ours, names)
         texts = (pc.fill_null(column.cast(pa.string()), "") for column in table.columns)
         table = pa.table(dict(zip(known, texts, strict=True)))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, MemoryError) as error:
         raise ManifestError(
-            f"{file.where}: a Parquet table whose columns cannot be read as text: {error}"
+            f"{file.where}: a Parquet table whose columns cannot be read as text: "
+            f"{shorten(str(error))}"
         ) from error
+    except UnpackedError as error:
+        raise ManifestError(f"{file.where}: a Parquet table of {error}") from error
     if not table.num_rows:
         raise ManifestError(f"{file.where}: the table holds no row")
     return names, table, lambda rows: [f"row {row + 1}" for row in rows]
