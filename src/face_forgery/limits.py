@@ -21,6 +21,15 @@ MAX_SIGNED_BYTES = 2**26  # of a file whose C2PA manifest is read
 MAX_CLAIM = 100  # characters of what an image says of its origin
 MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
 
+# A video
+MAX_SAMPLES = (
+    10**7
+)  # that tables of MP4 and MOV claim; 24 h of 60 frames a second, with sound: 9.2 M
+MAX_TABLES_BYTES = 2**27  # of these tables; those of 24 h have up to 150 MB, mostly less
+MAX_BOXES = 2**20  # outermost ones of MP4 and MOV; an hour of fragments of one frame has 432,000
+MAX_TRACKS = 1000  # as FFmpeg's own limit
+MAX_RUNS, MAX_TWINS = 10_000, 8  # tables of samples of a fragment, any other table of a track
+
 # A table
 MAX_COLUMNS = 1000  # honest ones have up to a few dozen
 MAX_LINE = 2**20  # characters of a line of a list of images

@@ -30,9 +30,12 @@ from face_forgery.data.images.decoding import (
     check_size,
     naming_file_errors,
 )
+from face_forgery.data.videos.sample_tables import check_tables, is_mp4
+from face_forgery.limits import max_pixels
 from face_forgery.params import VideoParams
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
+_OTHER_FORMATS = FORMATS.removeprefix("mov,mp4,")
 _SEEK_AHEAD = 5.0  # seconds; decoding what lies between is faster than seeking below that
 _EARLY = 1e-3  # seconds that a frame may lie before the time it is taken for
 _CUT_OFF = 1.0  # seconds; a video that ends so much before its stated end is said to be cut off
@@ -125,7 +128,9 @@ class Video:
 
     def _note_damage(self, seconds: float) -> None:
         if not any(fault.startswith("damaged") for fault in self.faults):
-            self.faults.append(f"damaged near {seconds:.1f} s")
+            known = self._stream.codec_context.width
+            what = "damaged" if known else "damaged, or frames of too many pixels,"
+            self.faults.append(f"{what} near {seconds:.1f} s")
 
     def _decode_packets(self) -> Iterator[list[Any] | None]:
         """Yield the frames of each packet; ``None`` for one that cannot be decoded."""
@@ -202,9 +207,15 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _open_container(file: IO[bytes]) -> Iterator[Any]:
+    check_size(0, 0)  # is the limit a number?
+    formats = FORMATS if is_mp4(file) else _OTHER_FORMATS
+    if formats == FORMATS:
+        check_tables(file)
     file.seek(0)
+    # Probing, too, decodes. A decoder rounds sizes up; `check_size` is exact.
+    options = {"format_whitelist": formats, "max_pixels": str(2 * max_pixels())}
     try:
-        container = av.open(file, options={"format_whitelist": FORMATS})
+        container = av.open(file, options=options)
     except (FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(
@@ -226,6 +237,8 @@ def _video_stream(container: Any) -> Any:
     stream = tracks[0]
     if stream.codec_context is None:
         raise ImageError("no decoder for its frames is installed")
+    check_size(stream.codec_context.width, stream.codec_context.height)
+    stream.codec_context.options = {"max_pixels": str(2 * max_pixels())}
     stream.thread_type = "AUTO"
     return stream
 
