@@ -73,15 +73,19 @@ class Video:
     def frames(self, times: list[float]) -> Iterator[Frame]:
         """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
 
-        Decodes on to a time that is near, and seeks one that is far. Ends early where the file
-        does; ``faults`` then says so.
+        Decodes on to a time that is near, and seeks one that is far; where that led back, because
+        key frames are rare, only after as long. Ends early where the file does; ``faults`` then
+        says so.
         """
         decoded = self._decode()
-        index, last = 0, -math.inf
+        index, last, no_seek_before = 0, -math.inf, -math.inf
         while index < len(times):
-            if times[index] - max(last, 0.0) > _SEEK_AHEAD and self._seek(times[index]):
-                decoded = self._decode()
+            is_far = times[index] - max(last, 0.0) > _SEEK_AHEAD and last >= no_seek_before
+            sought_at = last if is_far and self._seek(times[index]) else None
+            decoded = decoded if sought_at is None else self._decode()
             for frame in decoded:
+                if sought_at is not None:
+                    no_seek_before, sought_at = max(sought_at, 2 * sought_at - frame.seconds), None
                 last = max(last, frame.seconds)
                 if frame.seconds >= times[index] - _EARLY:
                     yield frame
