@@ -143,6 +143,8 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
         "theme": theme,
         "css_paths": css,
         "share": False,
+        "ssr_mode": False,  # servers of the toolkit beside the limits
+        "num_workers": 0,
         "show_error": False,
         "quiet": True,
         "footer_links": [],
