@@ -22,9 +22,7 @@ MAX_CLAIM = 100  # characters of what an image says of its origin
 MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
 
 # A video
-MAX_SAMPLES = (
-    10**7
-)  # that tables of MP4 and MOV claim; 24 h of 60 frames a second, with sound: 9.2 M
+MAX_SAMPLES = 10**7  # that tables of MP4 and MOV claim; 24 h at 60 frames a second have 9.2 M
 MAX_TABLES_BYTES = 2**27  # of these tables; those of 24 h have up to 150 MB, mostly less
 MAX_BOXES = 2**20  # outermost ones of MP4 and MOV; an hour of fragments of one frame has 432,000
 MAX_TRACKS = 1000  # as FFmpeg's own limit

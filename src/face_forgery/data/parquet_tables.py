@@ -1,5 +1,6 @@
 """Parquet tables of strangers, looked at before they are unpacked."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def check_unpacked(source: bytes | Path, columns: list[str] | None = None) -> li
     """
     num_bytes = len(source) if isinstance(source, bytes) else source.stat().st_size
     limit = MAX_UNPACKED + MAX_RATIO * num_bytes
-    found = _open(source, [])
+    found = open_table(source)
     if found.metadata.num_rows > MAX_ROWS:
         raise UnpackedError(
             f"{found.metadata.num_rows:,} rows, more than the {MAX_ROWS:,} that are read"
@@ -45,17 +46,18 @@ def check_unpacked(source: bytes | Path, columns: list[str] | None = None) -> li
     if _stated_size(found.metadata, plain) > limit:
         raise UnpackedError(fault)
     unpacked = 0
-    for batch in _open(source, texts).iter_batches(_ROWS_AT_ONCE, columns=plain):
+    for batch in open_table(source, texts).iter_batches(_ROWS_AT_ONCE, columns=plain):
         unpacked += sum(map(_unpacked_size, batch.columns))
         if unpacked > limit:
             raise UnpackedError(fault)
     return plain
 
 
-def _open(source: bytes | Path, texts: list[str]) -> parquet.ParquetFile:
+def open_table(source: bytes | Path, texts: Sequence[str] = ()) -> parquet.ParquetFile:
+    """Read the footer of a table, whose lists have an end; ``texts`` are read as a dictionary."""
     opened = BytesIO(source) if isinstance(source, bytes) else source
     return parquet.ParquetFile(
-        opened, read_dictionary=texts, thrift_container_size_limit=MAX_TABLE_PARTS
+        opened, read_dictionary=list(texts), thrift_container_size_limit=MAX_TABLE_PARTS
     )
 
 

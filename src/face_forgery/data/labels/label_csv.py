@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
-from pyarrow import parquet
 
 from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
 from face_forgery.data.labels.manifest import (
@@ -24,7 +23,7 @@ from face_forgery.data.labels.manifest import (
     show_columns,
     show_examples,
 )
-from face_forgery.data.parquet_tables import UnpackedError, check_unpacked
+from face_forgery.data.parquet_tables import UnpackedError, check_unpacked, open_table
 from face_forgery.limits import MAX_COLUMNS
 from face_forgery.params import ColumnNames
 from face_forgery.params.data import plain_label
@@ -119,7 +118,7 @@ def _read_parquet(
     file: LabelFile, columns: ColumnNames, labels: Collection[str] | None
 ) -> tuple[list[str], pa.Table, Locate]:
     try:
-        found = parquet.ParquetFile(pa.BufferReader(file.data))
+        found = open_table(file.data)
         first = found.schema_arrow.names
         _check_number(file.where, len(first))
         names = _match_header(file.where, first, columns, labels is not None)
