@@ -1,5 +1,6 @@
 """Frames come upright, at their times, from whatever is there to be read."""
 
+import gc
 import re
 
 import av
@@ -97,6 +98,22 @@ def test_a_video_with_one_key_frame_is_decoded_a_few_times_and_not_once_a_window
     assert seconds == times
     assert np.abs(np.array(levels) - [40 + at for at in times]).max() <= 3
     assert num_decoded < 3 * len(images)
+
+
+def test_a_frame_is_gone_as_soon_as_the_next_one_is_read(write_clip, make_flat):
+    path = write_clip("a.mp4", [make_flat(value) for value in range(0, 200, 5)])
+    gc.collect()
+    gc.disable()
+    try:
+        with open_video(path) as video:
+            most = 0
+            for frame in video.frames([number / 25 for number in range(40)]):
+                frame.decode()
+                held = sum(type(one) is av.VideoFrame for one in gc.get_objects())
+                most = max(most, held)
+    finally:
+        gc.enable()
+    assert most < 10
 
 
 def test_a_file_that_does_not_say_how_long_it_is_is_measured(write_clip, make_flat):

@@ -48,6 +48,7 @@ class Frame:
     seconds: float  # from the first frame of the video
     _raw: Any  # an av.VideoFrame
     _aspect: float  # width of a pixel by its height
+    _matrix: bytes | None  # by which it is shown upright
 
     def decode(self) -> NDArray[np.uint8]:
         """Return ``(H, W, 3)``, upright, 0 to 255, an array of its own.
@@ -58,7 +59,7 @@ class Frame:
         width, height = round(self._raw.width * self._aspect), self._raw.height
         check_size(width, height)
         rgb = self._raw.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        return _turn_upright(rgb, self._raw.side_data.get("DISPLAYMATRIX"))
+        return _turn_upright(rgb, self._matrix)
 
 
 @dataclass(eq=False)
@@ -69,6 +70,7 @@ class Video:
     _container: Any
     _stream: Any
     faults: list[str] = field(default_factory=list)  # for the user; grows while frames are read
+    _matrix: list[bytes | None] = field(default_factory=list)  # of the first frame
 
     def frames(self, times: list[float]) -> Iterator[Frame]:
         """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
@@ -128,7 +130,14 @@ class Video:
                 if raw.is_corrupt:
                     self._note_damage(seconds)
                 else:
-                    yield Frame(seconds, raw, aspect)
+                    yield Frame(seconds, raw, aspect, self._matrix_of(raw))
+
+    def _matrix_of(self, raw: Any) -> bytes | None:
+        """Ask the first frame alone: asked, a frame stays in memory until garbage is collected."""
+        if not self._matrix:
+            found = raw.side_data.get("DISPLAYMATRIX")
+            self._matrix.append(None if found is None else bytes(found))
+        return self._matrix[0]
 
     def _note_damage(self, seconds: float) -> None:
         if not any(fault.startswith("damaged") for fault in self.faults):
@@ -277,7 +286,7 @@ def _measure_duration(container: Any, stream: Any) -> float:
     return num_packets / float(rate) if rate else 0.04 * num_packets
 
 
-def _turn_upright(pixels: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
+def _turn_upright(pixels: NDArray[np.uint8], matrix: bytes | None) -> NDArray[np.uint8]:
     """Apply a display matrix of right angles: nine 32-bit numbers, ``x' = ax + cy, y' = bx + dy``.
 
     Any other one leaves the pixels as they are stored.
@@ -286,7 +295,7 @@ def _turn_upright(pixels: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
         return pixels
     a, b, _, c, d = (
         int(np.sign(value)) if abs(value) >= 1 << 15 else 0
-        for value in np.frombuffer(bytes(matrix), dtype="=i4")[:5].tolist()
+        for value in np.frombuffer(matrix, dtype="=i4")[:5].tolist()
     )
     is_sideways = not a and not d and b and c
     if not is_sideways and (b or c or not (a and d)):
