@@ -61,6 +61,16 @@ def test_a_word_many_times_is_refused_before_it_takes_memory(
         scores._read("a", str(tmp_path / "scores"))
 
 
+def test_a_footer_of_more_parts_than_are_read_is_refused(monkeypatch):
+    file = pa.BufferOutputStream()
+    parquet.write_table(pa.table({"img_name": ["a"] * 100}), file, row_group_size=1)
+    data = file.getvalue().to_pybytes()
+    assert check_unpacked(data) == ["img_name"]
+    monkeypatch.setattr(parquet_tables, "MAX_TABLE_PARTS", 50)
+    with pytest.raises(OSError, match="thrift"):
+        check_unpacked(data)
+
+
 def test_columns_of_lists_are_left_out_and_all_others_are_read(tmp_path):
     table = pd.DataFrame(
         {
