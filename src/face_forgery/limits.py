@@ -23,6 +23,20 @@ MAX_SIGNED_BYTES = 2**26  # of a file whose C2PA manifest is read
 MAX_CLAIM = 100  # characters of what an image says of its origin
 MAX_DOWNLOAD = 2**30  # bytes of an image at a URL
 
+# A video
+MAX_SAMPLES = 10**7  # that tables of MP4 and MOV claim; 24 h at 60 frames a second have 9.2 M
+MAX_TABLES_BYTES = 2**27  # of these tables; those of 24 h have up to 150 MB, mostly less
+MAX_BOXES = 2**20  # outermost ones of MP4 and MOV; an hour of fragments of one frame has 432,000
+MAX_TRACKS = 1000  # as FFmpeg's own limit
+MAX_RUNS, MAX_TWINS = 10_000, 8  # tables of samples of a fragment, any other table of a track
+
+# A table
+MAX_COLUMNS = 1000  # honest ones have up to a few dozen
+MAX_LINE = 2**20  # characters of a line of a list of images
+MAX_ROWS = 10**7  # of a Parquet table; the largest public sets have a few million images
+MAX_UNPACKED, MAX_RATIO = 2**26, 2000  # bytes of any, and for each byte of its file; honest: 900
+MAX_TABLE_PARTS = 2**16  # of a list in its footer; 10,000,000 rows by 1,000 are 10,000 groups
+
 # A detector
 MAX_JSON_BYTES = 2**22  # of meta.json and config.json
 MAX_JSON_DEPTH = 50  # of lists and mappings in one another; a description has five levels

@@ -16,7 +16,11 @@ def store():
 
 @pytest.fixture
 def queue(store, monkeypatch):
-    monkeypatch.setattr(retry_queue, "time", SimpleNamespace(monotonic=lambda: store.now))
+    def sleep(seconds):
+        store.now += seconds
+
+    clock = SimpleNamespace(monotonic=lambda: store.now, sleep=sleep)
+    monkeypatch.setattr(retry_queue, "time", clock)
     return RetryQueue()
 
 
@@ -70,6 +74,17 @@ def test_flush_tries_everything_and_names_what_failed(queue, store):
     queue.send("broken", broken)
     send(queue, store, "a")
     assert queue.flush() == {"broken": "ValueError: a bad name"}
+    assert store.taken == ["a"]
+
+
+def test_flush_waits_some_seconds_for_a_store_that_comes_back(queue, store):
+    def take():
+        if store.now < 5:
+            raise ConnectionError("cut off")
+        store.taken.append("a")
+
+    queue.send("a", take)
+    assert queue.flush() == {}
     assert store.taken == ["a"]
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
 
 from face_forgery.serving.request_limits import LOOPBACK, Limits, RequestLimits
 
@@ -91,6 +92,9 @@ def test_a_request_by_a_name_of_this_machine_is_served(host):
     assert (status, body) == (200, b"8")
 
 
+HERE = "http://localhost:7860"
+OTHER_ORIGINS = ["http://localhost:9999", "http://localhost", "http://127.0.0.1:7860"]
+OTHER_ORIGINS += ["http://me@localhost:7860", "http://[", "localhost:7860", ""]
 EVIL_HOSTS = ["evil.example:7860", "localhost.evil.example", "me@localhost", ""]
 
 
@@ -103,7 +107,13 @@ EVIL_HOSTS = ["evil.example:7860", "localhost.evil.example", "me@localhost", ""]
         ({"origin": "null"}, 403),
         ({"origin": "http://localhost.evil.example"}, 403),
         ({"origin": "https://evil.example", "again": [("origin", "http://localhost")]}, 403),
-        ({"origin": "http://localhost", "again": [("origin", "https://evil.example")]}, 403),
+        ({"origin": HERE, "again": [("origin", "https://evil.example")]}, 403),
+        *[({"origin": origin}, 403) for origin in OTHER_ORIGINS],
+        ({"origin": "https://LOCALHOST:7860", "sec_fetch_site": "same-origin"}, 200),
+        ({"host": "localhost", "origin": "http://localhost:7860"}, 403),
+        ({"sec_fetch_site": "cross-site"}, 403),
+        ({"sec_fetch_site": "same-site"}, 403),
+        ({"sec_fetch_site": "none"}, 200),
         ({"content_length": "1001"}, 413),
         ({"content_length": "9" * 400}, 413),
         ({"content_length": "-1"}, 413),
@@ -122,8 +132,10 @@ def test_a_request_that_its_head_speaks_against_is_refused_unread(headers, statu
     assert status != 413 or b"1,000 bytes" in body
 
 
-def test_another_name_is_refused_whatever_is_asked():
+def test_another_name_or_site_is_refused_whatever_is_asked_but_its_links_lead_here():
     assert ask_limited(host="evil.example", method="GET")[0] == 400
+    assert ask_limited(origin="http://localhost:9999", method="GET")[0] == 403
+    assert ask_limited(sec_fetch_site="cross-site", method="GET")[0] == 200
 
 
 def test_what_a_proxy_would_say_is_not_passed_on():
@@ -143,6 +155,46 @@ def test_there_are_no_paths_but_those_that_are_named(method):
     assert ask_limited(limits=limits, path="/invocations", method=method)[0] == 200
     status, _, body = ask_limited(limits=limits, path="/docs", method=method)
     assert (status, json.loads(body)) == (404, {"message": "the paths are /invocations"})
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/a", 200),
+        ("/f/x/y", 200),
+        ("/g=/x", 200),
+        *[(path, 404) for path in ("/", "/a/", "//a", "/A", "/a/b", "/f", "/x/f/y", "/g=x", "")],
+    ],
+)
+def test_a_path_may_be_a_pattern(path, status):
+    limits = replace(LIMITS, paths=("/a", "/f/*", "/g=/*"))
+    assert ask_limited(limits=limits, path=path)[0] == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"NaN",
+        b'{"a": [-Infinity]}',
+        b"1e999",
+        b"1" * 500 + b".5e" + b"9" * 9,
+        rb'{"\ud800": 1}',
+        rb'["\udfff\ud800"]',
+        b'"\xff"',
+        b"{",
+        b"",
+        b"[" * 900,
+    ],
+)
+def test_json_that_could_not_be_written_again_is_refused_where_that_is_asked_for(body):
+    limits = replace(LIMITS, strict_json=True)
+    parts = (body[:3], body[3:])
+    status, _, told = ask_limited(*parts, limits=limits)
+    assert (status, b"must be JSON" in told) == (400, True)
+    assert ask_limited(*parts)[0] == 200
+    assert ask_limited(*parts, limits=limits, content_type="image/png")[0] == 200
+    good = rb'{"a": ["\ud83d\ude00", 1e99, -0.5]}'
+    assert ask_limited(good[:5], good[5:], limits=limits)[2] == b"%d" % len(good)
 
 
 @pytest.mark.parametrize("mark", [b"[", b"{", b",", b":"])
@@ -238,6 +290,77 @@ def test_an_error_keeps_its_message_and_loses_its_stack_trace(told, left):
     text = told if isinstance(told, str) else json.dumps(told)
     status, _, body = asyncio.run(ask(RequestLimits(fail_with(text.encode()), LIMITS)))
     assert (status, json.loads(body)) == (400, left)
+
+
+def raising(error, *, before=0):
+    """Return an application that sends ``before`` messages of an answer, then raises."""
+
+    async def app(scope, receive, send):
+        start = {"type": "http.response.start", "status": 200, "headers": []}
+        for message in [start, {"type": "http.response.body", "more_body": True}][:before]:
+            await send(message)
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize("wrap", [lambda app: app, ServerErrorMiddleware])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (TypeError("unhashable\x1b[31m\n\ud800"), 400),
+        (KeyError("a" * 9000), 400),
+        (RuntimeError("no\u202e"), 500),
+        (OSError(28, "No space left on device", "/home/me/x"), 500),
+    ],
+)
+def test_an_error_that_is_raised_is_answered_in_json_and_one_line_of_the_log(
+    wrap, error, status, caplog
+):
+    app = RequestLimits(wrap(raising(error)), LIMITS)
+    answered, headers, body = asyncio.run(ask(app, path="/a\n"))
+    assert answered == status
+    assert (headers[b"content-type"], headers[b"connection"]) == (b"application/json", b"close")
+    assert json.loads(body) == {"message": "the request failed"}
+    (line,) = caplog.messages
+    assert line.isprintable()
+    assert len(line) < 700
+    assert f"{type(error).__name__}: " in line
+    assert "test_request_limits.py, line " in line
+    assert caplog.records[0].exc_info is None
+    assert asyncio.run(ask(app, method="GET"))[0] == 500
+
+
+def test_an_error_in_the_midst_of_an_answer_ends_it(caplog):
+    answer = asyncio.run(ask(RequestLimits(raising(ValueError(), before=2), LIMITS)))
+    assert answer == (200, {}, b"")
+    assert len(caplog.messages) == 1
+
+
+def test_a_client_that_leaves_is_no_error(caplog):
+    async def main():
+        async def receive():
+            return {"type": "http.disconnect"}
+
+        async def read(scope, receive, send):
+            await Request(scope, receive).body()
+
+        sent, headers = [], [(b"host", b"localhost"), (b"content-type", b"image/png")]
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+        await RequestLimits(BaseHTTPMiddleware(read, pass_on), LIMITS)(scope, receive, sent.append)
+        await RequestLimits(raising(ClientDisconnect()), LIMITS)(scope, receive, sent.append)
+        return sent
+
+    assert asyncio.run(main()) == []
+    assert caplog.messages == []
+
+
+def test_an_error_in_plain_text_becomes_json():
+    app = RequestLimits(PlainTextResponse("Method Not Allowed", 405, {"allow": "GET"}), LIMITS)
+    status, headers, body = asyncio.run(ask(app))
+    assert (status, headers[b"allow"]) == (405, b"GET")
+    assert int(headers[b"content-length"]) == len(body)
+    assert json.loads(body) == {"message": "Method Not Allowed"}
 
 
 def test_web_sockets_are_closed():

@@ -150,6 +150,7 @@ def test_bombs_and_rubbish_get_a_status_and_the_server_lives(server, make_pictur
         (b'{"dataframe_split": {"columns": ["picture"], "data": [["QQ=="]]}}', "application/json"),
         (b'{"dataframe_split": {"columns": ["image"], "data": [[17]]}}', "application/json"),
         (b'{"dataframe_split": {"columns": ["image"], "data": [[null]]}}', "application/json"),
+        (b'{"dataframe_split": {"columns": [{"a": 1}], "data": [["x"]]}}', "application/json"),
         (b"rubbish", "text/csv"),
         (b"[[[", "application/json"),
     ],
@@ -158,6 +159,7 @@ def test_a_request_that_makes_no_sense_gets_4xx_and_the_server_lives(server, bod
     status, text = post(server, body, content_type)
     assert 400 <= status < 500, (status, text[:500])
     assert not any(words in text for words in ("/usr/", "site-packages", ".py"))
+    assert "message" in json.loads(text)
     with urllib.request.urlopen(f"{server}/ping", timeout=10) as answer:
         assert answer.status == 200
 

@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from face_forgery.data.labels.manifest import shorten
+from face_forgery.data.parquet_tables import check_unpacked
 from face_forgery.data.redaction import mask
 from face_forgery.datasets.atomic import FileError
 from face_forgery.datasets.base import ReadOnlyDataset
@@ -41,11 +44,13 @@ class ScoreSetsDataset(ReadOnlyDataset[dict[str, pd.DataFrame]]):
     def _read(self, name: str, source: str) -> pd.DataFrame:
         path = self._fetch(name, source) if source.startswith(_RUN) else Path(source)
         try:
-            return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-        except (OSError, ValueError) as error:
+            if path.suffix == ".csv":
+                return pd.read_csv(path)
+            return pd.read_parquet(path, columns=check_unpacked(path))
+        except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
             raise FileError(
                 f"comparison.scores.{name}={source}: no Parquet or CSV table can be read there "
-                f"({error})"
+                f"({shorten(str(error))})"
             ) from error
 
     def _fetch(self, name: str, source: str) -> Path:

@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 # Seconds without a new attempt after a failure: each costs the client's time-out while the server
 # is gone.
 _PAUSE_S = 300.0
-_PATIENCE_S = 10.0  # of failed attempts, after which `flush` gives up
+_PATIENCE_S, _WAIT_S = 10.0, 1.0  # after which `flush` gives up, and between its attempts
 
 
 class RetryQueue:
@@ -33,9 +33,13 @@ class RetryQueue:
             self._try_kept(patience_s=0.0)
 
     def flush(self) -> dict[str, str]:
-        """Try once more whatever is kept; return name -> error of what could not be recorded."""
-        errors = self._try_kept(patience_s=_PATIENCE_S)
-        return {name: errors.get(name, "not tried again") for name in self._kept}
+        """Try whatever is kept for a while; return name -> error of what could not be recorded."""
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            errors = self._try_kept(patience_s=end - time.monotonic())
+            if not self._kept or time.monotonic() + _WAIT_S > end:
+                return {name: errors.get(name, "not tried again") for name in self._kept}
+            time.sleep(_WAIT_S)
 
     def _try_kept(self, *, patience_s: float) -> dict[str, str]:
         errors: dict[str, str] = {}

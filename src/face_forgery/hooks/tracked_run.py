@@ -7,6 +7,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -142,19 +143,21 @@ class TrackedRun:
             trace = mask("".join(traceback.format_exception(error)))
             self._queue.send("the error", lambda: self._mlflow.set_tag("error", text))
             self._queue.send("error.txt", lambda: self._mlflow.log_text(trace, "error.txt"))
+        run_id, its_status = self._info.run_id, f"the status {status}"
+        close = self._mlflow.MlflowClient().set_terminated
+        self._queue.send(its_status, lambda: close(run_id, status))
         lost = self._queue.flush()
-        try:
+        with suppress(Exception):  # the status is recorded, or known to be lost
             self._mlflow.end_run(status)
-        except Exception as failure:
-            lost[f"the status {status}"] = f"{type(failure).__name__}: {failure}"
         if lost:
             logger.error(
                 "%d thing(s) are not in the tracked run %s; they are on disk all the same:\n%s",
                 len(lost),
-                self._info.run_id,
+                run_id,
                 "\n".join(f"  {what}: {why}" for what, why in lost.items()),
             )
-        logger.info("Tracked as run %s (%s): %s", self._info.run_name, self._info.run_id, status)
+        if its_status not in lost:
+            logger.info("Tracked as run %s (%s): %s", self._info.run_name, run_id, status)
 
 
 def describe_run(run_params: dict[str, Any]) -> dict[str, str]:

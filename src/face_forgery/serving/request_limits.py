@@ -6,22 +6,28 @@ the host; docs/decisions/0021-request-limits.md says why the rest is ours.
 
 import asyncio
 import json
+import logging
 import re
+import traceback
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from face_forgery.data.images.listing import printable
 from face_forgery.limits import MAX_DIGITS
 
+_LOG = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 JSON, BYTES = "application/json", "application/octet-stream"
+_DOES_NOT_FIT = (LookupError, TypeError, ValueError)  # what Python raises for foreign data
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 _RETRY_SECONDS = "1"
 _KEPT_OF_ERRORS = ("error_code", "message", "detail")  # MLflow's have a stack trace as well
@@ -42,9 +48,12 @@ class Limits:
         max_waiting: Further ones that wait, unread; those beyond are told to come back.
         body_seconds: In which a whole body must arrive once it is its turn.
         content_types: Patterns of those of a body; others get 415. ``None``: any.
-        paths: The only ones; others get 404. ``None``: what the application has.
+        paths: Patterns of the only ones; others get 404. ``None``: what the application has.
         max_marks: Commas, colons and opening brackets in a body of JSON. 20 MB of them take two
             gigabytes and block everybody for 14 s; base64 has none. ``None``: any number.
+        strict_json: JSON must be what all readers agree on: no NaN, Infinity, 1e999 or half of a
+            surrogate pair, which applications take, and then fail to write into their answers. It
+            is read as a whole: for small bodies.
         large_at: The only path whose bodies may have ``max_bytes``, others have 1 MiB: what is sent
             there goes to the disk as it comes, anything else into memory. ``None``: any path.
     """
@@ -57,6 +66,7 @@ class Limits:
     content_types: tuple[str, ...] | None = None
     paths: tuple[str, ...] | None = None
     max_marks: int | None = None
+    strict_json: bool = False
     large_at: str | None = None
 
     def bytes_at(self, path: str) -> int:
@@ -78,8 +88,9 @@ class RequestLimits:
 
     Another name in Host gets 400, the page of another site 403, another path 404, a body that is
     too large 413, too slow 408 or of another type 415, a request too many 503 with ``Retry-After``.
-    Of errors of ``app``, JSON keeps code and message alone: a stack trace names the files of this
-    machine. Headers of proxies (``X-Forwarded-Host``) are dropped: anybody can write them.
+    Errors of ``app`` become JSON with code and message alone: a stack trace names the files of this
+    machine. One that it raises gets 400 where the body does not fit, else 500, and one line in the
+    log. Headers of proxies (``X-Forwarded-Host``) are dropped: anybody can write them.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -93,32 +104,47 @@ class RequestLimits:
         """Serve one connection."""
         if scope["type"] == "http":
             headers = [pair for pair in scope["headers"] if not _is_of_a_proxy(pair[0])]
-            await self._known_hosts({**scope, "headers": headers}, receive, _Answer(send))
+            await self._answer({**scope, "headers": headers}, receive, _Answer(send))
         elif scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         else:  # neither the page nor the model knows web sockets
             await send({"type": "websocket.close"})
 
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._known_hosts(scope, receive, answer)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # the servers would log a traceback
+            _LOG.warning("%s %s: %s", scope["method"], _line(scope["path"]), describe(error))
+            is_of_body = scope["method"] not in _WITHOUT_BODY and isinstance(error, _DOES_NOT_FIT)
+            answer.fail(400 if is_of_body else 500)
+        await answer.end()
+
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
-        paths, has_body = self._limits.paths, scope["method"] not in _WITHOUT_BODY
-        if paths is not None and scope["path"] not in paths:
-            await _answer(404, f"the paths are {', '.join(paths)}")(scope, receive, send)
-        elif not has_body:
-            await self._app(scope, receive, send)
-        elif (refusal := self._refuse_body(scope)) is not None:
+        has_body = scope["method"] not in _WITHOUT_BODY
+        if (refusal := self._refuse(scope, has_body=has_body)) is not None:
             await refusal(scope, receive, send)
-        else:
+        elif has_body:
             await self._take_turn(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refuse(self, scope: Scope, *, has_body: bool) -> JSONResponse | None:
+        paths = self._limits.paths
+        if _is_from_elsewhere(Headers(scope=scope), has_body=has_body):
+            return _answer(403, "the page of another site may not ask this server")
+        if paths is not None and not _is_among(scope["path"], paths):
+            return _answer(404, f"the paths are {', '.join(paths)}")
+        return self._refuse_body(scope) if has_body else None
 
     def _refuse_body(self, scope: Scope) -> JSONResponse | None:
         limits, headers = self._limits, Headers(scope=scope)
-        if not {_host_of(origin) for origin in headers.getlist("origin")} <= {*limits.hosts}:
-            return _answer(403, "the page of another site may not ask this server")
         length, max_bytes = headers.get("content-length", "0"), limits.bytes_at(scope["path"])
         if not length.isdecimal() or float(length) > max_bytes:
             return _answer(413, _too_large(max_bytes))
         known, kind = limits.content_types, content_type_of(scope)
-        if known is not None and not any(fnmatchcase(kind, pattern) for pattern in known):
+        if known is not None and not _is_among(kind, known):
             return _answer(415, f"a body must be {', '.join(known)}, not {kind[:100]}")
         if self._num_inside >= limits.max_working + limits.max_waiting:
             return _answer(503, "too many requests at once; try again")
@@ -165,6 +191,7 @@ class _Body:
         self._max_marks = limits.max_marks if self._is_json else None
         self._num_bytes = self._num_marks = 0
         self._end_of_last = b""
+        self._whole = bytearray() if self._is_json and limits.strict_json else None
         self._end: float | None = asyncio.get_running_loop().time() + limits.body_seconds
         self.refusal: JSONResponse | None = None
 
@@ -178,6 +205,8 @@ class _Body:
             if not message.get("more_body", False):
                 self._end = None
             self.refusal = self._refuse_part(message.get("body", b""))
+            if self.refusal is None and self._end is None:
+                self.refusal = self._refuse_whole()
         except TimeoutError:
             self.refusal = _answer(408, f"no whole body in {self._limits.body_seconds:g} s")
         return message if self.refusal is None else {"type": "http.disconnect"}
@@ -194,40 +223,74 @@ class _Body:
             if _LONG_NUMBER.search(self._end_of_last + part):  # Python's json would fail at it
                 return _answer(400, f"a number in a body may have {MAX_DIGITS:,} digits")
             self._end_of_last = part[-MAX_DIGITS:]
+        if self._whole is not None:
+            self._whole += part
+        return None
+
+    def _refuse_whole(self) -> JSONResponse | None:
+        whole, self._whole = self._whole, None
+        try:  # what is read can be written again, as JSON and as UTF-8
+            if whole is not None:
+                json.dumps(json.loads(whole), allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            return _answer(400, "a body must be JSON, without NaN, Infinity and halves of pairs")
         return None
 
 
 class _Answer:
-    """Sends an answer; an error closes the connection, and one in JSON is shortened first."""
+    """Sends an answer; an error is kept until its end, becomes JSON and closes the connection."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._has_begun = False
         self._error: Message | None = None
         self._content = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] >= 400:
-            headers = [*message.get("headers", ()), (b"connection", b"close")]  # body left unread
-            message = {**message, "headers": headers}
-            if Headers(raw=headers).get("content-type", "").startswith("application/json"):
-                self._error = message
-                return
-        if self._error is None:
+            self._error = message
+        elif self._error is None:
+            self._has_begun = True
             await self._send(message)
-            return
-        self._content += message.get("body", b"")
-        if not message.get("more_body", False):
-            await self._send_error(self._error, _shorten(self._content))
+        else:
+            self._content += message.get("body", b"")
 
-    async def _send_error(self, start: Message, content: bytes) -> None:
-        headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
-        length = (b"content-length", b"%d" % len(content))
-        await self._send({**start, "headers": [*headers, length]})
+    def fail(self, status: int) -> None:
+        """Answer that the application failed, unless part of another answer is sent."""
+        if not self._has_begun:
+            self._error = {"type": "http.response.start", "status": status, "headers": []}
+            self._content = b""
+
+    async def end(self) -> None:
+        """Send the error, if there is one."""
+        if self._error is None:
+            return
+        given = Headers(raw=self._error.get("headers", []))
+        content = _shorten(
+            self._content, is_text=given.get("content-type", "").startswith("text/plain")
+        )
+        headers = MutableHeaders(raw=list(given.raw))
+        headers["content-type"], headers["content-length"] = JSON, str(len(content))
+        headers["connection"] = "close"  # its body is left unread
+        await self._send({**self._error, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": content})
 
 
-def _shorten(content: bytes) -> bytes:
-    """Return what an error in JSON says, without a stack trace or whatever else is with it."""
+def describe(error: Exception) -> str:
+    """Return one line that says what was raised, and where."""
+    (place,) = traceback.extract_tb(error.__traceback__, limit=-1)
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__}: {_line(str(error))} ({where})"
+
+
+def _line(text: str) -> str:
+    return _cut(printable(text.encode(errors="backslashreplace").decode()))
+
+
+def _shorten(content: bytes, *, is_text: bool) -> bytes:
+    """Return what an error says, without a stack trace or whatever else is with it."""
+    if is_text:  # of starlette
+        return json.dumps({"message": _cut(content.decode(errors="replace"))}).encode()
     try:
         error: Any = json.loads(content)
     except ValueError:
@@ -257,8 +320,17 @@ def _is_of_a_proxy(name: bytes) -> bool:
     return name == b"forwarded" or name.startswith(b"x-forwarded-")
 
 
-def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:  # such as an unclosed bracket
-        return None
+def _is_among(text: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _is_from_elsewhere(headers: Headers, *, has_body: bool) -> bool:
+    """Say whether a browser asks for a page that this server did not send.
+
+    Behind a proxy with TLS the scheme differs: names and ports are compared.
+    """
+    here = headers.get("host", "").lower()
+    if any(origin.lower().partition("://")[2] != here for origin in headers.getlist("origin")):
+        return True
+    sites = {site.lower() for site in headers.getlist("sec-fetch-site")}
+    return has_body and not sites <= {"same-origin", "none"}

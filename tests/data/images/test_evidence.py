@@ -12,6 +12,7 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
+from face_forgery.data.images import evidence
 from face_forgery.data.images.evidence import _C2PA_BOX, read_evidence
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description {} >{}
@@ -184,6 +185,11 @@ def test_no_manifest_elsewhere_is_fetched(signed, make_picture, encode):
         read_evidence(data + _C2PA_BOX)  # so that it is looked at
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def test_the_manifest_of_a_large_file_is_not_read(monkeypatch):
+    monkeypatch.setattr(evidence, "MAX_SIGNED_BYTES", 10)
+    assert "more than 10 bytes" in read_evidence(_C2PA_BOX)["c2pa"]
 
 
 def test_without_the_library_a_manifest_is_said_to_be_there(monkeypatch):

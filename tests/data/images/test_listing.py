@@ -1,6 +1,7 @@
 """Whatever a user points at becomes a table of images, or an error that says what was sought."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pandas as pd
@@ -194,3 +195,28 @@ def test_an_archive_or_a_workbook_is_called_by_its_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(30))
     with pytest.raises(InputError, match=rf"{name}: a ZIP archive, not a folder, .*; unpack it"):
         list_images(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("img_name" + ",a" * 600_000 + "\nx\n", "line 1 has 1,048,576 characters or more"),
+        ("img_name" + "," * 100_000 + "\nx\n", "100,001 columns, more than the 1,000"),
+        ("img_name,b\n" + "x\n" * 200_000, "200000 of 200000 rows .* first: line 2, 3, 4[.]"),
+        ("y" * 100_000 + ",\x1b[31m\n", "no column 'img_name'; .* ..yyy"),
+        ("img_name,img_name" + ",\u202e" * 900 + "\n", "twice: .* and 892 more"),
+        ("img_name\na\0b\n", "line 2 holds a NUL byte"),
+    ],
+)
+def test_a_table_that_is_refused_costs_little_and_is_named_in_a_printable_line(
+    tmp_path, text, message
+):
+    (tmp_path / "list.csv").write_text(text)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message) as refused:
+        list_images(tmp_path / "list.csv")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
+    assert peak < 2**24

@@ -94,6 +94,15 @@ def test_a_bomb_of_tags_is_refused_before_it_takes_memory(name, monkeypatch):
     assert peak < LIMIT
 
 
+def test_the_texts_of_a_png_are_bounded_together():
+    data = png(b"tEXt", b"a\0" + bytes(999_000))
+    for _ in range(4):
+        assert decode_rgb(data).size
+        data = data[:33] + data[33 : 33 + 12 + 999_002] + data[33:]
+    with pytest.raises(ImageError, match="memory used in text chunks"):
+        decode_rgb(data)
+
+
 @pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")
 def test_of_a_jpeg_with_a_bomb_for_its_second_picture_the_first_is_read():
     data = jpeg(shared(tags=4000, size=16_000), b"\xff\xe2", b"MPF\0")

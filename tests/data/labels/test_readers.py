@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 
 import pandas as pd
 import pytest
@@ -276,3 +277,48 @@ def test_a_parquet_table_is_read_like_any_label_file(read, targets):
 def test_a_parquet_table_without_labels_is_refused(read, data, message):
     with pytest.raises(ManifestError, match=rf"^root/labels.txt: .*{message}"):
         read(data)
+
+
+LONG = "y" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("img_name,target" + "," * 300_000, "300,002 columns, more than the 1,000"),
+        ("img_name,target," + ",".join(map(str, range(2000))), "2,002 columns"),
+        (
+            "img_name,target\n" + "a\n" * 150_000,
+            "100,001 or more row.* line 4: 1 .'a'.*, \\.\\.\\.",
+        ),
+        ("img_name,target\n" + " \n" * 200_000 + "x\n", "line 200002: 1 "),
+        ("img_name,target\n" + '"a"\n' * 100_000, "100,000 row.*line 2: 1"),
+        (f"img_name,{LONG}\na,0", "found ..img_name., 'yyy"),
+        (f"img_name,target\na,{LONG}\n", "line 2: 'yyy.* say what 'yyy"),
+        (f"img_name,target,{LONG},{LONG}\na,0,0,0\n", "twice: yyy"),
+        (f"img_name,target\n{LONG},1\n{LONG},1\n", "more than once: line 2: 'yyy"),
+        ("img_name,target,\x1b[31m\u202e,\x1b[31m\u202e\na,0,0,0\n", "twice"),
+    ],
+)
+def test_a_label_file_that_is_refused_costs_little_and_is_named_in_a_printable_line(
+    read, text, message
+):
+    data = text.encode()
+    read("img_name,target\na,0\n")  # what is imported on the way counts for nothing
+    tracemalloc.start()
+    with pytest.raises(ManifestError, match=message) as refused:
+        read(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    said = str(refused.value)
+    assert said.isprintable()
+    assert len(said) < 1000
+    assert peak < 10 * len(data) + 2**20
+
+
+def test_a_table_of_a_thousand_columns_is_read_and_others_are_named_printably(read, caplog):
+    caplog.set_level("INFO")
+    header = ",".join(["img_name", "target", "\x1b[31m", *map(str, range(997))])
+    assert len(read(f"{header}\na,0{',' * 998}\n")) == 1
+    assert all(record.getMessage().isprintable() for record in caplog.records)
+    assert "columns not used: \\x1b[31m, 0, 1" in caplog.text

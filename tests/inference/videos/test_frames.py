@@ -1,5 +1,6 @@
 """Frames come upright, at their times, from whatever is there to be read."""
 
+import gc
 import re
 
 import av
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from face_forgery.data.images.decoding import ImageError, read_rgb
-from face_forgery.data.videos.frames import open_video, plan_times
+from face_forgery.data.videos.frames import Video, open_video, plan_times
 
 SHORT = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
 
@@ -76,6 +77,43 @@ def test_far_times_are_sought_and_near_ones_decoded_to_the_same_frames(write_cli
     everything = dict(zip(*levels_of(path, dense)[:2], strict=True))
     assert seconds == [0.0, 12.5, 25.0, 25.5, 39.0]
     assert levels == [everything[at] for at in seconds]
+
+
+def test_a_video_with_one_key_frame_is_decoded_a_few_times_and_not_once_a_window(
+    write_clip, make_flat, monkeypatch
+):
+    images = [make_flat(40 + i) for i in range(160)]
+    path = write_clip("one.mp4", images, rate=1, codec="libx264", options={"g": "999"})
+    num_decoded = 0
+
+    def count(frame, *args):
+        nonlocal num_decoded
+        num_decoded += 1
+        return time_of(frame, *args)
+
+    time_of = Video._time_of
+    monkeypatch.setattr(Video, "_time_of", count)
+    times = [float(at) for at in range(0, 160, 8)]
+    seconds, levels, _ = levels_of(path, times)
+    assert seconds == times
+    assert np.abs(np.array(levels) - [40 + at for at in times]).max() <= 3
+    assert num_decoded < 3 * len(images)
+
+
+def test_a_frame_is_gone_as_soon_as_the_next_one_is_read(write_clip, make_flat):
+    path = write_clip("a.mp4", [make_flat(value) for value in range(0, 200, 5)])
+    gc.collect()
+    gc.disable()
+    try:
+        with open_video(path) as video:
+            most = 0
+            for frame in video.frames([number / 25 for number in range(40)]):
+                frame.decode()
+                held = sum(type(one) is av.VideoFrame for one in gc.get_objects())
+                most = max(most, held)
+    finally:
+        gc.enable()
+    assert most < 10
 
 
 def test_a_file_that_does_not_say_how_long_it_is_is_measured(write_clip, make_flat):

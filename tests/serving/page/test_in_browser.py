@@ -48,6 +48,7 @@ def tab(address, tmp_path):
     with chromium.open_tab(address, tmp_path / "browser") as tab:
         tab.wait("document.querySelector('input[type=file]')")
         tab.wait("document.querySelector('[role=status]')")
+        tab.wait("!document.body.innerText.includes('Loading...')")
         yield tab
 
 
@@ -72,6 +73,17 @@ def test_what_is_dropped_is_judged_explained_and_translated(tab, photographs, wi
     assert tab.run("document.documentElement.scrollWidth") <= width
     widest = "Math.max(...[...document.querySelectorAll('article')].map(one => one.clientWidth))"
     assert tab.run(widest) > width * 0.6
+
+
+def test_the_browser_needs_nothing_that_is_refused_and_an_upload_comes_back(tab, photographs):
+    tab.drop(*photographs)
+    tab.wait(f"{count('.ff-images figure')} === 2")
+    asked = "performance.getEntriesByType('resource').map(one => [one.responseStatus, one.name])"
+    answers = tab.run(asked)
+    assert len(answers) > 20
+    assert [answer for answer in answers if answer[0] >= 400] == []
+    tab.run("fetch(document.querySelector('a[href*=\"file=\"]').href).then(a => {back = a.status})")
+    assert tab.wait("globalThis.back") == 200
 
 
 def test_everything_is_reached_by_keyboard_and_has_a_name(tab):

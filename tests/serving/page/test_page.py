@@ -223,38 +223,6 @@ def test_the_page_keeps_the_verdicts_of_few_visits(make_judge):
         page.close()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("url", ["http://192.0.2.1/x.jpg", "HTTPS://huggingface.co/x.jpg"])
-@pytest.mark.parametrize("position", [0, 1])
-def test_the_page_fetches_no_address_that_a_client_names(make_judge, monkeypatch, url, position):
-    pytest.importorskip("gradio")
-    from gradio import processing_utils
-
-    from face_forgery.serving.page.page import build_page, launch_options
-
-    fetched = []
-
-    async def get(url):
-        fetched.append(url)
-        raise ConnectionError
-
-    monkeypatch.setattr(processing_utils, "async_ssrf_protected_get", get)
-    page = build_page(make_judge(), max_images=2)
-    options = launch_options(max_bytes=2**20)
-    _, address, _ = page.launch(prevent_thread_lock=True, inbrowser=False, **options)
-    file, data = {"path": url, "meta": {"_type": "gradio.FileData"}}, [[], "English", None]
-    data[position] = [file] if position == 0 else file
-    (number,) = [key for key, fn in page.fns.items() if fn.fn.__name__ == "show"]
-    try:
-        asked = {"fn_index": number, "session_hash": "x", "data": data}
-        httpx.post(f"{address}gradio_api/queue/join", json=asked).raise_for_status()
-        told = httpx.get(f"{address}gradio_api/queue/data?session_hash=x", timeout=30).text
-    finally:
-        page.close()
-    assert '"success":false' in told
-    assert fetched == []
-
-
 def test_one_image_is_judged_at_a_time(make_judge, uploads, monkeypatch):
     judge, at_work, most = make_judge(), [], []
     real = judge._detector.judge
@@ -296,6 +264,10 @@ def page_server(make_detector, start_server, tmp_path_factory):
         yield started
 
 
+def read_log(page_server):
+    return (page_server.uploads.parent / "server.log").read_text().splitlines()
+
+
 def upload(page_server, *contents, **headers):
     files = [("files", (f"{number}.jpg", data)) for number, data in enumerate(contents)]
     return httpx.post(
@@ -306,7 +278,8 @@ def upload(page_server, *contents, **headers):
 @pytest.mark.slow
 def test_a_page_from_elsewhere_gets_nothing_and_leaves_nothing(page_server):
     assert httpx.get(f"{page_server.address}/config", headers={"Host": "a.b"}).status_code == 400
-    assert upload(page_server, b"1", Origin="https://evil.example").status_code == 403
+    for origin in ("https://evil.example", "http://localhost:9999", "http://127.0.0.1"):
+        assert upload(page_server, b"1", Origin=origin).status_code == 403
     assert upload(page_server, b"1", Host="evil.example").status_code == 400
     assert upload(page_server, *[b"1" * 900_000] * 4).status_code == 413
     join = f"{page_server.address}/gradio_api/queue/join"
@@ -332,6 +305,30 @@ def test_the_page_judges_no_file_of_the_server_and_keeps_no_history(page_server)
     assert '"success":false' in told
     assert "passwd" not in told
     assert httpx.get(f"{page_server.address}/gradio_api/runs").status_code == 404
+    (line,) = [line for line in read_log(page_server) if "InvalidPathError" in line]
+    assert "not uploaded by a user" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": NaN}',
+        b'{"data": [1e999], "fn_index": 0, "session_hash": "x"}',
+        b'{"data": [], "session_hash": "\\ud800"}',
+        b"[" * 100_000,
+        b"{",
+        b'{"data": [], "fn_index": 999, "session_hash": "x"}',
+        b'{"data": "a", "fn_index": [], "session_hash": "x"}',
+    ],
+)
+def test_a_request_that_makes_no_sense_gets_4xx_in_json_and_no_traceback(page_server, body):
+    headers = {"content-type": "application/json"}
+    join = f"{page_server.address}/gradio_api/queue/join"
+    answer = httpx.post(join, content=body, headers=headers, timeout=30)
+    assert 400 <= answer.status_code < 500
+    assert answer.json().keys() <= {"message", "detail"}
+    assert not any("Traceback" in line for line in read_log(page_server))
 
 
 @pytest.mark.slow

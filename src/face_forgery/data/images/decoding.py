@@ -25,7 +25,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 import face_forgery.data.images.pillow_limits  # noqa: F401  (bounds what Pillow reads)
 from face_forgery.data.images.jpeg import estimate_jpeg_quality
-from face_forgery.data.images.structure import StructureError, check_opened, check_structure
+from face_forgery.data.images.structure import (
+    RareKindError,
+    StructureError,
+    check_opened,
+    check_structure,
+)
 from face_forgery.data.redaction import mask
 from face_forgery.limits import PIXELS_VARIABLE, max_pixels
 
@@ -199,7 +204,8 @@ def open_image(file: IO[bytes], *, formats: tuple[str, ...] = FORMATS) -> Image.
     """Open an image that nothing is known of: the only place where Pillow meets a stranger's file.
 
     Raises:
-        ImageError: If decoding it would cost more than any honest image does (``too_large``).
+        ImageError: If decoding it would cost more than any honest image does (``too_large``), or
+            be done in Python (``unreadable``).
         Exception: Whatever Pillow raises.
     """
     try:
@@ -210,6 +216,8 @@ def open_image(file: IO[bytes], *, formats: tuple[str, ...] = FORMATS) -> Image.
         num_bytes = file.seek(0, io.SEEK_END)
         file.seek(position)
         check_opened(image, num_bytes)
+    except RareKindError as error:
+        raise ImageError(str(error)) from error
     except StructureError as error:
         raise ImageError(str(error), status="too_large") from error
     return image

@@ -20,8 +20,9 @@ from fsspec import AbstractFileSystem
 from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.remote import fault_of_listed, is_url, open_file_system
-from face_forgery.data.labels.manifest import UNSEEN
+from face_forgery.data.labels.manifest import UNSEEN, shorten, show_columns, show_examples
 from face_forgery.data.redaction import mask
+from face_forgery.limits import MAX_COLUMNS, MAX_LINE
 
 logger = logging.getLogger(__name__)
 
@@ -134,36 +135,65 @@ def read_names(file: TextIO, shown: str) -> list[str]:
         InputError: If it is no table, lacks the column or names no file.
     """
     separator = _SEPARATORS[PurePosixPath(shown).suffix.lower()]
+    names: list[str] = []
+    bad: list[int] = []  # lines, the first of them
+    num_rows = 0
     try:
-        reader = csv.reader(file, delimiter=separator, strict=True)
-        lines = [(reader.line_num, values) for values in reader if values]
+        reader = csv.reader(_lines_of(file, shown), delimiter=separator, strict=True)
+        rows = filter(None, reader)
+        header = next(rows, [])
+        column = _name_column(header, shown)
+        for values in rows:
+            num_rows += 1
+            if len(values) == len(header) and (name := values[column].strip()):
+                names.append(name)
+            elif len(bad) < _EXAMPLES_SHOWN:
+                bad.append(reader.line_num)
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{shown}: not a table in UTF-8: {error}") from error
-    _, header = lines[0] if lines else (0, [])
-    nul = [n for n, values in lines if any("\0" in value for value in values)]
-    if nul:
-        raise InputError(
-            f"{shown}: line {nul[0]} holds a NUL byte: is the table damaged, or UTF-16 without its "
-            "mark? Save it as UTF-8"
-        )
-    if header.count(_NAME_COLUMN) > 1:
-        raise InputError(f"{shown}: the header names the column {_NAME_COLUMN!r} twice: {header}")
-    if _NAME_COLUMN not in header:
-        raise InputError(
-            f"{shown}: no column {_NAME_COLUMN!r}; the first line reads {header}. It must name the "
-            "columns"
-        )
-    if not lines[1:]:
+    if not num_rows:
         raise InputError(f"{shown}: a header and no row")
-    column = header.index(_NAME_COLUMN)
-    bad = [n for n, values in lines[1:] if len(values) != len(header) or not values[column].strip()]
     if bad:
         raise InputError(
-            f"{shown}: {len(bad)} of {len(lines) - 1} rows have no {_NAME_COLUMN} or not "
-            f"{len(header)} value(s); first: line {', '.join(map(str, bad[:_EXAMPLES_SHOWN]))}. "
+            f"{shown}: {num_rows - len(names)} of {num_rows} rows have no {_NAME_COLUMN} or not "
+            f"{len(header)} value(s); first: line {', '.join(map(str, bad))}. "
             "A name with a comma goes in double quotes"
         )
-    return [values[column].strip() for _, values in lines[1:]]
+    return names
+
+
+def _lines_of(file: TextIO, shown: str) -> Iterator[str]:
+    number = 0
+    while line := file.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE:
+            raise InputError(
+                f"{shown}: line {number} has {MAX_LINE:,} characters or more: is it a table?"
+            )
+        if "\0" in line:
+            raise InputError(
+                f"{shown}: line {number} holds a NUL byte: is the table damaged, or UTF-16 without "
+                "its mark? Save it as UTF-8"
+            )
+        yield line
+
+
+def _name_column(header: list[str], shown: str) -> int:
+    if len(header) > MAX_COLUMNS:
+        raise InputError(
+            f"{shown}: {len(header):,} columns, more than the {MAX_COLUMNS:,} that are read; keep "
+            f"the column {_NAME_COLUMN}"
+        )
+    if header.count(_NAME_COLUMN) > 1:
+        raise InputError(
+            f"{shown}: the header names the column {_NAME_COLUMN!r} twice: {show_columns(header)}"
+        )
+    if _NAME_COLUMN not in header:
+        raise InputError(
+            f"{shown}: no column {_NAME_COLUMN!r}; the first line reads {show_columns(header)}. "
+            "It must name the columns"
+        )
+    return header.index(_NAME_COLUMN)
 
 
 def _is_table(name: str) -> bool:
@@ -180,7 +210,7 @@ def _list_local(location: Path, parameter: str) -> list[_Row]:
         left: list[str] = []
         rows = sorted(_walk(location, left))
         if left:
-            shown = ", ".join(sorted(left)[:_EXAMPLES_SHOWN])
+            shown = show_examples(sorted(left)[:_EXAMPLES_SHOWN])
             logger.info("%s: %d hidden or system file(s) left out: %s", location, len(left), shown)
         if all(name == "." for name, _, _ in rows):
             problem = rows[0][2] if rows else _EMPTY_FOLDER
@@ -272,11 +302,11 @@ def _warn_of_other_folders(table: Path, names: list[str]) -> None:
     outside = [n for n, way in zip(local, ways, strict=True) if Path(way).parts[:1] == (os.pardir,)]
     if outside:
         logger.warning(
-            "%s: %s of %s names lead out of its folder, the first to %r; it is read all the same",
+            "%s: %s of %s names lead out of its folder, the first to '%s'; it is read all the same",
             table,
             f"{len(outside):,}",
             f"{len(names):,}",
-            outside[0],
+            shorten(outside[0]),
         )
 
 

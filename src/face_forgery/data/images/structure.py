@@ -35,6 +35,10 @@ class StructureError(ValueError):
     """A file that would cost its decoder more than an honest one does; the message says why."""
 
 
+class RareKindError(StructureError):
+    """A file that may be honest, and that only Python could decode, a pixel at a time."""
+
+
 def check_structure(file: IO[bytes]) -> None:
     """Check a file that is not opened yet, and leave it at its beginning.
 
@@ -63,11 +67,11 @@ def check_opened(image: Image.Image, num_bytes: int) -> None:
     """Check an image of ``num_bytes`` that Pillow has opened and not decoded.
 
     Raises:
-        StructureError: If its tiles are larger than the image, its strips share their bytes, or
-            only Python could decode it, a pixel at a time.
+        StructureError: If its tiles are larger than the image, or its strips share their bytes.
+        RareKindError: If only Python could decode it, a pixel at a time.
     """
     if any(tile.codec_name in Image.DECODERS for tile in getattr(image, "tile", ())):
-        raise StructureError(f"a rare kind of {image.format}; save it as PNG")
+        raise RareKindError(f"a rare kind of {image.format}, not decoded here; save it as PNG")
     tags = getattr(image, "tag_v2", None)
     if image.format != "TIFF" or tags is None:
         return

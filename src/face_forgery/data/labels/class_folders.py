@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError, show_examples
+from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError, shorten, show_examples
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def find_classes(
             show_examples(torn),
         )
     shown = (f"{name} = {_CLASS_NAMES[t]} ({n:,} images)" for (name, t), n in images.items())
-    logger.info("%s: class folders: %s", where, ", ".join(shown))
+    logger.info("%s: class folders: %s", where, shorten(", ".join(shown), most=1000))
     return found
 
 

@@ -4,6 +4,7 @@ import codecs
 import csv
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -12,10 +13,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
-from pyarrow import parquet
 
 from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
-from face_forgery.data.labels.manifest import CONTROL_CHARACTERS, ManifestError, show_examples
+from face_forgery.data.labels.manifest import (
+    CONTROL_CHARACTERS,
+    ManifestError,
+    cut,
+    shorten,
+    show_columns,
+    show_examples,
+)
+from face_forgery.data.parquet_tables import UnpackedError, check_unpacked, open_table
+from face_forgery.limits import MAX_COLUMNS
 from face_forgery.params import ColumnNames
 from face_forgery.params.data import plain_label
 
@@ -28,9 +37,11 @@ _PARQUET = b"PAR1"
 _IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
 _OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_SHOWN_CHARACTERS = 60
+_ROWS_LOCATED, _ROWS_COUNTED = 4, 100_000  # of rows that are wrong; the fourth is hinted at
 _QUOTED = re.compile(rb'(?m)(?:^|(?<=,))"(?:[^"]|"")*"')
 _OPEN_QUOTE = re.compile(rb'(?:^|,)"')
+_BLANK = re.compile(rb"(?m)^[ \t]+(?=\r?$)")
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _IN_QUOTES = b"\xff"  # a byte that UTF-8 does not have
 
@@ -74,7 +85,7 @@ def parse_labels(
     known = list(filter(_is_ours, names))
     frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in known}).to_pandas()
     if ignored := [name.removeprefix(_IGNORED) for name in names if name not in known]:
-        logger.info("%s: columns not used: %s", file.where, ", ".join(ignored))
+        logger.info("%s: columns not used: %s", file.where, shorten(", ".join(ignored)))
     again = frame["img_name"] == columns.img_name
     _refuse(file.where, again, "are the header again; were files put behind one another?", locate)
     for name in OPTIONAL_COLUMNS:
@@ -107,18 +118,24 @@ def _read_parquet(
     file: LabelFile, columns: ColumnNames, labels: Collection[str] | None
 ) -> tuple[list[str], pa.Table, Locate]:
     try:
-        found = parquet.ParquetFile(pa.BufferReader(file.data))
+        found = open_table(file.data)
         first = found.schema_arrow.names
+        _check_number(file.where, len(first))
         names = _match_header(file.where, first, columns, labels is not None)
         wanted = [theirs for theirs, name in zip(first, names, strict=True) if _is_ours(name)]
+        if odd := set(wanted) - set(check_unpacked(file.data, wanted)):
+            raise ManifestError(f"{file.where}: no texts or numbers in {show_columns(sorted(odd))}")
         table = found.read(wanted)
         known = filter(_is_ours, names)
         texts = (pc.fill_null(column.cast(pa.string()), "") for column in table.columns)
         table = pa.table(dict(zip(known, texts, strict=True)))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, MemoryError) as error:
         raise ManifestError(
-            f"{file.where}: a Parquet table whose columns cannot be read as text: {error}"
+            f"{file.where}: a Parquet table whose columns cannot be read as text: "
+            f"{shorten(str(error))}"
         ) from error
+    except UnpackedError as error:
+        raise ManifestError(f"{file.where}: a Parquet table of {error}") from error
     if not table.num_rows:
         raise ManifestError(f"{file.where}: the table holds no row")
     return names, table, lambda rows: [f"row {row + 1}" for row in rows]
@@ -130,7 +147,7 @@ def _is_ours(name: str) -> bool:
 
 def _refuse(where: str, bad: "pd.Series[bool]", fault: str, locate: Locate) -> None:
     if bad.any():
-        rows = bad.to_numpy().nonzero()[0][:4].tolist()
+        rows = bad.to_numpy().nonzero()[0][:_ROWS_LOCATED].tolist()
         raise ManifestError(
             f"{where}: {bad.sum():,} of {len(bad):,} rows {fault}: {show_examples(locate(rows))}"
         )
@@ -158,16 +175,17 @@ def _decode(file: LabelFile) -> bytes:
             f"{file.where}: the file is empty; expected a header and a row for each image"
         )
     if b"\n " in text or b"\n\t" in text or text[:1] in b" \t":  # lines of white space are blank
-        text = re.sub(rb"(?m)^[ \t]+(?=\r?$)", b"", text)
+        text = _replace(_BLANK, lambda blank: b"", text)
     return text
 
 
 def _first_fields(where: str, text: bytes) -> list[str]:
     first = re.split(rb"[\r\n]", text.lstrip(b"\r\n"), maxsplit=1)[0]
+    _check_number(where, first.count(b",") + 1)
     line = first.decode("utf-8")
     if _OPEN_QUOTE.search(_QUOTED.sub(b"", first)):
         raise ManifestError(
-            f"{where}: a double quote is never closed in the first line {_shorten(line)!r}"
+            f"{where}: a double quote is never closed in the first line {cut(line)!r}"
         )
     try:
         fields = [value.strip() for value in next(csv.reader([line]))]
@@ -178,10 +196,18 @@ def _first_fields(where: str, text: bytes) -> list[str]:
     found = [name for mark, name in _OTHER_SEPARATORS.items() if mark in line]
     if len(fields) == 1 and found:
         raise ManifestError(
-            f"{where}: values are separated by {found[0]} ({_shorten(line)!r}); "
+            f"{where}: values are separated by {found[0]} ({cut(line)!r}); "
             "expected commas; save the file as comma-separated values"
         )
     return fields
+
+
+def _check_number(where: str, number: int) -> None:
+    if number > MAX_COLUMNS:
+        raise ManifestError(
+            f"{where}: {number:,} columns, more than the {MAX_COLUMNS:,} that are read; keep those "
+            "of docs/data_format.md"
+        )
 
 
 def _match_header(
@@ -194,17 +220,17 @@ def _match_header(
     if columns.img_name not in first:
         need = columns.img_name + (f",{columns.target}" if has_targets else "")
         raise ManifestError(
-            f"{where}: the first line {_shorten(','.join(first))!r} is neither a header with "
+            f"{where}: the first line {cut(','.join(first))!r} is neither a header with "
             f"{need!r} nor a row 'name.jpg,0'; if the columns have other names, set "
             "ingestion.columns"
         )
-    twice = sorted({name or "(no name)" for name in first if first.count(name) > 1})
+    twice = sorted(name or "(no name)" for name, number in Counter(first).items() if number > 1)
     if twice:
         raise ManifestError(f"{where}: the header names column(s) twice: {show_examples(twice)}")
     if has_targets and columns.target not in first:
         raise ManifestError(
-            f"{where}: missing column {columns.target!r}; found {first}; if it has another name, "
-            "set ingestion.columns.target"
+            f"{where}: missing column {columns.target!r}; found {show_columns(first)}; if it has "
+            "another name, set ingestion.columns.target"
         )
     _check_renamed(where, first, columns, has_targets)
     return [ours.get(name, _IGNORED + name) for name in first]
@@ -217,8 +243,8 @@ def _check_renamed(where: str, first: list[str], columns: ColumnNames, has_targe
         if theirs != name and theirs not in first:
             raise ManifestError(
                 f"{where}: missing column {theirs!r}, which ingestion.columns.{name} names; "
-                f"found {first}; correct the name, or set ingestion.columns.{name}={name} to do "
-                "without"
+                f"found {show_columns(first)}; correct the name, or set "
+                f"ingestion.columns.{name}={name} to do without"
             )
 
 
@@ -229,11 +255,15 @@ def _looks_like_data(first: list[str], labels: Collection[str] | None) -> bool:
 
 
 def _read_rows(where: str, text: bytes, names: list[str], *, has_header: bool) -> pa.Table:
-    uneven: list[arrow_csv.InvalidRow] = []
+    uneven: list[arrow_csv.InvalidRow] = []  # the first ones
+    num_uneven = 0
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        uneven.append(row)
-        return "skip"
+        nonlocal num_uneven
+        num_uneven += 1
+        if num_uneven <= _ROWS_LOCATED:
+            uneven.append(row)
+        return "skip" if num_uneven <= _ROWS_COUNTED else "error"
 
     try:
         table = arrow_csv.read_csv(
@@ -248,15 +278,19 @@ def _read_rows(where: str, text: bytes, names: list[str], *, has_header: bool) -
             ),
         )
     except pa.ArrowInvalid as error:
-        raise ManifestError(f"{where}: not comma-separated values: {error}") from error
+        if not uneven:
+            raise ManifestError(
+                f"{where}: not comma-separated values: {shorten(str(error))}"
+            ) from error
     if uneven:
-        lines = _line_numbers(text, [row.number - 1 for row in uneven[:4]])
+        more = " or more" if num_uneven > _ROWS_COUNTED else ""
+        lines = _line_numbers(text, [row.number - 1 for row in uneven])
         shown = (
-            f"line {line}: {row.actual_columns} ({_shorten(row.text)!r})"
-            for line, row in zip(lines, uneven, strict=False)
+            f"line {line}: {row.actual_columns} ({cut(row.text)!r})"
+            for line, row in zip(lines, uneven, strict=True)
         )
         raise ManifestError(
-            f"{where}: {len(uneven):,} row(s) do not have {len(names)} value(s): "
+            f"{where}: {num_uneven:,}{more} row(s) do not have {len(names)} value(s): "
             f"{show_examples(shown)}; a name with a comma stands in double quotes"
         )
     if not table.num_rows:
@@ -266,18 +300,28 @@ def _read_rows(where: str, text: bytes, names: list[str], *, has_header: bool) -
 
 def _line_numbers(text: bytes, ordinals: Sequence[int]) -> list[int]:
     """Return where rows begin, counted from 1; rows count from 0, blank lines are none."""
-    joined = _QUOTED.sub(lambda quoted: _LINE_BREAK.sub(_IN_QUOTES, quoted[0]), text)
-    starts, number = [], 1
-    for line in joined.splitlines():
-        if line:
-            starts.append(number)
-        number += 1 + line.count(_IN_QUOTES)
+    joined = _replace(_QUOTED, lambda quoted: _LINE_BREAK.sub(_IN_QUOTES, quoted), text)
+    starts, row, number = {}, 0, 1
+    for line in _LINE.finditer(joined):
+        if line[1]:
+            if row in ordinals:
+                starts[row] = number
+            row += 1
+            if len(starts) == len(ordinals):
+                break
+        number += 1 + line[1].count(_IN_QUOTES)
     return [starts[ordinal] for ordinal in ordinals]
 
 
 def _count_breaks(text: bytes) -> int:
-    return len(_LINE_BREAK.findall(text))
+    return sum(1 for _ in _LINE_BREAK.finditer(text))
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
+def _replace(pattern: re.Pattern[bytes], by: Callable[[bytes], bytes], text: bytes) -> bytes:
+    """Replace as ``pattern.sub``, which keeps a piece for each match until its end."""
+    replaced, start = bytearray(), 0
+    for found in pattern.finditer(text):
+        replaced += text[start : found.start()]
+        replaced += by(found[0])
+        start = found.end()
+    return bytes(replaced + text[start:])

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import pandas as pd
@@ -44,6 +44,8 @@ UNSEEN = r"\x00-\x1f\x7f-\x9f" "\u2028-\u202e\u2066-\u2069"
 CONTROL_CHARACTERS = f"[{UNSEEN}\ufeff]"
 
 _EXAMPLES_SHOWN = 3
+_SHOWN_CHARACTERS = 200
+_COLUMNS_SHOWN = 10
 _REJECTED = "data/08_reporting/rejected.csv"
 _FINGERPRINTED = ["path", "target", "sha256"]
 
@@ -52,14 +54,36 @@ class ManifestError(ValueError):
     """Labels or images that cannot become a manifest; the message names the rows and the fix."""
 
 
+def cut(text: str, most: int = 60) -> str:
+    """Return so many characters of ``text`` at most."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def shorten(text: str, most: int = _SHOWN_CHARACTERS) -> str:
+    r"""Return a stranger's text for a message: of one printable line, cut.
+
+    Example:
+        >>> shorten("a\x1b" + "b" * 99, 8)
+        'a\\x1bb...'
+    """
+    shown = text[: most + 1]
+    return cut(shown if shown.isprintable() else repr(shown)[1:-1], most)
+
+
+def show_columns(names: Sequence[str]) -> str:
+    """Return the first ten names of a header, shortened, as a list."""
+    shown = [cut(name) for name in names[:_COLUMNS_SHOWN]]
+    return f"{shown}" + f" and {len(names) - len(shown):,} more" * (len(names) > len(shown))
+
+
 def show_examples(examples: Iterable[object]) -> str:
-    """Join up to three examples for a message; a fourth is hinted at.
+    """Join up to three examples, shortened, for a message; a fourth is hinted at.
 
     Example:
         >>> show_examples(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
         'a.jpg, b.jpg, c.jpg, ...'
     """
-    shown = [str(example) for example in islice(iter(examples), _EXAMPLES_SHOWN + 1)]
+    shown = [shorten(str(example)) for example in islice(iter(examples), _EXAMPLES_SHOWN + 1)]
     if len(shown) > _EXAMPLES_SHOWN:
         shown[_EXAMPLES_SHOWN] = "..."
     return ", ".join(shown)

@@ -21,6 +21,7 @@ from face_forgery.data.labels.manifest import (
     LABEL_COLUMNS,
     REAL,
     ManifestError,
+    cut,
     show_examples,
 )
 from face_forgery.data.labels.path_facts import read_paths
@@ -136,7 +137,8 @@ def _check_direction(where: str, params: IngestionParams) -> None:
 
 
 def _say_unknown(where: str, given: pd.Series, unknown: pd.Series, locate: Locate) -> str:
-    names = [name for name in given[unknown].unique() if any(map(str.isalpha, name))]
+    unmeant = map(cut, given[unknown].unique())
+    names = [name for name in unmeant if any(map(str.isalpha, name))]
     remedy = "correct them"
     if 0 < len(names) <= _MOST_NAMES:
         remedy = (

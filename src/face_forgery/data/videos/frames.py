@@ -30,9 +30,12 @@ from face_forgery.data.images.decoding import (
     check_size,
     naming_file_errors,
 )
+from face_forgery.data.videos.sample_tables import check_tables, is_mp4
+from face_forgery.limits import max_pixels
 from face_forgery.params import VideoParams
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
+_OTHER_FORMATS = FORMATS.removeprefix("mov,mp4,")
 _SEEK_AHEAD = 5.0  # seconds; decoding what lies between is faster than seeking below that
 _EARLY = 1e-3  # seconds that a frame may lie before the time it is taken for
 _CUT_OFF = 1.0  # seconds; a video that ends so much before its stated end is said to be cut off
@@ -45,6 +48,7 @@ class Frame:
     seconds: float  # from the first frame of the video
     _raw: Any  # an av.VideoFrame
     _aspect: float  # width of a pixel by its height
+    _matrix: bytes | None  # by which it is shown upright
 
     def decode(self) -> NDArray[np.uint8]:
         """Return ``(H, W, 3)``, upright, 0 to 255, an array of its own.
@@ -55,7 +59,7 @@ class Frame:
         width, height = round(self._raw.width * self._aspect), self._raw.height
         check_size(width, height)
         rgb = self._raw.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        return _turn_upright(rgb, self._raw.side_data.get("DISPLAYMATRIX"))
+        return _turn_upright(rgb, self._matrix)
 
 
 @dataclass(eq=False)
@@ -66,19 +70,24 @@ class Video:
     _container: Any
     _stream: Any
     faults: list[str] = field(default_factory=list)  # for the user; grows while frames are read
+    _matrix: list[bytes | None] = field(default_factory=list)  # of the first frame
 
     def frames(self, times: list[float]) -> Iterator[Frame]:
         """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
 
-        Decodes on to a time that is near, and seeks one that is far. Ends early where the file
-        does; ``faults`` then says so.
+        Decodes on to a time that is near, and seeks one that is far; where that led back, because
+        key frames are rare, only after as long. Ends early where the file does; ``faults`` then
+        says so.
         """
         decoded = self._decode()
-        index, last = 0, -math.inf
+        index, last, no_seek_before = 0, -math.inf, -math.inf
         while index < len(times):
-            if times[index] - max(last, 0.0) > _SEEK_AHEAD and self._seek(times[index]):
-                decoded = self._decode()
+            is_far = times[index] - max(last, 0.0) > _SEEK_AHEAD and last >= no_seek_before
+            sought_at = last if is_far and self._seek(times[index]) else None
+            decoded = decoded if sought_at is None else self._decode()
             for frame in decoded:
+                if sought_at is not None:
+                    no_seek_before, sought_at = max(sought_at, 2 * sought_at - frame.seconds), None
                 last = max(last, frame.seconds)
                 if frame.seconds >= times[index] - _EARLY:
                     yield frame
@@ -121,11 +130,20 @@ class Video:
                 if raw.is_corrupt:
                     self._note_damage(seconds)
                 else:
-                    yield Frame(seconds, raw, aspect)
+                    yield Frame(seconds, raw, aspect, self._matrix_of(raw))
+
+    def _matrix_of(self, raw: Any) -> bytes | None:
+        """Ask the first frame alone: asked, a frame stays in memory until garbage is collected."""
+        if not self._matrix:
+            found = raw.side_data.get("DISPLAYMATRIX")
+            self._matrix.append(None if found is None else bytes(found))
+        return self._matrix[0]
 
     def _note_damage(self, seconds: float) -> None:
         if not any(fault.startswith("damaged") for fault in self.faults):
-            self.faults.append(f"damaged near {seconds:.1f} s")
+            known = self._stream.codec_context.width
+            what = "damaged" if known else "damaged, or frames of too many pixels,"
+            self.faults.append(f"{what} near {seconds:.1f} s")
 
     def _decode_packets(self) -> Iterator[list[Any] | None]:
         """Yield the frames of each packet; ``None`` for one that cannot be decoded."""
@@ -202,9 +220,15 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _open_container(file: IO[bytes]) -> Iterator[Any]:
+    check_size(0, 0)  # is the limit a number?
+    formats = FORMATS if is_mp4(file) else _OTHER_FORMATS
+    if formats == FORMATS:
+        check_tables(file)
     file.seek(0)
+    # Probing, too, decodes. A decoder rounds sizes up; `check_size` is exact.
+    options = {"format_whitelist": formats, "max_pixels": str(2 * max_pixels())}
     try:
-        container = av.open(file, options={"format_whitelist": FORMATS})
+        container = av.open(file, options=options)
     except (FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(
@@ -226,6 +250,8 @@ def _video_stream(container: Any) -> Any:
     stream = tracks[0]
     if stream.codec_context is None:
         raise ImageError("no decoder for its frames is installed")
+    check_size(stream.codec_context.width, stream.codec_context.height)
+    stream.codec_context.options = {"max_pixels": str(2 * max_pixels())}
     stream.thread_type = "AUTO"
     return stream
 
@@ -260,7 +286,7 @@ def _measure_duration(container: Any, stream: Any) -> float:
     return num_packets / float(rate) if rate else 0.04 * num_packets
 
 
-def _turn_upright(pixels: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
+def _turn_upright(pixels: NDArray[np.uint8], matrix: bytes | None) -> NDArray[np.uint8]:
     """Apply a display matrix of right angles: nine 32-bit numbers, ``x' = ax + cy, y' = bx + dy``.
 
     Any other one leaves the pixels as they are stored.
@@ -269,7 +295,7 @@ def _turn_upright(pixels: NDArray[np.uint8], matrix: Any) -> NDArray[np.uint8]:
         return pixels
     a, b, _, c, d = (
         int(np.sign(value)) if abs(value) >= 1 << 15 else 0
-        for value in np.frombuffer(bytes(matrix), dtype="=i4")[:5].tolist()
+        for value in np.frombuffer(matrix, dtype="=i4")[:5].tolist()
     )
     is_sideways = not a and not d and b and c
     if not is_sideways and (b or c or not (a and d)):

@@ -1,17 +1,17 @@
 """The page: files are dropped, verdicts appear, then heat maps."""
 
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gradio as gr
-from gradio_client.utils import traverse
+import safehttpx  # type: ignore[import-untyped]
 from starlette.middleware import Middleware
 
 from face_forgery.data.images.listing import printable
-from face_forgery.data.images.remote import is_url
 from face_forgery.forgery.rendering.demo_set import draw_row, plan_row
 from face_forgery.modeling.provenance import Language, describe_training_data
 from face_forgery.serving.page.cards import (
@@ -23,7 +23,9 @@ from face_forgery.serving.page.cards import (
     to_csv_uri,
 )
 from face_forgery.serving.page.words import LANGUAGES, WORDS
-from face_forgery.serving.request_limits import LOOPBACK, Limits, RequestLimits
+from face_forgery.serving.request_limits import JSON, LOOPBACK, Limits, RequestLimits, describe
+
+_LOG = logging.getLogger(__name__)
 
 _MAX_UPLOADS, _MAX_WAITING = 4, 16  # at once
 # Whose last verdicts, images included, are kept in memory.
@@ -31,6 +33,11 @@ _MAX_SESSIONS = _MAX_UPLOADS + _MAX_WAITING
 _BODY_SECONDS = 300.0
 _FORM_BYTES = 2**20  # of an upload beside its files
 _UPLOAD = "/gradio_api/upload"
+_PATHS = (  # what a browser asks for; the toolkit has sixty further doors
+    *("/", "/assets/*", "/config", "/favicon.ico", "/manifest.json", "/static/*", "/theme.css"),
+    *("/gradio_api/heartbeat/*", "/gradio_api/startup-events", "/gradio_api/file=/*"),
+    *("/gradio_api/queue/join", "/gradio_api/queue/data", _UPLOAD, f"{_UPLOAD}_progress"),
+)
 _FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
 _EXAMPLES_SEED, _NUM_EXAMPLES, _EXAMPLE_SIDE = 1, 4, 320  # the demo set has the seed 0
 _READ_ALOUD = "element.setAttribute('role', 'status')"  # a screen reader reads what changes in it
@@ -39,24 +46,29 @@ _SET_LANGUAGE = (  # a screen reader's voice follows from it
 )
 
 
-class OfflineBlocks(gr.Blocks):  # type: ignore[misc]
-    """Blocks that fetch no address that a client names; the toolkit would, for any input."""
+class QuietBlocks(gr.Blocks):  # type: ignore[misc]
+    """Blocks whose errors are one line in the log: anybody can cause them, by any input."""
 
-    async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Refuse URLs where a path is expected, then do as the toolkit does."""
-        traverse(inputs, _refuse, lambda value: isinstance(value, dict) and "path" in value)
-        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+    async def process_api(self, *args: Any, **kwargs: Any) -> Any:
+        """Do as the toolkit does, which would write a traceback and answer without a reason."""
+        try:
+            return await super().process_api(*args, **kwargs)
+        except Exception as error:
+            _LOG.warning("the page: %s", describe(error))
+            raise gr.Error("The request failed.", print_exception=False) from None
 
 
-def _refuse(file: dict[str, Any]) -> dict[str, Any]:
-    if is_url(str(file["path"]).strip()):
-        raise gr.Error("an address is not fetched")
-    return file
+async def _refuse_to_fetch(*args: object, **kwargs: object) -> NoReturn:
+    raise ValueError("an address is not fetched")
 
 
 def build_page(judge: Judge, *, max_images: int) -> Any:
-    """Return the page as ``gradio.Blocks``, not yet served; ``max_images`` are judged at once."""
-    with OfflineBlocks(
+    """Return the page as ``gradio.Blocks``, not yet served; ``max_images`` are judged at once.
+
+    From then on gradio fetches no address in this process: it would, whatever a client names.
+    """
+    safehttpx.get = safehttpx.async_validate_url = _refuse_to_fetch  # all its ways lead through one
+    with QuietBlocks(
         title="Face Forgery", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
     ) as page:
         words, card = WORDS["en"], judge.training_data
@@ -120,6 +132,9 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
         max_working=_MAX_UPLOADS,
         max_waiting=_MAX_WAITING,
         body_seconds=_BODY_SECONDS,
+        content_types=(JSON, "multipart/form-data"),
+        paths=_PATHS,
+        strict_json=True,
         large_at=_UPLOAD,
     )
     theme = gr.themes.Default(font=list(_FONTS), font_mono=["ui-monospace", "monospace"])
@@ -128,6 +143,8 @@ def launch_options(*, max_bytes: int) -> dict[str, Any]:
         "theme": theme,
         "css_paths": css,
         "share": False,
+        "ssr_mode": False,  # servers of the toolkit beside the limits
+        "num_workers": 0,
         "show_error": False,
         "quiet": True,
         "footer_links": [],
