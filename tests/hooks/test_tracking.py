@@ -447,6 +447,12 @@ RUN_PARAMS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch):
+    """The end of a run waits for no store; `test_retry_queue.py` has what it does otherwise."""
+    monkeypatch.setattr(retry_queue, "_WAIT_S", 60.0)
+
+
 @pytest.fixture
 def make_tags(monkeypatch):
     def make(*arguments, code, **changes):

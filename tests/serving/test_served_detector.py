@@ -129,7 +129,7 @@ def test_what_is_no_image_in_text_is_refused_by_name(model, form, given, told):
 @pytest.mark.parametrize("bitmap", [b"P3\n1 1\n255\n1 2 3\n", b"P1 1 1 0 "])
 def test_a_bitmap_in_digits_is_not_taken_for_base64(model, bitmap):
     (row,) = model.predict(pd.DataFrame({"image": [bitmap]})).to_dict("records")
-    assert row["status"] == "too_small"
+    assert "a rare kind of PPM" in row["detail"]
 
 
 def test_answer_of_a_server_is_json_that_every_client_reads(model):
