@@ -86,6 +86,7 @@ def test_a_competitor_gets_a_submission(main_job, project, spelling, has_test):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_researcher_holds_a_kind_out_and_compares(main_job, project):
     do(project, "research.sh", main_job / SMALL_SET, "face_swap")
     held_out = pd.read_parquet(project / "data/05_model_input/train_manifest.parquet")

@@ -242,6 +242,7 @@ def test_an_image_in_bands_is_the_image_in_whole(mode, orientation, monkeypatch)
     image.info["transparency"] = {"P": bytes(range(64)), "RGB": (1, 2, 3)}.get(mode, 200)
     image.getexif()[0x0112] = orientation
     whole = decode_opened(image)
+    monkeypatch.setattr(decoding, "_WHOLE", 100)
     for band in (1, 100, 1900):
         monkeypatch.setattr(decoding, "_BAND", band)
         assert np.array_equal(decode_opened(image), whole), band

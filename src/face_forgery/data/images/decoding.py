@@ -46,7 +46,7 @@ ImageStatus = Literal["missing", "unreadable", "too_large", "no_video", "no_fram
 
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
-_BAND = 2**20  # pixels that are converted at once: in whole, a large image is held five times
+_WHOLE, _BAND = 2**24, 2**20  # pixels; a larger image would be held five times, and is cut
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -296,11 +296,10 @@ def _orientation(image: Image.Image) -> int:
 def _to_upright(image: Image.Image) -> NDArray[np.uint8]:
     orientation = _orientation(image)
     turn, (width, height) = _UPRIGHT.get(orientation), image.size
-    rows = max(1, _BAND // width)
-    if rows >= height:
+    if width * height <= _WHOLE:
         rgb = _to_rgb(image)
         return np.array(rgb if turn is None else rgb.transpose(turn))
-    is_sideways = orientation in _SIDEWAYS
+    rows, is_sideways = max(1, _BAND // width), orientation in _SIDEWAYS
     upright = np.empty((width, height, 3) if is_sideways else (height, width, 3), np.uint8)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)

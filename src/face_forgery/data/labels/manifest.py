@@ -64,7 +64,7 @@ def shorten(text: str, most: int = _SHOWN_CHARACTERS) -> str:
 
     Example:
         >>> shorten("a\x1b" + "b" * 99, 8)
-        'a\\x1bb...'
+        'a\\x1b...'
     """
     shown = text[: most + 1]
     return cut(shown if shown.isprintable() else repr(shown)[1:-1], most)
