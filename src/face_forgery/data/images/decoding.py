@@ -262,12 +262,17 @@ def is_video(file: IO[bytes]) -> bool:
     return is_mp4 or is_quicktime or is_avi or head.startswith(b"\x1a\x45\xdf\xa3")
 
 
-def check_size(width: int, height: int) -> None:
-    """Raise ImageError if there are more pixels than are decoded."""
+def pixel_limit() -> int:
+    """Return how many are decoded; InputError if ``FACE_FORGERY_MAX_PIXELS`` is no number."""
     try:
-        limit = max_pixels()
+        return max_pixels()
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise ImageError if there are more pixels than are decoded."""
+    limit = pixel_limit()
     if width * height > limit:
         raise ImageError(
             f"{width} x {height} pixels are more than the {limit:,} that are decoded; "

@@ -29,9 +29,9 @@ from face_forgery.data.images.decoding import (
     check_regular,
     check_size,
     naming_file_errors,
+    pixel_limit,
 )
 from face_forgery.data.videos.sample_tables import check_tables, is_mp4
-from face_forgery.limits import max_pixels
 from face_forgery.params import VideoParams
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
@@ -220,13 +220,12 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _open_container(file: IO[bytes]) -> Iterator[Any]:
-    check_size(0, 0)  # is the limit a number?
     formats = FORMATS if is_mp4(file) else _OTHER_FORMATS
     if formats == FORMATS:
         check_tables(file)
     file.seek(0)
     # Probing, too, decodes. A decoder rounds sizes up; `check_size` is exact.
-    options = {"format_whitelist": formats, "max_pixels": str(2 * max_pixels())}
+    options = {"format_whitelist": formats, "max_pixels": str(2 * pixel_limit())}
     try:
         container = av.open(file, options=options)
     except (FFmpegError, ValueError) as error:
@@ -251,7 +250,7 @@ def _video_stream(container: Any) -> Any:
     if stream.codec_context is None:
         raise ImageError("no decoder for its frames is installed")
     check_size(stream.codec_context.width, stream.codec_context.height)
-    stream.codec_context.options = {"max_pixels": str(2 * max_pixels())}
+    stream.codec_context.options = {"max_pixels": str(2 * pixel_limit())}
     stream.thread_type = "AUTO"
     return stream
 
