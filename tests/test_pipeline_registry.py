@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from face_forgery.evaluation.reporting.report import list_inputs
 from face_forgery.pipeline_registry import register_pipelines
+from face_forgery.pipelines.report.nodes import REPORT_INPUTS
 
 ROOT = Path(__file__).parents[1]
 MAIN_JOB = ("ingestion", "splitting", "audit", "training", "evaluation", "robustness", "submission")
@@ -51,6 +53,10 @@ def test_the_name_of_a_pipeline_selects_its_nodes_and_renames_no_dataset():
     assert node_names(training) == node_names(pipelines["training"])
     assert {"train_manifest", "trained_detector", "params:training"} <= training.datasets()
     assert pipelines["__default__"].only_nodes_with_tags("training").nodes == training.nodes
+
+
+def test_the_report_reads_what_its_template_names():
+    assert sorted(REPORT_INPUTS) == list_inputs()
 
 
 def test_a_node_without_its_pipeline_is_answered_with_its_whole_name():

@@ -55,7 +55,7 @@ class ParameterHooks:
         self._spellings = find_spellings(values["data"])
         if self._spellings:
             values = values | {"data": values["data"] | self._spellings}
-        # Kept for the catalog, the nodes and the other hooks: the loader reads files anew each time.
+        # Kept for all who ask later: the loader reads the files anew each time.
         context.config_loader["parameters"] = values
         self._parameters: Parameters = check_parameters(values)
 
