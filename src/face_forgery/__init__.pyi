@@ -85,6 +85,8 @@ from .inference.verdicts import describe_ending as describe_ending
 from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
+from .inference.videos.video_page import describe_video as describe_video
+from .inference.videos.video_page import format_time as format_time
 from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.ensemble import join_detectors as join_detectors
