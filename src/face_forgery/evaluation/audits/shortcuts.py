@@ -25,6 +25,8 @@ from face_forgery.evaluation.audits.image_statistics import global_statistics
 from face_forgery.evaluation.metrics.bootstrap import UNMEASURED, Bootstrap, measure_auc
 from face_forgery.evaluation.metrics.weighted import Floats, Targets
 
+Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+
 FILE_FACTS = {
     "file format": ("format",),
     "file size": ("num_bytes",),
@@ -91,8 +93,9 @@ def probe_shortcuts(
     rows = []
     for source, part in _list_parts(facts["source"], targets):
         groups = pd.factorize(facts["group"][part])[0]
+        folds = _split(targets[part], groups, num_folds=num_folds, seed=bootstrap.seed)
         for probe, columns in probes.items():
-            row = _probe(features.loc[part, columns], targets[part], groups, num_folds, bootstrap)
+            row = _probe(features.loc[part, columns], targets[part], groups, folds, bootstrap)
             value, low = row["auc"]["value"], row["auc"]["low"]
             is_warning = value is not None and value > limit and low > 0.5
             rows.append({"probe": probe, "source": source, **row, "is_warning": is_warning})
@@ -122,34 +125,37 @@ def _probe(
     features: pd.DataFrame,
     targets: Targets,
     groups: NDArray[np.int64],
-    num_folds: int,
+    folds: Folds,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     num_fake = int(targets.sum())
     row: dict[str, Any] = {"num_real": len(targets) - num_fake, "num_fake": num_fake}
     row |= {"auc": UNMEASURED, "strongest": [], "note": None}
-    groups_of = [len(np.unique(groups[targets == target])) for target in (0, 1)]
-    if min(groups_of) < 2:
+    if not folds:
         return row | {"note": "fewer than two groups of a class: nothing to validate on"}
     varying = features.columns[features.nunique(dropna=False) > 1]
     if not len(varying):
         return row | {"note": "the same in every image"}
     values = features[varying].to_numpy(dtype=np.float64)
-    scores = _predict_out_of_fold(
-        values, targets, groups, num_folds=min(num_folds, *groups_of), seed=bootstrap.seed
-    )
+    scores = _predict_out_of_fold(values, targets, folds, seed=bootstrap.seed)
     return row | {
         "auc": measure_auc(scores, targets, groups, bootstrap),
         "strongest": _name_strongest(features[varying], targets),
     }
 
 
-def _predict_out_of_fold(
-    values: Floats, targets: Targets, groups: NDArray[np.int64], *, num_folds: int, seed: int
-) -> Floats:
+def _split(targets: Targets, groups: NDArray[np.int64], *, num_folds: int, seed: int) -> Folds:
+    """Return rows to fit and rows to check; no fold where a class has fewer than two groups."""
+    groups_of = [len(np.unique(groups[targets == target])) for target in (0, 1)]
+    if min(groups_of) < 2:
+        return []
+    folds = StratifiedGroupKFold(min(num_folds, *groups_of), shuffle=True, random_state=seed)
+    return list(folds.split(targets, targets, groups))
+
+
+def _predict_out_of_fold(values: Floats, targets: Targets, folds: Folds, *, seed: int) -> Floats:
     scores = np.zeros(len(targets))
-    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-    for fit, check in folds.split(values, targets, groups):
+    for fit, check in folds:
         if len(np.unique(targets[fit])) < 2:
             scores[check] = targets.mean()  # one class to learn from: nothing to predict
             continue
