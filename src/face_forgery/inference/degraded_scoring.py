@@ -17,7 +17,8 @@ from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.inference.reading import ImageReader, finder_of, read_batches
 from face_forgery.inference.scoring import margins_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.forward_path import pick_device
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.params import EngineName
 from face_forgery.progress import track
 
 MAX_SIDE = 1024  # pixels; larger images are reduced to it first, as most services do
@@ -30,6 +31,7 @@ def score_degraded(
     degradations: Sequence[Degradation],
     *,
     num_workers: int,
+    engine: EngineName = "auto",
 ) -> NDArray[np.float64]:
     """Score images as they are and degraded; each is decoded once.
 
@@ -54,7 +56,7 @@ def score_degraded(
         batch_size=1,
         num_workers=num_workers,
     )
-    network = detector.build_network().to(pick_device())
+    network = build_scorer(detector, engine)
     scores = np.empty((len(paths), 1 + len(degradations)))
     description = f"scoring in {1 + len(degradations)} states"
     for row, batch in enumerate(track(batches, description=description, total=len(paths))):

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
 
+EngineName = Literal["auto", "torch", "openvino"]
 TTAName = Literal["none", "flip", "crop", "flip_crop"]
 
 
@@ -17,10 +18,11 @@ class EnsembleParams(Params):
 
 
 class ScoringParams(Params):
-    """How images are scored; the first two do not change a score."""
+    """How images are scored; the first three do not change a score by more than 1e-5."""
 
     batch_size: int = Field(ge=1)
     num_workers: NumWorkers
+    engine: EngineName
     precision: Literal["float32", "bfloat16"]
     tta: TTAName
 

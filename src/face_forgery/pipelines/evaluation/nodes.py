@@ -61,6 +61,7 @@ def score_validation(
         data.root,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
+        engine=scoring.engine,
     )
     in_calibration = ff.choose_calibration_split(
         own_validation["group"].to_numpy(),
