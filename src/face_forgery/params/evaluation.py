@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
 
 EngineName = Literal["auto", "torch", "openvino"]
+Precision = Literal["float32", "bfloat16", "int8"]
 TTAName = Literal["none", "flip", "crop", "flip_crop"]
 
 
@@ -23,7 +24,9 @@ class ScoringParams(Params):
     batch_size: int = Field(ge=1)
     num_workers: NumWorkers
     engine: EngineName
-    precision: Literal["float32", "bfloat16"]
+    max_loss: ClassVar = 0.01  # of AUC, that a reduced precision may cost
+
+    precision: Precision
     tta: TTAName
 
 

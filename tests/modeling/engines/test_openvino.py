@@ -143,7 +143,7 @@ def test_a_network_that_openvino_cannot_convert_is_left_to_torch(
 def test_a_network_that_openvino_computes_otherwise_is_left_to_torch(
     make_detector, monkeypatch, caplog
 ):
-    monkeypatch.setattr(openvino_network, "TOLERANCE", -1.0)
+    monkeypatch.setitem(openvino_network.TOLERANCES, "float32", -1.0)
     with caplog.at_level("INFO"):
         network = build_scorer(make_detector())
     assert not isinstance(network, OpenVinoNetwork)
@@ -182,7 +182,7 @@ import socket
 def refuse(*_, **__):
     raise SystemExit("an address was looked up")
 socket.getaddrinfo = socket.socket.connect = refuse
-from face_forgery.modeling.engines.openvino_network import _core, _openvino
+from face_forgery.modeling.engines.openvino_network import _core, import_openvino
 _core()
 from openvino.tools.ovc import convert_impl
 print(convert_impl.tm.__name__)

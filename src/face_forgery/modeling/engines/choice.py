@@ -43,6 +43,8 @@ def build_scorer(
 
         members = [build_scorer(member, engine, device) for member in detector.members]
         return EnsembleNetwork(members, detector.temperature).eval()
+    if detector.precision == "int8":
+        return _load_quantized(detector, engine)
     if engine == "torch" or (engine == "auto" and device.type != "cpu"):
         return detector.build_network().to(device)
     try:
@@ -57,6 +59,20 @@ def build_scorer(
             ) from error
         _say_once(f"torch computes {detector.architecture}, and not OpenVINO: {error}")
         return detector.build_network().to(device)
+
+
+def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:
+    reason = why_not_openvino(detector)
+    if engine == "torch":
+        reason = "scoring.engine=torch has none"
+    if reason:
+        raise DetectorError(
+            f"this detector is in int8, which OpenVINO alone computes: {reason}. Or evaluate it "
+            "again in another precision (scoring.precision)"
+        )
+    from face_forgery.modeling.engines.quantization import load_quantized
+
+    return load_quantized(detector)
 
 
 def _default() -> EngineName:

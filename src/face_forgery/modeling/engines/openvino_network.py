@@ -25,14 +25,15 @@ from torch import Tensor, nn
 
 from face_forgery.data.redaction import one_line
 from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.params import Precision
 
 if TYPE_CHECKING:
     import openvino
 
 logger = logging.getLogger(__name__)
 
-TOLERANCE = 4e-5  # of a margin, and of its size above 1: at most 1e-5 of a score
-_ROUNDED = 0.1  # the same for bfloat16, which keeps 8 significant bits
+# Of a margin, and of its size above 1; 4e-5 are at most 1e-5 of a score.
+TOLERANCES: dict[Precision, float] = {"float32": 4e-5, "bfloat16": 0.1, "int8": 0.02}
 _LOGITS = ["face_forgery", "logits"]  # where a converted network keeps what torch gave
 _KEPT = 8  # converted networks
 _SEED = 0
@@ -77,24 +78,21 @@ def load_openvino(detector: Detector) -> OpenVinoNetwork:
         DetectorError: If the weights do not fit the architecture.
         EngineError: If the network cannot be converted, or gives other logits than torch.
     """
-    plain = replace(
-        detector, temperature=1.0
-    )  # a network is the same whatever it was calibrated to
-    path = _cache_folder() / f"{plain.identity()}_{_version()}.xml"
-    compiled = _read_kept(path, detector)
+    # What is kept serves whatever the network was calibrated to.
+    path = _cache_folder() / f"{replace(detector, temperature=1.0).identity()}_{_version()}.xml"
+    compiled = _read_kept(path, detector.precision)
     if compiled is None:
-        model = _convert(plain)
-        _check(compiled := _compile(model, detector), model)
+        model = convert(detector)
+        compiled = compile_checked(model, detector.precision)
         _keep(model, path)
     return OpenVinoNetwork(compiled, detector.temperature)
 
 
-def _read_kept(path: Path, detector: Detector) -> "openvino.CompiledModel | None":
+def _read_kept(path: Path, precision: Precision) -> "openvino.CompiledModel | None":
     if not path.exists():
         return None
     try:
-        model = _core().read_model(path)
-        _check(compiled := _compile(model, detector), model)
+        compiled = compile_checked(_core().read_model(path), precision)
         os.utime(path)
     except (RuntimeError, ValueError, OSError) as error:  # RuntimeError: of OpenVINO
         logger.warning("%s is converted again: %s", path, one_line(str(error))[:300])
@@ -102,31 +100,58 @@ def _read_kept(path: Path, detector: Detector) -> "openvino.CompiledModel | None
     return compiled
 
 
-def _convert(detector: Detector) -> "openvino.Model":
-    """Return the network in OpenVINO's terms, and with it what torch's gives for a fixed image."""
-    network = replace(detector, precision="float32").build_network()
+def convert(detector: Detector) -> "openvino.Model":
+    """Return the uncalibrated network in float32, in OpenVINO's terms.
+
+    With it is kept what torch's network gives for a fixed image. Raises as `load_openvino`.
+    """
+    network = replace(detector, precision="float32", temperature=1.0).build_network()
     size = detector.preprocessing.image_size
     logger.info("OpenVINO takes this network over; the next run finds it converted")
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of torch's tracer, about shapes that do not change
-            expected = network(_fixed_image(size))
+            logits = network(_fixed_image(size))
             example = torch.zeros((2, 3, size, size), dtype=torch.uint8)
             # Traced here, because OpenVINO would trace it twice, to compare.
             traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-            model = _openvino().convert_model(
+            model = import_openvino().convert_model(
                 traced, example_input=example, input=[-1, 3, size, size]
             )
     except (RuntimeError, TypeError, ValueError) as error:
         raise EngineError(f"OpenVINO cannot convert it: {str(error)[:300]}") from error
-    model.set_rt_info(json.dumps(expected.double().tolist()), _LOGITS)
+    model.set_rt_info(json.dumps(logits.double().tolist()), _LOGITS)
     return model
 
 
-def _compile(model: "openvino.Model", detector: Detector) -> "openvino.CompiledModel":
-    hint = {"float32": "f32", "bfloat16": "bf16"}[detector.precision]
+def keep_own_logits(model: "openvino.Model") -> None:
+    """Keep with ``model`` what it gives itself for the fixed image, in place of torch's."""
+    logits = _compile(model, "int8")([_fixed_image(_size_of(model)).numpy()])[0]
+    model.set_rt_info(json.dumps(logits.tolist()), _LOGITS)
+
+
+def compile_checked(model: "openvino.Model", precision: Precision) -> "openvino.CompiledModel":
+    """Return ``model`` ready for this processor.
+
+    Raises:
+        EngineError: If the fixed image gets other logits than those that are kept with it.
+    """
+    compiled = _compile(model, precision)
+    kept = np.array(json.loads(model.get_rt_info(_LOGITS).astype(str)))
+    found = compiled([_fixed_image(_size_of(model)).numpy()])[0].astype(float)
+    expected, given = (logits[:, 1] - logits[:, 0] for logits in (kept, found))
+    allowed = TOLERANCES[precision] * np.maximum(1.0, np.abs(expected))
+    if not (np.abs(given - expected) <= allowed).all():
+        raise EngineError(
+            f"OpenVINO gives the margin {float(given[0]):.6g} of a fixed image where "
+            f"{float(expected[0]):.6g} is right"
+        )
+    return compiled
+
+
+def _compile(model: "openvino.Model", precision: Precision) -> "openvino.CompiledModel":
     options = {
-        "INFERENCE_PRECISION_HINT": hint,
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "ENABLE_CPU_PINNING": False,  # readers work on the same cores
@@ -134,19 +159,8 @@ def _compile(model: "openvino.Model", detector: Detector) -> "openvino.CompiledM
     return _core().compile_model(model, "CPU", options)
 
 
-def _check(compiled: "openvino.CompiledModel", model: "openvino.Model") -> None:
-    """Raise `EngineError` where the fixed image gets other logits than from torch's network."""
-    expected = np.array(json.loads(model.get_rt_info(_LOGITS).astype(str)))
-    size = model.inputs[0].get_partial_shape()[-1].get_length()
-    found = compiled([_fixed_image(size).numpy()])[0]
-    ours, theirs = (logits[:, 1] - logits[:, 0] for logits in (expected, found.astype(float)))
-    difference = np.abs(theirs - ours) / np.maximum(1.0, np.abs(ours))
-    is_exact = compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
-    if not (difference <= (TOLERANCE if is_exact else _ROUNDED)).all():
-        raise EngineError(
-            f"OpenVINO gives the margin {float(theirs[0]):.6g} of a fixed image, and torch "
-            f"{float(ours[0]):.6g}"
-        )
+def _size_of(model: "openvino.Model") -> int:
+    return int(model.inputs[0].get_partial_shape()[-1].get_length())
 
 
 def _keep(model: "openvino.Model", path: Path) -> None:
@@ -154,7 +168,7 @@ def _keep(model: "openvino.Model", path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent) as folder:
-            _openvino().save_model(model, Path(folder, path.name), compress_to_fp16=False)
+            import_openvino().save_model(model, Path(folder, path.name), compress_to_fp16=False)
             for suffix in (".bin", ".xml"):  # the graph last: without it nothing is read
                 made = Path(folder, path.name).with_suffix(suffix)
                 made.replace(path.with_suffix(suffix))
@@ -182,7 +196,7 @@ def _fixed_image(size: int) -> Tensor:
 
 
 @cache
-def _openvino() -> Any:
+def import_openvino() -> Any:
     """Import OpenVINO without what it would report of each import."""
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -193,11 +207,11 @@ def _openvino() -> Any:
 
 @cache
 def _core() -> "openvino.Core":
-    return _openvino().Core()
+    return import_openvino().Core()
 
 
 def _version() -> str:
-    return str(_openvino().get_version()).partition("-")[0]
+    return str(import_openvino().get_version()).partition("-")[0]
 
 
 @cache
