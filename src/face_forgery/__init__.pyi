@@ -89,6 +89,7 @@ from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
+from .modeling.export import export_openvino as export_openvino
 from .modeling.factory import check_model as check_model
 from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device

@@ -35,6 +35,8 @@ def build_scorer(
         DetectorError: If the weights do not fit the architecture, or ``openvino`` is asked for and
             cannot compute the network.
     """
+    if detector.precision == "int8" and not isinstance(detector, Ensemble):
+        return _load_quantized(detector, engine)
     device = device or pick_device()
     if engine == "auto":
         engine = _default()
@@ -43,8 +45,6 @@ def build_scorer(
 
         members = [build_scorer(member, engine, device) for member in detector.members]
         return EnsembleNetwork(members, detector.temperature).eval()
-    if detector.precision == "int8":
-        return _load_quantized(detector, engine)
     if engine == "torch" or (engine == "auto" and device.type != "cpu"):
         return detector.build_network().to(device)
     try:

@@ -126,7 +126,7 @@ def convert(detector: Detector) -> "openvino.Model":
 
 def keep_own_logits(model: "openvino.Model") -> None:
     """Keep with ``model`` what it gives itself for the fixed image, in place of torch's."""
-    logits = _compile(model, "int8")([_fixed_image(_size_of(model)).numpy()])[0]
+    logits = compile_model(model, "int8")([_fixed_image(_size_of(model)).numpy()])[0]
     model.set_rt_info(json.dumps(logits.tolist()), _LOGITS)
 
 
@@ -136,7 +136,7 @@ def compile_checked(model: "openvino.Model", precision: Precision) -> "openvino.
     Raises:
         EngineError: If the fixed image gets other logits than those that are kept with it.
     """
-    compiled = _compile(model, precision)
+    compiled = compile_model(model, precision)
     kept = np.array(json.loads(model.get_rt_info(_LOGITS).astype(str)))
     found = compiled([_fixed_image(_size_of(model)).numpy()])[0].astype(float)
     expected, given = (logits[:, 1] - logits[:, 0] for logits in (kept, found))
@@ -149,7 +149,8 @@ def compile_checked(model: "openvino.Model", precision: Precision) -> "openvino.
     return compiled
 
 
-def _compile(model: "openvino.Model", precision: Precision) -> "openvino.CompiledModel":
+def compile_model(model: "openvino.Model", precision: Precision) -> "openvino.CompiledModel":
+    """Return ``model`` ready for this processor, unchecked."""
     options = {
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "PERFORMANCE_HINT": "LATENCY",

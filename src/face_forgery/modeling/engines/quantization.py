@@ -19,7 +19,6 @@ from face_forgery.data.redaction import one_line
 from face_forgery.limits import MAX_ACTIVATIONS, MAX_GRAPH_BYTES
 from face_forgery.modeling.detector import Detector, DetectorError, QuantizedNetwork
 from face_forgery.modeling.engines.openvino_network import (
-    EngineError,
     OpenVinoNetwork,
     compile_checked,
     convert,
@@ -62,15 +61,24 @@ def quantize(detector: Detector, images: Sequence[Tensor]) -> Detector:
         ),
     )
     keep_own_logits(quantized)
-    return replace(detector, precision="int8", quantized=_store(quantized))
+    return replace(detector, precision="int8", quantized=store_model(quantized))
 
 
 def load_quantized(detector: Detector) -> OpenVinoNetwork:
-    """Return the network of an int8 detector.
+    """Return the network of an int8 detector; raises as `read_quantized`.
 
     Raises:
-        DetectorError: If its files are damaged, or ask for more memory than a network needs.
         EngineError: If this processor computes other scores than the one that quantized it.
+    """
+    compiled = compile_checked(read_quantized(detector), "int8")
+    return OpenVinoNetwork(compiled, detector.temperature)
+
+
+def read_quantized(detector: Detector) -> "openvino.Model":
+    """Return the uncalibrated int8 network of ``detector`` in OpenVINO's terms.
+
+    Raises:
+        DetectorError: If it is damaged, or asks for more memory than a network needs.
     """
     if detector.quantized is None:
         raise DetectorError("this detector is in int8 and has no int8 network; evaluate it again")
@@ -82,15 +90,12 @@ def load_quantized(detector: Detector) -> OpenVinoNetwork:
         content = openvino.Tensor(np.frombuffer(weights, np.uint8))
         model = openvino.Core().read_model(graph, content)
         _check_shapes(model, detector.preprocessing.image_size)
-        compiled = compile_checked(model, "int8")
-    except EngineError:
-        raise
     except (RuntimeError, ValueError) as error:
         raise DetectorError(
             f"the int8 network of this detector cannot be used: {one_line(str(error))[:300]}; "
             "evaluate it again (pipeline evaluation)"
         ) from error
-    return OpenVinoNetwork(compiled, detector.temperature)
+    return model
 
 
 def _check_shapes(model: "openvino.Model", size: int) -> None:
@@ -111,7 +116,8 @@ def _check_shapes(model: "openvino.Model", size: int) -> None:
                 raise ValueError(f"{operation.get_type_name()} gives {shape} numbers")
 
 
-def _store(model: "openvino.Model") -> QuantizedNetwork:
+def store_model(model: "openvino.Model") -> QuantizedNetwork:
+    """Return what OpenVINO writes of ``model``."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.xml")
         import_openvino().save_model(model, path, compress_to_fp16=False)
