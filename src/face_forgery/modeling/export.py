@@ -77,20 +77,26 @@ def export_openvino(detector: Detector) -> dict[str, bytes]:
     """
     is_int8 = detector.precision == "int8"
     model = read_quantized(detector) if is_int8 else convert(detector)
-    openvino = import_openvino()
-    operations = openvino.opset13
-    signs = np.array([[-1.0, 1.0]], np.float32) / np.float32(detector.temperature)
-    logits = operations.convert(model.output(0), "f32")
-    margins = operations.reduce_sum(operations.multiply(logits, signs), [1], keep_dims=False)
-    whole = openvino.Model([operations.sigmoid(margins)], model.get_parameters(), "detector")
-    whole.inputs[0].set_names({INPUT})
-    whole.outputs[0].set_names({OUTPUT})
-    whole.set_rt_info(json.dumps(describe(detector)), [METADATA, "detector"])
-    compiled = compile_model(whole, detector.precision)
+    model.inputs[0].set_names({INPUT})
+    (logits,) = model.get_results()
+    model.add_results([_probability(logits.input_value(0), detector.temperature)])
+    model.remove_result(logits)
+    model.set_rt_info(json.dumps(describe(detector)), [METADATA, "detector"])
+    compiled = compile_model(model, detector.precision)
     scorer = build_scorer(detector)
     _compare(lambda images: compiled([images])[0], scorer, detector.preprocessing.image_size)
-    graph, weights = store_model(whole)
+    graph, weights = store_model(model)
     return {"detector.xml": graph, "detector.bin": weights}
+
+
+def _probability(logits: Any, temperature: float) -> Any:
+    """Return the end of an OpenVINO graph that turns its logits into the score."""
+    operations = import_openvino().opset13
+    signs = np.array([[-1.0, 1.0]], np.float32) / np.float32(temperature)
+    weighed = operations.multiply(operations.convert(logits, "f32"), signs)
+    end = operations.result(operations.sigmoid(operations.reduce_sum(weighed, [1])))
+    end.output(0).set_names({OUTPUT})
+    return end
 
 
 def describe(detector: Detector) -> dict[str, Any]:

@@ -61,7 +61,9 @@ def quantize(detector: Detector, images: Sequence[Tensor]) -> Detector:
         ),
     )
     keep_own_logits(quantized)
-    return replace(detector, precision="int8", quantized=store_model(quantized))
+    done = replace(detector, precision="int8", quantized=store_model(quantized))
+    read_quantized(done)  # what is written can be read
+    return done
 
 
 def load_quantized(detector: Detector) -> OpenVinoNetwork:
