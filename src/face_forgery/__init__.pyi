@@ -4,7 +4,10 @@ from .data.degradation.operations import list_degradations as list_degradations
 from .data.images.decoding import InputError as InputError
 from .data.images.decoding import read_reduced as read_reduced
 from .data.images.evidence import read_evidence as read_evidence
+from .data.images.face_table import find_faces as find_faces
+from .data.images.face_table import mark_faceless as mark_faceless
 from .data.images.faces import FaceFinder as FaceFinder
+from .data.images.faces import finder_values as finder_values
 from .data.images.listing import list_images as list_images
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
 from .data.labels.readers import read_labels as read_labels
@@ -85,6 +88,8 @@ from .inference.verdicts import describe_ending as describe_ending
 from .inference.videos.judge import judge_videos as judge_videos
 from .inference.videos.judgement import frame_rows as frame_rows
 from .inference.videos.judgement import video_row as video_row
+from .inference.videos.video_page import describe_video as describe_video
+from .inference.videos.video_page import format_time as format_time
 from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.ensemble import join_detectors as join_detectors

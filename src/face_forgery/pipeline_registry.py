@@ -1,5 +1,6 @@
 """The pipelines by name: the table of contents of the project."""
 
+from functools import cache
 from importlib import import_module
 
 from kedro.pipeline import Pipeline
@@ -38,6 +39,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
 
 
+@cache  # Kedro asks once to look names up, and again for the pipelines of a run
 def _create(name: str) -> Pipeline:
     nodes = import_module(f"face_forgery.pipelines.{name}").create_pipeline()
     return Pipeline(nodes, namespace=name, tags=name, prefix_datasets_with_namespace=False)

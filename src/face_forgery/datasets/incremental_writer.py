@@ -12,7 +12,7 @@ import pandas as pd
 
 from face_forgery.data.images.remote import is_url, reach
 from face_forgery.datasets.atomic import FileError, replacing
-from face_forgery.datasets.tables import csv_text
+from face_forgery.datasets.verdict_tables import csv_text
 
 _NAME = re.compile(r"(?P<job>\w+)-(?P<start>\d{12})-(?P<end>\d{12})-rows\.csv")
 

@@ -12,7 +12,7 @@ from face_forgery.data.images.remote import reach
 from face_forgery.datasets.atomic import FileError
 from face_forgery.datasets.base import Dataset, ReadOnlyDataset, preview_rows
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish, remove_file
-from face_forgery.datasets.tables import read_verdicts, write_verdicts
+from face_forgery.datasets.verdict_tables import read_verdicts, write_verdicts
 from face_forgery.inference.job import Begun, PartOfJob
 
 logger = logging.getLogger(__name__)

@@ -1,19 +1,11 @@
-"""Tables with names that users give, as CSV, Parquet or JSON lines."""
+"""Tables with names that users give, as CSV."""
 
-import csv
-import shutil
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from kedro_datasets.pandas import CSVDataset
 
-_EMPTY_IS_MISSING: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
-_VERDICT_TYPES = {"img_name": "string", "verdict": "string", "status": "string", "detail": "string"}
-_ROWS_AT_ONCE = 100_000
+from face_forgery.datasets.verdict_tables import EMPTY_IS_MISSING, csv_text
 
 
 class QuotedCSVDataset(CSVDataset):  # type: ignore[misc]
@@ -23,7 +15,7 @@ class QuotedCSVDataset(CSVDataset):  # type: ignore[misc]
     with a carriage return is quoted.
     """
 
-    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = _EMPTY_IS_MISSING
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = EMPTY_IS_MISSING
     DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = {
         "open_args_save": {"mode": "w", "encoding": "utf-8", "newline": ""}
     }
@@ -32,58 +24,3 @@ class QuotedCSVDataset(CSVDataset):  # type: ignore[misc]
         """Write the table in UTF-8 with LF line ends; its index is not part of it."""
         with self._fs.open(str(self._get_save_path()), **self._fs_open_args_save) as file:
             file.write(csv_text(data))
-
-
-def csv_text(table: pd.DataFrame, *, header: bool = True) -> str:
-    """Return a table without its index, with LF line ends.
-
-    Before 3.13 Python leaves a carriage return bare, which readers take for the end of a row: if
-    there is one, all texts are quoted.
-    """
-    options: dict[str, Any] = {"index": False, "header": header, "lineterminator": "\n"}
-    text: str = table.to_csv(**options)
-    if "\r" in text:
-        text = table.to_csv(**options, quoting=csv.QUOTE_NONNUMERIC)
-    return text
-
-
-def read_verdicts(location: str) -> pd.DataFrame:
-    """Return the verdicts in a file at a path or a URL; its ending says the format."""
-    ending = PurePosixPath(location).suffix.lower()
-    if ending == ".parquet":
-        return pd.read_parquet(location)
-    if ending == ".jsonl":
-        return pd.read_json(location, lines=True, dtype=_VERDICT_TYPES | {"y_pred": "float64"})
-    return pd.concat(_read_csv(location), ignore_index=True)
-
-
-def write_verdicts(rows: Path, path: Path, *, ending: str) -> None:
-    """Bring a CSV of rows into the format that ``ending`` says."""
-    if ending.lower() == ".parquet":
-        _write_parquet(_read_csv(rows), path)
-    elif ending.lower() == ".jsonl":
-        _write_json_lines(_read_csv(rows), path)
-    else:
-        shutil.copyfile(rows, path)
-
-
-def _read_csv(path: Path | str) -> Iterator[pd.DataFrame]:
-    """Yield the rows as they were, so many at a time that memory stays flat."""
-    types = _VERDICT_TYPES | {"y_pred": "float64"}
-    parts = pd.read_csv(path, dtype=types, chunksize=_ROWS_AT_ONCE, **_EMPTY_IS_MISSING)
-    for part in parts:
-        yield part.assign(detail=part["detail"].fillna(""))
-
-
-def _write_parquet(parts: Iterator[pd.DataFrame], path: Path) -> None:
-    schema = pa.schema([(name, pa.string()) for name in _VERDICT_TYPES])
-    schema = schema.insert(1, pa.field("y_pred", pa.float64()))
-    with pq.ParquetWriter(path, schema) as writer:
-        for part in parts:
-            writer.write_table(pa.Table.from_pandas(part, schema, preserve_index=False))
-
-
-def _write_json_lines(parts: Iterator[pd.DataFrame], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for part in parts:
-            part.to_json(file, orient="records", lines=True, double_precision=15, force_ascii=False)

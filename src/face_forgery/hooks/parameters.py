@@ -50,12 +50,13 @@ class ParameterHooks:
         values: dict[str, Any] = context.config_loader["parameters"]
         here, project = Path.cwd(), Path(context.project_path)
         if here != project:
-            values = context.config_loader["parameters"] = rebase_paths(values, project, here)
+            values = rebase_paths(values, project, here)
         check_parameters(values)
         self._spellings = find_spellings(values["data"])
         if self._spellings:
-            data = values["data"] | self._spellings
-            values = context.config_loader["parameters"] = values | {"data": data}
+            values = values | {"data": values["data"] | self._spellings}
+        # Kept for all who ask later: the loader reads the files anew each time.
+        context.config_loader["parameters"] = values
         self._parameters: Parameters = check_parameters(values)
 
     @hook_impl(tryfirst=True)

@@ -12,10 +12,11 @@ from torch import nn
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.datasets.growing import PagesDataset
-from face_forgery.inference.explanation.attribution import FULL_SCALE, blur_away, heat_map
+from face_forgery.inference.explanation.attribution import blur_away, heat_map
 from face_forgery.inference.explanation.explain import Explanation, explain_images, pick_suspects
 from face_forgery.inference.explanation.explanation_page import overlay, write_pages
 from face_forgery.inference.explanation.regions import (
+    FULL_SCALE,
     REGIONS,
     label_regions,
     measure_evidence,

@@ -67,10 +67,10 @@ class RandomNoise(nn.Module):
         return add_noise(image, low + (high - low) * torch.rand(()).item())
 
 
-def _random_crop(image_size: int, interpolation: str, smallest_scale: float) -> nn.Module:
+def _random_crop(image_size: int, interpolation: str, smallest_scale: float) -> PixelTransform:
     if smallest_scale == 1.0:
         return eval_transform(image_size, interpolation)
-    crop: nn.Module = v2.RandomResizedCrop(
+    crop: PixelTransform = v2.RandomResizedCrop(
         (image_size, image_size),
         scale=(smallest_scale, 1.0),
         interpolation=InterpolationMode(interpolation),

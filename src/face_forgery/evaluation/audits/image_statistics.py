@@ -4,6 +4,8 @@ If such numbers tell real from forged, a detector may learn how a set was made i
 of forgery: brightness, sharpness, file size. None of them depends on where anything is.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ def global_statistics(image: NDArray[np.uint8], num_bytes: int) -> dict[str, flo
             f"expected an RGB image (H, W, 3) of 8 bit and at least 3 x 3 pixels, "
             f"got {image.shape} {image.dtype}"
         )
-    channels = image.astype(np.float64).transpose(2, 0, 1)
+    channels = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float64)
     luma = _LUMA[0] * channels[0] + _LUMA[1] * channels[1] + _LUMA[2] * channels[2]
     return {
         **_levels(channels, luma),
@@ -61,7 +63,8 @@ def _moment(values: Values, order: int) -> float:
     spread = float(values.std())
     if spread < 1e-9:
         return 0.0
-    return float((((values - values.mean()) / spread) ** order).mean())
+    standardized = (values - values.mean()) / spread
+    return float(math.prod([standardized] * order).mean())  # a power takes ten times as long
 
 
 def _sharpness(luma: Values) -> dict[str, float]:

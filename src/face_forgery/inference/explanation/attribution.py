@@ -19,7 +19,6 @@ from torchvision.transforms.v2 import functional
 
 from face_forgery.modeling.forward_path import device_of
 
-FULL_SCALE = 2.0  # log-odds of a part: from here on a map has the full color
 _PART = 0.16  # side of a part, of the image's; about an eye or a mouth of a face
 _STEPS = 16  # between the blur and the image
 _AT_ONCE = 8  # of them in one pass

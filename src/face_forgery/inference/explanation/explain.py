@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from face_forgery.data.images.faces import cut_square
-from face_forgery.inference.explanation.attribution import FULL_SCALE, heat_map
+from face_forgery.inference.explanation.attribution import heat_map
 from face_forgery.inference.explanation.regions import (
+    FULL_SCALE,
     Landmarks,
     RegionEvidence,
     label_regions,

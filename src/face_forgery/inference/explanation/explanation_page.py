@@ -2,30 +2,32 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.inference.explanation.attribution import FULL_SCALE
-from face_forgery.inference.explanation.explain import ExplainedImage
+from face_forgery.inference.explanation.regions import FULL_SCALE
 from face_forgery.inference.pages import THUMBNAIL, Page, enlarge, render, to_uri, write_set
 from face_forgery.modeling.detector import OperatingPoints
+
+if TYPE_CHECKING:
+    from face_forgery.inference.explanation.explain import ExplainedImage
 
 _FAKE, _REAL = (213, 94, 0), (0, 114, 178)  # vermilion and blue of Okabe and Ito
 _OPAQUE = 0.75
 
 
 def write_pages(
-    images: Iterable[ExplainedImage], points: OperatingPoints, learnt_from: str
-) -> Iterator[tuple[ExplainedImage, Page]]:
+    images: "Iterable[ExplainedImage]", points: OperatingPoints, learnt_from: str
+) -> "Iterator[tuple[ExplainedImage, Page]]":
     """Yield each image, explained or not, with its page; the rest is as of `write_set`."""
     about: dict[str, Any] = {"title": "Explained images", "unit": "image"}
     return write_set(images, _write, points=points, learnt_from=learnt_from, **about)
 
 
-def _write(image: ExplainedImage, **content: Any) -> tuple[str, dict[str, Any]]:
+def _write(image: "ExplainedImage", **content: Any) -> tuple[str, dict[str, Any]]:
     if (found := image.explanation) is not None:
         content |= {
             "original": to_uri(found.pixels),
@@ -53,7 +55,7 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np
     return np.asarray(grey * (1 - alpha) + color * alpha, dtype=np.uint8)
 
 
-def _summarize(image: ExplainedImage) -> dict[str, Any]:
+def _summarize(image: "ExplainedImage") -> dict[str, Any]:
     """Return a line of the index: verdict, or the status where there is no score."""
     line: dict[str, Any] = {"name": image.img_name, "thumbnail": None, "score": None}
     found = image.explanation

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Landmarks = tuple[tuple[float, float], ...]
 
+FULL_SCALE = 2.0  # log-odds of a part: from here on a map has the full color
 REGIONS = ("eyes", "nose", "mouth", "skin", "contour", "background")
 
 

@@ -45,7 +45,7 @@ def write_video_pages(
     def write(video: JudgedVideo, **content: Any) -> tuple[str, dict[str, Any]]:
         content |= {"video": video, "params": params, "chart": None}
         if video.frames:
-            content |= describe(video, points, params)
+            content |= describe_video(video, points, params)
         filters = {"time": lambda seconds: format_time(seconds, longest=video.duration)}
         return render("video.html.jinja", filters, **content), _summarize(video)
 
@@ -66,7 +66,9 @@ def _summarize(video: JudgedVideo) -> dict[str, Any]:
     return line | {"score": found.score, "verdict": found.verdict, "says": says}
 
 
-def describe(video: JudgedVideo, points: OperatingPoints, params: VideoParams) -> dict[str, Any]:
+def describe_video(
+    video: JudgedVideo, points: OperatingPoints, params: VideoParams
+) -> dict[str, Any]:
     """Return what a page shows of a video with scores: a chart, its scenes, how it was sampled."""
     stored = io.BytesIO()
     figure = draw_scores_over_time(video, points)

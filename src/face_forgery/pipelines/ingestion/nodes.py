@@ -6,8 +6,6 @@ from typing import Any
 import pandas as pd
 
 import face_forgery as ff
-from face_forgery.data.images.face_table import find_faces, mark_faceless
-from face_forgery.data.images.faces import FaceFinder, finder_values
 from face_forgery.data.images.inspection import inspect_table, list_unusable
 from face_forgery.data.labels.manifest import SUBSETS, assemble_manifest, check_rejected
 from face_forgery.data.labels.readers import LabelSource
@@ -58,11 +56,11 @@ def locate_faces(
     faces: FacesParams,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the face of every image (``FACE_COLUMNS``), and what it was found with."""
-    values = finder_values(face_model, faces)
-    table = find_faces(
+    values = ff.finder_values(face_model, faces)
+    table = ff.find_faces(
         label_table,
         image_facts,
-        FaceFinder.from_values(values),
+        ff.FaceFinder.from_values(values),
         root=Path(data.root),
         num_workers=ingestion.num_workers,
     )
@@ -71,7 +69,7 @@ def locate_faces(
 
 def list_rejected(image_facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:
     """Return the images that cannot be used, and why: ``REJECTED_COLUMNS``."""
-    return list_unusable(mark_faceless(image_facts, face_table))
+    return list_unusable(ff.mark_faceless(image_facts, face_table))
 
 
 def build_manifest(
@@ -86,7 +84,7 @@ def build_manifest(
     The list of rejected images is an input so that it lies on disk before too many are an error.
     """
     check_rejected(label_table, rejected, max_rejected=ingestion.max_rejected)
-    manifest = assemble_manifest(label_table, mark_faceless(image_facts, face_table))
+    manifest = assemble_manifest(label_table, ff.mark_faceless(image_facts, face_table))
     if face_table.empty:
         warn_of_photographs(manifest)
     return manifest

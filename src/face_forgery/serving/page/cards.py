@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+import face_forgery as ff
 from face_forgery.data.images.decoding import ImageError, is_video, read_rgb
 from face_forgery.data.images.listing import VIDEO_SUFFIXES, printable
-from face_forgery.inference.explanation.attribution import FULL_SCALE
 from face_forgery.inference.explanation.explanation_page import overlay
+from face_forgery.inference.explanation.regions import FULL_SCALE
 from face_forgery.inference.judging import Detector
 from face_forgery.inference.pages import enlarge, to_uri
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.inference.videos.judgement import JudgedVideo
-from face_forgery.inference.videos.video_page import describe, format_time
 from face_forgery.modeling.provenance import Language
 from face_forgery.params import VideoParams
 from face_forgery.serving.page.words import WORDS
@@ -112,9 +112,9 @@ class Judge:
 
     def _show_video(self, video: JudgedVideo, start: float, end: float) -> ShownVideo:
         def say(seconds: float) -> str:
-            return format_time(seconds, longest=video.duration)
+            return ff.format_time(seconds, longest=video.duration)
 
-        shown = describe(video, self.points, _VIDEO)
+        shown = ff.describe_video(video, self.points, _VIDEO)
         scenes = [
             {"uri": one["uri"], "seconds": say(scene.seconds), "score": scene.score}
             for one, scene in zip(shown["scenes"], video.scenes, strict=True)
