@@ -9,6 +9,7 @@ import measuring  # noqa: F401  first: it finds the package where it is not inst
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,14 +42,27 @@ Precision = Literal["float32", "bfloat16"]
 
 def base_parameters(backbone: str, image_size: int, num_workers: int | None) -> Parameters:
     """Return the base settings with the course's batch and flips; ``None``: the base workers."""
+    workers = {} if num_workers is None else {"num_workers": num_workers}
+    return change_parameters(
+        {
+            "model.backbone": backbone,
+            "preprocessing.image_size": image_size,
+            "augmentation.vertical_flip": 0.5,
+            "training.epochs": 1000,
+            "training.batch_size": COURSE_BATCH,
+            "training.compile": False,
+        }
+        | {f"{part}.{name}": n for part in ("training", "scoring") for name, n in workers.items()}
+    )
+
+
+def change_parameters(changes: dict[str, Any]) -> Parameters:
+    """Return the base settings but for ``changes``, by dotted names."""
     files = sorted((Path(__file__).parents[1] / "conf/base").glob("parameters*.yml"))
     values = {k: v for file in files for k, v in yaml.safe_load(file.read_text()).items()}
-    values["model"]["backbone"] = backbone
-    values["preprocessing"]["image_size"] = image_size
-    values["augmentation"]["vertical_flip"] = 0.5
-    values["training"] |= {"epochs": 1000, "batch_size": COURSE_BATCH, "compile": False}
-    if num_workers is not None:
-        values["training"]["num_workers"] = values["scoring"]["num_workers"] = num_workers
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        reduce(dict.__getitem__, sections, values)[key] = value
     return check_parameters(values)
 
 
