@@ -23,8 +23,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,7 +37,9 @@ import ours
 import torch
 from measuring import NUM_DRAWN, describe_machine, write_images
 
+from face_forgery.modeling.engines.openvino_network import why_not_openvino
 from face_forgery.modeling.forward_path import resolve_precision
+from face_forgery.params import EngineName, Precision
 
 IMAGE_SIZE = 256
 BACKBONES = {
@@ -47,7 +50,13 @@ BUSY = 3.0  # load from which a number is worth a second look
 FEWEST, MOST = 40, 20_000  # images of one measurement
 COURSE, DECODING = "course", "decoding alone"
 FROM_MEMORY = ", from memory"  # after the name of what is compared: its limit
-PRECISIONS = {"ours": "float32", "ours, bfloat16": "bfloat16"}  # of inference
+SCORERS: dict[str, tuple[EngineName, Precision]] = {  # of inference
+    "ours, torch": ("torch", "float32"),
+    "ours, torch, bfloat16": ("torch", "bfloat16"),
+    "ours, OpenVINO": ("openvino", "float32"),
+    "ours, OpenVINO, bfloat16": ("openvino", "bfloat16"),
+    "ours, OpenVINO, int8": ("openvino", "int8"),
+}
 # Imported once, before processes are forked that do no more than measure.
 PRELOADED = ["timm", "torchvision.transforms.v2", "pandas", "pydantic", "scipy.special", "yaml"]
 
@@ -81,6 +90,7 @@ def main() -> None:
     print(*machine, sep="\n", flush=True)
     results: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder  # of converted networks
         for measured in _measure(options, device, Path(folder)):
             _print_rounds(measured)
             results.append(measured)
@@ -143,8 +153,15 @@ def _left_out(options: argparse.Namespace, backbone: str, device: torch.device) 
     """Name what need not be measured: decoding alone is the same whatever the network."""
     names = [DECODING] if options.quick or backbone != options.backbones[0] else []
     if options.quick and resolve_precision("auto", device) == torch.float32:
-        names += ["ours, bfloat16", "ours, bfloat16" + FROM_MEMORY]  # slower: takes minutes
-    return names
+        names += ["ours, torch, bfloat16"]  # slower: takes minutes
+    for name, (engine, precision) in SCORERS.items():
+        probe = replace(ours.make_detector("test_resnet", 32), precision=precision)
+        is_missing = precision == "int8" and find_spec("nncf") is None
+        if engine == "openvino" and (
+            device.type != "cpu" or is_missing or why_not_openvino(probe) is not None
+        ):
+            names.append(name)
+    return names + [name + FROM_MEMORY for name in names]
 
 
 def _preparing_arms() -> Arms:
@@ -168,8 +185,8 @@ def _scoring_arms(backbone: str, params: ours.Parameters, device: torch.device) 
     arms: Arms = {
         COURSE: partial(course.predicting, backbone, image_size=IMAGE_SIZE, device=device)
     }
-    for name, precision in PRECISIONS.items():
-        how = {"params": params, "device": device, "precision": precision}
+    for name, (engine, precision) in SCORERS.items():
+        how = {"params": params, "device": device, "engine": engine, "precision": precision}
         arms[name] = partial(ours.scoring, **how)
         arms[name + FROM_MEMORY] = partial(ours.scoring_from_memory, **how)
     return arms | {DECODING: partial(ours.decoding_for_scoring, params=params)}

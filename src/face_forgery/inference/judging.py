@@ -169,6 +169,10 @@ class Detector:
         )
         return judged
 
+    def prepare_explanations(self) -> None:
+        """Import and build what the first explanation needs, which takes seconds."""
+        _ = ff.explain_one, ff.overlay, self._network
+
     def _judge_batch(self, batch: "list[tuple[GivenImage, Reading]]") -> Iterator[Judgement]:
         scored = score_batch(self._scorer, stack_readings([reading for _, reading in batch]))
         for row, (given, _) in enumerate(batch):
