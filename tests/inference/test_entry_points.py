@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import face_forgery as ff
 from face_forgery.data.degradation.operations import list_degradations
@@ -20,12 +21,16 @@ from face_forgery.inference.scoring import score_files, score_manifest
 from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.params import FacesParams
 from face_forgery.serving.page.cards import Judge
 from face_forgery.serving.pyfunc_model import ServedDetector
 
 HOW = {"batch_size": 3, "num_workers": 0}
+RANDOM_IMAGES = list(
+    torch.randint(0, 256, (20, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+)
 JOINED = {"data_fingerprint": "f" * 64, "code_version": {}, "other_data": "refuse"}
 
 
@@ -66,15 +71,15 @@ def engine(request, monkeypatch, tmp_path):
     return request.param
 
 
-@pytest.mark.parametrize("kind", ["tta", "ensemble"])
+@pytest.mark.parametrize("kind", ["tta", "ensemble", "int8"])
 def test_every_entry_point_gives_the_same_score(
     *, make_detector, judge_all, folder, monkeypatch, kind, engine
 ):
-    detector = (
-        scaled(make_detector(temperature=4.0, tta="flip_crop"))
-        if kind == "tta"
-        else make_ensemble(make_detector, temperature=0.7)
-    )
+    detector = {
+        "tta": lambda: scaled(make_detector(temperature=4.0, tta="flip_crop")),
+        "ensemble": lambda: make_ensemble(make_detector, temperature=0.7),
+        "int8": lambda: quantize(scaled(make_detector(temperature=0.2)), RANDOM_IMAGES),
+    }[kind]()
     paths = sorted(folder.iterdir())
     contents = [path.read_bytes() for path in paths]
     table = pd.DataFrame({"path": [path.name for path in paths], "img_name": contents})
@@ -82,14 +87,13 @@ def test_every_entry_point_gives_the_same_score(
     stored.mkdir()
     write_detector(detector, stored)
     network = detector.build_network()
-    by_torch = score_manifest(detector, table, folder, engine="torch", **HOW).scores
-
     expected = score_manifest(detector, table, folder, **HOW).scores
     assert np.ptp(expected) > 0.01
-    np.testing.assert_allclose(expected, by_torch, rtol=0, atol=1e-5)
-    assert len(list(folder.parent.glob("face_forgery/openvino/*.xml"))) == (
-        0 if engine == "torch" else len(getattr(detector, "members", [detector]))
-    )
+    if kind != "int8":
+        by_torch = score_manifest(detector, table, folder, engine="torch", **HOW).scores
+        np.testing.assert_allclose(expected, by_torch, rtol=0, atol=1e-5)
+        num_converted = 0 if engine == "torch" else len(getattr(detector, "members", [detector]))
+        assert len(list(folder.parent.glob("face_forgery/openvino/*.xml"))) == num_converted
     entry_points = {
         "inference": judge_all(detector, list_images(folder), min_size=9)["y_pred"],
         "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
