@@ -23,8 +23,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,6 +37,10 @@ import ours
 import torch
 from measuring import NUM_DRAWN, describe_machine, write_images
 
+from face_forgery.modeling.engines.openvino_network import why_not_openvino
+from face_forgery.modeling.forward_path import resolve_precision
+from face_forgery.params import EngineName, Precision
+
 IMAGE_SIZE = 256
 BACKBONES = {
     "cpu": ["resnet18", "convnext_atto", "efficientnet_b0"],
@@ -43,8 +48,17 @@ BACKBONES = {
 }
 BUSY = 3.0  # load from which a number is worth a second look
 FEWEST, MOST = 40, 20_000  # images of one measurement
-COURSE, OURS, BFLOAT16 = "course", "ours", "bfloat16"
-MEMORY, MEMORY_BFLOAT16, DECODING = "memory", "memory bfloat16", "decoding"
+COURSE, DECODING = "course", "decoding alone"
+FROM_MEMORY = ", from memory"  # after the name of what is compared: its limit
+SCORERS: dict[str, tuple[EngineName, Precision]] = {  # of inference
+    "ours, torch": ("torch", "float32"),
+    "ours, torch, bfloat16": ("torch", "bfloat16"),
+    "ours, OpenVINO": ("openvino", "float32"),
+    "ours, OpenVINO, bfloat16": ("openvino", "bfloat16"),
+    "ours, OpenVINO, int8": ("openvino", "int8"),
+}
+# Imported once, before processes are forked that do no more than measure.
+PRELOADED = ["timm", "torchvision.transforms.v2", "pandas", "pydantic", "scipy.special", "yaml"]
 
 Work = Callable[[], None]
 MakeWork = Callable[[Sequence[Path]], Work]
@@ -60,13 +74,9 @@ class Measured:
     side: int
     rates: dict[str, list[float]]
 
-    def rate(self, name: str) -> str:
-        """Return the median."""
-        return f"{median(self.rates[name]):,.1f}" if name in self.rates else ""
-
-    def ratio(self, name: str, to: str = COURSE) -> str:
+    def ratio(self, name: str, to: str) -> str:
         """Return the median of the ratios and, in brackets, the smallest and the largest."""
-        if name not in self.rates:
+        if to not in self.rates or name in (to, DECODING):
             return ""
         ratios = [a / b for a, b in zip(self.rates[name], self.rates[to], strict=True)]
         return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
@@ -80,6 +90,7 @@ def main() -> None:
     print(*machine, sep="\n", flush=True)
     results: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder  # of converted networks
         for measured in _measure(options, device, Path(folder)):
             _print_rounds(measured)
             results.append(measured)
@@ -92,7 +103,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--quick", action="store_true", help="a minute or two: ResNet-18 alone")
+    parser.add_argument("--quick", action="store_true", help="two minutes: ResNet-18 alone")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6.0, help="of one measurement")
     parser.add_argument("--backbones", nargs="+", help="names of timm")
@@ -127,21 +138,36 @@ def _measure(options: argparse.Namespace, device: torch.device, folder: Path) ->
         drawn = write_images(folder / str(side), NUM_DRAWN, side)
         params = ours.base_parameters("resnet18", IMAGE_SIZE, options.workers)
         arms = _preparing_arms()
-        yield Measured("preparing", "", side, _take_turns(arms, drawn, options, 1))
+        yield Measured("preparing, one core", "", side, _take_turns(arms, drawn, options, 1))
         for backbone in options.backbones:
             params = ours.base_parameters(backbone, IMAGE_SIZE, options.workers)
             for what, make_arms in (("training", _training_arms), ("inference", _scoring_arms)):
                 arms = make_arms(backbone, params, device)
-                if backbone != options.backbones[0]:
-                    del arms[DECODING]  # the same whatever the network
+                for name in _left_out(options, backbone, device):
+                    arms.pop(name, None)
                 rates = _take_turns(arms, drawn, options, torch.get_num_threads())
                 yield Measured(what, backbone, side, rates)
+
+
+def _left_out(options: argparse.Namespace, backbone: str, device: torch.device) -> list[str]:
+    """Name what need not be measured: decoding alone is the same whatever the network."""
+    names = [DECODING] if options.quick or backbone != options.backbones[0] else []
+    if options.quick and resolve_precision("auto", device) == torch.float32:
+        names += ["ours, torch, bfloat16"]  # slower: takes minutes
+    for name, (engine, precision) in SCORERS.items():
+        probe = replace(ours.make_detector("test_resnet", 32), precision=precision)
+        is_missing = precision == "int8" and find_spec("nncf") is None
+        if engine == "openvino" and (
+            device.type != "cpu" or is_missing or why_not_openvino(probe) is not None
+        ):
+            names.append(name)
+    return names + [name + FROM_MEMORY for name in names]
 
 
 def _preparing_arms() -> Arms:
     return {
         COURSE: partial(course.preparing, image_size=IMAGE_SIZE),
-        OURS: partial(ours.preparing, image_size=IMAGE_SIZE),
+        "ours": partial(ours.preparing, image_size=IMAGE_SIZE),
     }
 
 
@@ -149,23 +175,21 @@ def _training_arms(backbone: str, params: ours.Parameters, device: torch.device)
     how = {"params": params, "device": device}
     return {
         COURSE: partial(course.training, backbone, image_size=IMAGE_SIZE, device=device),
-        OURS: partial(ours.training, **how),
-        MEMORY: partial(ours.training_from_memory, **how),
+        "ours": partial(ours.training, **how),
+        "ours" + FROM_MEMORY: partial(ours.training_from_memory, **how),
         DECODING: partial(ours.decoding_for_training, params=params),
     }
 
 
 def _scoring_arms(backbone: str, params: ours.Parameters, device: torch.device) -> Arms:
-    plain = {"params": params, "device": device, "precision": "float32"}
-    fast = plain | {"precision": "bfloat16"}
-    return {
-        COURSE: partial(course.predicting, backbone, image_size=IMAGE_SIZE, device=device),
-        OURS: partial(ours.scoring, **plain),
-        BFLOAT16: partial(ours.scoring, **fast),
-        MEMORY: partial(ours.scoring_from_memory, **plain),
-        MEMORY_BFLOAT16: partial(ours.scoring_from_memory, **fast),
-        DECODING: partial(ours.decoding_for_scoring, params=params),
+    arms: Arms = {
+        COURSE: partial(course.predicting, backbone, image_size=IMAGE_SIZE, device=device)
     }
+    for name, (engine, precision) in SCORERS.items():
+        how = {"params": params, "device": device, "engine": engine, "precision": precision}
+        arms[name] = partial(ours.scoring, **how)
+        arms[name + FROM_MEMORY] = partial(ours.scoring_from_memory, **how)
+    return arms | {DECODING: partial(ours.decoding_for_scoring, params=params)}
 
 
 def _take_turns(
@@ -178,6 +202,10 @@ def _take_turns(
             name: stack.enter_context(_Process(make, drawn, options.seconds, num_threads))
             for name, make in arms.items()
         }
+        for process in processes.values():
+            process.wait()  # until libraries are imported
+        for process in processes.values():
+            process.measure()  # the first time memory grows to its size: not counted
         for _ in range(options.rounds):
             for name, process in processes.items():
                 rates[name].append(process.measure())
@@ -190,7 +218,8 @@ class _Process:
     def __init__(
         self, make: MakeWork, drawn: Sequence[Path], seconds: float, num_threads: int
     ) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
         self._pipe, theirs = context.Pipe()
         start_method = multiprocessing.get_start_method()  # of loader workers
         how = {"seconds": seconds, "num_threads": num_threads, "start_method": start_method}
@@ -198,7 +227,6 @@ class _Process:
 
     def __enter__(self) -> Self:
         self._process.start()
-        self._answer()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -208,9 +236,10 @@ class _Process:
     def measure(self) -> float:
         """Return images a second."""
         self._pipe.send("measure")
-        return self._answer()
+        return self.wait()
 
-    def _answer(self) -> float:
+    def wait(self) -> float:
+        """Return what the process says next."""
         while not self._pipe.poll(1.0):
             if not self._process.is_alive():
                 sys.exit("a measurement has died; its error is above")
@@ -227,15 +256,20 @@ def _serve(
     num_threads: int,
     start_method: str,
 ) -> None:
-    """Find out how many images fill the time, then measure whenever told, until hung up on."""
-    multiprocessing.set_start_method(start_method, force=True)  # here it would be spawn
+    """Find out how many images fill the time, and measure whenever told, until hung up on."""
+    multiprocessing.set_start_method(start_method, force=True)  # here it would be another
     torch.set_num_threads(num_threads)
-    first = _rate(make(_repeat(drawn, FEWEST)), FEWEST)  # libraries set up on the way
-    again = _rate(make(_repeat(drawn, FEWEST)), FEWEST) if first > FEWEST else first
-    count = min(max(FEWEST * math.ceil(again * seconds / FEWEST), FEWEST), MOST)
-    work = make(_repeat(drawn, count))
-    pipe.send(_rate(work, count))  # the first time memory grows to its size: not counted
+    pipe.send(0.0)
+    count, work = FEWEST, make(_repeat(drawn, FEWEST))
     try:
+        pipe.recv()
+        rate = _rate(work, count)  # libraries set up on the way
+        if rate * seconds > FEWEST:
+            rate = _rate(work, count)
+            count = min(FEWEST * math.ceil(rate * seconds / FEWEST), MOST)
+            work = make(_repeat(drawn, count))
+            rate = _rate(work, count)
+        pipe.send(rate)
         while pipe.recv():
             pipe.send(_rate(work, count))
     except EOFError:
@@ -275,20 +309,14 @@ def _section(results: list[Measured], machine: list[str], options: argparse.Name
             "",
             "**The machine was busy with other work: to be measured again on a quiet one.**",
         ]
-    lines += ["", "| preparing, one core | course | ours | x course |", "|---|---|---|---|"]
-    for one in results:
-        if one.what == "preparing":
-            cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS)]
-            lines.append(_row(f"{one.side} pixels", *cells))
-    heads = ["", "network", "images", "course", "ours", "x course", "of memory"]
-    heads += ["ours, bfloat16", "x course", "of memory", "decoding alone"]
+    heads = ["", "network", "images", "", "images/s", "x course", "of memory"]
     lines += ["", _row(*heads), "|" + "---|" * len(heads)]
     for one in results:
-        if one.what != "preparing":
-            cells = [one.rate(COURSE), one.rate(OURS), one.ratio(OURS), one.ratio(OURS, MEMORY)]
-            cells += [one.rate(BFLOAT16), one.ratio(BFLOAT16)]
-            cells += [one.ratio(BFLOAT16, MEMORY_BFLOAT16), one.rate(DECODING)]
-            lines.append(_row(one.what, one.network, f"{one.side} pixels", *cells))
+        for name, rates in one.rates.items():
+            if not name.endswith(FROM_MEMORY):
+                cells = [one.what, one.network, f"{one.side} pixels", name]
+                cells += [f"{median(rates):,.1f}", one.ratio(name, COURSE)]
+                lines.append(_row(*cells, one.ratio(name, name + FROM_MEMORY)))
     return "\n".join(lines)
 
 

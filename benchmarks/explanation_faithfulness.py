@@ -93,7 +93,7 @@ def main() -> None:
     """Train and measure seed by seed."""
     options = _parse()
     torch.set_num_threads(options.threads)
-    print(describe_machine("torch", "timm", "captum"))
+    print(describe_machine("torch", "timm"))
     print(options, flush=True)
     for seed in options.seeds:
         start = time.perf_counter()

@@ -9,8 +9,9 @@ import measuring  # noqa: F401  first: it finds the package where it is not inst
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,29 +27,43 @@ from face_forgery.data.loading.workers import iterate
 from face_forgery.inference.reading import ImageReader, pack_paths, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.forward_path import measure_margins
-from face_forgery.params import Parameters, check_parameters
+from face_forgery.params import EngineName, Parameters, Precision, check_parameters
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.run import keep_freed_memory
 from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
 SEED = 0
+BATCH = 64  # images that an int8 network learns its ranges from
 MIN_SIZE = 48  # inference.min_size
-
-Precision = Literal["float32", "bfloat16"]
 
 
 def base_parameters(backbone: str, image_size: int, num_workers: int | None) -> Parameters:
     """Return the base settings with the course's batch and flips; ``None``: the base workers."""
+    workers = {} if num_workers is None else {"num_workers": num_workers}
+    return change_parameters(
+        {
+            "model.backbone": backbone,
+            "preprocessing.image_size": image_size,
+            "augmentation.vertical_flip": 0.5,
+            "training.epochs": 1000,
+            "training.batch_size": COURSE_BATCH,
+            "training.compile": False,
+        }
+        | {f"{part}.{name}": n for part in ("training", "scoring") for name, n in workers.items()}
+    )
+
+
+def change_parameters(changes: dict[str, Any]) -> Parameters:
+    """Return the base settings but for ``changes``, by dotted names."""
     files = sorted((Path(__file__).parents[1] / "conf/base").glob("parameters*.yml"))
     values = {k: v for file in files for k, v in yaml.safe_load(file.read_text()).items()}
-    values["model"]["backbone"] = backbone
-    values["preprocessing"]["image_size"] = image_size
-    values["augmentation"]["vertical_flip"] = 0.5
-    values["training"] |= {"epochs": 1000, "batch_size": COURSE_BATCH, "compile": False}
-    if num_workers is not None:
-        values["training"]["num_workers"] = values["scoring"]["num_workers"] = num_workers
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        reduce(dict.__getitem__, sections, values)[key] = value
     return check_parameters(values)
 
 
@@ -130,11 +145,15 @@ class FromMemory:
 
 
 def scoring(
-    paths: Sequence[Path], params: Parameters, device: torch.device, precision: Precision
+    paths: Sequence[Path],
+    params: Parameters,
+    device: torch.device,
+    engine: EngineName,
+    precision: Precision,
 ) -> Callable[[], None]:
     """Return what scores every image."""
     detector = _detector(params, precision)
-    network = detector.build_network().to(device)
+    network = build_scorer(detector, engine, device)
     reader = ImageReader.of(detector, min_size=MIN_SIZE)
     how = {"batch_size": params.scoring.batch_size, "num_workers": params.scoring.num_workers}
 
@@ -147,11 +166,15 @@ def scoring(
 
 
 def scoring_from_memory(
-    paths: Sequence[Path], params: Parameters, device: torch.device, precision: Precision
+    paths: Sequence[Path],
+    params: Parameters,
+    device: torch.device,
+    engine: EngineName,
+    precision: Precision,
 ) -> Callable[[], None]:
     """Return what scores as many images that are there already."""
     detector, count = _detector(params, precision), len(paths)
-    network = detector.build_network().to(device)
+    network = build_scorer(detector, engine, device)
     batch = params.scoring.batch_size
     images = _random_images(min(batch, count), detector.preprocessing.image_size)
     sizes = [min(batch, count - start) for start in range(0, count, batch)]
@@ -185,7 +208,10 @@ def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
 
 
 def _detector(params: Parameters, precision: Precision) -> Detector:
-    detector = make_detector(params.model.backbone, params.preprocessing.image_size)
+    size = params.preprocessing.image_size
+    detector = make_detector(params.model.backbone, size)
+    if precision == "int8":
+        return quantize(detector, list(_random_images(BATCH, size)))
     return replace(detector, precision=precision)
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torchvision", "torch._dynamo", "timm", "captum", "matplotlib", "sklearn", "faiss", "ray")
+HEAVY = ("torchvision", "torch._dynamo", "timm", "matplotlib", "sklearn", "faiss", "ray")
 STORES = ("mlflow", "sqlalchemy", "kedro_datasets.pandas")
 
 WIRE = """

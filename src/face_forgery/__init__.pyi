@@ -39,6 +39,8 @@ from .evaluation.holdout_results import judge_held_out as judge_held_out
 from .evaluation.metrics.bootstrap import Bootstrap as Bootstrap
 from .evaluation.metrics.metric_report import evaluate as evaluate
 from .evaluation.operating_points import set_operating_points as set_operating_points
+from .evaluation.precision_cost import check_precision as check_precision
+from .evaluation.precision_cost import measure_precision as measure_precision
 from .evaluation.reporting.image_figures import SIDE as SIDE
 from .evaluation.reporting.image_figures import draw_data as draw_data
 from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
@@ -72,6 +74,7 @@ from .inference.explanation.explanation_page import overlay as overlay
 from .inference.explanation.explanation_page import write_pages as write_pages
 from .inference.judging import Detector as Detector
 from .inference.judging import find_folder as find_folder
+from .inference.quantizing import quantize_detector as quantize_detector
 from .inference.ray_scoring import score_on_cluster as score_on_cluster
 from .inference.scoring import score_manifest as score_manifest
 from .inference.scoring import stream_scores as stream_scores
@@ -91,6 +94,7 @@ from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
+from .modeling.export import export_openvino as export_openvino
 from .modeling.factory import check_model as check_model
 from .modeling.factory import trained_detector as trained_detector
 from .modeling.forward_path import pick_device as pick_device
@@ -116,3 +120,4 @@ from .training.training_data import build_train_loader as build_train_loader
 from .training.training_data import record_training_data as record_training_data
 
 __version__: str
+from .modeling.ensemble import in_float32 as in_float32

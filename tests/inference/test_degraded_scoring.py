@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import face_forgery as ff
@@ -47,6 +48,20 @@ def test_order_and_workers_change_nothing(make_detector, paths):
     back = score(detector, paths[::-1], num_workers=2)
     np.testing.assert_allclose(forth, back[::-1], atol=1e-6)
     assert forth.std(axis=0).min() > 0
+
+
+def test_passes_are_full_and_laid_out_as_networks_prefer_them(make_detector, paths, monkeypatch):
+    seen, margins_of = [], degraded_scoring.margins_of
+
+    def look(network, images):
+        seen.append(len(images))
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        return margins_of(network, images)
+
+    monkeypatch.setattr(degraded_scoring, "margins_of", look)
+    number = score(make_detector(), paths).size
+    assert seen == [16] * (number // 16) + [number % 16]
+    assert score(make_detector(), []).shape == (0, 1 + len(STATES))
 
 
 def test_long_images_are_reduced_first(make_detector, tmp_path, make_picture, monkeypatch):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import face_forgery as ff
 from face_forgery.data.degradation.operations import list_degradations
@@ -19,12 +20,17 @@ from face_forgery.inference.explanation.explain import explain_one
 from face_forgery.inference.scoring import score_files, score_manifest
 from face_forgery.inference.submission import score_rows
 from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.params import FacesParams
 from face_forgery.serving.page.cards import Judge
 from face_forgery.serving.pyfunc_model import ServedDetector
 
 HOW = {"batch_size": 3, "num_workers": 0}
+RANDOM_IMAGES = list(
+    torch.randint(0, 256, (20, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+)
 JOINED = {"data_fingerprint": "f" * 64, "code_version": {}, "other_data": "refuse"}
 
 
@@ -58,15 +64,22 @@ def make_ensemble(make_detector, temperature=1.0):
     return replace(joined, operating_points=points, temperature=temperature)
 
 
-@pytest.mark.parametrize("kind", ["tta", "ensemble"])
+@pytest.fixture(params=["torch", "openvino"])
+def engine(request, monkeypatch, tmp_path):
+    monkeypatch.setenv("FACE_FORGERY_ENGINE", request.param)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return request.param
+
+
+@pytest.mark.parametrize("kind", ["tta", "ensemble", "int8"])
 def test_every_entry_point_gives_the_same_score(
-    make_detector, judge_all, folder, monkeypatch, kind
+    *, make_detector, judge_all, folder, monkeypatch, kind, engine
 ):
-    detector = (
-        scaled(make_detector(temperature=4.0, tta="flip_crop"))
-        if kind == "tta"
-        else make_ensemble(make_detector, temperature=0.7)
-    )
+    detector = {
+        "tta": lambda: scaled(make_detector(temperature=4.0, tta="flip_crop")),
+        "ensemble": lambda: make_ensemble(make_detector, temperature=0.7),
+        "int8": lambda: quantize(scaled(make_detector(temperature=0.2)), RANDOM_IMAGES),
+    }[kind]()
     paths = sorted(folder.iterdir())
     contents = [path.read_bytes() for path in paths]
     table = pd.DataFrame({"path": [path.name for path in paths], "img_name": contents})
@@ -74,9 +87,13 @@ def test_every_entry_point_gives_the_same_score(
     stored.mkdir()
     write_detector(detector, stored)
     network = detector.build_network()
-
     expected = score_manifest(detector, table, folder, **HOW).scores
     assert np.ptp(expected) > 0.01
+    if kind != "int8":
+        by_torch = score_manifest(detector, table, folder, engine="torch", **HOW).scores
+        np.testing.assert_allclose(expected, by_torch, rtol=0, atol=1e-5)
+        num_converted = 0 if engine == "torch" else len(getattr(detector, "members", [detector]))
+        assert len(list(folder.parent.glob("face_forgery/openvino/*.xml"))) == num_converted
     entry_points = {
         "inference": judge_all(detector, list_images(folder), min_size=9)["y_pred"],
         "workers": score_files(detector, paths, batch_size=2, num_workers=2).scores,
@@ -88,7 +105,8 @@ def test_every_entry_point_gives_the_same_score(
     for name, scores in entry_points.items():
         np.testing.assert_allclose(np.array(scores, float), expected, atol=1e-6, err_msg=name)
     decode = partial(decode_rgb, contents[0])
-    _, explained = explain_one(detector, network, decode, min_size=9, has_views=False)
+    scorer = build_scorer(detector)
+    _, explained = explain_one(detector, scorer, network, decode, min_size=9, has_views=False)
     assert explained.score == pytest.approx(expected[0], abs=1e-6)
     assert explained.heat.std() > 0
     card = Judge(ff.Detector(detector, min_size=9)).judge(paths[3])
@@ -109,7 +127,9 @@ def score_in_worker(detector, paths, monkeypatch):
     ray = SimpleNamespace(get=lambda value: value)
     monkeypatch.setattr(cluster_scoring, "import_ray", lambda: ray)
     attempts = SimpleNamespace(begin=SimpleNamespace(remote=lambda row: False))
-    worker = cluster_scoring._Worker(detector, attempts, 1, 2, False)
+    worker = cluster_scoring._Worker(
+        detector, attempts, min_size=1, num_readers=2, engine="auto", on_gpu=False
+    )
     (scored,) = worker(cluster_scoring.tabulate_paths(paths))["scored"]
     return scored.scores
 

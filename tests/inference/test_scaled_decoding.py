@@ -52,7 +52,7 @@ def test_training_measuring_judging_and_explaining_see_the_same_pixels(
     rows = judge_all(detector, list_images(tmp_path / "images"), min_size=8)
     assert rows["y_pred"].to_numpy() == pytest.approx(expected, abs=1e-6)
     decode = partial(decode_rgb, (tmp_path / manifest["path"][0]).read_bytes())
-    _, found = explain_one(detector, network, decode, min_size=8, has_views=False)
+    _, found = explain_one(detector, network, network, decode, min_size=8, has_views=False)
     assert found.score == pytest.approx(expected[0], abs=1e-6)
     assert found.pixels.shape == (200, 130, 3)
 

@@ -6,12 +6,15 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import onnxruntime
+import openvino
 import pytest
 import torch
 
 from face_forgery.modeling import export as onnx_export
 from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.export import export_onnx
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.engines.quantization import quantize
+from face_forgery.modeling.export import export_onnx, export_openvino
 from face_forgery.modeling.forward_path import score_images
 from face_forgery.modeling.inputs import INPUTS
 from face_forgery.params import FacesParams
@@ -83,3 +86,23 @@ def test_missing_packages_are_named(make_detector, monkeypatch):
     )
     with pytest.raises(ImportError, match=r"needs onnxscript: .*face-forgery\[export\]"):
         export_onnx(make_detector())
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_openvino_scores_from_its_own_files(make_detector, tmp_path, precision):
+    images = torch.randint(0, 256, (7, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    images = images.to(torch.uint8)
+    detector = make_detector(temperature=8.0, tta="flip")
+    if precision == "int8":
+        detector = quantize(detector, list(images))
+    for name, content in export_openvino(detector).items():
+        (tmp_path / name).write_bytes(content)
+    model = openvino.Core().read_model(tmp_path / "detector.xml")
+    about = json.loads(model.get_rt_info(["face_forgery", "detector"]).astype(str))
+    assert about["identity"] == detector.identity()
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(model, "CPU", hint)
+    (scores,) = compiled({"images": images.numpy()}).values()
+    expected = score_images(build_scorer(detector), images, torch.device("cpu"))
+    assert np.ptp(expected) > 1e-4
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)

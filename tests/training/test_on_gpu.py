@@ -8,7 +8,6 @@ import gc
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from face_forgery.modeling.forward_path import pick_device, resolve_precision, score_images
 from face_forgery.modeling.inputs import INPUTS
@@ -70,13 +69,16 @@ def start(make_params, make_loader):
     ids=lambda changes: "-".join(changes) or "plain",
 )
 def test_it_learns_and_the_cpu_gives_the_same_scores(start, device, changes):
+    if "lora" in changes.values():
+        pytest.importorskip("peft")
     state, train = start(device, **{"training.optimizer.learning_rate": 3e-3} | changes)
     losses = train(EPOCHS)
     assert losses[-1] < losses[0]
     images = torch.cat([images for images, _ in batches_of(99)])
     targets = torch.cat([targets for _, targets in batches_of(99)]).numpy()
     scores = score_images(state.judged_network, images, torch.device(device))
-    assert roc_auc_score(targets, scores) > 0.9
+    auc = (scores[targets == 1][:, None] > scores[targets == 0]).mean()
+    assert auc > 0.9
     moved = state.judged_network.to(CPU)
     np.testing.assert_allclose(score_images(moved, images, CPU), scores, atol=5e-3)
 

@@ -1,8 +1,10 @@
 """Scores of degraded images: decode once, degrade many times, score as always."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +19,12 @@ from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.inference.reading import ImageReader, finder_of, read_batches
 from face_forgery.inference.scoring import margins_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.forward_path import pick_device
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.params import EngineName
 from face_forgery.progress import track
 
 MAX_SIDE = 1024  # pixels; larger images are reduced to it first, as most services do
-_FORWARD = 16  # states in one forward pass; on a CPU a tenth faster than all of them at once
+_FORWARD = 16  # states in one forward pass, of one image or of two
 
 
 def score_degraded(
@@ -30,6 +33,7 @@ def score_degraded(
     degradations: Sequence[Degradation],
     *,
     num_workers: int,
+    engine: EngineName = "auto",
 ) -> NDArray[np.float64]:
     """Score images as they are and degraded; each is decoded once.
 
@@ -54,30 +58,46 @@ def score_degraded(
         batch_size=1,
         num_workers=num_workers,
     )
-    network = detector.build_network().to(pick_device())
-    scores = np.empty((len(paths), 1 + len(degradations)))
-    description = f"scoring in {1 + len(degradations)} states"
-    for row, batch in enumerate(track(batches, description=description, total=len(paths))):
-        if batch.statuses[0] != "ok":
-            raise ImageError(
-                f"{paths[row]}: {batch.details[0]}. It could be read when the manifest was made; "
-                "run ingestion again",
-                status=batch.statuses[0],
-            )
-        margins = [margins_of(network, images) for images in batch.images[0].split(_FORWARD)]
-        scores[row] = expit(np.concatenate(margins))
-    return scores
+    network = build_scorer(detector, engine)
+    num_states = 1 + len(degradations)
+    shown = track(batches, description=f"scoring in {num_states} states", total=len(paths))
+    passes = _fill_passes(_check(batch, path) for batch, path in zip(shown, paths, strict=True))
+    margins = [margins_of(network, images) for images in passes]
+    scores = expit(np.concatenate([np.empty(0), *margins]))
+    return np.asarray(scores).reshape(len(paths), num_states)
+
+
+def _check(batch: Any, path: Path) -> Tensor:
+    """Return the states of the image of a ``ReadBatch``, as `_degrade_and_fit` has made them."""
+    if batch.statuses[0] != "ok":
+        raise ImageError(
+            f"{path}: {batch.details[0]}. It could be read when the manifest was made; "
+            "run ingestion again",
+            status=batch.statuses[0],
+        )
+    states: Tensor = batch.images[0]
+    return states
+
+
+def _fill_passes(images: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield uint8 ``(B, 3, S, S)`` of ``(D, S, S, 3)``: all images in order, `_FORWARD` at once."""
+    left: list[Tensor] = []
+    for states in images:
+        *full, rest = torch.split(torch.cat([*left, states]), _FORWARD)
+        left = [rest]
+        yield from (one.permute(0, 3, 1, 2) for one in full)
+    yield from (one.permute(0, 3, 1, 2) for one in left)
 
 
 def _degrade_and_fit(
     degradations: tuple[Degradation, ...], transform: PixelTransform, image: Tensor
 ) -> Tensor:
-    """``uint8 (3, H, W)`` to ``(1 + D, 3, S, S)``."""
+    """``uint8 (3, H, W)`` to ``(1 + D, S, S, 3)``: pixel by pixel, as networks prefer them."""
     pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     if max(pixels.shape) > MAX_SIDE:
         reduced = Image.fromarray(pixels)
         reduced.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
         pixels = np.array(reduced)
-    states = [pixels, *(degradation.apply(pixels) for degradation in degradations)]
+    states = chain([pixels], (degradation.apply(pixels) for degradation in degradations))
     images = (torch.from_numpy(state).permute(2, 0, 1) for state in states)
-    return torch.stack([transform(image) for image in images])
+    return torch.stack([transform(image).permute(1, 2, 0) for image in images])

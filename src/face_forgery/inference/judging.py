@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
@@ -25,11 +25,15 @@ from face_forgery.inference.verdicts import Judgement, judge_row, operating_poin
 from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import META, read_detector
+from face_forgery.modeling.engines.choice import build_scorer
 from face_forgery.modeling.forward_path import pick_device
 from face_forgery.modeling.provenance import describe_training_data
+from face_forgery.params import EngineName
 from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from face_forgery.inference.explanation.explain import Explanation
     from face_forgery.inference.videos.judgement import JudgedVideo
     from face_forgery.params import VideoParams
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 _BATCH = 32
 _OWNED = r"([\w.-]+/[\w.-]+)"
 _HUB = re.compile(rf"(?:hf[-_]hub:|hf://|https://huggingface\.co/){_OWNED}(?:@(.+))?/?")
-_HUB_FILES = ["*.json", "*.safetensors", "*.onnx"]  # of a detector, members included
+_HUB_FILES = ["*.json", "*.safetensors", "*.onnx", "int8.*"]  # of a detector, members included
 _ACCEPTED = "a path, a URL, encoded bytes, an open file, a uint8 array or a PIL image"
 
 ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[np.uint8] | Image.Image
@@ -60,6 +64,8 @@ class Detector:
     Args:
         trained: What is stored; must have operating points.
         min_size: Pixels; an image with a shorter side is ``too_small``.
+        engine: What computes the forward pass: ``torch``, ``openvino``, or ``auto``, which is
+            OpenVINO on a CPU; `FACE_FORGERY_ENGINE` in the environment says what ``auto`` is.
 
     Attributes:
         trained: As given: preprocessing, metrics, training parameters, ...
@@ -70,15 +76,25 @@ class Detector:
         DetectorError: If it has no operating points, or its weights do not fit.
     """
 
-    def __init__(self, trained: TrainedDetector, *, min_size: int = MIN_SIZE) -> None:
+    def __init__(
+        self,
+        trained: TrainedDetector,
+        *,
+        min_size: int = MIN_SIZE,
+        engine: EngineName = "auto",
+    ) -> None:
         self.trained, self.points = trained, operating_points_of(trained)
         self.learnt_from = describe_training_data(trained.training_data)
         self._min_size = min_size
-        self._network = trained.build_network().to(pick_device())
+        self._scorer = build_scorer(trained, engine)
 
     @classmethod
     def load(
-        cls, location: str | os.PathLike[str] = DETECTOR_FOLDER, *, min_size: int = MIN_SIZE
+        cls,
+        location: str | os.PathLike[str] = DETECTOR_FOLDER,
+        *,
+        min_size: int = MIN_SIZE,
+        engine: EngineName = "auto",
     ) -> Self:
         """Read a detector or an ensemble. Nothing in its files is executed.
 
@@ -86,11 +102,12 @@ class Detector:
             location: A folder, or ``hf-hub:OWNER/NAME`` (``@REVISION`` may follow) of the Hugging
                 Face hub.
             min_size: As of the class.
+            engine: As of the class.
 
         Raises:
             DetectorError: If there is none, or it is damaged; names the remedy.
         """
-        return cls(read_detector(find_folder(location)), min_size=min_size)
+        return cls(read_detector(find_folder(location)), min_size=min_size, engine=engine)
 
     @overload
     def judge(  # type: ignore[overload-overlap]  # a path is an iterable of letters
@@ -148,19 +165,28 @@ class Detector:
             params,
             min_size=self._min_size,
             batch_size=_BATCH,
-            network=self._network,
+            network=self._scorer,
         )
         return judged
 
+    def prepare_explanations(self) -> None:
+        """Import and build what the first explanation needs, which takes seconds."""
+        _ = ff.explain_one, ff.overlay, self._network
+
     def _judge_batch(self, batch: "list[tuple[GivenImage, Reading]]") -> Iterator[Judgement]:
-        scored = score_batch(self._network, stack_readings([reading for _, reading in batch]))
+        scored = score_batch(self._scorer, stack_readings([reading for _, reading in batch]))
         for row, (given, _) in enumerate(batch):
             explainer = partial(self._explain, given.content)
             yield judge_row(scored, row, self.points, evidence=given.evidence, explainer=explainer)
 
+    @cached_property
+    def _network(self) -> "nn.Module":
+        return self.trained.build_network().to(pick_device())
+
     def _explain(self, image: Any, *, has_views: bool, face: int | None) -> "Explanation":
         reading, explanation = ff.explain_one(
             self.trained,
+            self._scorer,
             self._network,
             GivenImage(image).decode,
             min_size=self._min_size,

@@ -33,8 +33,8 @@ from face_forgery.inference.reading import (
 from face_forgery.inference.scoring import score_batch
 from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.modeling.forward_path import pick_device
-from face_forgery.params import ClusterParams
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.params import ClusterParams, EngineName
 from face_forgery.progress import track
 from face_forgery.training.distributed.ray_cluster import (
     ClusterError,
@@ -56,6 +56,7 @@ def score_on_cluster(
     batch_size: int,
     num_workers: int,
     min_size: int,
+    engine: EngineName = "auto",
     description: str,
     cluster: ClusterParams,
 ) -> Iterator[Scored]:
@@ -73,9 +74,8 @@ def score_on_cluster(
         return
     absolute = [_absolute(path) for path in paths]
     with connected(cluster):
-        batches = _stream(
-            tabulate_paths(absolute), batch_size, cluster, detector, min_size, max(1, num_workers)
-        )
+        how = {"min_size": min_size, "num_readers": max(1, num_workers), "engine": engine}
+        batches = _stream(tabulate_paths(absolute), batch_size, cluster, detector, **how)
         left = iter(absolute)
         for scored in track(
             batches, description=description, total=len(paths), count=lambda b: len(b.statuses)
@@ -102,9 +102,9 @@ def _absolute(path: Path | str | None) -> str | None:
 
 
 def _stream(
-    table: pa.Table, batch_size: int, cluster: ClusterParams, detector: Detector, *reading: int
+    table: pa.Table, batch_size: int, cluster: ClusterParams, detector: Detector, **how: Any
 ) -> Iterator[Scored]:
-    """Yield the scores of batches of ``table``; ``reading`` is handed to the workers."""
+    """Yield the scores of batches of ``table``; ``how`` is handed to the workers."""
     ray = import_ray()
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # the rest is ours to say
     size = min(choose_num_workers(cluster), -(-len(table) // batch_size))
@@ -125,12 +125,8 @@ def _stream(
             [table.slice(start, batch_size) for start in starts]
         ).map_batches(
             _Worker,
-            fn_constructor_args=(
-                ray.put(detector),
-                attempts,
-                *reading,
-                cluster.gpus_per_worker > 0,
-            ),
+            fn_constructor_args=(ray.put(detector), attempts),
+            fn_constructor_kwargs=how | {"on_gpu": cluster.gpus_per_worker > 0},
             batch_size=batch_size,
             batch_format="pyarrow",
             compute=pool,
@@ -178,13 +174,19 @@ class _Worker:
     """One of the pool: the network in memory, a batch of paths in, their scores out."""
 
     def __init__(
-        self, detector_ref: Any, attempts: Any, min_size: int, num_readers: int, on_gpu: bool
+        self,
+        detector_ref: Any,
+        attempts: Any,
+        *,
+        min_size: int,
+        num_readers: int,
+        engine: EngineName,
+        on_gpu: bool,
     ) -> None:
         self._ray = import_ray()
         self._attempts = attempts
         detector: Detector = self._ray.get(detector_ref)
-        device = pick_device() if on_gpu else torch.device("cpu")
-        self._network = detector.build_network().to(device)
+        self._network = build_scorer(detector, engine, None if on_gpu else torch.device("cpu"))
         self._scoring = threading.Lock()
         self._make_reader = partial(ImageReader.of, detector, min_size=min_size)
         self._own = threading.local()  # a face detector serves one thread at a time

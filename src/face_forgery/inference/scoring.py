@@ -16,7 +16,9 @@ from face_forgery.data.images.decoding import ImageError
 from face_forgery.inference.reading import ImageReader, ReadBatch, read_batches
 from face_forgery.inference.verdicts import Scored
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.modeling.forward_path import device_of, measure_margins, pick_device
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.forward_path import device_of, measure_margins
+from face_forgery.params import EngineName
 from face_forgery.progress import track
 
 
@@ -26,11 +28,21 @@ def score_files(
     *,
     batch_size: int,
     num_workers: int,
+    engine: EngineName = "auto",
     description: str = "scoring",
 ) -> Scored:
     """Score image files; one that cannot be scored gets a status and stops nothing."""
-    how = {"batch_size": batch_size, "num_workers": num_workers}
-    return Scored.join(stream_scores(detector, paths, min_size=1, description=description, **how))
+    return Scored.join(
+        stream_scores(
+            detector,
+            paths,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            min_size=1,
+            engine=engine,
+            description=description,
+        )
+    )
 
 
 def stream_scores(
@@ -40,6 +52,7 @@ def stream_scores(
     batch_size: int,
     num_workers: int,
     min_size: int,
+    engine: EngineName = "auto",
     description: str,
 ) -> Iterator[Scored]:
     """Yield what ``score_files`` returns, a batch at a time and in order; memory stays flat.
@@ -53,7 +66,7 @@ def stream_scores(
         batch_size=batch_size,
         num_workers=num_workers,
     )
-    network = detector.build_network().to(pick_device())
+    network = build_scorer(detector, engine)
     for batch in track(
         batches, description=description, total=len(paths), count=lambda batch: len(batch.statuses)
     ):
@@ -102,6 +115,7 @@ def score_manifest(
     *,
     batch_size: int,
     num_workers: int,
+    engine: EngineName = "auto",
 ) -> Scored:
     """Score every image of a manifest, whose column ``path`` is relative to ``root``, in its order.
 
@@ -111,7 +125,9 @@ def score_manifest(
         ImageError: If an image cannot be read; names the count and up to three.
     """
     paths = [Path(root) / path for path in manifest["path"]]
-    scored = score_files(detector, paths, batch_size=batch_size, num_workers=num_workers)
+    scored = score_files(
+        detector, paths, batch_size=batch_size, num_workers=num_workers, engine=engine
+    )
     bad = np.flatnonzero(scored.statuses != "ok")
     if bad.size:
         named = "; ".join(f"{paths[i]}: {scored.details[i]}" for i in bad[:3])

@@ -10,6 +10,7 @@ import pandas as pd
 from face_forgery.data.labels.manifest import show_examples
 from face_forgery.inference.scoring import score_files
 from face_forgery.modeling.detector import Detector
+from face_forgery.params import EngineName
 
 SUBMISSION_COLUMNS = ("img_name", "y_pred")
 
@@ -39,6 +40,7 @@ def score_rows(
     unreadable_score: float | None,
     batch_size: int,
     num_workers: int,
+    engine: EngineName = "auto",
 ) -> pd.DataFrame:
     """Return a submission: one row for each of ``rows``, in their order.
 
@@ -55,6 +57,7 @@ def score_rows(
         paths,
         batch_size=batch_size,
         num_workers=num_workers,
+        engine=engine,
         description="scoring the submission",
     )
     names, bad = rows["img_name"].array, np.flatnonzero(scored.statuses != "ok")

@@ -4,14 +4,14 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import TypeAdapter
 
 from face_forgery.data.redaction import one_line
 from face_forgery.limits import MAX_IMAGE_SIDE
 from face_forgery.modeling.provenance import TrainingData
-from face_forgery.params import FacesParams, TTAName
+from face_forgery.params import FacesParams, Precision, TTAName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,6 +131,13 @@ class OperatingPoints:
         return TypeAdapter(cls).validate_python(values)
 
 
+class QuantizedNetwork(NamedTuple):
+    """A network in int8 as OpenVINO stores it, uncalibrated: images to logits."""
+
+    graph: bytes  # XML
+    weights: bytes
+
+
 @dataclass(frozen=True, eq=False)
 class Detector:
     """A trained network as plain values: what is stored, certified and used."""
@@ -147,7 +154,8 @@ class Detector:
     temperature: float = 1.0  # what logits are divided by, so that scores mean probabilities
     operating_points: OperatingPoints | None = None  # None before evaluation
     # Of scores, wherever it is used: temperature and operating points were measured so.
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
+    quantized: QuantizedNetwork | None = field(default=None, repr=False)  # of int8
     input: str = "rgb"  # the colors alone, or further channels as well (modeling/inputs.py)
     truncate_after: str | None = None  # the last block (modeling/truncation.py); None: timm's
     tta: TTAName = "none"
@@ -175,6 +183,8 @@ class Detector:
         if self.preprocessing.scaled_decoding:
             described += " scaled_decoding"
         digest = hashlib.sha256(described.encode())
+        for content in self.quantized or ():
+            digest.update(content)
         if self.faces is not None and self.face_model is not None:
             digest.update(self.faces.model_dump_json(exclude={"detector"}).encode())
             digest.update(self.face_model)
@@ -194,12 +204,14 @@ class Detector:
 
         return count_parameters(self.build_network())
 
-    def scored_by(self, precision: Literal["float32", "bfloat16"], tta: TTAName) -> "Detector":
+    def scored_by(self, precision: Precision, tta: TTAName) -> "Detector":
         """Return the detector with scores that are computed so from now on."""
-        return replace(self, precision=precision, tta=tta)
+        return replace(self, precision=precision, tta=tta, quantized=None)
 
     def build_network(self) -> "nn.Module":
         """Return what scores, on the CPU: uint8 ``(B, 3, S, S)`` to logits ``(B, 2)``.
+
+        Of a detector in int8 it is the network in float32 that it was quantized from.
 
         Raises:
             DetectorError: If the weights do not fit the architecture.

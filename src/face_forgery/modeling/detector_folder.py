@@ -11,7 +11,7 @@ layers.
 import hashlib
 import json
 import stat
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,11 +32,12 @@ from face_forgery.modeling.detector import (
     DetectorError,
     OperatingPoints,
     Preprocessing,
+    QuantizedNetwork,
 )
-from face_forgery.modeling.ensemble import Ensemble, check_same_image
+from face_forgery.modeling.ensemble import Ensemble, check_same_image, in_float32
 from face_forgery.modeling.options import check_options, is_deep
 from face_forgery.modeling.provenance import TrainingData
-from face_forgery.params import RESERVED_OPTIONS, FacesParams, TTAName
+from face_forgery.params import RESERVED_OPTIONS, FacesParams, Precision, TTAName
 
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
+QUANTIZED = ("int8.xml", "int8.bin")  # only where precision is int8
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
 _TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
@@ -65,7 +67,7 @@ class _Meta(BaseModel):
     code_version: dict[str, Any]
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     input: str = "rgb"
     truncate_after: str | None = None
     tta: TTAName = "none"
@@ -130,7 +132,7 @@ def write_detector(detector: Detector, folder: Path) -> None:
     if isinstance(detector, Ensemble):
         _write_ensemble(detector, folder)
         return
-    network = replace(detector, precision="float32").build_plain_network()
+    network = in_float32(detector).build_plain_network()
     state = network.backbone.state_dict()
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
     weights = {name: value.contiguous().clone() for name, value in state.items()}
@@ -140,6 +142,10 @@ def write_detector(detector: Detector, folder: Path) -> None:
     if detector.face_model is not None:
         (folder / FACE_MODEL).write_bytes(detector.face_model)
         names.append(FACE_MODEL)
+    if detector.quantized is not None:
+        for name, content in zip(QUANTIZED, detector.quantized, strict=True):
+            (folder / name).write_bytes(content)
+            names.append(name)
     _write_meta(_Meta, detector, names, folder)
 
 
@@ -221,6 +227,7 @@ def read_detector(folder: Path) -> Detector:
 def _read_single(meta: _Meta, folder: Path) -> Detector:
     _check_size(folder / WEIGHTS, meta)
     names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
+    names += QUANTIZED if meta.precision == "int8" else ()
     contents = {name: _read_checked(folder, name, meta.sha256) for name in names}
     try:
         weights = load(contents[WEIGHTS])
@@ -229,7 +236,13 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
             f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
             f"never opened; {_TRAIN_AGAIN}"
         ) from error
-    return Detector(weights=weights, face_model=contents.get(FACE_MODEL), **_fields_of(meta))
+    quantized = [contents[name] for name in QUANTIZED if name in contents]
+    return Detector(
+        weights=weights,
+        face_model=contents.get(FACE_MODEL),
+        quantized=QuantizedNetwork(*quantized) if quantized else None,
+        **_fields_of(meta),
+    )
 
 
 def _check_size(path: Path, meta: _Meta) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.provenance import join_training_data
-from face_forgery.params import TTAName
+from face_forgery.params import Precision, TTAName
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ class Ensemble(Detector):
         """How many forward passes the score of an image takes, of all members."""
         return sum(member.num_passes for member in self.members)
 
-    def scored_by(self, precision: Literal["float32", "bfloat16"], tta: TTAName) -> "Ensemble":
+    def scored_by(self, precision: Precision, tta: TTAName) -> "Ensemble":
         """Return the ensemble itself, with a warning: members were calibrated in their own way."""
         others = sum(member.precision != precision or member.tta != tta for member in self.members)
         if others:
@@ -105,7 +105,7 @@ def in_float32(detector: Detector) -> Detector:
     """Return the detector, or the ensemble of the same members, computed in float32."""
     if isinstance(detector, Ensemble):
         return replace(detector, members=tuple(map(in_float32, detector.members)))
-    return replace(detector, precision="float32")
+    return replace(detector, precision="float32", quantized=None)
 
 
 def _describe(member: Detector) -> dict[str, Any]:

@@ -24,8 +24,9 @@ def pick_device() -> torch.device:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Return where the weights and buffers of ``network`` are."""
-    return next(chain(network.parameters(), network.buffers())).device
+    """Return where the weights and buffers of ``network`` are; without any, the CPU."""
+    held = chain(network.parameters(), network.buffers())
+    return next((one.device for one in held), torch.device("cpu"))
 
 
 @cache

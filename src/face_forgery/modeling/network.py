@@ -174,7 +174,7 @@ def augment(images: Tensor, name: str) -> Tensor:
     7/8 of both sides, enlarged to S, in float; ``closer_flipped``: both.
     """
     if name.startswith("closer"):
-        side = images.shape[-1]
+        side = int(images.shape[-1])
         kept = round(_CROP * side)
         start = (side - kept) // 2
         middle = images[..., start : start + kept, start : start + kept].float()

@@ -13,8 +13,10 @@ from face_forgery.params.data import HoldoutParams as HoldoutParams
 from face_forgery.params.data import IngestionParams as IngestionParams
 from face_forgery.params.data import SplittingParams as SplittingParams
 from face_forgery.params.evaluation import AuditParams as AuditParams
+from face_forgery.params.evaluation import EngineName as EngineName
 from face_forgery.params.evaluation import EnsembleParams as EnsembleParams
 from face_forgery.params.evaluation import EvaluationParams as EvaluationParams
+from face_forgery.params.evaluation import Precision as Precision
 from face_forgery.params.evaluation import RobustnessParams as RobustnessParams
 from face_forgery.params.evaluation import ScoringParams as ScoringParams
 from face_forgery.params.evaluation import TTAName as TTAName

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
 
+EngineName = Literal["auto", "torch", "openvino"]
+Precision = Literal["float32", "bfloat16", "int8"]
 TTAName = Literal["none", "flip", "crop", "flip_crop"]
 
 
@@ -17,11 +19,14 @@ class EnsembleParams(Params):
 
 
 class ScoringParams(Params):
-    """How images are scored; the first two do not change a score."""
+    """How images are scored; the first three do not change a score by more than 1e-5."""
 
     batch_size: int = Field(ge=1)
     num_workers: NumWorkers
-    precision: Literal["float32", "bfloat16"]
+    engine: EngineName
+    max_loss: ClassVar = 0.01  # of AUC, that a reduced precision may cost
+
+    precision: Precision
     tta: TTAName
 
 

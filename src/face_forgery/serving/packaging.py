@@ -4,6 +4,7 @@ import io
 import shutil
 from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -111,4 +112,5 @@ def requirements() -> list[str]:
 
     A local part such as ``+cpu`` is left out: the package index does not know it.
     """
-    return [f"{name}=={version(name).split('+')[0]}" for name in _REQUIREMENTS]
+    names = [*_REQUIREMENTS, *(name for name in ("openvino",) if find_spec(name))]
+    return [f"{name}=={version(name).split('+')[0]}" for name in names]

@@ -16,8 +16,9 @@ from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate_tracked
 from face_forgery.data.splits.calibration_split import choose_calibration_split
 from face_forgery.data.splits.holdout import NO_GROUP, GroupedSplit, HeldOut, choose_groups
+from face_forgery.modeling.engines.choice import build_scorer
 from face_forgery.modeling.factory import trained_detector
-from face_forgery.modeling.forward_path import pick_device, score_batches
+from face_forgery.modeling.forward_path import device_of, pick_device, score_batches
 from face_forgery.params import (
     AugmentationParams,
     ModelParams,
@@ -220,6 +221,6 @@ def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> N
         precision=recipe.scoring.precision,
         tta=recipe.scoring.tta,
     )
-    device = pick_device()
+    network = build_scorer(detector, recipe.scoring.engine)
     batches = iterate_tracked(_eval_loader(data.measured, recipe), f"measuring {fold}")
-    return score_batches(detector.build_network().to(device), batches, device)
+    return score_batches(network, batches, device_of(network))

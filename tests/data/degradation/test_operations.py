@@ -52,6 +52,19 @@ def test_luck_follows_from_the_image_and_the_degradation():
     assert (one.apply(gray[:16]) != one.apply(gray)[:16]).any()
 
 
+@pytest.mark.parametrize("degradation", ALL, ids=lambda one: one.key)
+def test_only_what_is_random_draws(degradation, photo):
+    if degradation.is_random:
+        one, other = (
+            degradation.operation(photo, degradation.strength, np.random.default_rng(seed))
+            for seed in (0, 1)
+        )
+        assert (one != other).any()
+    else:
+        degraded = degradation.operation(photo, degradation.strength, None)
+        assert (degraded == degradation.apply(photo)).all()
+
+
 def test_families_can_be_chosen_and_unknown_ones_are_named():
     assert {one.family for one in list_degradations(["chains"])} == {"chains"}
     with pytest.raises(ValueError, match=r"unknown families of degradations \['chain'\]"):
@@ -118,6 +131,20 @@ def test_a_jpeg_of_low_quality_is_a_jpeg(noise):
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "JPEG", quality=30, subsampling=2)
     assert (np.array(Image.open(buffer)) == degraded).all()
+
+
+def test_a_webp_is_what_pillow_reads_of_it(noise):
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "WEBP", quality=60, method=2)
+    expected = np.array(Image.open(buffer).convert("RGB"))
+    assert (operations.webp_quality(noise, 60, RNG) == expected).all()
+
+
+@pytest.mark.parametrize("sigma", [0.5, 3.0])
+def test_a_blur_is_that_of_scipy(photo, sigma):
+    for pixels in (photo, photo[:5, :3], photo[:1, :1]):
+        expected = gaussian_filter(pixels.astype(float), (sigma, sigma, 0), mode="mirror")
+        assert np.abs(operations.blur_sigma(pixels, sigma, RNG) - expected).max() <= 0.51
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (63, 31)])

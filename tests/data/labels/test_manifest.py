@@ -1,9 +1,12 @@
 """Labels and facts join, contradict, or are too few; fingerprints tell manifests apart."""
 
+import hashlib
+
 import pandas as pd
 import pytest
 
 from face_forgery.data.images.inspection import IMAGE_FACT_COLUMNS, REJECTED_COLUMNS
+from face_forgery.data.labels import manifest as module
 from face_forgery.data.labels.manifest import (
     LABEL_COLUMNS,
     ManifestError,
@@ -113,6 +116,19 @@ def test_order_counts_for_rows_the_split_for_sets_and_other_columns_for_none(mak
     assert fingerprint_sets(train=rows[::-1]) == fingerprint_sets(train=rows)
     split = fingerprint_sets(train=rows[:3], val=rows[3:])
     assert split != fingerprint_sets(train=rows[:4], val=rows[4:])
+
+
+def test_a_fingerprint_does_not_follow_from_how_many_rows_are_read_at_once(
+    make_manifest, monkeypatch
+):
+    rows = make_manifest(7)
+    rows.loc[4, "target"] = pd.NA
+    columns = (rows[name].astype("string").fillna("") for name in ("path", "target", "sha256"))
+    lines = ["\x1f".join(values) for values in zip(*columns, strict=True)]
+    expected = hashlib.sha256("\n".join(["7", *lines, ""]).encode()).hexdigest()
+    for number in (1, 3, 7, 100):
+        monkeypatch.setattr(module, "ROWS_AT_ONCE", number)
+        assert fingerprint_rows(rows) == expected
 
 
 def test_images_without_a_face_are_counted_apart_from_damaged_ones(make_manifest, caplog):

@@ -55,6 +55,16 @@ def assert_same(some, others):
         assert torch.equal(targets, other_targets)
 
 
+def test_every_path_of_a_manifest_is_there_however_many_are_read_at_once(
+    make_manifest, make_params, monkeypatch
+):
+    manifest = make_manifest(7)
+    for number in (1, 3, 7, 100):
+        monkeypatch.setattr("face_forgery.data.loading.image_dataset.ROWS_AT_ONCE", number)
+        dataset = ImageDataset.of(manifest, "", make_params().preprocessing)
+        assert dataset.paths.tolist() == manifest["path"].tolist()
+
+
 def test_batches_are_bytes_and_every_image_has_its_own_target(make_loader):
     loader = make_loader()
     epoch = batches_of(loader, 3)

@@ -18,8 +18,10 @@ from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.data.splits.holdout import without_groups
 from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.evaluation.precision_cost import PrecisionError
 from face_forgery.inference.scoring import score_manifest
 from face_forgery.modeling.detector import Detector, DetectorError, Preprocessing
+from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.params import EvaluationParams, ScoringParams
 from face_forgery.pipelines import report
 from face_forgery.pipelines.evaluation import create_pipeline, nodes
@@ -28,7 +30,9 @@ from face_forgery.pipelines.report.nodes import end_report
 EVALUATION = EvaluationParams(
     seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
 )
-SCORING = ScoringParams(batch_size=16, num_workers=0, precision="float32", tta="none")
+SCORING = ScoringParams(
+    batch_size=16, num_workers=0, engine="auto", precision="float32", tta="none"
+)
 NUM_IMAGES = 40
 PIPELINE = create_pipeline() + report.create_pipeline()
 WRITTEN = PIPELINE.all_outputs()
@@ -162,23 +166,6 @@ def test_mistakes_carry_the_verdicts_of_the_operating_points(val_scores):
     assert len(mistakes) == NUM_IMAGES
 
 
-def test_margins_are_measured_in_the_precision_that_the_detector_gets(
-    detector, val_manifest, data, val_scores
-):
-    scoring = SCORING.model_copy(update={"precision": "bfloat16"})
-    points = nodes.choose_operating_points(val_scores, EVALUATION)
-    certified = nodes.certify_detector(detector, {"temperature": 1.0}, {}, points, scoring)
-    assert certified.precision == "bfloat16"
-    exact, rounded = (
-        nodes.score_validation(detector, val_manifest, data, chosen, EVALUATION)["margin"]
-        for chosen in (SCORING, scoring)
-    )
-    again = score_manifest(certified, val_manifest, data.root, batch_size=5, num_workers=0).margins
-    assert np.abs(rounded - exact).max() > 0
-    np.testing.assert_allclose(rounded, exact, atol=0.1)
-    np.testing.assert_allclose(again, rounded, atol=1e-5)
-
-
 def test_a_run_ends_with_the_judgement(run_folders):
     folder = run_folders[0]
     detector = DetectorDataset(filepath=str(folder / "06_models" / "detector")).load()
@@ -229,8 +216,10 @@ def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
     assert declared["metrics"] == {"as": "metrics", "group": "val"}
     assert {name for name in WRITTEN if declared[name] is None} == {
+        "float32_margins",
         "own_validation",
         "report_ending",
+        "scored_detector",
         "val_margins",
     }
 
@@ -256,3 +245,53 @@ def test_a_stored_detector_is_not_calibrated_on_images_it_was_not_selected_with(
     assert nodes.take_own_validation(detector, val_manifest, val_manifest) is val_manifest
     with pytest.raises(DetectorError, match=r"set its temperature and thresholds anew\. Train on"):
         nodes.take_own_validation(detector, val_manifest, val_manifest[1:])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_a_reduced_precision_is_calibrated_and_compared_with_float32(
+    detector, val_manifest, data, tmp_path, precision
+):
+    scoring = SCORING.model_copy(update={"precision": precision})
+    scored = nodes.choose_precision(detector, val_manifest, data, scoring, EVALUATION)
+    margins = nodes.score_validation(scored, val_manifest, data, scoring, EVALUATION)
+    exact = nodes.score_in_float32(scored, val_manifest, margins, data, scoring)
+    assert 0 < (margins["margin"] - exact["margin"]).abs().max() < np.ptp(exact["margin"])
+    in_float32 = nodes.score_validation(detector, val_manifest, data, SCORING, EVALUATION)
+    pd.testing.assert_frame_equal(exact, in_float32)
+
+    calibration = nodes.calibrate(margins, EVALUATION)
+    scores = nodes.apply_temperature(margins, calibration)
+    points = nodes.choose_operating_points(scores, EVALUATION)
+    cost = nodes.measure_precision(scores, exact, points, scoring, EVALUATION)
+    assert cost["precision"] == precision
+    assert cost["difference"]["value"] == pytest.approx(
+        cost["auc"]["value"] - cost["auc_float32"]["value"]
+    )
+    assert 0 < cost["mean_change"] <= cost["largest_change"] < 0.5
+
+    certified = nodes.certify_detector(scored, calibration, {"auc": 1}, points, cost)
+    write_detector(certified, tmp_path)
+    stored = read_detector(tmp_path)
+    assert stored.identity() == certified.identity() != detector.identity()
+    assert stored.metrics["precision_cost"] == cost
+    again = score_manifest(stored, val_manifest, data.root, batch_size=7, num_workers=0)
+    np.testing.assert_allclose(again.scores, scores["y_pred"], atol=1e-3)
+
+
+def test_float32_costs_nothing(detector, val_manifest, data, val_scores):
+    margins = nodes.score_validation(detector, val_manifest, data, SCORING, EVALUATION)
+    exact = nodes.score_in_float32(detector, val_manifest, margins, data, SCORING)
+    assert nodes.measure_precision(val_scores, exact, {}, SCORING, EVALUATION) == {}
+    assert nodes.choose_precision(detector, val_manifest, data, SCORING, EVALUATION) is not None
+
+
+def test_a_precision_that_costs_too_much_ends_the_run(val_scores, val_manifest):
+    scoring = SCORING.model_copy(update={"precision": "int8"})
+    perfect = val_scores.assign(margin=np.where(val_scores["target"] == 1, 4.0, -4.0))
+    perfect["margin"] += np.arange(len(perfect)) / 100
+    worse = nodes.apply_temperature(perfect.assign(margin=-perfect["margin"]), {"temperature": 1.0})
+    points = nodes.choose_operating_points(worse, EVALUATION)
+    with pytest.raises(
+        PrecisionError, match=r"int8 costs 1\.0000 of AUC .*scoring.precision=float32"
+    ):
+        nodes.measure_precision(worse, perfect, points, scoring, EVALUATION)

@@ -19,4 +19,10 @@ def test_the_file_opens_and_replaces_an_older_one(
     SequentialRunner().run(create_pipeline(), catalog)
     session = onnxruntime.InferenceSession(catalog["onnx_detector"].load())
     assert [node.name for node in session.get_inputs()] == ["images"]
-    assert {path.name for path in folder.iterdir()} == {"detector", "detector.onnx"}
+    assert {path.name for path in folder.iterdir()} == {
+        "detector",
+        "detector.onnx",
+        "openvino",
+    }
+    files = sorted(path.name for path in (folder / "openvino").iterdir())
+    assert files == ["detector.bin", "detector.xml"]

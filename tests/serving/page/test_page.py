@@ -14,6 +14,7 @@ from PIL import Image
 
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
+from face_forgery.inference.explanation.attribution import heat_map
 from face_forgery.inference.explanation.regions import REGIONS
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.modeling.detector_folder import write_detector
@@ -190,6 +191,33 @@ def test_the_page_judges_files_and_limits_their_number(make_judge, uploads, tmp_
     assert "1 not judged" in last[status]
     _, visit = drop([tmp_path / "\u202egpj.exe"], "English")
     assert [card.name for card in visit.cards.values()] == [r"\u202egpj.exe"]
+
+
+def test_a_verdict_is_shown_before_its_heat_map_is_begun(make_judge, uploads, monkeypatch):
+    pytest.importorskip("gradio")
+    from face_forgery.serving.page.page import build_page
+
+    begun = []
+
+    def look(network, image):
+        begun.append(image)
+        return heat_map(network, image)
+
+    monkeypatch.setattr("face_forgery.inference.explanation.explain.heat_map", look)
+    page = build_page(make_judge(), max_images=1)
+    (show,) = [fn for fn in page.fns.values() if fn.fn.__name__ == "show"]
+    (good,) = [str(path) for path in uploads if path.name == "good.jpg"]
+    states = show.fn([good], "English", Visit())
+    next(states)
+    slot = show.outputs[1]
+    verdict = next(states)[slot]["value"]
+    assert any(WORDS["en"][name] in verdict for name in ("real", "fake", "unsure"))
+    assert WORDS["en"]["wait"] in verdict
+    assert begun == []
+    explained = next(states)[slot]["value"]
+    assert WORDS["en"]["wait"] not in explained
+    assert WORDS["en"]["for_fake"] in explained
+    assert len(begun) == 1
 
 
 def test_the_training_data_comes_first_in_both_languages(make_judge):

@@ -125,7 +125,7 @@ def make_worker(monkeypatch):
 
     def make(detector, *, is_too_many=False):
         attempts = SimpleNamespace(begin=SimpleNamespace(remote=lambda row: is_too_many))
-        return _Worker(detector, attempts, 1, 2, False)
+        return _Worker(detector, attempts, min_size=1, num_readers=2, engine="auto", on_gpu=False)
 
     return make
 

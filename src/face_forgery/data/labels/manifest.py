@@ -47,6 +47,7 @@ _EXAMPLES_SHOWN = 3
 _SHOWN_CHARACTERS = 200
 _COLUMNS_SHOWN = 10
 _REJECTED = "data/08_reporting/rejected.csv"
+ROWS_AT_ONCE = 65_536  # of a manifest, where Python's own texts are made of it
 _FINGERPRINTED = ["path", "target", "sha256"]
 
 
@@ -196,10 +197,12 @@ def fingerprint_rows(manifest: pd.DataFrame) -> str:
 
     The order of the rows counts: it decides which image a training epoch shows when.
     """
-    rows = manifest[_FINGERPRINTED].astype("string").fillna("")
-    digest = hashlib.sha256(f"{len(rows)}\n".encode())
-    for row in rows.itertuples(index=False, name=None):
-        digest.update("\x1f".join(row).encode() + b"\n")
+    digest = hashlib.sha256(f"{len(manifest)}\n".encode())
+    for start in range(0, len(manifest), ROWS_AT_ONCE):
+        rows = manifest[_FINGERPRINTED].iloc[start : start + ROWS_AT_ONCE]
+        path, target, sha256 = (column for _, column in rows.astype("string").fillna("").items())
+        lines = path + "\x1f" + target + "\x1f" + sha256 + "\n"
+        digest.update("".join(lines.tolist()).encode())
     return digest.hexdigest()
 
 
@@ -210,7 +213,7 @@ def fingerprint_sets(**manifests: pd.DataFrame) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(manifests):
-        rows = manifests[name].sort_values(_FINGERPRINTED, kind="stable")
+        rows = manifests[name][_FINGERPRINTED].sort_values(_FINGERPRINTED, kind="stable")
         digest.update(f"{name}={fingerprint_rows(rows)}\n".encode())
     return digest.hexdigest()
 

@@ -1,6 +1,7 @@
 """Which images an epoch shows, and in which order: it follows from (seed, epoch) alone."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -103,11 +104,13 @@ class EpochSampler(Sampler[Key]):
 
     def _balance(self, order: NDArray[np.int64], generator: torch.Generator) -> NDArray[np.int64]:
         num_rows, sources = len(self.dataset), self.dataset.sources
-        rows = order % num_rows
+        rows = order % num_rows if self._num_drawn > num_rows else order
+        targets = self.dataset.targets.astype(np.int8)[rows]
+        targets[order >= num_rows] = FAKE
         return draw_balanced(
             order,
-            np.where(order < num_rows, self.dataset.targets[rows], FAKE),
-            np.zeros(len(order), dtype=np.int64) if sources is None else sources[rows],
+            targets,
+            np.broadcast_to(0, len(order)) if sources is None else sources[rows],
             by_class=self.params.sampling == "balanced",
             source_balance=self.params.source_balance,
             repeat=2 * num_rows,
@@ -131,8 +134,8 @@ def _check(dataset: ImageDataset, num_images: int, params: TrainingParams) -> No
 
 def draw_balanced(
     order: NDArray[np.int64],
-    targets: NDArray[np.int64],
-    sources: NDArray[np.int64],
+    targets: NDArray[np.integer[Any]],
+    sources: NDArray[np.integer[Any]],
     *,
     by_class: bool,
     source_balance: float,
@@ -149,18 +152,27 @@ def draw_balanced(
     Returns:
         ``(N,)``; one fewer if classes are balanced and ``N`` is odd.
     """
-    drawn = []
+    whole = np.empty(len(order) - (len(order) % 2 if by_class else 0), dtype=np.int64)
+    left = whole
     for target in np.unique(targets):
         of_class = targets == target
         groups = [order[of_class & (sources == one)] for one in np.unique(sources[of_class])]
         num_images = len(order) // 2 if by_class else int(of_class.sum())
-        sizes = [len(group) for group in groups]
-        for group, count in zip(groups, apportion(num_images, sizes, source_balance), strict=True):
-            repeats, positions = np.divmod(np.arange(count), len(group))
-            drawn.append(group[positions] + repeat * repeats)
-    whole: NDArray[np.int64] = np.concatenate(drawn)
+        counts = apportion(num_images, [len(group) for group in groups], source_balance)
+        while groups:  # each is given back when it is used: of a hundred million rows it is large
+            left = _fill(left, groups.pop(0), counts.pop(0), repeat)
     shuffled: NDArray[np.int64] = whole[torch.randperm(len(whole), generator=generator).numpy()]
     return shuffled
+
+
+def _fill(
+    left: NDArray[np.int64], group: NDArray[np.int64], count: int, repeat: int
+) -> NDArray[np.int64]:
+    """Begin ``left`` with ``count`` indices of ``group``, again and again; return what follows."""
+    for start in range(0, count, len(group)):
+        part = left[start : min(start + len(group), count)]
+        np.add(group[: len(part)], start // len(group) * repeat, out=part)
+    return left[count:]
 
 
 def apportion(num_images: int, sizes: Sequence[int], balance: float) -> list[int]:

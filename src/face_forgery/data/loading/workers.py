@@ -28,6 +28,8 @@ def load_in_workers(
     The data set is picklable and makes an item `in_one_thread`. Each worker reads ``num_ahead``
     batches ahead; persistent ones outlive a pass. The rest is as torch has it.
     """
+    if num_workers:
+        stop_threads_of_opencv()
     with_workers: dict[str, Any] = {
         "persistent_workers": is_persistent,
         "prefetch_factor": num_ahead,

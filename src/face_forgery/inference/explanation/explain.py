@@ -24,7 +24,9 @@ from face_forgery.inference.reading import Decode, ImageReader, Reading
 from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide_one, operating_points_of, to_scores
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.engines.choice import build_scorer
 from face_forgery.modeling.forward_path import pick_device
+from face_forgery.params import EngineName
 from face_forgery.progress import track
 
 _SEEN = 0.1  # of the full color
@@ -64,11 +66,11 @@ class ExplainedImage(NamedTuple):
 
 
 def explain_images(
-    detector: Detector, images: pd.DataFrame, *, min_size: int
+    detector: Detector, images: pd.DataFrame, *, min_size: int, engine: EngineName = "auto"
 ) -> Iterator[ExplainedImage]:
     """Explain the images of a table, one after the other; a bad one stops nothing."""
     operating_points_of(detector)
-    network = detector.build_network().to(pick_device())
+    scorer, network = build_scorer(detector, engine), detector.build_network().to(pick_device())
     rows = zip(images["img_name"], images["path"], images["problem"], strict=True)
     shown = track(rows, description="explaining", total=len(images))
     for number, (name, path, problem) in enumerate(shown, start=1):
@@ -76,7 +78,9 @@ def explain_images(
         evidence: dict[str, str] = {}
         if not isinstance(problem, str):
             given = GivenImage(path)
-            reading, explanation = explain_one(detector, network, given.decode, min_size=min_size)
+            reading, explanation = explain_one(
+                detector, scorer, network, given.decode, min_size=min_size
+            )
             evidence = given.evidence
         status, detail = reading.status, reading.detail
         yield ExplainedImage(number, len(images), name, status, detail, explanation, evidence)
@@ -104,6 +108,7 @@ def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) ->
 
 def explain_one(
     detector: Detector,
+    scorer: nn.Module,
     network: nn.Module,
     decode: Decode,
     *,
@@ -113,6 +118,7 @@ def explain_one(
 ) -> tuple[Reading, Explanation | None]:
     """Explain the image that ``decode`` returns; ``None`` where the reading says why not.
 
+    ``scorer`` gives the score, ``network``, the detector's as torch computes it, the heat map.
     ``has_views`` and ``face`` are as of ``inference.verdicts.Judgement.explain``.
     """
     decoded: list[NDArray[np.uint8]] = []
@@ -126,7 +132,7 @@ def explain_one(
     if reading.status != "ok":
         return reading, None
     pixels = decoded[-1] if reader.side is None else decode(side=None)  # people see all of it
-    margins = margins_of(network, torch.stack(reading.images))
+    margins = margins_of(scorer, torch.stack(reading.images))
     chosen = int(margins.argmax()) if face is None else face
     landmarks = None
     if reader.finder is not None:

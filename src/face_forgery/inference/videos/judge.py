@@ -22,8 +22,8 @@ from face_forgery.inference.verdicts import operating_points_of, to_scores
 from face_forgery.inference.videos.judgement import JudgedVideo, Scene
 from face_forgery.inference.videos.windows import FrameScore, sum_up_persons
 from face_forgery.modeling.detector import Detector, OperatingPoints
-from face_forgery.modeling.forward_path import pick_device
-from face_forgery.params import VideoParams
+from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.params import EngineName, VideoParams
 from face_forgery.params.inference import MIN_WINDOW_FRAMES
 from face_forgery.progress import track
 
@@ -40,6 +40,7 @@ def judge_videos(
     *,
     min_size: int,
     batch_size: int,
+    engine: EngineName = "auto",
     network: nn.Module | None = None,
 ) -> Iterator[JudgedVideo]:
     """Judge ``videos``, listed as images are, one after the other; a bad one stops nothing.
@@ -52,7 +53,7 @@ def judge_videos(
     points = operating_points_of(detector)
     score = partial(
         _score_frames,
-        network=network or detector.build_network().to(pick_device()),
+        network=network or build_scorer(detector, engine),
         reader=ImageReader.of(detector, min_size=min_size),
         batch_size=batch_size,
     )

@@ -40,8 +40,29 @@ def take_own_validation(
     return val_manifest
 
 
-def score_validation(
+def choose_precision(
     trained_detector: Detector,
+    own_validation: pd.DataFrame,
+    data: DataParams,
+    scoring: ScoringParams,
+    evaluation: EvaluationParams,
+) -> Detector:
+    """Set how the detector scores from now on; int8 learns its ranges on the calibration split."""
+    detector = trained_detector.scored_by(scoring.precision, scoring.tta)
+    if detector.precision != "int8" or detector.quantized is not None:
+        return detector
+    return ff.quantize_detector(
+        detector,
+        own_validation[_choose_calibration(own_validation, evaluation)],
+        data.root,
+        batch_size=scoring.batch_size,
+        num_workers=scoring.num_workers,
+        seed=evaluation.seed,
+    )
+
+
+def score_validation(
+    scored_detector: Detector,
     own_validation: pd.DataFrame,
     data: DataParams,
     scoring: ScoringParams,
@@ -52,24 +73,55 @@ def score_validation(
     Temperature and thresholds are set on the calibration split and measured on the verification
     split.
     """
-    detector = trained_detector.scored_by(scoring.precision, scoring.tta)
-    if detector.num_passes > 1:
-        logger.info("Each image takes %d forward passes", detector.num_passes)
-    scored = ff.score_manifest(
-        replace(detector, temperature=1.0),
-        own_validation,
-        data.root,
-        batch_size=scoring.batch_size,
-        num_workers=scoring.num_workers,
-    )
-    in_calibration = ff.choose_calibration_split(
-        own_validation["group"].to_numpy(),
-        own_validation["target"].to_numpy(dtype=np.int64),
-        seed=evaluation.seed,
-    )
+    if scored_detector.num_passes > 1:
+        logger.info("Each image takes %d forward passes", scored_detector.num_passes)
+    margins = _measure_margins(scored_detector, own_validation, data, scoring)
+    in_calibration = _choose_calibration(own_validation, evaluation)
     columns = [*_LABELS, "margin", "split", *_FACTS]
     split = np.where(in_calibration, ff.CALIBRATION, ff.VERIFICATION)
-    return own_validation.assign(margin=scored.margins, split=split)[columns].reset_index(drop=True)
+    return own_validation.assign(margin=margins, split=split)[columns].reset_index(drop=True)
+
+
+def score_in_float32(
+    scored_detector: Detector,
+    own_validation: pd.DataFrame,
+    val_margins: pd.DataFrame,
+    data: DataParams,
+    scoring: ScoringParams,
+) -> pd.DataFrame:
+    """Measure the margins in float32 as well, where the detector scores in another precision."""
+    if scored_detector.precision == "float32":
+        return val_margins.head(0)
+    exact = ff.in_float32(scored_detector)
+    return val_margins.assign(margin=_measure_margins(exact, own_validation, data, scoring))
+
+
+def measure_precision(
+    val_scores: pd.DataFrame,
+    float32_margins: pd.DataFrame,
+    operating_points: dict[str, Any],
+    scoring: ScoringParams,
+    evaluation: EvaluationParams,
+) -> dict[str, Any]:
+    """Compare the scores with those in float32, which get their own temperature and thresholds.
+
+    Empty where the detector scores in float32. A loss above ``scoring.max_loss`` is an error.
+    """
+    if float32_margins.empty:
+        return {}
+    exact = apply_temperature(float32_margins, calibrate(float32_margins, evaluation))
+    both = [(val_scores, operating_points), (exact, choose_operating_points(exact, evaluation))]
+    tables = [
+        ff.select_verification(table, is_verified=points["is_verified"]) for table, points in both
+    ]
+    (reduced, targets, groups), (in_float32, *_) = map(_arrays_of, tables)
+    verdicts = [_verdicts(table, points) for table, (_, points) in zip(tables, both, strict=True)]
+    bootstrap = ff.Bootstrap.of(evaluation)
+    cost = ff.measure_precision(
+        (reduced, in_float32), (verdicts[0], verdicts[1]), targets, groups, bootstrap
+    )
+    ff.check_precision(cost, scoring.precision, limit=scoring.max_loss)
+    return {"precision": scoring.precision, **cost}
 
 
 def calibrate(val_margins: pd.DataFrame, evaluation: EvaluationParams) -> dict[str, Any]:
@@ -176,19 +228,38 @@ def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
 
 
 def certify_detector(
-    trained_detector: Detector,
+    scored_detector: Detector,
     calibration: dict[str, Any],
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
-    scoring: ScoringParams,
+    precision_cost: dict[str, Any],
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
-        trained_detector.scored_by(scoring.precision, scoring.tta),
+        scored_detector,
         temperature=calibration["temperature"],
-        metrics=metrics,
+        metrics=metrics | ({"precision_cost": precision_cost} if precision_cost else {}),
         operating_points=OperatingPoints.from_values(operating_points),
     )
+
+
+def _choose_calibration(table: pd.DataFrame, evaluation: EvaluationParams) -> Any:
+    return ff.choose_calibration_split(
+        table["group"].to_numpy(), table["target"].to_numpy(dtype=np.int64), seed=evaluation.seed
+    )
+
+
+def _measure_margins(
+    detector: Detector, manifest: pd.DataFrame, data: DataParams, scoring: ScoringParams
+) -> Any:
+    return ff.score_manifest(
+        replace(detector, temperature=1.0),
+        manifest,
+        data.root,
+        batch_size=scoring.batch_size,
+        num_workers=scoring.num_workers,
+        engine=scoring.engine,
+    ).margins
 
 
 def _in_calibration(table: pd.DataFrame) -> Any:

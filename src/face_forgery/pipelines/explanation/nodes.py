@@ -8,13 +8,14 @@ import pandas as pd
 import face_forgery as ff
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, operating_points_of
 from face_forgery.modeling.detector import Detector
-from face_forgery.params import ExplanationParams, InferenceParams
+from face_forgery.params import ExplanationParams, InferenceParams, ScoringParams
 
 
 def write_explanations(
     detector: Detector,
     images: pd.DataFrame,
     inference: InferenceParams,
+    scoring: ScoringParams,
     explanation: ExplanationParams,
 ) -> Iterator[tuple[Any, list[str]]]:
     """Yield a page for each of the first images: heat map, regions, and views to check by eye.
@@ -22,7 +23,9 @@ def write_explanations(
     The last page brings the index of all, and comes with how many images got which verdict.
     """
     first = images.head(explanation.max_images)
-    explained = ff.explain_images(detector, first, min_size=inference.min_size)
+    explained = ff.explain_images(
+        detector, first, min_size=inference.min_size, engine=scoring.engine
+    )
     learnt_from = ff.describe_training_data(detector.training_data)
     rows = []
     for image, page in ff.write_pages(explained, operating_points_of(detector), learnt_from):

@@ -32,11 +32,12 @@ def judge_images(
     """
     logger.info(ff.describe_training_data(detector.training_data))
     is_local = inference.engine == "local"
+    score = ff.stream_scores if is_local else partial(ff.score_on_cluster, cluster=cluster)
     yield from run_job(
         detector,
         images,
         predictions_begun,
-        score=ff.stream_scores if is_local else partial(ff.score_on_cluster, cluster=cluster),
+        score=partial(score, engine=scoring.engine),
         min_size=inference.min_size,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
@@ -49,10 +50,12 @@ def end_inference(predictions: pd.DataFrame) -> list[str]:
 
 
 def explain_judged(
+    *,
     detector: Detector,
     images: pd.DataFrame,
     predictions: pd.DataFrame,
     inference: InferenceParams,
+    scoring: ScoringParams,
     explanation: ExplanationParams,
 ) -> Iterator[Any]:
     """Yield a page for each of the images with the highest scores; the last brings their index.
@@ -63,7 +66,9 @@ def explain_judged(
     if not inference.explain:
         return
     suspects = ff.pick_suspects(images, predictions, explanation.max_images)
-    explained = ff.explain_images(detector, suspects, min_size=inference.min_size)
+    explained = ff.explain_images(
+        detector, suspects, min_size=inference.min_size, engine=scoring.engine
+    )
     learnt_from = ff.describe_training_data(detector.training_data)
     for _, page in ff.write_pages(explained, operating_points_of(detector), learnt_from):
         yield page

@@ -34,6 +34,7 @@ def score_degraded(
         [Path(data.root) / path for path in subset["path"]],
         states,
         num_workers=scoring.num_workers,
+        engine=scoring.engine,
     )
     columns = pd.DataFrame(scores, columns=[_CLEAN, *(state.key for state in states)])
     return pd.concat([subset[_COLUMNS].reset_index(drop=True), columns], axis=1)

@@ -27,6 +27,7 @@ def score_submission(
         unreadable_score=submission.unreadable_score,
         batch_size=scoring.batch_size,
         num_workers=scoring.num_workers,
+        engine=scoring.engine,
     )
 
 

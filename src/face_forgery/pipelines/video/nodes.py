@@ -35,7 +35,12 @@ def judge_videos(
     learnt_from = ff.describe_training_data(detector.training_data)
     logger.info(learnt_from)
     judged = ff.judge_videos(
-        detector, videos, video, min_size=inference.min_size, batch_size=scoring.batch_size
+        detector,
+        videos,
+        video,
+        min_size=inference.min_size,
+        batch_size=scoring.batch_size,
+        engine=scoring.engine,
     )
     for one, page in ff.write_video_pages(judged, points, video, learnt_from):
         yield ff.video_row(one), ff.frame_rows(one, points), page

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 from typing import NoReturn
 
@@ -55,8 +56,12 @@ def serve(options: argparse.Namespace) -> None:
             server_port=options.port,
             max_file_size=options.max_megabytes * 2**20,
             inbrowser=options.open,
+            prevent_thread_lock=True,
             **ff.launch_options(max_bytes=options.max_images * options.max_megabytes * 2**20),
         )
+        # While people choose an image: the first heat map need not wait for it.
+        Thread(target=detector.prepare_explanations, daemon=True).start()
+        page.block_thread()
     except OSError as error:
         sys.exit(f"{error}\nIs the port taken? Choose another one: --port {options.port + 1}")
 

@@ -1,0 +1,90 @@
+"""Which engine computes a detector's forward pass."""
+
+import logging
+import os
+from functools import cache
+from typing import get_args
+
+import torch
+from torch import nn
+
+from face_forgery.modeling.detector import Detector, DetectorError
+from face_forgery.modeling.engines.openvino_network import (
+    EngineError,
+    load_openvino,
+    why_not_openvino,
+)
+from face_forgery.modeling.ensemble import Ensemble
+from face_forgery.modeling.forward_path import pick_device
+from face_forgery.params import EngineName
+
+logger = logging.getLogger(__name__)
+
+ENVIRONMENT = "FACE_FORGERY_ENGINE"  # what ``auto`` means in this process
+
+
+def build_scorer(
+    detector: Detector, engine: EngineName = "auto", device: torch.device | None = None
+) -> nn.Module:
+    """Return what scores by ``detector``: uint8 ``(B, 3, S, S)`` to logits ``(B, 2)``.
+
+    ``auto`` is OpenVINO on the CPU, where it can compute the network, and torch elsewhere.
+    ``device`` is where torch computes; ``None``: the GPU if there is one.
+
+    Raises:
+        DetectorError: If the weights do not fit the architecture, or ``openvino`` is asked for and
+            cannot compute the network.
+    """
+    if detector.precision == "int8" and not isinstance(detector, Ensemble):
+        return _load_quantized(detector, engine)
+    device = device or pick_device()
+    if engine == "auto":
+        engine = _default()
+    if isinstance(detector, Ensemble):
+        from face_forgery.modeling.network import EnsembleNetwork
+
+        members = [build_scorer(member, engine, device) for member in detector.members]
+        return EnsembleNetwork(members, detector.temperature).eval()
+    if engine == "torch" or (engine == "auto" and device.type != "cpu"):
+        return detector.build_network().to(device)
+    try:
+        if reason := why_not_openvino(detector):
+            raise EngineError(reason)
+        return load_openvino(detector)
+    except EngineError as error:
+        if engine == "openvino":
+            raise DetectorError(
+                f"scoring.engine=openvino cannot compute {detector.architecture}: {error}; "
+                "scoring.engine=torch can"
+            ) from error
+        _say_once(f"torch computes {detector.architecture}, and not OpenVINO: {error}")
+        return detector.build_network().to(device)
+
+
+def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:
+    reason = why_not_openvino(detector)
+    if engine == "torch":
+        reason = "scoring.engine=torch has none"
+    if reason:
+        raise DetectorError(
+            f"this detector is in int8, which OpenVINO alone computes: {reason}. Or evaluate it "
+            "again in another precision (scoring.precision)"
+        )
+    from face_forgery.modeling.engines.quantization import load_quantized
+
+    return load_quantized(detector)
+
+
+def _default() -> EngineName:
+    name = os.environ.get(ENVIRONMENT) or "auto"
+    known: dict[str, EngineName] = {one: one for one in get_args(EngineName)}
+    if name not in known:
+        raise DetectorError(
+            f"{ENVIRONMENT}={name!r} is none of {', '.join(known)}; correct it or unset it"
+        )
+    return known[name]
+
+
+@cache
+def _say_once(message: str) -> None:
+    logger.info(message)

@@ -1,0 +1,116 @@
+"""An int8 network scores nearly as float32, is stored with its detector, and read with bounds."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from face_forgery.modeling.detector import DetectorError
+from face_forgery.modeling.detector_folder import read_detector, write_detector
+from face_forgery.modeling.engines import quantization
+from face_forgery.modeling.engines.choice import ENVIRONMENT, build_scorer
+from face_forgery.modeling.engines.quantization import quantize
+from face_forgery.modeling.ensemble import in_float32
+from face_forgery.modeling.forward_path import measure_margins, score_images
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+
+
+def draw(num):
+    """Return smooth images."""
+    coarse = torch.rand((num, 3, 5, 5), generator=torch.Generator().manual_seed(num))
+    smooth = torch.nn.functional.interpolate(255 * coarse, size=(32, 32), mode="bilinear")
+    return smooth.to(torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def detectors(make_detector):
+    return {
+        name: quantize(make_detector(name, **changes), list(draw(40)))
+        for name, changes in (("test_resnet", {"tta": "flip"}), ("test_vit", {}))
+    }
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_margins_are_nearly_those_of_float32(detectors, name):
+    images = draw(60)
+    found = measure_margins(build_scorer(detectors[name]), images, CPU)
+    exact = measure_margins(in_float32(detectors[name]).build_network(), images, CPU)
+    assert 0 < np.abs(found - exact).mean() < exact.std()
+    assert np.corrcoef(found, exact)[0, 1] > 0.6  # of an untrained network
+
+
+def test_the_network_is_stored_and_part_of_the_identity(detectors, tmp_path):
+    detector = replace(detectors["test_resnet"], temperature=2.0)
+    folder = tmp_path / "detector"
+    folder.mkdir()
+    write_detector(detector, folder)
+    stored = read_detector(folder)
+    assert stored.identity() == detector.identity()
+    assert stored.identity() != in_float32(detector).identity()
+    images = draw(5)
+    expected = score_images(build_scorer(detector), images, CPU)
+    np.testing.assert_array_equal(score_images(build_scorer(stored), images, CPU), expected)
+    (folder / "int8.bin").write_bytes(b"other")
+    with pytest.raises(DetectorError, match=r"int8\.bin: the content is not what"):
+        read_detector(folder)
+
+
+def test_torch_does_not_score_in_its_place(detectors):
+    with pytest.raises(DetectorError, match="OpenVINO alone"):
+        build_scorer(detectors["test_vit"], "torch")
+    with pytest.raises(DetectorError, match="evaluate it again"):
+        build_scorer(replace(detectors["test_vit"], quantized=None))
+
+
+def changed(detector, old, new):
+    graph = re.sub(old, new, detector.quantized.graph, count=1)
+    assert graph != detector.quantized.graph
+    return replace(detector, quantized=detector.quantized._replace(graph=graph))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (rb"<layers>", b'<layers><layer id="9" name="x" type="Loop" version="opset5">', "no graph"),
+        (rb"</net>", b"", "cannot be used"),
+        (rb'shape="\?,3,32,32"', b'shape="?,3,64,64"', "images of 32 pixels"),
+    ],
+)
+def test_a_graph_of_strangers_is_refused_in_one_line(detectors, old, new, why):
+    with pytest.raises(DetectorError, match=why) as caught:
+        build_scorer(changed(detectors["test_resnet"], old, new))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_graph_that_would_fill_the_memory_is_refused(detectors, monkeypatch):
+    monkeypatch.setattr(quantization, "MAX_ACTIVATIONS", 1000)
+    with pytest.raises(DetectorError, match=r"gives .* numbers"):
+        build_scorer(detectors["test_resnet"])
+
+
+def test_weights_that_are_cut_off_are_refused(detectors):
+    detector = detectors["test_resnet"]
+    cut = detector.quantized._replace(weights=detector.quantized.weights[:100])
+    with pytest.raises(DetectorError, match="cannot be used"):
+        build_scorer(replace(detector, quantized=cut))
+
+
+def test_a_processor_that_computes_otherwise_is_told(detectors):
+    logits = rb'(<logits value=")[^"]*'
+    with pytest.raises(DetectorError, match="where 9 is right"):
+        build_scorer(changed(detectors["test_resnet"], logits, rb"\1[[0.0, 9.0]]"))
+
+
+def test_without_nncf_the_remedy_is_named(make_detector, monkeypatch):
+    monkeypatch.setattr(quantization, "find_spec", lambda _: None)
+    with pytest.raises(ImportError, match="int8"):
+        quantize(make_detector(), list(draw(1)))
