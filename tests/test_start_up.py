@@ -61,8 +61,15 @@ for part in nodes.judge_images(
 ):
     table.save(part)
 assert nodes.end_inference(table.load()) == ["1 image: 0 real, 1 fake, 0 unsure"]
-explanation = ExplanationParams(**values["explanation"])
-assert not [*nodes.explain_judged(detector, images, table.load(), inference, explanation)]
+explained = nodes.explain_judged(
+    detector=detector,
+    images=images,
+    predictions=table.load(),
+    inference=inference,
+    explanation=ExplanationParams(**values["explanation"]),
+    scoring=ScoringParams(**values["scoring"]),
+)
+assert not [*explained]
 """
 
 
