@@ -36,7 +36,7 @@ $(STAMP): requirements.lock requirements/uv.lock pyproject.toml
 	@touch $@
 
 run: setup ## Train, judge and use a detector on the drawn demo set
-	$(BIN)/kedro run
+	$(BIN)/kedro run --env demo
 	@echo
 	@echo "Your own images:           $(BIN)/face-forgery judge FOLDER"
 	@echo "The same as a page:        make app"

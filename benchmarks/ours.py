@@ -37,7 +37,7 @@ from face_forgery.training.state import build_state
 from face_forgery.training.step_settings import StepSettings
 
 SEED = 0
-BATCH = 64  # images that an int8 network learns its ranges from
+NUM_RANGES = 8  # images that an int8 network learns its ranges from
 MIN_SIZE = 48  # inference.min_size
 
 
@@ -211,7 +211,7 @@ def _detector(params: Parameters, precision: Precision) -> Detector:
     size = params.preprocessing.image_size
     detector = make_detector(params.model.backbone, size)
     if precision == "int8":
-        return quantize(detector, list(_random_images(BATCH, size)))
+        return quantize(detector, list(_random_images(NUM_RANGES, size)))
     return replace(detector, precision=precision)
 
 

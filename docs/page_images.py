@@ -101,8 +101,8 @@ def fill_row(row: str, result: dict[str, Any]) -> str:
 
 
 def hash_parameters() -> str:
-    """Return the SHA-256 of the parameters of ``conf/base``."""
-    values = json.dumps(read_parameters(PROJECT / "conf"), sort_keys=True)
+    """Return the SHA-256 of the parameters of ``make run``."""
+    values = json.dumps(read_parameters(PROJECT / "conf", "demo"), sort_keys=True)
     return hashlib.sha256(values.encode()).hexdigest()
 
 
