@@ -17,7 +17,7 @@ from face_forgery import __version__
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.engines.choice import build_scorer
 from face_forgery.modeling.engines.openvino_network import compile_model, convert, import_openvino
-from face_forgery.modeling.engines.quantization import read_quantized, store_model
+from face_forgery.modeling.engines.quantized_network import read_quantized, store_model
 from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.forward_path import score_images
 from face_forgery.modeling.provenance import describe_training_data

@@ -9,7 +9,7 @@ import torch
 
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
-from face_forgery.modeling.engines import quantization
+from face_forgery.modeling.engines import quantization, quantized_network
 from face_forgery.modeling.engines.choice import ENVIRONMENT, build_scorer
 from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.ensemble import in_float32
@@ -92,7 +92,7 @@ def test_a_graph_of_strangers_is_refused_in_one_line(detectors, old, new, why):
 
 
 def test_a_graph_that_would_fill_the_memory_is_refused(detectors, monkeypatch):
-    monkeypatch.setattr(quantization, "MAX_ACTIVATIONS", 1000)
+    monkeypatch.setattr(quantized_network, "MAX_ACTIVATIONS", 1000)
     with pytest.raises(DetectorError, match=r"gives .* numbers"):
         build_scorer(detectors["test_resnet"])
 

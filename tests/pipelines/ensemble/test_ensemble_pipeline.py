@@ -75,7 +75,7 @@ def test_evaluation_calibrates_and_certifies_the_mean(
         evaluation.apply_temperature(margins, {"temperature": 1.7}), params.evaluation
     )
     temperature = {"temperature": 1.7}
-    certified = evaluation.certify_detector(joined, temperature, {}, points, params.scoring)
+    certified = evaluation.certify_detector(joined, temperature, {}, points, {})
     again = evaluation.score_validation(certified, manifests[1], *how)
     pd.testing.assert_frame_equal(again, margins)
     scores = score_manifest(certified, manifests[1], tmp_path / "faces", **READING).scores
@@ -104,11 +104,12 @@ def test_test_time_augmentation_becomes_part_of_a_detector(
     params = make_params(**{"data.root": str(tmp_path / "faces"), "scoring.tta": "flip"})
     plain = replace(members["one"], temperature=1.0)
     how = (params.data, params.scoring, params.evaluation)
-    margins = evaluation.score_validation(plain, manifests[1], *how)["margin"]
+    scored = evaluation.choose_precision(plain, manifests[1], *how)
+    margins = evaluation.score_validation(scored, manifests[1], *how)["margin"]
     rows = {name: manifests[1][name].to_numpy() for name in ("target", "group")}
     rows |= {"y_pred": expit(margins / 9), "split": ["calibration", "verification"] * 12}
     points = evaluation.choose_operating_points(pd.DataFrame(rows), params.evaluation)
-    certified = evaluation.certify_detector(plain, {"temperature": 9.0}, {}, points, params.scoring)
+    certified = evaluation.certify_detector(scored, {"temperature": 9.0}, {}, points, {})
     assert certified.tta == "flip"
     DetectorDataset(filepath=str(tmp_path / "viewed")).save(certified)
     stored = DetectorDataset(filepath=str(tmp_path / "viewed")).load()

@@ -70,7 +70,7 @@ def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:
             f"this detector is in int8, which OpenVINO alone computes: {reason}. Or evaluate it "
             "again in another precision (scoring.precision)"
         )
-    from face_forgery.modeling.engines.quantization import load_quantized
+    from face_forgery.modeling.engines.quantized_network import load_quantized
 
     return load_quantized(detector)
 
