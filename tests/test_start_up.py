@@ -97,6 +97,7 @@ def test_judging_an_image_imports_only_what_reads_scores_and_writes(tmp_path):
     assert found & {*HEAVY, *STORES} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["page.cards", "server"])
 def test_the_page_and_the_server_import_no_network_before_they_have_a_detector(name):
     assert modules_after(f"import face_forgery.serving.{name}") & {*HEAVY} == set()

@@ -64,14 +64,24 @@ def make_ensemble(make_detector, temperature=1.0):
     return replace(joined, operating_points=points, temperature=temperature)
 
 
-@pytest.fixture(params=["torch", "openvino"])
+@pytest.fixture
 def engine(request, monkeypatch, tmp_path):
     monkeypatch.setenv("FACE_FORGERY_ENGINE", request.param)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return request.param
 
 
-@pytest.mark.parametrize("kind", ["tta", "ensemble", "int8"])
+@pytest.mark.parametrize(
+    ("kind", "engine"),
+    [
+        ("tta", "torch"),
+        ("tta", "openvino"),
+        ("ensemble", "torch"),
+        pytest.param("ensemble", "openvino", marks=pytest.mark.slow),
+        ("int8", "openvino"),
+    ],
+    indirect=["engine"],
+)
 def test_every_entry_point_gives_the_same_score(
     *, make_detector, judge_all, folder, monkeypatch, kind, engine
 ):
