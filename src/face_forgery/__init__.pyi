@@ -92,6 +92,7 @@ from .inference.videos.video_page import describe_video as describe_video
 from .inference.videos.video_page import format_time as format_time
 from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
+from .modeling.ensemble import in_float32 as in_float32
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx
 from .modeling.export import export_openvino as export_openvino
@@ -120,4 +121,3 @@ from .training.training_data import build_train_loader as build_train_loader
 from .training.training_data import record_training_data as record_training_data
 
 __version__: str
-from .modeling.ensemble import in_float32 as in_float32

@@ -25,8 +25,7 @@ from face_forgery.inference.verdicts import Judgement, judge_row, operating_poin
 from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import META, read_detector
-from face_forgery.modeling.engines.choice import build_scorer
-from face_forgery.modeling.forward_path import pick_device
+from face_forgery.modeling.engines.choice import build_scorer, with_gradients
 from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params import EngineName
 from face_forgery.params.inference import DETECTOR_FOLDER, MIN_SIZE
@@ -181,7 +180,7 @@ class Detector:
 
     @cached_property
     def _network(self) -> "nn.Module":
-        return self.trained.build_network().to(pick_device())
+        return with_gradients(self.trained, self._scorer)
 
     def _explain(self, image: Any, *, has_views: bool, face: int | None) -> "Explanation":
         reading, explanation = ff.explain_one(

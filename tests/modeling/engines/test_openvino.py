@@ -182,8 +182,8 @@ import socket
 def refuse(*_, **__):
     raise SystemExit("an address was looked up")
 socket.getaddrinfo = socket.socket.connect = refuse
-from face_forgery.modeling.engines.openvino_network import _core, import_openvino
-_core()
+from face_forgery.modeling.engines.openvino_network import core, import_openvino
+core()
 from openvino.tools.ovc import convert_impl
 print(convert_impl.tm.__name__)
 """

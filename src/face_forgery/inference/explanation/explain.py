@@ -24,8 +24,7 @@ from face_forgery.inference.reading import Decode, ImageReader, Reading
 from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide_one, operating_points_of, to_scores
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.engines.choice import build_scorer
-from face_forgery.modeling.forward_path import pick_device
+from face_forgery.modeling.engines.choice import build_scorer, with_gradients
 from face_forgery.params import EngineName
 from face_forgery.progress import track
 
@@ -70,7 +69,8 @@ def explain_images(
 ) -> Iterator[ExplainedImage]:
     """Explain the images of a table, one after the other; a bad one stops nothing."""
     operating_points_of(detector)
-    scorer, network = build_scorer(detector, engine), detector.build_network().to(pick_device())
+    scorer = build_scorer(detector, engine)
+    network = with_gradients(detector, scorer)
     rows = zip(images["img_name"], images["path"], images["problem"], strict=True)
     shown = track(rows, description="explaining", total=len(images))
     for number, (name, path, problem) in enumerate(shown, start=1):

@@ -11,6 +11,7 @@ from torch import nn
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.engines.openvino_network import (
     EngineError,
+    OpenVinoNetwork,
     load_openvino,
     why_not_openvino,
 )
@@ -59,6 +60,13 @@ def build_scorer(
             ) from error
         _say_once(f"torch computes {detector.architecture}, and not OpenVINO: {error}")
         return detector.build_network().to(device)
+
+
+def with_gradients(detector: Detector, scorer: nn.Module) -> nn.Module:
+    """Return the network of ``detector`` as torch computes it: ``scorer``, if that is it."""
+    if any(isinstance(part, OpenVinoNetwork) for part in scorer.modules()):
+        return detector.build_network().to(pick_device())
+    return scorer
 
 
 def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:

@@ -92,7 +92,7 @@ def _read_kept(path: Path, precision: Precision) -> "openvino.CompiledModel | No
     if not path.exists():
         return None
     try:
-        compiled = compile_checked(_core().read_model(path), precision)
+        compiled = compile_checked(core().read_model(path), precision)
         os.utime(path)
     except (RuntimeError, ValueError, OSError) as error:  # RuntimeError: of OpenVINO
         logger.warning("%s is converted again: %s", path, one_line(str(error))[:300])
@@ -157,7 +157,7 @@ def compile_model(model: "openvino.Model", precision: Precision) -> "openvino.Co
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "ENABLE_CPU_PINNING": False,  # readers work on the same cores
     }
-    return _core().compile_model(model, "CPU", options)
+    return core().compile_model(model, "CPU", options)
 
 
 def _size_of(model: "openvino.Model") -> int:
@@ -207,7 +207,8 @@ def import_openvino() -> Any:
 
 
 @cache
-def _core() -> "openvino.Core":
+def core() -> "openvino.Core":
+    """Return OpenVINO's runtime, one for this process."""
     return import_openvino().Core()
 
 
@@ -217,4 +218,4 @@ def _version() -> str:
 
 @cache
 def _capabilities() -> frozenset[str]:
-    return frozenset(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return frozenset(core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -13,6 +13,7 @@ from face_forgery.modeling.detector import Detector, DetectorError, QuantizedNet
 from face_forgery.modeling.engines.openvino_network import (
     OpenVinoNetwork,
     compile_checked,
+    core,
     import_openvino,
 )
 
@@ -42,12 +43,11 @@ def read_quantized(detector: Detector) -> "openvino.Model":
     if detector.quantized is None:
         raise DetectorError("this detector is in int8 and has no int8 network; evaluate it again")
     graph, weights = detector.quantized
-    openvino = import_openvino()
     try:
         if len(graph) > MAX_GRAPH_BYTES or _NESTED & set(_LAYER.findall(graph)):
             raise ValueError(f"no graph that quantizing gives ({len(graph):,} bytes)")
-        content = openvino.Tensor(np.frombuffer(weights, np.uint8))
-        model = openvino.Core().read_model(graph, content)
+        content = import_openvino().Tensor(np.frombuffer(weights, np.uint8))
+        model = core().read_model(graph, content)
         _check_shapes(model, detector.preprocessing.image_size)
     except (RuntimeError, ValueError) as error:
         raise DetectorError(

@@ -49,7 +49,7 @@ def choose_precision(
 ) -> Detector:
     """Set how the detector scores from now on; int8 learns its ranges on the calibration split."""
     detector = trained_detector.scored_by(scoring.precision, scoring.tta)
-    if detector.precision != "int8" or detector.quantized is not None:
+    if detector.precision != "int8":
         return detector
     return ff.quantize_detector(
         detector,
