@@ -126,6 +126,7 @@ def test_debug_level_shows_the_traceback_of_any_error(capsys, set_level):
         (raised_from(OSError(errno.EROFS, "Read-only file system")), "may not be read or written"),
         (MemoryError(), "training.batch_size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "no memory left"),
+        (RuntimeError("operator torchvision::nms does not exist"), "built for another torch"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "num_workers"),
         (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), "num_workers"),
     ],

@@ -35,6 +35,10 @@ _WORKER_ENDED = (
     "memory was short. Lower training.num_workers and scoring.num_workers (0: no such processes), "
     f"and {_AGAIN}"
 )
+_NO_TORCHVISION = (
+    "torchvision's compiled part could not be loaded: memory was short, or it was built for another "
+    f"torch (`pip check` says so). Free memory, or install the two versions that fit, and {_AGAIN}"
+)
 _REMEDY_OF_ERRNO = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _NOT_WRITABLE),
@@ -53,6 +57,7 @@ _REMEDY_OF_WORDS = {
     "bad_alloc": _NO_MEMORY,
     "can't start new thread": _NO_MEMORY,
     "failed to map segment": _NO_MEMORY,
+    "operator torchvision::": _NO_TORCHVISION,  # it hides why its library was not loaded
 }
 
 
