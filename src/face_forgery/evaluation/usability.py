@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from face_forgery.evaluation.reporting.sentences import (
     describe_separation,
     format_percent,
+    list_broken_sources,
     name_cell,
 )
 from face_forgery.modeling.provenance import Language, TrainingData, describe_training_data
@@ -124,6 +125,7 @@ def rate_usability(
     findings = [
         Finding("auc", RULES["auc"].rate(metrics["auc"]["low"]), describe_separation(metrics)),
         _look_at_promise(points),
+        *_look_at_sources(points),
         _look_at_found(points),
         *_look_at_everyday(robustness),
         *([] if audit is None else [_look_at_shortcuts(audit)]),
@@ -155,6 +157,20 @@ def _look_at_promise(points: dict[str, Any]) -> Finding:
     if promised > asked:
         words += f" You asked for {format_percent(asked)}, which so few real images cannot promise."
     return Finding("promise", "care" if promised > asked else "usable", words)
+
+
+def _look_at_sources(points: dict[str, Any]) -> list[Finding]:
+    return [
+        Finding(
+            "promise",
+            "care",
+            f"In the source {row['name']} {format_percent(row['fpr']['value'])} of the real images "
+            f"were called fake ({format_percent(row['fpr']['low'])} to "
+            f"{format_percent(row['fpr']['high'])}), more than the promised "
+            f"{format_percent(limit)}.",
+        )
+        for row, limit in list_broken_sources(points)
+    ]
 
 
 def _look_at_found(points: dict[str, Any]) -> Finding:

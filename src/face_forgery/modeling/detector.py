@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from face_forgery.data.redaction import one_line
 from face_forgery.limits import MAX_IMAGE_SIDE
 from face_forgery.modeling.provenance import TrainingData
-from face_forgery.params import FacesParams, Precision, TTAName
+from face_forgery.params import FacesParams, Precision, PromiseName, TTAName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +88,26 @@ class Proportion:
 
 
 @dataclass(frozen=True)
+class SourceRate:
+    """False alarms among the real images of one source."""
+
+    name: str
+    num_real_chosen_on: int
+    promised_fpr: float | None  # None: nothing is promised for it alone
+    num_real: int
+    fpr: Proportion | None  # None: no real image to measure it on
+
+
+@dataclass(frozen=True)
+class OtherChoice:
+    """What the threshold would have been without a promise for every source."""
+
+    fake_threshold: float
+    fpr: Proportion
+    tpr: Proportion
+
+
+@dataclass(frozen=True)
 class OperatingPoints:
     """Where scores become verdicts, what that promises, and what was measured there.
 
@@ -111,6 +131,9 @@ class OperatingPoints:
     unsure_real: Proportion
     unsure_fake: Proportion
     coverage: Proportion  # of all images not given the wrong verdict
+    promise: PromiseName = "overall"
+    by_source: list[SourceRate] = field(default_factory=list)  # none: of an earlier release
+    overall: OtherChoice | None = None  # with every_source
 
     def __post_init__(self) -> None:
         """Refuse thresholds that give an image two verdicts or none."""

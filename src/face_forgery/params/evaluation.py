@@ -9,6 +9,7 @@ from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
 EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "int8"]
 TTAName = Literal["none", "flip", "crop", "flip_crop"]
+PromiseName = Literal["overall", "every_source"]
 
 
 class EnsembleParams(Params):
@@ -39,6 +40,7 @@ class EvaluationParams(Params):
     num_resamples: int = Field(ge=100, le=100_000)
     target_fpr: Fraction
     target_fnr: Fraction
+    promise: PromiseName
     prevalence: Fraction
 
 

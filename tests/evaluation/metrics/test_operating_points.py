@@ -157,3 +157,82 @@ def test_the_promise_holds_on_average_over_new_images():
 def test_a_target_that_is_no_rate_is_an_error(name, rate):
     with pytest.raises(ValueError, match=f"{name}="):
         choose([0.1], [0.9], **{name: rate})
+
+
+def draw_sources(num_images, *, shares=(0.85, 0.15), seed=0):
+    """Scores of two sources; real images of the second look more forged."""
+    rng = np.random.default_rng(seed)
+    targets = np.arange(num_images) % 2
+    sources = rng.choice(["a", "b"], num_images, p=shares)
+    margins = rng.normal(3.0 * (2 * targets - 1) + 2.0 * (sources == "b") * (targets == 0), 1.0)
+    return 1 / (1 + np.exp(-margins)), targets, sources
+
+
+def set_points_of_sources(promise, *, num_images=8000, target_fpr=0.01):
+    scores, targets, sources = draw_sources(num_images)
+    return set_operating_points(
+        scores,
+        targets,
+        np.arange(num_images),
+        np.arange(num_images) % 4 < 2,
+        **ASKED | {"target_fpr": target_fpr},
+        promise=promise,
+        sources=sources,
+    )
+
+
+def test_a_promise_for_every_source_holds_in_each_and_says_what_it_costs():
+    overall, every = (set_points_of_sources(promise) for promise in ("overall", "every_source"))
+    rates = {row["name"]: row["fpr"]["value"] for row in overall["by_source"]}
+    assert rates["b"] > 0.03
+    assert rates["a"] < 0.01
+    assert [row["promised_fpr"] for row in overall["by_source"]] == [None, None]
+    assert overall["overall"] is None
+    assert every["fake_threshold"] > overall["fake_threshold"]
+    for row in every["by_source"]:
+        assert row["promised_fpr"] <= 0.01
+        assert row["fpr"]["low"] <= 0.01
+        assert row["num_real_chosen_on"] + row["num_real"] > 400
+    cost = every["overall"]
+    assert cost["fake_threshold"] == overall["fake_threshold"]
+    assert cost["tpr"] == overall["tpr"]
+    assert cost["tpr"]["value"] > every["tpr"]["value"]
+    assert OperatingPoints.from_values(every).by_source[1].name == "b"
+
+
+def test_a_promise_holds_on_average_for_new_images_of_each_source():
+    rates = {"a": [], "b": []}
+    new_scores, new_targets, new_sources = draw_sources(40_000, shares=(0.5, 0.5), seed=99)
+    for seed in range(40):
+        scores, targets, sources = draw_sources(2000, seed=seed)
+        chosen = choose_thresholds(
+            scores, targets, target_fpr=0.05, target_fnr=0.05, sources=sources
+        )
+        is_alarm = new_scores >= chosen["fake_threshold"]
+        for name, found in rates.items():
+            found.append(is_alarm[(new_targets == 0) & (new_sources == name)].mean())
+    assert np.mean(rates["b"]) == pytest.approx(0.05, abs=0.01)
+    assert np.mean(rates["a"]) < 0.01
+
+
+def test_a_source_with_too_few_real_images_is_named_with_what_it_can_be_promised():
+    points = set_points_of_sources("every_source", num_images=400)
+    rows = {row["name"]: row for row in points["by_source"]}
+    few = rows["b"]["num_real_chosen_on"]
+    assert rows["b"]["promised_fpr"] == 1 / (few + 1) > 0.01
+    assert rows["a"]["promised_fpr"] > points["promised_fpr"] == 1 / 101
+    (note,) = [note for note in note_limits(points) if "source b" in note]
+    assert f"{few} real images" in note
+
+
+def test_a_source_whose_rate_is_above_the_promise_is_named():
+    points = set_points_of_sources("overall")
+    (note,) = [note for note in note_limits(points) if "source b" in note]
+    assert "evaluation.promise=every_source" in note
+    assert not any("source" in note for note in note_limits(set_points_of_sources("every_source")))
+    with pytest.raises(ValueError, match="needs the source of each image"):
+        set_operating_points(
+            *(np.array([0.1, 0.9]), np.array([0, 1]), np.arange(2), np.ones(2, bool)),
+            **ASKED,
+            promise="every_source",
+        )

@@ -71,7 +71,11 @@ def make_judged():
         )
         metrics, roc_curve = evaluate(scores, targets, groups, how)
         points = set_operating_points(
-            scores, targets, groups, split, target_fpr=0.05, target_fnr=0.05, confidence=0.95
+            *(scores, targets, groups, split),
+            target_fpr=0.05,
+            target_fnr=0.05,
+            confidence=0.95,
+            sources=table["source"].to_numpy(),
         )
         stored = OperatingPoints.from_values(points)
         worst = find_worst(table)

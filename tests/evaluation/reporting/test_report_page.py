@@ -235,9 +235,34 @@ def test_errors_are_told_by_source_and_of_ten_thousand_images(make_report, make_
     points = judged["operating_points"]
     alarms = round(points["fpr"]["value"] * points["num_real"])
     assert (
-        f"source real images called fake rate 95% interval drawn {points['num_real']} {alarms} "
-        in text
+        "source real images called fake rate 95% interval promised drawn "
+        f"{points['num_real']} {alarms} " in text
     )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_promise_for_every_source_is_told_with_what_it_costs(make_report, make_judged, language):
+    judged = make_judged()
+    points = judged["operating_points"]
+    rates = {"fpr": rate(0.02), "tpr": rate(0.9)}
+    points |= {"promise": "every_source", "overall": {"fake_threshold": 0.7} | rates}
+    points["by_source"] = [
+        dict(zip(("name", "num_real_chosen_on", "promised_fpr", "num_real"), row, strict=True))
+        | {"fpr": {"value": 0.5, "low": 0.45, "high": 0.55}}
+        for row in (("drawn", 40, 0.0244, 30), ("few", 4, 0.2, 3))
+    ]
+    html = make_report(judged, language)
+    text = Page(html).text
+    if language == "zh":
+        assert re.findall(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}[^.]*", text.split("kedro")[0]) == []
+        return
+    for words in (
+        "at most 2.44%",
+        "together, 0.7, would find 90.0% of the forgeries instead of",
+        "4 real images of the source few cannot promise it",
+        "In the source drawn 50.0% of the real images were called fake (45.0% to 55.0%)",
+    ):
+        assert words in text, words
 
 
 def test_the_worst_scores_say_why_they_count_other_errors(make_judged):

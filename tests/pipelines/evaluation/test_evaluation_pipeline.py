@@ -28,7 +28,12 @@ from face_forgery.pipelines.evaluation import create_pipeline, nodes
 from face_forgery.pipelines.report.nodes import end_report
 
 EVALUATION = EvaluationParams(
-    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
+    seed=0,
+    num_resamples=100,
+    target_fpr=0.1,
+    target_fnr=0.1,
+    promise="overall",
+    prevalence=0.001,
 )
 SCORING = ScoringParams(
     batch_size=16, num_workers=0, engine="auto", precision="float32", tta="none"

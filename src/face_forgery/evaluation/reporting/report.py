@@ -74,7 +74,8 @@ def _make_environment(language: Language) -> Environment:
     of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge_detector)
     environment.globals |= {"say": sentences, "rules": RULES, "language": language}
     environment.globals |= {
-        function.__name__: function for function in (*of_detector, take_drawn, errors_of, expect)
+        function.__name__: function
+        for function in (*of_detector, take_drawn, errors_of, expect, promises_of)
     }
     return environment
 
@@ -132,6 +133,19 @@ def errors_of(val_scores: pd.DataFrame, operating_points: Result, confidence: fl
     """Return the errors on images that the thresholds were not chosen on."""
     held_back = select_verification(val_scores, is_verified=operating_points["is_verified"])
     return count_errors(held_back, operating_points, confidence=confidence)
+
+
+def promises_of(operating_points: Result) -> dict[str, float]:
+    """Return what false-alarm rate is promised: source of real images -> rate.
+
+    Where none is promised for the source alone, it is that of all real images together.
+    """
+    return {
+        row["name"]: operating_points["promised_fpr"]
+        if row["promised_fpr"] is None
+        else row["promised_fpr"]
+        for row in operating_points.get("by_source", [])
+    }
 
 
 def list_facts(detector: Detector, code_version: dict[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def note_limits(points: dict[str, Any]) -> list[str]:
                 f"{verdict}, and that promises {promised:.2g}. At least {needed:,} are needed in "
                 "the calibration split."
             )
+    notes += _note_sources(points)
     if not points["is_verified"]:
         notes.append(
             "The validation images are too few for a calibration and a verification split: the "
@@ -144,6 +145,56 @@ def note_limits(points: dict[str, Any]) -> list[str]:
     if points["unsure_real"]["value"] == points["unsure_fake"]["value"] == 1:
         notes.append("Every image is unsure: the scores do not tell the classes apart.")
     return notes
+
+
+def _note_sources(points: dict[str, Any]) -> list[str]:
+    """Name sources that nothing could be promised for, or whose rate is above the promise."""
+    target = points["target_fpr"]
+    notes = [
+        f"{row['num_real_chosen_on']:,} real images of the source {row['name']} cannot promise it "
+        f"a false-positive rate of {target:g}: none of them is called fake, and that promises "
+        f"{row['promised_fpr']:.2g}."
+        for row in points.get("by_source", [])
+        if row["promised_fpr"] is not None and row["promised_fpr"] > target
+    ]
+    for row, limit in list_broken_sources(points):
+        notes.append(
+            f"The false-positive rate in the source {row['name']}, {row['fpr']['value']:.2g}, lies "
+            f"above the promised {limit:.2g} by more than chance."
+        )
+        if points["promise"] == "overall":
+            notes[-1] += " evaluation.promise=every_source makes a promise for each source."
+    return notes
+
+
+def list_broken_sources(points: dict[str, Any]) -> list[tuple[dict[str, Any], float]]:
+    """Return the sources whose false-alarm rate is above the promise by more than chance.
+
+    Each comes with what was promised: for the source, or for all of them together.
+    """
+    rows = [row for row in points.get("by_source", []) if row["fpr"] is not None]
+    limits = [
+        points["promised_fpr"] if row["promised_fpr"] is None else row["promised_fpr"]
+        for row in rows
+    ]
+    found = zip(rows, limits, strict=True)
+    return [(row, limit) for row, limit in found if row["fpr"]["low"] > limit]
+
+
+def describe_promise(points: dict[str, Any]) -> list[str]:
+    """Say what a promise for every source costs; empty where the promise is for all together."""
+    overall = points.get("overall")
+    if overall is None:
+        return []
+    return [
+        "The threshold of fake is the strictest of those chosen on the real images of each source, "
+        "so that the promise holds in each. A threshold for all sources together, "
+        f"{overall['fake_threshold']:.4g}, would find "
+        f"{format_percent(overall['tpr']['value'])} of the forgeries instead of "
+        f"{format_percent(points['tpr']['value'])}, with "
+        f"{format_percent(overall['fpr']['value'])} false alarms instead of "
+        f"{format_percent(points['fpr']['value'])}."
+    ]
 
 
 def list_promises(points: dict[str, Any]) -> list[dict[str, Any]]:

@@ -182,6 +182,8 @@ def choose_operating_points(
         target_fpr=evaluation.target_fpr,
         target_fnr=evaluation.target_fnr,
         confidence=evaluation.confidence,
+        promise=evaluation.promise,
+        sources=val_scores["source"].to_numpy(),
     )
     for note in ff.note_limits(points):
         logger.warning("operating points: %s", note)
