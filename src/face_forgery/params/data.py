@@ -37,10 +37,10 @@ def _check_pattern(text: str | None) -> str | None:
         names = set(re.compile(str(text)).groupindex)
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from error
-    if not names or not names <= {"group", "kind", "source"}:
+    if not names or not names <= {"group", "kind", "source", "video", "frame"}:
         raise ValueError(
-            "a pattern names what it finds: (?P<group>...), (?P<kind>...), (?P<source>...); "
-            "else there are auto, folder and null"
+            "a pattern names what it finds: (?P<group>...), (?P<kind>...), (?P<source>...), "
+            "(?P<video>...), (?P<frame>...); else there are auto, folder and null"
         )
     return text
 
@@ -75,13 +75,15 @@ class DataParams(Params):
 
 
 class ColumnNames(Params):
-    """What the columns of a label CSV are called; the last three may be absent from the file."""
+    """What the columns of a label CSV are called; all but the first two may be absent from it."""
 
     img_name: ColumnName
     target: ColumnName
     group: ColumnName
     kind: ColumnName
     source: ColumnName
+    video: ColumnName
+    frame: ColumnName
 
 
 class IngestionParams(Params):

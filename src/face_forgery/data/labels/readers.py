@@ -5,6 +5,7 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ from face_forgery.data.labels.manifest import (
     cut,
     show_examples,
 )
-from face_forgery.data.labels.path_facts import read_paths
+from face_forgery.data.labels.path_facts import read_numbers, read_paths
 from face_forgery.params import DataParams, IngestionParams
 from face_forgery.params.data import plain_label
 
@@ -65,6 +66,7 @@ def read_labels(
 ) -> pd.DataFrame:
     """Return one row for each image that label files or folders list: ``LABEL_COLUMNS``.
 
+    Further columns of label files stand behind them as strings, missing where nobody said.
     ``train``, ``val`` and ``test`` have a label file, a folder with one sub-folder a class, or
     none. Rows are in the order of each; targets of ``test`` are not read.
 
@@ -76,13 +78,15 @@ def read_labels(
         for subset, source in sources.items()
         if source is not None
     ]
-    table = read_paths(pd.concat(tables, ignore_index=True), params.from_path)
-    return table[list(LABEL_COLUMNS)].astype(LABEL_COLUMNS)
+    known, further = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
+    table: pd.DataFrame = read_paths(known, params.from_path)[list(LABEL_COLUMNS)]
+    return table.astype(LABEL_COLUMNS).join(further.astype("string"))
 
 
 def _read_source(
     source: LabelSource, subset: str, data: DataParams, params: IngestionParams
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what is known of each image, and further columns."""
     images = str(getattr(data, f"{subset}_images"))
     if isinstance(source, LabelFolder):
         labels = str(getattr(data, f"{subset}_labels"))
@@ -92,10 +96,14 @@ def _read_source(
                 f"it, but data.{subset}_images={images}; set both to the same folder"
             )
         found = _list_folder(source, subset, params)
+        folders: Any = found.pop("folder") if "folder" in found else pd.NA
         locate: Locate = _locate_in_folder
     else:
         found, locate = _read_file(source, subset, params)
-    return _complete(found, subset=subset, images=images, where=source.where, locate=locate)
+        folders = pd.NA
+    table = _complete(found, subset=subset, images=images, where=source.where, locate=locate)
+    further = found.drop(columns=[name for name in found if name in table])
+    return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)
 
 
 def _read_file(
@@ -186,11 +194,11 @@ def _complete(
         "img_name": names,
         "path": paths,
         "target": found.get("target", pd.NA),
-        "folder": found.get("folder", pd.NA),
         **{name: found.get(name, "") for name in OPTIONAL_COLUMNS},
+        "frame": read_numbers(found["frame"]) if "frame" in found else pd.NA,
     }
-    texts = dict.fromkeys(("folder", *OPTIONAL_COLUMNS), "str")
-    return pd.DataFrame(values, index=found.index).astype({"target": "Int8"} | texts)
+    types = dict.fromkeys(OPTIONAL_COLUMNS, "str") | {"target": "Int8", "frame": "Int64"}
+    return pd.DataFrame(values, index=found.index).astype(types)
 
 
 def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:
