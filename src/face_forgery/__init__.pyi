@@ -11,6 +11,10 @@ from .data.images.faces import finder_values as finder_values
 from .data.images.listing import list_images as list_images
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
 from .data.labels.readers import read_labels as read_labels
+from .data.labels.testing_sets import check_usable as check_usable
+from .data.labels.testing_sets import count_images as count_images
+from .data.labels.testing_sets import list_sets as list_sets
+from .data.labels.testing_sets import read_sets as read_sets
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader
 from .data.splits.calibration_split import CALIBRATION as CALIBRATION
@@ -23,6 +27,8 @@ from .data.splits.near_duplicates import hash_table as hash_table
 from .data.splits.partition import choose_subset as choose_subset
 from .data.splits.partition import divide_for_cross_validation as divide_for_cross_validation
 from .data.splits.partition import divide_manifest as divide_manifest
+from .data.splits.seen_images import join_own_images as join_own_images
+from .data.splits.seen_images import leave_out_seen as leave_out_seen
 from .evaluation.audits.overlaps import describe_removed as describe_removed
 from .evaluation.audits.overlaps import find_overlaps as find_overlaps
 from .evaluation.audits.shortcuts import measure_statistics as measure_statistics
@@ -52,6 +58,7 @@ from .evaluation.reporting.report import render_report as render_report
 from .evaluation.reporting.result_figures import draw_groups as draw_groups
 from .evaluation.reporting.result_figures import draw_robustness as draw_robustness
 from .evaluation.reporting.result_figures import draw_shortcuts as draw_shortcuts
+from .evaluation.reporting.result_figures import draw_testing as draw_testing
 from .evaluation.reporting.result_figures import draw_training as draw_training
 from .evaluation.reporting.score_figures import draw_calibration as draw_calibration
 from .evaluation.reporting.score_figures import draw_comparison as draw_comparison
@@ -59,7 +66,10 @@ from .evaluation.reporting.score_figures import draw_confusion as draw_confusion
 from .evaluation.reporting.score_figures import draw_roc as draw_roc
 from .evaluation.reporting.score_figures import draw_scores as draw_scores
 from .evaluation.reporting.sentences import note_limits as note_limits
+from .evaluation.reporting.testing_sentences import describe_testing as describe_testing
 from .evaluation.robustness import judge_degraded as judge_degraded
+from .evaluation.testing import judge_sets as judge_sets
+from .evaluation.testing import tabulate_testing as tabulate_testing
 from .forgery.making.forged_set import count_forgeable as count_forgeable
 from .forgery.making.forged_set import forge_set as forge_set
 from .forgery.making.forger import Forger as Forger
@@ -76,6 +86,7 @@ from .inference.judging import Detector as Detector
 from .inference.judging import find_folder as find_folder
 from .inference.quantizing import quantize_detector as quantize_detector
 from .inference.ray_scoring import score_on_cluster as score_on_cluster
+from .inference.scoring import score_files as score_files
 from .inference.scoring import score_manifest as score_manifest
 from .inference.scoring import stream_scores as stream_scores
 from .inference.submission import check_submission as check_submission

@@ -15,8 +15,8 @@ _MAIN_JOB = (
     "submission",
 )
 _BY_NAME_ONLY = (
-    *("ensemble", "comparison", "cross_validation", "demo_data", "forging", "inference"),
-    *("explanation", "video", "export"),
+    *("testing", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
+    *("inference", "explanation", "video", "export"),
 )
 
 

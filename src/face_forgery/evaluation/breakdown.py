@@ -1,6 +1,7 @@
 """Where a detector is good and where it is not: AUC by kind, source and facts of the images."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from face_forgery.evaluation.metrics.bootstrap import UNMEASURED, Bootstrap, measure_auc
-from face_forgery.evaluation.metrics.weighted import Groups, Scores, Targets, check_scores
+from face_forgery.evaluation.metrics.weighted import Groups, Scores, Targets, check_values
+from face_forgery.evaluation.operating_points import measure_thresholds
 
 SMALL_CELL = 20
 """A cell with fewer images of a class is marked: its AUC says little."""
@@ -32,35 +34,51 @@ def break_down(
     groups: Groups,
     facts: pd.DataFrame,
     bootstrap: Bootstrap,
+    *,
+    further: Sequence[str] = (),
+    thresholds: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Measure the AUC with its interval on parts of the images.
+    """Measure the AUC with its interval on parts of the images; one class may be missing.
 
-    ``facts`` has N rows with ``kind``, ``source``, ``width``, ``height``, ``format`` and
-    ``jpeg_quality``, which may be missing.
+    ``facts`` has N rows with ``kind`` and ``source``, the columns ``further``, and where they are
+    of image files ``width``, ``height``, ``format`` and ``jpeg_quality``, which may be missing.
 
     Returns:
-        Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``; a cell is
-        ``{"name", "num_real", "num_fake", "auc": {"value", "low", "high"}, "is_small", "note"}``.
+        Tables ``{"key", "title", "cells": [cell, ...]}`` in the order of ``TITLES``, those of
+        ``further`` columns last; a cell is ``{"name", "num_real", "num_fake", "auc": {"value",
+        "low", "high"}, "is_small", "note"}``, and with ``thresholds`` ``fpr``, ``tpr`` and ``fnr``
+        as of `measure_thresholds`.
         Each kind's forgeries are compared with all real images, all other cells have their own.
         Kinds, sources and formats come largest first, bands ascending. Where one class is missing,
         the AUC is None and the note says so.
     """
-    scores, targets = check_scores(scores, targets)
+    scores, targets = check_values(scores, targets)
     real = targets == 0
 
     def measure(name: str, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-        return _measure_cell(name, scores[chosen], targets[chosen], groups[chosen], bootstrap)
+        part = scores[chosen], targets[chosen], groups[chosen]
+        cell = _measure_cell(name, *part, bootstrap)
+        if thresholds is None:
+            return cell
+        rates = measure_thresholds(*part, thresholds, confidence=bootstrap.confidence)
+        return cell | {rate: rates[rate] for rate in ("fpr", "tpr", "fnr")}
 
     tables = {}
+    is_of_files = "format" in facts
     kinds = facts["kind"].to_numpy()
     tables["kind"] = [measure(name, real | (kinds == name)) for name in _names(kinds[~real])]
-    for key in ("source", "format"):
+    for key in ("source", *(["format"] if is_of_files else []), *further):
         values = facts[key].to_numpy()
         tables[key] = [measure(name, np.asarray(values == name)) for name in _names(values)]
-    for key, bands in _band_facts(facts, groups).items():
+    for key, bands in _band_facts(facts, groups).items() if is_of_files else ():
         present = (name for name in bands.categories if (bands == name).any())
         tables[key] = [measure(str(name), np.asarray(bands == name)) for name in present]
-    return [{"key": key, "title": title, "cells": tables[key]} for key, title in TITLES.items()]
+    titles = TITLES | {key: f"By {key}, against its own real images" for key in further}
+    return [
+        {"key": key, "title": title, "cells": tables[key]}
+        for key, title in titles.items()
+        if key in tables
+    ]
 
 
 def _band_facts(facts: pd.DataFrame, groups: Groups) -> dict[str, pd.Categorical]:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_forgery.data.splits.calibration_split import apply_calibration_split
+from face_forgery.evaluation.metrics.bootstrap import UNMEASURED
 from face_forgery.evaluation.metrics.proportions import measure_proportion
 from face_forgery.evaluation.metrics.weighted import (
     Floats,
@@ -29,6 +30,7 @@ from face_forgery.evaluation.metrics.weighted import (
     Scores,
     Targets,
     check_probabilities,
+    check_values,
     count_allowed,
 )
 from face_forgery.params import PromiseName
@@ -183,9 +185,10 @@ def measure_thresholds(
     Returns:
         ``num_real`` and ``num_fake``; and with ``{"value", "low", "high"}`` each: ``fpr`` (real
         images called fake), ``tpr`` (forgeries called fake), ``fnr`` (forgeries called real),
-        ``unsure_real``, ``unsure_fake``, ``coverage`` (images not given the wrong verdict).
+        ``unsure_real``, ``unsure_fake``, ``coverage`` (images not given the wrong verdict). The
+        rates of a class without images are None.
     """
-    scores, targets = check_probabilities(scores, targets)
+    scores, targets = check_values(scores, targets)
     is_fake = targets == 1
     called_fake = scores >= thresholds["fake_threshold"]
     called_real = scores < thresholds["real_threshold"]
@@ -200,6 +203,8 @@ def measure_thresholds(
     counts = {"num_real": int((~is_fake).sum()), "num_fake": int(is_fake.sum())}
     return counts | {
         name: measure_proportion(hit[of], groups[of], confidence=confidence)
+        if of.any()
+        else dict(UNMEASURED)
         for name, (of, hit) in hits.items()
     }
 

@@ -78,10 +78,19 @@ def read_metrics(report: Any, group: str) -> dict[str, float]:
         report: Name -> number, or name -> ``{"value": .., "low": .., "high": ..}``, whose ends are
             called ``interval/NAME_low`` and ``interval/NAME_high``. Of one with ``cells``, and of
             tables of cells, that whose ``key`` is the group: the AUC of each cell, the lowest where
-            several have one name.
+            several have one name. Of one with ``rows``, each of a ``set`` and ``unit``, the
+            ``metrics`` and ``verdicts`` of each, called ``GROUP/SET/UNIT/NAME``.
         group: The first part of the names.
     """
     found: dict[str, Any] = {}
+    if not isinstance(report, list) and "rows" in report:
+        return {
+            name: value
+            for row in report["rows"]
+            for name, value in read_metrics(
+                row["metrics"] | row["verdicts"], f"{group}/{row['set']}/{row['unit']}"
+            ).items()
+        }
     if isinstance(report, list) or "cells" in report:
         tables = report if isinstance(report, list) else [{"key": group, **report}]
         for cell in (cell for table in tables if table["key"] == group for cell in table["cells"]):
@@ -91,7 +100,8 @@ def read_metrics(report: Any, group: str) -> dict[str, float]:
         for name, entry in report.items():
             parts = entry if isinstance(entry, Mapping) else {"value": entry}
             found[f"{group}/{name}"] = parts.get("value")
-            found |= {f"interval/{name}_{end}": parts.get(end) for end in ("low", "high")}
+            within = f"{group}/" if "/" in group else ""
+            found |= {f"interval/{within}{name}_{end}": parts.get(end) for end in ("low", "high")}
     return {name: float(value) for name, value in found.items() if _is_number(value)}
 
 

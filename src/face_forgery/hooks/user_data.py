@@ -31,6 +31,7 @@ _READS = {
     "landmark_file": "forging.landmarks",
     "face_model": "faces.detector",
     "score_sets": "comparison.scores",
+    "labelled_sets": "testing.sets",
 }
 
 
@@ -72,6 +73,8 @@ def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
     ignored = {name: given[name] for name in given if name in _READ_BY_INGESTION}
     if "params:splitting" in pipeline.inputs():  # it asks whether there are val labels
         ignored = {name: value for name, value in ignored.items() if value is not None}
+    if "labelled_sets" in pipeline.inputs():
+        ignored = {name: value for name, value in ignored.items() if not name.startswith("test_")}
     if not ignored or {"train_labels", "label_table"} & pipeline.inputs():
         return
     names = [name for name in run_params.get("pipeline_names") or [] if name != "splitting"]
@@ -109,6 +112,8 @@ def refuse_overwriting(pipeline: Pipeline, params: Parameters, outputs: list[str
 def _locations(parameter: str, params: Parameters) -> Iterator[str]:
     section, _, name = parameter.partition(".")
     value = getattr(getattr(params, section), name)
+    if parameter == "testing.sets":
+        value = dict(enumerate(where for one in value for where in (one.labels, one.images)))
     for location in value.values() if isinstance(value, Mapping) else [value]:
         if location is not None:
             is_whole = section != "data" or is_url(location)

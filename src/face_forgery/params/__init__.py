@@ -16,10 +16,12 @@ from face_forgery.params.evaluation import AuditParams as AuditParams
 from face_forgery.params.evaluation import EngineName as EngineName
 from face_forgery.params.evaluation import EnsembleParams as EnsembleParams
 from face_forgery.params.evaluation import EvaluationParams as EvaluationParams
+from face_forgery.params.evaluation import LabelledSet as LabelledSet
 from face_forgery.params.evaluation import Precision as Precision
 from face_forgery.params.evaluation import PromiseName as PromiseName
 from face_forgery.params.evaluation import RobustnessParams as RobustnessParams
 from face_forgery.params.evaluation import ScoringParams as ScoringParams
+from face_forgery.params.evaluation import TestingParams as TestingParams
 from face_forgery.params.evaluation import TTAName as TTAName
 from face_forgery.params.forgery import DemoDataParams as DemoDataParams
 from face_forgery.params.forgery import ForgingParams as ForgingParams

@@ -14,6 +14,7 @@ from face_forgery.params.evaluation import (
     EvaluationParams,
     RobustnessParams,
     ScoringParams,
+    TestingParams,
 )
 from face_forgery.params.forgery import DemoDataParams, ForgingParams
 from face_forgery.params.inference import (
@@ -46,6 +47,7 @@ class Parameters(Params):
     ensemble: EnsembleParams
     scoring: ScoringParams
     evaluation: EvaluationParams
+    testing: TestingParams
     audit: AuditParams
     robustness: RobustnessParams
     comparison: ComparisonParams

@@ -1,10 +1,10 @@
-"""Sections ``scoring``, ``evaluation``, ``audit``, ``robustness``, ``comparison``, ``ensemble``."""
+"""Sections on scoring and judging: ``scoring``, ``evaluation``, ``testing``, ``audit``, ..."""
 
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
+from face_forgery.params.base import Fraction, Location, NumWorkers, Params, Seed
 
 EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "int8"]
@@ -42,6 +42,37 @@ class EvaluationParams(Params):
     target_fnr: Fraction
     promise: PromiseName
     prevalence: Fraction
+
+
+class LabelledSet(Params):
+    """A labelled set that a frozen detector is tested on; paths start from the project."""
+
+    # Part of the names of files and of tracked numbers.
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
+    labels: Location
+    images: Location
+    layout: str = "auto"
+
+
+class TestingParams(Params):
+    """Which sets a frozen detector is tested on."""
+
+    reserved: ClassVar = "test"  # a labelled data.test_labels
+
+    sets: tuple[LabelledSet, ...]
+
+    @model_validator(mode="after")
+    def _every_set_has_a_name_of_its_own(self) -> Self:
+        names = [one.name for one in self.sets]
+        # A file system may not tell upper from lower case.
+        twice = sorted({name for name in names if [*map(str.lower, names)].count(name.lower()) > 1})
+        if twice:
+            raise ValueError(f"{len(twice)} name(s) stand for several sets: {', '.join(twice)}")
+        if self.reserved in names:
+            raise ValueError(
+                f"a set is called {self.reserved}, as a labelled data.test_labels is; rename it"
+            )
+        return self
 
 
 class AuditParams(Params):

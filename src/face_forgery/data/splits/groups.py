@@ -27,6 +27,21 @@ _NO_PAIRS = np.empty((0, 2), np.int64)
 Labels = NDArray[np.int64]
 
 
+def connect(*names: pd.Series) -> Labels:
+    """Number the clusters ``(N,)`` of rows that share a value in any of the columns, from 0.
+
+    A missing value connects nothing.
+    """
+    num_rows = len(names[0])
+    labels = np.arange(num_rows)
+    for column in names:
+        codes = pd.factorize(column)[0]
+        named = np.flatnonzero(codes >= 0)
+        num_nodes = num_rows + len(named)
+        labels = _components(labels[named], num_rows + codes[named], num_nodes)[labels]
+    return pd.factorize(labels)[0].astype(np.int64)
+
+
 def join_groups(manifest: pd.DataFrame, image_hashes: pd.DataFrame) -> tuple[Labels, Positions]:
     """Join rows of one group, of one content, and of near-identical images into clusters.
 
@@ -34,10 +49,7 @@ def join_groups(manifest: pd.DataFrame, image_hashes: pd.DataFrame) -> tuple[Lab
         ``(N,)`` cluster of each row, from 0; and ``(P, 2)`` sorted positions of near-identical
         images that joined clusters which group and content had left apart.
     """
-    groups, contents = (pd.factorize(manifest[name])[0] for name in ("group", "sha256"))
-    num_groups = int(groups.max(initial=-1)) + 1
-    num_nodes = num_groups + int(contents.max(initial=-1)) + 1
-    labels = _components(groups, num_groups + contents, num_nodes)[groups]
+    labels = connect(manifest["group"], manifest["sha256"])
     images = HashedImages.of(image_hashes)
     joined: list[Positions] = []
 

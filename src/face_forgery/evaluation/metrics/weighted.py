@@ -196,8 +196,25 @@ def check_scores(scores: Scores, targets: Targets) -> tuple[NDArray[np.float64],
     """Return both arrays as float64 and int64 if images can be ranked by them.
 
     Raises:
-        ValueError: If the shapes differ or are not ``(N,)``, a score is not finite, a target is
-            neither 0 nor 1, or only one class occurs.
+        ValueError: As `check_values`, or if only one class occurs.
+    """
+    scores, targets = check_values(scores, targets)
+    num_fake = int(targets.sum())
+    if num_fake in (0, len(targets)):
+        missing = "forged" if not num_fake else "real"
+        raise ValueError(
+            f"no {missing} image among {len(targets)}: metrics compare both classes; "
+            "check the labels and the split"
+        )
+    return scores, targets
+
+
+def check_values(scores: Scores, targets: Targets) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return both arrays as float64 and int64; one class may be missing.
+
+    Raises:
+        ValueError: If the shapes differ or are not ``(N,)``, a score is not finite, or a target is
+            neither 0 nor 1.
     """
     scores, targets = np.asarray(scores), np.asarray(targets)
     if scores.ndim != 1 or scores.shape != targets.shape:
@@ -209,12 +226,6 @@ def check_scores(scores: Scores, targets: Targets) -> tuple[NDArray[np.float64],
     num_fake, num_real = int((targets == 1).sum()), int((targets == 0).sum())
     if num_other := len(targets) - num_fake - num_real:
         raise ValueError(f"{num_other} of {len(targets)} targets are neither 0 (real) nor 1 (fake)")
-    if not num_fake or not num_real:
-        missing = "forged" if not num_fake else "real"
-        raise ValueError(
-            f"no {missing} image among {len(targets)}: metrics compare both classes; "
-            "check the labels and the split"
-        )
     return scores.astype(np.float64, copy=False), targets.astype(np.int64, copy=False)
 
 

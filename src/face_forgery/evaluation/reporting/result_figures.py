@@ -135,6 +135,70 @@ def draw_shortcuts(shortcuts: list[dict[str, Any]], *, limit: float) -> Figure:
     return figure
 
 
+_PROMISE_COLORS = {"held": REAL_COLOR, "broken": FAKE_COLOR, "cannot be said": MUTED}
+
+
+def draw_testing(testing: dict[str, Any]) -> Figure:
+    """Draw a row a set and unit: AUC with interval (left), false alarms beside the promise (right).
+
+    What could not be measured is a dash. The axis of false alarms is a logarithm above 0.1 %.
+    """
+    rows = testing["rows"][::-1]
+    figure = make_figure(WIDTH, 1.9 + 0.5 * len(rows))
+    aucs, alarms = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1.0))
+    style_axes(aucs, title="AUC", xlabel="area under the ROC curve", ylabel="")
+    style_axes(alarms, title="False alarms", xlabel="of the real images or videos", ylabel="")
+    lowest = min((row["metrics"]["auc"]["low"] or 0.5 for row in rows), default=0.5)
+    aucs.set_xlim(min(lowest, 0.5) - 0.03, 1.02)
+    aucs.axvline(0.5, color=MUTED, lw=1.0, ls=":")
+    alarms.set_xscale("symlog", linthresh=1e-3)
+    alarms.set_xlim(0.0, 2.5)
+    alarms.set_xticks([0.0, 1e-3, 1e-2, 1e-1, 1.0], ["0", "0.1%", "1%", "10%", "100%"])
+    alarms.minorticks_off()
+    names = []
+    for y, row in enumerate(rows):
+        auc, promise = row["metrics"]["auc"], row["promise"]
+        color = _PROMISE_COLORS[promise["word"]]
+        names.append(f"{plain(row['set'])}\n{row['unit']}s: {row['counts']['num']:,}")
+        for axes, measured, ink in ((aucs, auc, INK), (alarms, promise["fpr"], color)):
+            if measured["value"] is None:
+                axes.text(
+                    0.03,
+                    y,
+                    "not measured",
+                    fontsize=9,
+                    color=MUTED,
+                    va="center",
+                    transform=axes.get_yaxis_transform(),
+                )
+            else:
+                draw_interval(axes, y, measured, ink)
+        if auc["value"] is not None:
+            aucs.text(
+                auc["value"], y + 0.2, f"{auc['value']:.3f}", fontsize=9, color=INK, ha="center"
+            )
+        if promise["fpr"]["value"] is not None:
+            words = f"{100 * promise['fpr']['value']:.3g}%, {promise['word']}"
+            alarms.text(
+                0.98,
+                y + 0.2,
+                words,
+                fontsize=9,
+                color=color,
+                ha="right",
+                transform=alarms.get_yaxis_transform(),
+            )
+    promised = testing["operating_points"]["promised_fpr"]
+    alarms.axvline(promised, color=INK, lw=1.2, ls="--", label=f"promised: at most {promised:.3g}")
+    aucs.set_yticks(range(len(rows)), names)
+    aucs.set_ylim(-0.5, len(rows) - 0.3)
+    confidence = testing["bootstrap"]["confidence"]
+    title = f"{confidence:.0%} intervals; dotted: guessing; dashed: at most {100 * promised:.3g}%, "
+    title += "as promised"
+    draw_legend(figure, [], [], title=title, title_fontsize=9)
+    return figure
+
+
 def draw_robustness(robustness: dict[str, Any]) -> Figure:
     """Draw the AUC of every degradation at every level, weakest level first.
 

@@ -1,0 +1,123 @@
+"""Labelled sets that a frozen detector is tested on: their label files to one table."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from face_forgery.data.labels.label_csv import LabelFile, parse_labels
+from face_forgery.data.labels.manifest import (
+    MANIFEST_COLUMNS,
+    OK,
+    ManifestError,
+    show_examples,
+)
+from face_forgery.data.labels.readers import LabelSource, read_labels
+from face_forgery.params import DataParams, IngestionParams, LabelledSet, TestingParams
+
+logger = logging.getLogger(__name__)
+
+SCORE_COLUMNS = ("set", "y_pred", "status", "detail")
+"""Columns that a test adds; a label file's own ones of these names are left out."""
+_NOTHING = (
+    "there is no labelled set to test on: name some in testing.sets (conf/local/parameters.yml), "
+    "each with name, labels and images, as in --params "
+    "'testing.sets=[{name: celeb, labels: FILE, images: FOLDER}]'; data.test_labels is tested, "
+    "too, where it has targets"
+)
+
+
+def list_sets(
+    sources: Mapping[str, LabelSource],
+    testing: TestingParams,
+    data: DataParams,
+    ingestion: IngestionParams,
+) -> list[LabelledSet]:
+    """Return the sets of ``testing``, and the test set of ``data`` where it has targets.
+
+    ``sources`` are by the name of the set; that of ``data`` is ``TestingParams.reserved``.
+
+    Raises:
+        ManifestError: If there is none.
+    """
+    sets = list(testing.sets)
+    own = sources.get(testing.reserved)
+    if isinstance(own, LabelFile):
+        frame, _ = parse_labels(own, columns=ingestion.columns, labels=None)
+        if "target" in frame:
+            images = f"{data.root}/{data.test_images}"
+            sets.append(LabelledSet(name=testing.reserved, labels=own.where, images=images))
+    if not sets:
+        raise ManifestError(_NOTHING)
+    return sets
+
+
+def read_sets(
+    sets: Iterable[LabelledSet], sources: Mapping[str, LabelSource], ingestion: IngestionParams
+) -> pd.DataFrame:
+    """Return a row for each image of all sets: ``LABEL_COLUMNS``, and further columns as strings.
+
+    The column ``subset`` is the name of the set. Videos and groups of one name in two sets have
+    nothing to do with each other.
+
+    Raises:
+        ManifestError: As `read_labels`; names the set.
+    """
+    tables = []
+    for one in sets:
+        data = DataParams(
+            root=".",
+            name=None,
+            origin=None,
+            train_labels=one.labels,
+            train_images=one.images,
+            **dict.fromkeys(("val_labels", "val_images", "test_labels", "test_images")),
+        )
+        try:
+            table = read_labels({"train": sources[one.name]}, data, ingestion)
+        except ManifestError as error:
+            told = str(error).replace("data.train_", "")
+            raise ManifestError(f"testing.sets, the set {one.name}: {told}") from error
+        if taken := [name for name in table if name in SCORE_COLUMNS]:
+            logger.warning("%s: columns left out: %s", one.name, show_examples(taken))
+        tables.append(table.drop(columns=taken).assign(subset=one.name))
+    joined = pd.concat(tables, ignore_index=True)
+    return joined.astype({"subset": MANIFEST_COLUMNS["subset"]})
+
+
+def check_usable(facts: pd.DataFrame) -> None:
+    """Refuse a set of which no image can be used.
+
+    ``facts`` are ``IMAGE_FACT_COLUMNS`` of all sets.
+
+    Raises:
+        ManifestError: Naming the set, and the reason of the first image.
+    """
+    for name, rows in facts.groupby("subset", sort=False):
+        if (rows["status"] == OK).any():
+            continue
+        counts = (f"{n:,} {status}" for status, n in rows["status"].value_counts().items())
+        first = show_examples([f"{rows['img_name'].iloc[0]}: {rows['detail'].iloc[0]}"])
+        raise ManifestError(
+            f"testing.sets, the set {name}: none of its {len(rows):,} images can be used "
+            f"({', '.join(counts)}), such as {first}; correct images or labels of the set"
+        )
+
+
+def count_images(
+    scores: pd.DataFrame, rejected: pd.DataFrame, overlaps: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Count the images of each set: listed, ``rejected`` by status, seen by the detector, scored.
+
+    ``scores`` has ``set`` and ``status``, ``rejected`` each row without a score.
+    """
+    rows = []
+    for name in dict.fromkeys([*rejected["set"], *scores["set"]]):
+        statuses = rejected.loc[rejected["set"] == name, "status"].value_counts()
+        num_scored = int(((scores["set"] == name) & (scores["status"] == OK)).sum())
+        num_seen = overlaps["by_set"].get(name, 0)
+        row = {"set": str(name), "listed": num_scored + int(statuses.sum()) + num_seen}
+        row |= {"rejected": {str(status): int(n) for status, n in statuses.items()}}
+        rows.append(row | {"seen": num_seen, "scored": num_scored})
+    return rows

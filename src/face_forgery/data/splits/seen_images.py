@@ -1,0 +1,104 @@
+"""Images that a detector has seen: what a test set has in common with training and validation."""
+
+import logging
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from face_forgery.data.labels.manifest import KEY, ManifestError, fingerprint_sets, show_examples
+from face_forgery.data.splits.groups import find_leaks, show_pairs
+
+logger = logging.getLogger(__name__)
+
+_REASONS = {
+    "content": "have the bytes of an image that the detector was made with",
+    "near_copy": "are near-copies of one",
+}
+
+
+def join_own_images(
+    train: pd.DataFrame | None, val: pd.DataFrame | None, *, fingerprint: str
+) -> pd.DataFrame | None:
+    """Return the images that a detector was trained and selected with, or None.
+
+    None where the two manifests are not there, or not those of its data ``fingerprint``.
+    """
+    if train is None or val is None or fingerprint_sets(train=train, val=val) != fingerprint:
+        return None
+    return pd.concat([train, val], ignore_index=True)
+
+
+def leave_out_seen(
+    tested: pd.DataFrame,
+    tested_hashes: pd.DataFrame,
+    own: pd.DataFrame | None,
+    own_hashes: pd.DataFrame | None,
+    *,
+    leaks: Literal["refuse", "drop_from_train"],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows of a test manifest that the detector has not seen, and a report.
+
+    Seen is what has the same bytes as one of its ``own`` images, or is a near-copy of one. With
+    ``refuse`` there may be none; else they are left out of the test. Groups are not compared: names
+    of two sets have nothing to do with each other. Hashes are ``IMAGE_HASH_COLUMNS`` of each
+    manifest, in any order.
+
+    Returns:
+        And ``is_checked`` (false without ``own`` images: nothing is left out), ``num_images`` that
+        were seen, ``by_reason``, ``by_set``, ``between_sets`` (pairs of sets with images of the
+        same bytes, which a mean over sets counts twice).
+
+    Raises:
+        ManifestError: If images were seen and ``leaks`` is ``refuse``, or all of a set were.
+    """
+    report = {"is_checked": False, "num_images": 0, "by_reason": {}, "by_set": {}}
+    report["between_sets"] = _find_shared(tested)
+    if own is None or own_hashes is None:
+        logger.warning(
+            "the images that the detector was made with are not at hand (train_manifest, "
+            "val_manifest, image_hashes): whether the sets overlap with them is not checked"
+        )
+        return tested, report
+    hashes = [
+        rows[KEY].merge(table, on=KEY, how="left")
+        for rows, table in ((tested, tested_hashes), (own, own_hashes))
+    ]
+    found = find_leaks(tested, own, *hashes)
+    found = found[found["reason"].isin(list(_REASONS))].drop_duplicates("train_position")
+    seen = found["train_position"].to_numpy()
+    counts = found["reason"].value_counts()
+    by_reason = {reason: int(counts.get(reason, 0)) for reason in _REASONS}
+    by_set = tested["subset"].iloc[seen].value_counts(sort=False)
+    report |= {"is_checked": True, "num_images": len(seen), "by_reason": by_reason}
+    report["by_set"] = {str(name): int(number) for name, number in by_set.items()}
+    if not len(seen):
+        return tested, report
+    shown = ", ".join(f"{n:,} {_REASONS[reason]}" for reason, n in by_reason.items() if n)
+    first = found.head(4)
+    pairs = show_pairs(tested, first["train_position"], own, first["val_position"])
+    told = f"{len(seen):,} of {len(tested):,} images of the sets were seen: {shown}: "
+    told += show_examples(pairs)
+    if leaks == "refuse":
+        raise ManifestError(
+            f"{told}. On them the detector looks better than it is: correct the label files, or "
+            "leave these images out of the test with splitting.leaks=drop_from_train"
+        )
+    logger.warning("%s. They are left out of the test", told)
+    kept = tested[~np.isin(np.arange(len(tested)), seen)].reset_index(drop=True)
+    if gone := sorted(set(tested["subset"]) - set(kept["subset"])):
+        raise ManifestError(
+            f"the detector has seen every image of {len(gone)} set(s): {show_examples(gone)}; name "
+            "other sets in testing.sets"
+        )
+    return kept, report
+
+
+def _find_shared(tested: pd.DataFrame) -> list[dict[str, Any]]:
+    contents = {str(name): set(rows) for name, rows in tested.groupby("subset")["sha256"]}
+    shared = [
+        {"sets": [one, other], "num_images": len(contents[one] & contents[other])}
+        for one, other in combinations(contents, 2)
+    ]
+    return [pair for pair in shared if pair["num_images"]]
