@@ -21,6 +21,7 @@ from face_forgery.evaluation.breakdown import break_down
 from face_forgery.evaluation.calibration import reliability
 from face_forgery.evaluation.metrics.bootstrap import UNMEASURED, Bootstrap, Interval, measure_auc
 from face_forgery.evaluation.metrics.metric_report import evaluate
+from face_forgery.evaluation.metrics.proportions import measure_rare_rate
 from face_forgery.evaluation.metrics.weighted import Floats
 from face_forgery.evaluation.operating_points import measure_thresholds
 
@@ -178,6 +179,12 @@ def _judge_unit(
     verdicts = measure_thresholds(
         scores, targets, groups, dict(points), confidence=bootstrap.confidence
     )
+    is_real = targets == 0
+    if is_real.any():
+        is_alarm = scores[is_real] >= points["fake_threshold"]
+        verdicts["fpr"] = measure_rare_rate(
+            is_alarm, groups[is_real], confidence=bootstrap.confidence
+        )
     promised = points["promised_fpr"]
     facts = table.fillna(dict.fromkeys(("source", *further), UNKNOWN))
     parts = break_down(

@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
 
 from face_forgery.data.splits.calibration_split import (
     CALIBRATION,
@@ -19,25 +18,8 @@ from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.operating_points import set_operating_points
 from face_forgery.evaluation.reporting.image_figures import find_worst
-from face_forgery.evaluation.reporting.style import SMALLEST, WIDTH
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import OperatingPoints
-
-
-@pytest.fixture(scope="session")
-def assert_readable():
-    """Return a function that checks a figure's width and the size of all text it shows."""
-
-    def check(figure):
-        assert figure.get_figwidth() <= WIDTH + 1e-9
-        small = [
-            text.get_text()
-            for text in figure.findobj(Text)
-            if text.get_text() and text.get_fontsize() < SMALLEST
-        ]
-        assert small == []
-
-    return check
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def make_report(make_judged, detector):
             "code_version": {"date": "2026-11-30", "face_forgery": "0.1.0", "git_commit": None},
             "evaluation": SimpleNamespace(prevalence=0.001),
             "holdout_results": {"groups": []},
-            **dict.fromkeys(("audit", "robustness", "cross_validation")),
+            **dict.fromkeys(("audit", "robustness", "cross_validation", "testing")),
             **dict.fromkeys(FIGURES, PNG),
         }
         return render_report(language, **values | changes)
@@ -137,7 +137,7 @@ def test_figures_are_inside_the_page_unless_they_are_of_something_else(make_repo
     embedded = {
         base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in images
     }
-    missing = {figures["audit_figure"], figures["cross_validation_figure"]}
+    missing = {figures[f"{name}_figure"] for name in ("audit", "cross_validation", "testing")}
     assert embedded == set(figures.values()) - missing
     assert all(image["alt"] for image in images)
 
@@ -238,6 +238,35 @@ def test_errors_are_told_by_source_and_of_ten_thousand_images(make_report, make_
         "source real images called fake rate 95% interval promised drawn "
         f"{points['num_real']} {alarms} " in text
     )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_test_on_other_sets_is_told_set_by_set(make_report, make_tested, make_judged, language):
+    testing = make_tested()
+    text = Page(make_report(make_judged(), language, testing=testing)).text
+    auc = testing["rows"][0]["metrics"]["auc"]
+    assert f"{auc['value']:.3f} {auc['low']:.3f}" in text
+    if language == "zh":
+        section = text.split("在未参与制作的数据集上还有效吗？")[-1].split("kedro run")[0]
+        assert "celeb 图像 160 160" in section
+        assert re.findall(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}[^.]*", section) == []
+        return
+    for words in (
+        "celeb image 160 160 ",
+        "only_real video 12 0 - - ",
+        "at most 0.99% broken",
+        "only_real , image: The set has no forged images",
+        "inverted , video: An AUC of 0.",
+        "celeb: 2 of 322 images have no score (2 missing)",
+        "inverted: 4 of 324 images were left out",
+        "celeb and inverted share 3 images",
+        "celeb : By kind of forgery, against all real images",
+    ):
+        assert words in text, words
+    other = testing | {"detector": "another"}
+    assert "Not tested on other sets." in Page(make_report(testing=other)).text
+    testing["operating_points"]["fake_threshold"] = 0.7
+    assert "Not tested on other sets." in Page(make_report(testing=testing)).text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -10,11 +10,9 @@ import pytest
 from kedro.runner import SequentialRunner
 from PIL import Image
 
-from face_forgery.data.labels.manifest import ManifestError, fingerprint_sets
+from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.data.splits.near_duplicates import hash_table
-from face_forgery.datasets.testing_sets import LabelledSetsDataset
-from face_forgery.params import ParameterError
-from face_forgery.pipelines.testing import create_pipeline, nodes
+from face_forgery.pipelines.testing import create_pipeline
 
 NUM_VIDEOS, NUM_FRAMES = 6, 4
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import gamma
 
 from face_forgery.evaluation.metrics.weighted import Groups
 
@@ -37,6 +38,36 @@ def measure_proportion(hits: NDArray[np.bool_], groups: Groups, *, confidence: f
     reach = float(spread / (1.0 + z * z / size))
     low, high = max(center - reach, 0.0), min(center + reach, 1.0)
     return {"value": value, "low": min(low, value), "high": max(high, value)}
+
+
+def measure_rare_rate(hits: NDArray[np.bool_], groups: Groups, *, confidence: float) -> "Interval":
+    """Proportion of hits with an interval that holds where only a few groups have any.
+
+    `measure_proportion` learns from the hits how alike the images of a group are; where few groups
+    have hits, it learns too little, and its upper end lies too low (docs/interval_coverage.md).
+    Here hits of a group are one event of its own size, and the next event may be as large as the
+    largest group. The interval is wider than it need be rather than too narrow.
+
+    Source: Fay and Feuer 1997, Confidence intervals for directly standardized rates: a method based
+    on the gamma distribution, Statistics in Medicine 16.
+
+    Raises:
+        ValueError: If there is no image in ``hits``, ``(N,)``.
+    """
+    if not len(hits):
+        raise ValueError("there are no images to take a proportion of")
+    codes = pd.factorize(groups)[0]
+    events = np.bincount(codes, weights=hits) / len(hits)
+    value, variance = float(hits.mean()), float((events**2).sum())
+    next_event = float(np.bincount(codes).max() / len(hits))
+    tail = (1.0 - confidence) / 2.0
+
+    def quantile(probability: float, mean: float, spread: float) -> float:
+        return float(gamma.ppf(probability, mean**2 / spread, scale=spread / mean))
+
+    low = quantile(tail, value, variance) if value else 0.0
+    high = quantile(1.0 - tail, value + next_event, variance + next_event**2)
+    return {"value": value, "low": min(low, value), "high": min(max(high, value), 1.0)}
 
 
 def _design_effect(hits: NDArray[np.bool_], value: float, groups: Groups) -> float:

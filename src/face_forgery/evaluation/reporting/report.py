@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import asdict
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -13,7 +14,7 @@ from jinja2.meta import find_undeclared_variables
 from face_forgery.data.labels.manifest import fingerprint_sets
 from face_forgery.data.splits.calibration_split import select_verification
 from face_forgery.evaluation.consequences import count_errors, expect
-from face_forgery.evaluation.reporting import sentences
+from face_forgery.evaluation.reporting import sentences, testing_sentences
 from face_forgery.evaluation.reporting.translation import Translator
 from face_forgery.evaluation.usability import RULES, Usability, rate_usability
 from face_forgery.modeling.detector import Detector
@@ -71,8 +72,20 @@ def _make_environment(language: Language) -> Environment:
         "cell": _escape_cell,
         "json": partial(json.dumps, indent=2, sort_keys=True),
     }
-    of_detector = (robustness_of, audit_of, cross_validation_of, list_facts, judge_detector)
-    environment.globals |= {"say": sentences, "rules": RULES, "language": language}
+    of_detector = (
+        robustness_of,
+        testing_of,
+        audit_of,
+        cross_validation_of,
+        list_facts,
+        judge_detector,
+    )
+    environment.globals |= {
+        "say": sentences,
+        "tested": testing_sentences,
+        "rules": RULES,
+        "language": language,
+    }
     environment.globals |= {
         function.__name__: function
         for function in (*of_detector, take_drawn, errors_of, expect, promises_of)
@@ -169,6 +182,15 @@ def robustness_of(detector: Detector, robustness: Result | None) -> Result | Non
     """Return ``robustness`` unless it was measured on another detector."""
     is_of = robustness is not None and robustness["detector"] == detector.identity()
     return robustness if is_of else None
+
+
+def testing_of(detector: Detector, testing: Result | None) -> Result | None:
+    """Return ``testing`` unless another detector was tested, or at other thresholds."""
+    if testing is None or testing["detector"] != detector.identity():
+        return None
+    points = detector.operating_points
+    same = points is not None and testing["operating_points"] == asdict(points)
+    return testing if same else None
 
 
 def audit_of(detector: Detector, audit: Result | None) -> Result | None:

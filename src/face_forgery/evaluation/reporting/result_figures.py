@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from face_forgery.data.labels.manifest import cut
 from face_forgery.evaluation.reporting.style import (
     FAKE_COLOR,
     INK,
@@ -141,62 +142,55 @@ _PROMISE_COLORS = {"held": REAL_COLOR, "broken": FAKE_COLOR, "cannot be said": M
 def draw_testing(testing: dict[str, Any]) -> Figure:
     """Draw a row a set and unit: AUC with interval (left), false alarms beside the promise (right).
 
-    What could not be measured is a dash. The axis of false alarms is a logarithm above 0.1 %.
+    The axis of false alarms is logarithmic above 0.1 %.
     """
     rows = testing["rows"][::-1]
-    figure = make_figure(WIDTH, 1.9 + 0.5 * len(rows))
-    aucs, alarms = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1.0))
-    style_axes(aucs, title="AUC", xlabel="area under the ROC curve", ylabel="")
-    style_axes(alarms, title="False alarms", xlabel="of the real images or videos", ylabel="")
-    lowest = min((row["metrics"]["auc"]["low"] or 0.5 for row in rows), default=0.5)
-    aucs.set_xlim(min(lowest, 0.5) - 0.03, 1.02)
+    figure = make_figure(WIDTH, 1.7 + 0.52 * len(rows))
+    aucs, alarms = figure.subplots(1, 2, sharey=True)
+    style_axes(aucs, title="AUC", xlabel="guessing: 0.5", ylabel="")
+    style_axes(
+        alarms, title="False alarms, and the promise", xlabel="real ones called fake", ylabel=""
+    )
+    lowest = [row["metrics"]["auc"]["low"] for row in rows if row["metrics"]["auc"]["value"]]
+    aucs.set_xlim(min([0.5, *lowest]) - 0.2, 1.05)
     aucs.axvline(0.5, color=MUTED, lw=1.0, ls=":")
     alarms.set_xscale("symlog", linthresh=1e-3)
-    alarms.set_xlim(0.0, 2.5)
+    alarms.set_xlim(-1e-4, 1.3)
     alarms.set_xticks([0.0, 1e-3, 1e-2, 1e-1, 1.0], ["0", "0.1%", "1%", "10%", "100%"])
     alarms.minorticks_off()
-    names = []
-    for y, row in enumerate(rows):
-        auc, promise = row["metrics"]["auc"], row["promise"]
-        color = _PROMISE_COLORS[promise["word"]]
-        names.append(f"{plain(row['set'])}\n{row['unit']}s: {row['counts']['num']:,}")
-        for axes, measured, ink in ((aucs, auc, INK), (alarms, promise["fpr"], color)):
-            if measured["value"] is None:
-                axes.text(
-                    0.03,
-                    y,
-                    "not measured",
-                    fontsize=9,
-                    color=MUTED,
-                    va="center",
-                    transform=axes.get_yaxis_transform(),
-                )
-            else:
-                draw_interval(axes, y, measured, ink)
-        if auc["value"] is not None:
-            aucs.text(
-                auc["value"], y + 0.2, f"{auc['value']:.3f}", fontsize=9, color=INK, ha="center"
-            )
-        if promise["fpr"]["value"] is not None:
-            words = f"{100 * promise['fpr']['value']:.3g}%, {promise['word']}"
-            alarms.text(
-                0.98,
-                y + 0.2,
-                words,
-                fontsize=9,
-                color=color,
-                ha="right",
-                transform=alarms.get_yaxis_transform(),
-            )
     promised = testing["operating_points"]["promised_fpr"]
-    alarms.axvline(promised, color=INK, lw=1.2, ls="--", label=f"promised: at most {promised:.3g}")
+    alarms.axvline(promised, color=INK, lw=1.2, ls="--")
+    for y, row in enumerate(rows):
+        auc, fpr, word = row["metrics"]["auc"], row["promise"]["fpr"], row["promise"]["word"]
+        _draw_tested(aucs, y, auc, INK, f"{auc['value'] or 0.0:.3f}")
+        _draw_tested(
+            alarms, y, fpr, _PROMISE_COLORS[word], f"{100 * (fpr['value'] or 0.0):.3g}%, {word}"
+        )
+    names = [
+        f"{cut(plain(row['set']), 24)}\n{row['counts']['num']:,} {row['unit']}s" for row in rows
+    ]
     aucs.set_yticks(range(len(rows)), names)
-    aucs.set_ylim(-0.5, len(rows) - 0.3)
+    aucs.set_ylim(-0.4, len(rows) - 0.3)
     confidence = testing["bootstrap"]["confidence"]
-    title = f"{confidence:.0%} intervals; dotted: guessing; dashed: at most {100 * promised:.3g}%, "
-    title += "as promised"
+    title = f"{confidence:.0%} intervals; dashed: at most {100 * promised:.3g}%, as promised"
     draw_legend(figure, [], [], title=title, title_fontsize=9)
     return figure
+
+
+def _draw_tested(axes: Axes, y: int, measured: dict[str, Any], color: str, words: str) -> None:
+    if measured["value"] is None:
+        words, color, height = "not measured", MUTED, 0.0
+    else:
+        draw_interval(axes, y, measured, color)
+        height = 0.26
+    axes.text(
+        *(0.02, y + height, words),
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        fontsize=9,
+        color=color,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+    )
 
 
 def draw_robustness(robustness: dict[str, Any]) -> Figure:

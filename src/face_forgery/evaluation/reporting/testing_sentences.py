@@ -25,7 +25,7 @@ def describe_row(row: dict[str, Any]) -> str:
         f"{row['set']}, {UNITS[row['unit']]}: AUC {_with_ends(row['metrics']['auc'])}; false "
         f"alarms {_with_ends(fpr, percent=True)}, promised at most "
         f"{format_percent(row['promise']['promised_fpr'])}: {row['promise']['word']}; forgeries "
-        f"found {_percent(tpr)}."
+        f"found {write_percent(tpr)}."
     )
 
 
@@ -34,7 +34,7 @@ def describe_mean(mean: dict[str, Any]) -> str:
     return (
         f"Mean of {mean['auc']['num_sets']} sets, {UNITS[mean['unit']]}: AUC "
         f"{_with_ends(mean['auc'])}; false alarms {_with_ends(mean['fpr'], percent=True)}; "
-        f"forgeries found {_percent(mean['tpr'])}."
+        f"forgeries found {write_percent(mean['tpr'])}."
     )
 
 
@@ -66,6 +66,16 @@ def describe_images(testing: dict[str, Any]) -> list[str]:
     return lines
 
 
+def describe_worst_kinds(testing: dict[str, Any]) -> list[str]:
+    """Say for each set and unit which kind of forgery is called real most often."""
+    return [
+        f"{row['set']}, {UNITS[row['unit']]}: let through most often is {row['apcer']['kind']}, "
+        f"{_with_ends(row['apcer'], percent=True)}."
+        for row in testing["rows"]
+        if row["apcer"]["kind"] is not None
+    ]
+
+
 def list_parts(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the tables of a row that are about labels, not about image files."""
     about_files = ("group_size", "image_size", "format", "jpeg_quality")
@@ -79,5 +89,6 @@ def _with_ends(measured: dict[str, Any], *, percent: bool = False) -> str:
     return f"{write(measured['value'])} ({write(measured['low'])} to {write(measured['high'])})"
 
 
-def _percent(measured: dict[str, Any]) -> str:
+def write_percent(measured: dict[str, Any]) -> str:
+    """Return a rate in percent, or a dash for what could not be measured."""
     return "-" if measured["value"] is None else format_percent(measured["value"])

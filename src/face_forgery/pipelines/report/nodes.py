@@ -8,10 +8,10 @@ import face_forgery as ff
 REPORT_INPUTS = (
     *("detector", "metrics", "operating_points", "robustness", "audit", "breakdown"),
     *("calibration", "code_version", "cross_validation", "data_report", "evaluation"),
-    *("holdout_results", "manifest", "mistakes", "val_scores"),
+    *("holdout_results", "manifest", "mistakes", "testing", "val_scores"),
     *("audit_figure", "calibration_figure", "confusion_figure", "cross_validation_figure"),
     *("data_figure", "mistakes_figure", "robustness_figure", "roc_figure", "score_figure"),
-    "training_figure",
+    *("testing_figure", "training_figure"),
 )
 
 
