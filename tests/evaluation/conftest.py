@@ -49,7 +49,7 @@ def make_tested_set():
         target = np.repeat(of_video, NUM_FRAMES)
         shared = np.repeat(rng.normal(size=num_videos), NUM_FRAMES)
         own = rng.normal(size=len(target)) / 2
-        margins = 1.5 * (2 * target - 1) + shared + own + alarms * (target == 0)
+        margins = 0.7 * (2 * target - 1) + 1.2 * shared + own + alarms * (target == 0)
         video = np.repeat([f"v{n}" for n in range(num_videos)], NUM_FRAMES)
         kinds = np.where(np.arange(num_videos) % 3 == 1, "lips", "swap")
         table = pd.DataFrame(
