@@ -45,6 +45,21 @@ def _check_pattern(text: str | None) -> str | None:
     return text
 
 
+# How a folder of labels is laid out; `face_forgery.data.labels.layouts` has a reader a name.
+LayoutName = Literal[
+    "auto",
+    "class_folders",
+    "faceforensics",
+    "celeb_df",
+    "dfdc",
+    "dfdc_preview",
+    "ffiw",
+    "wild_deepfake",
+    "deepfakebench",
+    "image_folder",
+    "multi_ffdi",
+]
+
 Classes = Annotated[
     dict[str, Literal[0, 1]],
     BeforeValidator(
@@ -65,6 +80,7 @@ class DataParams(Params):
     val_images: Location | None
     test_labels: Location | None
     test_images: Location | None
+    layout: LayoutName
 
     @model_validator(mode="after")
     def _labels_come_with_images(self) -> Self:

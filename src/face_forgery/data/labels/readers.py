@@ -4,7 +4,6 @@ import logging
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -16,11 +15,20 @@ from face_forgery.data.labels.label_csv import (
     Locate,
     parse_labels,
 )
+from face_forgery.data.labels.layouts.reading import (
+    UNLISTED_COLUMNS,
+    LayoutRows,
+    find_layout,
+    read_layout,
+    take_subset,
+)
+from face_forgery.data.labels.layouts.tree import LabelFolder
 from face_forgery.data.labels.manifest import (
     CONTROL_CHARACTERS,
     FAKE,
     LABEL_COLUMNS,
     REAL,
+    SUBSETS,
     ManifestError,
     cut,
     show_examples,
@@ -29,7 +37,7 @@ from face_forgery.data.labels.path_facts import read_numbers, read_paths
 from face_forgery.params import DataParams, IngestionParams
 from face_forgery.params.data import plain_label
 
-__all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_labels"]
+__all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_labels", "read_sources"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +58,6 @@ _REFUSED = {
 _NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 
-@dataclass(frozen=True)
-class LabelFolder:
-    """A folder of images, as a list of names."""
-
-    where: str  # what messages call it
-    names: tuple[str, ...] = field(repr=False)  # relative to it, with forward slashes
-
-
 LabelSource = LabelFile | LabelFolder
 
 
@@ -73,37 +73,77 @@ def read_labels(
     Raises:
         ManifestError: Anything that docs/data_format.md calls an error.
     """
+    return read_sources(sources, data, params)[0]
+
+
+def read_sources(
+    sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of `read_labels`, and the files that lie there and are in no row of it.
+
+    The latter has ``UNLISTED_COLUMNS``; only layouts that list images have any.
+    """
+    read: dict[str, LayoutRows] = {}
+    for subset, source in sources.items():
+        if isinstance(source, LabelFolder):
+            _check_same_folder(source, subset, data)
+            layout = find_layout(source.where, source.names, data.layout)
+            if layout is not None and source.where not in read:
+                read[source.where] = read_layout(source, layout, params)
     tables = [
-        _read_source(source, subset, data, params)
+        _read_source(source, subset, data, params, read.get(source.where))
         for subset, source in sources.items()
         if source is not None
     ]
     known, further = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     table: pd.DataFrame = read_paths(known, params.from_path)[list(LABEL_COLUMNS)]
-    return table.astype(LABEL_COLUMNS).join(further.astype("string"))
+    unlisted = [found.unlisted for found in read.values()]
+    empty = pd.DataFrame(columns=list(UNLISTED_COLUMNS))
+    return (
+        table.astype(LABEL_COLUMNS).join(further.astype("string")),
+        pd.concat([empty, *unlisted], ignore_index=True).astype(UNLISTED_COLUMNS),
+    )
+
+
+def _check_same_folder(folder: LabelFolder, subset: str, data: DataParams) -> None:
+    labels, images = (str(getattr(data, f"{subset}_{what}")) for what in ("labels", "images"))
+    if labels.lower().endswith(".json") or posixpath.normpath(labels) == posixpath.normpath(images):
+        return
+    raise ManifestError(
+        f"{folder.where}: data.{subset}_labels={labels} is a folder, and its images lie in it, but "
+        f"data.{subset}_images={images}; set both to the same folder"
+    )
 
 
 def _read_source(
-    source: LabelSource, subset: str, data: DataParams, params: IngestionParams
+    source: LabelSource,
+    subset: str,
+    data: DataParams,
+    params: IngestionParams,
+    read: LayoutRows | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what is known of each image, and further columns."""
     images = str(getattr(data, f"{subset}_images"))
-    if isinstance(source, LabelFolder):
-        labels = str(getattr(data, f"{subset}_labels"))
-        if posixpath.normpath(labels) != posixpath.normpath(images):
-            raise ManifestError(
-                f"{source.where}: data.{subset}_labels={labels} is a folder, and its images lie in "
-                f"it, but data.{subset}_images={images}; set both to the same folder"
-            )
+    folders: Any = pd.NA
+    locate: Locate = _locate_in_folder
+    if read is not None:
+        found = _take_rows(read.rows, source.where, subset, data)
+    elif isinstance(source, LabelFolder):
         found = _list_folder(source, subset, params)
-        folders: Any = found.pop("folder") if "folder" in found else pd.NA
-        locate: Locate = _locate_in_folder
+        folders = found.pop("folder") if "folder" in found else pd.NA
     else:
         found, locate = _read_file(source, subset, params)
-        folders = pd.NA
     table = _complete(found, subset=subset, images=images, where=source.where, locate=locate)
     further = found.drop(columns=[name for name in found if name in table])
     return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)
+
+
+def _take_rows(rows: pd.DataFrame, where: str, subset: str, data: DataParams) -> pd.DataFrame:
+    """Return the rows of a subset; images of the test set count as unlabelled."""
+    labels = {s: getattr(data, f"{s}_labels") for s in SUBSETS}
+    shared = [s for s in SUBSETS if s != subset and labels[s] == labels[subset]]
+    found = rows[take_subset(where, rows, subset, shared)].drop(columns="split")
+    return found.drop(columns="target") if subset == "test" else found
 
 
 def _read_file(
@@ -195,10 +235,16 @@ def _complete(
         "path": paths,
         "target": found.get("target", pd.NA),
         **{name: found.get(name, "") for name in OPTIONAL_COLUMNS},
-        "frame": read_numbers(found["frame"]) if "frame" in found else pd.NA,
+        "frame": _read_frame_column(found),
     }
     types = dict.fromkeys(OPTIONAL_COLUMNS, "str") | {"target": "Int8", "frame": "Int64"}
     return pd.DataFrame(values, index=found.index).astype(types)
+
+
+def _read_frame_column(found: pd.DataFrame) -> Any:
+    if "frame" not in found or found["frame"].dtype == "Int64":
+        return found.get("frame", pd.NA)
+    return read_numbers(found["frame"])
 
 
 def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:

@@ -19,10 +19,10 @@ def read_labels(
     test_labels: LabelSource | None,
     data: DataParams,
     ingestion: IngestionParams,
-) -> pd.DataFrame:
-    """Return one table of all label files: the columns of ``LABEL_COLUMNS``."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return one table of all labels, ``LABEL_COLUMNS``, and of files that they do not list."""
     sources = dict(zip(SUBSETS, (train_labels, val_labels, test_labels), strict=True))
-    return ff.read_labels(sources, data, ingestion)
+    return ff.read_sources(sources, data, ingestion)
 
 
 def inspect_images(
