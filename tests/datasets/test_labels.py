@@ -3,7 +3,7 @@
 import pytest
 from kedro.io import DatasetError
 
-from face_forgery.data.labels.readers import LabelFile, LabelFolder
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSets
 from face_forgery.datasets.labels import LabelsDataset
 
 
@@ -55,6 +55,19 @@ def test_a_label_file_in_json_loads_with_the_names_of_the_images(tmp_path):
     )
     file = str(tmp_path / "set.json")
     assert dataset.load() == LabelFolder(file, ("a/0.png",), {"set.json": b"{}"})
+
+
+def test_sets_load_in_place_of_labels(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"x")
+    (tmp_path / "b/real").mkdir(parents=True)
+    sets = [{"name": n, "labels": f, "images": "b"} for n, f in (("a", "a.csv"), ("b", "b"))]
+    dataset = LabelsDataset(
+        root=str(tmp_path), labels="not there", sets=sets, parameter="data.train_labels"
+    )
+    assert dataset.exists()
+    assert dataset.load() == LabelSets(
+        {"a": LabelFile(str(tmp_path / "a.csv"), b"x"), "b": LabelFolder(str(tmp_path / "b"), ())}
+    )
 
 
 def test_label_files_that_are_too_many_or_too_large_are_refused_unread(tmp_path, monkeypatch):

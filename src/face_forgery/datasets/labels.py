@@ -1,7 +1,7 @@
 """Where labels come from: a label file, or a folder of a known layout."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,7 +9,7 @@ from face_forgery.data.images.listing import is_new_folder
 from face_forgery.data.labels.layouts.reading import label_files
 from face_forgery.data.labels.locations import explain_absence
 from face_forgery.data.labels.manifest import ManifestError, show_examples
-from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSource
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, LabelSets, LabelSource
 from face_forgery.datasets.base import ReadOnlyDataset
 from face_forgery.limits import MAX_LABEL_BYTES, MAX_LABEL_FILES
 
@@ -29,6 +29,7 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
         parameter: str,
         images: str | None = None,
         layout: str = "auto",
+        sets: Sequence[Mapping[str, str]] = (),
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._root = Path(root)
@@ -36,14 +37,26 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
         self._parameter = parameter
         self._images = images
         self._layout = layout
+        self._sets = {
+            one["name"]: LabelsDataset(
+                root=root,
+                labels=one["labels"],
+                images=one["images"],
+                layout=one.get("layout", "auto"),
+                parameter="data.sets",
+            )
+            for one in sets
+        }
         self.metadata = metadata
 
     def load(self) -> LabelSource | None:
-        """Return the label source, or None where there is none.
+        """Return the label source, or None where there is none; ``sets`` come before ``labels``.
 
         Raises:
             ManifestError: If nothing is there; the message names the parameter and what is near.
         """
+        if self._sets:
+            return LabelSets({name: one.load() for name, one in self._sets.items()})
         if self._labels is None:
             return None
         path = self._root / self._labels
@@ -68,6 +81,8 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
         return LabelFolder(str(path), names, {name: _read(path / name) for name in files})
 
     def _exists(self) -> bool:
+        if self._sets:
+            return all(one.exists() for one in self._sets.values())
         return self._labels is None or (self._root / self._labels).exists()
 
 

@@ -4,6 +4,7 @@ import logging
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,7 @@ from face_forgery.data.labels.manifest import (
     LABEL_COLUMNS,
     REAL,
     SUBSETS,
+    UNKNOWN,
     ManifestError,
     cut,
     show_examples,
@@ -37,7 +39,7 @@ from face_forgery.data.labels.path_facts import read_numbers, read_paths
 from face_forgery.params import DataParams, IngestionParams
 from face_forgery.params.data import plain_label
 
-__all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_labels", "read_sources"]
+__all__ = ["LabelFile", "LabelFolder", "LabelSets", "LabelSource", "read_labels", "read_sources"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,31 +60,98 @@ _REFUSED = {
 _NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 
-LabelSource = LabelFile | LabelFolder
+@dataclass(frozen=True)
+class LabelSets:
+    """Sets that are joined for training, by their names in ``data.sets``."""
+
+    sources: "Mapping[str, LabelSource | None]"
+
+
+LabelSource = LabelFile | LabelFolder | LabelSets
 
 
 def read_labels(
-    sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
+    sources: Mapping[str, LabelSource | None],
+    data: DataParams,
+    params: IngestionParams,
+    *,
+    is_tested: bool = False,
 ) -> pd.DataFrame:
     """Return one row for each image that label files or folders list: ``LABEL_COLUMNS``.
 
     Further columns of label files stand behind them as strings, missing where nobody said.
     ``train``, ``val`` and ``test`` have a label file, a folder with one sub-folder a class, or
-    none. Rows are in the order of each; targets of ``test`` are not read.
+    none. Rows are in the order of each; targets of ``test`` are not read. Where ``train`` stands
+    for a labelled set to test on, ``is_tested``, it gets the official test set of a layout.
 
     Raises:
         ManifestError: Anything that docs/data_format.md calls an error.
     """
-    return read_sources(sources, data, params)[0]
+    return read_sources(sources, data, params, is_tested=is_tested)[0]
 
 
 def read_sources(
-    sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
+    sources: Mapping[str, LabelSource | None],
+    data: DataParams,
+    params: IngestionParams,
+    *,
+    is_tested: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the table of `read_labels`, and the files that lie there and are in no row of it.
 
     The latter has ``UNLISTED_COLUMNS``; only layouts that list images have any.
     """
+    train = sources.get("train")
+    if not isinstance(train, LabelSets):
+        return _read_together(sources, data, params, is_tested=is_tested)
+    rest = {subset: source for subset, source in sources.items() if subset != "train"}
+    others = [_read_together(rest, data, params)] if any(rest.values()) else []
+    parts = [*_read_sets(train, data, params), *others]
+    table, unlisted = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+    return table.astype({"row": "int64"}), unlisted
+
+
+def _read_sets(
+    sets: LabelSets, data: DataParams, params: IngestionParams
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Return what `read_sources` does of each set; groups and videos of two are never the same."""
+    parts, seen, start = [], set[str](), 0
+    for one in data.sets:
+        view = data.model_copy(
+            update={
+                "train_labels": one.labels,
+                "train_images": one.images,
+                "layout": one.layout,
+                **dict.fromkeys(("val_labels", "test_labels")),
+            }
+        )
+        table, unlisted = _read_together({"train": sets.sources[one.name]}, view, params)
+        if again := seen & set(table["path"]):
+            raise ManifestError(
+                f"data.sets: {len(again):,} image(s) of the set {one.name} stand in another one, "
+                f"too: {show_examples(sorted(again))}; name each folder once"
+            )
+        seen |= set(table["path"])
+        table = table.assign(
+            row=range(start, start + len(table)),
+            img_name=table["path"],
+            group=f"{one.name}/" + table["group"],
+            video=f"{one.name}/" + table["video"],
+            source=table["source"].replace(UNKNOWN, one.name),
+        )
+        start += len(table)
+        parts.append((table, unlisted.assign(img_name=f"{one.images}/" + unlisted["img_name"])))
+    return parts
+
+
+def _read_together(
+    sources: Mapping[str, LabelSource | None],
+    data: DataParams,
+    params: IngestionParams,
+    *,
+    is_tested: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what `read_sources` does of files and folders that may name the same groups."""
     read: dict[str, LayoutRows] = {}
     for subset, source in sources.items():
         if isinstance(source, LabelFolder):
@@ -91,9 +160,9 @@ def read_sources(
             if layout is not None and source.where not in read:
                 read[source.where] = read_layout(source, layout, params)
     tables = [
-        _read_source(source, subset, data, params, read.get(source.where))
+        _read_source(source, subset, data, params, read.get(source.where), is_tested=is_tested)
         for subset, source in sources.items()
-        if source is not None
+        if isinstance(source, LabelFile | LabelFolder)
     ]
     known, further = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     table: pd.DataFrame = read_paths(known, params.from_path)[list(LABEL_COLUMNS)]
@@ -116,18 +185,20 @@ def _check_same_folder(folder: LabelFolder, subset: str, data: DataParams) -> No
 
 
 def _read_source(
-    source: LabelSource,
+    source: LabelFile | LabelFolder,
     subset: str,
     data: DataParams,
     params: IngestionParams,
     read: LayoutRows | None,
+    *,
+    is_tested: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what is known of each image, and further columns."""
     images = str(getattr(data, f"{subset}_images"))
     folders: Any = pd.NA
     locate: Locate = _locate_in_folder
     if read is not None:
-        found = _take_rows(read.rows, source.where, subset, data)
+        found = _take_rows(read.rows, source.where, subset, data, is_tested=is_tested)
     elif isinstance(source, LabelFolder):
         found = _list_folder(source, subset, params)
         folders = found.pop("folder") if "folder" in found else pd.NA
@@ -138,8 +209,12 @@ def _read_source(
     return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)
 
 
-def _take_rows(rows: pd.DataFrame, where: str, subset: str, data: DataParams) -> pd.DataFrame:
+def _take_rows(
+    rows: pd.DataFrame, where: str, subset: str, data: DataParams, *, is_tested: bool
+) -> pd.DataFrame:
     """Return the rows of a subset; images of the test set count as unlabelled."""
+    if is_tested:
+        return rows[take_subset(where, rows, "test", [])].drop(columns="split")
     labels = {s: getattr(data, f"{s}_labels") for s in SUBSETS}
     shared = [s for s in SUBSETS if s != subset and labels[s] == labels[subset]]
     found = rows[take_subset(where, rows, subset, shared)].drop(columns="split")

@@ -38,7 +38,7 @@ def inspect_images(
     return inspect_table(
         label_table,
         root=Path(data.root),
-        image_folders={subset: getattr(data, f"{subset}_images") for subset in SUBSETS},
+        image_folders={subset: data.image_folder(subset) for subset in SUBSETS},
         num_workers=ingestion.num_workers,
         check=ingestion.check,
         known=known_facts,

@@ -180,6 +180,8 @@ def test_a_folder_of_two_layouts_is_refused_and_one_of_none_is_a_folder_a_class(
         read_tree(names, {"metadata.csv": "file_name,label\n"})
     assert find_layout("x", ["real/a.png", "fake/b.png", "labels.csv", "info.json"]) is None
     assert find_layout("x", ["manipulated_sequences/a.png", "original_sequences/a.png"]) is None
+    by_method = ["manipulated_sequences/a/0_1/0.png", "original_sequences/youtube/c23/0/0.png"]
+    assert find_layout("x", by_method) is None
     table, _ = read_tree(["real/a.png", "fake/b.png"])
     assert list(table["target"]) == [1, 0]
     with pytest.raises(

@@ -9,7 +9,7 @@ https://github.com/ondyari/FaceForensics (dataset), and that of its download scr
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from posixpath import basename
 
 from face_forgery.data.labels.layouts.tree import (
@@ -27,11 +27,15 @@ _VIDEO = re.compile(
     r"|manipulated_sequences/(?P<method>[^/]+))/(?:raw|c\d+)/)(?P<name>[^/]+)$"
 )
 _PAIR = re.compile(r"(\d+)_(\d+)")
-_TREE = re.compile(r"(?:^|/)(?:original_sequences/(?:youtube|actors)|manipulated_sequences/[^/]+)/")
+_TREE = re.compile(
+    r"(?:^|/)(?:original_sequences/(?:youtube|actors)|manipulated_sequences/[^/]+)/([^/]+)/"
+)
+_COMPRESSION = re.compile(r"raw|c\d+|masks?")
 
 
 def _fits(names: Sequence[str]) -> bool:
-    return any(_TREE.search(name) and name.count("/") > 2 for name in names)
+    levels = {found[1] for name in names if (found := _TREE.search(name))}
+    return bool(levels) and all(map(_COMPRESSION.fullmatch, levels))
 
 
 def _identify(path: str) -> str | None:
@@ -42,31 +46,39 @@ def _identify(path: str) -> str | None:
 def _describe(folder: LabelFolder, found: Sequence[str]) -> Mapping[str, Video]:
     pairs = _read_pairs(folder)
     splits = {name: split for pair, split in pairs.items() for name in pair}
-    videos = {name: _label(name, splits) for name in found}
+    shown = (_PAIR.fullmatch(basename(name)) for name in found)
+    groups = _join([*pairs, *((pair[1], pair[2]) for pair in shown if pair)])
+    listed = dict.fromkeys(found)
     for where in {name.removesuffix(basename(name)) for name in found}:
-        for first, second in pairs:
-            if where.startswith("original_sequences/youtube"):
-                listed = [first, second]
-            elif where.startswith("original") or f"/{_GOOGLE}/" in where:
-                continue  # there is no list of them
-            else:
-                listed = [f"{first}_{second}", f"{second}_{first}"]
-            for name in listed:
-                videos.setdefault(where + name, _label(where + name, splits))
-    return videos
+        if "/actors/" in where or f"/{_GOOGLE}/" in where:
+            continue  # there is no list of them
+        for a, b in pairs:
+            is_real = where.startswith("original_sequences/")
+            names = (a, b) if is_real else (f"{a}_{b}", f"{b}_{a}")
+            listed |= dict.fromkeys(where + name for name in names)
+    return {name: _label(name, splits, groups) for name in listed}
 
 
-def _label(video: str, splits: Mapping[str, str]) -> Video:
+def _join(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return video -> the first of all that are chained to it by pairs."""
+    members: dict[str, set[str]] = {}
+    for a, b in pairs:
+        joined = members.get(a, {a}) | members.get(b, {b})
+        members |= dict.fromkeys(joined, joined)
+    return {name: min(joined) for name, joined in members.items()}
+
+
+def _label(video: str, splits: Mapping[str, str], groups: Mapping[str, str]) -> Video:
     found = _VIDEO.search(video)
     assert found is not None
-    if _GOOGLE in (found["method"],) or found["real"] == "actors":
-        return Video(FAKE if found["method"] else REAL, found["method"] or "real", _GOOGLE)
+    target, kind = (FAKE, found["method"]) if found["method"] else (REAL, "real")
+    if found["method"] == _GOOGLE or found["real"] == "actors":
+        return Video(target, kind, _GOOGLE)
     pair = _PAIR.fullmatch(found["name"])
-    sides = {splits.get(name, "") for name in (pair.groups() if pair else (found["name"],))}
-    split = sides.pop() if len(sides) == 1 else ""
-    if found["method"] is None:
-        return Video(REAL, "real", _SOURCE, split=split)
-    return Video(FAKE, found["method"], _SOURCE, split=split)
+    names = pair.groups() if pair else (found["name"],)
+    sides = {splits.get(name, "") for name in names}
+    group = f"{_SOURCE}/{groups.get(names[0], names[0])}"
+    return Video(target, kind, _SOURCE, group, sides.pop() if len(sides) == 1 else "")
 
 
 def _read_pairs(folder: LabelFolder) -> dict[tuple[str, str], str]:
