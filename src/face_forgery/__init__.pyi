@@ -11,6 +11,7 @@ from .data.images.faces import finder_values as finder_values
 from .data.images.listing import list_images as list_images
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
 from .data.labels.readers import read_labels as read_labels
+from .data.labels.readers import read_sources as read_sources
 from .data.labels.testing_sets import check_usable as check_usable
 from .data.labels.testing_sets import count_images as count_images
 from .data.labels.testing_sets import list_sets as list_sets

@@ -45,12 +45,36 @@ def _check_pattern(text: str | None) -> str | None:
     return text
 
 
+# How a folder of labels is laid out; `face_forgery.data.labels.layouts` has a reader a name.
+LayoutName = Literal[
+    "auto",
+    "class_folders",
+    "faceforensics",
+    "celeb_df",
+    "dfdc",
+    "dfdc_preview",
+    "ffiw",
+    "wild_deepfake",
+    "deepfakebench",
+    "image_folder",
+    "multi_ffdi",
+]
+
 Classes = Annotated[
     dict[str, Literal[0, 1]],
     BeforeValidator(
         lambda v: {plain_label(name): t for name, t in v.items()} if isinstance(v, dict) else v
     ),
 ]
+
+
+class LabelSet(Params):
+    """One of several sets; paths are relative to ``data.root``."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=60)
+    labels: Location
+    images: Location
+    layout: LayoutName = "auto"
 
 
 class DataParams(Params):
@@ -65,6 +89,19 @@ class DataParams(Params):
     val_images: Location | None
     test_labels: Location | None
     test_images: Location | None
+    layout: LayoutName
+    sets: tuple[LabelSet, ...]  # joined for training in place of train_labels, if there are any
+
+    def image_folder(self, subset: str) -> str:
+        """Return the folder that holds every image of a subset."""
+        return "." if self.sets and subset == "train" else str(getattr(self, f"{subset}_images"))
+
+    @model_validator(mode="after")
+    def _sets_have_names_of_their_own(self) -> Self:
+        names = [one.name for one in self.sets]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sets: {', '.join(twice)} stand(s) for several; name them apart")
+        return self
 
     @model_validator(mode="after")
     def _labels_come_with_images(self) -> Self:

@@ -24,6 +24,7 @@ _ANYWHERE = re.compile(
 _LEAST_VIDEOS = 3  # of a class: fewer folders are kinds or sources
 _MOST_FRAMES = 1000  # half of the videos of a set have fewer; kinds and sources have more
 _NEARLY_ALL = 0.9
+_COMPRESSION = re.compile(r"/(?:raw|c\d+)/")
 _MOST_KINDS = 100
 # A forgery is named after the videos it was made of: 000_003 in FaceForensics++,
 # 01_02__walking__ABCD1234 in DeepFakeDetection, id1_id0_0007 (of id1_0007) in Celeb-DF.
@@ -35,8 +36,7 @@ _LAST_NUMBER = r"(\d{1,15})[^/\d]*$"  # 12 in 000_003/0012.png
 
 def read_numbers(texts: pd.Series) -> pd.Series:
     """Return whole numbers of up to 15 digits, ``(N,)`` Int64; missing where there is none."""
-    whole = texts.str.partition(".")[0]
-    return pd.to_numeric(whole.where(whole.str.fullmatch(r"\d{1,15}"), None)).astype("Int64")
+    return pd.to_numeric(texts.str.extract(r"^(\d{1,15})(?:\.0*)?$")[0]).astype("Int64")
 
 
 def read_paths(table: pd.DataFrame, from_path: str | None) -> pd.DataFrame:
@@ -123,14 +123,14 @@ def _read_folders(table: pd.DataFrame, is_open: pd.Series, *, is_certain: bool) 
     names = videos if is_certain else table["subset"] + ":" + videos
     return table.assign(
         video=table["video"].mask(is_video, names),
-        frame=table["frame"].fillna(_read_frames(table["img_name"], names.where(is_video, ""))),
+        frame=table["frame"].fillna(read_frames(table["img_name"], names.where(is_video, ""))),
         group=table["group"].mask(table["group"] == "", groups),
         kind=_fill_kinds(table, below.where((videos == "") | below.str.contains("/"), "")),
     )
 
 
-def _read_frames(names: pd.Series, videos: pd.Series) -> pd.Series:
-    """Return the last numbers of names, if they tell the images of a video from one another."""
+def read_frames(names: pd.Series, videos: pd.Series) -> pd.Series:
+    """Return the last numbers of names, Int64, if they tell the images of a video apart."""
     frames = read_numbers(names.str.extract(_LAST_NUMBER)[0].where(videos != "", ""))
     is_twin = pd.DataFrame({"video": videos, "frame": frames}).duplicated() & frames.notna()
     return frames.mask(is_twin.groupby(videos).transform("any"))
@@ -217,7 +217,7 @@ def _link(videos: pd.Series, targets: pd.Series, *, num_originals: int) -> pd.Se
     names = sorted(set(videos) - {""})
     of_real = set(videos[(targets == REAL).fillna(False)]) - {""}
     leaves = {name: posixpath.basename(name) for name in names}
-    has_own_name = len({leaves[name] for name in of_real}) == len(of_real)
+    has_own_name = len({leaves[n] for n in of_real}) == len({_drop_version(n) for n in of_real})
     parent: dict[str, str] = {}
 
     def root(node: str) -> str:
@@ -235,6 +235,11 @@ def _link(videos: pd.Series, targets: pd.Series, *, num_originals: int) -> pd.Se
     for name in sorted(names, key=lambda name: (name not in of_real, name)):
         first.setdefault(root(name), name)
     return videos.map({name: first[root(name)] for name in names} | {"": ""})
+
+
+def _drop_version(name: str) -> str:
+    """Return the path of a video without its compression: another one is the same video."""
+    return _COMPRESSION.sub("/", name)
 
 
 def _originals(name: str) -> list[str]:
