@@ -36,8 +36,9 @@ _WORKER_ENDED = (
     f"and {_AGAIN}"
 )
 _NO_TORCHVISION = (
-    "torchvision's compiled part could not be loaded: memory was short, or it was built for another "
-    f"torch (`pip check` says so). Free memory, or install the two versions that fit, and {_AGAIN}"
+    "torchvision's compiled part could not be loaded: memory was short, or it was built for "
+    "another torch (`pip check` says so). Free memory, or install the two versions that fit, and "
+    f"{_AGAIN}"
 )
 _REMEDY_OF_ERRNO = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
