@@ -9,7 +9,7 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
-from omegaconf.errors import InterpolationResolutionError
+from omegaconf.errors import ConfigTypeError, InterpolationResolutionError
 from omegaconf.resolvers import oc
 
 from face_forgery.params import ParameterError
@@ -81,6 +81,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
         except InterpolationResolutionError as error:
             reason = str(error).partition("\n")[0].partition("interpolation: ")[2] or str(error)
             raise ParameterError(f"{error.full_key}: {reason}") from error
+        except ConfigTypeError as error:
+            raise ParameterError(
+                "a parameter is a list in one place (a file of conf/) and has names below it in "
+                "another (--params, or a file of another environment), as testing.sets may; write "
+                "it the same way in both"
+            ) from error
         if key == "catalog":
             _refuse_old_types(section)
         return expand_home(section) if key == "parameters" else section

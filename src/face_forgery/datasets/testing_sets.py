@@ -19,13 +19,12 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
     def __init__(
         self,
         *,
-        sets: list[dict[str, Any]],
+        sets: Any,
         root: str,
         test_labels: str | None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        typed = TestingParams.model_validate({"sets": sets}).sets
-        self._sets = {one.name: (one.labels, one.images) for one in typed}
+        self._sets = TestingParams.model_validate({"sets": sets}).sets
         self._test_labels = Path(root, test_labels) if test_labels else None
         self.metadata = metadata
 
@@ -36,21 +35,23 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
             ManifestError: If labels or images of a set are not there; names all of them.
         """
         faults = [
-            f"testing.sets, the set {name}: {what}={location} is not there (relative to "
-            f"{Path.cwd()})"
-            for name, locations in self._sets.items()
-            for what, location in zip(("labels", "images"), locations, strict=True)
-            if not Path(location).exists()
+            f"testing.sets, the set {one.name}: {what}={getattr(one, what)} is not there "
+            f"(relative to {Path.cwd()})"
+            for one in self._sets
+            for what in ("labels", "images")
+            if not Path(getattr(one, what)).exists()
         ]
         if faults:
             raise ManifestError("\n".join(faults))
-        locations = {name: labels for name, (labels, _) in self._sets.items()}
+        sources = {one.name: _load(one.labels, one.images, one.layout) for one in self._sets}
         if self._test_labels is not None and self._test_labels.is_file():
-            locations[TestingParams.reserved] = str(self._test_labels)
-        return {name: _load(labels) for name, labels in locations.items()}
+            sources[TestingParams.reserved] = _load(str(self._test_labels), None, "auto")
+        return sources
 
 
-def _load(labels: str) -> LabelSource:
-    source = LabelsDataset(root=".", labels=labels, parameter="testing.sets").load()
+def _load(labels: str, images: str | None, layout: str) -> LabelSource:
+    source = LabelsDataset(
+        root=".", labels=labels, images=images, layout=layout, parameter="testing.sets"
+    ).load()
     assert source is not None
     return source

@@ -88,7 +88,7 @@ def read_metrics(report: Any, group: str) -> dict[str, float]:
             name: value
             for row in report["rows"]
             for name, value in read_metrics(
-                row["metrics"] | row["verdicts"], f"{group}/{row['set']}/{row['unit']}"
+                row["metrics"] | row["verdicts"], f"{group}/{_clean(row['set'])}/{row['unit']}"
             ).items()
         }
     if isinstance(report, list) or "cells" in report:

@@ -111,7 +111,8 @@ def rebase_paths(values: dict[str, Any], project: Path, here: Path) -> dict[str,
         # A value of another type is for the rules of params.
         if isinstance(held, dict) and isinstance(held.get(key), str):
             held[key] = os.path.relpath(project / held[key], here)
-    for one in (values.get("testing") or {}).get("sets") or []:
+    sets = (values.get("testing") or {}).get("sets") or []
+    for one in sets.values() if isinstance(sets, dict) else sets:
         for key in {"labels", "images"} & set(one) if isinstance(one, dict) else ():
             one[key] = os.path.relpath(project / str(one[key]), here)
     return values

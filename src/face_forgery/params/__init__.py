@@ -11,12 +11,12 @@ from face_forgery.params.data import DataParams as DataParams
 from face_forgery.params.data import FacesParams as FacesParams
 from face_forgery.params.data import HoldoutParams as HoldoutParams
 from face_forgery.params.data import IngestionParams as IngestionParams
+from face_forgery.params.data import LabelSet as LabelSet
 from face_forgery.params.data import SplittingParams as SplittingParams
 from face_forgery.params.evaluation import AuditParams as AuditParams
 from face_forgery.params.evaluation import EngineName as EngineName
 from face_forgery.params.evaluation import EnsembleParams as EnsembleParams
 from face_forgery.params.evaluation import EvaluationParams as EvaluationParams
-from face_forgery.params.evaluation import LabelledSet as LabelledSet
 from face_forgery.params.evaluation import Precision as Precision
 from face_forgery.params.evaluation import PromiseName as PromiseName
 from face_forgery.params.evaluation import RobustnessParams as RobustnessParams

@@ -1,10 +1,11 @@
 """Sections on scoring and judging: ``scoring``, ``evaluation``, ``testing``, ``audit``, ..."""
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from face_forgery.params.base import Fraction, Location, NumWorkers, Params, Seed
+from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
+from face_forgery.params.data import LabelSet
 
 EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "int8"]
@@ -50,22 +51,20 @@ class EvaluationParams(Params):
     prevalence: Fraction
 
 
-class LabelledSet(Params):
-    """A labelled set that a frozen detector is tested on; paths start from the project."""
-
-    # Part of the names of files and of tracked numbers.
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)
-    labels: Location
-    images: Location
-    layout: str = "auto"
-
-
 class TestingParams(Params):
-    """Which sets a frozen detector is tested on."""
+    """Which labelled sets a frozen detector is tested on; their paths start from the project."""
 
     reserved: ClassVar = "test"  # a labelled data.test_labels
 
-    sets: tuple[LabelledSet, ...]
+    sets: tuple[LabelSet, ...]
+
+    @field_validator("sets", mode="before")
+    @classmethod
+    def _names_may_be_keys(cls, sets: Any) -> Any:
+        """Take what a command line gives: testing.sets.NAME.labels=FILE."""
+        if not isinstance(sets, dict):
+            return () if sets is None else sets
+        return [{"name": n, **one} if isinstance(one, dict) else one for n, one in sets.items()]
 
     @model_validator(mode="after")
     def _every_set_has_a_name_of_its_own(self) -> Self:

@@ -223,7 +223,7 @@ def test_a_set_of_one_class_is_measured_as_far_as_it_goes(run, write_set):
 
 def test_no_set_is_an_error_with_the_remedy(run):
     with pytest.raises(
-        ManifestError, match=r"no labelled set to test on: name some in testing.sets"
+        ManifestError, match=r"no labelled set to test on: name one by --params testing"
     ):
         run()
 
@@ -250,6 +250,14 @@ def test_names_of_sets_are_unique_and_fit_into_names_of_files(make_params, names
     sets = [{"name": name, "labels": "a.csv", "images": "a"} for name in names]
     with pytest.raises(ParameterError, match=words):
         make_params(**{"testing.sets": sets})
+
+
+def test_sets_are_a_list_in_files_and_may_be_named_on_the_command_line(make_params):
+    where = {"labels": "a.csv", "images": "a"}
+    listed = make_params(**{"testing.sets": [{"name": "celeb", **where}]}).testing
+    assert make_params(**{"testing.sets": {"celeb": where}}).testing == listed
+    assert listed.sets[0].layout == "auto"
+    assert make_params().testing.sets == ()
 
 
 def test_a_set_that_is_not_there_is_named_with_all_others(tmp_path):

@@ -13,18 +13,17 @@ from face_forgery.data.labels.manifest import (
     ManifestError,
     show_examples,
 )
-from face_forgery.data.labels.readers import LabelSource, read_labels
-from face_forgery.params import DataParams, IngestionParams, LabelledSet, TestingParams
+from face_forgery.data.labels.readers import LabelSource, read_sources
+from face_forgery.params import DataParams, IngestionParams, LabelSet, TestingParams
 
 logger = logging.getLogger(__name__)
 
 SCORE_COLUMNS = ("set", "y_pred", "status", "detail")
 """Columns that a test adds; a label file's own ones of these names are left out."""
 _NOTHING = (
-    "there is no labelled set to test on: name some in testing.sets (conf/local/parameters.yml), "
-    "each with name, labels and images, as in --params "
-    "'testing.sets=[{name: celeb, labels: FILE, images: FOLDER}]'; data.test_labels is tested, "
-    "too, where it has targets"
+    "there is no labelled set to test on: name one by --params "
+    "testing.sets.NAME.labels=FILE,testing.sets.NAME.images=FOLDER, or several in "
+    "conf/local/parameters.yml; data.test_labels is tested, too, where it has targets"
 )
 
 
@@ -33,7 +32,7 @@ def list_sets(
     testing: TestingParams,
     data: DataParams,
     ingestion: IngestionParams,
-) -> list[LabelledSet]:
+) -> list[LabelSet]:
     """Return the sets of ``testing``, and the test set of ``data`` where it has targets.
 
     ``sources`` are by the name of the set; that of ``data`` is ``TestingParams.reserved``.
@@ -47,22 +46,23 @@ def list_sets(
         frame, _ = parse_labels(own, columns=ingestion.columns, labels=None)
         if "target" in frame:
             images = f"{data.root}/{data.test_images}"
-            sets.append(LabelledSet(name=testing.reserved, labels=own.where, images=images))
+            sets.append(LabelSet(name=testing.reserved, labels=own.where, images=images))
     if not sets:
         raise ManifestError(_NOTHING)
     return sets
 
 
 def read_sets(
-    sets: Iterable[LabelledSet], sources: Mapping[str, LabelSource], ingestion: IngestionParams
+    sets: Iterable[LabelSet], sources: Mapping[str, LabelSource], ingestion: IngestionParams
 ) -> pd.DataFrame:
     """Return a row for each image of all sets: ``LABEL_COLUMNS``, and further columns as strings.
 
-    The column ``subset`` is the name of the set. Videos and groups of one name in two sets have
+    The column ``subset`` is the name of the set; of a layout with an official test set it has that
+    one. Videos and groups of one name in two sets have
     nothing to do with each other.
 
     Raises:
-        ManifestError: As `read_labels`; names the set.
+        ManifestError: As `read_sources`; names the set.
     """
     tables = []
     for one in sets:
@@ -72,13 +72,24 @@ def read_sets(
             origin=None,
             train_labels=one.labels,
             train_images=one.images,
+            layout=one.layout,
+            sets=(),
             **dict.fromkeys(("val_labels", "val_images", "test_labels", "test_images")),
         )
         try:
-            table = read_labels({"train": sources[one.name]}, data, ingestion)
+            table, unlisted = read_sources(
+                {"train": sources[one.name]}, data, ingestion, is_tested=True
+            )
         except ManifestError as error:
             told = str(error).replace("data.train_", "")
             raise ManifestError(f"testing.sets, the set {one.name}: {told}") from error
+        if len(unlisted):
+            logger.warning(
+                "%s: %s file(s) lie there and are in no row: %s",
+                one.name,
+                f"{len(unlisted):,}",
+                show_examples(unlisted["img_name"].head(4)),
+            )
         if taken := [name for name in table if name in SCORE_COLUMNS]:
             logger.warning("%s: columns left out: %s", one.name, show_examples(taken))
         tables.append(table.drop(columns=taken).assign(subset=one.name))
