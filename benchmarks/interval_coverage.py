@@ -8,7 +8,7 @@ are the sigmoid of twice the margin. Truths come from the normal distribution or
 it. In the grouped set, images come in pairs of one class whose margins correlate by 0.5.
 
 With --videos N the sets are N videos, half of each class, of 32 frames whose margins correlate by
-0.7: once resampled by video, once, wrongly, by image; and videos scored by the mean of their frames.
+0.7: resampled by video and, wrongly, by image; and videos scored by the mean of their frames.
 """
 
 import argparse

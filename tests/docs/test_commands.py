@@ -31,7 +31,13 @@ PAGES += sorted(
 )
 STARTS = ("kedro ", "face-forgery ", "make ", "python ", "mlflow ", ".venv/bin/", "ray ")
 # Their keys are the user's.
-FREE = ("comparison.scores.", "model.options.", "ingestion.class_folders.", "ingestion.targets.")
+FREE = (
+    "comparison.scores.",
+    "testing.sets.",
+    "model.options.",
+    "ingestion.class_folders.",
+    "ingestion.targets.",
+)
 
 TINY = {
     "demo_data": {"train_images": 48, "val_images": 32, "test_images": 6, "image_size": 64},
@@ -51,6 +57,9 @@ PLACEHOLDERS = {  # what a document leaves open -> what the tiny project has
     "path/to/images": f"{DEMO}/testset",
     "/data/phase1": DEMO,
     "/data/multiffdi": DEMO,
+    "celeb.labels=FILE,testing.sets.celeb.images=FOLDER": (
+        f"celeb.labels=other.csv,testing.sets.celeb.images={DEMO}/testset"
+    ),
     "comparison.scores.a=FILE": "comparison.scores.a=data/07_model_output/val_scores.parquet",
     "comparison.scores.b=run:ID": "comparison.scores.b=data/07_model_output/val_scores.parquet",
     "data.root=FOLDER": f"data.root={DEMO}",
@@ -217,6 +226,9 @@ def project(tmp_path_factory):
     shutil.copytree(models / "detector", members / "a")
     shutil.copytree(folder / "data", folder / "kept")
     write_landmarks(folder)
+    names = sorted(path.name for path in (folder / DEMO / "testset").iterdir())
+    lines = [f"{name},{number % 2}" for number, name in enumerate(names)]
+    (folder / "other.csv").write_text("\n".join(["img_name,target", *lines]))
     write_video(folder / "clip.mp4", folder / DEMO / "testset")
     return folder
 
