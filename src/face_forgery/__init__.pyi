@@ -30,6 +30,7 @@ from .data.splits.partition import divide_for_cross_validation as divide_for_cro
 from .data.splits.partition import divide_manifest as divide_manifest
 from .data.splits.seen_images import join_own_images as join_own_images
 from .data.splits.seen_images import leave_out_seen as leave_out_seen
+from .data.splits.seen_images import report_unchecked as report_unchecked
 from .evaluation.audits.overlaps import describe_removed as describe_removed
 from .evaluation.audits.overlaps import find_overlaps as find_overlaps
 from .evaluation.audits.shortcuts import measure_statistics as measure_statistics

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
+from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from face_forgery.evaluation.metrics.bootstrap import Bootstrap
+from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
 from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.metrics.proportions import measure_rare_rate
 from face_forgery.evaluation.reporting.result_figures import draw_testing
@@ -165,3 +167,18 @@ def test_sets_are_drawn_and_told(make_tested, assert_readable):
         "celeb: 2 of 322 images have no score (2 missing); testing_rejected.csv lists them."
         in lines
     )
+
+
+def test_an_interval_by_video_covers_the_truth_and_one_by_image_does_not():
+    """A guard; 500 repetitions are in docs/interval_coverage.md."""
+    rng = np.random.default_rng(0)
+    targets, groups = np.repeat(np.arange(80) % 2, 32), np.repeat(np.arange(80), 32)
+    truth, covered = norm.cdf(1.5 / np.sqrt(2)), {"video": 0, "image": 0}
+    for seed in range(60):
+        noise = np.sqrt(0.7) * rng.normal(size=80)[groups] + np.sqrt(0.3) * rng.normal(size=2560)
+        scores = expit(1.5 * targets + noise)
+        for unit, names in (("video", groups), ("image", np.arange(2560))):
+            auc = measure_auc(scores, targets, names, Bootstrap(100, 0.95, seed))
+            covered[unit] += auc["low"] <= truth <= auc["high"]
+    assert covered["video"] >= 52
+    assert covered["image"] <= 30

@@ -158,41 +158,27 @@ def _judge_unit(
 
     ``notes`` say what could not be measured, and what looks wrong.
     """
-    scores, targets, groups = _arrays_of(table)
-    counts = {"num": len(table), "num_real": int((targets == 0).sum())}
-    counts |= {"num_fake": int(targets.sum()), "num_groups": int(table["group"].nunique())}
+    arrays = scores, targets, groups = _arrays_of(table)
     further, notes = _choose_columns(table)
-    if counts["num_real"] and counts["num_fake"]:
-        measured, _ = evaluate(scores, targets, groups, bootstrap)
-        metrics = {name: measured[name] for name in METRICS}
-        notes |= measured["notes"] | _note_groups(table, unit)
-        bins = reliability(scores, targets, groups, confidence=bootstrap.confidence)
-    else:
-        missing = "real" if not counts["num_real"] else "forged"
-        metrics, bins = {name: dict(UNMEASURED) for name in METRICS}, []
-        notes["auc"] = f"The set has no {missing} {unit}s: nothing to compare with."
-    if metrics["auc"]["value"] is not None and metrics["auc"]["high"] < 0.5:
-        notes["inverted"] = (
-            f"An AUC of {metrics['auc']['value']:.3f} is worse than guessing: are the labels "
-            "inverted? If 1 means real there, say so: ingestion.targets={1: 0, 0: 1}."
-        )
-    verdicts = measure_thresholds(
-        scores, targets, groups, dict(points), confidence=bootstrap.confidence
-    )
+    metrics, bins, told = _measure(unit, table, bootstrap)
+    verdicts = measure_thresholds(*arrays, dict(points), confidence=bootstrap.confidence)
     is_real = targets == 0
     if is_real.any():
         is_alarm = scores[is_real] >= points["fake_threshold"]
         verdicts["fpr"] = measure_rare_rate(
             is_alarm, groups[is_real], confidence=bootstrap.confidence
         )
-    promised = points["promised_fpr"]
     facts = table.fillna(dict.fromkeys(("source", *further), UNKNOWN))
-    parts = break_down(
-        *(scores, targets, groups, facts, bootstrap), further=further, thresholds=dict(points)
-    )
+    parts = break_down(*arrays, facts, bootstrap, further=further, thresholds=dict(points))
+    promised = points["promised_fpr"]
     return {
         "unit": unit,
-        "counts": counts,
+        "counts": {
+            "num": len(table),
+            "num_real": int(is_real.sum()),
+            "num_fake": int(targets.sum()),
+            "num_groups": int(table["group"].nunique()),
+        },
         "metrics": metrics,
         "verdicts": {rate: verdicts[rate] for rate in RATES},
         "promise": {
@@ -203,8 +189,28 @@ def _judge_unit(
         "apcer": _name_worst_kind(parts[0]["cells"]),
         "bins": bins,
         "breakdown": parts,
-        "notes": notes,
+        "notes": notes | told,
     }
+
+
+def _measure(
+    unit: Unit, table: pd.DataFrame, bootstrap: Bootstrap
+) -> tuple[dict[str, Interval], list[dict[str, float]], dict[str, str]]:
+    """Return ``METRICS``, the bins of `reliability`, and notes on both; null for one class."""
+    scores, targets, groups = _arrays_of(table)
+    if len(classes := np.unique(targets)) < 2:
+        missing = "forged" if classes[0] == 0 else "real"
+        note = f"The set has no {missing} {unit}s: nothing to compare with."
+        return {name: dict(UNMEASURED) for name in METRICS}, [], {"auc": note}
+    measured, _ = evaluate(scores, targets, groups, bootstrap)
+    notes = measured["notes"] | _note_groups(table, unit)
+    if measured["auc"]["high"] < 0.5:
+        notes["inverted"] = (
+            f"An AUC of {measured['auc']['value']:.3f} is worse than guessing: are the labels "
+            "inverted? If 1 means real there, say so: ingestion.targets={1: 0, 0: 1}."
+        )
+    bins = reliability(scores, targets, groups, confidence=bootstrap.confidence)
+    return {name: measured[name] for name in METRICS}, bins, notes
 
 
 def _name_worst_kind(cells: list[dict[str, Any]]) -> dict[str, Any]:

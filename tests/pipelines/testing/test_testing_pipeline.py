@@ -277,6 +277,22 @@ def test_a_set_without_an_image_that_can_be_read_is_refused(run, write_set, tmp_
         run(one)
 
 
+def test_a_set_without_an_image_that_got_a_score_is_refused_after_the_list_is_written(
+    run, write_set, tmp_path, monkeypatch
+):
+    def score_none(detector, paths, **how):
+        statuses = np.array(["no_face"] * len(paths), dtype=object)
+        return SimpleNamespace(
+            scores=np.full(len(paths), np.nan), statuses=statuses, details=statuses
+        )
+
+    monkeypatch.setattr("face_forgery.pipelines.testing.nodes.ff.score_files", score_none)
+    with pytest.raises(ManifestError, match=r"set one: none of its 24 images .*24 no_face"):
+        run(write_set("one", seed=1))
+    rejected = pd.read_csv(tmp_path / "out/data/08_reporting/testing_rejected.csv")
+    assert rejected["status"].tolist() == ["no_face"] * 24
+
+
 def test_numbers_are_tracked_by_set_and_unit(run, write_set):
     found = run(write_set("one", seed=1)).found
     numbers = read_metrics(found, "testing")

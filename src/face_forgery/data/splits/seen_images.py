@@ -19,22 +19,39 @@ _REASONS = {
 
 
 def join_own_images(
-    train: pd.DataFrame | None, val: pd.DataFrame | None, *, fingerprint: str
-) -> pd.DataFrame | None:
-    """Return the images that a detector was trained and selected with, or None.
+    train: pd.DataFrame | None,
+    val: pd.DataFrame | None,
+    image_hashes: pd.DataFrame | None,
+    *,
+    fingerprint: str,
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the images that a detector was trained and selected with, and their hashes.
 
-    None where the two manifests are not there, or not those of its data ``fingerprint``.
+    None where one of the tables is not there, or the manifests are not those of its data
+    ``fingerprint``.
     """
-    if train is None or val is None or fingerprint_sets(train=train, val=val) != fingerprint:
+    if train is None or val is None or image_hashes is None:
         return None
-    return pd.concat([train, val], ignore_index=True)
+    if fingerprint_sets(train=train, val=val) != fingerprint:
+        return None
+    return pd.concat([train, val], ignore_index=True), image_hashes
+
+
+def report_unchecked(tested: pd.DataFrame) -> dict[str, Any]:
+    """Return the report of `leave_out_seen` where the detector's own images are not at hand."""
+    logger.warning(
+        "the images that the detector was made with are not at hand (train_manifest, "
+        "val_manifest, image_hashes): whether the sets overlap with them is not checked"
+    )
+    shared = _find_shared(tested)
+    return {"is_checked": False, "num_images": 0, "by_set": {}, "between_sets": shared}
 
 
 def leave_out_seen(
     tested: pd.DataFrame,
     tested_hashes: pd.DataFrame,
-    own: pd.DataFrame | None,
-    own_hashes: pd.DataFrame | None,
+    own: pd.DataFrame,
+    own_hashes: pd.DataFrame,
     *,
     leaks: Literal["refuse", "drop_from_train"],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -46,21 +63,13 @@ def leave_out_seen(
     manifest, in any order.
 
     Returns:
-        And ``is_checked`` (false without ``own`` images: nothing is left out), ``num_images`` that
-        were seen, ``by_reason``, ``by_set``, ``between_sets`` (pairs of sets with images of the
-        same bytes, which a mean over sets counts twice).
+        And ``is_checked``, ``num_images`` that were seen, ``by_reason``, ``by_set``,
+        ``between_sets`` (pairs of sets with images of the same bytes, which a mean over sets counts
+        twice).
 
     Raises:
         ManifestError: If images were seen and ``leaks`` is ``refuse``, or all of a set were.
     """
-    report = {"is_checked": False, "num_images": 0, "by_reason": {}, "by_set": {}}
-    report["between_sets"] = _find_shared(tested)
-    if own is None or own_hashes is None:
-        logger.warning(
-            "the images that the detector was made with are not at hand (train_manifest, "
-            "val_manifest, image_hashes): whether the sets overlap with them is not checked"
-        )
-        return tested, report
     hashes = [
         rows[KEY].merge(table, on=KEY, how="left")
         for rows, table in ((tested, tested_hashes), (own, own_hashes))
@@ -71,8 +80,13 @@ def leave_out_seen(
     counts = found["reason"].value_counts()
     by_reason = {reason: int(counts.get(reason, 0)) for reason in _REASONS}
     by_set = tested["subset"].iloc[seen].value_counts(sort=False)
-    report |= {"is_checked": True, "num_images": len(seen), "by_reason": by_reason}
-    report["by_set"] = {str(name): int(number) for name, number in by_set.items()}
+    report = {
+        "is_checked": True,
+        "num_images": len(seen),
+        "by_reason": by_reason,
+        "by_set": {str(name): int(number) for name, number in by_set.items()},
+        "between_sets": _find_shared(tested),
+    }
     if not len(seen):
         return tested, report
     shown = ", ".join(f"{n:,} {_REASONS[reason]}" for reason, n in by_reason.items() if n)

@@ -36,9 +36,14 @@ def read_testing_labels(
 
 
 def inspect_testing_images(
-    testing_labels: pd.DataFrame, ingestion: IngestionParams
+    testing_labels: pd.DataFrame,
+    known_testing_facts: pd.DataFrame | None,
+    ingestion: IngestionParams,
 ) -> pd.DataFrame:
-    """Return what each image file is, or why it cannot be used: ``IMAGE_FACT_COLUMNS``."""
+    """Return what each image file is, or why it cannot be used: ``IMAGE_FACT_COLUMNS``.
+
+    Files that have not changed since the last run are not opened again.
+    """
     first = testing_labels.drop_duplicates("subset")
     return inspect_table(
         testing_labels,
@@ -46,34 +51,30 @@ def inspect_testing_images(
         image_folders=dict(zip(first["subset"], first["folder"], strict=True)),
         num_workers=ingestion.num_workers,
         check=ingestion.check,
+        known=known_testing_facts,
         links_into=ingestion.links_into,
     )
 
 
-def hash_testing_images(
-    testing_labels: pd.DataFrame, testing_facts: pd.DataFrame, ingestion: IngestionParams
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the manifest of the usable images of all sets, and hash and thumbnail of each."""
-    ff.check_usable(testing_facts)
-    manifest = assemble_manifest(testing_labels.drop(columns="folder"), testing_facts)
-    return manifest, ff.hash_table(manifest, root=Path(), num_workers=ingestion.num_workers)
-
-
 def leave_out_seen_images(
     *,
-    inspected_testing_manifest: pd.DataFrame,
-    testing_hashes: pd.DataFrame,
+    testing_labels: pd.DataFrame,
+    testing_facts: pd.DataFrame,
     detector: Detector,
     own_train: pd.DataFrame | None,
     own_val: pd.DataFrame | None,
     own_hashes: pd.DataFrame | None,
     splitting: SplittingParams,
+    ingestion: IngestionParams,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Leave out, or refuse, what the detector was trained or validated on; and say how many."""
-    own = ff.join_own_images(own_train, own_val, fingerprint=detector.data_fingerprint)
-    return ff.leave_out_seen(
-        inspected_testing_manifest, testing_hashes, own, own_hashes, leaks=splitting.leaks
-    )
+    ff.check_usable(testing_facts)
+    manifest = assemble_manifest(testing_labels.drop(columns="folder"), testing_facts)
+    own = ff.join_own_images(own_train, own_val, own_hashes, fingerprint=detector.data_fingerprint)
+    if own is None:
+        return manifest, ff.report_unchecked(manifest)
+    hashes = ff.hash_table(manifest, root=Path(), num_workers=ingestion.num_workers)
+    return ff.leave_out_seen(manifest, hashes, *own, leaks=splitting.leaks)
 
 
 def score_testing_images(
@@ -111,6 +112,7 @@ def judge_sets(
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
     """Measure each set by image and by video, at the thresholds that the detector has."""
+    ff.check_usable(testing_scores.rename(columns={"set": "subset"}))
     points = asdict(operating_points_of(detector))
     bootstrap = ff.Bootstrap.of(evaluation)
     rows, means = ff.judge_sets(testing_scores, points, bootstrap)

@@ -16,7 +16,6 @@ def create_pipeline() -> Pipeline:
         [
             make_node(nodes.read_testing_labels, "testing_labels"),
             make_node(nodes.inspect_testing_images, "testing_facts"),
-            make_node(nodes.hash_testing_images, ["inspected_testing_manifest", "testing_hashes"]),
             make_node(nodes.leave_out_seen_images, ["testing_manifest", "testing_overlaps"]),
             make_node(nodes.score_testing_images, "testing_scores"),
             make_node(nodes.list_testing_rejected, "testing_rejected"),
