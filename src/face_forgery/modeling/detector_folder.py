@@ -15,8 +15,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load, save_file
 
 from face_forgery.limits import (
@@ -35,6 +38,7 @@ from face_forgery.modeling.detector import (
     QuantizedNetwork,
 )
 from face_forgery.modeling.ensemble import Ensemble, check_same_image, in_float32
+from face_forgery.modeling.familiarity import AppearanceModel, Familiarity
 from face_forgery.modeling.options import check_options, is_deep
 from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import RESERVED_OPTIONS, FacesParams, Precision, TTAName
@@ -46,6 +50,7 @@ CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 QUANTIZED = ("int8.xml", "int8.bin")  # only where precision is int8
+APPEARANCE = "appearance.safetensors"  # only where images may be unfamiliar
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
 _TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
@@ -71,6 +76,7 @@ class _Meta(BaseModel):
     input: str = "rgb"
     truncate_after: str | None = None
     tta: TTAName = "none"
+    familiarity: Familiarity | None = None  # older releases had none
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
@@ -107,6 +113,7 @@ class _EnsembleMeta(BaseModel):
     code_version: dict[str, Any]
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
+    familiarity: Familiarity | None = None
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     architecture: str
@@ -146,7 +153,19 @@ def write_detector(detector: Detector, folder: Path) -> None:
         for name, content in zip(QUANTIZED, detector.quantized, strict=True):
             (folder / name).write_bytes(content)
             names.append(name)
+    names += _write_appearance(detector, folder)
     _write_meta(_Meta, detector, names, folder)
+
+
+def _write_appearance(detector: Detector, folder: Path) -> list[str]:
+    """Write what an image is compared with, if there is any; return the names of its files."""
+    if detector.appearance is None:
+        return []
+    arrays = detector.appearance._asdict()
+    save_arrays(
+        {name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / APPEARANCE
+    )
+    return [APPEARANCE]
 
 
 def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
@@ -158,6 +177,7 @@ def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
         described = {"architecture": member.architecture, "identity": member.identity()}
         members.append({"folder": name, **described})
     files = [f"{member['folder']}/{META}" for member in members]
+    files += _write_appearance(ensemble, folder)
     score = "mean of the probabilities of the members"
     _write_meta(_EnsembleMeta, ensemble, files, folder, score=score, ensemble=members)
 
@@ -241,8 +261,21 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
         weights=weights,
         face_model=contents.get(FACE_MODEL),
         quantized=QuantizedNetwork(*quantized) if quantized else None,
+        appearance=_read_appearance(meta, folder),
         **_fields_of(meta),
     )
+
+
+def _read_appearance(meta: _Meta | _EnsembleMeta, folder: Path) -> AppearanceModel | None:
+    if meta.familiarity is None:
+        return None
+    content = _read_checked(folder, APPEARANCE, meta.sha256)
+    try:
+        return AppearanceModel.checked(**load_arrays(content))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DetectorError(
+            f"{folder / APPEARANCE}: not what images are compared with ({error}); {_TRAIN_AGAIN}"
+        ) from error
 
 
 def _check_size(path: Path, meta: _Meta) -> None:
@@ -271,8 +304,9 @@ def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     check_same_image(named)
     members = tuple(named.values())
     first = members[0]  # faces are the same of all
-    faces: dict[str, Any] = {"faces": first.faces, "face_model": first.face_model}
-    return Ensemble(options={}, weights={}, epoch=0, members=members, **faces, **_fields_of(meta))
+    same: dict[str, Any] = {"faces": first.faces, "face_model": first.face_model}
+    same["appearance"] = _read_appearance(meta, folder)
+    return Ensemble(options={}, weights={}, epoch=0, members=members, **same, **_fields_of(meta))
 
 
 def _fields_of(meta: BaseModel) -> dict[str, Any]:
@@ -366,7 +400,7 @@ def _read_file(path: Path) -> bytes:
         # A pipe waits for a writer, a device never ends; a folder is an error by itself.
         if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
             raise DetectorError(f"{path}: not a regular file; {_TRAIN_AGAIN}")
-        if path.name in (CONFIG, META) and facts.st_size > MAX_JSON_BYTES:
+        if path.name in (CONFIG, META, APPEARANCE) and facts.st_size > MAX_JSON_BYTES:
             raise DetectorError(
                 f"{path}: its {facts.st_size:,} bytes are more than the {MAX_JSON_BYTES:,} that "
                 f"describe a detector; {_TRAIN_AGAIN}"

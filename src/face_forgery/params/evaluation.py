@@ -40,6 +40,7 @@ class EvaluationParams(Params):
     target_fpr: Fraction
     target_fnr: Fraction
     prevalence: Fraction
+    unfamiliar: Fraction | None
 
 
 class AuditParams(Params):
