@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import printable
 from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoints
-from face_forgery.modeling.familiarity import STATUS as UNFAMILIAR
+from face_forgery.modeling.familiarity import UNFAMILIAR
 
 if TYPE_CHECKING:
     from face_forgery.data.images.faces import Face
@@ -46,7 +46,7 @@ class JudgedFace(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is said about one image; without a status of ok there is no verdict, and mostly no score.
+    """What is said about one image; unless the status is ok there is no verdict.
 
     Attributes:
         score: The probability of forgery, in [0, 1]; the highest of the faces.

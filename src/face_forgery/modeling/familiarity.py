@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from face_forgery.data.images.appearance import NUM_FEATURES
 
 Values = NDArray[np.float64]
-STATUS = "unfamiliar"  # of an image that has a score and no verdict
+UNFAMILIAR = "unfamiliar"  # of an image that has a score and no verdict
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def choose_threshold(calibration: Values, verification: Values, *, rate: float) 
     """Return the threshold that a proportion ``rate`` of new images exceeds, at most.
 
     ``calibration`` are distances of N images like those to come; of N + 1 exchangeable ones the new
-    one is among the ``k`` largest with probability ``k / (N + 1)`` at most. Where N is so small that
-    not even the largest distance promises ``rate``, it is the threshold, and promises less.
+    one is among the ``k`` largest with probability ``k / (N + 1)`` at most. Where N is so small
+    that not even the largest distance promises ``rate``, it is the threshold, and promises less.
     ``verification`` are distances of images that the threshold does not come from; may be empty.
     """
     num_beyond = math.floor((len(calibration) + 1) * rate)

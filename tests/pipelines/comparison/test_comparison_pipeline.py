@@ -14,7 +14,7 @@ from face_forgery.params import EvaluationParams
 from face_forgery.pipelines.comparison import create_pipeline
 
 EVALUATION = EvaluationParams(
-    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
+    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001, unfamiliar=None
 )
 
 

@@ -28,7 +28,7 @@ from face_forgery.pipelines.evaluation import create_pipeline, nodes
 from face_forgery.pipelines.report.nodes import end_report
 
 EVALUATION = EvaluationParams(
-    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001
+    seed=0, num_resamples=100, target_fpr=0.1, target_fnr=0.1, prevalence=0.001, unfamiliar=0.1
 )
 SCORING = ScoringParams(
     batch_size=16, num_workers=0, engine="auto", precision="float32", tta="none"
@@ -269,7 +269,15 @@ def test_a_reduced_precision_is_calibrated_and_compared_with_float32(
     )
     assert 0 < cost["mean_change"] <= cost["largest_change"] < 0.5
 
-    certified = nodes.certify_detector(scored, calibration, {"auc": 1}, points, cost)
+    certified = nodes.certify_detector(
+        scored_detector=scored,
+        calibration=calibration,
+        metrics={"auc": 1},
+        operating_points=points,
+        precision_cost=cost,
+        familiarity={},
+        appearance={},
+    )
     write_detector(certified, tmp_path)
     stored = read_detector(tmp_path)
     assert stored.identity() == certified.identity() != detector.identity()
@@ -282,7 +290,8 @@ def test_float32_costs_nothing(detector, val_manifest, data, val_scores):
     margins = nodes.score_validation(detector, val_manifest, data, SCORING, EVALUATION)
     exact = nodes.score_in_float32(detector, val_manifest, margins, data, SCORING)
     assert nodes.measure_precision(val_scores, exact, {}, SCORING, EVALUATION) == {}
-    assert nodes.choose_precision(detector, val_manifest, data, SCORING, EVALUATION) is not None
+    scored = nodes.choose_precision(detector, val_manifest, data, SCORING, EVALUATION)
+    assert (scored.precision, scored.quantized) == ("float32", None)
 
 
 def test_a_precision_that_costs_too_much_ends_the_run(val_scores, val_manifest):
