@@ -216,6 +216,7 @@ def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
     assert declared["metrics"] == {"as": "metrics", "group": "val"}
     assert {name for name in WRITTEN if declared[name] is None} == {
+        "appearance",
         "float32_margins",
         "own_validation",
         "report_ending",
