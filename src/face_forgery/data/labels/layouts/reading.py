@@ -1,6 +1,7 @@
 """The layout of a folder, and its rows: what was read, what is missing, what nobody listed."""
 
 import logging
+import re
 from collections.abc import Collection, Sequence
 from posixpath import basename, dirname, splitext
 from typing import NamedTuple
@@ -23,7 +24,13 @@ from face_forgery.data.labels.layouts.tree import (
     is_video_file,
     video_path,
 )
-from face_forgery.data.labels.manifest import SUBSETS, ManifestError, show_examples
+from face_forgery.data.labels.manifest import (
+    CONTROL_CHARACTERS,
+    SUBSETS,
+    ManifestError,
+    shorten,
+    show_examples,
+)
 from face_forgery.params import IngestionParams
 
 logger = logging.getLogger(__name__)
@@ -44,6 +51,7 @@ UNLISTED_COLUMNS = {
     "img_name": "string",  # relative to the folder of the set
     "detail": "string",  # why it is in no label table
 }
+_CONTROL = re.compile(CONTROL_CHARACTERS)
 _TEXTS = {".json", ".jsonl", ".csv", ".txt", ".parquet"}
 
 
@@ -105,7 +113,14 @@ def read_layout(
             "the videos first, and name the folder that holds these"
         )
     wanted = videos_there if videos else images
-    rows = layout.read(folder, wanted, params).reset_index(drop=True)
+    try:
+        rows = layout.read(folder, wanted, params).reset_index(drop=True)
+        _check_texts(said, rows)
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise ManifestError(
+            f"{said}: a file name or a label file is not UTF-8, or nested without end: "
+            f"{shorten(str(error))}; rename or repair it"
+        ) from error
     is_there = rows["img_name"].isin(set(wanted))
     if not is_there.any():
         raise ManifestError(
@@ -128,6 +143,17 @@ def read_layout(
         ]
     _report(said, rows, is_there, unlisted)
     return LayoutRows(rows, pd.DataFrame(unlisted, columns=list(UNLISTED_COLUMNS)))
+
+
+def _check_texts(said: str, rows: pd.DataFrame) -> None:
+    for column in ("img_name", "group", "kind", "source", "video"):
+        texts = rows[column].unique().tolist()
+        "".join(texts).encode()  # a half of a surrogate pair is no text that a table takes
+        if odd := list(filter(_CONTROL.search, texts)):
+            raise ManifestError(
+                f"{said}: {len(odd):,} value(s) of {column} hold control characters: "
+                f"{show_examples(odd)}; rename the files, or repair the label files"
+            )
 
 
 def take_subset(where: str, rows: pd.DataFrame, subset: str, shared: Collection[str]) -> pd.Series:
