@@ -17,11 +17,13 @@ import measuring  # first: it finds the package where it is not installed
 import argparse
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,13 +131,17 @@ def _is_done(name: str, options: argparse.Namespace, end: float) -> bool:
     start = time.monotonic()
     with begun.open("w") as file:
         command = [sys.executable, __file__, *given]
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
         try:
-            status = subprocess.run(
-                command, stdout=file, stderr=subprocess.STDOUT, env=environment,
-                timeout=left, check=False,
-            ).returncode  # fmt: skip
+            status = process.wait(left)
         except subprocess.TimeoutExpired:
             status = -1
+        finally:
+            with suppress(ProcessLookupError):  # what it has started ends with it
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     what = "done" if status == 0 else f"not done; see {begun}"
     print(f"{name}: {what} ({time.monotonic() - start:.0f} s)", flush=True)
     if status == 0:
@@ -178,6 +184,7 @@ def _compare_decoders(scale: Scale, device: torch.device) -> None:
     with tempfile.TemporaryDirectory() as folder:
         drawn = measuring.write_images(Path(folder), measuring.NUM_DRAWN, SIDE)
         many = drawn * scale.num_batches
+        _decode_all(drawn, size, device)  # libraries are set up on the way
         by_workers = _rate(ours.decoding_for_scoring(many, params), len(many), device)
         by_gpu = _rate(lambda: _decode_all(many, size, device), len(many), device)
         reader = ImageReader.of(ours.make_detector("resnet18", size), min_size=ours.MIN_SIZE)

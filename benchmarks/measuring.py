@@ -34,7 +34,11 @@ class _StandIn(ModuleType):
     """A package that is not installed: it can be imported, and what it has cannot be called."""
 
     def __getattr__(self, name: str) -> Any:
-        known = {"cpu_count": os.cpu_count, "attach_stub": _attach_nothing}
+        known = {
+            "cpu_count": os.cpu_count,
+            "attach_stub": _attach_nothing,
+            "setNumThreads": lambda number: None,  # of OpenCV, whose threads do nothing then
+        }
         if name in known:
             return known[name]
         if name.startswith("__"):

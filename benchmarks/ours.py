@@ -7,6 +7,7 @@ import measuring  # noqa: F401  first: it finds the package where it is not inst
 
 # isort: split
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -20,6 +21,7 @@ import torch
 import yaml
 from course import BATCH as COURSE_BATCH
 from course import MEAN, STD
+from filelock import FileLock
 
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import train_loader
@@ -27,6 +29,7 @@ from face_forgery.data.loading.workers import iterate
 from face_forgery.inference.reading import ImageReader, pack_paths, read_batches
 from face_forgery.inference.scoring import score_batch
 from face_forgery.modeling.detector import Detector, OperatingPoints, Preprocessing, Proportion
+from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.engines.choice import build_scorer
 from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.forward_path import measure_margins
@@ -210,9 +213,15 @@ def preparing(paths: Sequence[Path], image_size: int) -> Callable[[], None]:
 def _detector(params: Parameters, precision: Precision) -> Detector:
     size = params.preprocessing.image_size
     detector = make_detector(params.model.backbone, size)
-    if precision == "int8":
-        return quantize(detector, list(_random_images(NUM_RANGES, size)))
-    return replace(detector, precision=precision)
+    if precision != "int8":
+        return replace(detector, precision=precision)
+    # Quantizing takes far longer than a measurement: the processes of a run share what one made.
+    folder = Path(os.environ["XDG_CACHE_HOME"], f"int8-{params.model.backbone}-{size}")
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            write_detector(quantize(detector, list(_random_images(NUM_RANGES, size))), folder)
+        return read_detector(folder)
 
 
 def _random_images(count: int, size: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -75,13 +76,15 @@ assert not [*explained]
 
 def modules_after(program, *arguments):
     code = f"{program}\nimport sys; print(*sorted(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as cache:  # of converted networks: none is there yet
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env={"PYTHONPATH": str(ROOT / "src"), "PATH": "", "XDG_CACHE_HOME": cache}
+            | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 

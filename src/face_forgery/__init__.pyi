@@ -40,8 +40,8 @@ from .evaluation.holdout_results import judge_held_out as judge_held_out
 from .evaluation.metrics.bootstrap import Bootstrap as Bootstrap
 from .evaluation.metrics.metric_report import evaluate as evaluate
 from .evaluation.operating_points import set_operating_points as set_operating_points
-from .evaluation.precision_cost import check_precision as check_precision
-from .evaluation.precision_cost import measure_precision as measure_precision
+from .evaluation.precision_cost import check_precision_cost as check_precision_cost
+from .evaluation.precision_cost import measure_precision_cost as measure_precision_cost
 from .evaluation.reporting.image_figures import SIDE as SIDE
 from .evaluation.reporting.image_figures import draw_data as draw_data
 from .evaluation.reporting.image_figures import draw_mistakes as draw_mistakes
@@ -93,6 +93,7 @@ from .inference.videos.video_page import describe_video as describe_video
 from .inference.videos.video_page import format_time as format_time
 from .inference.videos.video_page import write_video_pages as write_video_pages
 from .modeling.detector import DetectorError as DetectorError
+from .modeling.engines.quantization import check_nncf as check_nncf
 from .modeling.ensemble import in_float32 as in_float32
 from .modeling.ensemble import join_detectors as join_detectors
 from .modeling.export import export_onnx as export_onnx

@@ -7,7 +7,7 @@ import pytest
 from kedro.io import DatasetError
 
 from face_forgery.datasets import detector as module
-from face_forgery.datasets.detector import DetectorDataset
+from face_forgery.datasets.detector import DetectorDataset, FilesDataset
 from face_forgery.modeling.detector import DetectorError
 
 
@@ -22,6 +22,20 @@ def dataset(tmp_path):
 
 def epoch_on_disk(dataset: DetectorDataset) -> int:
     return DetectorDataset(filepath=str(dataset._filepath)).load().epoch
+
+
+def test_files_that_belong_together_are_replaced_together(tmp_path, monkeypatch):
+    files = FilesDataset(filepath=str(tmp_path / "openvino"))
+    files.save({"detector.xml": b"old", "detector.bin": b"old", "other": b""})
+    newer = {"detector.bin": b"new", "detector.xml": b"new"}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            files.save(newer)
+    assert files.load()["detector.bin"] == b"old"
+    files.save(newer)
+    assert files.load() == newer
+    assert [path.name for path in tmp_path.iterdir()] == ["openvino"]
 
 
 def test_the_newest_detector_replaces_the_one_before_and_what_a_killed_run_left(

@@ -1,8 +1,10 @@
 """An error ends with its message and what to do, and with a traceback where nobody foresaw it."""
 
 import errno
+import gc
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -190,3 +192,18 @@ def test_a_signal_whose_exception_python_dropped_comes_again(number, error, monk
     finally:
         signal.signal(number, before)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(MemoryError("no room"), r"MemoryError: no room\n"), (KeyError("x"), r"[^$]*Traceback[^$]*")],
+)
+def test_only_trouble_with_the_machine_is_dropped_in_a_line(monkeypatch, capsys, error, said):
+    class Dying:
+        def __del__(self):
+            raise error
+
+    monkeypatch.setattr(sys, "unraisablehook", send_signal_again)
+    Dying()
+    gc.collect()
+    assert re.fullmatch(rf"(Ignored: )?{said}", capsys.readouterr().err)

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 from PIL import ExifTags, Image
 
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.inference import judging
-from face_forgery.modeling.detector_folder import write_detector
+from face_forgery.modeling.detector_folder import CONFIG, META, QUANTIZED, WEIGHTS, write_detector
 
 
 @pytest.fixture
@@ -172,13 +173,23 @@ def test_a_detector_is_fetched_from_the_hub(folder, photo, tmp_path, monkeypatch
 
     def fake(name, *, revision, allow_patterns):
         asked.update(name=name, revision=revision)
-        wanted = shutil.ignore_patterns("*.bin")
-        return str(shutil.copytree(folder, tmp_path / "cache", ignore=wanted))
+        lying = [path.relative_to(folder).as_posix() for path in folder.rglob("*.*")]
+        for one in filter_repo_objects(
+            [*lying, "pytorch_model.bin"], allow_patterns=allow_patterns
+        ):
+            (tmp_path / "cache" / one).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / one, tmp_path / "cache" / one)
+        return str(tmp_path / "cache")
 
     monkeypatch.setattr(judging, "snapshot_download", fake)
     judged = ff.Detector.load(spelt).judge(photo)
     assert judged == ff.Detector.load(folder).judge(photo)
     assert asked == {"name": "me/faces", "revision": "v2" if "@" in spelt else None}
+
+
+def test_all_files_of_an_ensemble_in_int8_are_fetched():
+    names = [f"members/1_resnet18/{name}" for name in (CONFIG, WEIGHTS, META, *QUANTIZED)]
+    assert list(filter_repo_objects(names, allow_patterns=judging._HUB_FILES)) == names
 
 
 def test_what_the_hub_does_not_give_is_one_line_with_the_remedy(monkeypatch):

@@ -106,3 +106,24 @@ def test_openvino_scores_from_its_own_files(make_detector, tmp_path, precision):
     expected = score_images(build_scorer(detector), images, torch.device("cpu"))
     assert np.ptp(expected) > 1e-4
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+
+
+def test_openvino_is_compared_with_torch_whatever_scores_here(make_detector, monkeypatch):
+    monkeypatch.setenv("FACE_FORGERY_ENGINE", "auto")
+    right = onnx_export.convert
+    other = make_detector(temperature=1.0, tta="flip")
+    monkeypatch.setattr(onnx_export, "convert", lambda _: right(other))
+    with pytest.raises(DetectorError, match="scores 1 image"):
+        export_openvino(make_detector(temperature=1.0))
+
+
+def test_openvino_computes_bfloat16_in_float32(make_detector, caplog):
+    detector = make_detector(temperature=8.0)
+    assert export_openvino(replace(detector, precision="bfloat16")).keys()
+    assert "OpenVINO's files compute in float32" in caplog.text
+
+
+def test_without_openvino_there_are_no_files_and_a_warning(make_detector, monkeypatch, caplog):
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
+    assert export_openvino(make_detector()) == {}
+    assert "no files for OpenVINO: it is not installed" in caplog.text

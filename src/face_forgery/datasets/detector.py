@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,18 +23,72 @@ from face_forgery.modeling.detector_folder import (
 Value = TypeVar("Value")
 
 
-class DetectorDataset(FileDataset[Detector, Detector]):
-    """A detector as a folder in timm's hub layout, replaced as a whole.
+class ReplacedFolder(FileDataset[Any, Any]):
+    """A folder that is replaced as a whole.
 
     The new folder is written beside the old one and takes its name at the end. Where a run was
-    killed between the two renames, the next one finds the previous detector again. Who loads while
-    another process saves gets the old detector or the new one.
+    killed between the two renames, the next one finds the previous folder again.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
         self._staged = self._filepath.with_name(f".{self._filepath.name}.new")
         self._previous = self._filepath.with_name(f".{self._filepath.name}.old")
+
+    def _replace(self, write: Callable[[Path], None]) -> None:
+        """Have ``write`` fill an empty folder, which takes the place of the old one."""
+        shutil.rmtree(self._staged, ignore_errors=True)
+        self._staged.mkdir(parents=True)
+        try:
+            write(self._staged)
+            for path in [*self._staged.rglob("*"), self._staged]:
+                flush_to_disk(path)
+            self._exchange()
+        finally:
+            shutil.rmtree(self._staged, ignore_errors=True)
+
+    def _exchange(self) -> None:
+        shutil.rmtree(self._previous, ignore_errors=True)
+        if self._filepath.exists():
+            self._filepath.rename(self._previous)
+        self._staged.rename(self._filepath)
+        shutil.rmtree(self._previous, ignore_errors=True)
+
+    def _restore(self) -> None:
+        if self._is_between_renames():
+            self._previous.rename(self._filepath)
+
+    def _is_between_renames(self) -> bool:
+        return self._previous.exists() and not self._filepath.exists()
+
+    def _exists(self) -> bool:
+        return self._filepath.exists() or self._previous.exists()
+
+
+class FilesDataset(ReplacedFolder):
+    """A folder of files that belong together, by name: their bytes."""
+
+    def load(self) -> dict[str, bytes]:
+        """Return what lies there."""
+        self._restore()
+        return {path.name: path.read_bytes() for path in sorted(self._filepath.iterdir())}
+
+    def save(self, data: dict[str, bytes]) -> None:
+        """Replace the folder."""
+
+        def write(folder: Path) -> None:
+            for name, content in data.items():
+                (folder / name).write_bytes(content)
+
+        self._restore()
+        self._replace(write)
+
+
+class DetectorDataset(ReplacedFolder):
+    """A detector as a folder in timm's hub layout, replaced as a whole.
+
+    Who loads while another process saves gets the old detector or the new one.
+    """
 
     def load(self) -> Detector:
         """Return the detector; the errors are those of ``read_detector``."""
@@ -48,15 +103,7 @@ class DetectorDataset(FileDataset[Detector, Detector]):
         """
         self._restore()
         self._check_replaceable()
-        shutil.rmtree(self._staged, ignore_errors=True)
-        self._staged.mkdir(parents=True)
-        try:
-            write_detector(data, self._staged)
-            for path in [*self._staged.rglob("*"), self._staged]:
-                flush_to_disk(path)
-            self._exchange()
-        finally:
-            shutil.rmtree(self._staged, ignore_errors=True)
+        self._replace(partial(write_detector, data))
 
     def preview(self) -> JSONPreview:
         """Show everything but the weights in Kedro-Viz."""
@@ -76,20 +123,6 @@ class DetectorDataset(FileDataset[Detector, Detector]):
             self._restore()  # between renames for so long: whoever renamed was killed
             return value
 
-    def _is_between_renames(self) -> bool:
-        return self._previous.exists() and not self._filepath.exists()
-
-    def _exchange(self) -> None:
-        shutil.rmtree(self._previous, ignore_errors=True)
-        if self._filepath.exists():
-            self._filepath.rename(self._previous)
-        self._staged.rename(self._filepath)
-        shutil.rmtree(self._previous, ignore_errors=True)
-
-    def _restore(self) -> None:
-        if self._is_between_renames():
-            self._previous.rename(self._filepath)
-
     def _check_replaceable(self) -> None:
         if not self._filepath.exists():
             return
@@ -101,9 +134,6 @@ class DetectorDataset(FileDataset[Detector, Detector]):
                 f"{self._filepath}: {len(names)} file(s) and none is a detector's; they would be "
                 "deleted. Move them away, or change filepath in conf/base/catalog.yml"
             )
-
-    def _exists(self) -> bool:
-        return self._filepath.exists() or self._previous.exists()
 
 
 class MemberDetectorsDataset(ReadOnlyDataset[dict[str, Detector]]):

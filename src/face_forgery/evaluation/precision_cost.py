@@ -16,7 +16,7 @@ class PrecisionError(ValueError):
     """A precision that costs too much; the message says how much, and the remedy."""
 
 
-def measure_precision(
+def measure_precision_cost(
     scores: tuple[Scores, Scores],
     verdicts: tuple[Verdicts, Verdicts],
     targets: Targets,
@@ -44,7 +44,7 @@ def measure_precision(
     }
 
 
-def check_precision(cost: dict[str, Any], precision: str, *, limit: float) -> None:
+def check_precision_cost(cost: dict[str, Any], precision: str, *, limit: float) -> None:
     """Raise `PrecisionError` where the AUC is more than ``limit`` below that of float32."""
     loss = -cost["difference"]["value"]
     if loss > limit:

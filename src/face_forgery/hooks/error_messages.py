@@ -36,8 +36,9 @@ _WORKER_ENDED = (
     f"and {_AGAIN}"
 )
 _NO_TORCHVISION = (
-    "torchvision's compiled part could not be loaded: memory was short, or it was built for another "
-    f"torch (`pip check` says so). Free memory, or install the two versions that fit, and {_AGAIN}"
+    "torchvision's compiled part could not be loaded: memory was short, or it was built for "
+    "another torch (`pip check` says so). Free memory, or install the two versions that fit, and "
+    f"{_AGAIN}"
 )
 _REMEDY_OF_ERRNO = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
@@ -65,13 +66,17 @@ def send_signal_again(told: Any) -> None:
     """Send a signal again whose exception Python has dropped; for ``sys.unraisablehook``.
 
     Python drops exceptions in destructors and callbacks. The run would go on after a Ctrl-C or
-    SIGTERM, with a traceback.
+    SIGTERM, with a traceback. Trouble with the machine, such as memory that is short for what a
+    library does at the end, takes a line.
     """
     error = told.exc_value
     if isinstance(error, KeyboardInterrupt):
         number = signal.SIGINT
     elif isinstance(error, SystemExit) and error.code == 128 + signal.SIGTERM:
         number = signal.SIGTERM
+    elif error is not None and remedy_for(error):
+        sys.stderr.write(f"{told.err_msg or 'Ignored'}: {type(error).__name__}: {error}\n")
+        return
     else:
         sys.__unraisablehook__(told)
         return

@@ -89,6 +89,9 @@ class ParameterHooks:
             ff.check_model(self._parameters.model)
         if {"params:model", "params:training"} <= pipeline.inputs():
             ff.check_loss(self._parameters.training.loss.name)
+        quantizes = self._parameters.scoring.precision == "int8"
+        if quantizes and "evaluation.choose_precision" in {node.name for node in pipeline.nodes}:
+            ff.check_nncf()
 
     def _say_spellings(self, pipeline: Pipeline) -> None:
         if not self._spellings or "train_labels" not in pipeline.inputs():

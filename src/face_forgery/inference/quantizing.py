@@ -36,12 +36,19 @@ def quantize_detector(
     paths = [Path(root) / path for path in drawn["path"]]
     reader = ImageReader.of(detector, min_size=1)
     batches = read_batches(paths, reader, batch_size=batch_size, num_workers=num_workers)
-    images = []
+    images, read = [], 0
     for batch in track(
         batches, description="quantizing", total=len(paths), count=lambda one: len(one.statuses)
     ):
-        for status, detail in zip(batch.statuses, batch.details, strict=True):
+        start, read = read, read + len(batch.statuses)
+        for path, status, detail in zip(
+            paths[start:read], batch.statuses, batch.details, strict=True
+        ):
             if status != "ok":
-                raise ImageError(f"an image to quantize with: {detail}", status=status)
+                raise ImageError(
+                    f"{path}: {detail}. It could be read when the manifest was made; run ingestion "
+                    "again",
+                    status=status,
+                )
         images += list(batch.images)
     return quantize(detector, images)

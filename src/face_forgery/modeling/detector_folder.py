@@ -1,9 +1,10 @@
-"""A detector as three files that other projects can open.
+"""A detector as files that other projects can open.
 
 ``config.json`` and ``model.safetensors`` are timm's own hub layout: with nothing but timm,
 ``timm.create_model("local-dir:FOLDER", pretrained=True)`` gives the backbone. ``meta.json`` holds
-what timm has no place for, and the checksums of the other two. An ensemble is a ``meta.json``
-beside a folder ``members`` with such a folder for each. A truncated backbone
+what timm has no place for, and the checksums of the other files: beside those two the face
+detector, where images are cut to their faces, and an int8 network in OpenVINO's format. An ensemble
+is a ``meta.json`` beside a folder ``members`` with such a folder for each. A truncated backbone
 (``truncate_after``) is none that timm can build: there loading by timm fails, for want of the upper
 layers.
 """
@@ -20,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
 from face_forgery.limits import (
+    MAX_GRAPH_BYTES,
     MAX_JSON_BYTES,
     MAX_MEMBERS,
     MAX_UNSEEN_WEIGHTS,
@@ -46,6 +48,7 @@ CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 QUANTIZED = ("int8.xml", "int8.bin")  # only where precision is int8
+_MOST_BYTES = {CONFIG: MAX_JSON_BYTES, META: MAX_JSON_BYTES, QUANTIZED[0]: MAX_GRAPH_BYTES}
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
 _TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
@@ -226,6 +229,8 @@ def read_detector(folder: Path) -> Detector:
 
 def _read_single(meta: _Meta, folder: Path) -> Detector:
     _check_size(folder / WEIGHTS, meta)
+    if meta.precision == "int8":
+        _check_size(folder / QUANTIZED[1], meta)
     names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
     names += QUANTIZED if meta.precision == "int8" else ()
     contents = {name: _read_checked(folder, name, meta.sha256) for name in names}
@@ -366,10 +371,10 @@ def _read_file(path: Path) -> bytes:
         # A pipe waits for a writer, a device never ends; a folder is an error by itself.
         if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
             raise DetectorError(f"{path}: not a regular file; {_TRAIN_AGAIN}")
-        if path.name in (CONFIG, META) and facts.st_size > MAX_JSON_BYTES:
+        if (most := _MOST_BYTES.get(path.name)) is not None and facts.st_size > most:
             raise DetectorError(
-                f"{path}: its {facts.st_size:,} bytes are more than the {MAX_JSON_BYTES:,} that "
-                f"describe a detector; {_TRAIN_AGAIN}"
+                f"{path}: its {facts.st_size:,} bytes are more than the {most:,} that such a file "
+                f"of a detector may have; {_TRAIN_AGAIN}"
             )
         with path.open("rb") as file:  # it may grow meanwhile, or have no end
             return file.read(facts.st_size)

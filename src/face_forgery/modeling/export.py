@@ -16,11 +16,17 @@ from torch import Tensor, nn
 from face_forgery import __version__
 from face_forgery.modeling.detector import Detector, DetectorError
 from face_forgery.modeling.engines.choice import build_scorer
-from face_forgery.modeling.engines.openvino_network import compile_model, convert, import_openvino
+from face_forgery.modeling.engines.openvino_network import (
+    EngineError,
+    compile_model,
+    convert,
+    import_openvino,
+)
 from face_forgery.modeling.engines.quantized_network import read_quantized, store_model
 from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.forward_path import score_images
 from face_forgery.modeling.provenance import describe_training_data
+from face_forgery.params import EngineName
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +58,7 @@ def export_onnx(detector: Detector) -> bytes:
         DetectorError: If the network cannot be exported, or the exported one scores otherwise.
         ImportError: If the packages of the extra ``export`` are missing.
     """
-    exact = in_float32(detector)
-    if exact.identity() != detector.identity():
-        logger.warning(
-            "The detector is certified in a reduced precision; the ONNX file computes in float32, "
-            "so its scores differ by what that costs (data/08_reporting/precision_cost.json)"
-        )
-    detector = exact
+    detector = _in_float32(detector, "the ONNX file computes")
     network = detector.build_network()
     size = detector.preprocessing.image_size
     content = _to_onnx(network, size, describe(detector))
@@ -69,24 +69,46 @@ def export_onnx(detector: Detector) -> bytes:
 def export_openvino(detector: Detector) -> dict[str, bytes]:
     """Return the detector as OpenVINO stores networks, by name of the file; int8 stays int8.
 
-    Input and output are those of `export_onnx`, and so is the comparison before; the JSON for
-    callers is in the graph's information, under ``face_forgery`` and ``detector``.
+    Input and output are those of `export_onnx`, and so is the comparison with torch before (of int8
+    with what scores here, which torch cannot compute). The JSON for callers is in the graph's
+    information, under ``face_forgery`` and ``detector``. There are no files, and a warning, where
+    OpenVINO is not installed or cannot compute the network.
 
     Raises:
-        DetectorError: If OpenVINO cannot compute the network, or computes other scores.
+        DetectorError: If OpenVINO computes other scores.
     """
     is_int8 = detector.precision == "int8"
-    model = read_quantized(detector) if is_int8 else convert(detector)
+    try:
+        if find_spec("openvino") is None:
+            raise EngineError("it is not installed: pip install openvino")
+        if not is_int8:
+            detector = _in_float32(detector, "OpenVINO's files compute")
+        model = read_quantized(detector) if is_int8 else convert(detector)
+    except EngineError as error:
+        logger.warning("There are no files for OpenVINO: %s", error)
+        return {}
     model.inputs[0].set_names({INPUT})
     (logits,) = model.get_results()
     model.add_results([_probability(logits.input_value(0), detector.temperature)])
     model.remove_result(logits)
     model.set_rt_info(json.dumps(describe(detector)), [METADATA, "detector"])
     compiled = compile_model(model, detector.precision)
-    scorer = build_scorer(detector)
+    engine: EngineName = "openvino" if is_int8 else "torch"
+    scorer = build_scorer(detector, engine, torch.device("cpu"))
     _compare(lambda images: compiled([images])[0], scorer, detector.preprocessing.image_size)
     graph, weights = store_model(model)
     return {"detector.xml": graph, "detector.bin": weights}
+
+
+def _in_float32(detector: Detector, what: str) -> Detector:
+    exact = in_float32(detector)
+    if exact.identity() != detector.identity():
+        logger.warning(
+            "The detector is certified in a reduced precision; %s in float32, so its scores differ "
+            "by what that costs (data/08_reporting/precision_cost.json)",
+            what,
+        )
+    return exact
 
 
 def _probability(logits: Any, temperature: float) -> Any:

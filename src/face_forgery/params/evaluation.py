@@ -19,15 +19,21 @@ class EnsembleParams(Params):
 
 
 class ScoringParams(Params):
-    """How images are scored; the first three do not change a score by more than 1e-5."""
+    """How images are scored; in float32 the first three change a score by 1e-5 at most."""
 
     batch_size: int = Field(ge=1)
     num_workers: NumWorkers
     engine: EngineName
-    max_loss: ClassVar = 0.01  # of AUC, that a reduced precision may cost
+    max_auc_loss: ClassVar = 0.01  # that a reduced precision may cost
 
     precision: Precision
     tta: TTAName
+
+    @model_validator(mode="after")
+    def _something_computes_it(self) -> Self:
+        if self.engine == "torch" and self.precision == "int8":
+            raise ValueError("engine=torch cannot compute precision=int8; set engine=auto")
+        return self
 
 
 class EvaluationParams(Params):

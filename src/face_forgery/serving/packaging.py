@@ -112,5 +112,7 @@ def requirements() -> list[str]:
 
     A local part such as ``+cpu`` is left out: the package index does not know it.
     """
-    names = [*_REQUIREMENTS, *(name for name in ("openvino",) if find_spec(name))]
-    return [f"{name}=={version(name).split('+')[0]}" for name in names]
+    pinned = [f"{name}=={version(name).split('+')[0]}" for name in _REQUIREMENTS]
+    if find_spec("openvino"):  # where it cannot be had, torch scores
+        pinned.append(f"openvino=={version('openvino')}; platform_machine != 'aarch64'")
+    return pinned

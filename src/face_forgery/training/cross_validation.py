@@ -22,6 +22,7 @@ from face_forgery.modeling.forward_path import device_of, pick_device, score_bat
 from face_forgery.params import (
     AugmentationParams,
     ModelParams,
+    Precision,
     PreprocessingParams,
     ScoringParams,
     SplittingParams,
@@ -96,6 +97,8 @@ def cross_validate(
             "after the other, not by the cluster",
             recipe.training.engine,
         )
+    if recipe.scoring.precision != _precision_of(recipe.scoring):
+        logger.warning("scoring.precision=int8: the folds of cross-validation score in float32")
     if recipe.training.resume:
         logger.warning(
             "training.resume=true: cross-validation saves no state; all folds start anew"
@@ -211,6 +214,11 @@ def _eval_loader(rows: pd.DataFrame, recipe: Recipe) -> DataLoader[Any]:
     return eval_loader(dataset, batch_size=scoring.batch_size, num_workers=scoring.num_workers)
 
 
+def _precision_of(scoring: ScoringParams) -> Precision:
+    """Return what folds score in: ranges of int8 would have to be learnt for each."""
+    return "float32" if scoring.precision == "int8" else scoring.precision
+
+
 def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> NDArray[np.float64]:
     """Return the scores of what the fold is measured on."""
     detector = trained_detector(
@@ -218,9 +226,9 @@ def _score(fold: str, chosen: EpochWeights, data: FoldData, recipe: Recipe) -> N
         chosen.epoch,
         recipe.model,
         recipe.preprocessing,
-        precision=recipe.scoring.precision,
+        precision=_precision_of(recipe.scoring),
         tta=recipe.scoring.tta,
     )
-    network = build_scorer(detector, recipe.scoring.engine)
+    network = build_scorer(detector, "torch")  # OpenVINO would keep each fold's converted network
     batches = iterate_tracked(_eval_loader(data.measured, recipe), f"measuring {fold}")
     return score_batches(network, batches, device_of(network))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
@@ -14,6 +15,7 @@ from face_forgery.modeling.engines.choice import ENVIRONMENT, build_scorer
 from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.forward_path import measure_margins, score_images
+from face_forgery.params import ScoringParams
 
 CPU = torch.device("cpu")
 
@@ -69,6 +71,8 @@ def test_torch_does_not_score_in_its_place(detectors):
         build_scorer(detectors["test_vit"], "torch")
     with pytest.raises(DetectorError, match="evaluate it again"):
         build_scorer(replace(detectors["test_vit"], quantized=None))
+    with pytest.raises(ValidationError, match="engine=torch cannot compute precision=int8"):
+        ScoringParams(batch_size=1, num_workers=0, engine="torch", precision="int8", tta="none")
 
 
 def changed(detector, old, new):

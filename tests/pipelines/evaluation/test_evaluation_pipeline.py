@@ -282,7 +282,8 @@ def test_float32_costs_nothing(detector, val_manifest, data, val_scores):
     margins = nodes.score_validation(detector, val_manifest, data, SCORING, EVALUATION)
     exact = nodes.score_in_float32(detector, val_manifest, margins, data, SCORING)
     assert nodes.measure_precision(val_scores, exact, {}, SCORING, EVALUATION) == {}
-    assert nodes.choose_precision(detector, val_manifest, data, SCORING, EVALUATION) is not None
+    scored = nodes.choose_precision(detector, val_manifest, data, SCORING, EVALUATION)
+    assert (scored.precision, scored.quantized) == ("float32", None)
 
 
 def test_a_precision_that_costs_too_much_ends_the_run(val_scores, val_manifest):

@@ -1,1 +1,1 @@
-"""What computes the forward pass: torch, or OpenVINO on a CPU. Scores are the same."""
+"""What computes the forward pass: torch, or OpenVINO on a CPU; the same scores in float32."""

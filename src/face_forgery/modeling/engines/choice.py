@@ -44,6 +44,8 @@ def build_scorer(
     if isinstance(detector, Ensemble):
         from face_forgery.modeling.network import EnsembleNetwork
 
+        if any(member.precision == "int8" for member in detector.members):
+            device = torch.device("cpu")  # where OpenVINO computes: all in one place
         members = [build_scorer(member, engine, device) for member in detector.members]
         return EnsembleNetwork(members, detector.temperature).eval()
     if engine == "torch" or (engine == "auto" and device.type != "cpu"):
@@ -72,11 +74,11 @@ def with_gradients(detector: Detector, scorer: nn.Module) -> nn.Module:
 def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:
     reason = why_not_openvino(detector)
     if engine == "torch":
-        reason = "scoring.engine=torch has none"
+        reason = "the engine torch was asked for; ask for auto"
     if reason:
         raise DetectorError(
-            f"this detector is in int8, which OpenVINO alone computes: {reason}. Or evaluate it "
-            "again in another precision (scoring.precision)"
+            f"this detector is in int8, which OpenVINO alone computes, and {reason}, or evaluate "
+            "the detector again with scoring.precision=float32"
         )
     from face_forgery.modeling.engines.quantized_network import load_quantized
 

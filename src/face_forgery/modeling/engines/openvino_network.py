@@ -82,6 +82,7 @@ def load_openvino(detector: Detector) -> OpenVinoNetwork:
     path = _cache_folder() / f"{replace(detector, temperature=1.0).identity()}_{_version()}.xml"
     compiled = _read_kept(path, detector.precision)
     if compiled is None:
+        logger.info("OpenVINO takes this network over; the next run finds it converted")
         model = convert(detector)
         compiled = compile_checked(model, detector.precision)
         _keep(model, path)
@@ -107,7 +108,6 @@ def convert(detector: Detector) -> "openvino.Model":
     """
     network = replace(detector, precision="float32", temperature=1.0).build_network()
     size = detector.preprocessing.image_size
-    logger.info("OpenVINO takes this network over; the next run finds it converted")
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of torch's tracer, about shapes that do not change

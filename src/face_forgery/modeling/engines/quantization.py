@@ -15,6 +15,14 @@ from face_forgery.modeling.engines.openvino_network import convert, keep_own_log
 from face_forgery.modeling.engines.quantized_network import read_quantized, store_model
 
 
+def check_nncf() -> None:
+    """Raise `ImportError` where NNCF is not installed, without importing it."""
+    if find_spec("nncf") is None:
+        raise ImportError(
+            "scoring.precision=int8 needs nncf: make setup, or pip install 'face-forgery[int8]'"
+        )
+
+
 def quantize(detector: Detector, images: Sequence[Tensor]) -> Detector:
     """Return ``detector`` in int8, with the ranges of its activations taken from ``images``.
 
@@ -24,10 +32,7 @@ def quantize(detector: Detector, images: Sequence[Tensor]) -> Detector:
         DetectorError: If OpenVINO cannot compute the network.
         ImportError: If NNCF is not installed.
     """
-    if find_spec("nncf") is None:
-        raise ImportError(
-            "scoring.precision=int8 needs nncf: make setup, or pip install 'face-forgery[int8]'"
-        )
+    check_nncf()
     model = convert(detector)
     import nncf  # now, and not before OpenVINO: it would report to its makers
 

@@ -105,7 +105,8 @@ def measure_precision(
 ) -> dict[str, Any]:
     """Compare the scores with those in float32, which get their own temperature and thresholds.
 
-    Empty where the detector scores in float32. A loss above ``scoring.max_loss`` is an error.
+    Empty where the detector scores in float32, and where there are not two images of each class to
+    compare on. An AUC lower by more than ``ScoringParams.max_auc_loss`` is an error.
     """
     if float32_margins.empty:
         return {}
@@ -115,12 +116,20 @@ def measure_precision(
         ff.select_verification(table, is_verified=points["is_verified"]) for table, points in both
     ]
     (reduced, targets, groups), (in_float32, *_) = map(_arrays_of, tables)
+    if min(np.bincount(targets, minlength=2)) < 2:
+        logger.warning(
+            "What scoring.precision=%s costs cannot be measured: of the %d images that the "
+            "thresholds were not chosen on fewer than two are real, or forged",
+            scoring.precision,
+            len(targets),
+        )
+        return {}
     verdicts = [_verdicts(table, points) for table, (_, points) in zip(tables, both, strict=True)]
     bootstrap = ff.Bootstrap.of(evaluation)
-    cost = ff.measure_precision(
+    cost = ff.measure_precision_cost(
         (reduced, in_float32), (verdicts[0], verdicts[1]), targets, groups, bootstrap
     )
-    ff.check_precision(cost, scoring.precision, limit=scoring.max_loss)
+    ff.check_precision_cost(cost, scoring.precision, limit=scoring.max_auc_loss)
     return {"precision": scoring.precision, **cost}
 
 
