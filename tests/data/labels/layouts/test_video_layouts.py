@@ -189,12 +189,12 @@ def dfdc(**videos):
 
 def test_a_forgery_of_dfdc_stays_with_its_original_in_another_part(read_tree, frames):
     texts = {
-        "dfdc_train_part_0/metadata.json": dfdc(fake=("far"), near=None, swap="near", gone="away"),
+        "dfdc_train_part_0/metadata.json": dfdc(made="far", near=None, swap="near", gone="away"),
         "dfdc_train_part_1/metadata.json": dfdc(far=None, near=None, more="near", lost=None),
         "test/labels.csv": "filename,label\nx.mp4,1\ny.mp4,0\n",
     }
     names = frames(
-        *(f"dfdc_train_part_0/frames/{name}" for name in ("fake", "near", "swap", "gone")),
+        *(f"dfdc_train_part_0/frames/{name}" for name in ("made", "near", "swap", "gone")),
         *(f"dfdc_train_part_1/{name}" for name in ("far", "near", "more", "stray")),
         *("test/frames/x", "test/frames/y"),
     )
@@ -203,7 +203,7 @@ def test_a_forgery_of_dfdc_stays_with_its_original_in_another_part(read_tree, fr
         name.replace("/frames", "").rpartition("/")[0] or name: group
         for name, group in zip(table["img_name"], table["group"], strict=True)
     }
-    assert of["dfdc_train_part_0/fake"] == of["dfdc_train_part_1/far"]
+    assert of["dfdc_train_part_0/made"] == of["dfdc_train_part_1/far"]
     assert of["dfdc_train_part_0/swap"] == of["dfdc_train_part_0/near"]
     assert of["dfdc_train_part_1/more"] == of["dfdc_train_part_1/near"]
     assert of["dfdc_train_part_0/near"] != of["dfdc_train_part_1/near"]  # of one name, two videos
