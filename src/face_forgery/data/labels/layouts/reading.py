@@ -113,14 +113,7 @@ def read_layout(
             "the videos first, and name the folder that holds these"
         )
     wanted = videos_there if videos else images
-    try:
-        rows = layout.read(folder, wanted, params).reset_index(drop=True)
-        _check_texts(said, rows)
-    except (UnicodeEncodeError, RecursionError) as error:
-        raise ManifestError(
-            f"{said}: a file name or a label file is not UTF-8, or nested without end: "
-            f"{shorten(str(error))}; rename or repair it"
-        ) from error
+    rows = _read_rows(said, layout, folder, wanted, params)
     is_there = rows["img_name"].isin(set(wanted))
     if not is_there.any():
         raise ManifestError(
@@ -129,20 +122,32 @@ def read_layout(
             "folder, or another data.layout?"
         )
     listed = set(rows["img_name"])
-    unlisted = [
-        (name, "in no label file, or in no folder, of the set")
-        for name in wanted
-        if name not in listed
-    ]
+    why = "in no label file, or in no folder, of the set"
+    unlisted = [(name, why) for name in wanted if name not in listed]
     if isinstance(layout, VideoLayout) and not videos:
         sampled = set(map(video_path, images))
-        unlisted += [
-            (name, "a video without frames")
-            for name in videos_there
-            if video_path(name) not in sampled
-        ]
+        lost = (name for name in videos_there if video_path(name) not in sampled)
+        unlisted += [(name, "a video without frames") for name in lost]
     _report(said, rows, is_there, unlisted)
     return LayoutRows(rows, pd.DataFrame(unlisted, columns=list(UNLISTED_COLUMNS)))
+
+
+def _read_rows(
+    said: str,
+    layout: Layout,
+    folder: LabelFolder,
+    files: Sequence[str],
+    params: IngestionParams,
+) -> pd.DataFrame:
+    try:
+        rows = layout.read(folder, files, params).reset_index(drop=True)
+        _check_texts(said, rows)
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise ManifestError(
+            f"{said}: a file name or a label file is not UTF-8, or nested without end: "
+            f"{shorten(str(error))}; rename or repair it"
+        ) from error
+    return rows
 
 
 def _check_texts(said: str, rows: pd.DataFrame) -> None:
