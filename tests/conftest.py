@@ -294,7 +294,7 @@ def write_photographs(tmp_path: Path, portraits: Any) -> Callable[..., Any]:
             Image.fromarray(pixels).save(tmp_path / "trainset" / name)
             height, width = pixels.shape[:2]
             values = ("val" if index in val else "train", index, name, f"trainset/{name}")
-            values += (int(index in forged), f"person {index % 4}", "photo", "mine")
+            values += (int(index in forged), f"person {index % 4}", "photo", "mine", None, None)
             values += (width, height, "PNG", None, None, name)
             rows.append(dict(zip(MANIFEST_COLUMNS, values, strict=True)))
         return pd.DataFrame(rows).astype(MANIFEST_COLUMNS)

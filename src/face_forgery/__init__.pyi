@@ -11,6 +11,7 @@ from .data.images.faces import finder_values as finder_values
 from .data.images.listing import list_images as list_images
 from .data.labels.manifest import fingerprint_sets as fingerprint_sets
 from .data.labels.readers import read_labels as read_labels
+from .data.labels.readers import read_sources as read_sources
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader
 from .data.splits.calibration_split import CALIBRATION as CALIBRATION

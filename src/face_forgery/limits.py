@@ -32,6 +32,8 @@ MAX_RUNS, MAX_TWINS = 10_000, 8  # tables of samples of a fragment, any other ta
 
 # A table
 MAX_COLUMNS = 1000  # honest ones have up to a few dozen
+MAX_LABEL_FILES = 1000  # of a folder; DFDC has a file for each of 50 parts
+MAX_LABEL_BYTES = 2**28  # of each; frames of FaceForensics++ as DeepfakeBench lists them have 20 MB
 MAX_LINE = 2**20  # characters of a line of a list of images
 MAX_ROWS = 10**7  # of a Parquet table; the largest public sets have a few million images
 MAX_UNPACKED, MAX_RATIO = 2**26, 2000  # bytes of any, and for each byte of its file; honest: 900

@@ -69,6 +69,8 @@ def make_manifest() -> Callable[..., pd.DataFrame]:
             "group": [f"g{row:03}" for row in rows],
             "kind": ["swap" if row % 2 else "real" for row in rows],
             "source": "drawn",
+            "video": None,
+            "frame": None,
             "width": 64,
             "height": 48,
             "format": "JPEG",

@@ -65,7 +65,7 @@ def write_real_faces(portraits: Any) -> Callable[..., tuple[pd.DataFrame, pd.Dat
             height, width = portrait.pixels.shape[:2]
             values = ("train", index, f"{index}.png", path, 0, f"g{index}", "real")
             num_bytes = (folder / path).stat().st_size
-            facts = ("mine", width, height, "PNG", num_bytes, None, str(index))
+            facts = ("mine", None, None, width, height, "PNG", num_bytes, None, str(index))
             rows.append(dict(zip(MANIFEST_COLUMNS, values + facts, strict=True)))
             marks = enumerate(portrait.landmarks)
             xy = {f"{axis}{i}": point[k] for i, point in marks for k, axis in enumerate("xy")}

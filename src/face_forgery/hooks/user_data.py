@@ -21,6 +21,7 @@ from face_forgery.params import ParameterError, Parameters
 logger = logging.getLogger(__name__)
 
 _READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "images")}
+_READ_BY_INGESTION |= {"layout", "sets"}
 _READ_BY_NO_NODE = {"tracking", "comparison"}  # sections of the hooks and of the catalog
 # Input of a run -> the parameter that says where it is.
 _READS = {

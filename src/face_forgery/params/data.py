@@ -37,13 +37,28 @@ def _check_pattern(text: str | None) -> str | None:
         names = set(re.compile(str(text)).groupindex)
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from error
-    if not names or not names <= {"group", "kind", "source"}:
+    if not names or not names <= {"group", "kind", "source", "video", "frame"}:
         raise ValueError(
-            "a pattern names what it finds: (?P<group>...), (?P<kind>...), (?P<source>...); "
-            "else there are auto, folder and null"
+            "a pattern names what it finds: (?P<group>...), (?P<kind>...), (?P<source>...), "
+            "(?P<video>...), (?P<frame>...); else there are auto, folder and null"
         )
     return text
 
+
+# How a folder of labels is laid out; `face_forgery.data.labels.layouts` has a reader a name.
+LayoutName = Literal[
+    "auto",
+    "class_folders",
+    "faceforensics",
+    "celeb_df",
+    "dfdc",
+    "dfdc_preview",
+    "ffiw",
+    "wild_deepfake",
+    "deepfakebench",
+    "image_folder",
+    "multi_ffdi",
+]
 
 Classes = Annotated[
     dict[str, Literal[0, 1]],
@@ -51,6 +66,15 @@ Classes = Annotated[
         lambda v: {plain_label(name): t for name, t in v.items()} if isinstance(v, dict) else v
     ),
 ]
+
+
+class LabelSet(Params):
+    """One of several sets; paths are relative to ``data.root``."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=60)
+    labels: Location
+    images: Location
+    layout: LayoutName = "auto"
 
 
 class DataParams(Params):
@@ -65,6 +89,19 @@ class DataParams(Params):
     val_images: Location | None
     test_labels: Location | None
     test_images: Location | None
+    layout: LayoutName
+    sets: tuple[LabelSet, ...]  # joined for training in place of train_labels, if there are any
+
+    def image_folder(self, subset: str) -> str:
+        """Return the folder that holds every image of a subset."""
+        return "." if self.sets and subset == "train" else str(getattr(self, f"{subset}_images"))
+
+    @model_validator(mode="after")
+    def _sets_have_names_of_their_own(self) -> Self:
+        names = [one.name for one in self.sets]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sets: {', '.join(twice)} stand(s) for several; name them apart")
+        return self
 
     @model_validator(mode="after")
     def _labels_come_with_images(self) -> Self:
@@ -75,13 +112,15 @@ class DataParams(Params):
 
 
 class ColumnNames(Params):
-    """What the columns of a label CSV are called; the last three may be absent from the file."""
+    """What the columns of a label CSV are called; all but the first two may be absent from it."""
 
     img_name: ColumnName
     target: ColumnName
     group: ColumnName
     kind: ColumnName
     source: ColumnName
+    video: ColumnName
+    frame: ColumnName
 
 
 class IngestionParams(Params):

@@ -28,6 +28,8 @@ def make_table(*names):
         "group": names,
         "kind": "real",
         "source": "drawn",
+        "video": None,
+        "frame": None,
     }
     return pd.DataFrame(values).astype(LABEL_COLUMNS)
 

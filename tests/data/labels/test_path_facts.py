@@ -13,7 +13,8 @@ def read_sets(make_params):
     def read(from_path="auto", **sources):
         names = {f"data.{subset}_labels": subset for subset in sources}
         folders = {f"data.{subset}_images": subset for subset in sources}
-        params = make_params(**names, **folders, **{"ingestion.from_path": from_path})
+        paths = {"ingestion.from_path": from_path, "data.layout": "class_folders"}
+        params = make_params(**names, **folders, **paths)
         sources = {
             subset: LabelFile(subset, made.encode())
             if isinstance(made, str)

@@ -28,6 +28,7 @@ def read_source(make_params):
 
     def read(source, subset, labels, images, **changes):
         names = {f"data.{subset}_labels": labels, f"data.{subset}_images": images}
+        names["data.layout"] = "class_folders"  # other layouts have tests of their own
         params = make_params(**names, **{f"ingestion.{name}": v for name, v in changes.items()})
         return read_labels({subset: source}, params.data, params.ingestion)
 
@@ -126,13 +127,16 @@ def test_images_without_a_group_are_groups_that_no_other_file_can_hit(read):
 
 
 def test_columns_may_have_other_names_and_stand_in_any_order(read):
-    # A foreign column that is called like one of ours is not taken for it.
-    text = "label,kind,video,file,type\n1,9,v1,a.jpg,swap\n0,8,v2,b.jpg,photo\n"
-    table = read(text, img_name="file", target="label", group="video", kind="type")
+    text = "label,video,file,type\n1,v1,a.jpg,swap\n0,v2,b.jpg,photo\n"
+    names = {"img_name": "file", "target": "label", "group": "video", "kind": "type"}
+    table = read(text, **names)
     assert list(table["img_name"]) == ["a.jpg", "b.jpg"]
     assert list(table["target"]) == [1, 0]
     assert list(table["group"]) == ["v1", "v2"]
     assert list(table["kind"]) == ["swap", "photo"]
+    assert table["video"].isna().all()  # the column of that name has been given to another use
+    with pytest.raises(ManifestError, match=r"columns of its own called \['group'\].*rename"):
+        read(text.replace(",type", ",group"), **names | {"kind": "kind"})
 
 
 @pytest.mark.parametrize(
@@ -321,4 +325,5 @@ def test_a_table_of_a_thousand_columns_is_read_and_others_are_named_printably(re
     header = ",".join(["img_name", "target", "\x1b[31m", *map(str, range(997))])
     assert len(read(f"{header}\na,0{',' * 998}\n")) == 1
     assert all(record.getMessage().isprintable() for record in caplog.records)
-    assert "columns not used: \\x1b[31m, 0, 1" in caplog.text
+    assert "columns not used, they hold control characters: \\x1b[31m" in caplog.text
+    assert "further columns: 0, 1" in caplog.text

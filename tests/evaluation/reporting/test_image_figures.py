@@ -35,6 +35,8 @@ def make_manifest(**given):
         "group": [f"g{number}" for number in range(12)],
         "kind": ["real", "swap"] * 5 + ["unknown"] * 2,
         "source": "drawn",
+        "video": None,
+        "frame": None,
         "width": range(30, 42),
         "height": 40,
         "format": "JPEG",

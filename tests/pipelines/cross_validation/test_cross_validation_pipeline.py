@@ -35,7 +35,7 @@ def data(tmp_path):
             path = f"{subset}/{row}.png"
             Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / path)
             labels = (subset, row, path, path, target, path, kind if target else "real", "drawn")
-            facts = (36, 36, "PNG", (tmp_path / path).stat().st_size, None, path)
+            facts = (None, None, 36, 36, "PNG", (tmp_path / path).stat().st_size, None, path)
             rows.append(dict(zip(MANIFEST_COLUMNS, labels + facts, strict=True)))
     manifest = pd.DataFrame(rows).astype(MANIFEST_COLUMNS)
     hashes = manifest[KEY].assign(

@@ -1,5 +1,8 @@
 """Ingestion as Kedro runs it: every file is written, rejected images before the error."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,3 +89,44 @@ def test_splitting_follows_ingestion_through_files(make_catalog, is_official):
     assert list(val.columns) == list(MANIFEST_COLUMNS)
     assert (len(train), len(val)) == ((12, 6) if is_official else (9, 3))
     assert catalog.load("split_report")["method"] == ("official" if is_official else "fraction")
+
+
+def test_a_tree_of_faceforensics_is_ingested_and_split_as_its_authors_say(
+    make_catalog, root, tmp_path
+):
+    rng = np.random.default_rng(1)
+    real, fake = (
+        "original_sequences/youtube/c23/frames",
+        "manipulated_sequences/FaceSwap/c23/frames",
+    )
+    pairs = {"train": [["000", "003"], ["010", "011"]], "val": [["020", "021"]], "test": []}
+    names = []
+    for split, listed in pairs.items():
+        (root / f"{split}.json").write_text(json.dumps(listed))
+        for a, b in listed:
+            names += [f"{real}/{a}", f"{real}/{b}", f"{fake}/{a}_{b}", f"{fake}/{b}_{a}"]
+    for name in names[1:]:  # the first video has no frames
+        (root / name).mkdir(parents=True)
+        for number in range(2):
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            image = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
+            image.save(root / name / f"{number:04}.jpg")
+    (root / real / "cover.jpg").touch()
+    labels = {f"data.{s}_{part}": "." for s in ("train", "val") for part in ("labels", "images")}
+    for folder in ("trainset", "valset", "testset"):
+        shutil.rmtree(root / folder)
+    for file in root.glob("*_label.txt"):
+        file.unlink()
+    catalog = make_catalog(**labels, **{"data.test_labels": None})
+    SequentialRunner().run(BOTH, catalog)
+    rejected = pd.read_csv(tmp_path / REJECTED)
+    assert rejected[["img_name", "status"]].to_numpy().tolist() == [
+        ["original_sequences/youtube/c23/000", "missing"]
+    ]
+    unlisted = pd.read_csv(tmp_path / "data/08_reporting/unlisted.csv")
+    assert list(unlisted["img_name"]) == [f"{real}/cover.jpg"]
+    train, val = (catalog.load(f"{side}_manifest") for side in ("train", "val"))
+    assert (len(train), len(val)) == (14, 8)
+    assert train["video"].nunique() == 7
+    assert set(val["frame"]) == {0, 1}
+    assert catalog.load("split_report")["leaks"]["train_rows"] == 0

@@ -17,6 +17,7 @@ import pyarrow.csv as arrow_csv
 from face_forgery.data.file_kinds import HEAD_BYTES, kind_of
 from face_forgery.data.labels.manifest import (
     CONTROL_CHARACTERS,
+    MANIFEST_COLUMNS,
     ManifestError,
     cut,
     shorten,
@@ -32,9 +33,8 @@ logger = logging.getLogger(__name__)
 
 Locate = Callable[[Sequence[int]], list[str]]
 
-OPTIONAL_COLUMNS = ("group", "kind", "source")
+OPTIONAL_COLUMNS = ("group", "kind", "source", "video", "frame")
 _PARQUET = b"PAR1"
-_IGNORED = "ignored: "  # keeps a foreign column from taking the name of one of ours
 _OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ROWS_LOCATED, _ROWS_COUNTED = 4, 100_000  # of rows that are wrong; the fourth is hinted at
@@ -44,6 +44,8 @@ _BLANK = re.compile(rb"(?m)^[ \t]+(?=\r?$)")
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _IN_QUOTES = b"\xff"  # a byte that UTF-8 does not have
+_CONTROL = re.compile(CONTROL_CHARACTERS)
+_FRAME = r"\d{1,15}(?:\.0*)?"  # with decimals as pandas writes numbers beside missing ones
 
 
 @dataclass(frozen=True)
@@ -64,41 +66,49 @@ def parse_labels(
 
     Returns:
         A row for each row of the file, strings without white space around them, with the columns
-        that were found among ``img_name``, ``target``, ``group``, ``kind``, ``source``; and a
-        function from row positions to ``line 7`` and the like: lines count from 1.
+        that were found among ``img_name``, ``target`` and ``OPTIONAL_COLUMNS`` under these names,
+        and all others under their own; and a function from row positions to ``line 7`` and the
+        like: lines count from 1.
 
     Raises:
         ManifestError: An empty file, one of another kind, encoding or separator, a column missing
-            or there twice, no rows, rows with too few or too many values, a header among the rows,
-            control characters in group, kind or source.
+            or there twice, one with a name of ours or none, no rows, rows with too few or too many
+            values, a header among the rows, control characters beside names and targets, a frame
+            that is no whole number.
     """
     kind = kind_of(file.data[:HEAD_BYTES])
     if file.data.startswith(_PARQUET):
-        names, table, locate = _read_parquet(file, columns, labels)
+        table, locate = _read_parquet(file, columns, labels)
     elif kind is not None:
         raise ManifestError(
             f"{file.where}: {kind.name}, and no label file (comma-separated values or a Parquet "
             f"table); {kind.remedy}"
         )
     else:
-        names, table, locate = _read_csv(file, columns, labels)
-    known = list(filter(_is_ours, names))
-    frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in known}).to_pandas()
-    if ignored := [name.removeprefix(_IGNORED) for name in names if name not in known]:
-        logger.info("%s: columns not used: %s", file.where, shorten(", ".join(ignored)))
+        table, locate = _read_csv(file, columns, labels)
+    frame = pa.table({n: pc.utf8_trim_whitespace(table[n]) for n in table.column_names}).to_pandas()
+    frame = _drop_unprintable(file.where, frame)
     again = frame["img_name"] == columns.img_name
     _refuse(file.where, again, "are the header again; were files put behind one another?", locate)
+    _check_optional(file.where, frame, locate)
+    return frame, locate
+
+
+def _check_optional(where: str, frame: pd.DataFrame, locate: Locate) -> None:
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             odd = frame[name].str.contains(CONTROL_CHARACTERS, regex=True)
             fault = f"hold control characters in the column {name}; remove them"
-            _refuse(file.where, odd, fault, locate)
-    return frame, locate
+            _refuse(where, odd, fault, locate)
+    if "frame" in frame:
+        odd = (frame["frame"] != "") & ~frame["frame"].str.fullmatch(_FRAME)
+        fault = "hold no whole number in the column frame; correct them, or rename the column"
+        _refuse(where, odd, fault, locate)
 
 
 def _read_csv(
     file: LabelFile, columns: ColumnNames, labels: Collection[str] | None
-) -> tuple[list[str], pa.Table, Locate]:
+) -> tuple[pa.Table, Locate]:
     text = _decode(file)
     first = _first_fields(file.where, text)
     header = None
@@ -111,24 +121,29 @@ def _read_csv(
         ordinals = [row + (header is not None) for row in rows]
         return [f"line {line}" for line in _line_numbers(text, ordinals)]
 
-    return names, table, locate
+    return table, locate
 
 
 def _read_parquet(
     file: LabelFile, columns: ColumnNames, labels: Collection[str] | None
-) -> tuple[list[str], pa.Table, Locate]:
+) -> tuple[pa.Table, Locate]:
     try:
         found = open_table(file.data)
         first = found.schema_arrow.names
         _check_number(file.where, len(first))
         names = _match_header(file.where, first, columns, labels is not None)
-        wanted = [theirs for theirs, name in zip(first, names, strict=True) if _is_ours(name)]
-        if odd := set(wanted) - set(check_unpacked(file.data, wanted)):
-            raise ManifestError(f"{file.where}: no texts or numbers in {show_columns(sorted(odd))}")
-        table = found.read(wanted)
-        known = filter(_is_ours, names)
-        texts = (pc.fill_null(column.cast(pa.string()), "") for column in table.columns)
-        table = pa.table(dict(zip(known, texts, strict=True)))
+        ours = dict(zip(first, names, strict=True))
+        fields = found.schema_arrow
+        plain = [f.name for f in fields if _is_ours(ours[f.name]) or not pa.types.is_binary(f.type)]
+        plain = check_unpacked(file.data, plain)
+        odd = [name for name in first if name not in plain]
+        if unread := [name for name in odd if _is_ours(ours[name])]:
+            raise ManifestError(f"{file.where}: no texts or numbers in {show_columns(unread)}")
+        if odd:
+            logger.info("%s: columns not used: %s", file.where, shorten(", ".join(odd)))
+        table = found.read(plain)
+        texts = {ours[n]: pc.fill_null(table[n].cast(pa.string()), "") for n in plain}
+        table = pa.table(texts)
     except (pa.ArrowException, OSError, MemoryError) as error:
         raise ManifestError(
             f"{file.where}: a Parquet table whose columns cannot be read as text: "
@@ -138,7 +153,24 @@ def _read_parquet(
         raise ManifestError(f"{file.where}: a Parquet table of {error}") from error
     if not table.num_rows:
         raise ManifestError(f"{file.where}: the table holds no row")
-    return names, table, lambda rows: [f"row {row + 1}" for row in rows]
+    return table, lambda rows: [f"row {row + 1}" for row in rows]
+
+
+def _drop_unprintable(where: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out further columns that hold control characters, and say which are kept."""
+    further = [name for name in map(str, frame) if not _is_ours(name)]
+    odd = [
+        name
+        for name in further
+        if _CONTROL.search(name) or frame[name].str.contains(_CONTROL).any()
+    ]
+    if odd:
+        logger.warning(
+            "%s: columns not used, they hold control characters: %s", where, show_examples(odd)
+        )
+    if kept := [name for name in further if name not in odd]:
+        logger.info("%s: further columns: %s", where, shorten(", ".join(kept)))
+    return frame.drop(columns=odd)
 
 
 def _is_ours(name: str) -> bool:
@@ -213,9 +245,13 @@ def _check_number(where: str, number: int) -> None:
 def _match_header(
     where: str, first: list[str], columns: ColumnNames, has_targets: bool
 ) -> list[str]:
-    """Return our name of each column."""
-    ours = {theirs: name for name, theirs in columns.model_dump().items()}
-    if len(ours) < len(ColumnNames.model_fields):
+    """Return our name of each column, or its own."""
+    theirs = columns.model_dump()
+    for name in ("video", "frame"):  # which are read where another one is not called so
+        if theirs[name] == name and list(theirs.values()).count(name) > 1:
+            del theirs[name]
+    ours = {name: key for key, name in theirs.items()}
+    if len(ours) < len(theirs):
         raise ManifestError(f"ingestion.columns gives one name to two columns: {list(ours)}")
     if columns.img_name not in first:
         need = columns.img_name + (f",{columns.target}" if has_targets else "")
@@ -233,7 +269,22 @@ def _match_header(
             "another name, set ingestion.columns.target"
         )
     _check_renamed(where, first, columns, has_targets)
-    return [ours.get(name, _IGNORED + name) for name in first]
+    _check_further(where, [name for name in first if name not in ours])
+    return [ours.get(name, name) for name in first]
+
+
+def _check_further(where: str, names: list[str]) -> None:
+    """Refuse columns that would take the place of one of ours in the manifest, or have no name."""
+    if taken := [name for name in names if name in MANIFEST_COLUMNS]:
+        raise ManifestError(
+            f"{where}: the manifest has columns of its own called {show_columns(taken)}, and "
+            "ingestion.columns names others for them; rename these or leave them out"
+        )
+    if not all(map(str.strip, names)):
+        raise ManifestError(
+            f"{where}: a column of the header has no name; name it or leave it out (an index, as "
+            "pandas writes it: index=False)"
+        )
 
 
 def _check_renamed(where: str, first: list[str], columns: ColumnNames, has_targets: bool) -> None:

@@ -58,7 +58,15 @@ def check_sources(data: DataParams) -> None:
     """
     root = Path(data.root)
     faults = [] if root.is_dir() else [explain_absence(root, data.train_labels, "train")]
-    for subset in SUBSETS if root.is_dir() else ():
+    for one in data.sets if root.is_dir() else ():
+        for what in ("labels", "images"):
+            if not (root / getattr(one, what)).exists():
+                place = getattr(one, what)
+                near = _name_near(root, Path(place).name)
+                faults.append(
+                    f"data.sets, {one.name}: no {what}={place} in data.root={root} ({near})"
+                )
+    for subset in SUBSETS[bool(data.sets) :] if root.is_dir() else ():
         labels, images = (getattr(data, f"{subset}_{what}") for what in ("labels", "images"))
         if labels is None:
             continue
@@ -98,13 +106,16 @@ def explain_absence(root: Path, labels: str, subset: str) -> str:
             f"{path}: the folder data.root={root} does not exist (relative to {Path.cwd()}); set "
             "data.root to the folder that holds the label files and images"
         )
-    names = [e.name for e in root.iterdir() if e.suffix.lower() in _LABEL_SUFFIXES or e.is_dir()]
-    near = get_close_matches(path.name, sorted(names), n=3, cutoff=0.6) or sorted(names)
-    found = f"similar: {show_examples(near)}" if near else "it holds no .txt, .csv or .tsv"
     return (
-        f"{path}: no such label file in data.root={root} ({found}); set data.{subset}_labels"
-        f"{_INSTEAD.get(subset, '')}"
+        f"{path}: no such label file in data.root={root} ({_name_near(root, path.name)}); set "
+        f"data.{subset}_labels{_INSTEAD.get(subset, '')}"
     )
+
+
+def _name_near(root: Path, name: str) -> str:
+    names = [e.name for e in root.iterdir() if e.suffix.lower() in _LABEL_SUFFIXES or e.is_dir()]
+    near = get_close_matches(name, sorted(names), n=3, cutoff=0.6) or sorted(names)
+    return f"similar: {show_examples(near)}" if near else "it holds no .txt, .csv or .tsv"
 
 
 def _what_is(file: Path) -> str:

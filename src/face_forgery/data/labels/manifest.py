@@ -23,6 +23,8 @@ LABEL_COLUMNS = {
     "group": "string",  # images that must stay on one side of a split share it
     "kind": "string",  # how the image was forged; "unknown" where nobody said
     "source": "string",  # the data set it came from; "unknown" where nobody said
+    "video": "string",  # the video file or folder of frames it came from; missing: nobody said
+    "frame": "Int64",  # its position or number within the video; missing where unknown
 }
 FACT_COLUMNS = {
     "width": "Int64",  # pixels, upright (after EXIF rotation)
@@ -111,9 +113,12 @@ def look_up(
 def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     """Return ``MANIFEST_COLUMNS`` of the images that can be used, in the order of ``table``.
 
+    Further columns of ``table`` stand behind them.
+
     Raises:
         ManifestError: If one content has two targets, or the two inputs do not belong together.
     """
+    check_columns(table, "label_table")
     if len(facts) != len(table):
         raise ManifestError(
             f"label_table has {len(table):,} rows and image_facts {len(facts):,}: they come from "
@@ -121,9 +126,23 @@ def assemble_manifest(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
         )
     usable = facts.loc[facts["status"] == OK, [*KEY, *FACT_COLUMNS]]
     manifest = table.merge(usable, on=KEY, how="inner", validate="one_to_one")
-    manifest = manifest[list(MANIFEST_COLUMNS)].astype(MANIFEST_COLUMNS)
+    further = [name for name in table.columns if name not in LABEL_COLUMNS]
+    manifest = manifest[[*MANIFEST_COLUMNS, *further]].astype(MANIFEST_COLUMNS)
     check_contradictions(manifest)
     return manifest
+
+
+def check_columns(table: pd.DataFrame, name: str) -> None:
+    """Refuse a table of an earlier release, which lacks columns.
+
+    Raises:
+        ManifestError: Naming them.
+    """
+    if missing := [column for column in LABEL_COLUMNS if column not in table.columns]:
+        raise ManifestError(
+            f"{name} has no column {' and none '.join(missing)}: an earlier release has made it; "
+            "run the pipeline ingestion again"
+        )
 
 
 def check_rejected(table: pd.DataFrame, rejected: pd.DataFrame, *, max_rejected: float) -> None:

@@ -24,42 +24,90 @@ _ANYWHERE = re.compile(
 _LEAST_VIDEOS = 3  # of a class: fewer folders are kinds or sources
 _MOST_FRAMES = 1000  # half of the videos of a set have fewer; kinds and sources have more
 _NEARLY_ALL = 0.9
+_COMPRESSION = re.compile(r"/(?:raw|c\d+)/")
 _MOST_KINDS = 100
 # A forgery is named after the videos it was made of: 000_003 in FaceForensics++,
 # 01_02__walking__ABCD1234 in DeepFakeDetection, id1_id0_0007 (of id1_0007) in Celeb-DF.
 _OF_TWO = re.compile(r"(\d+)_(\d+)(?:(__.+?)(?:__[A-Z0-9]{8})?)?")
 _OF_IDENTITY = re.compile(r"(id\d+)_id\d+_(\d+)")
 _NUMBER = re.compile(r"0*(\d+)(?:\.0+)?")
+_LAST_NUMBER = r"(\d{1,15})[^/\d]*$"  # 12 in 000_003/0012.png
+
+
+def read_numbers(texts: pd.Series) -> pd.Series:
+    """Return whole numbers of up to 15 digits, ``(N,)`` Int64; missing where there is none."""
+    return pd.to_numeric(texts.str.extract(r"^(\d{1,15})(?:\.0*)?$")[0]).astype("Int64")
 
 
 def read_paths(table: pd.DataFrame, from_path: str | None) -> pd.DataFrame:
-    """Fill in the groups, kinds and sources that nobody gave, from the paths or by default.
+    """Fill in groups, kinds, sources and videos that nobody gave, from the paths or by default.
 
-    They are empty where nobody gave them. An image without a group is a group of its own that no
-    other file can name by accident. ``folder`` is the folder of the image, below its class folder,
-    or missing where a label file has given its target; it is dropped.
+    They are empty where nobody gave them. An image without a group is in that of its video, or in
+    one of its own that no other file can name by accident. ``folder`` is the folder of the image,
+    below its class folder, or missing where a label file has given its target; it is dropped.
 
     Raises:
-        ManifestError: If a pattern fits no name.
+        ManifestError: If a pattern fits no name, or a video has two targets or two groups.
     """
     table = table.assign(group=_unify_numbers(table["group"]))
+    has_folders = table["img_name"].str.contains("/", regex=False).any()
     pattern = None if from_path in (None, "auto", "folder") else re.compile(str(from_path))
     found = pd.DataFrame() if pattern is None else _match(table["img_name"], pattern)
-    for column in {"kind", "source"} & set(found):
+    for column in {"kind", "source", "video"} & set(found):
         table[column] = table[column].mask(table[column] == "", found[column])
-    is_open = (table["group"] == "") & table["target"].notna()
+    if "frame" in found:
+        table["frame"] = table["frame"].fillna(read_numbers(found["frame"]))
+    is_open = (table["group"] == "") & (table["video"] == "") & table["target"].notna()
     if "group" in found:
         groups = _join_videos(found["group"].where(is_open, ""), table["target"])
         table["group"] = table["group"].mask(table["group"] == "", groups)
-    elif from_path is not None and table["img_name"].str.contains("/", regex=False).any():
+    elif from_path is not None and "video" not in found and has_folders:
         table = _read_folders(table, is_open, is_certain=from_path == "folder")
-    kind, own = table["kind"], table["subset"] + ":" + table["img_name"]
     is_real = (table["target"] == REAL).fillna(False).astype(bool)
-    return table.assign(
-        group=table["group"].mask(table["group"] == "", own),
-        kind=kind.mask((kind == "") & is_real, "real").replace("", UNKNOWN),
+    table = table.assign(
+        kind=table["kind"].mask((table["kind"] == "") & is_real, "real").replace("", UNKNOWN),
         source=table["source"].replace("", UNKNOWN),
     ).drop(columns="folder")
+    table = _group_videos(_tell_videos_apart(table))
+    own = table["subset"] + ":" + table["img_name"]
+    return table.assign(group=table["group"].mask(table["group"] == "", own))
+
+
+def _tell_videos_apart(table: pd.DataFrame) -> pd.DataFrame:
+    """Give videos of one name, but of several kinds or sources, names of their own."""
+    targets = table[table["video"] != ""].groupby(["source", "video"])["target"].nunique()
+    if torn := sorted(targets[targets > 1].index.get_level_values("video")):
+        raise ManifestError(
+            f"{len(torn):,} video(s) have real and forged images: {show_examples(torn)}; a video "
+            "has one target: give those of each target names of their own in the column video"
+        )
+    whole = table["source"] + "/" + table["kind"] + "/" + table["video"]
+    whole = whole.where((table["video"] != "") & table["target"].notna())
+    is_several = whole.notna() & (whole.groupby(table["video"]).transform("nunique") > 1)
+    if is_several.any():
+        names = table.loc[is_several, "video"].unique()
+        logger.warning(
+            "%d name(s) of videos stand for several, of other kinds or sources: %s",
+            len(names),
+            show_examples(names),
+        )
+    return table.assign(video=table["video"].mask(is_several, whole).replace("", pd.NA))
+
+
+def _group_videos(table: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the groups of videos that somebody named; each video lies in one."""
+    groups = table["group"]
+    is_open = (groups == "") & table["video"].notna()
+    for _, rows in table[is_open].groupby("source"):
+        joined = _join_videos(rows["video"], rows["target"])
+        groups = groups.mask(groups.index.isin(rows.index), joined)
+    several = groups.groupby(table["video"]).nunique()
+    if torn := list(several.index[several > 1]):
+        raise ManifestError(
+            f"{len(torn):,} video(s) have images in several groups: {show_examples(torn)}; a split "
+            "would part them: give all images of a video one group"
+        )
+    return table.assign(group=groups)
 
 
 def _read_folders(table: pd.DataFrame, is_open: pd.Series, *, is_certain: bool) -> pd.DataFrame:
@@ -71,10 +119,21 @@ def _read_folders(table: pd.DataFrame, is_open: pd.Series, *, is_certain: bool) 
         videos = pd.Series("", index=table.index)
     groups = _join_videos(videos, table["target"])
     groups = groups if is_certain else _keep_apart(groups, table["subset"])
+    is_video = (videos != "") & (table["target"].groupby(videos).transform("nunique") == 1)
+    names = videos if is_certain else table["subset"] + ":" + videos
     return table.assign(
+        video=table["video"].mask(is_video, names),
+        frame=table["frame"].fillna(read_frames(table["img_name"], names.where(is_video, ""))),
         group=table["group"].mask(table["group"] == "", groups),
         kind=_fill_kinds(table, below.where((videos == "") | below.str.contains("/"), "")),
     )
+
+
+def read_frames(names: pd.Series, videos: pd.Series) -> pd.Series:
+    """Return the last numbers of names, Int64, if they tell the images of a video apart."""
+    frames = read_numbers(names.str.extract(_LAST_NUMBER)[0].where(videos != "", ""))
+    is_twin = pd.DataFrame({"video": videos, "frame": frames}).duplicated() & frames.notna()
+    return frames.mask(is_twin.groupby(videos).transform("any"))
 
 
 def _unify_numbers(groups: pd.Series) -> pd.Series:
@@ -158,7 +217,7 @@ def _link(videos: pd.Series, targets: pd.Series, *, num_originals: int) -> pd.Se
     names = sorted(set(videos) - {""})
     of_real = set(videos[(targets == REAL).fillna(False)]) - {""}
     leaves = {name: posixpath.basename(name) for name in names}
-    has_own_name = len({leaves[name] for name in of_real}) == len(of_real)
+    has_own_name = len({leaves[n] for n in of_real}) == len({_drop_version(n) for n in of_real})
     parent: dict[str, str] = {}
 
     def root(node: str) -> str:
@@ -176,6 +235,11 @@ def _link(videos: pd.Series, targets: pd.Series, *, num_originals: int) -> pd.Se
     for name in sorted(names, key=lambda name: (name not in of_real, name)):
         first.setdefault(root(name), name)
     return videos.map({name: first[root(name)] for name in names} | {"": ""})
+
+
+def _drop_version(name: str) -> str:
+    """Return the path of a video without its compression: another one is the same video."""
+    return _COMPRESSION.sub("/", name)
 
 
 def _originals(name: str) -> list[str]:

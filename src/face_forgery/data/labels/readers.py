@@ -4,7 +4,8 @@ import logging
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -15,20 +16,30 @@ from face_forgery.data.labels.label_csv import (
     Locate,
     parse_labels,
 )
+from face_forgery.data.labels.layouts.reading import (
+    UNLISTED_COLUMNS,
+    LayoutRows,
+    find_layout,
+    read_layout,
+    take_subset,
+)
+from face_forgery.data.labels.layouts.tree import LabelFolder
 from face_forgery.data.labels.manifest import (
     CONTROL_CHARACTERS,
     FAKE,
     LABEL_COLUMNS,
     REAL,
+    SUBSETS,
+    UNKNOWN,
     ManifestError,
     cut,
     show_examples,
 )
-from face_forgery.data.labels.path_facts import read_paths
+from face_forgery.data.labels.path_facts import read_numbers, read_paths
 from face_forgery.params import DataParams, IngestionParams
 from face_forgery.params.data import plain_label
 
-__all__ = ["LabelFile", "LabelFolder", "LabelSource", "read_labels"]
+__all__ = ["LabelFile", "LabelFolder", "LabelSets", "LabelSource", "read_labels", "read_sources"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,52 +61,166 @@ _NOT_NORMAL = r"(?:^|/)\.(?:/|$)|//|/$"
 
 
 @dataclass(frozen=True)
-class LabelFolder:
-    """A folder of images, as a list of names."""
+class LabelSets:
+    """Sets that are joined for training, by their names in ``data.sets``."""
 
-    where: str  # what messages call it
-    names: tuple[str, ...] = field(repr=False)  # relative to it, with forward slashes
+    sources: "Mapping[str, LabelSource | None]"
 
 
-LabelSource = LabelFile | LabelFolder
+LabelSource = LabelFile | LabelFolder | LabelSets
 
 
 def read_labels(
-    sources: Mapping[str, LabelSource | None], data: DataParams, params: IngestionParams
+    sources: Mapping[str, LabelSource | None],
+    data: DataParams,
+    params: IngestionParams,
+    *,
+    is_tested: bool = False,
 ) -> pd.DataFrame:
     """Return one row for each image that label files or folders list: ``LABEL_COLUMNS``.
 
+    Further columns of label files stand behind them as strings, missing where nobody said.
     ``train``, ``val`` and ``test`` have a label file, a folder with one sub-folder a class, or
-    none. Rows are in the order of each; targets of ``test`` are not read.
+    none. Rows are in the order of each; targets of ``test`` are not read. Where ``train`` stands
+    for a labelled set to test on, ``is_tested``, it gets the official test set of a layout.
 
     Raises:
         ManifestError: Anything that docs/data_format.md calls an error.
     """
+    return read_sources(sources, data, params, is_tested=is_tested)[0]
+
+
+def read_sources(
+    sources: Mapping[str, LabelSource | None],
+    data: DataParams,
+    params: IngestionParams,
+    *,
+    is_tested: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of `read_labels`, and the files that lie there and are in no row of it.
+
+    The latter has ``UNLISTED_COLUMNS``; only layouts that list images have any.
+    """
+    train = sources.get("train")
+    if not isinstance(train, LabelSets):
+        return _read_together(sources, data, params, is_tested=is_tested)
+    rest = {subset: source for subset, source in sources.items() if subset != "train"}
+    others = [_read_together(rest, data, params)] if any(rest.values()) else []
+    parts = [*_read_sets(train, data, params), *others]
+    table, unlisted = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+    return table.astype({"row": "int64"}), unlisted
+
+
+def _read_sets(
+    sets: LabelSets, data: DataParams, params: IngestionParams
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Return what `read_sources` does of each set; groups and videos of two are never the same."""
+    parts, seen, start = [], set[str](), 0
+    for one in data.sets:
+        view = data.model_copy(
+            update={
+                "train_labels": one.labels,
+                "train_images": one.images,
+                "layout": one.layout,
+                **dict.fromkeys(("val_labels", "test_labels")),
+            }
+        )
+        table, unlisted = _read_together({"train": sets.sources[one.name]}, view, params)
+        if again := seen & set(table["path"]):
+            raise ManifestError(
+                f"data.sets: {len(again):,} image(s) of the set {one.name} stand in another one, "
+                f"too: {show_examples(sorted(again))}; name each folder once"
+            )
+        seen |= set(table["path"])
+        table = table.assign(
+            row=range(start, start + len(table)),
+            img_name=table["path"],
+            group=f"{one.name}/" + table["group"],
+            video=f"{one.name}/" + table["video"],
+            source=table["source"].replace(UNKNOWN, one.name),
+        )
+        start += len(table)
+        parts.append((table, unlisted.assign(img_name=f"{one.images}/" + unlisted["img_name"])))
+    return parts
+
+
+def _read_together(
+    sources: Mapping[str, LabelSource | None],
+    data: DataParams,
+    params: IngestionParams,
+    *,
+    is_tested: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what `read_sources` does of files and folders that may name the same groups."""
+    read: dict[str, LayoutRows] = {}
+    for subset, source in sources.items():
+        if isinstance(source, LabelFolder):
+            _check_same_folder(source, subset, data)
+            if source.where in read:
+                continue
+            layout = find_layout(source.where, source.names, data.layout)
+            if layout is not None:
+                read[source.where] = read_layout(source, layout, params)
     tables = [
-        _read_source(source, subset, data, params)
+        _read_source(source, subset, data, params, read.get(source.where), is_tested=is_tested)
         for subset, source in sources.items()
-        if source is not None
+        if isinstance(source, LabelFile | LabelFolder)
     ]
-    table = read_paths(pd.concat(tables, ignore_index=True), params.from_path)
-    return table[list(LABEL_COLUMNS)].astype(LABEL_COLUMNS)
+    known, further = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
+    table: pd.DataFrame = read_paths(known, params.from_path)[list(LABEL_COLUMNS)]
+    unlisted = [found.unlisted for found in read.values()]
+    empty = pd.DataFrame(columns=list(UNLISTED_COLUMNS))
+    return (
+        table.astype(LABEL_COLUMNS).join(further.astype("string")),
+        pd.concat([empty, *unlisted], ignore_index=True).astype(UNLISTED_COLUMNS),
+    )
+
+
+def _check_same_folder(folder: LabelFolder, subset: str, data: DataParams) -> None:
+    labels, images = (str(getattr(data, f"{subset}_{what}")) for what in ("labels", "images"))
+    if labels.lower().endswith(".json") or posixpath.normpath(labels) == posixpath.normpath(images):
+        return
+    raise ManifestError(
+        f"{folder.where}: data.{subset}_labels={labels} is a folder, and its images lie in it, but "
+        f"data.{subset}_images={images}; set both to the same folder"
+    )
 
 
 def _read_source(
-    source: LabelSource, subset: str, data: DataParams, params: IngestionParams
-) -> pd.DataFrame:
+    source: LabelFile | LabelFolder,
+    subset: str,
+    data: DataParams,
+    params: IngestionParams,
+    read: LayoutRows | None,
+    *,
+    is_tested: bool,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what is known of each image, and further columns."""
     images = str(getattr(data, f"{subset}_images"))
-    if isinstance(source, LabelFolder):
-        labels = str(getattr(data, f"{subset}_labels"))
-        if posixpath.normpath(labels) != posixpath.normpath(images):
-            raise ManifestError(
-                f"{source.where}: data.{subset}_labels={labels} is a folder, and its images lie in "
-                f"it, but data.{subset}_images={images}; set both to the same folder"
-            )
+    folders: Any = pd.NA
+    locate: Locate = _locate_in_folder
+    if read is not None:
+        found = _take_rows(read.rows, source.where, subset, data, is_tested=is_tested)
+    elif isinstance(source, LabelFolder):
         found = _list_folder(source, subset, params)
-        locate: Locate = _locate_in_folder
+        folders = found.pop("folder") if "folder" in found else pd.NA
     else:
         found, locate = _read_file(source, subset, params)
-    return _complete(found, subset=subset, images=images, where=source.where, locate=locate)
+    table = _complete(found, subset=subset, images=images, where=source.where, locate=locate)
+    further = found.drop(columns=[name for name in found if name in table])
+    return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)
+
+
+def _take_rows(
+    rows: pd.DataFrame, where: str, subset: str, data: DataParams, *, is_tested: bool
+) -> pd.DataFrame:
+    """Return the rows of a subset; images of the test set count as unlabelled."""
+    if is_tested:
+        return rows[take_subset(where, rows, "test", [])].drop(columns="split")
+    labels = {s: getattr(data, f"{s}_labels") for s in SUBSETS}
+    shared = [s for s in SUBSETS if s != subset and labels[s] == labels[subset]]
+    found = rows[take_subset(where, rows, subset, shared)].drop(columns="split")
+    return found.drop(columns="target") if subset == "test" else found
 
 
 def _read_file(
@@ -186,11 +311,17 @@ def _complete(
         "img_name": names,
         "path": paths,
         "target": found.get("target", pd.NA),
-        "folder": found.get("folder", pd.NA),
         **{name: found.get(name, "") for name in OPTIONAL_COLUMNS},
+        "frame": _read_frame_column(found),
     }
-    texts = dict.fromkeys(("folder", *OPTIONAL_COLUMNS), "str")
-    return pd.DataFrame(values, index=found.index).astype({"target": "Int8"} | texts)
+    types = dict.fromkeys(OPTIONAL_COLUMNS, "str") | {"target": "Int8", "frame": "Int64"}
+    return pd.DataFrame(values, index=found.index).astype(types)
+
+
+def _read_frame_column(found: pd.DataFrame) -> Any:
+    if "frame" not in found or found["frame"].dtype == "Int64":
+        return found.get("frame", pd.NA)
+    return read_numbers(found["frame"])
 
 
 def _check_names(names: pd.Series, *, where: str, locate: Locate) -> None:

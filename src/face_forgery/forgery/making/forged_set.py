@@ -18,7 +18,14 @@ import numpy as np
 import pandas as pd
 
 from face_forgery.data.images.decoding import read_rgb
-from face_forgery.data.labels.manifest import FAKE, KEY, REAL, SUBSETS, ManifestError
+from face_forgery.data.labels.manifest import (
+    FAKE,
+    KEY,
+    MANIFEST_COLUMNS,
+    REAL,
+    SUBSETS,
+    ManifestError,
+)
 from face_forgery.forgery.made_images import MadeImage, make_in_order
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.landmark_table import OK, points_of
@@ -101,7 +108,8 @@ def deal_circles(reals: pd.DataFrame, circle: int, seed: int) -> pd.Series:
 def _select(manifest: pd.DataFrame, landmark_table: pd.DataFrame) -> pd.DataFrame:
     usable = landmark_table.loc[landmark_table["status"] == OK, [*KEY, "points"]]
     is_real = (manifest["target"] == REAL).fillna(False)
-    return manifest[is_real].merge(usable, on=KEY, validate="one_to_one")
+    further = manifest.columns.difference([*MANIFEST_COLUMNS])
+    return manifest[is_real].drop(columns=further).merge(usable, on=KEY, validate="one_to_one")
 
 
 def _make_batch(batch: _Batch, *, root: Path, forger: Forger, seed: int) -> list[MadeImage]:

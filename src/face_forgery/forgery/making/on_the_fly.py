@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.data.labels.manifest import KEY, REAL, ManifestError
+from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, REAL, ManifestError
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.kinds import BORROWING_KINDS, Portrait, make_forgery
 from face_forgery.forgery.making.landmark_table import OK, points_of
@@ -55,7 +55,8 @@ class TrainForgeries:
             ManifestError: If no real image has a face that is large enough in what is read.
         """
         usable = landmark_table.loc[landmark_table["status"] == OK, [*KEY, "points"]]
-        joined = manifest.merge(usable, on=KEY, how="left", validate="one_to_one")
+        known = manifest.drop(columns=manifest.columns.difference([*MANIFEST_COLUMNS]))
+        joined = known.merge(usable, on=KEY, how="left", validate="one_to_one")
         is_real = (joined["target"] == REAL).fillna(False)
         landmarked = joined[is_real & joined["points"].notna()]
         found: dict[int, tuple[Points, _Size]] = {}

@@ -19,10 +19,10 @@ def read_labels(
     test_labels: LabelSource | None,
     data: DataParams,
     ingestion: IngestionParams,
-) -> pd.DataFrame:
-    """Return one table of all label files: the columns of ``LABEL_COLUMNS``."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return one table of all labels, ``LABEL_COLUMNS``, and of files that they do not list."""
     sources = dict(zip(SUBSETS, (train_labels, val_labels, test_labels), strict=True))
-    return ff.read_labels(sources, data, ingestion)
+    return ff.read_sources(sources, data, ingestion)
 
 
 def inspect_images(
@@ -38,7 +38,7 @@ def inspect_images(
     return inspect_table(
         label_table,
         root=Path(data.root),
-        image_folders={subset: getattr(data, f"{subset}_images") for subset in SUBSETS},
+        image_folders={subset: data.image_folder(subset) for subset in SUBSETS},
         num_workers=ingestion.num_workers,
         check=ingestion.check,
         known=known_facts,

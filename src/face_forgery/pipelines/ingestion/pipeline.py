@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
     """Build the pipeline."""
     return Pipeline(
         [
-            make_node(nodes.read_labels, "label_table"),
+            make_node(nodes.read_labels, ["label_table", "unlisted"]),
             make_node(nodes.inspect_images, "image_facts"),
             make_node(nodes.locate_faces, ["face_table", "face_finder"]),
             make_node(nodes.list_rejected, "rejected"),
