@@ -29,12 +29,15 @@ def _check_labels(data: bytes, subset: str) -> None:
         assert str(error).startswith("labels.txt: "), error
         assert len(str(error)) < _LONGEST_MESSAGE + 4 * len(data), error
         return
-    assert {name: str(dtype) for name, dtype in table.dtypes.items()} == LABEL_COLUMNS
+    known = table[list(LABEL_COLUMNS)]
+    assert {name: str(dtype) for name, dtype in known.dtypes.items()} == LABEL_COLUMNS
+    further = table.drop(columns=list(LABEL_COLUMNS))
+    assert {str(dtype) for dtype in further.dtypes} <= {"string"}
     assert len(table)
     assert not table["path"].duplicated().any()
-    assert not table.drop(columns="target").isna().any(axis=None)
+    assert not known.drop(columns=["target", "video", "frame"]).isna().any(axis=None)
     assert subset == "test" or table["target"].isin([0, 1]).all()
-    for name in ("img_name", "group", "kind", "source"):
+    for name in ("img_name", "group", "kind", "source", "video", *further):
         assert not table[name].str.contains(CONTROL_CHARACTERS, regex=True).any(), table[name]
     for path in table["path"]:
         assert posixpath.normpath(path).startswith(

@@ -104,6 +104,7 @@ def name_job(detector: Detector, images: pd.DataFrame, *, min_size: int) -> str:
     settings = {
         "detector": detector.identity(),
         "operating_points": asdict(operating_points_of(detector)),
+        "unfamiliar": detector.familiarity and detector.familiarity.threshold,
         "min_size": min_size,
     }
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

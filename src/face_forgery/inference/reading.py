@@ -1,7 +1,7 @@
 """Read: paths, URLs and bytes to the uint8 images that a network takes, or the reason why not."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from face_forgery.data.images.appearance import describe_appearance
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.faces import Face, FaceFinder, cut_square
 from face_forgery.data.images.remote import read_rgb_at
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.loading.workers import in_one_thread, iterate, load_in_workers
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.familiarity import AppearanceModel
 
 _PREFETCHED_BATCHES = 2  # of each worker
 
@@ -36,6 +38,7 @@ class Reading(NamedTuple):
     faces: tuple[Face, ...]  # as many as images; none where the image is taken whole
     status: str  # ok, missing, unreadable, too_large, too_small, no_face or too_blurry
     detail: str  # empty for ok
+    unlikeness: tuple[float, ...] = ()  # as many as images, if measured; above 1 is unfamiliar
 
 
 class ReadBatch(NamedTuple):
@@ -46,6 +49,7 @@ class ReadBatch(NamedTuple):
     faces: tuple[tuple[Face, ...], ...]  # (B,)
     statuses: tuple[str, ...]  # (B,)
     details: tuple[str, ...]  # (B,)
+    unlikeness: NDArray[np.float64]  # (K,), above 1 is unfamiliar; 0 where it is not measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +62,22 @@ class ImageReader:
         min_size: Pixels; an image with a shorter side is ``too_small``.
         finder: Crops images to their faces, which needs all of their pixels; ``None``: images are
             taken whole.
+        measure: Says how unlike the training images one is, uint8 ``(S, S, 3)``; ``None``: nobody.
     """
 
     transform: PixelTransform
     side: int | None
     min_size: int
     finder: FaceFinder | None = None
+    measure: Callable[[NDArray[np.uint8]], float] | None = None
 
     @classmethod
     def of(cls, detector: Detector, *, min_size: int) -> "ImageReader":
         """Return the reader that prepares images as ``detector`` was trained on them."""
         finder, given = finder_of(detector), detector.preprocessing
         side = given.image_size if given.scaled_decoding and finder is None else None
-        return cls(eval_transform(given.image_size, given.interpolation), side, min_size, finder)
+        transform = eval_transform(given.image_size, given.interpolation)
+        return cls(transform, side, min_size, finder, unlikeness_of(detector))
 
     def read_at(self, packed: str | None) -> Reading:
         """Read the image at a path or URL, as `pack_paths` gives it.
@@ -97,11 +104,17 @@ class ImageReader:
             )
             return Reading((), (), "too_small", detail)
         if self.finder is None:
-            return Reading((self._resize(pixels),), (), "ok", "")
+            images: tuple[Tensor, ...] = (self._resize(pixels),)
+            return Reading(images, (), "ok", "", self._compare(images))
         found = self.finder.find(pixels)
         squares = (self.finder.square_of(face, pixels.shape) for face in found.faces)
         images = tuple(self._resize(cut_square(pixels, square)) for square in squares)
-        return Reading(images, found.faces, found.status, found.detail)
+        return Reading(images, found.faces, found.status, found.detail, self._compare(images))
+
+    def _compare(self, images: tuple[Tensor, ...]) -> tuple[float, ...]:
+        if self.measure is None:
+            return ()
+        return tuple(self.measure(as_pixels(image)) for image in images)
 
     def _resize(self, pixels: NDArray[np.uint8]) -> Tensor:
         return self.transform(torch.from_numpy(pixels).permute(2, 0, 1))
@@ -112,6 +125,27 @@ def finder_of(detector: Detector) -> FaceFinder | None:
     if detector.faces is None or detector.face_model is None:
         return None
     return FaceFinder(detector.face_model, detector.faces)
+
+
+def unlikeness_of(detector: Detector) -> Callable[[NDArray[np.uint8]], float] | None:
+    """Return what measures how unlike an image is to those that ``detector`` was trained on.
+
+    Distance over threshold: above 1 the image is unfamiliar. ``None`` where there is no threshold.
+    """
+    if detector.familiarity is None or detector.appearance is None:
+        return None
+    return partial(_measure_unlikeness, detector.appearance, detector.familiarity.threshold)
+
+
+def _measure_unlikeness(
+    appearance: AppearanceModel, threshold: float, image: NDArray[np.uint8]
+) -> float:
+    return float(appearance.distances(describe_appearance(image)[None])[0]) / threshold
+
+
+def as_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """Return ``image``, uint8 ``(3, S, S)``, as OpenCV takes it: ``(S, S, 3)``."""
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
 def pack_paths(paths: Iterable[Path | str | None]) -> NDArray[Any]:
@@ -137,6 +171,7 @@ def stack_readings(readings: list[Reading]) -> ReadBatch:
         tuple(reading.faces for reading in readings),
         tuple(reading.status for reading in readings),
         tuple(reading.detail for reading in readings),
+        np.array([x for one in readings for x in one.unlikeness or (0.0,) * len(one.images)]),
     )
 
 

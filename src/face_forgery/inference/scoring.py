@@ -77,15 +77,16 @@ def score_batch(network: nn.Module, batch: ReadBatch) -> Scored:
     """Score the images of a batch; one with several faces as its most suspicious face."""
     by_image = margins_of(network, batch.images)
     ends = np.cumsum(batch.counts)
-    margins = np.full(len(batch.statuses), np.nan)
+    margins, unlikeness = np.full(len(batch.statuses), np.nan), np.zeros(len(batch.statuses))
     faces = np.empty(len(batch.statuses), dtype=object)
     for row, (end, count) in enumerate(zip(ends, batch.counts, strict=True)):
         own = by_image[end - count : end]
         if count:
-            margins[row] = own.max()
+            worst = int(own.argmax())
+            margins[row], unlikeness[row] = own[worst], batch.unlikeness[end - count + worst]
         faces[row] = tuple(zip(batch.faces[row], own.tolist(), strict=False))
     statuses = np.array(batch.statuses, dtype=object)
-    return Scored(margins, statuses, np.array(batch.details, dtype=object), faces)
+    return Scored(margins, statuses, np.array(batch.details, dtype=object), faces, unlikeness)
 
 
 def margins_of(network: nn.Module, images: Tensor) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.listing import printable
 from face_forgery.modeling.detector import Detector, DetectorError, OperatingPoints
+from face_forgery.modeling.familiarity import UNFAMILIAR
 
 if TYPE_CHECKING:
     from face_forgery.data.images.faces import Face
@@ -45,13 +46,14 @@ class JudgedFace(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is said about one image; score and verdict are ``None`` unless the status is ok.
+    """What is said about one image; unless the status is ok there is no verdict.
 
     Attributes:
         score: The probability of forgery, in [0, 1]; the highest of the faces.
         verdict: ``real``, ``fake`` or ``unsure``.
-        status: ``ok``, ``missing``, ``unreadable``, ``too_large``, ``too_small``, ``no_face`` or
-            ``too_blurry``.
+        status: ``ok``, ``missing``, ``unreadable``, ``too_large``, ``too_small``, ``no_face``,
+            ``too_blurry``, or ``unfamiliar``: unlike all that the detector was trained on, so that
+            it has a score and no verdict.
         detail: Why, unless ok.
         faces: The largest first; none where the detector takes images whole.
         evidence: What the file says of its origin (`data.images.evidence.read_evidence`). Anybody
@@ -78,7 +80,7 @@ class Judgement:
         Raises:
             InputError: If the image could not be judged.
         """
-        if self.status != "ok" or self.explainer is None:
+        if self.score is None or self.explainer is None:
             raise InputError(f"only a score can be explained; this image is {self.status}")
         return self.explainer(has_views=has_views, face=face)
 
@@ -103,18 +105,24 @@ class Scored:
     statuses: NDArray[np.object_]  # as those of `Judgement`
     details: NDArray[np.object_]  # why; empty for ok
     faces: NDArray[np.object_]  # tuples of (face, margin); empty where images are taken whole
+    unlikeness: NDArray[np.float64]  # of the face with that margin; above 1 is unfamiliar
 
     @property
     def scores(self) -> NDArray[np.float64]:
         """``(N,)`` in [0, 1], the probability of forgery; NaN where the status is not ok."""
         return to_scores(self.margins)
 
+    @property
+    def is_unfamiliar(self) -> NDArray[np.bool_]:
+        """``(N,)``: which images have a score and no verdict."""
+        return self.unlikeness > 1
+
     @classmethod
     def join(cls, parts: Iterable["Scored"]) -> "Scored":
         """Put parts behind one another; none of them gives one of no images."""
         nothing = np.empty(0, dtype=object)
-        parts = [cls(np.empty(0), nothing, nothing, nothing), *parts]
-        columns = ("margins", "statuses", "details", "faces")
+        parts = [cls(np.empty(0), nothing, nothing, nothing, np.empty(0)), *parts]
+        columns = ("margins", "statuses", "details", "faces", "unlikeness")
         return cls(*(np.concatenate([getattr(part, one) for part in parts]) for one in columns))
 
 
@@ -169,7 +177,18 @@ def judge_row(scored: Scored, row: int, points: OperatingPoints, **given: Any) -
         return Judgement(None, None, status, detail, **given)
     score = float(scored.scores[row])
     faces = tuple(_judge_face(face, margin, points) for face, margin in scored.faces[row])
+    if scored.is_unfamiliar[row]:
+        detail = describe_unfamiliar(scored.unlikeness[row])
+        return Judgement(score, None, UNFAMILIAR, detail, faces, **given)
     return Judgement(score, decide_one(score, points), status, detail, faces, **given)
+
+
+def describe_unfamiliar(unlikeness: float) -> str:
+    """Return why an image has no verdict."""
+    return (
+        "the detector has never seen pictures like this one: it is "
+        f"{unlikeness:.3g} times as far from the training images as validation images are"
+    )
 
 
 def tabulate_predictions(
@@ -177,22 +196,25 @@ def tabulate_predictions(
 ) -> pd.DataFrame:
     """Return a row for each image, in their order: ``PREDICTION_COLUMNS``.
 
-    ``y_pred`` is NaN and ``verdict`` missing where ``status`` is not ``ok``; ``detail`` says why.
+    ``verdict`` is missing where ``status`` is not ``ok``, and ``y_pred`` is NaN there, too, unless
+    it is ``unfamiliar``; ``detail`` says why.
     """
-    details = scored.details.copy()
+    details, statuses = scored.details.copy(), scored.statuses.copy()
+    for row in np.flatnonzero(scored.is_unfamiliar):
+        statuses[row], details[row] = UNFAMILIAR, describe_unfamiliar(scored.unlikeness[row])
     for row in np.flatnonzero(images["problem"].notna()):
         details[row] = images["problem"].iloc[row]
     for row in np.flatnonzero(scored.statuses == "missing"):
         details[row] += f": {printable(images['path'].iloc[row])}"
     verdicts = np.full(len(images), None, dtype=object)
-    is_ok = scored.statuses == "ok"
+    is_ok = statuses == "ok"
     verdicts[is_ok] = decide(scored.scores[is_ok], points)
     return pd.DataFrame(
         {
             "img_name": images["img_name"].array,
             "y_pred": scored.scores,
             "verdict": pd.array(verdicts, dtype="string"),
-            "status": pd.array(scored.statuses, dtype="string"),
+            "status": pd.array(statuses, dtype="string"),
             "detail": pd.array(details, dtype="string"),
         }
     )

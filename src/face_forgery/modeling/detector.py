@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from face_forgery.data.redaction import one_line
 from face_forgery.limits import MAX_IMAGE_SIDE
+from face_forgery.modeling.familiarity import AppearanceModel, Familiarity
 from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import FacesParams, Precision, PromiseName, TTAName
 
@@ -185,6 +186,8 @@ class Detector:
     faces: FacesParams | None = None  # how face crops are made; None: images are taken whole
     face_model: bytes | None = field(default=None, repr=False)  # ONNX, exactly where faces is
     training_data: TrainingData | None = field(default=None, repr=False)  # None: not recorded
+    familiarity: Familiarity | None = None  # None: no image is unfamiliar
+    appearance: AppearanceModel | None = field(default=None, repr=False)  # exactly with familiarity
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
@@ -229,7 +232,8 @@ class Detector:
 
     def scored_by(self, precision: Precision, tta: TTAName) -> "Detector":
         """Return the detector with scores that are computed so from now on."""
-        return replace(self, precision=precision, tta=tta, quantized=None)
+        scored = replace(self, precision=precision, tta=tta, quantized=None)
+        return replace(scored, familiarity=None, appearance=None)
 
     def build_network(self) -> "nn.Module":
         """Return what scores, on the CPU: uint8 ``(B, 3, S, S)`` to logits ``(B, 2)``.

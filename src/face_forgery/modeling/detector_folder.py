@@ -16,8 +16,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load, save_file
 
 from face_forgery.limits import (
@@ -37,6 +40,7 @@ from face_forgery.modeling.detector import (
     QuantizedNetwork,
 )
 from face_forgery.modeling.ensemble import Ensemble, check_same_image, in_float32
+from face_forgery.modeling.familiarity import AppearanceModel, Familiarity
 from face_forgery.modeling.options import check_options, is_deep
 from face_forgery.modeling.provenance import TrainingData
 from face_forgery.params import RESERVED_OPTIONS, FacesParams, Precision, TTAName
@@ -48,7 +52,10 @@ CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 QUANTIZED = ("int8.xml", "int8.bin")  # only where precision is int8
-_MOST_BYTES = {CONFIG: MAX_JSON_BYTES, META: MAX_JSON_BYTES, QUANTIZED[0]: MAX_GRAPH_BYTES}
+APPEARANCE = "appearance.safetensors"  # only where images may be unfamiliar
+_MOST_BYTES = dict.fromkeys((CONFIG, META, APPEARANCE), MAX_JSON_BYTES) | {
+    QUANTIZED[0]: MAX_GRAPH_BYTES
+}
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
 _TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
@@ -74,6 +81,7 @@ class _Meta(BaseModel):
     input: str = "rgb"
     truncate_after: str | None = None
     tta: TTAName = "none"
+    familiarity: Familiarity | None = None  # older releases had none
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     sha256: dict[str, str]
@@ -110,6 +118,7 @@ class _EnsembleMeta(BaseModel):
     code_version: dict[str, Any]
     temperature: float = Field(gt=0, allow_inf_nan=False)
     operating_points: OperatingPoints | None
+    familiarity: Familiarity | None = None
     metrics: dict[str, Any] | None
     training: dict[str, Any]
     architecture: str
@@ -149,7 +158,19 @@ def write_detector(detector: Detector, folder: Path) -> None:
         for name, content in zip(QUANTIZED, detector.quantized, strict=True):
             (folder / name).write_bytes(content)
             names.append(name)
+    names += _write_appearance(detector, folder)
     _write_meta(_Meta, detector, names, folder)
+
+
+def _write_appearance(detector: Detector, folder: Path) -> list[str]:
+    """Write what an image is compared with, if there is any; return the names of its files."""
+    if detector.appearance is None:
+        return []
+    arrays = detector.appearance._asdict()
+    save_arrays(
+        {name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / APPEARANCE
+    )
+    return [APPEARANCE]
 
 
 def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
@@ -161,6 +182,7 @@ def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
         described = {"architecture": member.architecture, "identity": member.identity()}
         members.append({"folder": name, **described})
     files = [f"{member['folder']}/{META}" for member in members]
+    files += _write_appearance(ensemble, folder)
     score = "mean of the probabilities of the members"
     _write_meta(_EnsembleMeta, ensemble, files, folder, score=score, ensemble=members)
 
@@ -246,8 +268,21 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
         weights=weights,
         face_model=contents.get(FACE_MODEL),
         quantized=QuantizedNetwork(*quantized) if quantized else None,
+        appearance=_read_appearance(meta, folder),
         **_fields_of(meta),
     )
+
+
+def _read_appearance(meta: _Meta | _EnsembleMeta, folder: Path) -> AppearanceModel | None:
+    if meta.familiarity is None:
+        return None
+    content = _read_checked(folder, APPEARANCE, meta.sha256)
+    try:
+        return AppearanceModel.checked(**load_arrays(content))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DetectorError(
+            f"{folder / APPEARANCE}: not what images are compared with ({error}); {_TRAIN_AGAIN}"
+        ) from error
 
 
 def _check_size(path: Path, meta: _Meta) -> None:
@@ -276,8 +311,9 @@ def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     check_same_image(named)
     members = tuple(named.values())
     first = members[0]  # faces are the same of all
-    faces: dict[str, Any] = {"faces": first.faces, "face_model": first.face_model}
-    return Ensemble(options={}, weights={}, epoch=0, members=members, **faces, **_fields_of(meta))
+    same: dict[str, Any] = {"faces": first.faces, "face_model": first.face_model}
+    same["appearance"] = _read_appearance(meta, folder)
+    return Ensemble(options={}, weights={}, epoch=0, members=members, **same, **_fields_of(meta))
 
 
 def _fields_of(meta: BaseModel) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class EvaluationParams(Params):
     target_fnr: Fraction
     promise: PromiseName
     prevalence: Fraction
+    unfamiliar: Fraction | None
 
 
 class TestingParams(Params):

@@ -12,12 +12,15 @@ FAKE = "manipulated_sequences/Deepfakes/c23/frames"
 SETS = [
     {"name": "ff", "labels": "FF", "images": "FF"},
     {"name": "mine", "labels": "mine.csv", "images": "mine"},
+    {"name": "yours", "labels": "yours.csv", "images": "yours"},
     {"name": "faces", "labels": "faces", "images": "faces", "layout": "class_folders"},
 ]
 NAMES = (f"{FF}/000/1.png", f"{FF}/003/1.png", f"{FAKE}/000_003/1.png", f"{FF}/stray.png")
+MINE = b"img_name,target,video,age\nx.png,0,000,7\ny.png,1,000_003,8\n"
 SOURCES = {
     "ff": LabelFolder("FF", NAMES),
-    "mine": LabelFile("mine.csv", b"img_name,target,video,age\nx.png,0,000,7\ny.png,1,000_003,8\n"),
+    "mine": LabelFile("mine.csv", MINE),
+    "yours": LabelFile("yours.csv", MINE),
     "faces": LabelFolder("faces", ("real/x.png", "fake/y.png")),
 }
 
@@ -37,14 +40,15 @@ def test_sets_are_joined_and_equal_names_stay_apart(read):
     val = LabelFile("val.csv", b"img_name,target\na.png,0\nb.png,1\n")
     table, unlisted = read(val=val)
     train = table[table["subset"] == "train"]
-    assert list(train["row"]) == list(range(7))
+    assert list(train["row"]) == list(range(9))
     assert list(train["path"][:1]) == list(train["img_name"][:1]) == [f"FF/{NAMES[0]}"]
-    assert list(train["source"]) == ["FaceForensics++"] * 3 + ["mine"] * 2 + ["faces"] * 2
-    assert list(train["age"].fillna("-")) == ["-"] * 3 + ["7", "8"] + ["-"] * 2
+    sources = {"FaceForensics++": 3, "mine": 2, "yours": 2, "faces": 2}
+    assert train["source"].value_counts().to_dict() == sources
+    assert list(train["age"].fillna("-")) == ["-"] * 3 + ["7", "8"] * 2 + ["-"] * 2
     groups = train.groupby("group")["source"].agg(list)
-    assert sorted(map(len, groups)) == [1, 1, 2, 3]  # a pair of FF, a pair of mine, two faces
-    assert train["video"].nunique() == 5
-    assert list(table["path"][7:]) == ["val.csv/a.png", "val.csv/b.png"]
+    assert sorted(map(len, groups)) == [1, 1, 2, 2, 3]  # a pair of each set but that of faces
+    assert train["video"].nunique() == 7
+    assert list(table["path"][9:]) == ["val.csv/a.png", "val.csv/b.png"]
     assert list(unlisted["img_name"]) == [f"FF/{FF}/stray.png"]
 
 

@@ -28,6 +28,7 @@ def read_source(make_params):
 
     def read(source, subset, labels, images, **changes):
         names = {f"data.{subset}_labels": labels, f"data.{subset}_images": images}
+        names["data.layout"] = "class_folders"  # other layouts have tests of their own
         params = make_params(**names, **{f"ingestion.{name}": v for name, v in changes.items()})
         return read_labels({subset: source}, params.data, params.ingestion)
 

@@ -20,6 +20,7 @@ EVALUATION = EvaluationParams(
     target_fnr=0.1,
     promise="overall",
     prevalence=0.001,
+    unfamiliar=None,
 )
 
 

@@ -19,6 +19,18 @@ from face_forgery.pipelines.evaluation import nodes as evaluation
 READING = {"batch_size": 8, "num_workers": 0}
 
 
+def certify(detector, calibration, points):
+    return evaluation.certify_detector(
+        scored_detector=detector,
+        calibration=calibration,
+        metrics={},
+        operating_points=points,
+        precision_cost={},
+        familiarity={},
+        appearance={},
+    )
+
+
 @pytest.fixture
 def manifests(make_faces):
     facts = {"width": 40, "height": 40, "format": "PNG", "jpeg_quality": None, "img_name": "x"}
@@ -75,7 +87,7 @@ def test_evaluation_calibrates_and_certifies_the_mean(
         evaluation.apply_temperature(margins, {"temperature": 1.7}), params.evaluation
     )
     temperature = {"temperature": 1.7}
-    certified = evaluation.certify_detector(joined, temperature, {}, points, {})
+    certified = certify(joined, temperature, points)
     again = evaluation.score_validation(certified, manifests[1], *how)
     pd.testing.assert_frame_equal(again, margins)
     scores = score_manifest(certified, manifests[1], tmp_path / "faces", **READING).scores
@@ -109,7 +121,7 @@ def test_test_time_augmentation_becomes_part_of_a_detector(
     rows = {name: manifests[1][name].to_numpy() for name in ("target", "group")}
     rows |= {"y_pred": expit(margins / 9), "split": ["calibration", "verification"] * 12}
     points = evaluation.choose_operating_points(pd.DataFrame(rows), params.evaluation)
-    certified = evaluation.certify_detector(scored, {"temperature": 9.0}, {}, points, {})
+    certified = certify(scored, {"temperature": 9.0}, points)
     assert certified.tta == "flip"
     DetectorDataset(filepath=str(tmp_path / "viewed")).save(certified)
     stored = DetectorDataset(filepath=str(tmp_path / "viewed")).load()

@@ -34,6 +34,7 @@ EVALUATION = EvaluationParams(
     target_fnr=0.1,
     promise="overall",
     prevalence=0.001,
+    unfamiliar=0.1,
 )
 SCORING = ScoringParams(
     batch_size=16, num_workers=0, engine="auto", precision="float32", tta="none"
@@ -221,6 +222,7 @@ def test_what_people_look_at_is_tracked(catalog_entry):
     declared = {name: catalog_entry(name)["metadata"].get("mlflow") for name in WRITTEN}
     assert declared["metrics"] == {"as": "metrics", "group": "val"}
     assert {name for name in WRITTEN if declared[name] is None} == {
+        "appearance",
         "float32_margins",
         "own_validation",
         "report_ending",
@@ -274,7 +276,15 @@ def test_a_reduced_precision_is_calibrated_and_compared_with_float32(
     )
     assert 0 < cost["mean_change"] <= cost["largest_change"] < 0.5
 
-    certified = nodes.certify_detector(scored, calibration, {"auc": 1}, points, cost)
+    certified = nodes.certify_detector(
+        scored_detector=scored,
+        calibration=calibration,
+        metrics={"auc": 1},
+        operating_points=points,
+        precision_cost=cost,
+        familiarity={},
+        appearance={},
+    )
     write_detector(certified, tmp_path)
     stored = read_detector(tmp_path)
     assert stored.identity() == certified.identity() != detector.identity()

@@ -107,6 +107,12 @@ def find_classes(
     return found
 
 
+def says_class(names: Iterable[str]) -> bool:
+    """Say whether a folder on the way to any of the files says its class by itself."""
+    folders = {part.lower() for name in names for part in name.split("/")[:-1]}
+    return any(_by_itself(folder, 0) for folder in folders)
+
+
 def _by_itself(part: str, depth: int) -> ClassFolder | None:
     words = [word for word in re.split(r"[\W_]+", part) if not _BESIDE.fullmatch(word)]
     return ClassFolder(_KNOWN[words[0]], depth) if len(words) == 1 and words[0] in _KNOWN else None

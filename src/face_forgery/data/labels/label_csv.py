@@ -90,16 +90,20 @@ def parse_labels(
     frame = _drop_unprintable(file.where, frame)
     again = frame["img_name"] == columns.img_name
     _refuse(file.where, again, "are the header again; were files put behind one another?", locate)
+    _check_optional(file.where, frame, locate)
+    return frame, locate
+
+
+def _check_optional(where: str, frame: pd.DataFrame, locate: Locate) -> None:
     for name in OPTIONAL_COLUMNS:
         if name in frame:
             odd = frame[name].str.contains(CONTROL_CHARACTERS, regex=True)
             fault = f"hold control characters in the column {name}; remove them"
-            _refuse(file.where, odd, fault, locate)
+            _refuse(where, odd, fault, locate)
     if "frame" in frame:
         odd = (frame["frame"] != "") & ~frame["frame"].str.fullmatch(_FRAME)
         fault = "hold no whole number in the column frame; correct them, or rename the column"
-        _refuse(file.where, odd, fault, locate)
-    return frame, locate
+        _refuse(where, odd, fault, locate)
 
 
 def _read_csv(

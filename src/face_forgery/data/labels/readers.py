@@ -156,8 +156,10 @@ def _read_together(
     for subset, source in sources.items():
         if isinstance(source, LabelFolder):
             _check_same_folder(source, subset, data)
+            if source.where in read:
+                continue
             layout = find_layout(source.where, source.names, data.layout)
-            if layout is not None and source.where not in read:
+            if layout is not None:
                 read[source.where] = read_layout(source, layout, params)
     tables = [
         _read_source(source, subset, data, params, read.get(source.where), is_tested=is_tested)

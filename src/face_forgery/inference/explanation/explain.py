@@ -25,6 +25,7 @@ from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide_one, operating_points_of, to_scores
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.engines.choice import build_scorer, with_gradients
+from face_forgery.modeling.familiarity import UNFAMILIAR
 from face_forgery.params import EngineName
 from face_forgery.progress import track
 
@@ -35,7 +36,7 @@ class Explanation(NamedTuple):
     """Why an image got its score."""
 
     score: float  # the probability of forgery, in [0, 1]
-    verdict: str  # real, fake or unsure
+    verdict: str  # real, fake, unsure, or unfamiliar: none
     pixels: NDArray[np.uint8]  # (H, W, 3): the image that was judged, or its most suspicious face
     heat: NDArray[np.float32]  # (S, S) in log-odds, stretched over the pixels; see `heat_map`
     regions: dict[str, RegionEvidence]  # what lies in each, the densest first; none without a face
@@ -144,7 +145,9 @@ def explain_one(
     heat = heat_map(network, reading.images[chosen])
     return reading, Explanation(
         score=score,
-        verdict=decide_one(score, operating_points_of(detector)),
+        verdict=UNFAMILIAR
+        if reading.unlikeness and reading.unlikeness[chosen] > 1
+        else decide_one(score, operating_points_of(detector)),
         pixels=pixels,
         heat=heat,
         regions={} if landmarks is None else _measure_regions(heat, landmarks, pixels.shape),

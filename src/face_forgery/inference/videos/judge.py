@@ -23,6 +23,7 @@ from face_forgery.inference.videos.judgement import JudgedVideo, Scene
 from face_forgery.inference.videos.windows import FrameScore, sum_up_persons
 from face_forgery.modeling.detector import Detector, OperatingPoints
 from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.familiarity import UNFAMILIAR
 from face_forgery.params import EngineName, VideoParams
 from face_forgery.params.inference import MIN_WINDOW_FRAMES
 from face_forgery.progress import track
@@ -75,7 +76,7 @@ class _Item(NamedTuple):
     scale: float
 
 
-_ScoredItem = tuple[_Item, tuple[tuple[Face, float], ...], float]
+_ScoredItem = tuple[_Item, tuple[tuple[Face, float], ...], float, bool]
 
 
 def _judge_one(
@@ -96,11 +97,13 @@ def _judge_one(
             sampled: list[float] = []
             frames: list[FrameScore] = []
             unscored: list[Reading] = []
-            for item, faces, item_score in score(shown):
+            num_unfamiliar = 0
+            for item, faces, item_score, is_unfamiliar in score(shown):
                 sampled.append(item.seconds)
                 if item.reading.status != "ok":
                     unscored.append(item.reading)
                     continue
+                num_unfamiliar += is_unfamiliar
                 found = _name_persons(tracker, item.seconds, faces, item_score)
                 frames += found
                 scenes.offer(item, max(found, key=lambda frame: frame.score))
@@ -113,6 +116,10 @@ def _judge_one(
         status, *reasons = _why_not(len(sampled), frames, unscored, params)
     else:
         stretch = (summary.start, summary.end)
+        num_scored = len(sampled) - len(unscored)
+        if num_unfamiliar > num_scored / 2:
+            status, summary = UNFAMILIAR, summary._replace(verdict=UNFAMILIAR)
+            reasons = [f"{num_unfamiliar} of {num_scored} frames are unlike the training images"]
     return unread._replace(
         status=status,
         detail="; ".join([*reasons, *video.faults]),
@@ -145,7 +152,7 @@ def _score_frames(
 
     def score(batch: list[_Item]) -> Iterator[_ScoredItem]:
         scored = score_batch(network, stack_readings([item.reading for item in batch]))
-        yield from zip(batch, scored.faces, scored.scores, strict=True)
+        yield from zip(batch, scored.faces, scored.scores, scored.is_unfamiliar, strict=True)
 
     batch: list[_Item] = []
     for frame in frames:

@@ -10,6 +10,7 @@ from face_forgery.data.images.faces import Face
 from face_forgery.inference.verdicts import decide
 from face_forgery.inference.videos.windows import FrameScore, Summary, Windows
 from face_forgery.modeling.detector import OperatingPoints
+from face_forgery.modeling.familiarity import UNFAMILIAR
 
 VIDEO_COLUMNS = (
     *("video", "y_pred", "verdict", "status", "detail", "seconds", "frames_sampled"),
@@ -35,8 +36,8 @@ class JudgedVideo(NamedTuple):
     """One of your videos, judged, or the reason why not.
 
     ``status`` is ok, missing, unreadable, no_video, no_frames, too_few_frames, or what most of its
-    frames have: no_face, too_small, too_blurry, too_large. ``detail`` says why, and of an ok one
-    what was damaged.
+    frames have: no_face, too_small, too_blurry, too_large, or unfamiliar, which has scores and no
+    verdict. ``detail`` says why, and of an ok one what was damaged.
     """
 
     number: int  # of the video among those judged, from 1
@@ -48,7 +49,7 @@ class JudgedVideo(NamedTuple):
     sampled: NDArray[np.float64] = np.empty(0)  # seconds, ascending: the frames that were looked at
     frames: tuple[FrameScore, ...] = ()  # by time
     windows: tuple[Windows, ...] = ()  # of each person that has any
-    summary: Summary | None = None  # None unless ok
+    summary: Summary | None = None  # None unless ok or unfamiliar
     scenes: tuple[Scene, ...] = ()  # the most suspicious frames, by time
 
     @property
@@ -85,7 +86,8 @@ def video_row(video: JudgedVideo) -> TablePart:
         "mean_score": float(by_frame.mean()) if len(by_frame) else None,
     }
     if (found := video.summary) is not None:
-        row |= {"y_pred": found.score, "verdict": found.verdict, "person": found.person}
+        verdict = None if video.status == UNFAMILIAR else found.verdict
+        row |= {"y_pred": found.score, "verdict": verdict, "person": found.person}
         row |= {"start_s": round(found.start, 3), "end_s": round(found.end, 3)}
     rows = pd.DataFrame([row]).reindex(columns=list(VIDEO_COLUMNS))
     return TablePart(video.number, video.total, rows.astype({"person": "Int64"}))

@@ -212,7 +212,7 @@ def _draw_frames(axes: Axes, video: JudgedVideo, points: OperatingPoints) -> Non
 
 
 def _mark_stretch(axes: Axes, summary: Summary) -> None:
-    color = VERDICT_COLORS[summary.verdict]
+    color = VERDICT_COLORS.get(summary.verdict, VERDICT_COLORS["unsure"])
     span = _widen(summary.start, summary.end, axes)
     axes.axvspan(*span, color=color, alpha=0.13, linewidth=0)
     axes.plot(

@@ -47,7 +47,7 @@ class Summary(NamedTuple):
     """What is said about a video that could be judged."""
 
     score: float  # of the most suspicious window of all persons, in [0, 1]
-    verdict: str  # real, fake or unsure
+    verdict: str  # real, fake, unsure, or unfamiliar: none
     person: int  # whose window it is
     start: float  # seconds, of the most suspicious stretch
     end: float

@@ -1,7 +1,8 @@
 """Nodes of the evaluation pipeline."""
 
 import logging
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import face_forgery as ff
 from face_forgery.inference.verdicts import decide
 from face_forgery.modeling.detector import Detector, OperatingPoints
+from face_forgery.modeling.familiarity import Familiarity
 from face_forgery.params import DataParams, EvaluationParams, ScoringParams
 
 logger = logging.getLogger(__name__)
@@ -199,6 +201,45 @@ def choose_operating_points(
     return points
 
 
+def learn_familiarity(
+    *,
+    scored_detector: Detector,
+    train_manifest: pd.DataFrame,
+    own_validation: pd.DataFrame,
+    data: DataParams,
+    scoring: ScoringParams,
+    evaluation: EvaluationParams,
+) -> tuple[dict[str, Any], Any]:
+    """Learn what the detector's images look like, so that others get no verdict.
+
+    Returns where others begin, and what images are compared with; both empty where it is off.
+    """
+    if evaluation.unfamiliar is None:
+        return {}, {}
+    learnt = ff.learn_familiarity(
+        scored_detector,
+        train_manifest,
+        own_validation,
+        data.root,
+        in_calibration=_choose_calibration(own_validation, evaluation),
+        rate=evaluation.unfamiliar,
+        batch_size=scoring.batch_size,
+        num_workers=scoring.num_workers,
+        seed=evaluation.seed,
+    )
+    found = learnt.familiarity
+    if found.promised > evaluation.unfamiliar:
+        logger.warning(
+            "unfamiliar: %d validation images cannot promise a proportion of %g: the threshold is "
+            "the largest of their distances, and promises %.2g. At least %d are needed",
+            found.num_images,
+            evaluation.unfamiliar,
+            found.promised,
+            math.ceil(1 / evaluation.unfamiliar) - 1,
+        )
+    return asdict(found), learnt.appearance
+
+
 def find_mistakes(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> pd.DataFrame:
     """List the images of each class that were scored worst, with their verdicts."""
     worst = ff.find_worst(val_scores)
@@ -239,11 +280,14 @@ def plot_mistakes(mistakes: pd.DataFrame, data: DataParams) -> Any:
 
 
 def certify_detector(
+    *,
     scored_detector: Detector,
     calibration: dict[str, Any],
     metrics: dict[str, Any],
     operating_points: dict[str, Any],
     precision_cost: dict[str, Any],
+    familiarity: dict[str, Any],
+    appearance: Any,
 ) -> Detector:
     """Give the detector what was measured, so that its scores mean something and get verdicts."""
     return replace(
@@ -251,6 +295,8 @@ def certify_detector(
         temperature=calibration["temperature"],
         metrics=metrics | ({"precision_cost": precision_cost} if precision_cost else {}),
         operating_points=OperatingPoints.from_values(operating_points),
+        familiarity=Familiarity(**familiarity) if familiarity else None,
+        appearance=appearance or None,
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import face_forgery as ff
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, operating_points_of
 from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.familiarity import UNFAMILIAR
 from face_forgery.params import ExplanationParams, InferenceParams, ScoringParams
 
 
@@ -30,8 +31,11 @@ def write_explanations(
     rows = []
     for image, page in ff.write_pages(explained, operating_points_of(detector), learnt_from):
         found = image.explanation
-        said = (None, None) if found is None else (found.score, found.verdict)
-        rows.append((image.img_name, *said, image.status, image.detail))
+        verdict, status = None if found is None else found.verdict, image.status
+        if verdict == UNFAMILIAR:
+            verdict, status = None, UNFAMILIAR
+        score = None if found is None else found.score
+        rows.append((image.img_name, score, verdict, status, image.detail))
         yield page, []
     judged = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
     yield page, ff.describe_ending(judged, unit="images")  # the last page again, and the lines

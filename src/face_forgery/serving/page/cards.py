@@ -24,6 +24,7 @@ from face_forgery.inference.judging import Detector
 from face_forgery.inference.pages import enlarge, to_uri
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
 from face_forgery.inference.videos.judgement import JudgedVideo
+from face_forgery.modeling.familiarity import UNFAMILIAR
 from face_forgery.modeling.provenance import Language
 from face_forgery.params import VideoParams
 from face_forgery.serving.page.words import WORDS
@@ -107,7 +108,8 @@ class Judge:
         found, name = video.summary, printable(path.name)
         if found is None:
             return Card(name, Judgement(None, None, video.status, video.detail))
-        judgement = Judgement(found.score, found.verdict, video.status, video.detail)
+        verdict = None if video.status == UNFAMILIAR else found.verdict
+        judgement = Judgement(found.score, verdict, video.status, video.detail)
         return Card(name, judgement, video=self._show_video(video, found.start, found.end))
 
     def _show_video(self, video: JudgedVideo, start: float, end: float) -> ShownVideo:

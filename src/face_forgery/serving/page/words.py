@@ -15,6 +15,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "real": "Judged real",
         "unsure": "Cannot be told: unsure",
         "bad": "Cannot be judged",
+        "no_verdict": "No verdict",
         "score": "score",
         "scale": "0 is real, 1 is forged",
         "limits": "An image is called a forgery from {fake:.3f} on and real below {real:.3f}. On "
@@ -68,6 +69,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "too_small": "The image or the face in it is too small.",
         "no_face": "No face was found in it.",
         "too_blurry": "The face is too blurred.",
+        "unfamiliar": "The detector has never seen pictures like this one.",
         "no_video": "The file has no video in it.",
         "no_frames": "No frame of it can be decoded.",
         "too_few_frames": "It has too few frames of one person.",
@@ -81,6 +83,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "real": "判定为真实",
         "unsure": "无法确定",
         "bad": "无法检测",
+        "no_verdict": "不作判定",
         "score": "分数",
         "scale": "0 为真实，1 为伪造",
         "limits": "分数不低于 {fake:.3f} 判为伪造，低于 {real:.3f} 判为真实。"
@@ -132,6 +135,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "too_small": "图像或其中的人脸太小。",
         "no_face": "没有找到人脸。",
         "too_blurry": "人脸太模糊。",
+        "unfamiliar": "检测器从未见过这样的图像。",
         "no_video": "文件中没有视频。",
         "no_frames": "没有可以解码的帧。",
         "too_few_frames": "同一个人的帧太少。",

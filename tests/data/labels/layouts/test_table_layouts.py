@@ -176,10 +176,13 @@ def test_both_spellings_of_the_challenge_are_read(read_tree):
 
 def test_a_folder_of_two_layouts_is_refused_and_one_of_none_is_a_folder_a_class(read_tree, frames):
     names = frames("original_sequences/youtube/c23/frames/000")
-    with pytest.raises(ManifestError, match="laid out as faceforensics or as image_folder; say"):
-        read_tree(names, {"metadata.csv": "file_name,label\n"})
+    with pytest.raises(ManifestError, match="laid out as faceforensics or as deepfakebench; say"):
+        read_tree(names, {"dataset_json/a.json": "{}"})
     assert find_layout("x", ["real/a.png", "fake/b.png", "labels.csv", "info.json"]) is None
     assert find_layout("x", ["manipulated_sequences/a.png", "original_sequences/a.png"]) is None
+    for file in ("metadata.json", "metadata.csv"):
+        assert find_layout("x", ["train/0_real/a.png", "train/1_fake/b.png", file]) is None
+        assert find_layout("x", ["a.png", file]) is not None
     by_method = ["manipulated_sequences/a/0_1/0.png", "original_sequences/youtube/c23/0/0.png"]
     assert find_layout("x", by_method) is None
     table, _ = read_tree(["real/a.png", "fake/b.png"])

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from face_forgery.data.labels.layouts.reading import LAYOUTS, read_layout
 from face_forgery.data.labels.manifest import ManifestError
+from face_forgery.data.labels.readers import read_labels
 
 
 def facts_of(table, *columns):
@@ -52,6 +54,17 @@ def test_faceforensics_has_its_official_splits_and_pairs_stay_together(read_tree
     ]
     assert row["video"] == "FaceForensics++/manipulated_sequences/Deepfakes/c23/000_003"
     assert set(table.loc[table["img_name"].str.contains("youtube"), "kind"]) == {"real"}
+
+
+def test_a_set_to_test_on_is_its_official_test_set_with_targets(
+    make_folder, make_params, faceforensics
+):
+    params = make_params(**{"data.train_labels": "set", "data.train_images": "set"})
+    for texts, number in ((PAIRS, 12), ({}, 48)):
+        sources = {"train": make_folder(faceforensics, texts)}
+        table = read_labels(sources, params.data, params.ingestion, is_tested=True)
+        assert len(table) == number
+        assert set(table["target"]) == {0, 1}
 
 
 def test_without_a_validation_set_training_has_all_that_is_not_tested(read_tree, faceforensics):
@@ -113,8 +126,6 @@ def test_a_split_file_that_is_no_list_of_pairs_is_refused(read_tree, faceforensi
 def test_videos_without_frames_are_refused_with_the_remedy_and_can_be_listed(
     read_tree, make_folder, make_params, faceforensics
 ):
-    from face_forgery.data.labels.layouts.reading import LAYOUTS, read_layout
-
     videos = sorted(
         {n.replace("/frames/", "/videos/").rpartition("/")[0] + ".mp4" for n in faceforensics}
     )
@@ -178,12 +189,12 @@ def dfdc(**videos):
 
 def test_a_forgery_of_dfdc_stays_with_its_original_in_another_part(read_tree, frames):
     texts = {
-        "dfdc_train_part_0/metadata.json": dfdc(fake=("far"), near=None, swap="near", gone="away"),
+        "dfdc_train_part_0/metadata.json": dfdc(made="far", near=None, swap="near", gone="away"),
         "dfdc_train_part_1/metadata.json": dfdc(far=None, near=None, more="near", lost=None),
         "test/labels.csv": "filename,label\nx.mp4,1\ny.mp4,0\n",
     }
     names = frames(
-        *(f"dfdc_train_part_0/frames/{name}" for name in ("fake", "near", "swap", "gone")),
+        *(f"dfdc_train_part_0/frames/{name}" for name in ("made", "near", "swap", "gone")),
         *(f"dfdc_train_part_1/{name}" for name in ("far", "near", "more", "stray")),
         *("test/frames/x", "test/frames/y"),
     )
@@ -192,7 +203,7 @@ def test_a_forgery_of_dfdc_stays_with_its_original_in_another_part(read_tree, fr
         name.replace("/frames", "").rpartition("/")[0] or name: group
         for name, group in zip(table["img_name"], table["group"], strict=True)
     }
-    assert of["dfdc_train_part_0/fake"] == of["dfdc_train_part_1/far"]
+    assert of["dfdc_train_part_0/made"] == of["dfdc_train_part_1/far"]
     assert of["dfdc_train_part_0/swap"] == of["dfdc_train_part_0/near"]
     assert of["dfdc_train_part_1/more"] == of["dfdc_train_part_1/near"]
     assert of["dfdc_train_part_0/near"] != of["dfdc_train_part_1/near"]  # of one name, two videos

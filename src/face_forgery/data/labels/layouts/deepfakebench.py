@@ -11,7 +11,7 @@ facts: preprocessing/rearrange.py of https://github.com/SCLBD/DeepfakeBench at 8
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from posixpath import basename, commonpath, dirname
 from typing import Any, NamedTuple
 
@@ -41,6 +41,9 @@ _METHODS = {
 _SAYS_REAL, _SAYS_FAKE = re.compile(r"[-_]real$"), re.compile(r"[-_](?:fake\w?)$")
 _FILES = re.compile(r"[^/]+\.json$|(?:^|.*/)dataset_json/[^/]+\.json$")
 _DRIVE = re.compile(r"^(?:[A-Za-z]:)?(?:\.{0,2}/)*")
+
+
+_Items = Callable[[Any], Iterator[tuple[str, Any]]]
 
 
 class _Frame(NamedTuple):
@@ -78,27 +81,31 @@ def _read(folder: LabelFolder, files: Sequence[str], params: IngestionParams) ->
 def _list_frames(folder: LabelFolder, name: str) -> Iterator[_Frame]:
     sets = parse_json(folder, name)
     expected = '{set: {label: {split: {video: {"label": ..., "frames": [...]}}}}}'
-    if not isinstance(sets, dict):
-        raise fault_of(folder, name, sets, expected)
-    for source, labels in sets.items():
-        for label, splits in labels.items() if isinstance(labels, dict) else ():
-            for split, videos in splits.items() if isinstance(splits, dict) else ():
+
+    def items(found: Any) -> Iterator[tuple[str, Any]]:
+        if not isinstance(found, dict):
+            raise fault_of(folder, name, found, expected)
+        yield from found.items()
+
+    for source, labels in items(sets):
+        for label, splits in items(labels):
+            for split, videos in items(splits):
                 if split not in SUBSETS:
                     raise fault_of(folder, name, split, "splits train, val and test")
-                for path in _list_paths(videos):
+                for path in _list_paths(videos, items):
                     path = _DRIVE.sub("", path.replace("\\", "/"))
                     yield _Frame(dirname(path), basename(path), label, source, split)
 
 
-def _list_paths(videos: Any) -> Iterator[str]:
+def _list_paths(videos: Any, items: _Items) -> Iterator[str]:
     """Yield the frames of videos, whatever stands between them and the split."""
-    if not isinstance(videos, dict):
+    listed = dict(items(videos))
+    if isinstance(frames := listed.get("frames"), list):
+        for frame in frames:
+            yield frame if isinstance(frame, str) else str(dict(items(frame)))
         return
-    if isinstance(frames := videos.get("frames"), list):
-        yield from (frame for frame in frames if isinstance(frame, str))
-        return
-    for inner in videos.values():
-        yield from _list_paths(inner)
+    for inner in listed.values():
+        yield from _list_paths(inner, items)
 
 
 def _read_label(folder: LabelFolder, label: str, params: IngestionParams) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from posixpath import basename, dirname, splitext
 from typing import Any
 
+from face_forgery.data.labels.class_folders import says_class
 from face_forgery.data.labels.label_csv import LabelFile, parse_labels
 from face_forgery.data.labels.layouts.tree import (
     LabelFolder,
@@ -40,6 +41,8 @@ _METHODS = re.compile(r"(?:^|/)(method_[A-Z]|original_videos)/(?:.*/)?([^/]+)$")
 
 
 def _fits(names: Sequence[str]) -> bool:
+    if says_class(names):  # whatever else lies there
+        return False
     if any(basename(name) == "metadata.json" for name in names):
         return True
     tests = {dirname(name) for name in names if basename(name) == "labels.csv"}

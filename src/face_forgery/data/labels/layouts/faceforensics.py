@@ -30,7 +30,7 @@ _PAIR = re.compile(r"(\d+)_(\d+)")
 _TREE = re.compile(
     r"(?:^|/)(?:original_sequences/(?:youtube|actors)|manipulated_sequences/[^/]+)/([^/]+)/"
 )
-_COMPRESSION = re.compile(r"raw|c\d+|masks?")
+_COMPRESSION = re.compile(r"raw|c\d+|masks?|models")
 
 
 def _fits(names: Sequence[str]) -> bool:

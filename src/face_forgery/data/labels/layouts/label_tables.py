@@ -16,6 +16,7 @@ from posixpath import dirname, normpath
 import pandas as pd
 import pyarrow as pa
 
+from face_forgery.data.labels.class_folders import says_class
 from face_forgery.data.labels.label_csv import LabelFile, parse_labels
 from face_forgery.data.labels.layouts.tree import LabelFolder, TableLayout, fault_of
 from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError, show_columns
@@ -129,6 +130,6 @@ MULTI_FFDI = TableLayout(
 IMAGE_FOLDER = TableLayout(
     name="image_folder",
     label_files=_METADATA,
-    fits=lambda names: any(map(_METADATA.match, names)),
+    fits=lambda names: any(map(_METADATA.match, names)) and not says_class(names),
     read=_read_metadata,
 )

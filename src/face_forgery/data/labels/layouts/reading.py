@@ -1,6 +1,7 @@
 """The layout of a folder, and its rows: what was read, what is missing, what nobody listed."""
 
 import logging
+import re
 from collections.abc import Collection, Sequence
 from posixpath import basename, dirname, splitext
 from typing import NamedTuple
@@ -23,7 +24,13 @@ from face_forgery.data.labels.layouts.tree import (
     is_video_file,
     video_path,
 )
-from face_forgery.data.labels.manifest import SUBSETS, ManifestError, show_examples
+from face_forgery.data.labels.manifest import (
+    CONTROL_CHARACTERS,
+    SUBSETS,
+    ManifestError,
+    shorten,
+    show_examples,
+)
 from face_forgery.params import IngestionParams
 
 logger = logging.getLogger(__name__)
@@ -44,6 +51,7 @@ UNLISTED_COLUMNS = {
     "img_name": "string",  # relative to the folder of the set
     "detail": "string",  # why it is in no label table
 }
+_CONTROL = re.compile(CONTROL_CHARACTERS)
 _TEXTS = {".json", ".jsonl", ".csv", ".txt", ".parquet"}
 
 
@@ -105,7 +113,7 @@ def read_layout(
             "the videos first, and name the folder that holds these"
         )
     wanted = videos_there if videos else images
-    rows = layout.read(folder, wanted, params).reset_index(drop=True)
+    rows = _read_rows(said, layout, folder, wanted, params)
     is_there = rows["img_name"].isin(set(wanted))
     if not is_there.any():
         raise ManifestError(
@@ -114,20 +122,43 @@ def read_layout(
             "folder, or another data.layout?"
         )
     listed = set(rows["img_name"])
-    unlisted = [
-        (name, "in no label file, or in no folder, of the set")
-        for name in wanted
-        if name not in listed
-    ]
+    why = "in no label file, or in no folder, of the set"
+    unlisted = [(name, why) for name in wanted if name not in listed]
     if isinstance(layout, VideoLayout) and not videos:
         sampled = set(map(video_path, images))
-        unlisted += [
-            (name, "a video without frames")
-            for name in videos_there
-            if video_path(name) not in sampled
-        ]
+        lost = (name for name in videos_there if video_path(name) not in sampled)
+        unlisted += [(name, "a video without frames") for name in lost]
     _report(said, rows, is_there, unlisted)
     return LayoutRows(rows, pd.DataFrame(unlisted, columns=list(UNLISTED_COLUMNS)))
+
+
+def _read_rows(
+    said: str,
+    layout: Layout,
+    folder: LabelFolder,
+    files: Sequence[str],
+    params: IngestionParams,
+) -> pd.DataFrame:
+    try:
+        rows = layout.read(folder, files, params).reset_index(drop=True)
+        _check_texts(said, rows)
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise ManifestError(
+            f"{said}: a file name or a label file is not UTF-8, or nested without end: "
+            f"{shorten(str(error))}; rename or repair it"
+        ) from error
+    return rows
+
+
+def _check_texts(said: str, rows: pd.DataFrame) -> None:
+    for column in ("img_name", "group", "kind", "source", "video"):
+        texts = rows[column].unique().tolist()
+        "".join(texts).encode()  # a half of a surrogate pair is no text that a table takes
+        if odd := list(filter(_CONTROL.search, texts)):
+            raise ManifestError(
+                f"{said}: {len(odd):,} value(s) of {column} hold control characters: "
+                f"{show_examples(odd)}; rename the files, or repair the label files"
+            )
 
 
 def take_subset(where: str, rows: pd.DataFrame, subset: str, shared: Collection[str]) -> pd.Series:

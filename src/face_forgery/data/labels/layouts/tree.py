@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
@@ -121,9 +121,12 @@ def video_path(name: str) -> str:
         >>> video_path("c23/frames/000_003/0001.png"), video_path("c23/videos/000_003.mp4")
         ('c23/000_003', 'c23/000_003')
     """
-    path = PurePosixPath(name)
-    parts = path.with_suffix("").parts if is_video_file(name) else path.parts[:-1]
-    return "/".join(part for part in parts if part.lower() not in _HOLDERS)
+    return _drop_holders(name.rpartition("." if is_video_file(name) else "/")[0])
+
+
+@lru_cache(maxsize=2**16)
+def _drop_holders(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part.lower() not in _HOLDERS)
 
 
 def parse_json(folder: LabelFolder, name: str) -> Any:

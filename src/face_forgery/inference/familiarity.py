@@ -1,0 +1,118 @@
+"""Learning what a detector's images look like: from those it was trained and validated on."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from face_forgery.data.images.appearance import NUM_FEATURES, describe_appearance
+from face_forgery.data.images.decoding import ImageError
+from face_forgery.data.images.resizing import PixelTransform
+from face_forgery.data.loading.rng import seeded_torch
+from face_forgery.data.loading.transforms import train_transform
+from face_forgery.inference.reading import ImageReader, as_pixels, read_batches
+from face_forgery.modeling.detector import Detector
+from face_forgery.modeling.familiarity import (
+    AppearanceModel,
+    Familiarity,
+    choose_threshold,
+    fit_appearance,
+)
+from face_forgery.params import AugmentationParams, PreprocessingParams
+from face_forgery.progress import track
+
+_MOST_IMAGES = 2000  # of each set; a covariance of 60 numbers changes little with more
+
+
+class Learnt(NamedTuple):
+    """What an image is compared with, and from where on it is unfamiliar."""
+
+    appearance: AppearanceModel
+    familiarity: Familiarity
+
+
+def learn_familiarity(
+    detector: Detector,
+    train: pd.DataFrame,
+    val: pd.DataFrame,
+    root: str | Path,
+    *,
+    in_calibration: NDArray[np.bool_],
+    rate: float,
+    batch_size: int,
+    num_workers: int,
+    seed: int,
+) -> Learnt:
+    """Return what images of ``detector`` look like, and the threshold of those that do not.
+
+    ``train`` and ``val`` are rows of manifests with paths below ``root``; of each at most
+    2,000 images are drawn. Training images are looked at as they are scored and, where they were
+    changed at random in training, changed in that way as well: what the detector was trained to
+    bear is familiar. The threshold, which a proportion ``rate`` of new images exceeds at most,
+    comes from the images ``in_calibration``, ``(len(val),)``, and is measured on the others.
+
+    Raises:
+        ImageError: If an image cannot be read.
+    """
+    changed = partial(_changed, _training_changes(detector), seed)
+    reader = ImageReader.of(replace(detector, familiarity=None), min_size=1)
+    read = partial(
+        _read_sample, reader, Path(root), batch_size=batch_size, num_workers=num_workers, seed=seed
+    )
+    appearance = fit_appearance(
+        _describe(one for pair in enumerate(read(train)) for one in changed(*pair))
+    )
+    halves = [_describe(read(val[chosen])) for chosen in (in_calibration, ~in_calibration)]
+    calibration, verification = map(appearance.distances, halves)
+    return Learnt(appearance, choose_threshold(calibration, verification, rate=rate))
+
+
+def _training_changes(detector: Detector) -> PixelTransform | None:
+    """Return how training changed images at random, in the network's size; ``None``: not known."""
+    given = detector.training.get("augmentation")
+    if given is None:
+        return None
+    same = detector.preprocessing
+    preprocessing = PreprocessingParams(
+        image_size=same.image_size, interpolation=same.interpolation, scaled_decoding=False
+    )
+    return train_transform(preprocessing, AugmentationParams.model_validate(given))
+
+
+def _changed(
+    change: PixelTransform | None, seed: int, number: int, image: Tensor
+) -> tuple[Tensor, ...]:
+    """Return an image as it is and, where training changed images, once as changed."""
+    if change is None:
+        return (image,)
+    with seeded_torch(seed, number):
+        return image, change(image)
+
+
+def _read_sample(
+    reader: ImageReader, root: Path, rows: pd.DataFrame, *, seed: int, **how: int
+) -> Iterator[Tensor]:
+    drawn = rows.sample(min(len(rows), _MOST_IMAGES), random_state=seed)
+    paths = [root / path for path in drawn["path"]]
+    shown = track(
+        read_batches(paths, reader, **how),
+        description="looking at images",
+        total=len(paths),
+        count=lambda batch: len(batch.statuses),
+    )
+    for batch in shown:
+        for status, detail in zip(batch.statuses, batch.details, strict=True):
+            if status != "ok":
+                raise ImageError(f"an image of the manifest: {detail}", status=status)
+        yield from batch.images
+
+
+def _describe(images: Iterable[Tensor]) -> NDArray[np.float32]:
+    found = [describe_appearance(as_pixels(image)) for image in images]
+    return np.array(found, dtype=np.float32).reshape(-1, NUM_FEATURES)
