@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -189,3 +190,10 @@ print(convert_impl.tm.__name__)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("telemetry_stub")
+
+
+def test_fewer_logits_than_images_are_an_error_and_no_scores(make_detector, images):
+    network = build_scorer(make_detector(), "openvino")
+    network._request = SimpleNamespace(infer=lambda *_, **__: [np.empty((0, 2), np.float32)])
+    with pytest.raises(DetectorError, match=r"shape \(0, 2\) for \d+ images.*memory is short"):
+        network(images)

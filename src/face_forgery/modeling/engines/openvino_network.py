@@ -56,10 +56,20 @@ class OpenVinoNetwork(nn.Module):
         self.temperature = temperature
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)`` on the CPU."""
+        """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)`` on the CPU.
+
+        Raises:
+            EngineError: If OpenVINO gives fewer.
+        """
         with self._turn:
-            results = self._request.infer([images.contiguous().numpy()], share_inputs=True)
-        return torch.from_numpy(results[0]) / self.temperature
+            logits = self._request.infer([images.contiguous().numpy()], share_inputs=True)[0]
+        if logits.shape != (len(images), 2):  # seen where memory was short
+            raise EngineError(
+                f"OpenVINO gave logits of shape {logits.shape} for {len(images)} images, which it "
+                "does where memory is short; free some, lower scoring.batch_size, or take "
+                "scoring.engine=torch"
+            )
+        return torch.from_numpy(logits) / self.temperature
 
 
 def why_not_openvino(detector: Detector) -> str | None:
