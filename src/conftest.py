@@ -1,6 +1,6 @@
 """What the examples in docstrings find in the folder that they run in."""
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ def example_folder(
     half = Proportion(0.5, 0.0, 1.0)
     values: dict[str, Any] = {"int": 1, "bool": True, "float": 0.5, "Proportion": half}
     points = {
-        one.name: values[getattr(one.type, "__name__", "")] for one in fields(OperatingPoints)
+        one.name: values[getattr(one.type, "__name__", "")]
+        for one in fields(OperatingPoints)
+        if one.default is MISSING and one.default_factory is MISSING
     }
     preprocessing = Preprocessing(32, "bilinear", (0.5,) * 3, (0.5,) * 3)
     detector = Detector(

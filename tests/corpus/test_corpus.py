@@ -432,7 +432,7 @@ TABLE = [
     Case("detector", "pipe in place of meta.json", {"files": {"meta.json": "pipe"}}, Refused("meta.json: not a regular file")),
     Case("detector", "endless meta.json", {"files": {"meta.json": "/dev/zero"}}, Refused("meta.json: not a regular file")),
     Case("detector", "endless weights", {"files": {"model.safetensors": "/dev/zero"}}, Refused("model.safetensors: not a regular file")),
-    Case("detector", "meta.json of 5 MB", file("meta.json", b" " * 5_000_000, signed=False), Refused("5,000,000 bytes are more than the 4,194,304 that describe a detector")),
+    Case("detector", "meta.json of 5 MB", file("meta.json", b" " * 5_000_000, signed=False), Refused("5,000,000 bytes are more than the 4,194,304 that such a file of a detector may have")),
     Case("detector", "meta.json empty", file("meta.json", b"", signed=False), Refused("meta.json: not JSON")),
     Case("detector", "meta.json nested 100,000 deep", file("meta.json", b"[" * 100_000, signed=False), Refused("meta.json: not JSON")),
     Case("detector", "meta.json with 5,000 digits", file("meta.json", b'{"format": ' + b"9" * 5000 + b"}", signed=False), Refused("meta.json: not JSON")),

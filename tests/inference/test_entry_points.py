@@ -74,7 +74,7 @@ def engine(request, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "engine"),
     [
-        ("tta", "torch"),
+        pytest.param("tta", "torch", marks=pytest.mark.slow),
         ("tta", "openvino"),
         ("ensemble", "torch"),
         pytest.param("ensemble", "openvino", marks=pytest.mark.slow),

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from face_forgery.data.images.appearance import NUM_FEATURES
+from face_forgery.inference.familiarity import fit_appearance
+from face_forgery.limits import NUM_FEATURES
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import APPEARANCE, read_detector, write_detector
 from face_forgery.modeling.familiarity import (
     AppearanceModel,
     Familiarity,
     choose_threshold,
-    fit_appearance,
 )
 
 

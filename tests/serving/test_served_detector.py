@@ -229,7 +229,7 @@ def test_model_has_signature_example_and_installed_requirements(logged):
     info = mlflow.models.get_model_info(logged.uri)
     assert info.signature == SIGNATURE
     assert info.saved_input_example_info is not None
-    assert (Path(logged.folder) / "requirements.txt").read_text().split() == requirements()
+    assert (Path(logged.folder) / "requirements.txt").read_text().splitlines() == requirements()
     assert not any("+" in line for line in requirements())
 
 

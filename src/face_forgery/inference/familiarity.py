@@ -9,20 +9,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
-from face_forgery.data.images.appearance import NUM_FEATURES, describe_appearance
+from face_forgery.data.images.appearance import describe_appearance
 from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.resizing import PixelTransform
 from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
 from face_forgery.inference.reading import ImageReader, as_pixels, read_batches
+from face_forgery.limits import NUM_FEATURES
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.familiarity import (
     AppearanceModel,
     Familiarity,
     choose_threshold,
-    fit_appearance,
 )
 from face_forgery.params import AugmentationParams, PreprocessingParams
 from face_forgery.progress import track
@@ -116,3 +117,12 @@ def _read_sample(
 def _describe(images: Iterable[Tensor]) -> NDArray[np.float32]:
     found = [describe_appearance(as_pixels(image)) for image in images]
     return np.array(found, dtype=np.float32).reshape(-1, NUM_FEATURES)
+
+
+def fit_appearance(appearances: NDArray[np.float32]) -> AppearanceModel:
+    """Return the model of the ``appearances`` of training images, ``(N, F)``."""
+    mean, deviation = appearances.mean(axis=0), appearances.std(axis=0) + 1e-6
+    fitted = LedoitWolf(assume_centered=True).fit((appearances - mean) / deviation)
+    # inverse = L L^T, so that the length of L^T d is Mahalanobis' distance of d
+    lower = np.linalg.cholesky(fitted.precision_)
+    return AppearanceModel(mean.astype(np.float64), lower.T / deviation)

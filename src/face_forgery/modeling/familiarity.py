@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.data.images.appearance import NUM_FEATURES
+from face_forgery.limits import NUM_FEATURES
 
 Values = NDArray[np.float64]
 UNFAMILIAR = "unfamiliar"  # of an image that has a score and no verdict
@@ -63,17 +63,6 @@ class AppearanceModel(NamedTuple):
         ):
             raise ValueError(f"expected finite numbers of shapes {shapes}")
         return cls(mean.astype(np.float64), whitening.astype(np.float64))
-
-
-def fit_appearance(appearances: NDArray[np.float32]) -> AppearanceModel:
-    """Return the model of the ``appearances`` of training images, ``(N, F)``."""
-    from sklearn.covariance import LedoitWolf
-
-    mean, deviation = appearances.mean(axis=0), appearances.std(axis=0) + 1e-6
-    fitted = LedoitWolf(assume_centered=True).fit((appearances - mean) / deviation)
-    # inverse = L L^T, so that the length of L^T d is Mahalanobis' distance of d
-    lower = np.linalg.cholesky(fitted.precision_)
-    return AppearanceModel(mean.astype(np.float64), lower.T / deviation)
 
 
 def choose_threshold(calibration: Values, verification: Values, *, rate: float) -> Familiarity:

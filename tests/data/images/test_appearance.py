@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_forgery.data.images.appearance import NUM_FEATURES, describe_appearance
+from face_forgery.data.images.appearance import describe_appearance
+from face_forgery.limits import NUM_FEATURES
 
 
 def draw(seed, side=64):

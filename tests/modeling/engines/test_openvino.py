@@ -42,10 +42,10 @@ def kept(cache):
     [
         ("test_resnet", {"temperature": 5.0}),
         ("test_vit", {"temperature": 2.0}),
-        ("test_convnext", {}),
-        ("test_efficientnet", {}),
-        ("test_resnet", {"tta": "flip_crop"}),
-        ("test_resnet", {"input": "rgb_srm"}),
+        pytest.param("test_convnext", {}, marks=pytest.mark.slow),
+        pytest.param("test_efficientnet", {}, marks=pytest.mark.slow),
+        pytest.param("test_resnet", {"tta": "flip_crop"}, marks=pytest.mark.slow),
+        pytest.param("test_resnet", {"input": "rgb_srm"}, marks=pytest.mark.slow),
         ("test_resnet", {"input": "rgb_frequency", "tta": "flip"}),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_network_is_converted_once_whatever_it_is_calibrated_to(
         build_scorer(make_detector(input="rgb_srm"), "openvino")
 
 
-@pytest.mark.parametrize("suffix", [".xml", ".bin"])
+@pytest.mark.parametrize("suffix", [".xml", pytest.param(".bin", marks=pytest.mark.slow)])
 def test_what_is_damaged_is_converted_again(make_detector, images, cache, caplog, suffix):
     detector = make_detector()
     expected = measure_margins(build_scorer(detector), images, CPU)
@@ -100,6 +100,7 @@ def test_what_is_damaged_is_converted_again(make_detector, images, cache, caplog
         assert not caplog.messages
 
 
+@pytest.mark.slow
 def test_only_a_few_networks_are_kept(make_detector, cache, monkeypatch):
     monkeypatch.setattr(openvino_network, "_KEPT", 2)
     for tta in ("none", "flip", "crop"):
@@ -167,6 +168,7 @@ def test_the_environment_says_what_auto_is(make_detector, monkeypatch):
         build_scorer(make_detector())
 
 
+@pytest.mark.slow
 def test_several_threads_get_their_own_scores(make_detector, images):
     network = build_scorer(make_detector())
     expected = measure_margins(network, images, CPU)

@@ -118,7 +118,7 @@ def test_test_time_augmentation_becomes_part_of_a_detector(
     how = (params.data, params.scoring, params.evaluation)
     scored = evaluation.choose_precision(plain, manifests[1], *how)
     margins = evaluation.score_validation(scored, manifests[1], *how)["margin"]
-    rows = {name: manifests[1][name].to_numpy() for name in ("target", "group")}
+    rows = {name: manifests[1][name].to_numpy() for name in ("target", "group", "source")}
     rows |= {"y_pred": expit(margins / 9), "split": ["calibration", "verification"] * 12}
     points = evaluation.choose_operating_points(pd.DataFrame(rows), params.evaluation)
     certified = certify(scored, {"temperature": 9.0}, points)

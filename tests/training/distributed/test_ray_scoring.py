@@ -156,7 +156,8 @@ def test_attempts_are_counted_by_batch():
 
 def scored_as(*statuses):
     nothing = np.full(len(statuses), "", dtype=object)
-    return Scored(np.full(len(statuses), np.nan), np.array(statuses, object), nothing, nothing)
+    margins, unlikeness = np.full(len(statuses), np.nan), np.zeros(len(statuses))
+    return Scored(margins, np.array(statuses, object), nothing, nothing, unlikeness)
 
 
 def test_a_folder_that_a_worker_does_not_have_is_an_error(tmp_path):

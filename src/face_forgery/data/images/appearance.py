@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-NUM_FEATURES = 60
+from face_forgery.limits import NUM_FEATURES
+
 _SCALES = 3  # each of half the size of the one before
 _FLOOR = 0.02  # of 255: below it nothing is left but rounding
 
@@ -34,4 +35,6 @@ def describe_appearance(image: NDArray[np.uint8]) -> NDArray[np.float32]:
             mean, deviation = (one.ravel() for one in cv2.meanStdDev(differences))
             size = mean + _FLOOR
             found += [np.log(size), 0.5 * np.log1p((deviation / size) ** 2)]
-    return np.concatenate(found).astype(np.float32)
+    features = np.concatenate(found).astype(np.float32)
+    assert features.shape == (NUM_FEATURES,)
+    return features

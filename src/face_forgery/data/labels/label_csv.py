@@ -35,6 +35,7 @@ Locate = Callable[[Sequence[int]], list[str]]
 
 OPTIONAL_COLUMNS = ("group", "kind", "source", "video", "frame")
 _PARQUET = b"PAR1"
+_IGNORED = "\x00"  # before the name of a column that the manifest cannot keep
 _OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ROWS_LOCATED, _ROWS_COUNTED = 4, 100_000  # of rows that are wrong; the fourth is hinted at
@@ -158,6 +159,14 @@ def _read_parquet(
 
 def _drop_unprintable(where: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out further columns that hold control characters, and say which are kept."""
+    ignored = [name for name in map(str, frame) if name.startswith(_IGNORED)]
+    if ignored:
+        logger.info(
+            "%s: columns not used, the manifest has its own or they have no name: %s",
+            where,
+            show_examples(name.removeprefix(_IGNORED) or "(no name)" for name in ignored),
+        )
+        frame = frame.drop(columns=ignored)
     further = [name for name in map(str, frame) if not _is_ours(name)]
     odd = [
         name
@@ -269,22 +278,15 @@ def _match_header(
             "another name, set ingestion.columns.target"
         )
     _check_renamed(where, first, columns, has_targets)
-    _check_further(where, [name for name in first if name not in ours])
-    return [ours.get(name, name) for name in first]
+    return [ours.get(name) or _name_further(name) for name in first]
 
 
-def _check_further(where: str, names: list[str]) -> None:
-    """Refuse columns that would take the place of one of ours in the manifest, or have no name."""
-    if taken := [name for name in names if name in MANIFEST_COLUMNS]:
-        raise ManifestError(
-            f"{where}: the manifest has columns of its own called {show_columns(taken)}, and "
-            "ingestion.columns names others for them; rename these or leave them out"
-        )
-    if not all(map(str.strip, names)):
-        raise ManifestError(
-            f"{where}: a column of the header has no name; name it or leave it out (an index, as "
-            "pandas writes it: index=False)"
-        )
+def _name_further(name: str) -> str:
+    """Return a name under which a further column is dropped where the manifest has one so called.
+
+    So is one without a name, which is an index as pandas writes it.
+    """
+    return name if name.strip() and name not in MANIFEST_COLUMNS else _IGNORED + name
 
 
 def _check_renamed(where: str, first: list[str], columns: ColumnNames, has_targets: bool) -> None:
