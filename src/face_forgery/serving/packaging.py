@@ -114,5 +114,5 @@ def requirements() -> list[str]:
     """
     pinned = [f"{name}=={version(name).split('+')[0]}" for name in _REQUIREMENTS]
     if find_spec("openvino"):  # where it cannot be had, torch scores
-        pinned.append(f"openvino=={version('openvino')}; platform_machine != 'aarch64'")
+        pinned.append(f'openvino=={version("openvino")}; platform_machine != "aarch64"')
     return pinned
