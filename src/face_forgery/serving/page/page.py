@@ -39,7 +39,8 @@ _PATHS = (  # what a browser asks for; the toolkit has sixty further doors
     *("/gradio_api/queue/join", "/gradio_api/queue/data", _UPLOAD, f"{_UPLOAD}_progress"),
 )
 _FONTS = ("system-ui", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "sans-serif")
-_EXAMPLES_SEED, _NUM_EXAMPLES, _EXAMPLE_SIDE = 1, 4, 320  # the demo set has the seed 0
+_EXAMPLES_SEED, _NUM_EXAMPLES = 1, 4  # the demo set has the seed 0
+_EXAMPLE_SIDE = 160  # pixels, as in the demo set: in another size they would be unfamiliar
 _READ_ALOUD = "element.setAttribute('role', 'status')"  # a screen reader reads what changes in it
 _SET_LANGUAGE = (  # a screen reader's voice follows from it
     "name => { document.documentElement.lang = name == 'English' ? 'en' : 'zh-CN'; return name }"
