@@ -14,9 +14,8 @@ from scipy.special import expit
 from torch import Tensor
 
 from face_forgery.data.degradation.operations import Degradation
-from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
-from face_forgery.inference.reading import ImageReader, finder_of, read_batches
+from face_forgery.inference.reading import ImageReader, check_readings, finder_of, read_batches
 from face_forgery.inference.scoring import margins_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.engines.choice import build_scorer
@@ -69,12 +68,7 @@ def score_degraded(
 
 def _check(batch: Any, path: Path) -> Tensor:
     """Return the states of the image of a ``ReadBatch``, as `_degrade_and_fit` has made them."""
-    if batch.statuses[0] != "ok":
-        raise ImageError(
-            f"{path}: {batch.details[0]}. It could be read when the manifest was made; "
-            "run ingestion again",
-            status=batch.statuses[0],
-        )
+    check_readings(batch, [path])
     states: Tensor = batch.images[0]
     return states
 

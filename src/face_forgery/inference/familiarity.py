@@ -13,11 +13,10 @@ from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
 from face_forgery.data.images.appearance import describe_appearance
-from face_forgery.data.images.decoding import ImageError
 from face_forgery.data.images.resizing import PixelTransform
 from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
-from face_forgery.inference.reading import ImageReader, as_pixels, read_batches
+from face_forgery.inference.reading import ImageReader, as_pixels, read_images
 from face_forgery.limits import NUM_FEATURES
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.familiarity import (
@@ -26,7 +25,6 @@ from face_forgery.modeling.familiarity import (
     choose_threshold,
 )
 from face_forgery.params import AugmentationParams, PreprocessingParams
-from face_forgery.progress import track
 
 _MOST_IMAGES = 2000  # of each set; a covariance of 60 numbers changes little with more
 
@@ -101,17 +99,7 @@ def _read_sample(
 ) -> Iterator[Tensor]:
     drawn = rows.sample(min(len(rows), _MOST_IMAGES), random_state=seed)
     paths = [root / path for path in drawn["path"]]
-    shown = track(
-        read_batches(paths, reader, **how),
-        description="looking at images",
-        total=len(paths),
-        count=lambda batch: len(batch.statuses),
-    )
-    for batch in shown:
-        for status, detail in zip(batch.statuses, batch.details, strict=True):
-            if status != "ok":
-                raise ImageError(f"an image of the manifest: {detail}", status=status)
-        yield from batch.images
+    return read_images(paths, reader, description="looking at images", **how)
 
 
 def _describe(images: Iterable[Tensor]) -> NDArray[np.float32]:

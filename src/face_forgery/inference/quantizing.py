@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from face_forgery.data.images.decoding import ImageError
-from face_forgery.inference.reading import ImageReader, read_batches
+from face_forgery.inference.reading import ImageReader, read_images
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.engines.quantization import quantize
-from face_forgery.progress import track
 
 _MOST_IMAGES = 300  # NNCF's own default; more change little
 
@@ -35,20 +33,7 @@ def quantize_detector(
     drawn = manifest.sample(min(len(manifest), _MOST_IMAGES), random_state=seed)
     paths = [Path(root) / path for path in drawn["path"]]
     reader = ImageReader.of(detector, min_size=1)
-    batches = read_batches(paths, reader, batch_size=batch_size, num_workers=num_workers)
-    images, read = [], 0
-    for batch in track(
-        batches, description="quantizing", total=len(paths), count=lambda one: len(one.statuses)
-    ):
-        start, read = read, read + len(batch.statuses)
-        for path, status, detail in zip(
-            paths[start:read], batch.statuses, batch.details, strict=True
-        ):
-            if status != "ok":
-                raise ImageError(
-                    f"{path}: {detail}. It could be read when the manifest was made; run ingestion "
-                    "again",
-                    status=status,
-                )
-        images += list(batch.images)
-    return quantize(detector, images)
+    images = read_images(
+        paths, reader, batch_size=batch_size, num_workers=num_workers, description="quantizing"
+    )
+    return quantize(detector, list(images))

@@ -1,7 +1,7 @@
 """Read: paths, URLs and bytes to the uint8 images that a network takes, or the reason why not."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.loading.workers import in_one_thread, iterate, load_in_workers
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.familiarity import AppearanceModel
+from face_forgery.progress import track
 
 _PREFETCHED_BATCHES = 2  # of each worker
 
@@ -193,6 +194,47 @@ def read_batches(
         batch_size=batch_size,
     )
     return iterate(loader)
+
+
+def read_images(
+    paths: Sequence[Path],
+    reader: ImageReader,
+    *,
+    batch_size: int,
+    num_workers: int,
+    description: str,
+) -> Iterator[Tensor]:
+    """Yield images of a manifest in the network's size, uint8 ``(3, S, S)``, in order.
+
+    Progress is shown.
+
+    Raises:
+        ImageError: If one of them cannot be read.
+    """
+    batches = read_batches(paths, reader, batch_size=batch_size, num_workers=num_workers)
+    left = iter(paths)
+    for batch in track(
+        batches, description=description, total=len(paths), count=lambda one: len(one.statuses)
+    ):
+        check_readings(batch, left)
+        yield from batch.images
+
+
+def check_readings(batch: Any, paths: Iterable[Path]) -> None:
+    """Refuse a ``ReadBatch`` of a manifest with images that cannot be read.
+
+    ``paths`` are those of its images; others may follow.
+
+    Raises:
+        ImageError: With the path of the first.
+    """
+    for status, detail, path in zip(batch.statuses, batch.details, paths, strict=False):
+        if status != "ok":
+            raise ImageError(
+                f"{path}: {detail}. It could be read when the manifest was made; "
+                "run ingestion again",
+                status=status,
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ them, `score_batch` scores them, and ``verdicts`` decides.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,13 @@ def score_files(
     engine: EngineName = "auto",
     description: str = "scoring",
 ) -> Scored:
-    """Score image files; one that cannot be scored gets a status and stops nothing."""
+    """Score image files; one that cannot be scored gets a status and stops nothing.
+
+    Whether they look familiar is not measured: of these, scores are wanted and no verdicts.
+    """
     return Scored.join(
         stream_scores(
-            detector,
+            replace(detector, familiarity=None),
             paths,
             batch_size=batch_size,
             num_workers=num_workers,
