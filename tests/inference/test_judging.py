@@ -15,7 +15,8 @@ from PIL import ExifTags, Image
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
 from face_forgery.inference import judging
-from face_forgery.modeling.detector_folder import CONFIG, META, QUANTIZED, WEIGHTS, write_detector
+from face_forgery.modeling.detector_files import CONFIG, META, QUANTIZED, WEIGHTS
+from face_forgery.modeling.detector_folder import write_detector
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from face_forgery.modeling.detector_folder import META, read_detector, write_detector
+from face_forgery.modeling.detector_files import META
+from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.ensemble import join_detectors
 from face_forgery.modeling.export import describe
 from face_forgery.modeling.provenance import (

@@ -12,13 +12,8 @@ from kedro_datasets._typing import JSONPreview
 from face_forgery.datasets.atomic import flush_to_disk
 from face_forgery.datasets.base import FileDataset, ReadOnlyDataset
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.modeling.detector_folder import (
-    META,
-    WEIGHTS,
-    read_detector,
-    read_meta,
-    write_detector,
-)
+from face_forgery.modeling.detector_files import META, WEIGHTS
+from face_forgery.modeling.detector_folder import read_detector, read_meta, write_detector
 
 Value = TypeVar("Value")
 

@@ -24,7 +24,8 @@ from face_forgery.inference.scoring import score_batch
 from face_forgery.inference.verdicts import Judgement, judge_row, operating_points_of
 from face_forgery.modeling.detector import Detector as TrainedDetector
 from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.detector_folder import META, read_detector
+from face_forgery.modeling.detector_files import META
+from face_forgery.modeling.detector_folder import read_detector
 from face_forgery.modeling.engines.choice import build_scorer, with_gradients
 from face_forgery.modeling.provenance import describe_training_data
 from face_forgery.params import EngineName

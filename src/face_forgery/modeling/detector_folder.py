@@ -9,9 +9,7 @@ is a ``meta.json`` beside a folder ``members`` with such a folder for each. A tr
 layers.
 """
 
-import hashlib
 import json
-import stat
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,8 +22,6 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load, save_file
 
 from face_forgery.limits import (
-    MAX_GRAPH_BYTES,
-    MAX_JSON_BYTES,
     MAX_MEMBERS,
     MAX_UNSEEN_WEIGHTS,
 )
@@ -39,6 +35,20 @@ from face_forgery.modeling.detector import (
     Preprocessing,
     QuantizedNetwork,
 )
+from face_forgery.modeling.detector_files import (
+    APPEARANCE,
+    CONFIG,
+    FACE_MODEL,
+    MEMBERS,
+    META,
+    QUANTIZED,
+    TRAIN_AGAIN,
+    WEIGHTS,
+    hash_content,
+    read_checked,
+    read_file,
+    write_json,
+)
 from face_forgery.modeling.ensemble import Ensemble, check_same_image, in_float32
 from face_forgery.modeling.familiarity import AppearanceModel, Familiarity
 from face_forgery.modeling.options import check_options, is_deep
@@ -48,17 +58,8 @@ from face_forgery.params import RESERVED_OPTIONS, FacesParams, Precision, TTANam
 if TYPE_CHECKING:
     from face_forgery.modeling.network import DetectorNetwork
 
-CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
-MEMBERS = "members"  # only of an ensemble
-FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
-QUANTIZED = ("int8.xml", "int8.bin")  # only where precision is int8
-APPEARANCE = "appearance.safetensors"  # only where images may be unfamiliar
-_MOST_BYTES = dict.fromkeys((CONFIG, META, APPEARANCE), MAX_JSON_BYTES) | {
-    QUANTIZED[0]: MAX_GRAPH_BYTES
-}
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
-_TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
 
 
 class _Meta(BaseModel):
@@ -149,7 +150,7 @@ def write_detector(detector: Detector, folder: Path) -> None:
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
     weights = {name: value.contiguous().clone() for name, value in state.items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    _write_json(timm_config(detector, network), folder / CONFIG)
+    write_json(timm_config(detector, network), folder / CONFIG)
     names = [CONFIG, WEIGHTS]
     if detector.face_model is not None:
         (folder / FACE_MODEL).write_bytes(detector.face_model)
@@ -194,9 +195,9 @@ def _write_meta(
         "format": FORMAT,
         **more,
         **{name: getattr(detector, name) for name in kind.model_fields if hasattr(detector, name)},
-        "sha256": {name: _sha256((folder / name).read_bytes()) for name in files},
+        "sha256": {name: hash_content((folder / name).read_bytes()) for name in files},
     }
-    _write_json(kind.model_validate(meta).model_dump(), folder / META)
+    write_json(kind.model_validate(meta).model_dump(), folder / META)
 
 
 def timm_config(detector: Detector, network: "DetectorNetwork") -> dict[str, Any]:
@@ -255,13 +256,13 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
         _check_size(folder / QUANTIZED[1], meta)
     names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
     names += QUANTIZED if meta.precision == "int8" else ()
-    contents = {name: _read_checked(folder, name, meta.sha256) for name in names}
+    contents = {name: read_checked(folder, name, meta.sha256) for name in names}
     try:
         weights = load(contents[WEIGHTS])
     except (SafetensorError, KeyError) as error:  # KeyError: a type of numbers that torch lacks
         raise DetectorError(
             f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
-            f"never opened; {_TRAIN_AGAIN}"
+            f"never opened; {TRAIN_AGAIN}"
         ) from error
     quantized = [contents[name] for name in QUANTIZED if name in contents]
     return Detector(
@@ -276,12 +277,12 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
 def _read_appearance(meta: _Meta | _EnsembleMeta, folder: Path) -> AppearanceModel | None:
     if meta.familiarity is None:
         return None
-    content = _read_checked(folder, APPEARANCE, meta.sha256)
+    content = read_checked(folder, APPEARANCE, meta.sha256)
     try:
         return AppearanceModel.checked(**load_arrays(content))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DetectorError(
-            f"{folder / APPEARANCE}: not what images are compared with ({error}); {_TRAIN_AGAIN}"
+            f"{folder / APPEARANCE}: not what images are compared with ({error}); {TRAIN_AGAIN}"
         ) from error
 
 
@@ -295,18 +296,18 @@ def _check_size(path: Path, meta: _Meta) -> None:
     try:
         plan = plan_backbone(Detector(weights={}, **_fields_of(meta)))
     except BackboneError as error:
-        raise DetectorError(f"{path.parent / META}: {error}; {_TRAIN_AGAIN}") from error
+        raise DetectorError(f"{path.parent / META}: {error}; {TRAIN_AGAIN}") from error
     most = MAX_UNSEEN_WEIGHTS + sum(8 * one.numel() for one in plan.state_dict().values())
     if size > most:
         raise DetectorError(
             f"{path}: its {size:,} bytes are more than the {most:,} that {meta.architecture} with "
-            f"its options may have; {_TRAIN_AGAIN}"
+            f"its options may have; {TRAIN_AGAIN}"
         )
 
 
 def _read_ensemble(meta: _EnsembleMeta, folder: Path) -> Ensemble:
     for member in meta.ensemble:
-        _read_checked(folder, f"{member.folder}/{META}", meta.sha256)
+        read_checked(folder, f"{member.folder}/{META}", meta.sha256)
     named = {str(folder / one.folder): _read_member(one, folder) for one in meta.ensemble}
     check_same_image(named)
     members = tuple(named.values())
@@ -326,13 +327,13 @@ def _read_member(member: _Member, folder: Path) -> Detector:
     meta = read_meta(folder / member.folder)
     if isinstance(meta, _EnsembleMeta):
         raise DetectorError(
-            f"{folder / member.folder}: an ensemble cannot be the member of one; {_TRAIN_AGAIN}"
+            f"{folder / member.folder}: an ensemble cannot be the member of one; {TRAIN_AGAIN}"
         )
     detector = _read_single(meta, folder / member.folder)
     if detector.identity() != member.identity:
         raise DetectorError(
             f"{folder / member.folder}: this is not the member that {META} of the ensemble names "
-            f"(identity {detector.identity()}, expected {member.identity}); {_TRAIN_AGAIN}"
+            f"(identity {detector.identity()}, expected {member.identity}); {TRAIN_AGAIN}"
         )
     return detector
 
@@ -345,20 +346,20 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
             f"{folder}: there is no detector yet; train one (pipelines training and evaluation, "
             "after ingestion and splitting)"
         )
-    content = _read_file(path)
+    content = read_file(path)
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DetectorError(f"{path}: not JSON ({error}); {_TRAIN_AGAIN}") from error
+        raise DetectorError(f"{path}: not JSON ({error}); {TRAIN_AGAIN}") from error
     if not isinstance(values, dict) or "format" not in values or is_deep(values):
-        raise DetectorError(f"{path}: not a description of a detector; {_TRAIN_AGAIN}")
+        raise DetectorError(f"{path}: not a description of a detector; {TRAIN_AGAIN}")
     if values["format"] == _PREVIOUS_FORMAT:
         values = _upgrade(values, path)
     if values["format"] != FORMAT:
         raise DetectorError(
             f"{path}: format {values['format']!r} is unknown, this version of face_forgery reads "
             f"format {FORMAT}; install the version that wrote it ("
-            f"{values.get('code_version')}), or {_TRAIN_AGAIN}"
+            f"{values.get('code_version')}), or {TRAIN_AGAIN}"
         )
     try:
         model = _EnsembleMeta if "ensemble" in values else _Meta
@@ -368,7 +369,7 @@ def read_meta(folder: Path) -> _Meta | _EnsembleMeta:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3]
         )
         raise DetectorError(
-            f"{path}: {error.error_count()} fault(s): {faults}; {_TRAIN_AGAIN}"
+            f"{path}: {error.error_count()} fault(s): {faults}; {TRAIN_AGAIN}"
         ) from error
 
 
@@ -386,48 +387,5 @@ def _upgrade(values: dict[str, Any], path: Path) -> dict[str, Any]:
     raise DetectorError(
         f"{path}: its score is the mean over views={views}, and this version of face_forgery knows "
         f"only {', '.join(TTA_IMAGES)} of scoring.tta; install the version that wrote it ("
-        f"{values.get('code_version')}), or {_TRAIN_AGAIN}"
+        f"{values.get('code_version')}), or {TRAIN_AGAIN}"
     )
-
-
-def _read_checked(folder: Path, name: str, sha256: dict[str, str]) -> bytes:
-    content = _read_file(folder / name)
-    if sha256.get(name) != _sha256(content):
-        raise DetectorError(
-            f"{folder / name}: the content is not what {META} says (sha256 "
-            f"{_sha256(content)[:12]}..., expected {sha256.get(name, 'none')[:12]}...): "
-            f"damaged, or from another detector; {_TRAIN_AGAIN}"
-        )
-    return content
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        facts = path.stat()
-        # A pipe waits for a writer, a device never ends; a folder is an error by itself.
-        if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
-            raise DetectorError(f"{path}: not a regular file; {_TRAIN_AGAIN}")
-        if (most := _MOST_BYTES.get(path.name)) is not None and facts.st_size > most:
-            raise DetectorError(
-                f"{path}: its {facts.st_size:,} bytes are more than the {most:,} that such a file "
-                f"of a detector may have; {_TRAIN_AGAIN}"
-            )
-        with path.open("rb") as file:  # it may grow meanwhile, or have no end
-            return file.read(facts.st_size)
-    except MemoryError as error:
-        raise DetectorError(f"{path}: does not fit into memory; {_TRAIN_AGAIN}") from error
-    except FileNotFoundError as error:
-        raise DetectorError(f"{path} is missing; {_TRAIN_AGAIN}") from error
-    except OSError as error:
-        raise DetectorError(
-            f"{path}: the file cannot be read ({error.strerror}); {_TRAIN_AGAIN}"
-        ) from error
-
-
-def _write_json(values: dict[str, Any], path: Path) -> None:
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
