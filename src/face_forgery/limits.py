@@ -76,6 +76,3 @@ def max_pixels() -> int:
     if given and not (given.isascii() and given.isdigit() and int(given)):
         raise ValueError(f"{PIXELS_VARIABLE}={given!r} must be a whole number of pixels, 1 or more")
     return int(given or DEFAULT_PIXELS)
-
-
-NUM_FEATURES = 60  # of an image's appearance (data/images/appearance.py)

@@ -7,10 +7,11 @@ import pytest
 from sklearn.covariance import LedoitWolf
 
 from face_forgery.inference.familiarity import fit_appearance
-from face_forgery.limits import NUM_FEATURES
 from face_forgery.modeling.detector import DetectorError
-from face_forgery.modeling.detector_folder import APPEARANCE, read_detector, write_detector
+from face_forgery.modeling.detector_files import APPEARANCE
+from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.familiarity import (
+    NUM_FEATURES,
     AppearanceModel,
     Familiarity,
     choose_threshold,

@@ -17,9 +17,9 @@ from face_forgery.data.images.resizing import PixelTransform
 from face_forgery.data.loading.rng import seeded_torch
 from face_forgery.data.loading.transforms import train_transform
 from face_forgery.inference.reading import ImageReader, as_pixels, read_images
-from face_forgery.limits import NUM_FEATURES
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.familiarity import (
+    NUM_FEATURES,
     AppearanceModel,
     Familiarity,
     choose_threshold,

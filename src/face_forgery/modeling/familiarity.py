@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from face_forgery.limits import NUM_FEATURES
-
 Values = NDArray[np.float64]
+NUM_FEATURES = 60  # of `describe_appearance`; its module imports OpenCV
 UNFAMILIAR = "unfamiliar"  # of an image that has a score and no verdict
 
 

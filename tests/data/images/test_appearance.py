@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from face_forgery.data.images.appearance import describe_appearance
-from face_forgery.limits import NUM_FEATURES
+from face_forgery.modeling.familiarity import NUM_FEATURES
 
 
 def draw(seed, side=64):
