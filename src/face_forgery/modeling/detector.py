@@ -155,10 +155,10 @@ class OperatingPoints:
         return TypeAdapter(cls).validate_python(values)
 
 
-class QuantizedNetwork(NamedTuple):
-    """A network in int8 as OpenVINO stores it, uncalibrated: images to logits."""
+class StoredGraph(NamedTuple):
+    """A network as OpenVINO stores it, uncalibrated: uint8 ``(B, 3, S, S)`` to two logits."""
 
-    graph: bytes  # XML
+    xml: bytes
     weights: bytes
 
 
@@ -179,7 +179,7 @@ class Detector:
     operating_points: OperatingPoints | None = None  # None before evaluation
     # Of scores, wherever it is used: temperature and operating points were measured so.
     precision: Precision = "float32"
-    quantized: QuantizedNetwork | None = field(default=None, repr=False)  # of int8
+    graph: StoredGraph | None = field(default=None, repr=False)  # of int8
     input: str = "rgb"  # the colors alone, or further channels as well (modeling/inputs.py)
     truncate_after: str | None = None  # the last block (modeling/truncation.py); None: timm's
     tta: TTAName = "none"
@@ -209,7 +209,7 @@ class Detector:
         if self.preprocessing.scaled_decoding:
             described += " scaled_decoding"
         digest = hashlib.sha256(described.encode())
-        for content in self.quantized or ():
+        for content in self.graph or ():
             digest.update(content)
         if self.faces is not None and self.face_model is not None:
             digest.update(self.faces.model_dump_json(exclude={"detector"}).encode())
@@ -232,7 +232,7 @@ class Detector:
 
     def scored_by(self, precision: Precision, tta: TTAName) -> "Detector":
         """Return the detector with scores that are computed so from now on."""
-        scored = replace(self, precision=precision, tta=tta, quantized=None)
+        scored = replace(self, precision=precision, tta=tta, graph=None)
         return replace(scored, familiarity=None, appearance=None)
 
     def build_network(self) -> "nn.Module":

@@ -33,7 +33,7 @@ from face_forgery.modeling.detector import (
     DetectorError,
     OperatingPoints,
     Preprocessing,
-    QuantizedNetwork,
+    StoredGraph,
 )
 from face_forgery.modeling.detector_files import (
     APPEARANCE,
@@ -155,8 +155,8 @@ def write_detector(detector: Detector, folder: Path) -> None:
     if detector.face_model is not None:
         (folder / FACE_MODEL).write_bytes(detector.face_model)
         names.append(FACE_MODEL)
-    if detector.quantized is not None:
-        for name, content in zip(QUANTIZED, detector.quantized, strict=True):
+    if detector.graph is not None:
+        for name, content in zip(QUANTIZED, detector.graph, strict=True):
             (folder / name).write_bytes(content)
             names.append(name)
     names += _write_appearance(detector, folder)
@@ -268,7 +268,7 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
     return Detector(
         weights=weights,
         face_model=contents.get(FACE_MODEL),
-        quantized=QuantizedNetwork(*quantized) if quantized else None,
+        graph=StoredGraph(*quantized) if quantized else None,
         appearance=_read_appearance(meta, folder),
         **_fields_of(meta),
     )

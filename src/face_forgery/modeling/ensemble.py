@@ -105,7 +105,7 @@ def in_float32(detector: Detector) -> Detector:
     """Return the detector, or the ensemble of the same members, computed in float32."""
     if isinstance(detector, Ensemble):
         return replace(detector, members=tuple(map(in_float32, detector.members)))
-    return replace(detector, precision="float32", quantized=None)
+    return replace(detector, precision="float32", graph=None)
 
 
 def _describe(member: Detector) -> dict[str, Any]:

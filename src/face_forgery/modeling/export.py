@@ -22,7 +22,7 @@ from face_forgery.modeling.engines.openvino_network import (
     convert,
     import_openvino,
 )
-from face_forgery.modeling.engines.quantized_network import read_quantized, store_model
+from face_forgery.modeling.engines.stored_graph import read_graph, store_model
 from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.forward_path import score_images
 from face_forgery.modeling.provenance import describe_training_data
@@ -83,7 +83,7 @@ def export_openvino(detector: Detector) -> dict[str, bytes]:
             raise EngineError("it is not installed: pip install openvino")
         if not is_int8:
             detector = _in_float32(detector, "OpenVINO's files compute")
-        model = read_quantized(detector) if is_int8 else convert(detector)
+        model = read_graph(detector) if is_int8 else convert(detector)
     except EngineError as error:
         logger.warning("There are no files for OpenVINO: %s", error)
         return {}

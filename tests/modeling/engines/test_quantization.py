@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
-from face_forgery.modeling.engines import quantization, quantized_network
+from face_forgery.modeling.engines import quantization, stored_graph
 from face_forgery.modeling.engines.choice import ENVIRONMENT, build_scorer
 from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.ensemble import in_float32
@@ -70,15 +70,15 @@ def test_torch_does_not_score_in_its_place(detectors):
     with pytest.raises(DetectorError, match="OpenVINO alone"):
         build_scorer(detectors["test_vit"], "torch")
     with pytest.raises(DetectorError, match="evaluate it again"):
-        build_scorer(replace(detectors["test_vit"], quantized=None))
+        build_scorer(replace(detectors["test_vit"], graph=None))
     with pytest.raises(ValidationError, match="engine=torch cannot compute precision=int8"):
         ScoringParams(batch_size=1, num_workers=0, engine="torch", precision="int8", tta="none")
 
 
 def changed(detector, old, new):
-    graph = re.sub(old, new, detector.quantized.graph, count=1)
-    assert graph != detector.quantized.graph
-    return replace(detector, quantized=detector.quantized._replace(graph=graph))
+    xml = re.sub(old, new, detector.graph.xml, count=1)
+    assert xml != detector.graph.xml
+    return replace(detector, graph=detector.graph._replace(xml=xml))
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,16 @@ def test_a_graph_of_strangers_is_refused_in_one_line(detectors, old, new, why):
 
 
 def test_a_graph_that_would_fill_the_memory_is_refused(detectors, monkeypatch):
-    monkeypatch.setattr(quantized_network, "MAX_ACTIVATIONS", 1000)
+    monkeypatch.setattr(stored_graph, "MAX_ACTIVATIONS", 1000)
     with pytest.raises(DetectorError, match=r"gives .* numbers"):
         build_scorer(detectors["test_resnet"])
 
 
 def test_weights_that_are_cut_off_are_refused(detectors):
     detector = detectors["test_resnet"]
-    cut = detector.quantized._replace(weights=detector.quantized.weights[:100])
+    cut = detector.graph._replace(weights=detector.graph.weights[:100])
     with pytest.raises(DetectorError, match="cannot be used"):
-        build_scorer(replace(detector, quantized=cut))
+        build_scorer(replace(detector, graph=cut))
 
 
 def test_a_processor_that_computes_otherwise_is_told(detectors):

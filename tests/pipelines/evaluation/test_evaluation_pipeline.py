@@ -298,7 +298,7 @@ def test_float32_costs_nothing(detector, val_manifest, data, val_scores):
     exact = nodes.score_in_float32(detector, val_manifest, margins, data, SCORING)
     assert nodes.measure_precision(val_scores, exact, {}, SCORING, EVALUATION) == {}
     scored = nodes.choose_precision(detector, val_manifest, data, SCORING, EVALUATION)
-    assert (scored.precision, scored.quantized) == ("float32", None)
+    assert (scored.precision, scored.graph) == ("float32", None)
 
 
 def test_a_precision_that_costs_too_much_ends_the_run(val_scores, val_manifest):

@@ -80,9 +80,9 @@ def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:
             f"this detector is in int8, which OpenVINO alone computes, and {reason}, or evaluate "
             "the detector again with scoring.precision=float32"
         )
-    from face_forgery.modeling.engines.quantized_network import load_quantized
+    from face_forgery.modeling.engines.stored_graph import load_graph
 
-    return load_quantized(detector)
+    return load_graph(detector)
 
 
 def _default() -> EngineName:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.engines.openvino_network import convert, keep_own_logits
-from face_forgery.modeling.engines.quantized_network import read_quantized, store_model
+from face_forgery.modeling.engines.stored_graph import read_graph, store_model
 
 
 def check_nncf() -> None:
@@ -48,6 +48,6 @@ def quantize(detector: Detector, images: Sequence[Tensor]) -> Detector:
         ),
     )
     keep_own_logits(quantized)
-    done = replace(detector, precision="int8", quantized=store_model(quantized))
-    read_quantized(done)  # what is written can be read
+    done = replace(detector, precision="int8", graph=store_model(quantized))
+    read_graph(done)  # what is written can be read
     return done

@@ -1,4 +1,4 @@
-"""A network in 8-bit integers as it is stored with its detector: read back with bounds."""
+"""A network as OpenVINO stores it with its detector: read back with bounds."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 
 from face_forgery.data.redaction import one_line
 from face_forgery.limits import MAX_ACTIVATIONS, MAX_GRAPH_BYTES
-from face_forgery.modeling.detector import Detector, DetectorError, QuantizedNetwork
+from face_forgery.modeling.detector import Detector, DetectorError, StoredGraph
 from face_forgery.modeling.engines.openvino_network import (
     OpenVinoNetwork,
     compile_checked,
@@ -24,30 +24,30 @@ _LAYER = re.compile(rb'<layer [^>]*type="(\w+)"')
 _NESTED = {b"If", b"Loop", b"TensorIterator"}  # graphs within the graph
 
 
-def load_quantized(detector: Detector) -> OpenVinoNetwork:
-    """Return the network of an int8 detector; raises as `read_quantized`.
+def load_graph(detector: Detector) -> OpenVinoNetwork:
+    """Return the network of an int8 detector; raises as `read_graph`.
 
     Raises:
         EngineError: If this processor computes other scores than the one that quantized it.
     """
-    compiled = compile_checked(read_quantized(detector), "int8")
+    compiled = compile_checked(read_graph(detector), "int8")
     return OpenVinoNetwork(compiled, detector.temperature)
 
 
-def read_quantized(detector: Detector) -> "openvino.Model":
+def read_graph(detector: Detector) -> "openvino.Model":
     """Return the uncalibrated int8 network of ``detector`` in OpenVINO's terms.
 
     Raises:
         DetectorError: If it is damaged, or asks for more memory than a network needs.
     """
-    if detector.quantized is None:
+    if detector.graph is None:
         raise DetectorError("this detector is in int8 and has no int8 network; evaluate it again")
-    graph, weights = detector.quantized
+    xml, weights = detector.graph
     try:
-        if len(graph) > MAX_GRAPH_BYTES or _NESTED & set(_LAYER.findall(graph)):
-            raise ValueError(f"no graph that quantizing gives ({len(graph):,} bytes)")
+        if len(xml) > MAX_GRAPH_BYTES or _NESTED & set(_LAYER.findall(xml)):
+            raise ValueError(f"no graph that quantizing gives ({len(xml):,} bytes)")
         content = import_openvino().Tensor(np.frombuffer(weights, np.uint8))
-        model = core().read_model(graph, content)
+        model = core().read_model(xml, content)
         _check_shapes(model, detector.preprocessing.image_size)
     except (RuntimeError, ValueError) as error:
         raise DetectorError(
@@ -75,9 +75,9 @@ def _check_shapes(model: "openvino.Model", size: int) -> None:
                 raise ValueError(f"{operation.get_type_name()} gives {shape} numbers")
 
 
-def store_model(model: "openvino.Model") -> QuantizedNetwork:
+def store_model(model: "openvino.Model") -> StoredGraph:
     """Return what OpenVINO writes of ``model``."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "int8.xml")
         import_openvino().save_model(model, path, compress_to_fp16=False)
-        return QuantizedNetwork(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+        return StoredGraph(path.read_bytes(), path.with_suffix(".bin").read_bytes())
