@@ -105,6 +105,7 @@ from .inference.videos.judgement import video_row as video_row
 from .inference.videos.video_page import describe_video as describe_video
 from .inference.videos.video_page import format_time as format_time
 from .inference.videos.video_page import write_video_pages as write_video_pages
+from .modeling.adopting.adopt import adopt_model as adopt_model
 from .modeling.detector import DetectorError as DetectorError
 from .modeling.engines.quantization import check_nncf as check_nncf
 from .modeling.ensemble import in_float32 as in_float32

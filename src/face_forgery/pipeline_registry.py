@@ -15,7 +15,7 @@ _MAIN_JOB = (
     "submission",
 )
 _BY_NAME_ONLY = (
-    *("testing", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
+    *("testing", "adopt", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
     *("inference", "explanation", "video", "export"),
 )
 

@@ -136,7 +136,7 @@ def rate_usability(
 
 
 def _look_at_training(card: TrainingData | None, language: Language) -> Finding:
-    origin = "partly" if card is None else card.origin
+    origin = card.origin if card is not None and card.is_known else "partly"
     levels: dict[str, Level] = {"drawn": "demonstration", "partly": "care"}
     return Finding("training", levels.get(origin, "usable"), describe_training_data(card, language))
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 # Paths that nodes open themselves; Kedro resolves the ``filepath`` of a catalog entry.
 _PATHS = (
     *(("data", "root"), ("demo_data", "root"), ("forging", "root")),
-    *(("model", "weights"), ("ingestion", "links_into")),
+    *(("model", "weights"), ("adopt", "model"), ("ingestion", "links_into")),
 )
 _REFUSED_RUNNERS = ("ParallelRunner", "ThreadRunner")
 _HOW_TO_SET = (

@@ -79,7 +79,7 @@ def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
     if not ignored or {"train_labels", "label_table"} & pipeline.inputs():
         return
     names = [name for name in run_params.get("pipeline_names") or [] if name != "splitting"]
-    if "evaluation" in names and "training" not in names:
+    if "evaluation" in names and not {"training", "adopt"} & {*names}:
         names.insert(names.index("evaluation"), "training")
     shown = ",".join(f"data.{name}={'null' if v is None else v}" for name, v in ignored.items())
     raise ParameterError(

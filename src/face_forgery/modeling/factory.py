@@ -41,10 +41,11 @@ def check_model(model: ModelParams) -> None:
 
 
 @cache
-def find_backbone(given: str) -> str:
+def find_backbone(given: str, parameter: str = "model.backbone") -> str:
     """Return timm's name of a model, also for an old name, a hub's, or one in another spelling.
 
     With or without the tag of its weights: ``resnet18``, ``hf-hub:timm/resnet18.a1_in1k``.
+    ``parameter`` is what named it.
 
     Raises:
         BackboneError: With the nearest names, or the tags that the model has.
@@ -60,17 +61,17 @@ def find_backbone(given: str) -> str:
     if architecture not in timm.list_models():
         near = get_close_matches(_spelling(architecture), spellings, n=_EXAMPLES_SHOWN, cutoff=0.4)
         hint = f"; did you mean {', '.join(spellings[one] for one in near)}?" if near else ""
-        raise BackboneError(f"model.backbone={given!r} is not a timm model{hint}")
+        raise BackboneError(f"{parameter}={given!r} is not a timm model{hint}")
     found = f"{architecture}.{tag}" if tag else architecture
     known = timm.list_pretrained(f"{architecture}.*")
     if tag and found not in known:
         near = get_close_matches(found, known, n=_EXAMPLES_SHOWN, cutoff=0.4) or known
         raise BackboneError(
-            f"model.backbone={given!r}: timm's {architecture} has no weights {tag!r}; "
+            f"{parameter}={given!r}: timm's {architecture} has no weights {tag!r}; "
             f"it has {', '.join(near[:_EXAMPLES_SHOWN]) or 'none'}"
         )
     if found != given:
-        logger.info("model.backbone=%s is called %s in timm", given, found)
+        logger.info("%s=%s is called %s in timm", parameter, given, found)
     return found
 
 
@@ -186,6 +187,11 @@ def plan_backbone(detector: Detector) -> nn.Module:
         hook.remove()
 
 
+def first_cause(error: BackboneError) -> str:
+    """Return in a line why timm refused to build a backbone, without names of parameters."""
+    return first_line(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+
+
 def _create_as_described(detector: Detector) -> nn.Module:
     name, size = find_backbone(detector.architecture), detector.preprocessing.image_size
     backbone = _create(name, detector.options, size, **_channels(detector.input))
@@ -276,7 +282,7 @@ def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
     except (RuntimeError, KeyError, ValueError) as error:
         raise BackboneError(
             f"model.weights={str(path)!r} does not fit model.backbone={model.backbone!r} with "
-            f"model.options={model.options}: {_differences(weights, blank) or first_line(error)}"
+            f"model.options={model.options}: {describe_differences(weights, blank.state_dict()) or first_line(error)}"
         ) from error
 
 
@@ -308,8 +314,8 @@ def _replace_other_head(weights: dict[str, Tensor], name: str, blank: nn.Module)
                 weights[key] = own[key]
 
 
-def _differences(weights: Mapping[str, Tensor], blank: nn.Module) -> str:
-    own = blank.state_dict()
+def describe_differences(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    """Say how many weights a file and a model, which has ``own``, do not have in common; or ""."""
     shared = [name for name in own if name in weights]
     other = [name for name in shared if own[name].shape != weights[name].shape]
     differences = (

@@ -32,6 +32,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "partly": "Learnt partly from drawn faces: {drawn:,} of {total:,} images of {name}.",
         "photographed": "Learnt from {total:,} photographs of {name}: {real:,} real, "
         "{fake:,} forged.",
+        "elsewhere": "Trained elsewhere ({name}): what it learnt from is unknown.",
         "unknown": "Learnt from {total:,} images of {name}: {real:,} real, {fake:,} forged; "
         "whether they are photographs is not recorded.",
     },
@@ -39,6 +40,7 @@ _SENTENCES: dict[Language, dict[str, str]] = {
         "drawn": "用绘制的人脸训练：仅供演示，不适用于照片。",
         "partly": "部分用绘制的人脸训练：{name} 的 {total:,} 张图像中有 {drawn:,} 张。",
         "photographed": "用 {name} 的 {total:,} 张照片训练：真实 {real:,} 张，伪造 {fake:,} 张。",
+        "elsewhere": "由他处训练（{name}）：其训练数据未知。",
         "unknown": "用 {name} 的 {total:,} 张图像训练：真实 {real:,} 张，伪造 {fake:,} 张；"
         "未记录它们是否为照片。",
     },
@@ -66,6 +68,11 @@ class TrainingData:
         return self.num_real + self.num_fake
 
     @property
+    def is_known(self) -> bool:
+        """Whether anybody said what the images were."""
+        return self.num_images > 0
+
+    @property
     def origin(self) -> Literal["drawn", "partly", "photographed", "unknown"]:
         """What the images are; ``partly``: some of them are drawn."""
         found = {origin for origin, count in self.origins.items() if count}
@@ -90,13 +97,18 @@ def describe_training_data(card: TrainingData | None, language: Language = "en")
     """
     if card is None:
         return _NOT_RECORDED[language]
-    return _SENTENCES[language][card.origin].format(
+    return _SENTENCES[language][card.origin if card.is_known else "elsewhere"].format(
         name=card.name,
         total=card.num_images,
         real=card.num_real,
         fake=card.num_fake,
         drawn=card.origins.get("drawn", 0),
     )
+
+
+def trained_elsewhere(name: str) -> TrainingData:
+    """Return the card of a model of that name whose training data nobody here knows."""
+    return TrainingData(name, 0, 0, 0, {}, {}, {"unknown": 1})
 
 
 def join_training_data(cards: Iterable[TrainingData | None]) -> TrainingData | None:
@@ -113,7 +125,7 @@ def join_training_data(cards: Iterable[TrainingData | None]) -> TrainingData | N
     if not sets:
         return None
     if None in cards:
-        sets["not recorded"] = TrainingData("not recorded", 0, 0, 0, {}, {}, {"unknown": 1})
+        sets["not recorded"] = trained_elsewhere("not recorded")
     joined, *others = sets.values()
     for other in others:
         joined = _merge(f"{joined.name} + {other.name}", joined, other, most=False)

@@ -1,4 +1,4 @@
-"""Starting weights: files of any trainer, read by their content, never executed."""
+"""Weights in files of any trainer: read by their content, never executed."""
 
 import argparse
 import logging
@@ -26,11 +26,11 @@ _NESTS = (
 )
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, parameter: str = "model.weights") -> None:
     """Raise `BackboneError`, with the nearest names that are there, where there is no file."""
     if path.is_file():
         return
-    given, folder = f"model.weights={str(path)!r}", path if path.is_dir() else path.parent
+    given, folder = f"{parameter}={str(path)!r}", path if path.is_dir() else path.parent
     files = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
     if path.is_dir():
         shown = [name for name in files if Path(name).suffix in _ENDINGS] or files
@@ -43,12 +43,17 @@ def check_file(path: Path) -> None:
     raise BackboneError(f"{given}: there is no such file in {folder.resolve()}{hint}")
 
 
-def read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def read_weights(
+    path: Path, own: Mapping[str, Tensor], *, parameter: str = "model.weights"
+) -> dict[str, Tensor]:
     """Return the weights in a file, whatever its ending, by the names that ``own`` has.
+
+    ``parameter`` is what named the file.
 
     Raises:
         BackboneError: If it cannot be read, or holds no tensors.
     """
+    given = f"{parameter}={str(path)!r}"
     try:
         if _is_safetensors(path):
             content: Any = load_file(path)
@@ -59,26 +64,24 @@ def read_weights(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each raise their own
         raise BackboneError(
-            f"model.weights={str(path)!r} cannot be read as weights "
+            f"{given} cannot be read as weights "
             f"({type(error).__name__}: {first_line(error)}). Nothing in it was executed; "
             "give a file of plain tensors, preferably .safetensors"
         ) from error
     nest, weights = _unnest(content)
     if repeated := [n for n, one in weights.items() if one.nbytes > one.untyped_storage().nbytes()]:
         raise BackboneError(
-            f"model.weights={str(path)!r}: {repeated[0]!r} repeats a few numbers over and over; "
+            f"{given}: {repeated[0]!r} repeats a few numbers over and over; "
             "save it again with contiguous() tensors"
         )
     prefix, weights = _without_prefix(weights, own)
     if nest or prefix:
         within = f" under {'.'.join(nest)!r}" if nest else ""
         less = f", without {prefix!r} before each name" if prefix else ""
-        logger.info("model.weights=%s: %d tensors%s%s", path, len(weights), within, less)
+        logger.info("%s=%s: %d tensors%s%s", parameter, path, len(weights), within, less)
     if not weights:
         names = f": {', '.join(map(str, content))}" if isinstance(content, Mapping) else ""
-        raise BackboneError(
-            f"model.weights={str(path)!r} does not hold a mapping of tensors{names}"
-        )
+        raise BackboneError(f"{given} does not hold a mapping of tensors{names}")
     return weights
 
 

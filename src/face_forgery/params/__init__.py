@@ -30,6 +30,7 @@ from face_forgery.params.inference import InferenceParams as InferenceParams
 from face_forgery.params.inference import SubmissionParams as SubmissionParams
 from face_forgery.params.inference import VideoParams as VideoParams
 from face_forgery.params.model import RESERVED_OPTIONS as RESERVED_OPTIONS
+from face_forgery.params.model import AdoptParams as AdoptParams
 from face_forgery.params.model import AugmentationParams as AugmentationParams
 from face_forgery.params.model import ModelParams as ModelParams
 from face_forgery.params.model import PreprocessingParams as PreprocessingParams

@@ -23,7 +23,12 @@ from face_forgery.params.inference import (
     SubmissionParams,
     VideoParams,
 )
-from face_forgery.params.model import AugmentationParams, ModelParams, PreprocessingParams
+from face_forgery.params.model import (
+    AdoptParams,
+    AugmentationParams,
+    ModelParams,
+    PreprocessingParams,
+)
 from face_forgery.params.renamed import advice_for
 from face_forgery.params.running import ClusterParams, TrackingParams
 from face_forgery.params.training import TrainingParams
@@ -45,6 +50,7 @@ class Parameters(Params):
     augmentation: AugmentationParams
     training: TrainingParams
     ensemble: EnsembleParams
+    adopt: AdoptParams
     scoring: ScoringParams
     evaluation: EvaluationParams
     testing: TestingParams

@@ -1,4 +1,4 @@
-"""Sections ``model``, ``preprocessing``, ``augmentation``: the network and what it is shown."""
+"""Sections ``model``, ``adopt``, ``preprocessing``, ``augmentation``: network and its input."""
 
 import math
 from typing import Annotated, Any, Literal, Self
@@ -67,6 +67,29 @@ class ModelParams(Params):
         if not 0 <= lora.get("lora_dropout", 0) < 1:
             raise ValueError(f"lora_dropout={lora['lora_dropout']} is not in [0, 1)")
         return lora
+
+
+ColorNumbers = tuple[float, float, float]
+
+
+class AdoptParams(Params):
+    """A model that was trained elsewhere, and what it does not say of itself."""
+
+    model: Location | None
+    architecture: str | None
+    options: dict[str, Any]
+    fake: Annotated[int, Field(ge=0)] | tuple[Annotated[int, Field(ge=0)], ...] | None
+    image_size: int | None = Field(ge=1, le=MAX_IMAGE_SIDE)
+    interpolation: Literal["bilinear", "bicubic"] | None
+    mean: ColorNumbers | None
+    std: ColorNumbers | None
+
+    @field_validator("options")
+    @classmethod
+    def _options_are_free(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if reserved := sorted(RESERVED_OPTIONS & set(options)):
+            raise ValueError(f"must not hold {reserved}: they follow from the model's file")
+        return options
 
 
 class PreprocessingParams(Params):
