@@ -40,7 +40,8 @@ MAX_UNPACKED, MAX_RATIO = 2**26, 2000  # bytes of any, and for each byte of its 
 MAX_TABLE_PARTS = 2**16  # of a list in its footer; 10,000,000 rows by 1,000 are 10,000 groups
 
 # A detector
-MAX_GRAPH_BYTES = 2**26  # of an int8 network; a ResNet-18 has 130 KB, the largest of timm a few MB
+MAX_GRAPH_WEIGHTS = 2**32  # bytes, of a stored graph; a billion weights in float32 are as many
+MAX_GRAPH_BYTES = 2**26  # of its layers; a ResNet-18 has 130 KB, the largest of timm a few MB
 MAX_ACTIVATIONS = 2**28  # numbers between two of its layers, of one image
 MAX_JSON_BYTES = 2**22  # of meta.json and config.json
 MAX_JSON_DEPTH = 50  # of lists and mappings in one another; a description has five levels

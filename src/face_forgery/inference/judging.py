@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 _BATCH = 32
 _OWNED = r"([\w.-]+/[\w.-]+)"
 _HUB = re.compile(rf"(?:hf[-_]hub:|hf://|https://huggingface\.co/){_OWNED}(?:@(.+))?/?")
-_HUB_FILES = ["*.json", "*.safetensors", "*.onnx", "*int8.*"]  # of a detector, members included
+# Of a detector, members included.
+_HUB_FILES = ["*.json", "*.safetensors", "*.onnx", "*int8.*", "*network.xml", "*network.bin"]
 _ACCEPTED = "a path, a URL, encoded bytes, an open file, a uint8 array or a PIL image"
 
 ImageLike = str | os.PathLike[str] | bytes | bytearray | io.IOBase | NDArray[np.uint8] | Image.Image

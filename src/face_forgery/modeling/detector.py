@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -166,7 +166,7 @@ class StoredGraph(NamedTuple):
 class Detector:
     """A trained network as plain values: what is stored, certified and used."""
 
-    architecture: str  # a timm model name
+    architecture: str  # a timm model name, or what an adopted model is
     options: dict[str, Any]  # further arguments of timm.create_model
     weights: dict[str, Any] = field(repr=False)  # of the timm backbone, tensors on the CPU
     preprocessing: Preprocessing
@@ -179,7 +179,7 @@ class Detector:
     operating_points: OperatingPoints | None = None  # None before evaluation
     # Of scores, wherever it is used: temperature and operating points were measured so.
     precision: Precision = "float32"
-    graph: StoredGraph | None = field(default=None, repr=False)  # of int8
+    graph: StoredGraph | None = field(default=None, repr=False)  # of int8, or without weights
     input: str = "rgb"  # the colors alone, or further channels as well (modeling/inputs.py)
     truncate_after: str | None = None  # the last block (modeling/truncation.py); None: timm's
     tta: TTAName = "none"
@@ -188,6 +188,16 @@ class Detector:
     training_data: TrainingData | None = field(default=None, repr=False)  # None: not recorded
     familiarity: Familiarity | None = None  # None: no image is unfamiliar
     appearance: AppearanceModel | None = field(default=None, repr=False)  # exactly with familiarity
+
+    @property
+    def network(self) -> Literal["timm", "openvino"]:
+        """What its network is built by: timm, or OpenVINO alone, of a graph without weights."""
+        return "timm" if self.graph is None or self.weights else "openvino"
+
+    @property
+    def was_trained_elsewhere(self) -> bool:
+        """Whether nobody here knows what it learnt from, and so which images it has seen."""
+        return self.training_data is not None and not self.training_data.is_known
 
     def identity(self) -> str:
         """Return 16 hexadecimal digits that follow from what scores follow from.
@@ -226,13 +236,28 @@ class Detector:
 
     def count_parameters(self) -> int:
         """Return how many weights it has, its members together, but not the face detector's."""
+        if self.network == "openvino":
+            from face_forgery.modeling.engines.stored_graph import count_constants
+
+            return count_constants(self)
         from face_forgery.modeling.network import count_parameters
 
         return count_parameters(self.build_network())
 
     def scored_by(self, precision: Precision, tta: TTAName) -> "Detector":
-        """Return the detector with scores that are computed so from now on."""
-        scored = replace(self, precision=precision, tta=tta, graph=None)
+        """Return the detector with scores that are computed so from now on.
+
+        Raises:
+            DetectorError: If its network is a graph, which is scored as it is.
+        """
+        graph = self.graph if self.network == "openvino" else None
+        if graph is not None and (precision, tta) != ("float32", "none"):
+            raise DetectorError(
+                f"scoring.precision={precision}, scoring.tta={tta}: {self.architecture} is stored "
+                "as OpenVINO's graph, which is computed as it is; set scoring.precision=float32 "
+                "and scoring.tta=none"
+            )
+        scored = replace(self, precision=precision, tta=tta, graph=graph)
         return replace(scored, familiarity=None, appearance=None)
 
     def build_network(self) -> "nn.Module":
@@ -252,6 +277,11 @@ class Detector:
 
     def build_plain_network(self) -> "DetectorNetwork":
         """Return the network without TTA; raises and is as `build_network`."""
+        if self.network == "openvino":
+            raise DetectorError(
+                f"{self.architecture} is stored as OpenVINO's graph, which torch cannot build; for "
+                "training, files of timm or ONNX, or a smaller precision, use the model itself"
+            )
         from face_forgery.modeling.factory import build_blank_network, plan_backbone
 
         try:

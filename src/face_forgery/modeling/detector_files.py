@@ -6,16 +6,19 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from face_forgery.limits import MAX_GRAPH_BYTES, MAX_JSON_BYTES
+from face_forgery.limits import MAX_GRAPH_BYTES, MAX_GRAPH_WEIGHTS, MAX_JSON_BYTES
 from face_forgery.modeling.detector import DetectorError
 
 CONFIG, WEIGHTS, META = "config.json", "model.safetensors", "meta.json"
 MEMBERS = "members"  # only of an ensemble
 FACE_MODEL = "face_detector.onnx"  # only where images are cut to their faces
 QUANTIZED = ("int8.xml", "int8.bin")  # only where precision is int8
+GRAPH = ("network.xml", "network.bin")  # in place of CONFIG and WEIGHTS, of an adopted model
 APPEARANCE = "appearance.safetensors"  # only where images may be unfamiliar
-_MOST_BYTES = dict.fromkeys((CONFIG, META, APPEARANCE), MAX_JSON_BYTES) | {
-    QUANTIZED[0]: MAX_GRAPH_BYTES
+_MOST_BYTES = {
+    **dict.fromkeys((CONFIG, META, APPEARANCE), MAX_JSON_BYTES),
+    **dict.fromkeys((QUANTIZED[0], GRAPH[0]), MAX_GRAPH_BYTES),
+    GRAPH[1]: MAX_GRAPH_WEIGHTS,
 }
 TRAIN_AGAIN = "train again (pipelines training and evaluation) or restore a whole copy"
 

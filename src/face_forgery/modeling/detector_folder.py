@@ -4,18 +4,26 @@
 ``timm.create_model("local-dir:FOLDER", pretrained=True)`` gives the backbone. ``meta.json`` holds
 what timm has no place for, and the checksums of the other files: beside those two the face
 detector, where images are cut to their faces, and an int8 network in OpenVINO's format. An ensemble
-is a ``meta.json`` beside a folder ``members`` with such a folder for each. A truncated backbone
-(``truncate_after``) is none that timm can build: there loading by timm fails, for want of the upper
-layers.
+is a ``meta.json`` beside a folder ``members`` with such a folder for each. An adopted model that is
+none of timm's has ``network.xml`` and ``network.bin``, in OpenVINO's format, in place of those two.
+A truncated backbone (``truncate_after``) is none that timm can build: there loading by timm fails,
+for want of the upper layers.
 """
 
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save_file as save_arrays
@@ -26,7 +34,6 @@ from face_forgery.limits import (
     MAX_UNSEEN_WEIGHTS,
 )
 from face_forgery.modeling.detector import (
-    CLASS_NAMES,
     TTA_IMAGES,
     BackboneError,
     Detector,
@@ -39,6 +46,7 @@ from face_forgery.modeling.detector_files import (
     APPEARANCE,
     CONFIG,
     FACE_MODEL,
+    GRAPH,
     MEMBERS,
     META,
     QUANTIZED,
@@ -53,10 +61,8 @@ from face_forgery.modeling.ensemble import Ensemble, check_same_image, in_float3
 from face_forgery.modeling.familiarity import AppearanceModel, Familiarity
 from face_forgery.modeling.options import check_options, is_deep
 from face_forgery.modeling.provenance import TrainingData
+from face_forgery.modeling.timm_layout import timm_config
 from face_forgery.params import RESERVED_OPTIONS, FacesParams, Precision, TTAName
-
-if TYPE_CHECKING:
-    from face_forgery.modeling.network import DetectorNetwork
 
 FORMAT = 3
 _PREVIOUS_FORMAT = 2  # with views and cut_after for tta and truncate_after
@@ -68,6 +74,7 @@ class _Meta(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format: Literal[3]
+    network: Literal["timm", "openvino"] = "timm"
     architecture: str
     options: dict[str, Any]
     preprocessing: Preprocessing
@@ -94,6 +101,18 @@ class _Meta(BaseModel):
             raise ValueError(f"must not hold {reserved}, which would fetch or open other weights")
         check_options(options)
         return options
+
+    @model_validator(mode="after")
+    def _a_graph_is_computed_as_it_is(self) -> Self:
+        if self.network == "openvino" and (self.precision, self.tta) != ("float32", "none"):
+            raise ValueError("network=openvino goes with precision=float32 and tta=none")
+        return self
+
+    def graph_files(self) -> tuple[str, ...]:
+        """Return the names of the stored graph and of its weights, if there are any."""
+        if self.network == "openvino":
+            return GRAPH
+        return QUANTIZED if self.precision == "int8" else ()
 
 
 class _Member(BaseModel):
@@ -145,22 +164,28 @@ def write_detector(detector: Detector, folder: Path) -> None:
     if isinstance(detector, Ensemble):
         _write_ensemble(detector, folder)
         return
+    names = [] if detector.network == "openvino" else _write_weights(detector, folder)
+    if detector.face_model is not None:
+        (folder / FACE_MODEL).write_bytes(detector.face_model)
+        names.append(FACE_MODEL)
+    if detector.graph is not None:
+        files = GRAPH if detector.network == "openvino" else QUANTIZED
+        for name, content in zip(files, detector.graph, strict=True):
+            (folder / name).write_bytes(content)
+            names.append(name)
+    names += _write_appearance(detector, folder)
+    _write_meta(_Meta, detector, names, folder)
+
+
+def _write_weights(detector: Detector, folder: Path) -> list[str]:
+    """Write what timm opens; return the names of its files."""
     network = in_float32(detector).build_plain_network()
     state = network.backbone.state_dict()
     # Tensors in channels-last order, or sharing memory, are nothing that the format can hold.
     weights = {name: value.contiguous().clone() for name, value in state.items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     write_json(timm_config(detector, network), folder / CONFIG)
-    names = [CONFIG, WEIGHTS]
-    if detector.face_model is not None:
-        (folder / FACE_MODEL).write_bytes(detector.face_model)
-        names.append(FACE_MODEL)
-    if detector.graph is not None:
-        for name, content in zip(QUANTIZED, detector.graph, strict=True):
-            (folder / name).write_bytes(content)
-            names.append(name)
-    names += _write_appearance(detector, folder)
-    _write_meta(_Meta, detector, names, folder)
+    return [CONFIG, WEIGHTS]
 
 
 def _write_appearance(detector: Detector, folder: Path) -> list[str]:
@@ -177,7 +202,7 @@ def _write_appearance(detector: Detector, folder: Path) -> list[str]:
 def _write_ensemble(ensemble: Ensemble, folder: Path) -> None:
     members = []
     for number, member in enumerate(ensemble.members, start=1):
-        name = f"{MEMBERS}/{number}_{member.architecture}"
+        name = f"{MEMBERS}/{number}_{member.architecture.replace('/', '_')}"
         (folder / name).mkdir(parents=True)
         write_detector(member, folder / name)
         described = {"architecture": member.architecture, "identity": member.identity()}
@@ -200,43 +225,6 @@ def _write_meta(
     write_json(kind.model_validate(meta).model_dump(), folder / META)
 
 
-def timm_config(detector: Detector, network: "DetectorNetwork") -> dict[str, Any]:
-    """Return the content of timm's ``config.json``: what ``timm.create_model`` must be told.
-
-    The image is resized to a square as a whole, which timm calls the crop mode ``squash`` with
-    ``crop_pct`` 1. Channels after the colors go to the backbone as they are: mean 0, deviation 1.
-    """
-    size, backbone = detector.preprocessing.image_size, network.backbone
-    num_extra = 0 if network.extra is None else network.extra.num_channels
-    own: dict[str, Any] = dict(getattr(backbone, "pretrained_cfg", {}))
-    config = {
-        "architecture": detector.architecture.partition(".")[0],
-        "num_classes": len(CLASS_NAMES),
-        "num_features": int(getattr(backbone, "num_features", 0)),
-        "label_names": list(CLASS_NAMES),
-        "model_args": dict(detector.options) | ({"in_chans": 3 + num_extra} if num_extra else {}),
-        "pretrained_cfg": {
-            "tag": "face_forgery",
-            "custom_load": False,
-            "input_size": [3 + num_extra, size, size],
-            # Such a backbone is built for input_size; timm sees to that.
-            "fixed_input_size": bool(own.get("fixed_input_size")),
-            "interpolation": detector.preprocessing.interpolation,
-            "crop_pct": 1.0,
-            "crop_mode": "squash",
-            "mean": [*detector.preprocessing.mean, *[0.0] * num_extra],
-            "std": [*detector.preprocessing.std, *[1.0] * num_extra],
-            "num_classes": len(CLASS_NAMES),
-            "pool_size": None,
-            "first_conv": own.get("first_conv"),
-            "classifier": own.get("classifier"),
-        },
-    }
-    if isinstance(pool := detector.options.get("global_pool"), str):
-        config["global_pool"] = pool
-    return config
-
-
 def read_detector(folder: Path) -> Detector:
     """Read what ``write_detector`` wrote. Nothing in the files is executed.
 
@@ -251,27 +239,29 @@ def read_detector(folder: Path) -> Detector:
 
 
 def _read_single(meta: _Meta, folder: Path) -> Detector:
-    _check_size(folder / WEIGHTS, meta)
-    if meta.precision == "int8":
-        _check_size(folder / QUANTIZED[1], meta)
-    names = [CONFIG, WEIGHTS] + ([] if meta.faces is None else [FACE_MODEL])
-    names += QUANTIZED if meta.precision == "int8" else ()
+    own = [] if meta.network == "openvino" else [CONFIG, WEIGHTS]
+    for name in {WEIGHTS, QUANTIZED[1]} & {*own, *meta.graph_files()}:
+        _check_size(folder / name, meta)
+    names = [*own, *([] if meta.faces is None else [FACE_MODEL]), *meta.graph_files()]
     contents = {name: read_checked(folder, name, meta.sha256) for name in names}
+    graph = [contents[name] for name in meta.graph_files()]
+    return Detector(
+        weights=_load_weights(contents[WEIGHTS], folder) if own else {},
+        face_model=contents.get(FACE_MODEL),
+        graph=StoredGraph(*graph) if graph else None,
+        appearance=_read_appearance(meta, folder),
+        **_fields_of(meta),
+    )
+
+
+def _load_weights(content: bytes, folder: Path) -> dict[str, Any]:
     try:
-        weights = load(contents[WEIGHTS])
+        return load(content)
     except (SafetensorError, KeyError) as error:  # KeyError: a type of numbers that torch lacks
         raise DetectorError(
             f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
             f"never opened; {TRAIN_AGAIN}"
         ) from error
-    quantized = [contents[name] for name in QUANTIZED if name in contents]
-    return Detector(
-        weights=weights,
-        face_model=contents.get(FACE_MODEL),
-        graph=StoredGraph(*quantized) if quantized else None,
-        appearance=_read_appearance(meta, folder),
-        **_fields_of(meta),
-    )
 
 
 def _read_appearance(meta: _Meta | _EnsembleMeta, folder: Path) -> AppearanceModel | None:

@@ -105,6 +105,8 @@ def in_float32(detector: Detector) -> Detector:
     """Return the detector, or the ensemble of the same members, computed in float32."""
     if isinstance(detector, Ensemble):
         return replace(detector, members=tuple(map(in_float32, detector.members)))
+    if detector.network == "openvino":
+        return detector
     return replace(detector, precision="float32", graph=None)
 
 

@@ -55,9 +55,16 @@ def export_onnx(detector: Detector) -> bytes:
     caller has to know besides is JSON in the metadata under ``face_forgery``.
 
     Raises:
-        DetectorError: If the network cannot be exported, or the exported one scores otherwise.
+        DetectorError: If the network cannot be exported, or the exported one scores otherwise, or
+            is stored as OpenVINO's graph.
         ImportError: If the packages of the extra ``export`` are missing.
     """
+    if detector.network == "openvino":
+        raise DetectorError(
+            f"{detector.architecture} is stored as OpenVINO's graph, of which no ONNX file can be "
+            "made; its files for OpenVINO can: kedro run --pipelines export --nodes "
+            "export.export_for_openvino"
+        )
     detector = _in_float32(detector, "the ONNX file computes")
     network = detector.build_network()
     size = detector.preprocessing.image_size
@@ -69,21 +76,21 @@ def export_onnx(detector: Detector) -> bytes:
 def export_openvino(detector: Detector) -> dict[str, bytes]:
     """Return the detector as OpenVINO stores networks, by name of the file; int8 stays int8.
 
-    Input and output are those of `export_onnx`, and so is the comparison with torch before (of int8
-    with what scores here, which torch cannot compute). The JSON for callers is in the graph's
-    information, under ``face_forgery`` and ``detector``. There are no files, and a warning, where
-    OpenVINO is not installed or cannot compute the network.
+    Input and output are those of `export_onnx`, and so is the comparison with torch before (of a
+    stored graph with what scores here, which torch cannot compute). The JSON for callers is in the
+    graph's information, under ``face_forgery`` and ``detector``. There are no files, and a warning,
+    where OpenVINO is not installed or cannot compute the network.
 
     Raises:
         DetectorError: If OpenVINO computes other scores.
     """
-    is_int8 = detector.precision == "int8"
+    is_stored = detector.precision == "int8" or detector.network == "openvino"
     try:
         if find_spec("openvino") is None:
             raise EngineError("it is not installed: pip install openvino")
-        if not is_int8:
+        if not is_stored:
             detector = _in_float32(detector, "OpenVINO's files compute")
-        model = read_graph(detector) if is_int8 else convert(detector)
+        model = read_graph(detector) if is_stored else convert(detector)
     except EngineError as error:
         logger.warning("There are no files for OpenVINO: %s", error)
         return {}
@@ -93,7 +100,7 @@ def export_openvino(detector: Detector) -> dict[str, bytes]:
     model.remove_result(logits)
     model.set_rt_info(json.dumps(describe(detector)), [METADATA, "detector"])
     compiled = compile_model(model, detector.precision)
-    engine: EngineName = "openvino" if is_int8 else "torch"
+    engine: EngineName = "openvino" if is_stored else "torch"
     scorer = build_scorer(detector, engine, torch.device("cpu"))
     _compare(lambda images: compiled([images])[0], scorer, detector.preprocessing.image_size)
     graph, weights = store_model(model)

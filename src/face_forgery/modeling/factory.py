@@ -282,7 +282,8 @@ def _from_file(model: ModelParams, image_size: int, path: Path) -> nn.Module:
     except (RuntimeError, KeyError, ValueError) as error:
         raise BackboneError(
             f"model.weights={str(path)!r} does not fit model.backbone={model.backbone!r} with "
-            f"model.options={model.options}: {describe_differences(weights, blank.state_dict()) or first_line(error)}"
+            f"model.options={model.options}: "
+            f"{describe_differences(weights, blank.state_dict()) or first_line(error)}"
         ) from error
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from face_forgery.limits import MAX_IMAGE_SIDE
 from face_forgery.params.base import KindWeights, Location, Params, Probability
@@ -69,7 +69,11 @@ class ModelParams(Params):
         return lora
 
 
-ColorNumbers = tuple[float, float, float]
+def _for_each_color(value: Any) -> Any:
+    return (value,) * 3 if isinstance(value, int | float) else value
+
+
+ColorNumbers = Annotated[tuple[float, float, float], BeforeValidator(_for_each_color)]
 
 
 class AdoptParams(Params):

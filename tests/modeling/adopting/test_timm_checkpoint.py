@@ -116,8 +116,8 @@ def test_wrappings_are_taken_off(tmp_path, wrap):
         (2, {"fake": 1, "options": {"channels": (8, 8, 8, 8)}}, r"the shapes differ of \d+ of \d+ "
             "tensors, such as"),
         (2, {"fake": 1, "options": {"nothing": 1}}, r"adopt\.options={'nothing': 1}"),
-        (2, {"fake": 1, "mean": None, "image_size": None}, r"give adopt\.image_size, adopt\.mean as "
-            "it was trained"),
+        (2, {"fake": 1, "mean": None, "image_size": None}, r"give adopt\.image_size, adopt\.mean "
+            "as it was trained"),
     ],
 )  # fmt: skip
 def test_what_is_not_said_or_does_not_fit_is_refused_in_a_line(tmp_path, num_classes, changes, why):
@@ -143,6 +143,22 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path, dump):
     with pytest.raises(BackboneError, match=r"adopt\.model=.*Nothing in it was executed"):
         adopt_model(describe(tmp_path / "model.pth", fake=1))
     assert not (tmp_path / "executed").exists()
+
+
+def test_a_folder_of_timm_says_it_all(tmp_path, caplog):
+    network = build(2)
+    network.pretrained_cfg |= {"input_size": (3, SIZE, SIZE), "mean": MEAN, "std": STD}
+    labels = {"label_names": ["deepfake", "real"]}
+    timm.models.save_for_hf(network, tmp_path, labels, safe_serialization=True)
+    nothing = dict.fromkeys(("architecture", "image_size", "interpolation", "mean", "std"))
+    adopted = adopt_model(describe(tmp_path, **nothing))
+    expected = logits_of(network).softmax(1)[:, 0]
+    found = score_images(adopted.build_network(), IMAGES, CPU)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    adopt_model(describe(tmp_path, **nothing | {"fake": 1}))
+    assert "adopt.fake=1, although its labels are 0: 'deepfake', 1: 'real'" in caplog.text
+    with pytest.raises(BackboneError, match=r"adopt\.architecture=test_resnet has no effect"):
+        adopt_model(describe(tmp_path))
 
 
 def test_a_missing_file_is_named_with_the_nearest(checkpoint):

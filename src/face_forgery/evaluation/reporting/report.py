@@ -18,7 +18,6 @@ from face_forgery.evaluation.reporting import sentences, testing_sentences
 from face_forgery.evaluation.reporting.translation import Translator
 from face_forgery.evaluation.usability import RULES, Usability, rate_usability
 from face_forgery.modeling.detector import Detector
-from face_forgery.modeling.ensemble import Ensemble
 from face_forgery.modeling.provenance import Language
 
 Result = dict[str, Any]
@@ -168,7 +167,7 @@ def list_facts(detector: Detector, code_version: dict[str, Any]) -> dict[str, An
         "parameters": f"{detector.count_parameters():,}",
         "input": f"{detector.preprocessing.image_size} pixels",
         "forward passes an image": detector.num_passes,
-        "chosen epoch": None if isinstance(detector, Ensemble) else detector.epoch,
+        "chosen epoch": detector.epoch or None,  # an ensemble has none, nor what others trained
         "data fingerprint": detector.data_fingerprint,
     }
     versions = {

@@ -58,6 +58,11 @@ def describe_images(testing: dict[str, Any]) -> list[str]:
             "Whether the detector has seen images of these sets was not checked: those that it was "
             "made with are not at hand."
         )
+    if testing["overlaps"].get("trained_elsewhere"):
+        lines.append(
+            "The detector was trained elsewhere: whether on images of these sets cannot be looked "
+            "for."
+        )
     for pair in testing["overlaps"]["between_sets"]:
         one, other = pair["sets"]
         lines.append(

@@ -1,11 +1,18 @@
 """What the file of a model does not say of itself, and you do: its input, and what means fake."""
 
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from face_forgery.modeling.detector import BackboneError, Preprocessing
 from face_forgery.params import AdoptParams
 
+logger = logging.getLogger(__name__)
+
+_SAYS_FAKE = "fake fakes forged forgery deepfake deepfakes manipulated synthetic generated spoof"
+_SAYS_REAL = "real reals original pristine authentic genuine bonafide live"
+_LABELS_SHOWN, _LONGEST = 6, 40
 _SHOWN = ("image_size", "interpolation", "mean", "std")
 
 
@@ -44,27 +51,49 @@ def _show(values: Mapping[str, Any]) -> str:
     return ", ".join(f"adopt.{name}={value}" for name, value in listed.items())
 
 
-def choose_fake(adopt: AdoptParams, num_logits: int) -> tuple[int, ...]:
-    """Return the indices of the logits that mean fake; never guessed.
+def choose_fake(adopt: AdoptParams, num_logits: int, labels: Sequence[str] = ()) -> tuple[int, ...]:
+    """Return the indices of the logits that mean fake: what you say, else what two labels say.
 
     Of a single logit, with sigmoid, the index is that of the class that its high side means.
+    ``labels`` count where one says plainly that it means fake, and the other that it means real.
 
     Raises:
-        BackboneError: If you do not say it, or say one that is not there.
+        BackboneError: If neither says it, or you say one that is not there.
     """
     given = adopt.fake
     chosen = (given,) if isinstance(given, int) else given
+    said = [_class_of(label) for label in labels]
+    plain = (said.index("fake"),) if sorted(map(str, said)) == ["fake", "real"] else None
+    if not chosen and plain and num_logits == 2:
+        return plain
+    if chosen and plain and tuple(chosen) != plain:
+        logger.warning("adopt.fake=%s, although its labels are %s", given, _list(labels))
     known = max(num_logits, 2)  # a single logit tells two classes apart
     what = (
         "adopt.fake=1 if high values of its single logit mean fake, adopt.fake=0 if low ones do"
         if num_logits == 1
         else f"which of its logits 0 to {known - 1} means fake: adopt.fake=1, or several of them"
     )
+    shown = f" (its labels are {_list(labels)})" if labels else ""
     if not chosen:
-        raise BackboneError(f"adopt.model={adopt.model!r} does not say what means fake; say {what}")
-    if max(chosen) >= known or len(chosen) >= known:
         raise BackboneError(
-            f"adopt.fake={given} does not fit adopt.model={adopt.model!r} with {num_logits} "
+            f"adopt.model={adopt.model!r}{shown} does not say what means fake; say {what}"
+        )
+    if max(chosen) >= known or len({*chosen}) >= known:
+        raise BackboneError(
+            f"adopt.fake={given} does not fit adopt.model={adopt.model!r}{shown} with {num_logits} "
             f"logit(s), of which some must be left to mean real; say {what}"
         )
-    return chosen
+    return tuple(sorted({*chosen}))
+
+
+def _class_of(label: str) -> str | None:
+    words = set(re.split(r"[\W_]+", label.lower()))
+    known = {"fake": _SAYS_FAKE, "real": _SAYS_REAL}
+    found = [name for name, said in known.items() if words & set(said.split())]
+    return found[0] if len(found) == 1 else None
+
+
+def _list(labels: Sequence[str]) -> str:
+    shown = [f"{index}: {label[:_LONGEST]!r}" for index, label in enumerate(labels)]
+    return ", ".join(shown[:_LABELS_SHOWN]) + (", ..." if len(shown) > _LABELS_SHOWN else "")

@@ -1,7 +1,9 @@
 """A checkpoint of a timm model, with its head: an ordinary detector."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -16,15 +18,53 @@ from face_forgery.modeling.factory import (
     plan_backbone,
 )
 from face_forgery.modeling.network import heads_of
-from face_forgery.modeling.weights import read_weights
+from face_forgery.modeling.options import check_options
+from face_forgery.modeling.weights import first_line, read_weights
 from face_forgery.params import AdoptParams
+
+logger = logging.getLogger(__name__)
 
 _PARAMETER = "adopt.model"
 _EXAMPLES_SHOWN = 3
 
 
-def adopt_timm_checkpoint(path: Path, architecture: str, adopt: AdoptParams) -> Detector:
+def adopt_timm_folder(folder: Path, config: dict[str, Any], adopt: AdoptParams) -> Detector:
+    """Return the detector of a folder in timm's hub layout; raises as `adopt_timm_checkpoint`.
+
+    ``config`` is the content of its ``config.json``.
+    """
+    options, told = config.get("model_args") or {}, config["pretrained_cfg"]
+    try:
+        said = AdoptParams.model_validate({**adopt.model_dump(), "options": options})
+        check_options(options)
+    except ValueError as error:
+        raise BackboneError(f"{folder}/config.json: {first_line(error)}") from error
+    own = {name: told.get(name) for name in ("interpolation", "mean", "std")}
+    own["image_size"] = (told.get("input_size") or (None,))[-1]
+    if told.get("crop_mode") != "squash" and (told.get("crop_pct") or 1) < 1:
+        logger.warning(
+            "%s: timm enlarges images by 1/%g and keeps the center; here they are resized as a "
+            "whole to %s pixels, so scores differ from those that timm's transform leads to",
+            folder,
+            told["crop_pct"],
+            own["image_size"],
+        )
+    labels = [str(label) for label in config.get("label_names") or ()]
+    return adopt_timm_checkpoint(
+        folder / "model.safetensors", str(config.get("architecture")), said, own, labels
+    )
+
+
+def adopt_timm_checkpoint(
+    path: Path,
+    architecture: str,
+    adopt: AdoptParams,
+    own_preprocessing: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+) -> Detector:
     """Return the detector of a file of weights; the scores are those of the model in it.
+
+    ``own_preprocessing`` and ``labels`` are what is said beside it.
 
     Raises:
         BackboneError: If the file cannot be read, does not fit the architecture or has no head of
@@ -34,7 +74,7 @@ def adopt_timm_checkpoint(path: Path, architecture: str, adopt: AdoptParams) -> 
     config = timm.get_pretrained_cfg(name)
     usual = {} if config is None else config.to_dict()
     usual["image_size"] = (usual.get("input_size") or (None,))[-1]
-    preprocessing = complete_preprocessing(adopt, {}, usual=usual)
+    preprocessing = complete_preprocessing(adopt, own_preprocessing or {}, usual=usual)
     empty = Detector(name, adopt.options, {}, preprocessing, epoch=0)
     try:
         plan = plan_backbone(empty)
@@ -46,7 +86,7 @@ def adopt_timm_checkpoint(path: Path, architecture: str, adopt: AdoptParams) -> 
     own = plan.state_dict()
     weights = read_weights(path, own, parameter=_PARAMETER)
     for head in _names_of_heads(plan):
-        weights |= _two_logits(weights, head, adopt)
+        weights |= _two_logits(weights, head, adopt, labels)
     if told := describe_differences(weights, own):
         raise BackboneError(
             f"{_PARAMETER}={str(path)!r} does not fit adopt.architecture={name!r} with "
@@ -66,7 +106,9 @@ def _names_of_heads(backbone: nn.Module) -> list[str]:
     return [name for name, layer in backbone.named_modules() if any(layer is h for h in heads)]
 
 
-def _two_logits(weights: Mapping[str, Tensor], head: str, adopt: AdoptParams) -> dict[str, Tensor]:
+def _two_logits(
+    weights: Mapping[str, Tensor], head: str, adopt: AdoptParams, labels: Sequence[str]
+) -> dict[str, Tensor]:
     """Return the weights of a head whose logits are those of real and of fake, in this order.
 
     A single logit z becomes (0, z), or (z, 0) where its high side means real; two are exchanged
@@ -86,7 +128,7 @@ def _two_logits(weights: Mapping[str, Tensor], head: str, adopt: AdoptParams) ->
             f"{_PARAMETER}={adopt.model!r} tells {num_logits} classes apart, and a detector has "
             "two logits; give it as an ONNX file, of which adopt.fake may name several logits"
         )
-    is_second = choose_fake(adopt, num_logits) == (1,)
+    is_second = choose_fake(adopt, num_logits, labels) == (1,)
     if num_logits == 2:
         return {key: rows if is_second else rows.flip(0) for key, rows in found.items()}
     return {

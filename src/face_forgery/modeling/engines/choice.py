@@ -36,15 +36,15 @@ def build_scorer(
         DetectorError: If the weights do not fit the architecture, or ``openvino`` is asked for and
             cannot compute the network.
     """
-    if detector.precision == "int8" and not isinstance(detector, Ensemble):
-        return _load_quantized(detector, engine)
+    if _is_stored(detector):
+        return _load_stored(detector, engine)
     device = device or pick_device()
     if engine == "auto":
         engine = _default()
     if isinstance(detector, Ensemble):
         from face_forgery.modeling.network import EnsembleNetwork
 
-        if any(member.precision == "int8" for member in detector.members):
+        if any(map(_is_stored, detector.members)):
             device = torch.device("cpu")  # where OpenVINO computes: all in one place
         members = [build_scorer(member, engine, device) for member in detector.members]
         return EnsembleNetwork(members, detector.temperature).eval()
@@ -65,16 +65,36 @@ def build_scorer(
 
 
 def with_gradients(detector: Detector, scorer: nn.Module) -> nn.Module:
-    """Return the network of ``detector`` as torch computes it: ``scorer``, if that is it."""
-    if any(isinstance(part, OpenVinoNetwork) for part in scorer.modules()):
-        return detector.build_network().to(pick_device())
-    return scorer
+    """Return the network of ``detector`` as torch computes it: ``scorer``, if that is it.
+
+    It is ``scorer`` as well, without gradients, where torch cannot build the network.
+    """
+    parts = detector.members if isinstance(detector, Ensemble) else (detector,)
+    if has_gradients(scorer) or any(part.network == "openvino" for part in parts):
+        return scorer
+    return detector.build_network().to(pick_device())
 
 
-def _load_quantized(detector: Detector, engine: EngineName) -> nn.Module:
+def has_gradients(network: nn.Module) -> bool:
+    """Say whether torch computes all of a network."""
+    return not any(isinstance(part, OpenVinoNetwork) for part in network.modules())
+
+
+def _is_stored(detector: Detector) -> bool:
+    """Say whether OpenVINO alone computes a detector, by the graph that is stored with it."""
+    is_stored = detector.precision == "int8" or detector.network == "openvino"
+    return is_stored and not isinstance(detector, Ensemble)
+
+
+def _load_stored(detector: Detector, engine: EngineName) -> nn.Module:
     reason = why_not_openvino(detector)
     if engine == "torch":
         reason = "the engine torch was asked for; ask for auto"
+    if reason and detector.network == "openvino":
+        raise DetectorError(
+            f"{detector.architecture} is stored as OpenVINO's graph, which OpenVINO alone "
+            f"computes, and {reason}"
+        )
     if reason:
         raise DetectorError(
             f"this detector is in int8, which OpenVINO alone computes, and {reason}, or evaluate "

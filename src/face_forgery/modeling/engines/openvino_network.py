@@ -118,26 +118,38 @@ def convert(detector: Detector) -> "openvino.Model":
     """
     network = replace(detector, precision="float32", temperature=1.0).build_network()
     size = detector.preprocessing.image_size
-    try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # of torch's tracer, about shapes that do not change
-            logits = network(_fixed_image(size))
-            example = torch.zeros((2, 3, size, size), dtype=torch.uint8)
-            # Traced here, because OpenVINO would trace it twice, to compare.
-            traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-            model = import_openvino().convert_model(
-                traced, example_input=example, input=[-1, 3, size, size]
-            )
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise EngineError(f"OpenVINO cannot convert it: {str(error)[:300]}") from error
-    model.set_rt_info(json.dumps(logits.double().tolist()), _LOGITS)
+    model = convert_module(network, torch.zeros((2, 3, size, size), dtype=torch.uint8))
+    with torch.inference_mode():
+        _keep_logits(model, network(_fixed_image(size)).double().tolist())
     return model
 
 
+def convert_module(network: nn.Module, example: Tensor) -> "openvino.Model":
+    """Return what ``network`` computes of any number of images like those of ``example``.
+
+    Raises:
+        EngineError: If the network cannot be converted.
+    """
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # of torch's tracer, about shapes that do not change
+            # Traced here, because OpenVINO would trace it twice, to compare.
+            traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+            return import_openvino().convert_model(
+                traced, example_input=example, input=[-1, *example.shape[1:]]
+            )
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise EngineError(f"OpenVINO cannot convert it: {str(error)[:300]}") from error
+
+
 def keep_own_logits(model: "openvino.Model") -> None:
-    """Keep with ``model`` what it gives itself for the fixed image, in place of torch's."""
+    """Keep with ``model`` what it gives itself for the fixed image."""
     logits = compile_model(model, "int8")([_fixed_image(_size_of(model)).numpy()])[0]
-    model.set_rt_info(json.dumps(logits.tolist()), _LOGITS)
+    _keep_logits(model, logits.tolist())
+
+
+def _keep_logits(model: "openvino.Model", logits: list[list[float]]) -> None:
+    model.set_rt_info(json.dumps(logits), _LOGITS)
 
 
 def compile_checked(model: "openvino.Model", precision: Precision) -> "openvino.CompiledModel":

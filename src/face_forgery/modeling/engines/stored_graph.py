@@ -21,21 +21,26 @@ if TYPE_CHECKING:
     import openvino
 
 _LAYER = re.compile(rb'<layer [^>]*type="(\w+)"')
+_KINDS = {"timm": "int8 network", "openvino": "graph"}
+_REMEDIES = {
+    "timm": "evaluate it again (pipeline evaluation)",
+    "openvino": "adopt the model again (pipelines adopt and evaluation)",
+}
 _NESTED = {b"If", b"Loop", b"TensorIterator"}  # graphs within the graph
 
 
 def load_graph(detector: Detector) -> OpenVinoNetwork:
-    """Return the network of an int8 detector; raises as `read_graph`.
+    """Return the network of a detector with a stored graph; raises as `read_graph`.
 
     Raises:
-        EngineError: If this processor computes other scores than the one that quantized it.
+        EngineError: If this processor computes other scores than the one that stored it.
     """
-    compiled = compile_checked(read_graph(detector), "int8")
+    compiled = compile_checked(read_graph(detector), detector.precision)
     return OpenVinoNetwork(compiled, detector.temperature)
 
 
 def read_graph(detector: Detector) -> "openvino.Model":
-    """Return the uncalibrated int8 network of ``detector`` in OpenVINO's terms.
+    """Return the uncalibrated stored network of ``detector`` in OpenVINO's terms.
 
     Raises:
         DetectorError: If it is damaged, or asks for more memory than a network needs.
@@ -45,14 +50,14 @@ def read_graph(detector: Detector) -> "openvino.Model":
     xml, weights = detector.graph
     try:
         if len(xml) > MAX_GRAPH_BYTES or _NESTED & set(_LAYER.findall(xml)):
-            raise ValueError(f"no graph that quantizing gives ({len(xml):,} bytes)")
+            raise ValueError(f"no graph of a single network ({len(xml):,} bytes)")
         content = import_openvino().Tensor(np.frombuffer(weights, np.uint8))
         model = core().read_model(xml, content)
         _check_shapes(model, detector.preprocessing.image_size)
     except (RuntimeError, ValueError) as error:
         raise DetectorError(
-            f"the int8 network of this detector cannot be used: {one_line(str(error))[:300]}; "
-            "evaluate it again (pipeline evaluation)"
+            f"the {_KINDS[detector.network]} of this detector cannot be used: "
+            f"{one_line(str(error))[:300]}; {_REMEDIES[detector.network]}"
         ) from error
     return model
 
@@ -73,6 +78,16 @@ def _check_shapes(model: "openvino.Model", size: int) -> None:
                 or num > MAX_ACTIVATIONS
             ):
                 raise ValueError(f"{operation.get_type_name()} gives {shape} numbers")
+
+
+def count_constants(detector: Detector) -> int:
+    """Return how many fractional numbers the graph of ``detector`` holds; about its weights."""
+    constants = (one for one in read_graph(detector).get_ops() if one.get_type_name() == "Constant")
+    return sum(
+        int(np.prod(one.get_output_shape(0), dtype=np.int64))
+        for one in constants
+        if one.get_output_element_type(0).is_real()
+    )
 
 
 def store_model(model: "openvino.Model") -> StoredGraph:

@@ -39,6 +39,12 @@ def take_own_validation(
             "images again (pipelines ingestion, splitting), and judge these with the pipeline "
             "inference"
         )
+    if trained_detector.was_trained_elsewhere:
+        logger.warning(
+            "What %s was trained on is unknown, so validation images that it has seen cannot be "
+            "looked for; if there are any, it looks better than it is",
+            trained_detector.architecture,
+        )
     return val_manifest
 
 
@@ -172,7 +178,12 @@ def measure_holdout(
     trained_detector: Detector,
     evaluation: EvaluationParams,
 ) -> dict[str, Any]:
-    """Measure the groups that training had nothing of; without any ``groups`` is empty."""
+    """Measure the groups that training had nothing of; without any ``groups`` is empty.
+
+    So it is of a detector that was trained elsewhere: what it had nothing of is unknown.
+    """
+    if trained_detector.was_trained_elsewhere:
+        return {"groups": []}
     held_out = ff.HeldOut.of(val_scores["target"].to_numpy(dtype=np.int64), val_holdout)
     if held_out is None:
         return {"groups": []}
@@ -212,9 +223,13 @@ def learn_familiarity(
 ) -> tuple[dict[str, Any], Any]:
     """Learn what the detector's images look like, so that others get no verdict.
 
-    Returns where others begin, and what images are compared with; both empty where it is off.
+    Returns where others begin, and what images are compared with; both empty where it is off, and
+    of a detector that was trained elsewhere: nobody can say what it has never seen.
     """
     if evaluation.unfamiliar is None:
+        return {}, {}
+    if scored_detector.was_trained_elsewhere:
+        logger.info("No image will be called unfamiliar: what the detector has seen is unknown")
         return {}, {}
     learnt = ff.learn_familiarity(
         scored_detector,

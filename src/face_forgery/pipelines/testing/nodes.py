@@ -71,10 +71,12 @@ def leave_out_seen_images(
     ff.check_usable(testing_facts)
     manifest = assemble_manifest(testing_labels.drop(columns="folder"), testing_facts)
     own = ff.join_own_images(own_train, own_val, own_hashes, fingerprint=detector.data_fingerprint)
+    elsewhere = {"trained_elsewhere": True} if detector.was_trained_elsewhere else {}
     if own is None:
-        return manifest, ff.report_unchecked(manifest)
+        return manifest, ff.report_unchecked(manifest) | elsewhere
     hashes = ff.hash_table(manifest, root=Path(), num_workers=ingestion.num_workers)
-    return ff.leave_out_seen(manifest, hashes, *own, leaks=splitting.leaks)
+    kept, report = ff.leave_out_seen(manifest, hashes, *own, leaks=splitting.leaks)
+    return kept, report | elsewhere
 
 
 def score_testing_images(
