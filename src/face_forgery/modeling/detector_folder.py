@@ -256,12 +256,13 @@ def _read_single(meta: _Meta, folder: Path) -> Detector:
 
 def _load_weights(content: bytes, folder: Path) -> dict[str, Any]:
     try:
-        return load(content)
+        weights: dict[str, Any] = load(content)
     except (SafetensorError, KeyError) as error:  # KeyError: a type of numbers that torch lacks
         raise DetectorError(
             f"{folder / WEIGHTS}: not a safetensors file ({error}); other kinds of weights are "
             f"never opened; {TRAIN_AGAIN}"
         ) from error
+    return weights
 
 
 def _read_appearance(meta: _Meta | _EnsembleMeta, folder: Path) -> AppearanceModel | None:

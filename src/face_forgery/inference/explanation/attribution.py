@@ -78,8 +78,8 @@ def _occlude(network: nn.Module, image: Tensor, start: Tensor) -> NDArray[np.flo
     states = [image]
     for row, column in itertools.product(middles, middles):
         changed = image.clone()
-        part = (..., *(slice(max(0, one - half), one + half) for one in (row, column)))
-        changed[part] = start[part]
+        rows, columns = (slice(max(0, one - half), one + half) for one in (row, column))
+        changed[:, rows, columns] = start[:, rows, columns]
         states.append(changed)
     device = device_of(network)
     whole, *without = np.concatenate(

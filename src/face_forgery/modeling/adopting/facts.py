@@ -26,7 +26,7 @@ def complete_preprocessing(
     Raises:
         BackboneError: If neither says it, or no image can go through it.
     """
-    found = {name: own.get(name) for name in _SHOWN}
+    found: dict[str, Any] = {name: own.get(name) for name in _SHOWN}
     found |= {name: value for name in _SHOWN if (value := getattr(adopt, name)) is not None}
     if missing := [name for name, value in found.items() if value is None]:
         shown = {name: usual[name] for name in missing if name in usual} if usual else {}

@@ -17,6 +17,7 @@ from face_forgery.modeling.factory import (
     first_cause,
     plan_backbone,
 )
+from face_forgery.modeling.inputs import NUM_COLORS
 from face_forgery.modeling.network import heads_of
 from face_forgery.modeling.options import check_options
 from face_forgery.modeling.weights import first_line, read_weights
@@ -33,7 +34,10 @@ def adopt_timm_folder(folder: Path, config: dict[str, Any], adopt: AdoptParams) 
 
     ``config`` is the content of its ``config.json``.
     """
-    options, told = config.get("model_args") or {}, config["pretrained_cfg"]
+    told, options = config["pretrained_cfg"], dict(config.get("model_args") or {})
+    options.pop("num_classes", None)  # the head says it
+    if options.get("in_chans") == NUM_COLORS:
+        del options["in_chans"]
     try:
         said = AdoptParams.model_validate({**adopt.model_dump(), "options": options})
         check_options(options)
