@@ -86,10 +86,8 @@ def test_a_folder_of_transformers_scores_as_transformers_does(save_transformers,
         pixels = [processor(images=one, return_tensors="pt") for one in images]
         expected = [float(network(**one).logits.softmax(1)[0, 1]) for one in pixels]
     found = scores_of(adopted, points, *images)
-    np.testing.assert_allclose(found[:3], expected[:3], atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)  # the last is resized alike
     assert np.std(expected) > 0.001
-    assert abs(found[3] - expected[3]) < 1e-3  # resized by another library
-    (folder / "difference").write_text(f"{abs(found[3] - expected[3]):.2g}")
 
 
 @pytest.mark.parametrize("fake", [1, (0, 2)])

@@ -1,6 +1,7 @@
 """A folder of Hugging Face's transformers with a classifier: its graph becomes a detector."""
 
 import json
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from face_forgery.modeling.adopting.graph import adopt_module
 from face_forgery.modeling.detector import BackboneError, Detector
 from face_forgery.modeling.weights import first_line
 from face_forgery.params import AdoptParams
+
+logger = logging.getLogger(__name__)
 
 CONFIG, PROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 _INTERPOLATIONS = {2: "bilinear", 3: "bicubic"}  # of Pillow
@@ -56,6 +59,12 @@ def adopt_transformers_folder(folder: Path, config: dict[str, Any], adopt: Adopt
     is_as_said = all(getattr(adopt, name) is None for name in ("image_size", "mean", "std"))
     if processor is not None and is_as_said:
         _check_processor(processor, preprocessing, crop, folder)
+    if crop is not None or "shortest_edge" in dict(steps.get("size") or {}):
+        logger.warning(
+            "%s keeps the sides of an image in proportion and the center alone; here an image that "
+            "is not square is squeezed, and its score differs",
+            folder / PROCESSOR,
+        )
     architecture = f"transformers/{(config.get('architectures') or ['unknown'])[0]}"
     return adopt_module(_Logits(network), architecture, preprocessing, fake, crop=crop)
 
