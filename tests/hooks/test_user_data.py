@@ -113,6 +113,7 @@ def test_a_faulty_label_file_is_refused_before_any_node_and_a_good_one_said_once
         ("images", "inference.images", "in/list.csv", "in/out.csv", None),
         ("images", "inference.images", "in/*.jpg", "in/out.csv", None),
         ("manifest", "inference.images", "in", "in/out.csv", None),
+        ("params:adopt", "adopt.model", "in", "in", "they are the same"),
     ],
 )
 def test_an_output_that_is_an_input_or_lies_within_one_is_refused(

@@ -33,6 +33,7 @@ _READS = {
     "face_model": "faces.detector",
     "score_sets": "comparison.scores",
     "labelled_sets": "testing.sets",
+    "params:adopt": "adopt.model",
 }
 
 
