@@ -109,6 +109,28 @@ def test_an_onnx_file_scores_as_onnxruntime_does(make_torchvision, tmp_path, poi
     np.testing.assert_allclose(scores_of(adopted, points, *images), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_a_single_probability_is_taken_back_to_its_logit(tmp_path, points, dynamo):
+    layers = torch.nn
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = layers.Sequential(
+            *(layers.Conv2d(3, 4, 3), layers.ReLU(), layers.AdaptiveAvgPool2d(1)),
+            *(layers.Flatten(), layers.Linear(4, 1), layers.Flatten(0), layers.Sigmoid()),
+        ).eval()
+    file, batch = tmp_path / "model.onnx", torch.export.Dim("batch")
+    how = {"dynamic_shapes": ({0: batch},)} if dynamo else {"dynamic_axes": {"x": {0: "n"}}}
+    example = torch.zeros((2, 3, SIZE, SIZE))
+    torch.onnx.export(network, (example,), file, dynamo=dynamo, input_names=["x"], **how)
+    given = {name: value for name, value in GIVEN.items() if name != "image_size"}
+    adopted = adopt_model(describe(file, fake=0, **given))
+    images = [draw(SIZE, seed) for seed in range(3)]
+    with torch.inference_mode():
+        expected = [1 - float(network(normalized(one))[0]) for one in images]
+    np.testing.assert_allclose(scores_of(adopted, points, *images), expected, atol=1e-5)
+    assert np.std(expected) > 0.001
+
+
 def test_the_folder_gives_back_the_detector_and_its_scores(adopted, points, tmp_path):
     certified = replace(adopted, operating_points=points, temperature=2.0)
     write_detector(certified, tmp_path)
