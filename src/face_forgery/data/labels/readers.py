@@ -116,6 +116,11 @@ def _read_sets(
 ) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Return what `read_sources` does of each set; groups and videos of two are never the same."""
     parts, seen, start = [], set[str](), 0
+    logger.info(
+        "data.sets: %d set(s) are joined; data.train_labels=%s is not read",
+        len(data.sets),
+        data.train_labels,
+    )
     for one in data.sets:
         view = data.model_copy(
             update={
