@@ -306,6 +306,20 @@ def test_a_stopped_call_goes_on_with_the_shards_that_are_not_done(
     assert files(tmp_path / "images") == before
 
 
+@pytest.mark.parametrize(
+    ("shard", "home"),
+    [
+        ("train-00000-of-00002.parquet", "train/train-00000-of-00002"),
+        ("data/test.tar", "data/test/test"),
+        ("default/partial-test/0000.parquet", "default/test/0000"),
+        ("val/train-0.tar", "val/train-0"),
+        ("training.tar", "training"),
+    ],
+)
+def test_a_shard_goes_where_its_official_split_is_read(shard, home):
+    assert unpacking._home_of(shard).as_posix() == home
+
+
 def test_folders_that_would_be_mixed_and_sets_that_are_not_packed_are_refused(
     tmp_path, jpegs, write_tar, write_parquet, unpack
 ):

@@ -112,9 +112,11 @@ def _unpack_shard(path: Path, name: str, home: Path, image: str | None) -> Unpac
 def _home_of(shard: str) -> PurePosixPath:
     """Return where the images of a shard go: in a folder of its split, if its name says one."""
     path = PurePosixPath(shard)
+    # The hub's own tables of a large set are called partial-train.
+    folders = [part.removeprefix("partial-") for part in path.parent.parts]
     split = _SPLIT.match(path.stem.lower())
-    is_said = any(part in _SPLITS for part in path.parent.parts)
-    return path.parent / (split[1] if split and not is_said else "") / path.stem
+    is_said = not set(folders).isdisjoint(_SPLITS)
+    return PurePosixPath(*folders, split[1] if split and not is_said else "", path.stem)
 
 
 def _read_record(folder: Path) -> dict[str, Unpacked]:
