@@ -268,10 +268,16 @@ def test_what_is_too_large_is_not_written(tmp_path, write_tar, write_parquet, un
     monkeypatch.setattr("face_forgery.data.packed.tar_shards.MAX_PACKED_IMAGE", 100)
     write_tar("0.tar", ("a.jpg", b"1"), ("b.jpg", b"2" * 101), ("c.jpg", b"3"))
     assert "jpg of 101 bytes, more than 100" in unpack()[0].left_out
-    images = pa.array([bytes(10**6)] * 90).dictionary_encode().cast(pa.binary())
-    write_parquet("bomb.parquet", {"image": images}, compression="zstd")
-    with pytest.raises(PackedError, match=r"bomb\.parquet: [\d,]+ bytes that unpack to more than"):
-        unpack()
+    images = pa.array([bytes(10**6)] * 90)
+    for repeated in (True, False):  # one image in a dictionary; each of its own, packed to nothing
+        write_parquet(
+            "bomb.parquet", {"image": images}, compression="zstd", use_dictionary=repeated
+        )
+        with pytest.raises(
+            PackedError, match=r"bomb\.parquet: [\d,]+ bytes that unpack to more th"
+        ):
+            unpack()
+        assert bool(files(tmp_path / "images/bomb.partial")) == repeated  # else none is read
     hole = tarfile.TarInfo("a.jpg")
     hole.type, hole.size = tarfile.GNUTYPE_SPARSE, 0
     (tmp_path / "packed/bomb.parquet").unlink()
