@@ -122,7 +122,7 @@ def test_the_nearest_training_images_are_shown_where_they_are_at_hand(root, dete
     assert SeenImages.of(detector, None, str(root)) is None
 
 
-def test_what_training_changed_images_by_is_familiar(root, detector):
+def test_what_training_changed_images_by_is_familiar(root, detector, seen):
     rows = pd.DataFrame({"path": [f"{number}.png" for number in range(240)]})
     noise = {"noise": 1.0, "noise_sigma": [8.0, 16.0]}
     augmentation = ff_augmentation() | noise
@@ -131,6 +131,8 @@ def test_what_training_changed_images_by_is_familiar(root, detector):
         trained, rows[:120], rows[120:], root,
         in_calibration=np.arange(120) < 100, rate=0.01, seed=0, **HOW,
     )  # fmt: skip
+    plain, kept = (np.stack(one["appearance"].tolist()) for one in (seen, learnt.seen))
+    np.testing.assert_array_equal(plain, kept)  # of the images as they are
     noisy = replace(trained, familiarity=learnt.familiarity, appearance=learnt.appearance)
     paths = [root / f"noisy{n}.png" for n in range(10)]
     how = {"min_size": 1, "description": "judging", **HOW}
