@@ -216,6 +216,7 @@ def test_a_card_of_ones_own_is_sent_as_it_is(hub, push, folder):
     assert hub.files["README.md"] == (folder / "README.md").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_pushed_with_the_files_of_its_members(
     hub, folder, push, photo, *, measured, make_detector
 ):

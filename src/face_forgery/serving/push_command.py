@@ -18,9 +18,8 @@ from face_forgery.modeling.detector_folder import read_meta
 from face_forgery.params.inference import DETECTOR_FOLDER
 
 CARD = "README.md"
-_HTTPError: type[Exception] = HfHubHTTPError.__mro__[
-    1
-]  # of whichever library for HTTP the hub's client has
+# Of whichever library for HTTP the hub's client has.
+_HTTPError: type[Exception] = HfHubHTTPError.__mro__[1]
 _REMEDIES = {  # status of the hub's answer -> what to do
     401: "the hub does not know your token; `hf auth login` takes a new one",
     403: "your token needs write access, and you have to belong to {owner}: "
