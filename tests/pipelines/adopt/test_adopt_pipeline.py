@@ -67,7 +67,7 @@ def test_the_detector_is_one_to_evaluate_and_claims_nothing_about_training(adopt
     assert (detector.operating_points, detector.preprocessing.mean) == (None, (0.5, 0.5, 0.5))
     assert evaluation.take_own_validation(detector, train, val) is val
     assert "test_resnet was trained on is unknown, so validation images" in caplog.text
-    learnt = evaluation.learn_familiarity(
+    *learnt, appearances = evaluation.learn_familiarity(
         scored_detector=detector,
         train_manifest=train,
         own_validation=val,
@@ -75,7 +75,8 @@ def test_the_detector_is_one_to_evaluate_and_claims_nothing_about_training(adopt
         scoring=params.scoring,
         evaluation=params.evaluation,
     )
-    assert learnt == ({}, {})
+    assert learnt == [{}, {}]
+    assert appearances.empty
     held_out = evaluation.measure_holdout(val, val, detector, params.evaluation)
     assert held_out == {"groups": []}
 
