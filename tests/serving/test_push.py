@@ -18,8 +18,10 @@ import face_forgery as ff
 from face_forgery.__main__ import main
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap
 from face_forgery.evaluation.metrics.metric_report import evaluate
+from face_forgery.modeling.adopting.graph import adopt_module
 from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.modeling.ensemble import join_detectors
+from face_forgery.modeling.provenance import trained_elsewhere
 
 COMMIT = "c" * 40
 REFUSED = {  # what the hub's own answers say: owner -> status, message
@@ -236,6 +238,28 @@ def test_an_ensemble_is_pushed_with_the_files_of_its_members(
     assert "timm.create_model" not in hub.files["README.md"].decode()
     judged = ff.Detector.load("hf-hub:me/both").judge(photo)
     assert judged == ff.Detector.load(folder).judge(photo)
+
+
+def test_an_adopted_graph_is_pushed_and_pulled_with_the_same_score(
+    hub, folder, push, photo, measured
+):
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+    adopted = adopt_module(network, "transformers/Theirs", measured.preprocessing, (1,))
+    known = ("metrics", "operating_points", "code_version", "data_fingerprint")
+    said = {name: getattr(measured, name) for name in known}
+    shutil.rmtree(folder)
+    folder.mkdir()
+    write_detector(replace(adopted, training_data=trained_elsewhere("theirs"), **said), folder)
+    assert push("me/theirs")[0] == ""
+    assert sorted(hub.files) == ["README.md", "meta.json", "network.bin", "network.xml"]
+    card = hub.files["README.md"].decode()
+    assert "timm.create_model" not in card
+    assert "Trained elsewhere (theirs): what it learnt from is unknown." in card
+    judged = ff.Detector.load("hf-hub:me/theirs").judge(photo)
+    assert judged == ff.Detector.load(folder).judge(photo)
+    assert judged.status == "ok"
 
 
 def test_private_is_private_and_never_a_repository_that_is_public_already(hub, push):
