@@ -13,7 +13,8 @@ from pydantic import ValidationError
 import face_forgery as ff
 from face_forgery.modeling.adopting import graph as graph_module
 from face_forgery.modeling.adopting.adopt import adopt_model
-from face_forgery.modeling.detector import BackboneError, DetectorError
+from face_forgery.modeling.adopting.graph import adopt_module
+from face_forgery.modeling.detector import BackboneError, DetectorError, Preprocessing
 from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.engines import stored_graph
 from face_forgery.modeling.engines.choice import build_scorer
@@ -90,11 +91,23 @@ def test_a_folder_of_transformers_scores_as_transformers_does(save_transformers,
     assert np.std(expected) > 0.001
 
 
+def tiny(num_outputs, *ends):
+    layers = torch.nn
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        body = layers.Sequential(
+            *(layers.Conv2d(3, 4, 3), layers.ReLU(), layers.AdaptiveAvgPool2d(1)),
+            *(layers.Flatten(), layers.Linear(4, num_outputs), *ends),
+        )
+        torch.nn.init.normal_(body[4].weight)
+    return body.eval()
+
+
 @pytest.mark.parametrize("fake", [1, (0, 2)])
-def test_an_onnx_file_scores_as_onnxruntime_does(make_torchvision, tmp_path, points, fake):
+def test_an_onnx_file_scores_as_onnxruntime_does(tmp_path, points, fake):
     import onnxruntime
 
-    network = torch.nn.Sequential(make_torchvision(3), torch.nn.Softmax(dim=1)).eval()
+    network = tiny(3, torch.nn.Softmax(dim=1))
     file, example = tmp_path / "model.onnx", torch.zeros((2, 3, SIZE, SIZE))
     torch.onnx.export(
         network, (example,), file, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}
@@ -109,15 +122,9 @@ def test_an_onnx_file_scores_as_onnxruntime_does(make_torchvision, tmp_path, poi
     np.testing.assert_allclose(scores_of(adopted, points, *images), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("dynamo", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_single_probability_is_taken_back_to_its_logit(tmp_path, points, dynamo):
-    layers = torch.nn
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = layers.Sequential(
-            *(layers.Conv2d(3, 4, 3), layers.ReLU(), layers.AdaptiveAvgPool2d(1)),
-            *(layers.Flatten(), layers.Linear(4, 1), layers.Flatten(0), layers.Sigmoid()),
-        ).eval()
+    network = tiny(1, torch.nn.Flatten(0), torch.nn.Sigmoid())
     file, batch = tmp_path / "model.onnx", torch.export.Dim("batch")
     how = {"dynamic_shapes": ({0: batch},)} if dynamo else {"dynamic_axes": {"x": {0: "n"}}}
     example = torch.zeros((2, 3, SIZE, SIZE))
@@ -259,19 +266,16 @@ def test_an_onnx_file_that_maps_no_images_to_logits_is_refused(tmp_path):
             adopt_model(describe(tmp_path / "a.onnx", fake=1, **GIVEN))
 
 
-def test_a_graph_with_other_logits_than_torch_is_not_taken(make_torchvision, monkeypatch, tmp_path):
-    torch.save(make_torchvision().state_dict(), tmp_path / "model.pth")
+def test_a_graph_with_other_logits_than_torch_is_not_taken(monkeypatch):
     monkeypatch.setattr(graph_module, "_add_normalization", lambda model, *_: shifted(model))
     with pytest.raises(BackboneError, match=r"cannot be adopted as it is: .* where torch gives"):
-        adopt_model(describe(tmp_path / "model.pth", fake=1, **SHUFFLENET, **GIVEN))
+        adopt_module(tiny(2), "theirs", Preprocessing(SIZE, "bilinear", MEAN, STD), (1,))
 
 
 original = graph_module._add_normalization
 
 
 def shifted(model):
-    from face_forgery.modeling.detector import Preprocessing
-
     original(model, Preprocessing(SIZE, "bilinear", (0.0,) * 3, (1.0,) * 3), None)
 
 

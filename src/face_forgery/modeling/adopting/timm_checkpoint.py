@@ -75,10 +75,7 @@ def adopt_timm_checkpoint(
             one or two logits, or if something is not said.
     """
     name = find_backbone(architecture, "adopt.architecture")
-    config = timm.get_pretrained_cfg(name)
-    usual = {} if config is None else config.to_dict()
-    usual["image_size"] = (usual.get("input_size") or (None,))[-1]
-    preprocessing = complete_preprocessing(adopt, own_preprocessing or {}, usual=usual)
+    preprocessing = complete_preprocessing(adopt, own_preprocessing or {}, usual=_usual_of(name))
     empty = Detector(name, adopt.options, {}, preprocessing, epoch=0)
     try:
         plan = plan_backbone(empty)
@@ -103,6 +100,13 @@ def adopt_timm_checkpoint(
         preprocessing,
         epoch=0,
     )
+
+
+def _usual_of(name: str) -> dict[str, Any]:
+    """Return what images go through before timm's own weights."""
+    config = timm.get_pretrained_cfg(name)
+    usual = {} if config is None else config.to_dict()
+    return usual | {"image_size": (usual.get("input_size") or (None,))[-1]}
 
 
 def _names_of_heads(backbone: nn.Module) -> list[str]:
