@@ -15,7 +15,7 @@ _MAIN_JOB = (
     "submission",
 )
 _BY_NAME_ONLY = (
-    *("testing", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
+    *("testing", "ensemble", "comparison", "cross_validation", "demo_data", "forging", "sampling"),
     *("inference", "explanation", "video", "export"),
 )
 

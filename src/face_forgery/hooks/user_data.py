@@ -33,6 +33,7 @@ _READS = {
     "face_model": "faces.detector",
     "score_sets": "comparison.scores",
     "labelled_sets": "testing.sets",
+    "video_sets": "sampling.sets",
 }
 
 
@@ -113,7 +114,7 @@ def refuse_overwriting(pipeline: Pipeline, params: Parameters, outputs: list[str
 def _locations(parameter: str, params: Parameters) -> Iterator[str]:
     section, _, name = parameter.partition(".")
     value = getattr(getattr(params, section), name)
-    if parameter == "testing.sets":
+    if parameter in ("testing.sets", "sampling.sets"):
         value = dict(enumerate(where for one in value for where in (one.labels, one.images)))
     for location in value.values() if isinstance(value, Mapping) else [value]:
         if location is not None:

@@ -60,7 +60,7 @@ def learn_familiarity(
         ImageError: If an image cannot be read.
     """
     changed = partial(_changed, _training_changes(detector), seed)
-    reader = ImageReader.of(replace(detector, familiarity=None), min_size=1)
+    reader = ImageReader.of(replace(detector, familiarity=None), min_size=1, is_labelled=True)
     read = partial(
         _read_sample, reader, Path(root), batch_size=batch_size, num_workers=num_workers, seed=seed
     )

@@ -26,6 +26,7 @@ from face_forgery.params.inference import (
 from face_forgery.params.model import AugmentationParams, ModelParams, PreprocessingParams
 from face_forgery.params.renamed import advice_for
 from face_forgery.params.running import ClusterParams, TrackingParams
+from face_forgery.params.sampling import SamplingParams
 from face_forgery.params.training import TrainingParams
 
 
@@ -39,6 +40,7 @@ class Parameters(Params):
     data: DataParams
     ingestion: IngestionParams
     faces: FacesParams
+    sampling: SamplingParams
     splitting: SplittingParams
     model: ModelParams
     preprocessing: PreprocessingParams

@@ -2,11 +2,14 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from face_forgery.data.images.crops import Square
+from face_forgery.data.images.cut_record import finder_above
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.parallel import map_in_order
@@ -18,9 +21,12 @@ FACE_COLUMNS = {
     "left": "Int64",  # pixels of the upright image; the square that is cut, missing unless ok
     "top": "Int64",
     "side": "Int64",
+    "angle": "Float64",  # radians, clockwise, around left and top; 0 of an upright square
     "status": "string",  # ok, no_face, too_small or too_blurry
     "detail": "string",  # the reason; empty for ok
 }
+
+_NO_SQUARE = (None,) * 4
 
 
 def find_faces(
@@ -33,7 +39,8 @@ def find_faces(
 ) -> pd.DataFrame:
     """Find the largest face of every image of ``LABEL_COLUMNS`` that ``facts`` say can be read.
 
-    ``FACE_COLUMNS`` has no row without a ``finder``.
+    ``FACE_COLUMNS`` has no row without a ``finder``. An image that was cut to its face before
+    (`finder_above`) is taken whole.
     """
     if finder is None:
         return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
@@ -61,9 +68,10 @@ def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame
     return marked.reset_index()[list(facts.columns)]
 
 
-def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.int64] | None:
-    """Return the squares to cut, ``(N, 3)`` of left, top, side, in the order of ``manifest``.
+def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[Any] | None:
+    """Return the squares to cut, a row each in the order of ``manifest``, as `Square.of_row` takes.
 
+    ``(N, 3)`` int64 of left, top, side; where some are turned ``(N, 4)`` float64, with the angle.
     ``None`` where images are taken whole.
 
     Raises:
@@ -73,17 +81,19 @@ def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.i
         return None
     remedy = "faces are of another run; run kedro run --pipelines ingestion,splitting"
     squares = look_up(manifest, face_table, "side", what="face to cut", remedy=remedy)
-    return squares[["left", "top", "side"]].to_numpy(dtype=np.int64)
+    upright = squares[["left", "top", "side"]].to_numpy(dtype=np.int64)
+    angles = squares.get("angle", pd.Series(0.0, index=squares.index)).to_numpy(dtype=np.float64)
+    return np.column_stack([upright, angles]) if angles.any() else upright
 
 
-def _find_one(
-    path: Path, *, finder: FaceFinder
-) -> tuple[int | None, int | None, int | None, str, str]:
+def _find_one(path: Path, *, finder: FaceFinder) -> tuple[Any, ...]:
     try:
         pixels = read_rgb(path)
+        if finder_above(path) is not None:
+            return *Square(0, 0, min(pixels.shape[:2])), OK, ""
         found = finder.find(pixels)
     except ImageError as error:
-        return None, None, None, error.status, error.detail
+        return *_NO_SQUARE, error.status, error.detail
     if not found.faces:
-        return None, None, None, found.status, found.detail
+        return *_NO_SQUARE, found.status, found.detail
     return *finder.square_of(found.faces[0], pixels.shape), found.status, found.detail

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from face_forgery.data.images.crops import Square, cut_square
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.face_table import squares_of
-from face_forgery.data.images.faces import Square, cut_square
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.labels.manifest import FAKE, ROWS_AT_ONCE, fingerprint_rows
 from face_forgery.data.loading.rng import seeded_torch
@@ -79,7 +79,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     preprocessing: PreprocessingParams
     augmentation: AugmentationParams | None = None
     seed: int = 0  # of augmentation and forgeries
-    squares: NDArray[np.int64] | None = None  # (N, 3): left, top, side of face crops, in pixels
+    squares: NDArray[Any] | None = None  # (N, 3 or 4): the face crops, as `squares_of` has them
     num_bytes: NDArray[np.int64] | None = None  # (N,), of what ingestion read; -1: not known
     sources: NDArray[np.int64] | None = None  # (N,), numbered; None: not looked at
     forgeries: Forgeries | None = None
@@ -139,7 +139,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         pixels = read_rgb(path, side=side if self.squares is None else None)
         self._check_size(path, index)
         if self.squares is not None:
-            pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
+            pixels = cut_square(pixels, Square.of_row(self.squares[index]))
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
     def _plain(self, index: int) -> tuple[Tensor, int]:
