@@ -76,6 +76,7 @@ from .evaluation.reporting.score_figures import draw_scores as draw_scores
 from .evaluation.reporting.sentences import note_limits as note_limits
 from .evaluation.reporting.testing_sentences import describe_testing as describe_testing
 from .evaluation.robustness import judge_degraded as judge_degraded
+from .evaluation.testing import evaluate_videos as evaluate_videos
 from .evaluation.testing import judge_sets as judge_sets
 from .evaluation.testing import tabulate_testing as tabulate_testing
 from .forgery.making.forged_set import count_forgeable as count_forgeable

@@ -34,6 +34,7 @@ STARTS = ("kedro ", "face-forgery ", "make ", "python ", "mlflow ", ".venv/bin/"
 FREE = (
     "comparison.scores.",
     "testing.sets.",
+    "sampling.sets.",
     "model.options.",
     "ingestion.class_folders.",
     "ingestion.targets.",
@@ -97,6 +98,7 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "face-forgery serve": "a server; tests/serving starts it",
     "face-forgery page": "a server; tests/serving/page starts it",
     "hf-hub:": "needs a network",
+    "data.root=data/01_raw,data.train_labels=sampled": "needs the user's videos",
     "data.root=/data,": "needs public sets; tests/data/labels/layouts has them in miniature",
     "ingestion.from_path=": "needs a tree of folders; tests/data/labels/test_path_facts.py has one",
     "--env strong": "needs the hub's weights and a GPU",

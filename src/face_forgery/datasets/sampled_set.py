@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from face_forgery.data.labels.layouts.sampled import RECORD
+from face_forgery.data.labels.layouts.sampled import LABELS, RECORD
 from face_forgery.data.labels.manifest import show_examples
 from face_forgery.data.videos.sampled_set import IMAGES, DoneVideo, Record
 from face_forgery.datasets.atomic import FileError
@@ -29,7 +29,8 @@ class SampledSetDataset(Dataset[Sequence[DoneVideo], dict[str, Record]]):
         self.metadata = metadata
 
     def save(self, data: Sequence[DoneVideo]) -> None:
-        """Add videos."""
+        """Add videos; from the first call on the set has no label table, as it is not finished."""
+        (self._root / LABELS).unlink(missing_ok=True)
         for video in data:
             self._write(video)
 

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.labels.readers import LabelSource
 from face_forgery.datasets.base import ReadOnlyDataset
 from face_forgery.datasets.labels import LabelsDataset
-from face_forgery.params import TestingParams
+from face_forgery.params import LabelSets, TestingParams
 
 
 class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
@@ -26,7 +28,7 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
         parameter: str = "testing.sets",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._sets = TestingParams.model_validate({"sets": sets}).sets
+        self._sets = TypeAdapter(LabelSets).validate_python(sets)
         self._parameter = parameter
         self._test_labels = Path(root, test_labels) if test_labels else None
         self.metadata = metadata

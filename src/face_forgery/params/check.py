@@ -74,7 +74,7 @@ class Parameters(Params):
 
     @model_validator(mode="after")
     def _there_are_groups_to_select_by(self) -> Self:
-        if self.training.select_by != "overall" and not self.splitting.holdout.hold_out:
+        if self.training.select_by.startswith("holdout") and not self.splitting.holdout.hold_out:
             raise ValueError(
                 f"training.select_by={self.training.select_by} needs hold-out groups that training "
                 "does not see; set splitting.holdout.by and splitting.holdout.hold_out, or "

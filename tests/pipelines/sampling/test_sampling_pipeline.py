@@ -172,14 +172,14 @@ def test_a_table_of_videos_keeps_its_columns_and_a_folder_a_class_needs_none(
     run, tree, tmp_path, write_clip, draw_red_faces
 ):
     pixels = np.array(draw_red_faces(FACE))
-    names = [f"{kind}/{name}.mp4" for kind in ("real", "fake") for name in "ab"]
+    names = [f"{kind}/{name}.mp4" for kind in ("real", "fake") for name in ("a", "a/b")]
     for name in names:
         (tmp_path / "classes" / name).parent.mkdir(parents=True, exist_ok=True)
         write_clip(f"classes/{name}", [pixels] * 4)
     table = tmp_path / "mine.csv"
     rows = [
         ("a", 0, "p1", "", "dark"),
-        ("b", 0, "p2", "", "light"),
+        ("a/b", 0, "p2", "", "light"),
         ("a", 1, "p1", "real/a.mp4", ""),
     ]
     lines = [

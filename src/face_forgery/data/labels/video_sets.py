@@ -5,6 +5,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -94,9 +95,7 @@ def _complete(table: pd.DataFrame, one: LabelSet, source: LabelSource) -> pd.Dat
             f"none of {', '.join(SUBSETS)}: {show_examples(splits[~known].unique())}; correct the "
             "column split"
         )
-    stems = table["img_name"].map(_stem)
-    is_twin = stems.str.lower().duplicated(keep=False)  # a.mp4 and a.avi
-    stems = stems.mask(is_twin, table["img_name"].str.replace(".", "_", regex=False))
+    stems = _name_folders(table["img_name"], one)
     prefix = f"{one.name}/"
     originals = table.get("original", pd.Series(pd.NA, index=table.index)).astype("string")
     return table.assign(
@@ -109,6 +108,21 @@ def _complete(table: pd.DataFrame, one: LabelSet, source: LabelSource) -> pd.Dat
         original=prefix + originals.map(_stem, na_action="ignore").astype("string"),
         mask=_find_masks(table["img_name"], one, source),
     )
+
+
+def _name_folders(names: pd.Series, one: LabelSet) -> pd.Series:
+    """Return a folder for each video that no other one has, or lies in."""
+    stems = names.map(_stem)
+    lower = stems.str.lower()  # as some file systems see them
+    parents = {str(path) for stem in lower for path in PurePosixPath(stem).parents}
+    is_shared = lower.duplicated(keep=False) | lower.isin(parents)  # a.mp4, a.avi and a/b.mp4
+    folders = stems.mask(is_shared, names.str.replace(".", "_", regex=False))
+    if (twins := folders.str.lower().duplicated(keep=False)).any():
+        raise ManifestError(
+            f"sampling.sets, the set {one.name}: {twins.sum():,} videos have names that differ in "
+            f"points or case alone: {show_examples(names[twins])}; rename them"
+        )
+    return folders
 
 
 def _find_masks(names: pd.Series, one: LabelSet, source: LabelSource) -> pd.Series:

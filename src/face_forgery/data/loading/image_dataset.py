@@ -82,6 +82,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     squares: NDArray[Any] | None = None  # (N, 3 or 4): the face crops, as `squares_of` has them
     num_bytes: NDArray[np.int64] | None = None  # (N,), of what ingestion read; -1: not known
     sources: NDArray[np.int64] | None = None  # (N,), numbered; None: not looked at
+    videos: NDArray[np.int64] | None = None  # (N,), numbered; -1: of none; None: no image has one
     forgeries: Forgeries | None = None
 
     @classmethod
@@ -112,6 +113,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
             preprocessing=preprocessing,
             squares=squares,
             num_bytes=None if num_bytes is None else num_bytes.fillna(-1).to_numpy(np.int64),
+            videos=_number_videos(manifest),
             **settings,
         )
 
@@ -193,6 +195,12 @@ def _paths_of(manifest: pd.DataFrame) -> NDArray[Any]:
         part = manifest["path"].iloc[start : start + ROWS_AT_ONCE]
         paths[start : start + ROWS_AT_ONCE] = part.to_numpy(dtype=object)
     return paths
+
+
+def _number_videos(manifest: pd.DataFrame) -> NDArray[np.int64] | None:
+    if "video" not in manifest or manifest["video"].isna().all():
+        return None
+    return pd.factorize(manifest["video"])[0].astype(np.int64)
 
 
 def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:

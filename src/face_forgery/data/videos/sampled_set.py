@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -250,6 +252,15 @@ _of_worker: list[Sampler] = []  # one: the face detector is read once a process
 def _begin_worker(sampler: Sampler) -> None:
     cv2.setNumThreads(1)
     _of_worker.append(sampler)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed: nobody else would."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _sample(job: Job) -> SampledVideo:
