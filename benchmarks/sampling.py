@@ -128,7 +128,8 @@ def main() -> None:
     with Command(arguments, project, log) as command:
         command.wait_until(is_half_done, seconds=24 * 3600)
         status = command.status
-        os.kill(command.pid, signal.SIGKILL)
+        if status is None:
+            os.kill(command.pid, signal.SIGKILL)  # its processes have to see to it themselves
         end = time.perf_counter() + 15
         while command.others() and time.perf_counter() < end:
             time.sleep(0.1)

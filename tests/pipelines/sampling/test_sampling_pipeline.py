@@ -230,7 +230,7 @@ def test_what_is_trained_on_the_set_cuts_photographs_alike_and_the_set_no_more(
     table = pd.DataFrame(
         {"subset": "train", "row": [0, 1], "img_name": paths, "path": paths, "target": [0, 1]}
     )
-    facts = table[["subset", "row", "img_name"]].assign(status="ok", detail="")
+    facts = table[["subset", "row", "img_name"]].assign(status="ok", width=32, height=32)
     params = make_params(**{"data.root": str(tmp_path), "ingestion.num_workers": 0})
     given = {"data": params.data, "ingestion": params.ingestion}
     faces, values = locate_faces(table, facts, None, faces=params.faces, **given)

@@ -27,6 +27,7 @@ FACE_COLUMNS = {
 }
 
 _NO_SQUARE = (None,) * 4
+_TYPES = {name: kind for name, kind in FACE_COLUMNS.items() if name not in KEY}
 
 
 def find_faces(
@@ -44,17 +45,22 @@ def find_faces(
     """
     if finder is None:
         return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
-    usable = table.merge(facts.loc[facts["status"] == OK, KEY], on=KEY, validate="one_to_one")
+    known = facts.loc[facts["status"] == OK].reindex(columns=[*KEY, "width", "height"])
+    usable = table.merge(known, on=KEY, validate="one_to_one")
     paths = [root / path for path in usable["path"]]
+    is_whole = np.array([finder_above(path) is None for path in paths], dtype=bool)
     found = map_in_order(
         partial(_find_one, finder=finder),
-        paths,
+        [path for path, whole in zip(paths, is_whole, strict=True) if whole],
         num_workers=min(num_workers, 1),  # the detector keeps state between two calls
         description="finding faces",
     )
-    columns = [name for name in FACE_COLUMNS if name not in KEY]
-    faces = pd.DataFrame(found, columns=columns, index=usable.index)
-    return pd.concat([usable[KEY], faces], axis=1).astype(FACE_COLUMNS)
+    faces = pd.DataFrame(found, columns=list(_TYPES), index=usable.index[is_whole])
+    sides = usable.loc[~is_whole, ["width", "height"]].min(axis=1)
+    cut = [(*Square(0, 0, side), OK, "") for side in sides]
+    before = pd.DataFrame(cut, columns=list(_TYPES), index=sides.index)
+    together = pd.concat([part.astype(_TYPES) for part in (faces, before)]).sort_index()
+    return pd.concat([usable[KEY], together], axis=1).astype(FACE_COLUMNS)
 
 
 def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:
@@ -89,8 +95,6 @@ def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[Any]
 def _find_one(path: Path, *, finder: FaceFinder) -> tuple[Any, ...]:
     try:
         pixels = read_rgb(path)
-        if finder_above(path) is not None:
-            return *Square(0, 0, min(pixels.shape[:2])), OK, ""
         found = finder.find(pixels)
     except ImageError as error:
         return *_NO_SQUARE, error.status, error.detail
