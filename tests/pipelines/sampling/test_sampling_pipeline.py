@@ -168,6 +168,15 @@ def test_what_is_done_is_not_decoded_again_unless_settings_change(run, tree, tmp
     assert len(sampled) == 1
 
 
+def test_processes_leave_what_one_leaves(run, tree, tmp_path):
+    roots = [tmp_path / name for name in ("one", "two")]
+    for number, root in enumerate(roots):
+        run(root, ("ff", tree, tree), crop="none", num_workers=2 * number)
+        (root / "sampling.json").unlink()
+    assert contents(roots[0]) == contents(roots[1])
+    assert len(list(roots[0].rglob("*.png"))) == 7 * 3
+
+
 def test_a_table_of_videos_keeps_its_columns_and_a_folder_a_class_needs_none(
     run, tree, tmp_path, write_clip, draw_red_faces
 ):
