@@ -129,7 +129,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(
     writer = SampledSetDataset(root=str(root))
     finder = sampling_module.FaceFinder(b"any", params.sampling.faces(params.faces))
     for number, done in enumerate(sample_videos(table, {}, params.sampling, finder), start=1):
-        if number == 3:
+        if number == 2:  # a real video is done, its forgery is not
             break
         writer.save([done])
     (root / "partial").mkdir()
@@ -140,7 +140,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(
         read_sources({"train": read}, data, params.ingestion)
     opened.clear()
     run(root, ("ff", tree, tree))
-    assert len(opened) == 6
+    assert len(opened) == 7
     recorded = json.loads((root / "sampling.json").read_text())["sampling"]["root"]
     assert recorded == str(root)
     (root / "sampling.json").unlink()

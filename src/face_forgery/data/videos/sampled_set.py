@@ -28,7 +28,7 @@ IMAGES = "images"  # the folder that holds the frames of all videos
 REJECTED_COLUMNS = ("set", "row", "img_name", "status", "detail")
 _FIRST = ("img_name", "target", "group", "kind", "source", "video", "frame", "split")
 _AHEAD = 2  # videos beyond one a process that are handed out
-_SETTINGS = {"frames", "choose", "crop", "scale", "size"}
+_SETTINGS = {"frames", "choose", "crop", "size"}  # the scale is in how faces are cut
 
 # What is kept of a video beside its images: `key`, `status`, `detail`, `notes`, `frames` (numbers),
 # `track`; JSON values only.
