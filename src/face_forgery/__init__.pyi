@@ -91,6 +91,7 @@ from .inference.explanation.explain import explain_one as explain_one
 from .inference.explanation.explain import pick_suspects as pick_suspects
 from .inference.explanation.explanation_page import overlay as overlay
 from .inference.explanation.explanation_page import write_pages as write_pages
+from .inference.explanation.neighbors import SeenImages as SeenImages
 from .inference.familiarity import learn_familiarity as learn_familiarity
 from .inference.judging import Detector as Detector
 from .inference.judging import find_folder as find_folder

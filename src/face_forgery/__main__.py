@@ -9,6 +9,8 @@ COMMANDS = {  # name -> the module whose main() does it, and what it does
     "page": ("face_forgery.serving.page.__main__", "open a page that judges what is dropped on it"),
     "serve": ("face_forgery.serving.__main__", "serve a detector to other programs over HTTP"),
     "register": ("face_forgery.serving.register_command", "register a detector with MLflow"),
+    "push": ("face_forgery.serving.push_command", "send a detector to the Hugging Face hub"),
+    "unpack": ("face_forgery.serving.unpack_command", "unpack a set of Parquet or tar shards"),
     "run": ("face_forgery.__main__", "what `kedro run` does; needs the project, not the package"),
 }
 _USAGE = "usage: face-forgery COMMAND ...\n\n" + "".join(
@@ -40,8 +42,8 @@ def run(arguments: list[str]) -> None:
     if not has_conf and find_kedro_project(Path.cwd()) is None:
         sys.exit(
             "`run` needs the project (conf/, data/), which the package does not hold: clone its "
-            "repository, make setup, and give the command there. judge, page, serve and register "
-            "work anywhere"
+            "repository, make setup, and give the command there. judge, page, serve, register, "
+            "push and unpack work anywhere"
         )
     package = Path(__file__).parent.name
     configure_project(package)

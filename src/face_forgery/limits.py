@@ -37,6 +37,8 @@ MAX_LABEL_BYTES = 2**28  # of each; frames of FaceForensics++ as DeepfakeBench l
 MAX_LINE = 2**20  # characters of a line of a list of images
 MAX_ROWS = 10**7  # of a Parquet table; the largest public sets have a few million images
 MAX_UNPACKED, MAX_RATIO = 2**26, 2000  # bytes of any, and for each byte of its file; honest: 900
+MAX_PACKED_IMAGE = 2**28  # bytes of an image of a packed set
+MAX_PACKED_RATIO = 20  # beside MAX_UNPACKED, bytes of images for each byte of a shard; honest: 1
 MAX_TABLE_PARTS = 2**16  # of a list in its footer; 10,000,000 rows by 1,000 are 10,000 groups
 
 # A detector

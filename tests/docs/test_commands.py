@@ -99,6 +99,8 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "face-forgery page": "a server; tests/serving/page starts it",
     "hf-hub:": "needs a network",
     "data.root=data/01_raw,data.train_labels=sampled": "needs the user's videos",
+    "face-forgery push": "needs a token of the hub; tests/serving/test_push.py has a stand-in",
+    "face-forgery unpack": "needs a packed set; tests/data/packed writes some",
     "data.root=/data,": "needs public sets; tests/data/labels/layouts has them in miniature",
     "ingestion.from_path=": "needs a tree of folders; tests/data/labels/test_path_facts.py has one",
     "--env strong": "needs the hub's weights and a GPU",

@@ -15,6 +15,7 @@ from face_forgery.hooks.user_data import (
     refuse_overwriting,
 )
 from face_forgery.params import ParameterError
+from face_forgery.params.data import LabelSet
 from face_forgery.pipelines import evaluation, ingestion, splitting
 
 
@@ -54,6 +55,16 @@ def test_names_of_data_that_no_node_would_look_at_are_refused_with_the_command(p
 def test_names_that_are_looked_at_pass(data, pipeline):
     refuse_ignored({"runtime_params": {"data": data}}, pipeline.create_pipeline())
     refuse_ignored({}, pipeline.create_pipeline())
+
+
+def test_train_labels_of_the_command_are_refused_beside_sets_that_take_their_place():
+    sets = (LabelSet(name="a", labels="a.csv", images="a"),)
+    run = {"runtime_params": {"data": {"train_labels": "b.csv"}}}
+    with pytest.raises(
+        ParameterError, match=r"data\.train_labels=b\.csv would be ignored: the 1 se"
+    ):
+        refuse_ignored(run, ingestion.create_pipeline(), sets)
+    refuse_ignored({"runtime_params": {"data": {"root": "x"}}}, ingestion.create_pipeline(), sets)
 
 
 def test_other_parameters_that_change_nothing_are_warned_of(caplog):

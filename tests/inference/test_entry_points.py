@@ -76,7 +76,7 @@ def engine(request, monkeypatch, tmp_path):
     [
         pytest.param("tta", "torch", marks=pytest.mark.slow),
         ("tta", "openvino"),
-        ("ensemble", "torch"),
+        pytest.param("ensemble", "torch", marks=pytest.mark.slow),
         pytest.param("ensemble", "openvino", marks=pytest.mark.slow),
         ("int8", "openvino"),
     ],

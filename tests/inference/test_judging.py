@@ -236,3 +236,11 @@ def test_the_code_of_the_documentation_runs(folder, photo, tmp_path, monkeypatch
     assert [one.status for one in names["results"]] == ["ok"] * 3
     assert len({round(one.score, 6) for one in names["results"]}) == 1
     assert (tmp_path / "heat.png").exists()
+
+
+def test_an_explanation_that_was_prepared_builds_no_network(trained, photo, monkeypatch):
+    plain = ff.Detector(trained, engine="openvino").judge(photo).explain()
+    detector = ff.Detector(trained, engine="openvino")
+    detector.prepare_explanations()
+    monkeypatch.setattr(judging, "with_gradients", None)
+    np.testing.assert_array_equal(detector.judge(photo).explain().heat, plain.heat)

@@ -10,6 +10,7 @@ from PIL import Image
 
 import face_forgery as ff
 from face_forgery.data.images.listing import list_images
+from face_forgery.inference.explanation.neighbors import SeenImages
 from face_forgery.inference.job import run_job
 from face_forgery.inference.scoring import stream_scores
 
@@ -36,8 +37,9 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detector(root, make_detector):
-    rows = pd.DataFrame({"path": [f"{number}.png" for number in range(240)]})
+def learnt_from(root, make_detector):
+    """Return the detector, and the training images that were looked at."""
+    rows = pd.DataFrame({"path": [f"{number}.png" for number in range(240)], "target": 0})
     plain = make_detector(temperature=8.0)
     learnt = ff.learn_familiarity(
         plain,
@@ -51,7 +53,18 @@ def detector(root, make_detector):
     )
     assert learnt.familiarity.promised == pytest.approx(1 / 101)
     assert learnt.familiarity.num_measured == 20
-    return replace(plain, familiarity=learnt.familiarity, appearance=learnt.appearance)
+    known = replace(plain, familiarity=learnt.familiarity, appearance=learnt.appearance)
+    return known, learnt.seen
+
+
+@pytest.fixture(scope="module")
+def detector(learnt_from):
+    return learnt_from[0]
+
+
+@pytest.fixture(scope="module")
+def seen(learnt_from):
+    return learnt_from[1]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +104,25 @@ def test_no_score_depends_on_it_and_it_can_be_left_out(judged, detector, root):
     np.testing.assert_allclose([one.score for one in without], expected, atol=1e-6)
 
 
-def test_what_training_changed_images_by_is_familiar(root, detector):
+def test_the_nearest_training_images_are_shown_where_they_are_at_hand(root, detector, seen):
+    images = list_images(str(root / "0.png"))
+    table = seen.assign(data_fingerprint=detector.data_fingerprint)
+    at_hand = SeenImages.of(detector, table, str(root))
+    (explained,) = ff.explain_images(detector, images, min_size=1, seen=at_hand)
+    assert len(explained.nearest) == 4
+    assert explained.nearest[0].path == "0.png"  # itself
+    assert {one.label for one in explained.nearest[1:]} <= {"real", "forged"}
+    ((_, page),) = ff.write_pages([explained], detector.operating_points, "Learnt.")
+    assert 'alt="0.png"' in page.html
+    moved = at_hand._replace(root=root / "gone")
+    (explained,) = ff.explain_images(detector, images, min_size=1, seen=moved)
+    ((_, page),) = ff.write_pages([explained], detector.operating_points, "Learnt.")
+    assert "look most like it" not in page.html
+    assert SeenImages.of(replace(detector, data_fingerprint="0"), table, str(root)) is None
+    assert SeenImages.of(detector, None, str(root)) is None
+
+
+def test_what_training_changed_images_by_is_familiar(root, detector, seen):
     rows = pd.DataFrame({"path": [f"{number}.png" for number in range(240)]})
     noise = {"noise": 1.0, "noise_sigma": [8.0, 16.0]}
     augmentation = ff_augmentation() | noise
@@ -100,6 +131,8 @@ def test_what_training_changed_images_by_is_familiar(root, detector):
         trained, rows[:120], rows[120:], root,
         in_calibration=np.arange(120) < 100, rate=0.01, seed=0, **HOW,
     )  # fmt: skip
+    plain, kept = (np.stack(one["appearance"].tolist()) for one in (seen, learnt.seen))
+    np.testing.assert_array_equal(plain, kept)  # of the images as they are
     noisy = replace(trained, familiarity=learnt.familiarity, appearance=learnt.appearance)
     paths = [root / f"noisy{n}.png" for n in range(10)]
     how = {"min_size": 1, "description": "judging", **HOW}

@@ -43,7 +43,7 @@ def check_unpacked(source: bytes | Path, columns: list[str] | None = None) -> li
     texts = [field.name for field in fields if _is_text(field.type)]
     plain = [field.name for field in fields if _is_plain(field.type)]
     fault = f"{num_bytes:,} bytes that unpack to more than the {limit:,} that are read"
-    if _stated_size(found.metadata, plain) > limit:
+    if stated_size(found.metadata, plain) > limit:
         raise UnpackedError(fault)
     unpacked = 0
     for batch in open_table(source, texts).iter_batches(_ROWS_AT_ONCE, columns=plain):
@@ -61,7 +61,7 @@ def open_table(source: bytes | Path, texts: Sequence[str] = ()) -> parquet.Parqu
     )
 
 
-def _stated_size(table: parquet.FileMetaData, columns: list[str]) -> int:
+def stated_size(table: parquet.FileMetaData, columns: list[str]) -> int:
     """Return to how many bytes pages unpack; texts of a dictionary count once."""
     parts = (table.row_group(number) for number in range(table.num_row_groups))
     chunks = (part.column(number) for part in parts for number in range(part.num_columns))

@@ -79,7 +79,7 @@ class ParameterHooks:
                 "between nodes. Leave out --runner; nodes use several processes by themselves "
                 "(training.num_workers, scoring.num_workers, ingestion.num_workers)"
             )
-        refuse_ignored(run_params, pipeline)
+        refuse_ignored(run_params, pipeline, self._parameters.data.sets)
         self._say_spellings(pipeline)
         check_labels(pipeline, catalog, self._parameters)
         outputs = find_outputs(pipeline, catalog, self._parameters.model_dump())

@@ -3,7 +3,7 @@
 import glob
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from face_forgery.data.labels.locations import check_sources
 from face_forgery.data.labels.manifest import SUBSETS
 from face_forgery.data.labels.readers import LabelFile
 from face_forgery.params import ParameterError, Parameters
+from face_forgery.params.data import LabelSet
 
 logger = logging.getLogger(__name__)
 
 _READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "images")}
+_TRAIN_FILES = ("train_labels", "train_images")
 _READ_BY_INGESTION |= {"layout", "sets"}
 _READ_BY_NO_NODE = {"tracking", "comparison"}  # sections of the hooks and of the catalog
 # Input of a run -> the parameter that says where it is.
@@ -61,17 +63,24 @@ def check_labels(
         logging.disable(logging.NOTSET)
 
 
-def refuse_ignored(run_params: Mapping[str, Any], pipeline: Pipeline) -> None:
+def refuse_ignored(
+    run_params: Mapping[str, Any], pipeline: Pipeline, sets: Sequence[LabelSet] = ()
+) -> None:
     """Refuse ``data.*`` of this command that none of its nodes would look at; warn of others.
 
     Raises:
-        ParameterError: With the command that reads them.
+        ParameterError: With the command that reads them; or ``sets`` take their place.
     """
     sections = run_params.get("runtime_params") or {}
     for section in sections.keys() - _READ_BY_NO_NODE:
         if f"params:{section}" not in pipeline.inputs():
             logger.warning("%s.* changes nothing here: no pipeline of this run reads it", section)
     given = sections.get("data", {})
+    if sets and (beside := [f"data.{n}={given[n]}" for n in _TRAIN_FILES if given.get(n)]):
+        raise ParameterError(
+            f"{' and '.join(beside)} would be ignored: the {len(sets)} set(s) of data.sets take "
+            "the place; leave it out, or give data.sets=[]"
+        )
     ignored = {name: given[name] for name in given if name in _READ_BY_INGESTION}
     if "params:splitting" in pipeline.inputs():  # it asks whether there are val labels
         ignored = {name: value for name, value in ignored.items() if value is not None}

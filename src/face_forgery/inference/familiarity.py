@@ -34,6 +34,7 @@ class Learnt(NamedTuple):
 
     appearance: AppearanceModel
     familiarity: Familiarity
+    seen: pd.DataFrame  # training images: ``path``, ``target``, ``appearance``, ``(F,)``
 
 
 def learn_familiarity(
@@ -59,17 +60,27 @@ def learn_familiarity(
     Raises:
         ImageError: If an image cannot be read.
     """
-    changed = partial(_changed, _training_changes(detector), seed)
+    changes = _training_changes(detector)
+    changed = partial(_changed, changes, seed)
     reader = ImageReader.of(replace(detector, familiarity=None), min_size=1, is_labelled=True)
-    read = partial(
-        _read_sample, reader, Path(root), batch_size=batch_size, num_workers=num_workers, seed=seed
+    read = partial(_read_sample, reader, Path(root), batch_size=batch_size, num_workers=num_workers)
+    drawn, *halves = (
+        rows.sample(min(len(rows), _MOST_IMAGES), random_state=seed)
+        for rows in (train, val[in_calibration], val[~in_calibration])
     )
-    appearance = fit_appearance(
-        _describe(one for pair in enumerate(read(train)) for one in changed(*pair))
-    )
-    halves = [_describe(read(val[chosen])) for chosen in (in_calibration, ~in_calibration)]
-    calibration, verification = map(appearance.distances, halves)
-    return Learnt(appearance, choose_threshold(calibration, verification, rate=rate))
+    described = _describe(one for pair in enumerate(read(drawn)) for one in changed(*pair))
+    appearance = fit_appearance(described)
+    calibration, verification = (appearance.distances(_describe(read(half))) for half in halves)
+    plain = described if changes is None else described[::2]  # the others are changed
+    found = choose_threshold(calibration, verification, rate=rate)
+    return Learnt(appearance, found, _beside(drawn, plain))
+
+
+def _beside(drawn: pd.DataFrame, appearances: NDArray[np.float32]) -> pd.DataFrame:
+    """Return rows with their appearances; none where several faces are cut out of an image."""
+    if len(appearances) != len(drawn):
+        return pd.DataFrame()
+    return drawn.filter(items=["path", "target"]).assign(appearance=list(appearances))
 
 
 def _training_changes(detector: Detector) -> PixelTransform | None:
@@ -95,10 +106,9 @@ def _changed(
 
 
 def _read_sample(
-    reader: ImageReader, root: Path, rows: pd.DataFrame, *, seed: int, **how: int
+    reader: ImageReader, root: Path, rows: pd.DataFrame, **how: int
 ) -> Iterator[Tensor]:
-    drawn = rows.sample(min(len(rows), _MOST_IMAGES), random_state=seed)
-    paths = [root / path for path in drawn["path"]]
+    paths = [root / path for path in rows["path"]]
     return read_images(paths, reader, description="looking at images", **how)
 
 

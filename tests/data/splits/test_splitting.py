@@ -6,6 +6,7 @@ import pytest
 
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.splits.partition import choose_subset, split_by_cluster
+from face_forgery.pipelines.splitting.nodes import hash_images
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,12 @@ def test_a_rare_class_is_in_every_subset_and_few_images_are_all_taken():
     assert (choose_subset(make_table(real=500, swap=1), 2, seed=0)["target"] == 1).sum() == 1
     few = make_table(real=3, swap=2)
     assert choose_subset(few, 5, seed=0) is few
+
+
+def test_a_manifest_of_an_earlier_release_is_refused_before_anything_is_hashed(
+    make_manifest, make_params
+):
+    params = make_params()
+    old = make_manifest(4).drop(columns=["video", "frame"])
+    with pytest.raises(ManifestError, match="manifest has no column video and none frame: an ear"):
+        hash_images(old, params.data, params.ingestion)

@@ -93,7 +93,9 @@ def test_only_what_can_be_seen_on_the_map_is_named(strength, top):
     labels = label_regions(64, 64, centered_landmarks(64, 64))
     heat = (labels == REGIONS.index("mouth")) * np.float32(strength * FULL_SCALE)
     regions = measure_evidence(heat, labels)
-    found = Explanation(0.5, "unsure", np.empty((1, 1, 3), np.uint8), heat, regions, [])
+    found = Explanation(
+        0.5, "unsure", np.empty((1, 1, 3), np.uint8), heat, regions, [], np.zeros(60)
+    )
     assert found.top_region == top
     assert found.speaks_for_forged == (top is not None)
 

@@ -41,7 +41,7 @@ def kept(cache):
     ("architecture", "changes"),
     [
         ("test_resnet", {"temperature": 5.0}),
-        ("test_vit", {"temperature": 2.0}),
+        pytest.param("test_vit", {"temperature": 2.0}, marks=pytest.mark.slow),
         pytest.param("test_convnext", {}, marks=pytest.mark.slow),
         pytest.param("test_efficientnet", {}, marks=pytest.mark.slow),
         pytest.param("test_resnet", {"tta": "flip_crop"}, marks=pytest.mark.slow),
@@ -90,14 +90,13 @@ def test_what_is_damaged_is_converted_again(make_detector, images, cache, caplog
     expected = measure_margins(build_scorer(detector), images, CPU)
     (path,) = cache.glob(f"*{suffix}")
     content = path.read_bytes()
-    for damaged in (content[: len(content) // 2], content[::-1]):
-        path.write_bytes(damaged)
-        again = measure_margins(build_scorer(detector, "openvino"), images, CPU)
-        np.testing.assert_array_equal(again, expected)
-        assert "is converted again" in caplog.text
-        caplog.clear()
-        build_scorer(detector, "openvino")
-        assert not caplog.messages
+    path.write_bytes(content[: len(content) // 2])
+    again = measure_margins(build_scorer(detector, "openvino"), images, CPU)
+    np.testing.assert_array_equal(again, expected)
+    assert "is converted again" in caplog.text
+    caplog.clear()
+    build_scorer(detector, "openvino")
+    assert not caplog.messages
 
 
 @pytest.mark.slow

@@ -227,6 +227,7 @@ def test_what_people_look_at_is_tracked(catalog_entry):
         "own_validation",
         "report_ending",
         "scored_detector",
+        "seen_images",
         "val_margins",
     }
 

@@ -120,6 +120,11 @@ def _read_sets(
 ) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Return what `read_sources` does of each set; groups and videos of two are never the same."""
     parts, seen, start = [], set[str](), 0
+    logger.info(
+        "data.sets: %d set(s) are joined; data.train_labels=%s is not read",
+        len(data.sets),
+        data.train_labels,
+    )
     for one in data.sets:
         view = data.model_copy(
             update={
@@ -298,6 +303,11 @@ def _say_unknown(where: str, given: pd.Series, unknown: pd.Series, locate: Locat
 
 def _list_folder(folder: LabelFolder, subset: str, params: IngestionParams) -> pd.DataFrame:
     names = pd.Series(leave_out(folder.where, folder.names, params.exclude), dtype="object")
+    if len(names) and names.str.lower().str.endswith((".tar", ".parquet")).all():
+        raise ManifestError(
+            f"{folder.where}: a packed set; unpack it first: face-forgery unpack {folder.where} "
+            "NEW_FOLDER, and name that one"
+        )
     if names.empty:
         raise ManifestError(f"{folder.where}: the folder holds no image")
     if garbled := [name for name in names if name != name.encode(errors="ignore").decode()]:

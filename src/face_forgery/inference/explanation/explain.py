@@ -1,6 +1,6 @@
 """One image explained: score, heat map, regions, views."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from face_forgery.data.images.appearance import describe_appearance
 from face_forgery.data.images.crops import cut_square
 from face_forgery.inference.explanation.attribution import heat_map
+from face_forgery.inference.explanation.neighbors import Neighbor, SeenImages
 from face_forgery.inference.explanation.regions import (
     FULL_SCALE,
     Landmarks,
@@ -20,7 +22,7 @@ from face_forgery.inference.explanation.regions import (
 )
 from face_forgery.inference.explanation.views import View, make_views
 from face_forgery.inference.judging import GivenImage
-from face_forgery.inference.reading import Decode, ImageReader, Reading
+from face_forgery.inference.reading import Decode, ImageReader, Reading, as_pixels
 from face_forgery.inference.scoring import margins_of
 from face_forgery.inference.verdicts import decide_one, operating_points_of, to_scores
 from face_forgery.modeling.detector import Detector
@@ -41,6 +43,7 @@ class Explanation(NamedTuple):
     heat: NDArray[np.float32]  # (S, S) in log-odds, stretched over the pixels; see `heat_map`
     regions: dict[str, RegionEvidence]  # what lies in each, the densest first; none without a face
     views: list[View]  # to check by eye; empty where none were asked for
+    appearance: NDArray[np.float32]  # (F,): what it looks like, as `describe_appearance`
 
     @property
     def speaks_for_forged(self) -> bool:
@@ -63,10 +66,16 @@ class ExplainedImage(NamedTuple):
     detail: str
     explanation: Explanation | None
     evidence: dict[str, str]  # what the file says of its origin, as `read_evidence`
+    nearest: Sequence[Neighbor] = ()  # training images, where they are at hand
 
 
 def explain_images(
-    detector: Detector, images: pd.DataFrame, *, min_size: int, engine: EngineName = "auto"
+    detector: Detector,
+    images: pd.DataFrame,
+    *,
+    min_size: int,
+    engine: EngineName = "auto",
+    seen: SeenImages | None = None,
 ) -> Iterator[ExplainedImage]:
     """Explain the images of a table, one after the other; a bad one stops nothing."""
     operating_points_of(detector)
@@ -84,7 +93,10 @@ def explain_images(
             )
             evidence = given.evidence
         status, detail = reading.status, reading.detail
-        yield ExplainedImage(number, len(images), name, status, detail, explanation, evidence)
+        nearest = [] if seen is None or explanation is None else seen.find(explanation.appearance)
+        yield ExplainedImage(
+            *(number, len(images), name, status, detail, explanation, evidence, nearest)
+        )
 
 
 def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -152,6 +164,7 @@ def explain_one(
         heat=heat,
         regions={} if landmarks is None else _measure_regions(heat, landmarks, pixels.shape),
         views=make_views(pixels, landmarks) if has_views else [],
+        appearance=describe_appearance(as_pixels(reading.images[chosen])),
     )
 
 

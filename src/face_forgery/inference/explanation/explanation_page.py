@@ -33,6 +33,7 @@ def _write(image: "ExplainedImage", **content: Any) -> tuple[str, dict[str, Any]
             "original": to_uri(found.pixels),
             "heat": to_uri(overlay(enlarge(found.pixels), found.heat)),
             "views": [(view.title, to_uri(view.image), view.reading) for view in found.views],
+            "nearest": [(n.path, n.label, to_uri(n.pixels, side=THUMBNAIL)) for n in image.nearest],
             "full": FULL_SCALE,
             "odds": math.exp(FULL_SCALE),
         }

@@ -217,13 +217,14 @@ def learn_familiarity(
     data: DataParams,
     scoring: ScoringParams,
     evaluation: EvaluationParams,
-) -> tuple[dict[str, Any], Any]:
+) -> tuple[dict[str, Any], Any, pd.DataFrame]:
     """Learn what the detector's images look like, so that others get no verdict.
 
-    Returns where others begin, and what images are compared with; both empty where it is off.
+    Returns where others begin, what images are compared with, and what training images look like;
+    all empty where it is off.
     """
     if evaluation.unfamiliar is None:
-        return {}, {}
+        return {}, {}, pd.DataFrame()
     learnt = ff.learn_familiarity(
         scored_detector,
         train_manifest,
@@ -245,7 +246,8 @@ def learn_familiarity(
             found.promised,
             math.ceil(1 / evaluation.unfamiliar) - 1,
         )
-    return asdict(found), learnt.appearance
+    seen = learnt.seen.assign(data_fingerprint=scored_detector.data_fingerprint)
+    return asdict(found), learnt.appearance, seen
 
 
 def find_mistakes(val_scores: pd.DataFrame, operating_points: dict[str, Any]) -> pd.DataFrame:

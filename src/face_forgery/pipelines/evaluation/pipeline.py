@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
             make_node(nodes.break_down_scores, "breakdown"),
             make_node(nodes.measure_holdout, "holdout_results"),
             make_node(nodes.choose_operating_points, "operating_points"),
-            make_node(nodes.learn_familiarity, ["familiarity", "appearance"]),
+            make_node(nodes.learn_familiarity, ["familiarity", "appearance", "seen_images"]),
             make_node(nodes.measure_precision, "precision_cost"),
             make_node(nodes.certify_detector, "detector"),
             make_node(nodes.find_mistakes, "mistakes"),

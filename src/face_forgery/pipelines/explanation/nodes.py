@@ -9,15 +9,18 @@ import face_forgery as ff
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, operating_points_of
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.familiarity import UNFAMILIAR
-from face_forgery.params import ExplanationParams, InferenceParams, ScoringParams
+from face_forgery.params import DataParams, ExplanationParams, InferenceParams, ScoringParams
 
 
 def write_explanations(
+    *,
     detector: Detector,
     images: pd.DataFrame,
     inference: InferenceParams,
     scoring: ScoringParams,
     explanation: ExplanationParams,
+    seen_images: pd.DataFrame | None,
+    data: DataParams,
 ) -> Iterator[tuple[Any, list[str]]]:
     """Yield a page for each of the first images: heat map, regions, and views to check by eye.
 
@@ -25,7 +28,11 @@ def write_explanations(
     """
     first = images.head(explanation.max_images)
     explained = ff.explain_images(
-        detector, first, min_size=inference.min_size, engine=scoring.engine
+        detector,
+        first,
+        min_size=inference.min_size,
+        engine=scoring.engine,
+        seen=ff.SeenImages.of(detector, seen_images, data.root),
     )
     learnt_from = ff.describe_training_data(detector.training_data)
     rows = []

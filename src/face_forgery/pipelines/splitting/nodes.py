@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 import face_forgery as ff
+from face_forgery.data.labels.manifest import check_columns
 from face_forgery.params import (
     AugmentationParams,
     DataParams,
@@ -22,6 +23,7 @@ def hash_images(
     manifest: pd.DataFrame, data: DataParams, ingestion: IngestionParams
 ) -> pd.DataFrame:
     """Return hash and thumbnail of each labelled image: ``IMAGE_HASH_COLUMNS``."""
+    check_columns(manifest, "manifest")
     labelled = manifest[manifest["subset"] != "test"]
     return ff.hash_table(labelled, root=Path(data.root), num_workers=ingestion.num_workers)
 

@@ -1,0 +1,1 @@
+"""Sets that are packed into shards, unpacked once: Parquet tables and tar archives of images."""
