@@ -131,7 +131,7 @@ def test_inverted_labels_are_pointed_out_and_not_corrected(make_tested_set, poin
     table["y_pred"] = 1 - table["y_pred"]
     row = by_unit(judge_sets(table, points, BOOTSTRAP)[0])["image"]
     assert row["metrics"]["auc"]["high"] < 0.5
-    assert "are the labels inverted?" in row["notes"]["inverted"]
+    assert "the labels are inverted." in row["notes"]["inverted"]
     assert (
         "inverted"
         not in by_unit(judge_sets(make_tested_set(), points, BOOTSTRAP)[0])["image"]["notes"]
@@ -178,7 +178,7 @@ def test_sets_are_drawn_and_told(make_tested, assert_readable):
     lines = describe_testing(testing)
     assert lines[0].startswith("celeb, images: AUC 0.")
     assert sum(line.startswith("Mean of 2 sets") for line in lines) == 2
-    assert any("are the labels inverted" in line for line in lines)
+    assert any("the labels are inverted" in line for line in lines)
     assert (
         "celeb: 2 of 322 images have no score (2 missing); testing_rejected.csv lists them."
         in lines

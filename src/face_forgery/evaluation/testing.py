@@ -224,8 +224,9 @@ def _measure(
     notes = measured["notes"] | _note_groups(table, unit)
     if measured["auc"]["high"] < 0.5:
         notes["inverted"] = (
-            f"An AUC of {measured['auc']['value']:.3f} is worse than guessing: are the labels "
-            "inverted? If 1 means real there, say so: ingestion.targets={1: 0, 0: 1}."
+            f"An AUC of {measured['auc']['value']:.3f} is worse than guessing: what the detector "
+            "learnt points the other way there, or the labels are inverted. If 1 means real there, "
+            "say so: ingestion.targets={1: 0, 0: 1}."
         )
     bins = reliability(scores, targets, groups, confidence=bootstrap.confidence)
     return {name: measured[name] for name in METRICS}, bins, notes
