@@ -451,8 +451,9 @@ def find_red_faces(monkeypatch: pytest.MonkeyPatch) -> None:
         for rows, columns in boxes:
             top, left = rows.start, columns.start
             height, width = rows.stop - top, columns.stop - left
-            middle = (left + width / 2, top + height / 2)
-            faces.append(Face(left, top, width, height, 0.9, (middle,) * 5))
+            inside = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+            marks = tuple((left + x * width, top + y * height) for x, y in inside)
+            faces.append(Face(left, top, width, height, 0.9, marks))
         return sorted(faces, key=lambda face: -face.width * face.height)
 
     monkeypatch.setattr(FaceFinder, "detect", detect)

@@ -1,6 +1,7 @@
 """What nodes, hooks and programs call, imported when first used (PEP 562)."""
 
 from .data.degradation.operations import list_degradations as list_degradations
+from .data.images.cut_record import settle_finder as settle_finder
 from .data.images.decoding import InputError as InputError
 from .data.images.decoding import read_reduced as read_reduced
 from .data.images.evidence import read_evidence as read_evidence
@@ -16,6 +17,7 @@ from .data.labels.testing_sets import check_usable as check_usable
 from .data.labels.testing_sets import count_images as count_images
 from .data.labels.testing_sets import list_sets as list_sets
 from .data.labels.testing_sets import read_sets as read_sets
+from .data.labels.video_sets import read_videos as read_videos
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader
 from .data.splits.calibration_split import CALIBRATION as CALIBRATION
@@ -31,6 +33,10 @@ from .data.splits.partition import divide_manifest as divide_manifest
 from .data.splits.seen_images import join_own_images as join_own_images
 from .data.splits.seen_images import leave_out_seen as leave_out_seen
 from .data.splits.seen_images import report_unchecked as report_unchecked
+from .data.videos.sampled_set import describe_samples as describe_samples
+from .data.videos.sampled_set import finder_for as finder_for
+from .data.videos.sampled_set import sample_videos as sample_videos
+from .data.videos.sampled_set import tabulate_samples as tabulate_samples
 from .evaluation.audits.overlaps import describe_removed as describe_removed
 from .evaluation.audits.overlaps import find_overlaps as find_overlaps
 from .evaluation.audits.shortcuts import measure_statistics as measure_statistics
@@ -70,6 +76,7 @@ from .evaluation.reporting.score_figures import draw_scores as draw_scores
 from .evaluation.reporting.sentences import note_limits as note_limits
 from .evaluation.reporting.testing_sentences import describe_testing as describe_testing
 from .evaluation.robustness import judge_degraded as judge_degraded
+from .evaluation.testing import evaluate_videos as evaluate_videos
 from .evaluation.testing import judge_sets as judge_sets
 from .evaluation.testing import tabulate_testing as tabulate_testing
 from .forgery.making.forged_set import count_forgeable as count_forgeable

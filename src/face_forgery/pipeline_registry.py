@@ -16,7 +16,7 @@ _MAIN_JOB = (
 )
 _BY_NAME_ONLY = (
     *("testing", "adopt", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
-    *("inference", "explanation", "video", "export"),
+    *("sampling", "inference", "explanation", "video", "export"),
 )
 
 

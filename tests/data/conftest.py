@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import settings
 from PIL import Image
 
 from face_forgery.data.labels.manifest import MANIFEST_COLUMNS
+from face_forgery.data.labels.readers import LabelFile, LabelFolder, read_labels
 from face_forgery.params import ColumnNames, SplittingParams
 
 settings.register_profile("no_deadline", deadline=None)  # a busy machine is no failure
@@ -91,3 +93,24 @@ def image_folder(tmp_path: Path) -> Path:
     for number in range(8):
         draw_texture(number).save(folder / f"{number:03}.jpg", quality=90)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def read_sets(make_params: Any) -> Callable[..., pd.DataFrame]:
+    """Sources, ``ingestion.from_path`` -> the label table; a text is a file, else a folder."""
+
+    def read(
+        from_path: str | None = "auto", *, layout: str = "auto", **sources: Any
+    ) -> pd.DataFrame:
+        names = {f"data.{s}_{what}": s for s in sources for what in ("labels", "images")}
+        paths = {"ingestion.from_path": from_path, "data.layout": layout}
+        params = make_params(**names, **paths)
+        sources = {
+            subset: LabelFile(subset, made.encode())
+            if isinstance(made, str)
+            else LabelFolder(subset, tuple(made))
+            for subset, made in sources.items()
+        }
+        return read_labels(sources, params.data, params.ingestion)
+
+    return read

@@ -34,6 +34,7 @@ STARTS = ("kedro ", "face-forgery ", "make ", "python ", "mlflow ", ".venv/bin/"
 FREE = (
     "comparison.scores.",
     "testing.sets.",
+    "sampling.sets.",
     "model.options.",
     "ingestion.class_folders.",
     "ingestion.targets.",
@@ -98,6 +99,7 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "face-forgery page": "a server; tests/serving/page starts it",
     "hf-hub:": "needs a network",
     "adopt.model": "needs a model of other people; tests/pipelines/adopt has some",
+    "data.root=data/01_raw,data.train_labels=sampled": "needs the user's videos",
     "face-forgery push": "needs a token of the hub; tests/serving/test_push.py has a stand-in",
     "face-forgery unpack": "needs a packed set; tests/data/packed writes some",
     "data.root=/data,": "needs public sets; tests/data/labels/layouts has them in miniature",

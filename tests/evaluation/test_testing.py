@@ -12,7 +12,13 @@ from face_forgery.evaluation.metrics.metric_report import evaluate
 from face_forgery.evaluation.metrics.proportions import measure_rare_rate
 from face_forgery.evaluation.reporting.result_figures import draw_testing
 from face_forgery.evaluation.reporting.testing_sentences import describe_testing
-from face_forgery.evaluation.testing import average, join_frames, judge_promise, judge_sets
+from face_forgery.evaluation.testing import (
+    average,
+    evaluate_videos,
+    join_frames,
+    judge_promise,
+    judge_sets,
+)
 
 BOOTSTRAP = Bootstrap(100, confidence=0.95, seed=0)
 
@@ -37,6 +43,16 @@ def test_a_video_scores_the_mean_of_its_frames_as_scikit_learn_does(make_tested_
     assert ways["max"] == roc_auc_score(means["target"], highest)
     top = table.groupby("video")["y_pred"].apply(lambda one: one.nlargest(2).mean())
     assert ways["top_quarter"] == roc_auc_score(means["target"], top)
+
+
+def test_validation_is_measured_by_video_as_a_set_to_test_on_is(make_tested_set, points):
+    table = make_tested_set(num_videos=40)
+    measured = evaluate_videos(table, BOOTSTRAP)
+    video = by_unit(judge_sets(table, points, BOOTSTRAP)[0])["video"]
+    assert measured["auc"] == video["metrics"]["auc"]
+    assert measured["counts"]["num_videos"] == 40
+    assert evaluate_videos(table.assign(video=pd.NA), BOOTSTRAP) == {}
+    assert evaluate_videos(table[table["target"] == 0], BOOTSTRAP) == {}
 
 
 def test_images_are_resampled_by_video_and_group_together(make_tested_set, points):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,9 @@ def make_shipped_catalog() -> Callable[..., DataCatalog]:
         if isinstance(value, dict):
             return {name: place(item, folder, params) for name, item in value.items()}
         if isinstance(value, str) and value.startswith("${params:"):
-            found: Any = params
-            for name in value[len("${params:") : -1].split("."):
-                found = getattr(found, name)
-            return found
+            name, _, rest = value[len("${params:") :].partition("}")
+            found = attrgetter(name)(params)
+            return f"{found}{rest}" if rest else found
         is_file = isinstance(value, str) and value.startswith("data/")
         return str(folder / value) if is_file else deepcopy(value)
 

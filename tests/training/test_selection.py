@@ -9,7 +9,7 @@ from face_forgery.training.selection import (
     SelectionError,
     best_epoch,
     best_weights,
-    check_groups_to_select_by,
+    check_what_to_select_by,
     is_stalled,
 )
 
@@ -78,5 +78,14 @@ def test_epochs_without_held_out_folds_cannot_be_chosen_by_them():
     with pytest.raises(SelectionError, match=r"needs val_auc_held_out_worst, which .* not have"):
         best_epoch(history(0.6, 0.9), "holdout_worst")
     with pytest.raises(SelectionError, match="holdout_mean, but no group is held out"):
-        check_groups_to_select_by("holdout_mean", None)
-    check_groups_to_select_by("overall", None)
+        check_what_to_select_by("holdout_mean", None, has_videos=True)
+    check_what_to_select_by("overall", None, has_videos=False)
+
+
+def test_epochs_are_chosen_by_videos_where_there_are_some():
+    by_video = [row | {"val_auc_video": -row["val_auc"]} for row in history(0.6, 0.9, 0.7)]
+    assert best_epoch(by_video, "video") == 1
+    assert is_stalled(by_video, 2, "video")
+    check_what_to_select_by("video", None, has_videos=True)
+    with pytest.raises(SelectionError, match=r"validation has no videos of both classes; name"):
+        check_what_to_select_by("video", None, has_videos=False)

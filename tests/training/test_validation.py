@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from face_forgery.data.splits.holdout import HeldOut
@@ -24,8 +26,8 @@ class Brightness(nn.Module):
 class Loader:
     sampler = range(5)
 
-    def __init__(self, targets=TARGETS):
-        self.dataset = SimpleNamespace(targets=targets)
+    def __init__(self, targets=TARGETS, videos=None):
+        self.dataset = SimpleNamespace(targets=targets, videos=videos)
 
     def __iter__(self):
         images = torch.tensor(VALUES, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
@@ -40,6 +42,18 @@ def test_numbers_are_computed_once_over_all_images():
     assert numbers["val_loss"] == pytest.approx(np.log1p(np.exp(-signed)).mean(), rel=1e-5)
     assert numbers["val_accuracy"] == 3 / 5
     assert "val_auc_seen" not in numbers
+
+
+def test_videos_are_ranked_by_the_mean_score_of_their_frames():
+    videos = np.array([0, 1, 2, 1, -1])
+    numbers = validate(Brightness(), Loader(videos=videos), None, CPU)
+    scores = 1 / (1 + np.exp(5 - np.array(VALUES) / 25))
+    means = pd.Series(scores[:4]).groupby(videos[:4]).mean()
+    assert numbers["val_auc_video"] == roc_auc_score([0, 1, 0], means) == 0.5
+    assert numbers["val_auc"] == pytest.approx(5 / 6)
+    of_one_class = np.array([-1, 1, -1, 1, -1])
+    for none in (None, of_one_class):
+        assert "val_auc_video" not in validate(Brightness(), Loader(videos=none), None, CPU)
 
 
 def test_held_out_folds_are_measured_apart_from_what_was_seen():

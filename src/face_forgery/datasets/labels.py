@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from face_forgery.data.images.listing import is_new_folder
+from face_forgery.data.labels.layouts import sampled
 from face_forgery.data.labels.layouts.reading import label_files
 from face_forgery.data.labels.locations import explain_absence
 from face_forgery.data.labels.manifest import ManifestError, show_examples
@@ -65,6 +66,8 @@ class LabelsDataset(ReadOnlyDataset[LabelSource | None]):
         if not path.is_file():
             subset = self._parameter.removeprefix("data.").removesuffix("_labels")
             raise ManifestError(explain_absence(self._root, self._labels, subset))
+        if path.name == sampled.LABELS and (path.parent / sampled.RECORD).is_file():
+            return self._list_folder(path.parent)  # its official splits count
         if path.suffix.lower() == ".json" and self._images is not None:
             names = tuple(sorted(_walk(self._root / self._images)))
             return LabelFolder(str(path), names, {path.name: _read(path)})

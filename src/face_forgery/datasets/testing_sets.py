@@ -3,28 +3,33 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.labels.readers import LabelSource
 from face_forgery.datasets.base import ReadOnlyDataset
 from face_forgery.datasets.labels import LabelsDataset
-from face_forgery.params import TestingParams
+from face_forgery.params import LabelSets, TestingParams
 
 
 class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
-    """Label sources by the name of the set: those of ``testing.sets`` and ``data.test_labels``.
+    """Label sources by the name of the set: those of ``sets`` and ``test_labels``.
 
-    The latter is left out where it is not there.
+    The latter, which starts from ``root``, is left out where it is not there. ``parameter`` is what
+    messages call the former.
     """
 
     def __init__(
         self,
         *,
         sets: Any,
-        root: str,
-        test_labels: str | None,
+        root: str = ".",
+        test_labels: str | None = None,
+        parameter: str = "testing.sets",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._sets = TestingParams.model_validate({"sets": sets}).sets
+        self._sets = TypeAdapter(LabelSets).validate_python(sets)
+        self._parameter = parameter
         self._test_labels = Path(root, test_labels) if test_labels else None
         self.metadata = metadata
 
@@ -35,7 +40,7 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
             ManifestError: If labels or images of a set are not there; names all of them.
         """
         faults = [
-            f"testing.sets, the set {one.name}: {what}={getattr(one, what)} is not there "
+            f"{self._parameter}, the set {one.name}: {what}={getattr(one, what)} is not there "
             f"(relative to {Path.cwd()})"
             for one in self._sets
             for what in ("labels", "images")
@@ -43,15 +48,14 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
         ]
         if faults:
             raise ManifestError("\n".join(faults))
-        sources = {one.name: _load(one.labels, one.images, one.layout) for one in self._sets}
+        sources = {one.name: self._open(one.labels, one.images, one.layout) for one in self._sets}
         if self._test_labels is not None and self._test_labels.is_file():
-            sources[TestingParams.reserved] = _load(str(self._test_labels), None, "auto")
+            sources[TestingParams.reserved] = self._open(str(self._test_labels), None, "auto")
         return sources
 
-
-def _load(labels: str, images: str | None, layout: str) -> LabelSource:
-    source = LabelsDataset(
-        root=".", labels=labels, images=images, layout=layout, parameter="testing.sets"
-    ).load()
-    assert source is not None
-    return source
+    def _open(self, labels: str, images: str | None, layout: str) -> LabelSource:
+        source = LabelsDataset(
+            root=".", labels=labels, images=images, layout=layout, parameter=self._parameter
+        ).load()
+        assert source is not None
+        return source

@@ -67,6 +67,24 @@ def judge_sets(
     return rows, [average([row for row in rows if row["unit"] == unit]) for unit in units]
 
 
+def evaluate_videos(frames: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return what `evaluate` measures of images, of the mean scores of videos.
+
+    ``frames`` has a row an image, with the columns of the manifest and ``y_pred``; images of no
+    video are left out. Empty unless there are videos of both classes.
+    """
+    if "video" not in frames:  # a manifest of an earlier release
+        return {}
+    frames = frames.assign(group=connect(frames["group"], frames["video"]))
+    frames = frames[frames["video"].notna()]
+    if frames["target"].nunique() < 2:
+        return {}
+    measured, _ = evaluate(*_arrays_of(join_frames(frames)), bootstrap)
+    counts = measured["counts"]
+    counts["num_videos"] = counts.pop("num_images")
+    return measured
+
+
 def join_frames(frames: pd.DataFrame, way: str = "mean") -> pd.DataFrame:
     """Return a row for each video: its score ``y_pred`` and what its frames have in common.
 

@@ -36,6 +36,7 @@ _READS = {
     "score_sets": "comparison.scores",
     "labelled_sets": "testing.sets",
     "params:adopt": "adopt.model",
+    "video_sets": "sampling.sets",
 }
 
 
@@ -123,7 +124,7 @@ def refuse_overwriting(pipeline: Pipeline, params: Parameters, outputs: list[str
 def _locations(parameter: str, params: Parameters) -> Iterator[str]:
     section, _, name = parameter.partition(".")
     value = getattr(getattr(params, section), name)
-    if parameter == "testing.sets":
+    if parameter in ("testing.sets", "sampling.sets"):
         value = dict(enumerate(where for one in value for where in (one.labels, one.images)))
     for location in value.values() if isinstance(value, Mapping) else [value]:
         if location is not None:

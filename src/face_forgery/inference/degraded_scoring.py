@@ -53,7 +53,7 @@ def score_degraded(
     degrade = partial(_degrade_and_fit, tuple(degradations), transform)
     batches = read_batches(
         paths,
-        ImageReader(degrade, None, 1, finder_of(detector)),
+        ImageReader(degrade, None, 1, finder_of(detector), is_labelled=True),
         batch_size=1,
         num_workers=num_workers,
     )

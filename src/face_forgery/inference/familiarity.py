@@ -62,7 +62,7 @@ def learn_familiarity(
     """
     changes = _training_changes(detector)
     changed = partial(_changed, changes, seed)
-    reader = ImageReader.of(replace(detector, familiarity=None), min_size=1)
+    reader = ImageReader.of(replace(detector, familiarity=None), min_size=1, is_labelled=True)
     read = partial(_read_sample, reader, Path(root), batch_size=batch_size, num_workers=num_workers)
     drawn, *halves = (
         rows.sample(min(len(rows), _MOST_IMAGES), random_state=seed)

@@ -32,7 +32,7 @@ def quantize_detector(
     """
     drawn = manifest.sample(min(len(manifest), _MOST_IMAGES), random_state=seed)
     paths = [Path(root) / path for path in drawn["path"]]
-    reader = ImageReader.of(detector, min_size=1)
+    reader = ImageReader.of(detector, min_size=1, is_labelled=True)
     images = read_images(
         paths, reader, batch_size=batch_size, num_workers=num_workers, description="quantizing"
     )

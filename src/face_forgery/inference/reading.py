@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from face_forgery.data.images.appearance import describe_appearance
+from face_forgery.data.images.crops import cut_square
+from face_forgery.data.images.cut_record import check_same_cut, finder_above
 from face_forgery.data.images.decoding import ImageError
-from face_forgery.data.images.faces import Face, FaceFinder, cut_square
+from face_forgery.data.images.faces import Face, FaceFinder
 from face_forgery.data.images.remote import read_rgb_at
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.loading.workers import in_one_thread, iterate, load_in_workers
@@ -63,6 +65,8 @@ class ImageReader:
         min_size: Pixels; an image with a shorter side is ``too_small``.
         finder: Crops images to their faces, which needs all of their pixels; ``None``: images are
             taken whole.
+        is_labelled: The images are of a set whose labels are given: those that sampling has cut to
+            faces (`finder_above`) are taken whole. Strangers' folders cannot say so.
         measure: Says how unlike the training images one is, uint8 ``(S, S, 3)``; ``None``: nobody.
     """
 
@@ -71,14 +75,15 @@ class ImageReader:
     min_size: int
     finder: FaceFinder | None = None
     measure: Callable[[NDArray[np.uint8]], float] | None = None
+    is_labelled: bool = False
 
     @classmethod
-    def of(cls, detector: Detector, *, min_size: int) -> "ImageReader":
+    def of(cls, detector: Detector, *, min_size: int, is_labelled: bool = False) -> "ImageReader":
         """Return the reader that prepares images as ``detector`` was trained on them."""
         finder, given = finder_of(detector), detector.preprocessing
         side = given.image_size if given.scaled_decoding and finder is None else None
         transform = eval_transform(given.image_size, given.interpolation)
-        return cls(transform, side, min_size, finder, unlikeness_of(detector))
+        return cls(transform, side, min_size, finder, unlikeness_of(detector), is_labelled)
 
     def read_at(self, packed: str | None) -> Reading:
         """Read the image at a path or URL, as `pack_paths` gives it.
@@ -87,7 +92,13 @@ class ImageReader:
         """
         if packed is None:
             return Reading((), (), "unreadable", "")
-        return self.read(partial(read_rgb_at, unpack_path(packed)))
+        path, reader = unpack_path(packed), self
+        if self.is_labelled and self.finder is not None:
+            cut = finder_above(Path(path))
+            if cut is not None:
+                check_same_cut(cut.params, self.finder.params, Path(path).parent)
+                reader = replace(self, finder=None)
+        return reader.read(partial(read_rgb_at, path))
 
     def read(self, decode: Decode) -> Reading:
         """Decode one image and bring it to the network's size; a bad one gets a status."""

@@ -45,6 +45,7 @@ def score_files(
             min_size=1,
             engine=engine,
             description=description,
+            is_labelled=True,
         )
     )
 
@@ -58,15 +59,16 @@ def stream_scores(
     min_size: int,
     engine: EngineName = "auto",
     description: str,
+    is_labelled: bool = False,
 ) -> Iterator[Scored]:
     """Yield what ``score_files`` returns, a batch at a time and in order; memory stays flat.
 
     ``paths`` are paths and URLs; one that is ``None`` is ``unreadable`` without a reason. Progress
-    is shown.
+    is shown. ``is_labelled`` is as of `ImageReader`.
     """
     batches = read_batches(
         paths,
-        ImageReader.of(detector, min_size=min_size),
+        ImageReader.of(detector, min_size=min_size, is_labelled=is_labelled),
         batch_size=batch_size,
         num_workers=num_workers,
     )

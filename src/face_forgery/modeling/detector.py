@@ -222,7 +222,7 @@ class Detector:
         for content in self.graph or ():
             digest.update(content)
         if self.faces is not None and self.face_model is not None:
-            digest.update(self.faces.model_dump_json(exclude={"detector"}).encode())
+            digest.update(self.faces.identify().encode())
             digest.update(self.face_model)
         for name, value in sorted(self.weights.items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())

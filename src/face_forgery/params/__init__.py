@@ -12,6 +12,7 @@ from face_forgery.params.data import FacesParams as FacesParams
 from face_forgery.params.data import HoldoutParams as HoldoutParams
 from face_forgery.params.data import IngestionParams as IngestionParams
 from face_forgery.params.data import LabelSet as LabelSet
+from face_forgery.params.data import LabelSets as LabelSets
 from face_forgery.params.data import SplittingParams as SplittingParams
 from face_forgery.params.evaluation import AuditParams as AuditParams
 from face_forgery.params.evaluation import EngineName as EngineName
@@ -36,6 +37,7 @@ from face_forgery.params.model import ModelParams as ModelParams
 from face_forgery.params.model import PreprocessingParams as PreprocessingParams
 from face_forgery.params.running import ClusterParams as ClusterParams
 from face_forgery.params.running import TrackingParams as TrackingParams
+from face_forgery.params.sampling import SamplingParams as SamplingParams
 from face_forgery.params.training import OptimizerParams as OptimizerParams
 from face_forgery.params.training import SelectBy as SelectBy
 from face_forgery.params.training import TrainingParams as TrainingParams

@@ -31,6 +31,7 @@ from face_forgery.params.model import (
 )
 from face_forgery.params.renamed import advice_for
 from face_forgery.params.running import ClusterParams, TrackingParams
+from face_forgery.params.sampling import SamplingParams
 from face_forgery.params.training import TrainingParams
 
 
@@ -44,6 +45,7 @@ class Parameters(Params):
     data: DataParams
     ingestion: IngestionParams
     faces: FacesParams
+    sampling: SamplingParams
     splitting: SplittingParams
     model: ModelParams
     preprocessing: PreprocessingParams
@@ -78,7 +80,7 @@ class Parameters(Params):
 
     @model_validator(mode="after")
     def _there_are_groups_to_select_by(self) -> Self:
-        if self.training.select_by != "overall" and not self.splitting.holdout.hold_out:
+        if self.training.select_by.startswith("holdout") and not self.splitting.holdout.hold_out:
             raise ValueError(
                 f"training.select_by={self.training.select_by} needs hold-out groups that training "
                 "does not see; set splitting.holdout.by and splitting.holdout.hold_out, or "

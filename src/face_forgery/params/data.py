@@ -58,6 +58,7 @@ LayoutName = Literal[
     "deepfakebench",
     "image_folder",
     "multi_ffdi",
+    "sampled",
 ]
 
 Classes = Annotated[
@@ -68,6 +69,9 @@ Classes = Annotated[
 ]
 
 
+CropName = Literal["square", "aligned"]
+
+
 class LabelSet(Params):
     """One of several sets; paths are relative to ``data.root``."""
 
@@ -75,6 +79,28 @@ class LabelSet(Params):
     labels: Location
     images: Location
     layout: LayoutName = "auto"
+
+
+def _name_by_keys(sets: Any) -> Any:
+    """Take what a command line gives: testing.sets.NAME.labels=FILE."""
+    if not isinstance(sets, dict):
+        return () if sets is None else sets
+    return [{"name": n, **one} if isinstance(one, dict) else one for n, one in sets.items()]
+
+
+def _check_names(sets: tuple[LabelSet, ...]) -> tuple[LabelSet, ...]:
+    names = [one.name for one in sets]
+    # A file system may not tell upper from lower case.
+    twice = sorted({name for name in names if [*map(str.lower, names)].count(name.lower()) > 1})
+    if twice:
+        raise ValueError(f"{len(twice)} name(s) stand for several sets: {', '.join(twice)}")
+    return sets
+
+
+# Their paths start from the project.
+LabelSets = Annotated[
+    tuple[LabelSet, ...], BeforeValidator(_name_by_keys), AfterValidator(_check_names)
+]
 
 
 class DataParams(Params):
@@ -91,6 +117,20 @@ class DataParams(Params):
     test_images: Location | None
     layout: LayoutName
     sets: tuple[LabelSet, ...]  # joined for training in place of train_labels, if there are any
+
+    @classmethod
+    def of_set(cls, one: LabelSet) -> "DataParams":
+        """Return where a set is whose paths start from the project, as if it were for training."""
+        return cls(
+            root=".",
+            name=None,
+            origin=None,
+            train_labels=one.labels,
+            train_images=one.images,
+            layout=one.layout,
+            sets=(),
+            **dict.fromkeys(("val_labels", "val_images", "test_labels", "test_images")),
+        )
 
     def image_folder(self, subset: str) -> str:
         """Return the folder that holds every image of a subset."""
@@ -148,9 +188,15 @@ class FacesParams(Params):
 
     detector: Location | None
     min_confidence: Fraction
+    crop: CropName = "square"  # of detectors that are older than the choice
     margin: float = Field(ge=0.0, le=2.0)
     min_size: int = Field(ge=1)
     max_blur: Probability
+
+    def identify(self) -> str:
+        """Return what tells detectors apart, in JSON; what all older ones did is left unsaid."""
+        unsaid = {"detector"} | ({"crop"} if self.crop == "square" else set())
+        return self.model_dump_json(exclude=unsaid)
 
 
 class HoldoutParams(Params):

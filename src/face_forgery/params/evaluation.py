@@ -1,11 +1,11 @@
 """Sections on scoring and judging: ``scoring``, ``evaluation``, ``testing``, ``audit``, ..."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from face_forgery.params.base import Fraction, NumWorkers, Params, Seed
-from face_forgery.params.data import LabelSet
+from face_forgery.params.data import LabelSets
 
 EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "int8"]
@@ -57,24 +57,11 @@ class TestingParams(Params):
 
     reserved: ClassVar = "test"  # a labelled data.test_labels
 
-    sets: tuple[LabelSet, ...]
-
-    @field_validator("sets", mode="before")
-    @classmethod
-    def _names_may_be_keys(cls, sets: Any) -> Any:
-        """Take what a command line gives: testing.sets.NAME.labels=FILE."""
-        if not isinstance(sets, dict):
-            return () if sets is None else sets
-        return [{"name": n, **one} if isinstance(one, dict) else one for n, one in sets.items()]
+    sets: LabelSets
 
     @model_validator(mode="after")
-    def _every_set_has_a_name_of_its_own(self) -> Self:
-        names = [one.name for one in self.sets]
-        # A file system may not tell upper from lower case.
-        twice = sorted({name for name in names if [*map(str.lower, names)].count(name.lower()) > 1})
-        if twice:
-            raise ValueError(f"{len(twice)} name(s) stand for several sets: {', '.join(twice)}")
-        if self.reserved in names:
+    def _no_set_has_the_reserved_name(self) -> Self:
+        if self.reserved in (one.name for one in self.sets):
             raise ValueError(
                 f"a set is called {self.reserved}, as a labelled data.test_labels is; rename it"
             )

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from face_forgery.params.base import NumWorkers, Params, Probability, Rate, Seed
 
-SelectBy = Literal["overall", "holdout_mean", "holdout_worst"]
+SelectBy = Literal["overall", "video", "holdout_mean", "holdout_worst"]
 
 
 class OptimizerParams(Params):

@@ -153,7 +153,7 @@ def seed_of(seed: int, fold: str) -> int:
 def _choose_inner(split: GroupedSplit, fold: str, recipe: Recipe) -> list[str]:
     """Return the other groups that choose the epoch; none where all of validation does."""
     hold_out, select_by = recipe.splitting.holdout.hold_out, recipe.training.select_by
-    if select_by == "overall":
+    if not select_by.startswith("holdout"):
         return []
     others = [name for name in split.members if name != fold]
     if isinstance(hold_out, int):

@@ -21,11 +21,11 @@ from face_forgery.training.distributed.process_group import (
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.records import Checkpoint, EpochProgress
 from face_forgery.training.resume import resume, run_fingerprint
-from face_forgery.training.selection import check_groups_to_select_by, is_stalled
+from face_forgery.training.selection import check_what_to_select_by, is_stalled
 from face_forgery.training.state import TrainState, build_state
 from face_forgery.training.step_settings import StepSettings
 from face_forgery.training.training_data import Run
-from face_forgery.training.validation import validate
+from face_forgery.training.validation import has_videos, validate
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +50,12 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
 
     Raises:
         ResumeError: If the saved state belongs to another run.
-        SelectionError: If the epoch is to be chosen by groups that validation does not have.
+        SelectionError: If the epoch is to be chosen by groups or videos that validation lacks.
         NonFiniteLossError, BatchTooLargeError: As `train_epochs`.
     """
     training = run.training
-    check_groups_to_select_by(training.select_by, run.held_out)
+    is_by_video = has_videos(run.val_loader.dataset)
+    check_what_to_select_by(training.select_by, run.held_out, has_videos=is_by_video)
     seed_torch(training.seed)
     if device.type == "cpu":
         keep_freed_memory()
@@ -113,10 +114,11 @@ def _log_epoch(row: dict[str, Any]) -> None:
     """Log an epoch: its loss, and the AUC of validation and of each hold-out group."""
     groups = row.get("val_auc_held_out", {})
     logger.info(
-        "Epoch %d: loss %.3f, validation AUC %.4f%s",
+        "Epoch %d: loss %.3f, validation AUC %.4f%s%s",
         row["epoch"],
         row["train_loss"],
         row["val_auc"],
+        f", by video {row['val_auc_video']:.4f}" if "val_auc_video" in row else "",
         "".join(f", held out {name} {auc:.4f}" for name, auc in groups.items()),
     )
 

@@ -9,6 +9,7 @@ from face_forgery.training.records import EpochWeights
 
 COLUMNS: dict[SelectBy, str] = {
     "overall": "val_auc",
+    "video": "val_auc_video",
     "holdout_mean": "val_auc_held_out_mean",
     "holdout_worst": "val_auc_held_out_worst",
 }
@@ -19,9 +20,20 @@ class SelectionError(ValueError):
     """No epoch can be chosen; the message says what is missing."""
 
 
-def check_groups_to_select_by(select_by: SelectBy, held_out: HeldOut | None) -> None:
-    """Raise `SelectionError`, before training, where validation lacks groups to select by."""
-    if select_by != "overall" and held_out is None:
+def check_what_to_select_by(
+    select_by: SelectBy, held_out: HeldOut | None, *, has_videos: bool
+) -> None:
+    """Raise `SelectionError`, before training, where validation lacks what epochs are chosen by.
+
+    ``has_videos``: there are videos of both classes.
+    """
+    if select_by == "video" and not has_videos:
+        raise SelectionError(
+            "training.select_by=video, but validation has no videos of both classes; name them in "
+            "a column video of the labels (docs/data_format.md), or set "
+            "training.select_by=overall"
+        )
+    if select_by.startswith("holdout") and held_out is None:
         raise SelectionError(
             f"training.select_by={select_by}, but no group is held out in val_holdout; split again "
             "with the same parameters (pipelines splitting and training)"
@@ -34,7 +46,7 @@ def best_epoch(history: Sequence[dict[str, Any]], select_by: SelectBy = "overall
     ``history`` has a row for every epoch with ``epoch`` and the column of ``select_by``.
 
     Raises:
-        SelectionError: If there is no epoch, or it was validated without held-out groups.
+        SelectionError: If there is no epoch, or it was validated without what it is chosen by.
 
     Example:
         >>> best_epoch([{"epoch": 1, "val_auc": 0.8}, {"epoch": 2, "val_auc": 0.8}])

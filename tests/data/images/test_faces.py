@@ -8,17 +8,10 @@ import pytest
 import torch
 
 import face_forgery as ff
+from face_forgery.data.images.crops import Square, cut_square, square_of
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.face_table import FACE_COLUMNS, find_faces, mark_faceless, squares_of
-from face_forgery.data.images.faces import (
-    Face,
-    FaceFinder,
-    Square,
-    cut_square,
-    finder_values,
-    measure_blur,
-    square_of,
-)
+from face_forgery.data.images.faces import Face, FaceFinder, finder_values, measure_blur
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.params import FacesParams
@@ -43,7 +36,7 @@ def face(left, top, width, height):
 def test_the_square_has_the_margin_on_every_side_and_lies_in_the_image(
     left, margin, shape, expected
 ):
-    assert square_of(face(left, 50, 40, 60), margin, shape) == Square(*expected)
+    assert square_of((left, 50, 40, 60), margin, shape) == Square(*expected)
 
 
 def test_a_crop_inside_is_the_pixels_themselves():

@@ -43,6 +43,26 @@ def test_an_official_validation_set_is_kept_as_it_is(make_official, divide):
     assert parts.report["leaks"]["train_rows"] == 0
 
 
+def test_a_video_without_a_group_is_whole_and_one_that_crosses_sets_is_refused(
+    read_sets, make_manifest, divide
+):
+    def label(videos):
+        rows = (f"{i}.jpg,{i % 2},v{video}" for i, video in enumerate(videos))
+        return "\n".join(["img_name,target,video", *rows])
+
+    videos = [2 * (i % 20 // 2) + i % 2 for i in range(80)]
+    table = read_sets(train=label(videos))
+    columns = {name: table[name] for name in ("video", "group")}
+    parts = divide(make_manifest(80, **columns), has_val_labels=False)
+    sides = [set(side["video"]) for side in (parts.train, parts.val)]
+    assert min(map(len, sides)) >= 2
+    assert not sides[0] & sides[1]
+    table = read_sets(train=label([0, 1, 2, 3]), val=label([4, 5, 2, 7]))
+    columns = {name: table[name] for name in ("subset", "row", "target", "video", "group")}
+    with pytest.raises(ManifestError, match=r"1 of 4 training rows leak .*\n *1 belong to a group"):
+        divide(make_manifest(8, **columns))
+
+
 @pytest.mark.parametrize(
     ("train", "val", "makes_fakes", "message"),
     [

@@ -2,11 +2,14 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from face_forgery.data.images.crops import Square
+from face_forgery.data.images.cut_record import finder_above
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.parallel import map_in_order
@@ -18,9 +21,13 @@ FACE_COLUMNS = {
     "left": "Int64",  # pixels of the upright image; the square that is cut, missing unless ok
     "top": "Int64",
     "side": "Int64",
+    "angle": "Float64",  # radians, clockwise, around left and top; 0 of an upright square
     "status": "string",  # ok, no_face, too_small or too_blurry
     "detail": "string",  # the reason; empty for ok
 }
+
+_NO_SQUARE = (None,) * 4
+_TYPES = {name: kind for name, kind in FACE_COLUMNS.items() if name not in KEY}
 
 
 def find_faces(
@@ -33,21 +40,27 @@ def find_faces(
 ) -> pd.DataFrame:
     """Find the largest face of every image of ``LABEL_COLUMNS`` that ``facts`` say can be read.
 
-    ``FACE_COLUMNS`` has no row without a ``finder``.
+    ``FACE_COLUMNS`` has no row without a ``finder``. An image that was cut to its face before
+    (`finder_above`) is taken whole.
     """
     if finder is None:
         return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
-    usable = table.merge(facts.loc[facts["status"] == OK, KEY], on=KEY, validate="one_to_one")
+    known = facts.loc[facts["status"] == OK].reindex(columns=[*KEY, "width", "height"])
+    usable = table.merge(known, on=KEY, validate="one_to_one")
     paths = [root / path for path in usable["path"]]
+    is_whole = np.array([finder_above(path) is None for path in paths], dtype=bool)
     found = map_in_order(
         partial(_find_one, finder=finder),
-        paths,
+        [path for path, whole in zip(paths, is_whole, strict=True) if whole],
         num_workers=min(num_workers, 1),  # the detector keeps state between two calls
         description="finding faces",
     )
-    columns = [name for name in FACE_COLUMNS if name not in KEY]
-    faces = pd.DataFrame(found, columns=columns, index=usable.index)
-    return pd.concat([usable[KEY], faces], axis=1).astype(FACE_COLUMNS)
+    faces = pd.DataFrame(found, columns=list(_TYPES), index=usable.index[is_whole])
+    sides = usable.loc[~is_whole, ["width", "height"]].min(axis=1)
+    cut = [(*Square(0, 0, side), OK, "") for side in sides]
+    before = pd.DataFrame(cut, columns=list(_TYPES), index=sides.index)
+    together = pd.concat([part.astype(_TYPES) for part in (faces, before)]).sort_index()
+    return pd.concat([usable[KEY], together], axis=1).astype(FACE_COLUMNS)
 
 
 def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:
@@ -61,9 +74,10 @@ def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame
     return marked.reset_index()[list(facts.columns)]
 
 
-def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.int64] | None:
-    """Return the squares to cut, ``(N, 3)`` of left, top, side, in the order of ``manifest``.
+def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[Any] | None:
+    """Return the squares to cut, a row each in the order of ``manifest``, as `Square.of_row` takes.
 
+    ``(N, 3)`` int64 of left, top, side; where some are turned ``(N, 4)`` float64, with the angle.
     ``None`` where images are taken whole.
 
     Raises:
@@ -73,17 +87,17 @@ def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[np.i
         return None
     remedy = "faces are of another run; run kedro run --pipelines ingestion,splitting"
     squares = look_up(manifest, face_table, "side", what="face to cut", remedy=remedy)
-    return squares[["left", "top", "side"]].to_numpy(dtype=np.int64)
+    upright = squares[["left", "top", "side"]].to_numpy(dtype=np.int64)
+    angles = squares.get("angle", pd.Series(0.0, index=squares.index)).to_numpy(dtype=np.float64)
+    return np.column_stack([upright, angles]) if angles.any() else upright
 
 
-def _find_one(
-    path: Path, *, finder: FaceFinder
-) -> tuple[int | None, int | None, int | None, str, str]:
+def _find_one(path: Path, *, finder: FaceFinder) -> tuple[Any, ...]:
     try:
         pixels = read_rgb(path)
         found = finder.find(pixels)
     except ImageError as error:
-        return None, None, None, error.status, error.detail
+        return *_NO_SQUARE, error.status, error.detail
     if not found.faces:
-        return None, None, None, found.status, found.detail
+        return *_NO_SQUARE, found.status, found.detail
     return *finder.square_of(found.faces[0], pixels.shape), found.status, found.detail

@@ -1,4 +1,4 @@
-"""Faces in an image, and the square face crops around them.
+"""Faces in an image, and what is cut out for them.
 
 Training, measuring and judging cut by the same functions, so that a network never sees a crop of
 another kind than it has learnt.
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_forgery.data.images.crops import Square, aligned_of, cut_square, square_of
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.onnx_files import check_face_model
 from face_forgery.params import FacesParams
@@ -37,14 +38,6 @@ class Face(NamedTuple):
     height: float
     confidence: float  # in [0, 1]
     landmarks: tuple[tuple[float, float], ...]
-
-
-class Square(NamedTuple):
-    """What is cut out, in pixels of the upright image; it lies within it."""
-
-    left: int
-    top: int
-    side: int
 
 
 class FoundFaces(NamedTuple):
@@ -83,7 +76,7 @@ class FaceFinder:
             )
             return FoundFaces((), "too_small", detail)
         blurs = [
-            measure_blur(cut_square(pixels, square_of(face, 0.0, pixels.shape[:2])))
+            measure_blur(cut_square(pixels, square_of(face[:4], 0.0, pixels.shape)))
             for face in large
         ]
         sharp = [f for f, blur in zip(large, blurs, strict=True) if blur <= self.params.max_blur]
@@ -109,7 +102,9 @@ class FaceFinder:
 
     def square_of(self, face: Face, shape: tuple[int, ...]) -> Square:
         """Return what is cut out for ``face`` of an image of ``shape`` (height, width, ...)."""
-        return square_of(face, self.params.margin, shape)
+        if self.params.crop == "aligned":
+            return aligned_of(face[:4], face.landmarks, self.params.margin, shape)
+        return square_of(face[:4], self.params.margin, shape)
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "FaceFinder | None":
@@ -152,27 +147,6 @@ def finder_values(model: bytes | None, params: FacesParams) -> dict[str, Any]:
         "model": None if model is None else b64encode(model).decode(),
         "params": params.model_dump(mode="json") | {"detector": None},
     }
-
-
-def square_of(face: Face, margin: float, shape: tuple[int, ...]) -> Square:
-    """Return the square around the middle of ``face``, moved and reduced to lie in its image.
-
-    Its side is the longer side of the face's box plus ``margin`` of it on either side, at most the
-    shorter side of the image: pixels that are not there would have to be invented. ``shape`` begins
-    with the height and width of the image.
-    """
-    height, width = shape[:2]
-    side = max(1, min(round(max(face.width, face.height) * (1 + 2 * margin)), height, width))
-    left = round(face.left + face.width / 2 - side / 2)
-    top = round(face.top + face.height / 2 - side / 2)
-    return Square(min(max(left, 0), width - side), min(max(top, 0), height - side), side)
-
-
-def cut_square(pixels: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
-    """Cut ``square`` out of ``pixels``, ``(H, W, 3)``: an array of its own."""
-    rows = slice(square.top, square.top + square.side)
-    columns = slice(square.left, square.left + square.side)
-    return pixels[rows, columns].copy()
 
 
 def measure_blur(pixels: NDArray[np.uint8]) -> float:

@@ -23,6 +23,7 @@ from face_forgery.data.labels.layouts.reading import (
     read_layout,
     take_subset,
 )
+from face_forgery.data.labels.layouts.sampled import LABELS
 from face_forgery.data.labels.layouts.tree import LabelFolder
 from face_forgery.data.labels.manifest import (
     CONTROL_CHARACTERS,
@@ -96,14 +97,17 @@ def read_sources(
     params: IngestionParams,
     *,
     is_tested: bool = False,
+    videos: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the table of `read_labels`, and the files that lie there and are in no row of it.
 
-    The latter has ``UNLISTED_COLUMNS``; only layouts that list images have any.
+    With ``videos`` a row is a video file, whatever its official split: the column ``split`` has it,
+    and ``original`` the real video that a forgery was made of, where that is known. The files
+    have ``UNLISTED_COLUMNS``; only layouts that list images have any.
     """
     train = sources.get("train")
     if not isinstance(train, LabelSets):
-        return _read_together(sources, data, params, is_tested=is_tested)
+        return _read_together(sources, data, params, is_tested=is_tested, videos=videos)
     rest = {subset: source for subset, source in sources.items() if subset != "train"}
     others = [_read_together(rest, data, params)] if any(rest.values()) else []
     parts = [*_read_sets(train, data, params), *others]
@@ -155,6 +159,7 @@ def _read_together(
     params: IngestionParams,
     *,
     is_tested: bool = False,
+    videos: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what `read_sources` does of files and folders that may name the same groups."""
     read: dict[str, LayoutRows] = {}
@@ -165,9 +170,17 @@ def _read_together(
                 continue
             layout = find_layout(source.where, source.names, data.layout)
             if layout is not None:
-                read[source.where] = read_layout(source, layout, params)
+                read[source.where] = read_layout(source, layout, params, videos=videos)
     tables = [
-        _read_source(source, subset, data, params, read.get(source.where), is_tested=is_tested)
+        _read_source(
+            source,
+            subset,
+            data,
+            params,
+            read.get(source.where),
+            is_tested=is_tested,
+            videos=videos,
+        )
         for subset, source in sources.items()
         if isinstance(source, LabelFile | LabelFolder)
     ]
@@ -183,6 +196,8 @@ def _read_together(
 
 def _check_same_folder(folder: LabelFolder, subset: str, data: DataParams) -> None:
     labels, images = (str(getattr(data, f"{subset}_{what}")) for what in ("labels", "images"))
+    if posixpath.basename(labels) == LABELS:
+        labels = posixpath.dirname(labels)
     if labels.lower().endswith(".json") or posixpath.normpath(labels) == posixpath.normpath(images):
         return
     raise ManifestError(
@@ -199,18 +214,23 @@ def _read_source(
     read: LayoutRows | None,
     *,
     is_tested: bool,
+    videos: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what is known of each image, and further columns."""
     images = str(getattr(data, f"{subset}_images"))
     folders: Any = pd.NA
     locate: Locate = _locate_in_folder
-    if read is not None:
+    if read is not None and videos:
+        found = read.rows
+    elif read is not None:
         found = _take_rows(read.rows, source.where, subset, data, is_tested=is_tested)
     elif isinstance(source, LabelFolder):
         found = _list_folder(source, subset, params)
         folders = found.pop("folder") if "folder" in found else pd.NA
     else:
         found, locate = _read_file(source, subset, params)
+    if videos and "video" not in found:
+        found = found.assign(video=found["img_name"].map(lambda name: posixpath.splitext(name)[0]))
     table = _complete(found, subset=subset, images=images, where=source.where, locate=locate)
     further = found.drop(columns=[name for name in found if name in table])
     return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)

@@ -66,16 +66,7 @@ def read_sets(
     """
     tables = []
     for one in sets:
-        data = DataParams(
-            root=".",
-            name=None,
-            origin=None,
-            train_labels=one.labels,
-            train_images=one.images,
-            layout=one.layout,
-            sets=(),
-            **dict.fromkeys(("val_labels", "val_images", "test_labels", "test_images")),
-        )
+        data = DataParams.of_set(one)
         try:
             table, unlisted = read_sources(
                 {"train": sources[one.name]}, data, ingestion, is_tested=True

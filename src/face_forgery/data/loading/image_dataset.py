@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from face_forgery.data.images.crops import Square, cut_square
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.face_table import squares_of
-from face_forgery.data.images.faces import Square, cut_square
 from face_forgery.data.images.resizing import PixelTransform, eval_transform
 from face_forgery.data.labels.manifest import FAKE, ROWS_AT_ONCE, fingerprint_rows
 from face_forgery.data.loading.rng import seeded_torch
@@ -79,9 +79,10 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     preprocessing: PreprocessingParams
     augmentation: AugmentationParams | None = None
     seed: int = 0  # of augmentation and forgeries
-    squares: NDArray[np.int64] | None = None  # (N, 3): left, top, side of face crops, in pixels
+    squares: NDArray[Any] | None = None  # (N, 3 or 4): the face crops, as `squares_of` has them
     num_bytes: NDArray[np.int64] | None = None  # (N,), of what ingestion read; -1: not known
     sources: NDArray[np.int64] | None = None  # (N,), numbered; None: not looked at
+    videos: NDArray[np.int64] | None = None  # (N,), numbered; -1: of none; None: no image has one
     forgeries: Forgeries | None = None
 
     @classmethod
@@ -112,6 +113,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
             preprocessing=preprocessing,
             squares=squares,
             num_bytes=None if num_bytes is None else num_bytes.fillna(-1).to_numpy(np.int64),
+            videos=_number_videos(manifest),
             **settings,
         )
 
@@ -139,7 +141,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         pixels = read_rgb(path, side=side if self.squares is None else None)
         self._check_size(path, index)
         if self.squares is not None:
-            pixels = cut_square(pixels, Square(*self.squares[index].tolist()))
+            pixels = cut_square(pixels, Square.of_row(self.squares[index]))
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
     def _plain(self, index: int) -> tuple[Tensor, int]:
@@ -193,6 +195,12 @@ def _paths_of(manifest: pd.DataFrame) -> NDArray[Any]:
         part = manifest["path"].iloc[start : start + ROWS_AT_ONCE]
         paths[start : start + ROWS_AT_ONCE] = part.to_numpy(dtype=object)
     return paths
+
+
+def _number_videos(manifest: pd.DataFrame) -> NDArray[np.int64] | None:
+    if "video" not in manifest or manifest["video"].isna().all():
+        return None
+    return pd.factorize(manifest["video"])[0].astype(np.int64)
 
 
 def decoding_side(preprocessing: PreprocessingParams, smallest_crop: float = 1.0) -> int | None:

@@ -50,6 +50,12 @@ class Frame:
     _aspect: float  # width of a pixel by its height
     _matrix: bytes | None  # by which it is shown upright
 
+    def reduce(self, width: int, height: int) -> NDArray[np.uint8]:
+        """Return ``(height, width, 3)``, as stored: whichever way up, pixels square or not."""
+        return np.asarray(
+            self._raw.reformat(width=width, height=height, format="rgb24").to_ndarray()
+        )
+
     def decode(self) -> NDArray[np.uint8]:
         """Return ``(H, W, 3)``, upright, 0 to 255, an array of its own.
 
@@ -71,6 +77,20 @@ class Video:
     _stream: Any
     faults: list[str] = field(default_factory=list)  # for the user; grows while frames are read
     _matrix: list[bytes | None] = field(default_factory=list)  # of the first frame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its frames as they are stored, in pixels."""
+        return self._stream.codec_context.width, self._stream.codec_context.height
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, on average; 25 where the file does not say."""
+        return float(self._stream.average_rate or self._stream.guessed_rate or 25)
+
+    def all_frames(self) -> Iterator[Frame]:
+        """Yield every frame that is whole, from the first."""
+        return self._decode()
 
     def frames(self, times: list[float]) -> Iterator[Frame]:
         """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
@@ -173,19 +193,19 @@ class Video:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[Video]:
-    """Open the video in a file.
+def open_video(path: Path, *, num_threads: int = 0) -> Iterator[Video]:
+    """Open the video in a file; ``num_threads`` decode it, 0: as many as there are cores.
 
     Raises:
         ImageError: With a status for each fault, as `ImageStatus` has them.
     """
     with _open_file(path) as file, _open_container(file) as container:
-        stream = _video_stream(container)
+        stream = _video_stream(container, num_threads)
         duration = _stated_duration(container, stream)
         if duration is None:
             duration = _measure_duration(container, stream)
             with _open_container(file) as again:
-                yield Video(duration, again, _video_stream(again))
+                yield Video(duration, again, _video_stream(again, num_threads))
             return
         yield Video(duration, container, stream)
 
@@ -238,7 +258,7 @@ def _open_container(file: IO[bytes]) -> Iterator[Any]:
         yield container
 
 
-def _video_stream(container: Any) -> Any:
+def _video_stream(container: Any, num_threads: int) -> Any:
     """Return the first video track that is not the cover of a record."""
     tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not tracks:
@@ -252,6 +272,7 @@ def _video_stream(container: Any) -> Any:
     check_size(stream.codec_context.width, stream.codec_context.height)
     stream.codec_context.options = {"max_pixels": str(2 * pixel_limit())}
     stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = num_threads
     return stream
 
 

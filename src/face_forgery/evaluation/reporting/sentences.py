@@ -269,6 +269,8 @@ def describe_held_out(result: dict[str, Any]) -> list[str]:
     chooser = {
         "overall": "on all of validation, these groups included: their numbers are a little too "
         "high",
+        "video": "by whole videos of all of validation, these groups included: their numbers are a "
+        "little too high",
         "holdout_mean": "by the mean of these very groups: their numbers are those of the epoch "
         "that suits them best, and too high",
         "holdout_worst": "by the worst of these very groups: their numbers are those of the epoch "

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from face_forgery.data.images.crops import Square
 from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, REAL, ManifestError
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.kinds import BORROWING_KINDS, Portrait, make_forgery
@@ -43,12 +44,12 @@ class TrainForgeries:
         forger: Forger,
         *,
         proportion: float,
-        squares: NDArray[np.int64] | None,
+        squares: NDArray[Any] | None,
         side: int | None,
     ) -> "TrainForgeries":
         """Take the real images of a training set, ``MANIFEST_COLUMNS``, that have landmarks.
 
-        ``squares``, ``(N, 3)`` of left, top and side, is what is cut out of each image, and its
+        ``squares``, as `squares_of` has them, is what is cut out of each image, and its
         landmarks with it; without them images are taken whole, and decoded to ``side`` at least.
 
         Raises:
@@ -127,15 +128,15 @@ class TrainForgeries:
 
 
 def _locate_face(
-    points: Points, size: _Size, square: NDArray[np.int64] | None, side: int | None
+    points: Points, size: _Size, square: NDArray[Any] | None, side: int | None
 ) -> tuple[Points, _Size] | None:
     """Return the 68 points of a face in what is read of its image at least, and the size of that.
 
     ``None`` if the face is too small or most of it is cut off.
     """
     if square is not None:
-        left, top, length = square.tolist()
-        points, size = points - (left, top), (length, length)
+        crop = Square.of_row(square)
+        points, size = crop.locate(points), (crop.side, crop.side)
     elif side is not None:
         scale = min(1.0, side / min(size))
         points, size = scale_points(points, scale, scale), (size[0] * scale, size[1] * scale)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from face_forgery.data.images.appearance import describe_appearance
-from face_forgery.data.images.faces import cut_square
+from face_forgery.data.images.crops import cut_square
 from face_forgery.inference.explanation.attribution import heat_map
 from face_forgery.inference.explanation.neighbors import Neighbor, SeenImages
 from face_forgery.inference.explanation.regions import (
@@ -152,7 +152,7 @@ def explain_one(
         found = reading.faces[chosen]
         square = reader.finder.square_of(found, pixels.shape)
         pixels = cut_square(pixels, square)
-        landmarks = tuple((x - square.left, y - square.top) for x, y in found.landmarks)
+        landmarks = tuple((x, y) for x, y in square.locate(found.landmarks).tolist())
     score = float(to_scores(margins)[chosen])
     heat = heat_map(network, reading.images[chosen])
     return reading, Explanation(

@@ -165,6 +165,14 @@ def evaluate_scores(
     return ff.evaluate(*_arrays_of(val_scores), ff.Bootstrap.of(evaluation))
 
 
+def evaluate_videos(
+    val_scores: pd.DataFrame, own_validation: pd.DataFrame, evaluation: EvaluationParams
+) -> dict[str, Any]:
+    """Measure the mean scores of videos; empty without videos of both classes."""
+    frames = own_validation.reset_index(drop=True).assign(y_pred=val_scores["y_pred"])
+    return ff.evaluate_videos(frames, ff.Bootstrap.of(evaluation))
+
+
 def break_down_scores(
     val_scores: pd.DataFrame, evaluation: EvaluationParams
 ) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ def create_pipeline() -> Pipeline:
             make_node(nodes.calibrate, "calibration"),
             make_node(nodes.apply_temperature, "val_scores"),
             make_node(nodes.evaluate_scores, ["metrics", "roc_curve"]),
+            make_node(nodes.evaluate_videos, "video_metrics"),
             make_node(nodes.break_down_scores, "breakdown"),
             make_node(nodes.measure_holdout, "holdout_results"),
             make_node(nodes.choose_operating_points, "operating_points"),

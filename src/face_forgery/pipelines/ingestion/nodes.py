@@ -55,16 +55,22 @@ def locate_faces(
     ingestion: IngestionParams,
     faces: FacesParams,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the face of every image (``FACE_COLUMNS``), and what it was found with."""
-    values = ff.finder_values(face_model, faces)
+    """Return the face of every image (``FACE_COLUMNS``), and what it was found with.
+
+    Images that sampling has cut are faces already; what they were cut with is then what counts.
+    """
+    given = None if face_model is None else ff.FaceFinder(face_model, faces)
+    finder = ff.settle_finder((Path(data.root, path) for path in label_table["path"]), given)
     table = ff.find_faces(
         label_table,
         image_facts,
-        ff.FaceFinder.from_values(values),
+        finder,
         root=Path(data.root),
         num_workers=ingestion.num_workers,
     )
-    return table, values
+    if finder is None:
+        return table, ff.finder_values(None, faces)
+    return table, ff.finder_values(finder.model, finder.params)
 
 
 def list_rejected(image_facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:

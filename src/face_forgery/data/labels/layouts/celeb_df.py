@@ -20,6 +20,7 @@ _FOLDERS = {
 }
 _LISTED = re.compile(r"([01])\s+([^/]+)/(.+)\.mp4")
 _PERSON = re.compile(r"(id\d+)_")
+_SWAPPED = re.compile(r"(id\d+)_id\d+_(\d+)")
 _VERSION = re.compile(r"celeb[-_ ]?df[-_ ]?v?([12])", re.IGNORECASE)
 
 
@@ -48,7 +49,9 @@ def _label(video: str, source: str, split: str) -> Video:
     target = _FOLDERS[folder.lower()][1]
     person = _PERSON.match(name)
     group = f"{source}/{person[1]}" if person else f"{source}/{video}"
-    return Video(target, folder if target == FAKE else "real", source, group, split)
+    swapped = _SWAPPED.fullmatch(name) if target == FAKE else None
+    original = f"Celeb-real/{swapped[1]}_{swapped[2]}" if swapped else ""
+    return Video(target, folder if target == FAKE else "real", source, group, split, original)
 
 
 def _read_list(folder: LabelFolder) -> set[str]:

@@ -57,9 +57,9 @@ def _describe(folder: LabelFolder, found: Sequence[str]) -> Mapping[str, Video]:
         by_name.setdefault(basename(video), []).append(video)
     videos = {}
     for video, (target, original, split) in labelled.items():
-        group = _find_original(video, original, labelled, by_name)
-        kind = _KIND if target == FAKE else "real"
-        videos[video] = Video(target, kind, _SOURCE, f"{_SOURCE}/{group}", split)
+        first = _find_original(video, original, labelled, by_name)
+        kind, made_of = (_KIND, first) if target == FAKE else ("real", "")
+        videos[video] = Video(target, kind, _SOURCE, f"{_SOURCE}/{first}", split, made_of)
     return videos | dict(_read_tests(folder))
 
 

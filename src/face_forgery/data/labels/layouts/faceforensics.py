@@ -70,7 +70,7 @@ def _join(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _label(video: str, splits: Mapping[str, str], groups: Mapping[str, str]) -> Video:
     found = _VIDEO.search(video)
-    assert found is not None
+    assert found is not None  # what is labelled has been identified
     target, kind = (FAKE, found["method"]) if found["method"] else (REAL, "real")
     if found["method"] == _GOOGLE or found["real"] == "actors":
         return Video(target, kind, _GOOGLE)
@@ -78,7 +78,13 @@ def _label(video: str, splits: Mapping[str, str], groups: Mapping[str, str]) -> 
     names = pair.groups() if pair else (found["name"],)
     sides = {splits.get(name, "") for name in names}
     group = f"{_SOURCE}/{groups.get(names[0], names[0])}"
-    return Video(target, kind, _SOURCE, group, sides.pop() if len(sides) == 1 else "")
+    split = sides.pop() if len(sides) == 1 else ""
+    original = ""
+    if target == FAKE:
+        whole = f"manipulated_sequences/{found['method']}/"
+        original = video.replace(whole, "original_sequences/youtube/")
+        original = original.removesuffix(found["name"]) + names[0]
+    return Video(target, kind, _SOURCE, group, split, original)
 
 
 def _read_pairs(folder: LabelFolder) -> dict[tuple[str, str], str]:

@@ -16,6 +16,7 @@ from face_forgery.data.labels.layouts import (
     dfdc,
     faceforensics,
     label_tables,
+    sampled,
 )
 from face_forgery.data.labels.layouts.tree import (
     LabelFolder,
@@ -45,6 +46,7 @@ _ALL: Sequence[Layout] = (
     deepfakebench.LAYOUT,
     label_tables.IMAGE_FOLDER,
     label_tables.MULTI_FFDI,
+    sampled.LAYOUT,
 )
 LAYOUTS = {layout.name: layout for layout in _ALL}
 UNLISTED_COLUMNS = {
@@ -76,6 +78,8 @@ def find_layout(where: str, names: Sequence[str], name: str = "auto") -> Layout 
     for file in names:
         stem, ending = splitext(basename(file))
         first.setdefault((dirname(file), stem + ending if ending in _TEXTS else ending), file)
+    if sampled.LAYOUT.fits(names):  # its frames lie as in the sets that they are of
+        return sampled.LAYOUT
     fitting = [layout for layout in LAYOUTS.values() if layout.fits(list(first.values()))]
     if len(fitting) > 1:
         raise ManifestError(
@@ -114,6 +118,8 @@ def read_layout(
         )
     wanted = videos_there if videos else images
     rows = _read_rows(said, layout, folder, wanted, params)
+    if isinstance(layout, VideoLayout) and not videos:
+        rows = rows.drop(columns="original")  # of frames, the group says as much
     is_there = rows["img_name"].isin(set(wanted))
     if not is_there.any():
         raise ManifestError(

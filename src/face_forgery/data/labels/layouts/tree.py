@@ -35,6 +35,7 @@ class Video(NamedTuple):
     source: str
     group: str = ""  # empty: by the videos that its name names
     split: str = ""  # train, val or test; empty where there is no official one
+    original: str = ""  # identifier of the real video whose frames a forgery has, one by one
 
 
 class Layout(Protocol):
@@ -95,7 +96,9 @@ class VideoLayout:
         table[list(Video._fields)] = pd.DataFrame(
             facts, columns=list(Video._fields), dtype="object"
         )
-        table["video"] = table["source"] + "/" + table["video"]
+        for column in ("video", "original"):
+            named = table["source"] + "/" + table[column]
+            table[column] = named.where(table[column] != "", "")
         return table.assign(frame=read_frames(table["img_name"].astype("str"), table["video"]))
 
 
