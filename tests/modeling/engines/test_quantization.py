@@ -12,7 +12,9 @@ from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.engines import quantization, stored_graph
 from face_forgery.modeling.engines.choice import ENVIRONMENT, build_scorer
+from face_forgery.modeling.engines.openvino_network import convert
 from face_forgery.modeling.engines.quantization import quantize
+from face_forgery.modeling.engines.stored_graph import read_graph
 from face_forgery.modeling.ensemble import in_float32
 from face_forgery.modeling.forward_path import measure_margins, score_images
 from face_forgery.params import ScoringParams
@@ -46,6 +48,26 @@ def test_margins_are_nearly_those_of_float32(make_detector, detectors, name):
     exact = measure_margins(in_float32(detector).build_network(), images, CPU)
     assert 0 < np.abs(found - exact).mean() < exact.std()
     assert np.corrcoef(found, exact)[0, 1] > 0.6  # of an untrained network
+
+
+def test_the_first_layers_stay_in_float32(make_detector, detectors):
+    left = quantization._first_layers(convert(make_detector("test_resnet", tta="flip")))
+    operations = read_graph(detectors["test_resnet"]).get_ordered_ops()
+    kinds = ("Convolution", "GroupConvolution")
+    layers = [one for one in operations if one.get_type_name() in kinds]
+    is_quantized = [_reads_whole_numbers(layer) for layer in layers]
+    assert 0 < len(left) < len(layers)
+    assert is_quantized == [number >= len(left) for number in range(len(layers))]
+
+
+def _reads_whole_numbers(layer):
+    """Say whether the weights of a convolution are stored in int8."""
+    kinds, node = set(), layer.input_value(1).get_node()
+    while True:
+        kinds.add(str(node.get_output_element_type(0)))
+        if not node.get_input_size():
+            return "<Type: 'int8_t'>" in kinds
+        node = node.input_value(0).get_node()
 
 
 def test_the_network_is_stored_and_part_of_the_identity(detectors, tmp_path):
