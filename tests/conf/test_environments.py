@@ -89,6 +89,7 @@ def test_the_mlflow_variable_is_the_default_of_the_tracking_store(monkeypatch):
     assert uri("tracking.tracking_uri=sqlite:///other.db") == "sqlite:///other.db"
 
 
+@pytest.mark.slow
 def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
     from face_forgery.modeling.factory import build_network
     from face_forgery.modeling.network import count_parameters

@@ -371,6 +371,7 @@ def test_of_the_address_of_a_server_only_the_server_is_taken(uri, taken):
     assert check_uri(uri) == taken
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_or_run_is_answered_with_how_to_restore_it(make_project):
     project = make_project()
     project.run("training")

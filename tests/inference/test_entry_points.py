@@ -75,7 +75,7 @@ def engine(request, monkeypatch, tmp_path):
     ("kind", "engine"),
     [
         pytest.param("tta", "torch", marks=pytest.mark.slow),
-        ("tta", "openvino"),
+        pytest.param("tta", "openvino", marks=pytest.mark.slow),
         pytest.param("ensemble", "torch", marks=pytest.mark.slow),
         pytest.param("ensemble", "openvino", marks=pytest.mark.slow),
         ("int8", "openvino"),

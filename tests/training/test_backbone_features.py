@@ -47,7 +47,7 @@ def test_distances_are_those_before_the_head_of_the_starting_network(
 
 
 def test_another_network_size_or_face_crop_is_something_else(measure, manifest):
-    values = {"left": 0, "top": 0, "side": 20, "status": "ok", "detail": ""}
+    values = {"left": 0, "top": 0, "side": 20, "angle": 0.0, "status": "ok", "detail": ""}
     faces = manifest[["subset", "row"]].assign(**values)[list(FACE_COLUMNS)].astype(FACE_COLUMNS)
     plain = measure()
     for change in ({"training.seed": 1}, {"preprocessing.image_size": 64}, {"faces": faces}):

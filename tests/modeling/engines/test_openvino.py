@@ -40,7 +40,7 @@ def kept(cache):
 @pytest.mark.parametrize(
     ("architecture", "changes"),
     [
-        ("test_resnet", {"temperature": 5.0}),
+        pytest.param("test_resnet", {"temperature": 5.0}, marks=pytest.mark.slow),
         pytest.param("test_vit", {"temperature": 2.0}, marks=pytest.mark.slow),
         pytest.param("test_convnext", {}, marks=pytest.mark.slow),
         pytest.param("test_efficientnet", {}, marks=pytest.mark.slow),
@@ -60,6 +60,7 @@ def test_scores_are_those_of_torch(make_detector, images, architecture, changes)
         np.testing.assert_allclose(score_images(by_openvino, batch, CPU), wanted, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_are_computed_each_by_its_own_engine(make_detector, images, caplog):
     members = {"a": make_detector(), "b": make_detector(temperature=3.0, precision="bfloat16")}
     joined = join_detectors(members, data_fingerprint="f" * 64, code_version={}, other_data="allow")
@@ -84,7 +85,8 @@ def test_a_network_is_converted_once_whatever_it_is_calibrated_to(
         build_scorer(make_detector(input="rgb_srm"), "openvino")
 
 
-@pytest.mark.parametrize("suffix", [".xml", pytest.param(".bin", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".xml", ".bin"])
 def test_what_is_damaged_is_converted_again(make_detector, images, cache, caplog, suffix):
     detector = make_detector()
     expected = measure_margins(build_scorer(detector), images, CPU)
@@ -110,6 +112,7 @@ def test_only_a_few_networks_are_kept(make_detector, cache, monkeypatch):
     assert not set(first) & set(kept(cache))
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_costs_a_warning(
     make_detector, images, tmp_path, monkeypatch, caplog
 ):
@@ -178,6 +181,7 @@ def test_several_threads_get_their_own_scores(make_detector, images):
             assert float(logits[0, 1] - logits[0, 0]) == pytest.approx(expected[row], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_openvino_reports_to_nobody():
     code = """
 import socket

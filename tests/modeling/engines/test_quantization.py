@@ -12,7 +12,6 @@ from face_forgery.modeling.detector import DetectorError
 from face_forgery.modeling.detector_folder import read_detector, write_detector
 from face_forgery.modeling.engines import quantization, stored_graph
 from face_forgery.modeling.engines.choice import ENVIRONMENT, build_scorer
-from face_forgery.modeling.engines.openvino_network import convert
 from face_forgery.modeling.engines.quantization import quantize
 from face_forgery.modeling.engines.stored_graph import read_graph
 from face_forgery.modeling.ensemble import in_float32
@@ -50,14 +49,13 @@ def test_margins_are_nearly_those_of_float32(make_detector, detectors, name):
     assert np.corrcoef(found, exact)[0, 1] > 0.6  # of an untrained network
 
 
-def test_the_first_layers_stay_in_float32(make_detector, detectors):
-    left = quantization._first_layers(convert(make_detector("test_resnet", tta="flip")))
+def test_the_first_layers_stay_in_float32(detectors):
     operations = read_graph(detectors["test_resnet"]).get_ordered_ops()
     kinds = ("Convolution", "GroupConvolution")
     layers = [one for one in operations if one.get_type_name() in kinds]
     is_quantized = [_reads_whole_numbers(layer) for layer in layers]
-    assert 0 < len(left) < len(layers)
-    assert is_quantized == [number >= len(left) for number in range(len(layers))]
+    assert not is_quantized[0]
+    assert is_quantized[len(layers) // 4 :] == [True] * (len(layers) - len(layers) // 4)
 
 
 def _reads_whole_numbers(layer):

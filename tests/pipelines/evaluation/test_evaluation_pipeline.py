@@ -255,7 +255,7 @@ def test_a_stored_detector_is_not_calibrated_on_images_it_was_not_selected_with(
         nodes.take_own_validation(detector, val_manifest, val_manifest[1:])
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("int8", marks=pytest.mark.slow)])
 def test_a_reduced_precision_is_calibrated_and_compared_with_float32(
     detector, val_manifest, data, tmp_path, precision
 ):
