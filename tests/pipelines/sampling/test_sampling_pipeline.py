@@ -166,6 +166,10 @@ def test_what_is_done_is_not_decoded_again_unless_settings_change(run, tree, tmp
     sampled.clear()
     run(root, ("ff", tree, tree), scale=1.0)
     assert len(sampled) == 1
+    sampled.clear()
+    next(tree.rglob("*.mp4")).touch()  # another file of the same size
+    run(root, ("ff", tree, tree), scale=1.0)
+    assert sampled
 
 
 def test_processes_leave_what_one_leaves(run, tree, tmp_path):

@@ -196,21 +196,25 @@ def _keys_of(
     settings = params.model_dump_json(include=_SETTINGS)
     if finder is not None:
         settings += finder.params.identify() + hashlib.sha256(finder.model).hexdigest()
-    sizes = [
-        [path, _size_of(path), [(m, _size_of(m)) for m in masks[row]], row in followers]
+    versions = [
+        [path, _version_of(path), [(m, _version_of(m)) for m in masks[row]], row in followers]
         for row, path in enumerate(paths)
     ]
     original = {row: real for real, rows in followers.items() for row in rows}
     parts = [
-        [settings, sizes[row], sizes[original[row]] if row in original else None]
+        [settings, versions[row], versions[original[row]] if row in original else None]
         for row in range(len(paths))
     ]
     return [hashlib.sha256(json.dumps(part).encode()).hexdigest() for part in parts]
 
 
-def _size_of(path: str) -> int:
+def _version_of(path: str) -> list[int]:
+    """Return what changes when a file does; empty where there is none."""
     file = Path(path)
-    return file.stat().st_size if file.is_file() else -1
+    if not file.is_file():
+        return []
+    facts = file.stat()
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 def _sample_in_order(plan: _Plan, sampler: Sampler, num_workers: int) -> Iterator[SampledVideo]:
