@@ -230,6 +230,7 @@ def test_store_that_cannot_be_written_costs_no_traceback(make_project, capfd):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_new_store_is_in_its_place_when_it_is_whole(make_project, monkeypatch):
     """MLflow's fifty steps are not one: it can use no store that was left between them."""
     project, here = make_project(), []
@@ -298,6 +299,7 @@ def test_relative_store_lies_in_the_project_wherever_the_command_was_given(
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["br[1] größer, #1 50%", "why? %20"])
 def test_a_copied_project_writes_into_itself_whatever_its_folder_is_called(
     make_project, tmp_path_factory, monkeypatch, name

@@ -240,6 +240,7 @@ def test_an_ensemble_is_pushed_with_the_files_of_its_members(
     assert judged == ff.Detector.load(folder).judge(photo)
 
 
+@pytest.mark.slow
 def test_an_adopted_graph_is_pushed_and_pulled_with_the_same_score(
     hub, folder, push, photo, measured
 ):

@@ -66,6 +66,7 @@ def test_a_connection_that_a_worker_has_lost_is_told_as_it_is():
         list(iterate(load_in_workers(_Unreachable(), 1, collate=list, num_ahead=1, batch_size=1)))
 
 
+@pytest.mark.slow
 def test_the_handler_of_ended_children_stays_what_it_was(batches):
     next(batches)
     assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL

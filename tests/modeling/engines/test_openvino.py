@@ -161,6 +161,7 @@ def test_without_openvino_torch_computes(make_detector, monkeypatch):
         build_scorer(make_detector(), "openvino")
 
 
+@pytest.mark.slow
 def test_the_environment_says_what_auto_is(make_detector, monkeypatch):
     monkeypatch.setenv(ENVIRONMENT, "torch")
     assert not isinstance(build_scorer(make_detector()), OpenVinoNetwork)
@@ -197,6 +198,7 @@ print(convert_impl.tm.__name__)
     assert done.stdout.strip().endswith("telemetry_stub")
 
 
+@pytest.mark.slow
 def test_fewer_logits_than_images_are_an_error_and_no_scores(make_detector, images):
     network = build_scorer(make_detector(), "openvino")
     network._request = SimpleNamespace(infer=lambda *_, **__: [np.empty((0, 2), np.float32)])

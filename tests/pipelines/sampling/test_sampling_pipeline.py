@@ -172,6 +172,7 @@ def test_what_is_done_is_not_decoded_again_unless_settings_change(run, tree, tmp
     assert sampled
 
 
+@pytest.mark.slow
 def test_processes_leave_what_one_leaves(run, tree, tmp_path):
     roots = [tmp_path / name for name in ("one", "two")]
     for number, root in enumerate(roots):

@@ -71,9 +71,9 @@ RECIPES = {
         ("linear", "test_resnet", None),
         ("norm", "test_vit", None),
         ("norm", "test_resnet", "layer3"),
-        ("lora", "test_resnet", None),
+        pytest.param("lora", "test_resnet", None, marks=pytest.mark.slow),
         ("lora", "test_vit", None),
-        ("lora", "test_vit", "blocks.2"),
+        pytest.param("lora", "test_vit", "blocks.2", marks=pytest.mark.slow),
         ("terms", "test_vit", "blocks.2"),
     ],
 )
