@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from face_forgery import __version__
 from face_forgery.modeling.detector import Detector, DetectorError
-from face_forgery.modeling.engines.choice import build_scorer
+from face_forgery.modeling.engines.choice import build_scorer, is_stored
 from face_forgery.modeling.engines.openvino_network import (
     EngineError,
     compile_model,
@@ -84,13 +84,13 @@ def export_openvino(detector: Detector) -> dict[str, bytes]:
     Raises:
         DetectorError: If OpenVINO computes other scores.
     """
-    is_stored = detector.precision == "int8" or detector.network == "openvino"
+    from_graph = is_stored(detector)
     try:
         if find_spec("openvino") is None:
             raise EngineError("it is not installed: pip install openvino")
-        if not is_stored:
+        if not from_graph:
             detector = _in_float32(detector, "OpenVINO's files compute")
-        model = read_graph(detector) if is_stored else convert(detector)
+        model = read_graph(detector) if from_graph else convert(detector)
     except EngineError as error:
         logger.warning("There are no files for OpenVINO: %s", error)
         return {}
@@ -100,7 +100,7 @@ def export_openvino(detector: Detector) -> dict[str, bytes]:
     model.remove_result(logits)
     model.set_rt_info(json.dumps(describe(detector)), [METADATA, "detector"])
     compiled = compile_model(model, detector.precision)
-    engine: EngineName = "openvino" if is_stored else "torch"
+    engine: EngineName = "openvino" if from_graph else "torch"
     scorer = build_scorer(detector, engine, torch.device("cpu"))
     _compare(lambda images: compiled([images])[0], scorer, detector.preprocessing.image_size)
     graph, weights = store_model(model)

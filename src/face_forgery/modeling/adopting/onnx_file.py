@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from face_forgery.data.redaction import one_line
 from face_forgery.modeling.adopting.facts import choose_fake, complete_preprocessing
 from face_forgery.modeling.adopting.graph import adopt_graph
 from face_forgery.modeling.detector import BackboneError, Detector
-from face_forgery.modeling.engines.openvino_network import core
+from face_forgery.modeling.engines.openvino_network import core, import_openvino
 from face_forgery.params import AdoptParams
 
 _ENDS = {"Sigmoid", "Softmax"}  # what turns logits into probabilities
@@ -90,10 +92,6 @@ def _count_logits(model: Any, path: Path) -> int:
 
 
 def _add_axis(model: Any) -> None:
-    import numpy as np
-
-    from face_forgery.modeling.engines.openvino_network import import_openvino
-
     operations = import_openvino().opset13
     (result,) = model.get_results()
     column = operations.unsqueeze(result.input_value(0), np.array(1))

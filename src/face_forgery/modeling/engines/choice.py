@@ -36,7 +36,7 @@ def build_scorer(
         DetectorError: If the weights do not fit the architecture, or ``openvino`` is asked for and
             cannot compute the network.
     """
-    if _is_stored(detector):
+    if is_stored(detector):
         return _load_stored(detector, engine)
     device = device or pick_device()
     if engine == "auto":
@@ -44,7 +44,7 @@ def build_scorer(
     if isinstance(detector, Ensemble):
         from face_forgery.modeling.network import EnsembleNetwork
 
-        if any(map(_is_stored, detector.members)):
+        if any(map(is_stored, detector.members)):
             device = torch.device("cpu")  # where OpenVINO computes: all in one place
         members = [build_scorer(member, engine, device) for member in detector.members]
         return EnsembleNetwork(members, detector.temperature).eval()
@@ -80,10 +80,11 @@ def has_gradients(network: nn.Module) -> bool:
     return not any(isinstance(part, OpenVinoNetwork) for part in network.modules())
 
 
-def _is_stored(detector: Detector) -> bool:
+def is_stored(detector: Detector) -> bool:
     """Say whether OpenVINO alone computes a detector, by the graph that is stored with it."""
-    is_stored = detector.precision == "int8" or detector.network == "openvino"
-    return is_stored and not isinstance(detector, Ensemble)
+    return not isinstance(detector, Ensemble) and (
+        detector.precision == "int8" or detector.network == "openvino"
+    )
 
 
 def _load_stored(detector: Detector, engine: EngineName) -> nn.Module:
