@@ -13,7 +13,8 @@ from face_forgery.data.labels.manifest import (
     ManifestError,
     show_examples,
 )
-from face_forgery.data.labels.readers import LabelSource, read_sources
+from face_forgery.data.labels.named_sets import read_named_set
+from face_forgery.data.labels.readers import LabelSource
 from face_forgery.params import DataParams, IngestionParams, LabelSet, TestingParams
 
 logger = logging.getLogger(__name__)
@@ -58,29 +59,16 @@ def read_sets(
     """Return a row for each image of all sets: ``LABEL_COLUMNS``, and further columns as strings.
 
     The column ``subset`` is the name of the set; of a layout with an official test set it has that
-    one. Videos and groups of one name in two sets have
-    nothing to do with each other.
+    one. Videos and groups of one name in two sets have nothing to do with each other.
 
     Raises:
         ManifestError: As `read_sources`; names the set.
     """
     tables = []
     for one in sets:
-        data = DataParams.of_set(one)
-        try:
-            table, unlisted = read_sources(
-                {"train": sources[one.name]}, data, ingestion, is_tested=True
-            )
-        except ManifestError as error:
-            told = str(error).replace("data.train_", "")
-            raise ManifestError(f"testing.sets, the set {one.name}: {told}") from error
-        if len(unlisted):
-            logger.warning(
-                "%s: %s file(s) lie there and are in no row: %s",
-                one.name,
-                f"{len(unlisted):,}",
-                show_examples(unlisted["img_name"].head(4)),
-            )
+        table = read_named_set(
+            one, sources[one.name], ingestion, parameter="testing.sets", is_tested=True
+        )
         if taken := [name for name in table if name in SCORE_COLUMNS]:
             logger.warning("%s: columns left out: %s", one.name, show_examples(taken))
         tables.append(table.drop(columns=taken).assign(subset=one.name))

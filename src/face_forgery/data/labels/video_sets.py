@@ -1,6 +1,5 @@
 """Labelled sets of videos to one table: what each video is, and what it shares with others."""
 
-import logging
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -18,10 +17,9 @@ from face_forgery.data.labels.manifest import (
     ManifestError,
     show_examples,
 )
-from face_forgery.data.labels.readers import LabelSource, read_sources
-from face_forgery.params import DataParams, IngestionParams, LabelSet
-
-logger = logging.getLogger(__name__)
+from face_forgery.data.labels.named_sets import read_named_set
+from face_forgery.data.labels.readers import LabelSource
+from face_forgery.params import IngestionParams, LabelSet
 
 VIDEO_COLUMNS = LABEL_COLUMNS | {
     "subset": "string",  # the name of the set
@@ -53,20 +51,7 @@ def read_videos(
     tables = []
     for one in sets:
         source = _keep_videos(sources[one.name])
-        try:
-            table, unlisted = read_sources(
-                {"train": source}, DataParams.of_set(one), ingestion, videos=True
-            )
-        except ManifestError as error:
-            told = str(error).replace("data.train_", "").replace("data.", "")
-            raise ManifestError(f"sampling.sets, the set {one.name}: {told}") from error
-        if len(unlisted):
-            logger.warning(
-                "%s: %s video(s) lie there and are in no row: %s",
-                one.name,
-                f"{len(unlisted):,}",
-                show_examples(unlisted["img_name"].head(4)),
-            )
+        table = read_named_set(one, source, ingestion, parameter="sampling.sets", videos=True)
         tables.append(_complete(table, one, source))
     if not tables:
         raise ManifestError(_NOTHING)
