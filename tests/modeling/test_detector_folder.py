@@ -52,7 +52,8 @@ def test_timm_alone_opens_the_folder_and_gives_the_same_logits(
     assert backbone.num_classes == 2
     assert config["label_names"] == ["real", "fake"]
     assert list(config["input_size"]) == [3, 48, 48]
-    assert torch.allclose(theirs, ours, atol=1e-5)
+    # Rounding grows with the largest logit, and an untrained network's reach 17.
+    assert (theirs - ours).abs().max() < 1e-5 * max(1, ours.abs().max())
     assert theirs.std() > 0.01  # not one constant for every image
 
 
