@@ -18,12 +18,15 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
 
 A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
 these groups is validation (in queries: the column ``held``), and a test has no image of a group
-that is trained on. Each run is `kedro run --pipelines ingestion,splitting,training` in a copy of
-the project; the chosen epoch and the last one are judged, with ``scoring.tta``, the
-chosen one on degraded copies, too, if asked for. What is measured is added to
-results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
-on. Beside it stay the detectors and the scores of the chosen epochs; of several seeds the mean of
-their scores is judged, too. Two commands with different --seeds can share a work folder.
+that is trained on. What these digits are, divided by 5 and rounded down, parts all groups once
+more, the even from the odd: choices are made where ``quoted`` is false, in validation, too, and
+numbers quoted from where it is true. Each run is
+`kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch and
+the last one are judged, with ``scoring.tta``, the chosen one on degraded copies, too, if asked for.
+What is measured is added to results.jsonl in the work folder, and what is there is not run again: a
+plan that was stopped goes on. Beside it stay the detectors and the scores of the chosen epochs; of
+several seeds the mean of their scores is judged, too. Two commands with different --seeds can share
+a work folder.
 """
 
 import argparse
@@ -131,9 +134,10 @@ def _parse() -> argparse.Namespace:
 def _trials(options: argparse.Namespace) -> Iterator[Trial]:
     plan = yaml.safe_load(options.plan.read_text())
     rows = pd.read_csv(options.root / options.labels, dtype={"group": str})
-    digests = [hashlib.sha256(group.encode()).hexdigest()[:8] for group in rows["group"]]
-    held = pd.Series([int(digest, 16) % HELD_OUT == 0 for digest in digests], rows.index)
-    rows["held"] = held
+    digests = rows["group"].map(lambda group: hashlib.sha256(group.encode()).hexdigest()[:8])
+    numbers = digests.map(lambda digest: int(digest, 16))
+    rows["held"] = held = numbers % HELD_OUT == 0
+    rows["quoted"] = numbers // HELD_OUT % 2 == 0
     common = dict(plan.get("params", {}))
     if options.weights is not None:
         common["model.weights"] = str(options.weights.resolve())
@@ -156,7 +160,7 @@ def _run(trial: Trial, options: argparse.Namespace) -> dict[str, Any]:
     project = options.work / f"project-{trial.file_name}"
     lay_out_project(project, _parameters(trial, options.root, project))
     for part, rows in (("train", trial.train), ("val", trial.val)):
-        rows.drop(columns="held").to_csv(project / f"{part}.csv", index=False)
+        rows.drop(columns=["held", "quoted"]).to_csv(project / f"{part}.csv", index=False)
     start = time.monotonic()
     run_kedro(project, options.work / f"{trial.file_name}.log", PIPELINES)
     seconds = time.monotonic() - start

@@ -59,7 +59,7 @@ CONTRADICTIONS = [
     ),
     (
         {"training__loss__contrastive": 0.5, "training__batch_size": 1},
-        r"contrastive=0.5 compares the images of a batch, and batch_size=1; raise",
+        r"loss.contrastive compares the images of a batch, and batch_size=1; raise",
     ),
     (
         {"training__loss__contrastive": 0.5, "training__mixup_alpha": 0.2},
@@ -71,11 +71,15 @@ CONTRADICTIONS = [
     ),
     (
         {"training__loss__contrastive": 0.5, "training__compile": True},
-        r"compile=true does not go with loss.contrastive=0.5",
+        r"compile=true does not go with loss.contrastive,",
     ),
     (
-        {"training__loss__contrastive": 0.5, "model__fine_tuning": "linear"},
-        r"contrastive=0.5 has no effect while model.fine_tuning=linear",
+        {"training__loss__uniformity": 0.5, "training__batch_size": 1},
+        r"loss.uniformity compares the images of a batch",
+    ),
+    (
+        {"training__loss__alignment": 0.5, "model__fine_tuning": "linear"},
+        r"loss.alignment has no effect while model.fine_tuning=linear",
     ),
     ({"forging__kinds": {"face_swap": 0.0}}, r"forging.kinds: it leaves nothing to make"),
     (

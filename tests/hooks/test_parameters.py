@@ -55,7 +55,12 @@ def test_an_unknown_backbone_is_refused_where_something_is_built_from_it(make_ho
 
 
 def test_an_unknown_loss_is_refused_before_anything_is_trained(make_hooks):
-    hooks = make_hooks(training__loss={"name": "hinge", "contrastive": 0.0})
+    hooks = make_hooks(
+        training__loss={
+            "name": "hinge",
+            **dict.fromkeys(("contrastive", "alignment", "uniformity"), 0.0),
+        }
+    )
     reads_both = ["params:model", "params:training"]
     trains = Pipeline([Node(lambda model, training: model, reads_both, "detector", name="train")])
     with pytest.raises(ParameterError, match=r"loss\.name='hinge': there are cross_entropy, "):

@@ -149,6 +149,7 @@ def ff_augmentation():
         **dict.fromkeys(("horizontal_flip", "vertical_flip", "color_jitter"), 0.0),
         **dict.fromkeys(("degradation", "jpeg", "blur"), 0.0),
         "crop_scale": 1.0,
+        **dict.fromkeys(("rotation", "shift", "zoom"), 0.0),
         "jpeg_quality": [50, 95],
         "blur_sigma": [0.1, 1.0],
     }

@@ -13,8 +13,10 @@ from face_forgery.training.losses import (
     ForwardPass,
     Loss,
     Outputs,
+    alignment,
     focal,
     supervised_contrastive,
+    uniformity,
 )
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.3, 0.1], [-4.0, 5.0], [0.0, 0.0], [30.0, -30.0]])
@@ -109,11 +111,45 @@ def test_images_without_another_of_their_class_cost_nothing(targets):
     assert torch.equal(features.grad, torch.zeros_like(features))
 
 
-def test_the_contrastive_term_is_added_with_its_weight():
+def pairs_on_the_sphere(features):
+    z = [row / row.norm() for row in features.double()]
+    return [(i, j, float((z[i] - z[j]).square().sum())) for i in range(len(z)) for j in range(i)]
+
+
+@pytest.mark.parametrize("targets", [[0, 1, 0, 1, 1, 0], [0, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]])
+def test_alignment_and_uniformity_are_their_formulas(targets):
+    features = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    pairs = pairs_on_the_sphere(features)
+    close = [distance for i, j, distance in pairs if targets[i] == targets[j]]
+    found = alignment(features, torch.tensor(targets)).item()
+    assert found == pytest.approx(sum(close) / len(close), rel=1e-5)
+    spread = sum(math.exp(-2 * distance) for *_, distance in pairs) / len(pairs)
+    assert uniformity(features).item() == pytest.approx(math.log(spread), rel=1e-5)
+
+
+@pytest.mark.parametrize("targets", [[0], [0, 1]])
+def test_without_a_pair_there_is_nothing_to_align_or_to_spread(targets):
+    features = torch.randn(len(targets), 4, requires_grad=True)
+    loss = alignment(features, torch.tensor(targets))
+    loss = loss + (uniformity(features) if len(targets) == 1 else 0.0)
+    loss.backward()
+    assert loss.item() == 0.0
+    assert features.grad is None or not features.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "term"),
+    [
+        ("contrastive", supervised_contrastive),
+        ("alignment", alignment),
+        ("uniformity", lambda features, _: uniformity(features)),
+    ],
+)
+def test_a_term_of_features_is_added_with_its_weight(name, term):
     features = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    loss = Loss(contrastive=0.5)
-    term = supervised_contrastive(features, HARD.argmax(dim=1))
-    expected = torch.nn.functional.cross_entropy(LOGITS, HARD) + 0.5 * term
+    loss = Loss(**{name: 0.5})
+    added = term(features, HARD.argmax(dim=1))
+    expected = torch.nn.functional.cross_entropy(LOGITS, HARD) + 0.5 * added
     torch.testing.assert_close(loss(Outputs(LOGITS, features), HARD), expected)
 
 
@@ -121,7 +157,7 @@ def test_the_contrastive_term_is_added_with_its_weight():
 def test_losses_are_computed_in_float32_whatever_the_network_was(name):
     rounded = Outputs(LOGITS.bfloat16(), LOGITS.bfloat16())
     exact = Outputs(rounded.logits.float(), rounded.features.float())
-    loss = Loss(name=name, contrastive=1.0)
+    loss = Loss(name=name, contrastive=1.0, alignment=1.0, uniformity=1.0)
     assert loss(rounded, HARD).dtype == torch.float32
     assert torch.equal(loss(rounded, HARD), loss(exact, HARD))
 

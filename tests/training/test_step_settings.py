@@ -33,7 +33,7 @@ def test_every_parameter_of_the_step_reaches_it(make_params):
             "training.mixup_alpha": 0.1,
             "training.cutmix_alpha": 0.2,
             "training.label_smoothing": 0.3,
-            "training.loss": {"name": "focal", "contrastive": 0.0},
+            "training.loss.name": "focal",
             "training.accumulate": 5,
             "training.grad_clip_norm": 6.0,
             "training.checkpoint_steps": 7,
@@ -56,9 +56,12 @@ def test_the_shipped_step_is_a_plain_one(make_params):
     assert settings == StepSettings(CPU, grad_clip_norm=1.0)
 
 
-@pytest.mark.parametrize(("contrastive", "wanted"), [(0.0, "auto"), (0.5, False)])
-def test_all_epochs_count_and_with_the_contrastive_term_nothing_is_compiled(
-    make_params, monkeypatch, contrastive, wanted
+@pytest.mark.parametrize(
+    ("term", "weight", "wanted"),
+    [("contrastive", 0.0, "auto"), ("contrastive", 0.5, False), ("uniformity", 0.5, False)],
+)
+def test_all_epochs_count_and_with_terms_of_features_nothing_is_compiled(
+    make_params, monkeypatch, term, weight, wanted
 ):
     asked = []
 
@@ -66,7 +69,7 @@ def test_all_epochs_count_and_with_the_contrastive_term_nothing_is_compiled(
         asked.append((wanted, num_batches))
 
     monkeypatch.setattr(step_settings, "resolve_compile", resolve)
-    params = make_params(**{"training.epochs": 4, "training.loss.contrastive": contrastive})
+    params = make_params(**{"training.epochs": 4, f"training.loss.{term}": weight})
     StepSettings.of(params.training, CPU, batches_per_epoch=25)
     assert asked == [(wanted, 100)]
 

@@ -89,13 +89,12 @@ class Parameters(Params):
         return self
 
     @model_validator(mode="after")
-    def _contrasted_features_can_change(self) -> Self:
-        contrastive = self.training.loss.contrastive
-        if contrastive and self.model.fine_tuning == "linear" and self.model.input == "rgb":
+    def _compared_features_can_change(self) -> Self:
+        term = self.training.loss.of_features
+        if term and self.model.fine_tuning == "linear" and self.model.input == "rgb":
             raise ValueError(
-                f"training.loss.contrastive={contrastive:g} has no effect while "
-                "model.fine_tuning=linear leaves the features as they are; set another "
-                "model.fine_tuning or training.loss.contrastive=0"
+                f"training.{term} has no effect while model.fine_tuning=linear leaves the features "
+                f"as they are; set another model.fine_tuning or training.{term}=0"
             )
         return self
 

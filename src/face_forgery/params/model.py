@@ -122,6 +122,9 @@ class AugmentationParams(Params):
     horizontal_flip: Probability
     vertical_flip: Probability
     crop_scale: Annotated[float, Field(gt=0.0, le=1.0)]
+    rotation: float = Field(ge=0.0, le=180.0)
+    shift: float = Field(ge=0.0, le=1.0)
+    zoom: float = Field(ge=0.0, lt=1.0)
     color_jitter: float = Field(ge=0.0, le=1.0)
     degradation: Probability
     jpeg: Probability

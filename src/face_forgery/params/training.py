@@ -36,10 +36,18 @@ class ScheduleParams(Params):
 
 
 class LossParams(Params):
-    """What is minimized: a loss of the classes, and a term that can be added."""
+    """What is minimized: a loss of the classes, and terms that can be added."""
 
     name: str  # one of training.losses.LOSSES; checked before any node runs
     contrastive: float = Field(ge=0.0, allow_inf_nan=False)
+    alignment: float = Field(ge=0.0, allow_inf_nan=False)
+    uniformity: float = Field(ge=0.0, allow_inf_nan=False)
+
+    @property
+    def of_features(self) -> str | None:
+        """Name the first term that compares the features of a batch."""
+        names = ("contrastive", "alignment", "uniformity")
+        return next((f"loss.{name}" for name in names if getattr(self, name)), None)
 
 
 class TrainingParams(Params):
@@ -50,7 +58,7 @@ class TrainingParams(Params):
     warmup_epochs: int = Field(ge=0)
     batch_size: int = Field(ge=1)
     accumulate: int = Field(ge=1)
-    sampling: Literal["shuffled", "balanced"]
+    sampling: Literal["shuffled", "balanced", "paired"]
     source_balance: Probability
     num_workers: NumWorkers
     precision: Literal["float32", "bfloat16", "auto"]
@@ -79,23 +87,31 @@ class TrainingParams(Params):
         return self
 
     @model_validator(mode="after")
-    def _the_contrastive_term_has_what_it_compares(self) -> Self:
-        if not self.loss.contrastive:
+    def _pairs_fit_into_batches(self) -> Self:
+        if self.sampling == "paired" and self.batch_size % 2:
+            raise ValueError(
+                f"sampling=paired needs an even batch_size, and it is {self.batch_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _terms_of_features_have_what_they_compare(self) -> Self:
+        term = self.loss.of_features
+        if term is None:
             return self
         if self.batch_size == 1:
             raise ValueError(
-                f"loss.contrastive={self.loss.contrastive:g} compares the images of a batch, and "
-                "batch_size=1; raise batch_size or set loss.contrastive=0"
+                f"{term} compares the images of a batch, and batch_size=1; raise batch_size or "
+                f"set {term}=0"
             )
         if self.mixup_alpha or self.cutmix_alpha:
             raise ValueError(
-                f"loss.contrastive={self.loss.contrastive:g} needs one class for each image, and "
-                "mixed images have two; set mixup_alpha=0 and cutmix_alpha=0, or "
-                "loss.contrastive=0"
+                f"{term} needs one class for each image, and mixed images have two; set "
+                f"mixup_alpha=0 and cutmix_alpha=0, or {term}=0"
             )
         if self.compile is True:
             raise ValueError(
-                f"compile=true does not go with loss.contrastive={self.loss.contrastive:g}, which "
-                "looks into the network; set compile=auto or compile=false"
+                f"compile=true does not go with {term}, which looks into the network; set "
+                "compile=auto or compile=false"
             )
         return self

@@ -1,9 +1,10 @@
-"""What is minimized: a loss of the classes, and a term that can be added to it.
+"""What is minimized: a loss of the classes, and terms that can be added to it.
 
 Formulas and sources are in the functions; ``t`` is the soft target of a class (0 or 1 unless images
 are mixed or labels smoothed), ``p`` the softmax of the logits.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,12 +72,20 @@ class Loss:
 
     name: str = "cross_entropy"  # one of LOSSES
     label_smoothing: float = 0.0  # proportion of a target that is spread over both classes
-    contrastive: float = 0.0  # weight of the supervised-contrastive term; 0: off
+    # Weights of the terms on features; 0: off.
+    contrastive: float = 0.0
+    alignment: float = 0.0
+    uniformity: float = 0.0
 
     @classmethod
     def of(cls, params: TrainingParams) -> "Loss":
         """Return the loss that ``params`` ask for."""
         return cls(**params.loss.model_dump(), label_smoothing=params.label_smoothing)
+
+    @property
+    def needs_features(self) -> bool:
+        """Say whether a term looks at the features."""
+        return any((self.contrastive, self.alignment, self.uniformity))
 
     def __call__(self, outputs: Outputs, soft_targets: Tensor) -> Tensor:
         """Return the mean over the batch, in float32; rows of ``soft_targets (B, 2)`` sum to 1."""
@@ -84,7 +93,12 @@ class Loss:
         loss = LOSSES[self.name](outputs.logits.float(), smooth)
         if outputs.features is not None:
             features, classes = outputs.features.float(), soft_targets.argmax(dim=1)
-            loss = loss + self.contrastive * supervised_contrastive(features, classes)
+            if self.contrastive:
+                loss = loss + self.contrastive * supervised_contrastive(features, classes)
+            if self.alignment:
+                loss = loss + self.alignment * alignment(features, classes)
+            if self.uniformity:
+                loss = loss + self.uniformity * uniformity(features)
         return loss
 
 
@@ -105,3 +119,35 @@ def supervised_contrastive(features: Tensor, targets: Tensor, temperature: float
     num_positives = is_positive.sum(dim=1)
     of_images = -logs.masked_fill(~is_positive, 0.0).sum(dim=1) / num_positives.clamp(min=1)
     return of_images.sum() / (num_positives > 0).sum().clamp(min=1)
+
+
+def alignment(features: Tensor, targets: Tensor) -> Tensor:
+    """Return how far images of one class are from one another; 0 where no class has two.
+
+    The mean of ``|z_i - z_j|^2`` over all pairs of one class, with ``z`` the ``features`` ``(B,
+    F)`` on the unit sphere. Source: Wang and Isola 2020, Understanding Contrastive Representation
+    Learning through Alignment and Uniformity on the Hypersphere, section 4.1, with alpha 2 and the
+    images of a class as positive pairs.
+    """
+    is_pair = (targets[:, None] == targets).triu(diagonal=1)
+    distances = _squared_distances(features).masked_fill(~is_pair, 0.0)
+    return distances.sum() / is_pair.sum().clamp(min=1)
+
+
+def uniformity(features: Tensor) -> Tensor:
+    """Return how unevenly images lie on the unit sphere: low where they spread; 0 for one image.
+
+    The logarithm of the mean of ``exp(-2 |z_i - z_j|^2)`` over all pairs of ``features`` ``(B,
+    F)``, whatever their classes. Source: as `alignment`, section 4.1, with t 2.
+    """
+    if len(features) < 2:
+        return features.new_zeros(())
+    first, second = torch.triu_indices(len(features), len(features), offset=1).to(features.device)
+    distances = _squared_distances(features)[first, second]
+    return torch.logsumexp(-2.0 * distances, dim=0) - math.log(len(distances))
+
+
+def _squared_distances(features: Tensor) -> Tensor:
+    """Return ``|z_i - z_j|^2`` of features on the unit sphere, ``(B, B)``."""
+    units = F.normalize(features, dim=1)
+    return 2.0 - 2.0 * (units @ units.T)

@@ -43,11 +43,12 @@ def run_fingerprint(run: Run, settings: StepSettings) -> dict[str, Any]:
     train_set: Any = run.train_loader.dataset
     val_set: Any = run.val_loader.dataset
     training, held_out = run.training, run.held_out
-    sources, forgeries = train_set.sources, train_set.forgeries
+    groups, sources, forgeries = train_set.groups, train_set.sources, train_set.forgeries
     free = _FREE if training.schedule.name == "cosine" else _FREE | {"epochs"}
     sections = {
         "data": {"train_images": train_set.fingerprint, "val_images": val_set.fingerprint}
         | ({} if sources is None else {"sources": hashlib.sha256(sources.tobytes()).hexdigest()})
+        | ({} if groups is None else {"groups": hashlib.sha256(groups.tobytes()).hexdigest()})
         | ({} if forgeries is None else {"landmarks": forgeries.fingerprint})
         | ({} if held_out is None else {"held_out_groups": held_out.fingerprint}),
         "model": run.model.model_dump(mode="json", exclude={"max_parameters"}),

@@ -87,8 +87,8 @@ class StepSettings:
         cls, params: TrainingParams, device: torch.device, batches_per_epoch: int
     ) -> "StepSettings":
         """Resolve what is left to the device (``precision``) and to the length (``compile``)."""
-        # The contrastive term looks into the network.
-        wanted = False if params.loss.contrastive else params.compile
+        loss = Loss.of(params)
+        wanted = False if loss.needs_features else params.compile  # they are inside the network
         return cls(
             device=device,
             precision=resolve_precision(params.precision, device),
@@ -96,7 +96,7 @@ class StepSettings:
                 wanted, device, num_batches=params.epochs * batches_per_epoch
             ),
             mixing=Mixing(params.mixup_alpha, params.cutmix_alpha, params.seed),
-            loss=Loss.of(params),
+            loss=loss,
             accumulate=params.accumulate,
             grad_clip_norm=params.grad_clip_norm,
             checkpoint_steps=params.checkpoint_steps,
@@ -115,7 +115,7 @@ class StepSettings:
         Compiled is what sees batches of ``batch_size``. The smaller last batch of an epoch is not:
         a second compilation would cost more than it saves. ``network`` stays as it is for scoring.
         """
-        module = distribute(ForwardPass(network, gives_features=self.loss.contrastive > 0.0))
+        module = distribute(ForwardPass(network, gives_features=self.loss.needs_features))
         if not self.is_compiled:
             return module
         compiled = torch.compile(module, dynamic=False)

@@ -71,6 +71,7 @@ def build_train_loader(
             balanced and there is only one.
     """
     sources = _sources_of(manifest) if training.source_balance > 0.0 else None
+    is_paired = training.sampling == "paired"
     dataset = ImageDataset.of(
         manifest,
         root,
@@ -79,6 +80,7 @@ def build_train_loader(
         augmentation=augmentation,
         seed=training.seed,
         sources=sources,
+        groups=pd.factorize(manifest["group"])[0].astype(np.int64) if is_paired else None,
     )
     forgeries = _plan_forgeries(manifest, landmarks, dataset, augmentation)
     return train_loader(replace(dataset, forgeries=forgeries), training)

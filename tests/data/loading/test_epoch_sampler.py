@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from face_forgery.data.loading.epoch_sampler import EpochSampler, apportion
 from face_forgery.data.loading.image_dataset import ImageDataset
+from face_forgery.data.loading.pairing import draw_paired
 
 ORDER_OF_EPOCH_3 = [10, 4, 0, 9, 1, 2, 3, 6, 8, 7, 5]  # what it was in earlier versions
 SIZES = st.lists(st.integers(1, 10_000), min_size=1, max_size=8)
@@ -21,14 +23,23 @@ SIZES = st.lists(st.integers(1, 10_000), min_size=1, max_size=8)
 def make_sampler(make_params):
     """Return a builder of samplers of 11 images, of which nine are forgeries."""
 
-    def make(num_images=11, *, targets=None, sources=None, forgeries=None, group=(0, 1), **changes):
+    def make(
+        num_images=11,
+        *,
+        targets=None,
+        sources=None,
+        groups=None,
+        forgeries=None,
+        group=(0, 1),
+        **changes,
+    ):
         params = make_params(**{"training.batch_size": 4} | changes)
         if targets is None:
             targets = np.ones(num_images, dtype=np.int64)
             targets[[3, 7]] = 0
         paths = np.array(["x"] * len(targets))
         dataset = ImageDataset("", paths, np.array(targets), "", params.preprocessing)
-        dataset = replace(dataset, sources=sources, forgeries=forgeries)
+        dataset = replace(dataset, sources=sources, groups=groups, forgeries=forgeries)
         rank, world_size = group
         return EpochSampler(dataset, params.training, rank=rank, world_size=world_size)
 
@@ -158,6 +169,66 @@ def test_sources_keep_their_size_without_balance_and_differ_by_one_with_all_of_i
     assert apportion(sum(sizes), sizes, 0.0) == sizes
     parts = apportion(num, sizes, 1.0)
     assert max(parts) - min(parts) <= 1
+
+
+def batches_of(sampler, epoch=1):
+    keys = keys_of(sampler, epoch)
+    return [keys[start : start + 4] for start in range(0, len(keys), 4)]
+
+
+def test_paired_epochs_show_each_image_once_and_each_real_one_beside_a_forgery_of_its_group(
+    make_sampler,
+):
+    targets = np.array([0, 1, 1, 1, 0, 1, 0, 0, 1, 1, 1, 1])
+    groups = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4])  # one of two real ones, two of none
+    sampler = make_sampler(
+        targets=targets, groups=groups, **{"training.sampling": "paired", "training.batch_size": 4}
+    )
+    partners = set()
+    for epoch in range(1, 40):
+        batches = batches_of(sampler, epoch)
+        rows = [[index for _, index in batch] for batch in batches]
+        assert sorted(np.concatenate(rows)) == list(range(12))
+        pairs = [frozenset(batch[k : k + 2]) for batch in rows for k in (0, 2)]
+        of_two = [pair for pair in pairs if len({int(targets[row]) for row in pair}) == 2]
+        of_one_group = [pair for pair in of_two if len({int(groups[row]) for row in pair}) == 1]
+        assert {int(groups[min(pair)]) for pair in of_one_group} == {0, 1, 2}
+        partners |= set(of_one_group)
+    assert {frozenset({0, other}) for other in (1, 2, 3)} <= partners  # in turn with each
+    first = [batch[0] for epoch in range(1, 40) for batch in batches_of(sampler, epoch)]
+    assert {int(targets[index]) for _, index in first} == {0, 1}
+
+
+def test_a_forged_copy_stands_beside_its_own_image(make_sampler):
+    forgeries = SimpleNamespace(rows=np.arange(8), num_per_epoch=5)
+    sampler = make_sampler(
+        targets=np.zeros(8, dtype=np.int64),
+        groups=np.zeros(8, dtype=np.int64),  # frames of one video
+        forgeries=forgeries,
+        **{"training.sampling": "paired"},
+    )
+    for epoch in range(1, 10):
+        order = sampler.order(epoch)[:12].reshape(-1, 2)
+        pairs = [sorted(pair) for pair in order.tolist() if max(pair) >= 8]
+        assert sum(other == row + 8 for row, other in pairs) >= 4  # the last one may stand alone
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=1, max_size=40))
+def test_pairing_loses_nothing_and_leaves_no_pair_apart(rows):
+    targets, groups = (np.array(column) for column in zip(*rows, strict=True))
+    generator = torch.Generator().manual_seed(0)
+    numbers = np.arange(len(rows))
+    drawn = draw_paired(numbers + 100, targets, numbers, groups, generator) - 100
+    assert sorted(drawn) == list(numbers)
+    twos = drawn[: len(drawn) // 2 * 2].reshape(-1, 2)
+    found = Counter(
+        groups[one]
+        for one, other in twos
+        if groups[one] == groups[other] and targets[one] != targets[other]
+    )
+    for group in set(groups.tolist()):
+        of_group = targets[groups == group]
+        assert found[group] >= min((of_group == 0).sum(), (of_group == 1).sum())
 
 
 def test_drawing_a_balanced_epoch_takes_few_bytes_a_row(make_sampler):

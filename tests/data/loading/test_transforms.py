@@ -44,6 +44,9 @@ def test_with_nothing_to_augment_training_sees_what_evaluation_sees(make_params,
         {"horizontal_flip": 0.5},
         {"vertical_flip": 0.5},
         {"crop_scale": 0.5},
+        {"rotation": 10.0},
+        {"shift": 0.1},
+        {"zoom": 0.1},
         {"color_jitter": 0.3},
         {"jpeg": 0.5, "jpeg_quality": [10, 30]},
         {"blur": 0.5, "blur_sigma": [0.5, 2.0]},
@@ -80,3 +83,23 @@ def test_flips_mirror_the_image(make_params, image):
         params = make_params(**values)
         flipped = train_transform(params.preprocessing, params.augmentation)(image)
         assert torch.equal(flipped, eval_transform(32, "bilinear")(image).flip(axis))
+
+
+def test_rotation_shift_and_zoom_stay_within_what_is_asked(make_params):
+    square = torch.zeros((3, 64, 64), dtype=torch.uint8)
+    square[:, 24:40, 24:40] = 255
+    seen = {}
+    for knob, most in (("shift", 0.125), ("zoom", 0.25), ("rotation", 20.0)):
+        values = {"horizontal_flip": 0.0, knob: most}
+        changes = {f"augmentation.{name}": value for name, value in values.items()}
+        params = make_params(**changes, **{"preprocessing.image_size": 64})
+        images = draws(train_transform(params.preprocessing, params.augmentation), square, num=60)
+        seen[knob] = torch.stack(images)[:, 0].double() / 255
+    centers = seen["shift"].sum(dim=2) @ torch.arange(64.0).double() / 16**2
+    assert 5 < (centers - 31.5).abs().max() <= 8 + 1e-9
+    sides = seen["zoom"].sum(dim=(1, 2)).sqrt() / 16
+    assert 0.74 < sides.min() < 0.8
+    assert 1.2 < sides.max() < 1.26
+    assert (seen["rotation"].sum(dim=(1, 2)).sqrt() / 16 - 1).abs().max() < 0.02  # turned, no more
+    corners = seen["rotation"][:, 24:40, 24:40].amin(dim=(1, 2))
+    assert corners.min() == 0.0

@@ -10,6 +10,7 @@ from torch.utils.data import Sampler
 
 from face_forgery.data.labels.manifest import FAKE
 from face_forgery.data.loading.image_dataset import ImageDataset, Key
+from face_forgery.data.loading.pairing import draw_paired
 from face_forgery.data.loading.rng import mix_seed
 from face_forgery.params import TrainingParams
 
@@ -26,6 +27,9 @@ class EpochSampler(Sampler[Key]):
     as many images of each class: of the rarer class equally often up to one, of the other another
     part in every epoch. With forgeries an epoch also has forged copies of some of its real images,
     other ones in every epoch and as many in each.
+
+    In ``paired`` epochs a real image and a forgery of its group stand in one batch (`pairing`), and
+    a forged copy beside its image; else they are shuffled ones.
 
     Of ``world_size`` processes each has every ``world_size``-th image, so that their batches
     together, of ``params.batch_size``, are those of a single process. What is left (fewer than
@@ -79,12 +83,16 @@ class EpochSampler(Sampler[Key]):
         An image that came ``n`` times before in the epoch is ``index + n * 2 * len(dataset)``.
         """
         generator = torch.Generator().manual_seed(mix_seed(self.params.seed, epoch))
-        forged = self._choose_forged(generator)
+        forged, num_rows = self._choose_forged(generator), len(self.dataset)
         order: NDArray[np.int64] = torch.randperm(self._num_drawn, generator=generator).numpy()
         if len(forged):
-            order = np.concatenate([np.arange(len(self.dataset)), forged])[order]
+            order = np.concatenate([np.arange(num_rows), forged])[order]
         if self.params.sampling == "balanced" or self.dataset.sources is not None:
             order = self._balance(order, generator)
+        if self.dataset.groups is not None:
+            rows, is_forged = order % num_rows, order % (2 * num_rows) >= num_rows
+            targets = np.where(is_forged, FAKE, self.dataset.targets[rows])
+            order = draw_paired(order, targets, rows, self.dataset.groups[rows], generator)
         shown = self.num_images * self.world_size
         return order[self.rank : shown : self.world_size]
 

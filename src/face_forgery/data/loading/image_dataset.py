@@ -82,6 +82,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     squares: NDArray[Any] | None = None  # (N, 3 or 4): the face crops, as `squares_of` has them
     num_bytes: NDArray[np.int64] | None = None  # (N,), of what ingestion read; -1: not known
     sources: NDArray[np.int64] | None = None  # (N,), numbered; None: not looked at
+    groups: NDArray[np.int64] | None = None  # (N,), numbered; None: not looked at
     videos: NDArray[np.int64] | None = None  # (N,), numbered; -1: of none; None: no image has one
     forgeries: Forgeries | None = None
 

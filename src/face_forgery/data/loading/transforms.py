@@ -35,6 +35,15 @@ def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
         steps.append(v2.RandomHorizontalFlip(augmentation.horizontal_flip))
     if augmentation.vertical_flip:
         steps.append(v2.RandomVerticalFlip(augmentation.vertical_flip))
+    if augmentation.rotation or augmentation.shift or augmentation.zoom:
+        steps.append(
+            v2.RandomAffine(
+                augmentation.rotation,
+                translate=(augmentation.shift, augmentation.shift),
+                scale=(1.0 - augmentation.zoom, 1.0 + augmentation.zoom),
+                interpolation=InterpolationMode.BILINEAR,
+            )
+        )
     if augmentation.color_jitter:
         strength = augmentation.color_jitter
         steps.append(v2.ColorJitter(strength, strength, strength))
