@@ -17,20 +17,34 @@ def describe_appearance(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     compression differ in them; the content of a picture moves them little (the rich models of
     Fridrich and Kodovsky 2012 go further).
     """
-    level = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)
-    mean, deviation = cv2.meanStdDev(level)
-    found = [mean.ravel() / 255.0, deviation.ravel() / 255.0]
+    planes = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
+    levels = np.array([cv2.meanStdDev(plane) for plane in planes])[..., 0, 0]
+    found = [*(levels.T / 255.0)]
     for scale in range(_SCALES):
         if scale:
-            height, width = level.shape[:2]
+            height, width = planes[0].shape
             half = (max(width // 2, 4), max(height // 2, 4))
-            level = cv2.resize(level, half, interpolation=cv2.INTER_AREA)
-        across = cv2.absdiff(level[:, 1:], level[:, :-1])
-        down = cv2.absdiff(level[1:], level[:-1])
-        signed = cv2.subtract(level[:, 1:], level[:, :-1], dtype=cv2.CV_16S)
-        both = cv2.absdiff(signed[1:], signed[:-1])
-        for differences in (across, down, both):
-            mean, deviation = (one.ravel() for one in cv2.meanStdDev(differences))
-            size = mean + _FLOOR
-            found += [np.log(size), 0.5 * np.log1p((deviation / size) ** 2)]
+            planes = [cv2.resize(one, half, interpolation=cv2.INTER_AREA) for one in planes]
+        sizes = np.array([_measure_differences(plane) for plane in planes])  # (3, 3, 2)
+        mean = sizes[..., 0].T
+        deviation = np.sqrt(np.maximum(sizes[..., 1].T - mean**2, 0.0))
+        size = mean + _FLOOR
+        spread = 0.5 * np.log1p((deviation / size) ** 2)
+        found += [*np.stack([np.log(size), spread], axis=1).reshape(-1, 3)]
     return np.concatenate(found).astype(np.float32)
+
+
+def _measure_differences(plane: NDArray[np.uint8]) -> list[tuple[float, float]]:
+    """Return the mean of the absolute and of the squared differences: across, down, of both."""
+    wide = plane.astype(np.int16)
+    across = cv2.subtract(wide[:, 1:], wide[:, :-1])
+    differences = (
+        cv2.absdiff(plane[:, 1:], plane[:, :-1]),
+        cv2.absdiff(plane[1:], plane[:-1]),
+        cv2.absdiff(across[1:], across[:-1]),  # cv2.norm of the two is wrong (OpenCV 5.0.0)
+    )
+    norms = (cv2.NORM_L1, cv2.NORM_L2SQR)
+    return [
+        (cv2.norm(one, norms[0]) / one.size, cv2.norm(one, norms[1]) / one.size)
+        for one in differences
+    ]
