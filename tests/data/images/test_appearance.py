@@ -27,7 +27,9 @@ def test_the_numbers_are_those_of_the_definition():
     np.testing.assert_allclose(found[6:9], np.log(mean), rtol=1e-5)
     np.testing.assert_allclose(found[9:12], 0.5 * np.log1p((deviation / mean) ** 2), rtol=1e-4)
     second = np.abs(np.diff(np.diff(level, axis=1), axis=0))
-    np.testing.assert_allclose(found[18:21], np.log(second.mean(axis=(0, 1)) + 0.02), rtol=1e-5)
+    mean, deviation = second.mean(axis=(0, 1)) + 0.02, second.std(axis=(0, 1))
+    np.testing.assert_allclose(found[18:21], np.log(mean), rtol=1e-5)
+    np.testing.assert_allclose(found[21:24], 0.5 * np.log1p((deviation / mean) ** 2), rtol=1e-4)
 
 
 @pytest.mark.parametrize("image", [np.zeros((32, 32, 3), np.uint8), draw(1, side=32)])
