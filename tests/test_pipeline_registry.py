@@ -9,7 +9,10 @@ from face_forgery.pipeline_registry import register_pipelines
 from face_forgery.pipelines.report.nodes import REPORT_INPUTS
 
 ROOT = Path(__file__).parents[1]
-MAIN_JOB = ("ingestion", "splitting", "audit", "training", "evaluation", "robustness", "submission")
+MAIN_JOB = (
+    *("ingestion", "splitting", "audit", "training", "evaluation", "robustness", "submission"),
+    "testing",
+)
 
 
 def node_names(pipeline):

@@ -17,6 +17,7 @@ from .data.labels.testing_sets import check_usable as check_usable
 from .data.labels.testing_sets import count_images as count_images
 from .data.labels.testing_sets import list_sets as list_sets
 from .data.labels.testing_sets import read_sets as read_sets
+from .data.labels.testing_sets import refuse_no_sets as refuse_no_sets
 from .data.labels.video_sets import read_videos as read_videos
 from .data.loading.image_dataset import ImageDataset as ImageDataset
 from .data.loading.loaders import eval_loader as eval_loader

@@ -13,9 +13,10 @@ _MAIN_JOB = (
     "evaluation",
     "robustness",
     "submission",
+    "testing",
 )
 _BY_NAME_ONLY = (
-    *("testing", "adopt", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
+    *("adopt", "ensemble", "comparison", "cross_validation", "demo_data", "forging"),
     *("sampling", "inference", "explanation", "video", "export"),
 )
 

@@ -156,7 +156,8 @@ def tabulate_testing(testing: Mapping[str, Any]) -> pd.DataFrame:
             line |= _flatten(name, mean[name])
         lines.append(line)
     counts = dict.fromkeys(("num", "num_real", "num_fake", "num_groups"), "Int64")
-    return pd.DataFrame(lines).astype(counts)
+    columns = None if lines else ["set", "unit", *counts]
+    return pd.DataFrame(lines, columns=columns).astype(counts)
 
 
 def _flatten(name: str, measured: Interval) -> dict[str, Any]:

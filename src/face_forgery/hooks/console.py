@@ -63,6 +63,8 @@ class ConsoleHooks:
         if dataset_name.endswith(_ENDING):
             self._endings[dataset_name] = data
             return
+        if getattr(data, "empty", False) is True:  # a table without rows is nothing to look at
+            return
         dataset: Any = self._catalog.get(dataset_name)
         if title := (getattr(dataset, "metadata", None) or {}).get("console"):
             path = str(dataset._filepath)

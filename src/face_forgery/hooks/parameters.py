@@ -16,7 +16,12 @@ import face_forgery as ff
 from face_forgery.data.labels.locations import find_spellings
 from face_forgery.hooks.missing_inputs import check_inputs
 from face_forgery.hooks.run_lock import find_outputs
-from face_forgery.hooks.user_data import check_labels, refuse_ignored, refuse_overwriting
+from face_forgery.hooks.user_data import (
+    check_labels,
+    check_testing_sets,
+    refuse_ignored,
+    refuse_overwriting,
+)
 from face_forgery.params import ParameterError, Parameters, check_parameters
 from face_forgery.params.check import known_names
 
@@ -82,6 +87,7 @@ class ParameterHooks:
         refuse_ignored(run_params, pipeline, self._parameters.data.sets)
         self._say_spellings(pipeline)
         check_labels(pipeline, catalog, self._parameters)
+        check_testing_sets(run_params["pipeline_names"] or [], catalog, self._parameters)
         outputs = find_outputs(pipeline, catalog, self._parameters.model_dump())
         refuse_overwriting(pipeline, self._parameters, outputs)
         check_inputs(run_params["pipeline_names"] or ["the main job"], pipeline, catalog)

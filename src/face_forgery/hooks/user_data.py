@@ -64,6 +64,18 @@ def check_labels(
         logging.disable(logging.NOTSET)
 
 
+def check_testing_sets(
+    names: Sequence[str], catalog: CatalogProtocol[Any, Any], params: Parameters
+) -> None:
+    """Refuse a run that names the pipeline testing where there is no set to test on.
+
+    In the main job, where nobody asks for it, nothing is tested then.
+    """
+    if "testing" in names:
+        sources = catalog.load("labelled_sets")
+        ff.refuse_no_sets(ff.list_sets(sources, params.testing, params.data, params.ingestion))
+
+
 def refuse_ignored(
     run_params: Mapping[str, Any], pipeline: Pipeline, sets: Sequence[LabelSet] = ()
 ) -> None:

@@ -18,6 +18,7 @@ from face_forgery.data.labels.manifest import ManifestError, fingerprint_sets
 from face_forgery.data.splits.near_duplicates import hash_table
 from face_forgery.datasets.testing_sets import LabelledSetsDataset
 from face_forgery.hooks.declarations import read_metrics
+from face_forgery.hooks.user_data import check_testing_sets
 from face_forgery.inference.scoring import score_files
 from face_forgery.params import ParameterError
 from face_forgery.pipelines.testing import create_pipeline
@@ -221,20 +222,30 @@ def test_a_set_of_one_class_is_measured_as_far_as_it_goes(run, write_set):
     assert found["rows"][0]["verdicts"]["fpr"]["value"] is not None
 
 
-def test_no_set_is_an_error_with_the_remedy(run):
-    with pytest.raises(
-        ManifestError, match=r"no labelled set to test on: name one by --params testing"
-    ):
-        run()
+def test_without_a_set_nothing_is_tested_unless_it_is_asked_for(
+    run, make_params, make_shipped_catalog, tmp_path
+):
+    ran = run()
+    assert (ran.found["rows"], ran.found["sets"], len(ran.table)) == ([], [], 0)
+    assert (ran.folder / "testing.png").exists()
+    params = make_params()
+    catalog = make_shipped_catalog(create_pipeline(), tmp_path / "out", params)
+    check_testing_sets(["training"], catalog, params)
+    words = r"no labelled set to test on: name one by --params testing"
+    with pytest.raises(ManifestError, match=words):
+        check_testing_sets(["training", "testing"], catalog, params)
 
 
 def test_a_labelled_test_set_of_the_data_is_tested_without_being_named(run, write_set, tmp_path):
     write_set("own", seed=1)
     data = {"data.root": str(tmp_path), "data.test_labels": "own.csv", "data.test_images": "own"}
     assert [row["set"] for row in run(**data).found["rows"]] == ["test", "test"]
+    seen = own_images(tmp_path, "own/v0_0.png", "own/v1_0.png")
+    assert run(own=seen, **data).found["sets"][0]["seen"] > 0  # left out and not refused
+    every = [f"own/v{v}_{f}.png" for v in range(NUM_VIDEOS) for f in range(NUM_FRAMES)]
+    assert run(own=own_images(tmp_path, *every), **data).found["rows"] == []
     (tmp_path / "own.csv").write_text("img_name\nv0_0.png\n")
-    with pytest.raises(ManifestError, match="no labelled set"):
-        run(**data)
+    assert run(**data).found["rows"] == []
 
 
 @pytest.mark.parametrize(

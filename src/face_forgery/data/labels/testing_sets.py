@@ -1,13 +1,14 @@
 """Labelled sets that a frozen detector is tested on: their label files to one table."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from face_forgery.data.labels.label_csv import LabelFile, parse_labels
 from face_forgery.data.labels.manifest import (
+    LABEL_COLUMNS,
     MANIFEST_COLUMNS,
     OK,
     ManifestError,
@@ -37,9 +38,6 @@ def list_sets(
     """Return the sets of ``testing``, and the test set of ``data`` where it has targets.
 
     ``sources`` are by the name of the set; that of ``data`` is ``TestingParams.reserved``.
-
-    Raises:
-        ManifestError: If there is none.
     """
     sets = list(testing.sets)
     own = sources.get(testing.reserved)
@@ -48,9 +46,17 @@ def list_sets(
         if "target" in frame:
             images = f"{data.root}/{data.test_images}"
             sets.append(LabelSet(name=testing.reserved, labels=own.where, images=images))
+    return sets
+
+
+def refuse_no_sets(sets: Sequence[LabelSet]) -> None:
+    """Refuse to test on nothing.
+
+    Raises:
+        ManifestError: Names the ways to give a set.
+    """
     if not sets:
         raise ManifestError(_NOTHING)
-    return sets
 
 
 def read_sets(
@@ -64,7 +70,7 @@ def read_sets(
     Raises:
         ManifestError: As `read_sources`; names the set.
     """
-    tables = []
+    tables = [pd.DataFrame(columns=list(LABEL_COLUMNS)).astype(LABEL_COLUMNS)]
     for one in sets:
         table = read_named_set(
             one, sources[one.name], ingestion, parameter="testing.sets", is_tested=True

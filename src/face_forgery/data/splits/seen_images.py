@@ -54,11 +54,13 @@ def leave_out_seen(
     own_hashes: pd.DataFrame,
     *,
     leaks: Literal["refuse", "drop_from_train"],
+    unasked: str | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows of a test manifest that the detector has not seen, and a report.
 
     Seen is what has the same bytes as one of its ``own`` images, or is a near-copy of one. With
-    ``refuse`` there may be none; else they are left out of the test. Groups are not compared: names
+    ``refuse`` there may be none, but in the set ``unasked``, which nobody named for a test; else
+    they are left out of it. Groups are not compared: names
     of two sets have nothing to do with each other. Hashes are ``IMAGE_HASH_COLUMNS`` of each
     manifest, in any order.
 
@@ -68,7 +70,7 @@ def leave_out_seen(
         twice).
 
     Raises:
-        ManifestError: If images were seen and ``leaks`` is ``refuse``, or all of a set were.
+        ManifestError: If images were seen that may not be, or all of a set that was asked for.
     """
     hashes = [
         rows[KEY].merge(table, on=KEY, how="left")
@@ -76,6 +78,7 @@ def leave_out_seen(
     ]
     found = find_leaks(tested, own, *hashes)
     found = found[found["reason"].isin(list(_REASONS))].drop_duplicates("train_position")
+    is_asked = tested["subset"].to_numpy(dtype=object) != unasked
     seen = found["train_position"].to_numpy()
     counts = found["reason"].value_counts()
     by_reason = {reason: int(counts.get(reason, 0)) for reason in _REASONS}
@@ -94,14 +97,14 @@ def leave_out_seen(
     pairs = show_pairs(tested, first["train_position"], own, first["val_position"])
     told = f"{len(seen):,} of {len(tested):,} images of the sets were seen: {shown}: "
     told += show_examples(pairs)
-    if leaks == "refuse":
+    if leaks == "refuse" and is_asked[seen].any():
         raise ManifestError(
             f"{told}. On them the detector looks better than it is: correct the label files, or "
             "leave these images out of the test with splitting.leaks=drop_from_train"
         )
     logger.warning("%s. They are left out of the test", told)
     kept = tested[~np.isin(np.arange(len(tested)), seen)].reset_index(drop=True)
-    if gone := sorted(set(tested["subset"]) - set(kept["subset"])):
+    if gone := sorted(set(tested["subset"][is_asked]) - set(kept["subset"])):
         raise ManifestError(
             f"the detector has seen every image of {len(gone)} set(s): {show_examples(gone)}; name "
             "other sets in testing.sets"

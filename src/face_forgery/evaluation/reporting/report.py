@@ -184,8 +184,8 @@ def robustness_of(detector: Detector, robustness: Result | None) -> Result | Non
 
 
 def testing_of(detector: Detector, testing: Result | None) -> Result | None:
-    """Return ``testing`` unless another detector was tested, or at other thresholds."""
-    if testing is None or testing["detector"] != detector.identity():
+    """Return ``testing`` unless it has no set, another detector or other thresholds."""
+    if testing is None or not testing["rows"] or testing["detector"] != detector.identity():
         return None
     points = detector.operating_points
     same = points is not None and testing["operating_points"] == asdict(points)

@@ -145,6 +145,10 @@ def draw_testing(testing: dict[str, Any]) -> Figure:
     The axis of false alarms is logarithmic above 0.1 %.
     """
     rows = testing["rows"][::-1]
+    if not rows:
+        figure = make_figure(WIDTH, 1.0)
+        figure.text(0.5, 0.5, "No labelled set was tested.", ha="center", va="center", color=MUTED)
+        return figure
     figure = make_figure(WIDTH, 1.7 + 0.52 * len(rows))
     aucs, alarms = figure.subplots(1, 2, sharey=True)
     style_axes(aucs, title="AUC", xlabel="guessing: 0.5", ylabel="")

@@ -28,7 +28,10 @@ def read_testing_labels(
     data: DataParams,
     ingestion: IngestionParams,
 ) -> pd.DataFrame:
-    """Return one table of the labels of all sets, with the name of the set and of its images."""
+    """Return one table of the labels of all sets, with the name of the set and of its images.
+
+    It is empty where there is no set.
+    """
     sets = ff.list_sets(labelled_sets, testing, data, ingestion)
     folders = {one.name: one.images for one in sets}
     table = ff.read_sets(sets, labelled_sets, ingestion)
@@ -75,7 +78,9 @@ def leave_out_seen_images(
     if own is None:
         return manifest, ff.report_unchecked(manifest) | elsewhere
     hashes = ff.hash_table(manifest, root=Path(), num_workers=ingestion.num_workers)
-    kept, report = ff.leave_out_seen(manifest, hashes, *own, leaks=splitting.leaks)
+    kept, report = ff.leave_out_seen(
+        manifest, hashes, *own, leaks=splitting.leaks, unasked=TestingParams.reserved
+    )
     return kept, report | elsewhere
 
 

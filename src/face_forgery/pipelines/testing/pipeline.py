@@ -8,7 +8,7 @@ from . import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Test ``detector`` on each of ``testing.sets``; nothing is fitted.
+    """Test ``detector`` on each of ``testing.sets`` and a labelled test set; nothing is fitted.
 
     What measures has no image and no target of training or validation among its inputs.
     """
