@@ -34,6 +34,7 @@ def start(project, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "selection", "message"),
     [

@@ -27,6 +27,7 @@ def score(detector, paths, *, num_workers=0):
     return score_degraded(detector, paths, STATES, num_workers=num_workers)
 
 
+@pytest.mark.slow
 def test_the_others_are_what_it_says_of_a_file_of_the_degraded_image(
     make_detector, paths, tmp_path
 ):

@@ -50,6 +50,7 @@ def read_until_closed(connection):
     return b"".join(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "answers"),
     [

@@ -72,6 +72,7 @@ def test_a_torchvision_checkpoint_scores_as_torchvision_does(adopted, make_torch
     assert 300_000 < adopted.count_parameters() < 400_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param("vit", marks=pytest.mark.slow), "resnet"])
 def test_a_folder_of_transformers_scores_as_transformers_does(save_transformers, points, kind):
     from transformers import AutoImageProcessor, AutoModelForImageClassification

@@ -39,6 +39,7 @@ def detectors(make_detector):
     return {"test_resnet": quantize(make_detector("test_resnet", tta="flip"), list(draw(40)))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test_resnet", pytest.param("test_vit", marks=pytest.mark.slow)])
 def test_margins_are_nearly_those_of_float32(make_detector, detectors, name):
     images = draw(60)
