@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from timm import create_model
 from torch import nn
 
+from face_forgery.modeling import network as networks
 from face_forgery.modeling.inputs import INPUTS, extra_channels
 from face_forgery.modeling.network import DetectorNetwork, count_parameters, heads_of
 
@@ -103,3 +105,18 @@ def test_shared_weights_count_once_and_buffers_do_not():
     first, second = nn.Linear(3, 3), nn.Linear(3, 3)
     second.weight = first.weight
     assert count_parameters(nn.Sequential(first, second, nn.BatchNorm1d(3))) == 9 + 3 + 3 + 6
+
+
+@pytest.mark.parametrize("has_amx", [False, True])
+def test_attention_is_plain_in_training_where_that_is_faster_and_scores_stay(monkeypatch, has_amx):
+    monkeypatch.setattr(networks, "_has_amx", lambda: has_amx)
+    network = DetectorNetwork(create_model("test_vit", num_classes=2, img_size=48), MEAN, STD)
+    images = torch.randint(0, 256, (2, 3, 48, 48), dtype=torch.uint8)
+    expected = network.eval()(images)
+    network.train_with_plain_attention()
+    assert torch.equal(network(images), expected)
+    attention = network.backbone.blocks[0].attn
+    assert attention.fused_attn
+    assert network.train().backbone.blocks[0].attn.fused_attn is not has_amx
+    torch.testing.assert_close(network(images), expected)
+    assert torch.equal(network.eval()(images), expected)

@@ -115,6 +115,8 @@ class StepSettings:
         Compiled is what sees batches of ``batch_size``. The smaller last batch of an epoch is not:
         a second compilation would cost more than it saves. ``network`` stays as it is for scoring.
         """
+        if self.device.type == "cpu" and self.precision == torch.bfloat16:
+            network.train_with_plain_attention()
         module = distribute(ForwardPass(network, gives_features=self.loss.needs_features))
         if not self.is_compiled:
             return module

@@ -59,10 +59,9 @@ def leave_out_seen(
     """Return the rows of a test manifest that the detector has not seen, and a report.
 
     Seen is what has the same bytes as one of its ``own`` images, or is a near-copy of one. With
-    ``refuse`` there may be none, but in the set ``unasked``, which nobody named for a test; else
-    they are left out of it. Groups are not compared: names
-    of two sets have nothing to do with each other. Hashes are ``IMAGE_HASH_COLUMNS`` of each
-    manifest, in any order.
+    ``refuse`` there may be none, except in the set ``unasked``, which nobody named for a test; else
+    they are left out of it. Groups are not compared: names of two sets have nothing to do with each
+    other. Hashes are ``IMAGE_HASH_COLUMNS`` of each manifest, in any order.
 
     Returns:
         And ``is_checked``, ``num_images`` that were seen, ``by_reason``, ``by_set``,
