@@ -44,6 +44,7 @@ RECIPE = {
     "training.accumulate": 1,
     "training.sampling": "shuffled",
     "training.source_balance": 0.0,
+    "training.feature_views": 0,
     "training.num_workers": 4,
     "training.precision": "float32",
     "training.compile": False,

@@ -74,6 +74,22 @@ CONTRADICTIONS = [
         r"compile=true does not go with loss.contrastive,",
     ),
     (
+        {"training__feature_views": 2},
+        r"feature_views=2 keeps the features of a frozen backbone, and model.fine_tuning=full",
+    ),
+    (
+        {
+            "training__feature_views": 2,
+            "model__fine_tuning": "linear",
+            "training__mixup_alpha": 0.2,
+        },
+        r"feature_views=2 goes with neither MixUp",
+    ),
+    (
+        {"training__sampling": "paired", "training__batch_size": 33},
+        r"sampling=paired needs an even batch_size, and it is 33",
+    ),
+    (
         {"training__loss__uniformity": 0.5, "training__batch_size": 1},
         r"loss.uniformity compares the images of a batch",
     ),

@@ -58,7 +58,15 @@ class DetectorNetwork(nn.Module):
         self._trains_unfused = False
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)``."""
+        """Return logits ``(B, 2)`` of ``images``, uint8 ``(B, 3, S, S)``.
+
+        Of features ``(B, F)``, as `logits_and_features` gives them, in the place of images, too.
+        """
+        if images.ndim == 2:
+            head = self._head
+            given = images[..., None, None] if isinstance(head, nn.Conv2d) else images
+            of_features: Tensor = head(given).flatten(1)
+            return of_features / self.temperature
         pixels = images.to(self.mean.dtype, memory_format=torch.channels_last)
         seen = torch.addcmul(self._shift, pixels, self._scale)
         if self.extra is not None:
@@ -70,13 +78,16 @@ class DetectorNetwork(nn.Module):
     def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return, of one forward pass, logits ``(B, 2)`` and the head's input ``(B, F)``."""
         seen: list[Tensor] = []
-        head = heads_of(self.backbone)[0]
-        hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        hook = self._head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
             logits: Tensor = self(images)
         finally:
             hook.remove()
         return logits, seen[0].flatten(1)
+
+    @property
+    def _head(self) -> nn.Module:
+        return heads_of(self.backbone)[0]
 
     def keep_statistics(self) -> None:
         """From now on leave the statistics of batch normalization as they are, in training, too."""

@@ -89,6 +89,26 @@ class Parameters(Params):
         return self
 
     @model_validator(mode="after")
+    def _features_that_are_kept_do_not_change(self) -> Self:
+        training, model = self.training, self.model
+        if not training.feature_views:
+            return self
+        if model.fine_tuning != "linear" or model.input != "rgb":
+            raise ValueError(
+                f"training.feature_views={training.feature_views} keeps the features of a frozen "
+                f"backbone, and model.fine_tuning={model.fine_tuning}, model.input={model.input} "
+                "train some of it; set model.fine_tuning=linear and model.input=rgb, or "
+                "training.feature_views=0"
+            )
+        if training.mixup_alpha or training.cutmix_alpha or training.engine != "local":
+            raise ValueError(
+                f"training.feature_views={training.feature_views} goes with neither MixUp, CutMix "
+                "nor training.engine=ray; set training.mixup_alpha=0, training.cutmix_alpha=0 and "
+                "training.engine=local, or training.feature_views=0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _compared_features_can_change(self) -> Self:
         term = self.training.loss.of_features
         if term and self.model.fine_tuning == "linear" and self.model.input == "rgb":

@@ -60,6 +60,7 @@ class TrainingParams(Params):
     accumulate: int = Field(ge=1)
     sampling: Literal["shuffled", "balanced", "paired"]
     source_balance: Probability
+    feature_views: int = Field(ge=0)
     num_workers: NumWorkers
     precision: Literal["float32", "bfloat16", "auto"]
     compile: bool | Literal["auto"]

@@ -18,6 +18,7 @@ from face_forgery.training.distributed.process_group import (
     sum_over_ranks,
     world_size,
 )
+from face_forgery.training.kept_features import keep_features
 from face_forgery.training.loop import train_epochs
 from face_forgery.training.records import Checkpoint, EpochProgress
 from face_forgery.training.resume import resume, run_fingerprint
@@ -66,6 +67,8 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
     settings = StepSettings.of(training, device, batches_per_epoch)
     fingerprint = run_fingerprint(run, settings)
     history: list[dict[str, Any]] = []
+    if training.feature_views:
+        run = keep_features(run, state.network, settings)
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)
     if state.epoch == training.epochs or is_stalled(history, training.patience, training.select_by):

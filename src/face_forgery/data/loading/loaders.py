@@ -1,5 +1,6 @@
 """torch's loaders over images: of training, and of sets that are scored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -43,6 +44,12 @@ def eval_loader(
     """
     first, end = (len(dataset) * number // world_size for number in (rank, rank + 1))
     return _make_loader(dataset, range(first, end), batch_size, num_workers)
+
+
+def key_loader(loader: DataLoader[Any], keys: Sequence[Any]) -> DataLoader[Any]:
+    """Return a loader like ``loader`` of one pass over ``keys`` of its images, in their order."""
+    dataset: Any = loader.dataset
+    return _make_loader(dataset, keys, loader.batch_size or 1, loader.num_workers)
 
 
 def _make_loader(
