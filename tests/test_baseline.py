@@ -92,6 +92,7 @@ def test_nothing_of_the_recipe_is_left_to_base(baseline):
         *(f"augmentation.{name}" for name in ("jpeg_quality", "blur_sigma", "noise_sigma")),
         "augmentation.forgeries.kinds",
         "augmentation.forgeries.strength",
+        "model.last_blocks",
         "model.lora",
     }
     for section in held:

@@ -74,6 +74,12 @@ CONTRADICTIONS = [
         r"compile=true does not go with loss.contrastive,",
     ),
     (
+        {"model__lora": {"target_modules": 3}},
+        r"target_modules=3: target_modules is a text",
+    ),
+    ({"model__lora": {"r": "x"}}, r"r='x': target_modules is a text, the others are not"),
+    ({"model__lora": {"target_modules": "("}}, r"target_modules is no regular expression"),
+    (
         {"training__feature_views": 2},
         r"feature_views=2 keeps the features of a frozen backbone, and model.fine_tuning=full",
     ),
@@ -119,7 +125,7 @@ OUT_OF_RANGE = [
     ({"augmentation__crop_scale": 0.0}, "augmentation.crop_scale: .*greater than 0"),
     ({"training__optimizer__learning_rate": 0.0}, "learning_rate: .*greater than 0"),
     ({"training__loss__contrastive": -1.0}, "training.loss.contrastive: .*equal to 0"),
-    ({"model__fine_tuning": "low_rank"}, "'full', 'linear', 'norm' or 'lora'"),
+    ({"model__fine_tuning": "low_rank"}, "'full', 'linear', 'last', 'norm' or 'lora'"),
     ({"model__max_parameters": 0}, "model.max_parameters: .*greater than or equal to 1"),
     ({"ensemble__other_data": "ignore"}, "ensemble.other_data: .*'refuse' or 'allow'"),
     ({"model__lora": {"r": 0}}, "model.lora: r=0 is not a whole number of at least 1"),

@@ -189,6 +189,35 @@ def test_the_proportion_of_trained_weights_is_logged(start, caplog):
     assert not caplog.text
 
 
+@pytest.mark.parametrize(
+    ("backbone", "number", "parts"),
+    [
+        ("test_vit", 1, {"blocks.5.", "norm.", "head."}),
+        ("test_vit", 2, {"blocks.4.", "blocks.5.", "norm.", "head."}),
+        ("test_resnet", 1, {"layer4.", "fc."}),
+    ],
+)
+def test_the_last_blocks_are_trained_whole_and_nothing_below(start, backbone, number, parts):
+    state = start(backbone, "last", **{"model.last_blocks": number})
+    names = set(state.network.backbone.state_dict()) & {
+        name for name, _ in state.network.backbone.named_parameters()
+    }
+    assert trained_names(state) == {name for name in names if name.startswith(tuple(parts))}
+    before = kept_weights(state.network)
+    step(state)
+    after = kept_weights(state.network)
+    moved = {name for name in names if not torch.equal(before[name], after[name])}
+    assert moved <= trained_names(state)
+    assert all(any(name.startswith(part) for name in moved) for part in parts)
+
+
+def test_lora_changes_the_layers_that_are_named(start):
+    state = start("test_vit", "lora", **{"model.lora": {"r": 2, "target_modules": r"attn\.qkv"}})
+    adapted = {name for name in trained_names(state) if "lora_" in name}
+    assert adapted
+    assert all("attn.qkv" in name for name in adapted)
+
+
 def test_a_backbone_without_the_layers_to_train_is_refused(start, make_params, monkeypatch):
     options = {"norm_layer": nn.Identity}
     with pytest.raises(BackboneError, match=r"fine_tuning=norm: .*'test_vit' has no normalization"):
@@ -200,6 +229,10 @@ def test_a_backbone_without_the_layers_to_train_is_refused(start, make_params, m
     network.backbone.forward = lambda seen: seen.mean((2, 3))
     with pytest.raises(BackboneError, match=r"fine_tuning=lora: .*no layer besides its head"):
         freeze(network, model, 32)
+    with pytest.raises(BackboneError, match=r"no layer besides .*target_modules='nowhere'"):
+        start("test_vit", "lora", **{"model.lora": {"target_modules": "nowhere"}})
+    with pytest.raises(BackboneError, match=r"last_blocks=9: .*'test_vit' has 7 blocks"):
+        start("test_vit", "last", **{"model.last_blocks": 9})
     monkeypatch.setattr("face_forgery.modeling.fine_tuning.first_layers_of", lambda backbone: ())
     with pytest.raises(BackboneError, match=r"timm does not say which one .*'test_resnet'"):
         start("test_resnet", "linear", channels="rgb_srm")

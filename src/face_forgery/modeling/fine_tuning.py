@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import torch
+from timm.models import group_parameters
 from torch import Tensor, nn
 
 from face_forgery.modeling.detector import BackboneError
@@ -26,9 +27,11 @@ def freeze(network: DetectorNetwork, model: ModelParams, image_size: int) -> Non
 
     - ``full``: everything.
     - ``linear``: the head.
+    - ``last``: the head, norms before it, and ``model.last_blocks`` blocks as timm numbers them.
     - ``norm``: the head and the weights of all normalization layers.
     - ``lora``: the head, and adapters (peft, with the options ``model.lora``) of every linear and
-      ungrouped convolutional layer that the backbone calls.
+      ungrouped convolutional layer that the backbone calls; with ``target_modules``, a regular
+      expression, of those in whose names it is found.
 
     Where the input has further channels, the layer that reads them is always trained. Statistics of
     batch normalization move in ``full`` and ``norm`` and are kept in the others. ``network`` is on
@@ -78,6 +81,8 @@ def _freeze_backbone(network: DetectorNetwork, model: ModelParams, image_size: i
     backbone.requires_grad_(requires_grad=False)
     if model.fine_tuning == "lora":
         _add_lora(network, trained, model, image_size)
+    if model.fine_tuning == "last":
+        _train_last_blocks(backbone, model)
     if model.fine_tuning == "norm":
         _train_norms(backbone, model)
     else:
@@ -104,11 +109,13 @@ def _add_lora(
 ) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
+    options: dict[Any, Any] = dict(model.lora)
+    wanted = re.compile(str(options.pop("target_modules", "")))
     whole = {part for layer in trained for part in layer.modules()}
     layers: dict[str, nn.Module] = {
         name: layer
         for name, layer in network.backbone.named_modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d) and layer not in whole
+        if isinstance(layer, nn.Linear | nn.Conv2d) and layer not in whole and wanted.search(name)
     }
     called = _called(network, layers, image_size)
     names = [
@@ -119,7 +126,8 @@ def _add_lora(
     if not names:
         raise BackboneError(
             f"model.fine_tuning=lora: model.backbone={model.backbone!r} has no layer besides its "
-            "head that LoRA can change; set model.fine_tuning=norm or full"
+            f"head that LoRA can change (target_modules={wanted.pattern!r}); set "
+            "model.fine_tuning=norm or full"
         )
     if left_out := len(layers) - len(names):
         logger.info(
@@ -128,8 +136,7 @@ def _add_lora(
             len(names), left_out,
         )  # fmt: skip
     targets = "|".join(map(re.escape, names))  # a list would match the ends of names, too
-    options: dict[Any, Any] = {"target_modules": targets, **model.lora}
-    inject_adapter_in_model(LoraConfig(**options), network.backbone)
+    inject_adapter_in_model(LoraConfig(target_modules=targets, **options), network.backbone)
 
 
 def _called(network: DetectorNetwork, layers: dict[str, nn.Module], image_size: int) -> set[str]:
@@ -147,6 +154,20 @@ def _called(network: DetectorNetwork, layers: dict[str, nn.Module], image_size: 
     for hook in hooks:
         hook.remove()
     return called
+
+
+def _train_last_blocks(backbone: nn.Module, model: ModelParams) -> None:
+    matcher = getattr(backbone, "group_matcher", None)
+    blocks = {} if matcher is None else group_parameters(backbone, matcher(coarse=False))
+    wanted = model.last_blocks + 1  # the last one has the head
+    if len(blocks) < wanted:
+        raise BackboneError(
+            f"model.last_blocks={model.last_blocks}: model.backbone={model.backbone!r} has "
+            f"{max(len(blocks) - 1, 0)} blocks; lower it, or set model.fine_tuning=full"
+        )
+    for number in sorted(blocks)[-wanted:]:
+        for name in blocks[number]:
+            backbone.get_parameter(name).requires_grad_(True)
 
 
 def _train_norms(backbone: nn.Module, model: ModelParams) -> None:

@@ -1,6 +1,7 @@
 """Sections ``model``, ``adopt``, ``preprocessing``, ``augmentation``: network and its input."""
 
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -8,9 +9,9 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from face_forgery.limits import MAX_IMAGE_SIDE
 from face_forgery.params.base import KindWeights, Location, Params, Probability
 
-FineTuningMode = Literal["full", "linear", "norm", "lora"]
+FineTuningMode = Literal["full", "linear", "last", "norm", "lora"]
 
-LoraOption = Literal["r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora"]
+LoraOption = Literal["r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "target_modules"]
 
 # Set by the project, or ways around its checks of weights and of the network's shape.
 RESERVED_OPTIONS = {
@@ -44,7 +45,8 @@ class ModelParams(Params):
     input: str
     truncate_after: str | None
     fine_tuning: FineTuningMode
-    lora: dict[LoraOption, bool | int | float]
+    last_blocks: int = Field(ge=1)
+    lora: dict[LoraOption, bool | int | float | str]
     max_parameters: int | None = Field(ge=1)
 
     @model_validator(mode="after")
@@ -61,7 +63,14 @@ class ModelParams(Params):
 
     @field_validator("lora")
     @classmethod
-    def _rank_is_positive(cls, lora: dict[str, float]) -> dict[str, float]:
+    def _options_of_lora_are_sound(cls, lora: dict[str, Any]) -> dict[str, Any]:
+        for name, value in lora.items():
+            if isinstance(value, str) != (name == "target_modules"):
+                raise ValueError(f"{name}={value!r}: target_modules is a text, the others are not")
+        try:
+            re.compile(lora.get("target_modules", ""))
+        except re.error as error:
+            raise ValueError(f"target_modules is no regular expression: {error}") from None
         if not (type(rank := lora.get("r", 8)) is int and rank >= 1):
             raise ValueError(f"r={rank} is not a whole number of at least 1")
         if not 0 <= lora.get("lora_dropout", 0) < 1:
