@@ -25,12 +25,16 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
         sets: Any,
         root: str = ".",
         test_labels: str | None = None,
+        test_images: str | None = None,
+        layout: str = "auto",
         parameter: str = "testing.sets",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._sets = TypeAdapter(LabelSets).validate_python(sets)
         self._parameter = parameter
         self._test_labels = Path(root, test_labels) if test_labels else None
+        self._test_images = str(Path(root, test_images)) if test_images else None
+        self._layout = layout
         self.metadata = metadata
 
     def load(self) -> dict[str, LabelSource]:
@@ -49,8 +53,9 @@ class LabelledSetsDataset(ReadOnlyDataset[dict[str, LabelSource]]):
         if faults:
             raise ManifestError("\n".join(faults))
         sources = {one.name: self._open(one.labels, one.images, one.layout) for one in self._sets}
-        if self._test_labels is not None and self._test_labels.is_file():
-            sources[TestingParams.reserved] = self._open(str(self._test_labels), None, "auto")
+        if self._test_labels is not None and self._test_labels.exists():
+            own = (str(self._test_labels), self._test_images, self._layout)
+            sources[TestingParams.reserved] = self._open(*own)
         return sources
 
     def _open(self, labels: str, images: str | None, layout: str) -> LabelSource:

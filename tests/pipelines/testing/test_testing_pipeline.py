@@ -248,6 +248,30 @@ def test_a_labelled_test_set_of_the_data_is_tested_without_being_named(run, writ
     assert run(**data).found["rows"] == []
 
 
+def test_a_folder_of_classes_or_of_a_layout_is_a_labelled_test_set_and_one_of_images_is_not(
+    run, write_set, tmp_path
+):
+    write_set("own", seed=1)
+    data = {"data.root": str(tmp_path), "data.test_labels": "own", "data.test_images": "own"}
+    assert run(**data).found["rows"] == []
+    for number in range(NUM_VIDEOS):
+        kind = ("original_sequences/youtube", "manipulated_sequences/Deepfakes")[number % 2]
+        name = f"{number:03d}" if number % 2 == 0 else f"{number:03d}_{number - 1:03d}"
+        frames = tmp_path / "ff" / kind / "c23/frames" / name
+        classes = tmp_path / "classes" / ("real", "fake")[number % 2]
+        classes.mkdir(parents=True, exist_ok=True)
+        frames.mkdir(parents=True)
+        for frame in range(NUM_FRAMES):
+            pixels = (tmp_path / f"own/v{number}_{frame}.png").read_bytes()
+            (frames / f"{frame:04d}.png").write_bytes(pixels)
+            (classes / f"v{number}_{frame}.png").write_bytes(pixels)
+    for folder in ("classes", "ff"):
+        data |= {"data.test_labels": folder, "data.test_images": folder}
+        found = run(**data).found
+        assert [row["set"] for row in found["rows"]][:1] == ["test"], folder
+        assert found["rows"][0]["counts"]["num_real"] == 12
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [

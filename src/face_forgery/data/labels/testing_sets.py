@@ -2,11 +2,15 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from posixpath import dirname
 from typing import Any
 
 import pandas as pd
 
+from face_forgery.data.labels.class_folders import find_classes, leave_out
 from face_forgery.data.labels.label_csv import LabelFile, parse_labels
+from face_forgery.data.labels.layouts.reading import find_layout
+from face_forgery.data.labels.layouts.tree import LabelFolder
 from face_forgery.data.labels.manifest import (
     LABEL_COLUMNS,
     MANIFEST_COLUMNS,
@@ -41,12 +45,25 @@ def list_sets(
     """
     sets = list(testing.sets)
     own = sources.get(testing.reserved)
-    if isinstance(own, LabelFile):
-        frame, _ = parse_labels(own, columns=ingestion.columns, labels=None)
-        if "target" in frame:
-            images = f"{data.root}/{data.test_images}"
-            sets.append(LabelSet(name=testing.reserved, labels=own.where, images=images))
+    if isinstance(own, LabelFile | LabelFolder) and _is_labelled(own, data, ingestion):
+        where = {"labels": own.where, "images": f"{data.root}/{data.test_images}"}
+        sets.append(LabelSet(name=testing.reserved, layout=data.layout, **where))
     return sets
+
+
+def _is_labelled(
+    source: LabelFile | LabelFolder, data: DataParams, ingestion: IngestionParams
+) -> bool:
+    if isinstance(source, LabelFile):
+        return "target" in parse_labels(source, columns=ingestion.columns, labels=None)[0]
+    if find_layout(source.where, source.names, data.layout) is not None:
+        return True
+    folders = pd.Series(leave_out(source.where, source.names, ingestion.exclude)).map(dirname)
+    try:
+        find_classes(source.where, folders, ingestion.class_folders)
+    except ManifestError:
+        return False
+    return True
 
 
 def refuse_no_sets(sets: Sequence[LabelSet]) -> None:
