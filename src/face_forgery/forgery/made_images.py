@@ -1,15 +1,15 @@
 """Rows of a made set, and making them in several processes."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
 import cv2
+
+from face_forgery.data.images.parallel import submit_in_order
 
 Batch = TypeVar("Batch")
 
@@ -39,13 +39,6 @@ def make_in_order(
     if num_workers == 0:
         yield from map(make, batches)
         return
-    rest = iter(batches)
     one_thread = partial(cv2.setNumThreads, 1)
-    with ProcessPoolExecutor(num_workers, get_context("spawn"), one_thread) as pool:
-        pending: deque[Future[list[MadeImage]]] = deque(
-            pool.submit(make, batch) for batch in islice(rest, BATCHES_IN_FLIGHT * num_workers)
-        )
-        while pending:
-            made = pending.popleft().result()
-            pending.extend(pool.submit(make, batch) for batch in islice(rest, 1))
-            yield made
+    pool = ProcessPoolExecutor(num_workers, get_context("spawn"), one_thread)
+    yield from submit_in_order(pool, make, batches, num_ahead=BATCHES_IN_FLIGHT * num_workers)

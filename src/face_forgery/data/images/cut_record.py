@@ -26,11 +26,9 @@ def finder_above(path: Path) -> FaceFinder | None:
 
 
 def settle_finder(paths: Iterable[Path], given: FaceFinder | None) -> FaceFinder | None:
-    """Return what cuts, or has cut, the images of a set to their faces; ``None``: nothing.
+    """Return what cuts, or has cut, the images at ``paths`` to their faces; ``None``: nothing.
 
-    Args:
-        paths: Of the images.
-        given: What cuts those that are whole photographs.
+    ``given`` cuts those that are whole photographs.
 
     Raises:
         InputError: If images are cut in several ways.

@@ -27,7 +27,6 @@ FACE_COLUMNS = {
 }
 
 _NO_SQUARE = (None,) * 4
-_TYPES = {name: kind for name, kind in FACE_COLUMNS.items() if name not in KEY}
 
 
 def find_faces(
@@ -47,20 +46,16 @@ def find_faces(
         return pd.DataFrame(columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
     known = facts.loc[facts["status"] == OK].reindex(columns=[*KEY, "width", "height"])
     usable = table.merge(known, on=KEY, validate="one_to_one")
-    paths = [root / path for path in usable["path"]]
-    is_whole = np.array([finder_above(path) is None for path in paths], dtype=bool)
+    sides = usable[["width", "height"]].min(axis=1)
     found = map_in_order(
         partial(_find_one, finder=finder),
-        [path for path, whole in zip(paths, is_whole, strict=True) if whole],
+        [(root / path, side) for path, side in zip(usable["path"], sides, strict=True)],
         num_workers=min(num_workers, 1),  # the detector keeps state between two calls
         description="finding faces",
     )
-    faces = pd.DataFrame(found, columns=list(_TYPES), index=usable.index[is_whole])
-    sides = usable.loc[~is_whole, ["width", "height"]].min(axis=1)
-    cut = [(*Square(0, 0, side), OK, "") for side in sides]
-    before = pd.DataFrame(cut, columns=list(_TYPES), index=sides.index)
-    together = pd.concat([part.astype(_TYPES) for part in (faces, before)]).sort_index()
-    return pd.concat([usable[KEY], together], axis=1).astype(FACE_COLUMNS)
+    columns = [name for name in FACE_COLUMNS if name not in KEY]
+    faces = pd.DataFrame(found, columns=columns, index=usable.index)
+    return pd.concat([usable[KEY], faces], axis=1).astype(FACE_COLUMNS)
 
 
 def mark_faceless(facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +87,11 @@ def squares_of(manifest: pd.DataFrame, face_table: pd.DataFrame) -> NDArray[Any]
     return np.column_stack([upright, angles]) if angles.any() else upright
 
 
-def _find_one(path: Path, *, finder: FaceFinder) -> tuple[Any, ...]:
+def _find_one(image: tuple[Path, int], *, finder: FaceFinder) -> tuple[Any, ...]:
+    """Return a row for an image, given with its shorter side."""
+    path, side = image
+    if finder_above(path) is not None:
+        return *Square(0, 0, side), OK, ""
     try:
         pixels = read_rgb(path)
         found = finder.find(pixels)

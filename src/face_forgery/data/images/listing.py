@@ -272,7 +272,7 @@ def _match(pattern: Path, parameter: str) -> list[_Row]:
     if not glob.has_magic(str(pattern)):
         raise InputError(f"{pattern}: there is no such file or folder ({parameter}; {_GIVEN})")
     parts = pattern.parts
-    first = next(i for i, part in enumerate(parts) if re.search(r"[*?[]", part))
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
     start = Path(*parts[:first])
     # As shells do it; Path.glob would list hidden files and not follow links.
     found = sorted(glob.glob(str(Path(*parts[first:])), root_dir=start, recursive=True))  # noqa: PTH207

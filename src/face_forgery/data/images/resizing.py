@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,34 +16,28 @@ def eval_transform(image_size: int, interpolation: str) -> PixelTransform:
 
     The whole image is resized, antialiased, nothing is cropped; one that is not square is squeezed.
     """
-    return _Squeeze(image_size, interpolation)
+    return partial(_squeeze, side=image_size, interpolation=interpolation)
 
 
-@dataclass(frozen=True)
-class _Squeeze:
-    """Gives what torchvision's ``v2.Resize`` gives, to the bit.
+def _squeeze(image: Tensor, side: int, interpolation: str) -> Tensor:
+    """Return what torchvision's ``v2.Resize`` gives, to the bit.
 
     Importing torchvision takes seconds, and no other part of scoring an image needs it.
     """
-
-    side: int
-    interpolation: str
-
-    def __call__(self, image: Tensor) -> Tensor:
-        if image.shape[-2:] == (self.side, self.side):
-            return image
-        pixels = image.movedim(0, -1)
-        # An image whose bytes lie as (H, W, 3) keeps their order, which is faster.
-        batch = pixels[None].movedim(-1, 1) if pixels.is_contiguous() else image[None]
-        is_exact = self.interpolation != "bilinear" or _has_fast_bytes()
-        resized = interpolate(
-            batch if is_exact else batch.float(),
-            (self.side, self.side),
-            mode=self.interpolation,
-            align_corners=False,
-            antialias=True,
-        )
-        return (resized if is_exact else resized.round_().to(torch.uint8))[0]
+    if image.shape[-2:] == (side, side):
+        return image
+    pixels = image.movedim(0, -1)
+    # An image whose bytes lie as (H, W, 3) keeps their order, which is faster.
+    batch = pixels[None].movedim(-1, 1) if pixels.is_contiguous() else image[None]
+    is_exact = interpolation != "bilinear" or _has_fast_bytes()
+    resized = interpolate(
+        batch if is_exact else batch.float(),
+        (side, side),
+        mode=interpolation,
+        align_corners=False,
+        antialias=True,
+    )
+    return (resized if is_exact else resized.round_().to(torch.uint8))[0]
 
 
 def _has_fast_bytes() -> bool:

@@ -214,32 +214,25 @@ def _join_videos(videos: pd.Series, targets: pd.Series) -> pd.Series:
 
 
 def _link(videos: pd.Series, targets: pd.Series, *, num_originals: int) -> pd.Series:
+    from scipy.cluster.hierarchy import DisjointSet
+
     names = sorted(set(videos) - {""})
     of_real = set(videos[(targets == REAL).fillna(False)]) - {""}
     leaves = {name: posixpath.basename(name) for name in names}
-    has_own_name = len({leaves[n] for n in of_real}) == len({_drop_version(n) for n in of_real})
-    parent: dict[str, str] = {}
-
-    def root(node: str) -> str:
-        while (above := parent.setdefault(node, node)) != node:
-            parent[node] = parent[above]
-            node = above
-        return node
-
+    # Without its compression: another one is the same video.
+    of_video = {_COMPRESSION.sub("/", name) for name in of_real}
+    has_own_name = len({leaves[name] for name in of_real}) == len(of_video)
+    linked = DisjointSet(names)
     for name in names:
         made_of = _originals(leaves[name])[:num_originals]
         for video in made_of or ([leaves[name]] if has_own_name else []):
             number = _NUMBER.fullmatch(video)
-            parent[root(name)] = root(f"\0{number[1] if number else video}")
+            linked.add(key := f"\0{number[1] if number else video}")
+            linked.merge(name, key)
     first: dict[str, str] = {}
     for name in sorted(names, key=lambda name: (name not in of_real, name)):
-        first.setdefault(root(name), name)
-    return videos.map({name: first[root(name)] for name in names} | {"": ""})
-
-
-def _drop_version(name: str) -> str:
-    """Return the path of a video without its compression: another one is the same video."""
-    return _COMPRESSION.sub("/", name)
+        first.setdefault(linked[name], name)
+    return videos.map({name: first[linked[name]] for name in names} | {"": ""})
 
 
 def _originals(name: str) -> list[str]:

@@ -105,11 +105,12 @@ def read_sources(
     and ``original`` the real video that a forgery was made of, where that is known. The files
     have ``UNLISTED_COLUMNS``; only layouts that list images have any.
     """
+    reader = _Reader(data, params, is_tested, videos)
     train = sources.get("train")
     if not isinstance(train, LabelSets):
-        return _read_together(sources, data, params, is_tested=is_tested, videos=videos)
+        return reader.read_together(sources)
     rest = {subset: source for subset, source in sources.items() if subset != "train"}
-    others = [_read_together(rest, data, params)] if any(rest.values()) else []
+    others = [_Reader(data, params).read_together(rest)] if any(rest.values()) else []
     parts = [*_read_sets(train, data, params), *others]
     table, unlisted = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     return table.astype({"row": "int64"}), unlisted
@@ -126,15 +127,8 @@ def _read_sets(
         data.train_labels,
     )
     for one in data.sets:
-        view = data.model_copy(
-            update={
-                "train_labels": one.labels,
-                "train_images": one.images,
-                "layout": one.layout,
-                **dict.fromkeys(("val_labels", "test_labels")),
-            }
-        )
-        table, unlisted = _read_together({"train": sets.sources[one.name]}, view, params)
+        reader = _Reader(DataParams.of_set(one), params)
+        table, unlisted = reader.read_together({"train": sets.sources[one.name]})
         if again := seen & set(table["path"]):
             raise ManifestError(
                 f"data.sets: {len(again):,} image(s) of the set {one.name} stand in another one, "
@@ -153,99 +147,84 @@ def _read_sets(
     return parts
 
 
-def _read_together(
-    sources: Mapping[str, LabelSource | None],
-    data: DataParams,
-    params: IngestionParams,
-    *,
-    is_tested: bool = False,
-    videos: bool = False,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what `read_sources` does of files and folders that may name the same groups."""
-    read: dict[str, LayoutRows] = {}
-    for subset, source in sources.items():
-        if isinstance(source, LabelFolder):
-            _check_same_folder(source, subset, data)
-            if source.where in read:
-                continue
-            layout = find_layout(source.where, source.names, data.layout)
-            if layout is not None:
-                read[source.where] = read_layout(source, layout, params, videos=videos)
-    tables = [
-        _read_source(
-            source,
-            subset,
-            data,
-            params,
-            read.get(source.where),
-            is_tested=is_tested,
-            videos=videos,
+@dataclass(frozen=True)
+class _Reader:
+    """Reads as `read_sources` does, whose parameters these are."""
+
+    data: DataParams
+    params: IngestionParams
+    is_tested: bool = False
+    videos: bool = False
+
+    def read_together(
+        self, sources: Mapping[str, LabelSource | None]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Read files and folders that may name the same groups."""
+        read: dict[str, LayoutRows] = {}
+        for subset, source in sources.items():
+            if isinstance(source, LabelFolder):
+                self._check_same_folder(source, subset)
+                if source.where in read:
+                    continue
+                layout = find_layout(source.where, source.names, self.data.layout)
+                if layout is not None:
+                    rows = read_layout(source, layout, self.params, videos=self.videos)
+                    read[source.where] = rows
+        tables = [
+            self._read_source(source, subset, read.get(source.where))
+            for subset, source in sources.items()
+            if isinstance(source, LabelFile | LabelFolder)
+        ]
+        known, further = (pd.concat(part, ignore_index=True) for part in zip(*tables, strict=True))
+        table: pd.DataFrame = read_paths(known, self.params.from_path)[list(LABEL_COLUMNS)]
+        unlisted = [found.unlisted for found in read.values()]
+        empty = pd.DataFrame(columns=list(UNLISTED_COLUMNS))
+        return (
+            table.astype(LABEL_COLUMNS).join(further.astype("string")),
+            pd.concat([empty, *unlisted], ignore_index=True).astype(UNLISTED_COLUMNS),
         )
-        for subset, source in sources.items()
-        if isinstance(source, LabelFile | LabelFolder)
-    ]
-    known, further = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
-    table: pd.DataFrame = read_paths(known, params.from_path)[list(LABEL_COLUMNS)]
-    unlisted = [found.unlisted for found in read.values()]
-    empty = pd.DataFrame(columns=list(UNLISTED_COLUMNS))
-    return (
-        table.astype(LABEL_COLUMNS).join(further.astype("string")),
-        pd.concat([empty, *unlisted], ignore_index=True).astype(UNLISTED_COLUMNS),
-    )
 
+    def _check_same_folder(self, folder: LabelFolder, subset: str) -> None:
+        names = (f"{subset}_labels", f"{subset}_images")
+        labels, images = (str(getattr(self.data, name)) for name in names)
+        if posixpath.basename(labels) == LABELS:
+            labels = posixpath.dirname(labels)
+        is_same = posixpath.normpath(labels) == posixpath.normpath(images)
+        if not is_same and not labels.lower().endswith(".json"):
+            raise ManifestError(
+                f"{folder.where}: data.{subset}_labels={labels} is a folder, and its images lie in "
+                f"it, but data.{subset}_images={images}; set both to the same folder"
+            )
 
-def _check_same_folder(folder: LabelFolder, subset: str, data: DataParams) -> None:
-    labels, images = (str(getattr(data, f"{subset}_{what}")) for what in ("labels", "images"))
-    if posixpath.basename(labels) == LABELS:
-        labels = posixpath.dirname(labels)
-    if labels.lower().endswith(".json") or posixpath.normpath(labels) == posixpath.normpath(images):
-        return
-    raise ManifestError(
-        f"{folder.where}: data.{subset}_labels={labels} is a folder, and its images lie in it, but "
-        f"data.{subset}_images={images}; set both to the same folder"
-    )
+    def _read_source(
+        self, source: LabelFile | LabelFolder, subset: str, read: LayoutRows | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what is known of each image, and further columns."""
+        images = str(getattr(self.data, f"{subset}_images"))
+        folders: Any = pd.NA
+        locate: Locate = _locate_in_folder
+        if read is not None:
+            found = read.rows if self.videos else self._take_rows(read.rows, source.where, subset)
+        elif isinstance(source, LabelFolder):
+            found = _list_folder(source, subset, self.params)
+            folders = found.pop("folder") if "folder" in found else pd.NA
+        else:
+            found, locate = _read_file(source, subset, self.params)
+        if self.videos and "video" not in found:
+            found = found.assign(video=found["img_name"].map(lambda n: posixpath.splitext(n)[0]))
+        table = _complete(found, subset=subset, images=images, where=source.where, locate=locate)
+        further = found.drop(columns=[name for name in found if name in table])
+        return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)
 
-
-def _read_source(
-    source: LabelFile | LabelFolder,
-    subset: str,
-    data: DataParams,
-    params: IngestionParams,
-    read: LayoutRows | None,
-    *,
-    is_tested: bool,
-    videos: bool,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what is known of each image, and further columns."""
-    images = str(getattr(data, f"{subset}_images"))
-    folders: Any = pd.NA
-    locate: Locate = _locate_in_folder
-    if read is not None and videos:
-        found = read.rows
-    elif read is not None:
-        found = _take_rows(read.rows, source.where, subset, data, is_tested=is_tested)
-    elif isinstance(source, LabelFolder):
-        found = _list_folder(source, subset, params)
-        folders = found.pop("folder") if "folder" in found else pd.NA
-    else:
-        found, locate = _read_file(source, subset, params)
-    if videos and "video" not in found:
-        found = found.assign(video=found["img_name"].map(lambda name: posixpath.splitext(name)[0]))
-    table = _complete(found, subset=subset, images=images, where=source.where, locate=locate)
-    further = found.drop(columns=[name for name in found if name in table])
-    return table.assign(folder=folders).astype({"folder": "str"}), further.replace("", pd.NA)
-
-
-def _take_rows(
-    rows: pd.DataFrame, where: str, subset: str, data: DataParams, *, is_tested: bool
-) -> pd.DataFrame:
-    """Return the rows of a subset; images of the test set count as unlabelled."""
-    if is_tested:
-        return rows[take_subset(where, rows, "test", [])].drop(columns="split")
-    labels = {s: getattr(data, f"{s}_labels") for s in SUBSETS}
-    shared = [s for s in SUBSETS if s != subset and labels[s] == labels[subset]]
-    found = rows[take_subset(where, rows, subset, shared)].drop(columns="split")
-    return found.drop(columns="target") if subset == "test" else found
+    def _take_rows(self, rows: pd.DataFrame, where: str, subset: str) -> pd.DataFrame:
+        """Return the rows of a subset; images of the test set count as unlabelled."""
+        labels = {s: getattr(self.data, f"{s}_labels") for s in SUBSETS}
+        shared = [s for s in SUBSETS if s != subset and labels[s] == labels[subset]]
+        if self.is_tested:
+            subset, shared = "test", []
+        found = rows[take_subset(where, rows, subset, shared)].drop(columns="split")
+        is_labelled = subset != "test" or self.is_tested
+        return found if is_labelled else found.drop(columns="target")
 
 
 def _read_file(

@@ -3,6 +3,8 @@
 No transform sees a label, a file name or a split, so both classes go through the same changes.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode, v2
@@ -54,26 +56,17 @@ def _changes(augmentation: AugmentationParams) -> list[nn.Module]:
         blur = v2.GaussianBlur(kernel_size(high), (max(low, 1e-3), max(high, 1e-3)))
         steps.append(v2.RandomApply([blur], augmentation.blur))
     if augmentation.noise:
-        steps.append(v2.RandomApply([RandomNoise(augmentation.noise_sigma)], augmentation.noise))
+        noise = partial(_add_random_noise, sigma=augmentation.noise_sigma)
+        steps.append(v2.RandomApply([noise], augmentation.noise))
     if augmentation.jpeg:
         steps.append(v2.RandomApply([v2.JPEG(augmentation.jpeg_quality)], augmentation.jpeg))
     return steps
 
 
-class RandomNoise(nn.Module):
-    """Gaussian noise whose strength, unlike torchvision's, is drawn anew for each image.
-
-    ``sigma`` are the lowest and highest standard deviation, on the scale 0 to 255.
-    """
-
-    def __init__(self, sigma: tuple[float, float]) -> None:
-        super().__init__()
-        self.sigma = sigma
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return ``image``, uint8 ``(3, H, W)``, with noise, clipped to 0 to 255."""
-        low, high = self.sigma
-        return add_noise(image, low + (high - low) * torch.rand(()).item())
+def _add_random_noise(image: Tensor, sigma: tuple[float, float]) -> Tensor:
+    """Add noise whose strength, unlike torchvision's, is drawn anew for each image."""
+    low, high = sigma
+    return add_noise(image, low + (high - low) * torch.rand(()).item())
 
 
 def _random_crop(image_size: int, interpolation: str, smallest_scale: float) -> PixelTransform:

@@ -68,13 +68,10 @@ def unpack_set(source: Path, folder: Path, image: str | None = None) -> Iterator
     """Write the images of each shard into a folder of its own below ``folder``, with their labels.
 
     The layout is that of an image folder: ``train/SHARD/KEY.jpg`` and ``train/SHARD/metadata.csv``.
-    Labels stay what they are; what they mean is decided where they are read. A shard that an
-    earlier, stopped call has finished is not read again.
-
-    Args:
-        source: A folder of shards, or one.
-        folder: Where to; new, empty, or from an earlier call.
-        image: The column or the ending of the images, where there are several.
+    Labels stay what they are; what they mean is decided where they are read. ``source`` is a shard
+    or a folder of them, ``folder`` new, empty, or from an earlier, stopped call, whose finished
+    shards are not read again. ``image`` is the column or the ending of images, where there are
+    several.
 
     Raises:
         PackedError: A shard that cannot be read, that holds no image, or unpacks to more than is

@@ -194,9 +194,8 @@ def _parts(sizes: Positions) -> Iterator[slice]:
     ends = np.cumsum(sizes)
     start = 0
     while start < len(sizes):
-        before = ends[start] - sizes[start]
-        stop = int(np.searchsorted(ends, before + _PAIRS_AT_ONCE, side="right"))
-        stop = max(stop, start + 1)
+        most = ends[start] - sizes[start] + _PAIRS_AT_ONCE
+        stop = max(int(np.searchsorted(ends, most, side="right")), start + 1)
         yield slice(start, stop)
         start = stop
 

@@ -127,7 +127,9 @@ def split_by_cluster(
     starts = np.searchsorted(owners, np.arange(clusters.max() + 2))
     dealt = np.zeros_like(due)
     sides = np.empty(len(starts) - 1, np.int64)
-    for cluster in _deal_order(np.bincount(clusters), seed):
+    sizes = np.bincount(clusters)
+    shuffled = np.random.default_rng(seed).permutation(len(sizes))
+    for cluster in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
         mine = slice(starts[cluster], starts[cluster + 1])
         which, n = features[mine], counts[mine, None]
         harm = (n * (2 * dealt[which] + n) / due[which]).sum(axis=0)
@@ -335,8 +337,3 @@ def _count_features(
     num_features = int(features.max()) + 1
     cells, counts = np.unique(np.tile(clusters, 3) * num_features + features, return_counts=True)
     return cells // num_features, cells % num_features, counts.astype(np.float64)
-
-
-def _deal_order(sizes: Labels, seed: int) -> Labels:
-    shuffled = np.random.default_rng(seed).permutation(len(sizes))
-    return shuffled[np.argsort(-sizes[shuffled], kind="stable")]

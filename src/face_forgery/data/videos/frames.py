@@ -88,10 +88,6 @@ class Video:
         """Frames a second, on average; 25 where the file does not say."""
         return float(self._stream.average_rate or self._stream.guessed_rate or 25)
 
-    def all_frames(self) -> Iterator[Frame]:
-        """Yield every frame that is whole, from the first."""
-        return self._decode()
-
     def frames(self, times: list[float]) -> Iterator[Frame]:
         """Yield the first frame at or after each of ``times``, ascending seconds, no frame twice.
 
@@ -99,12 +95,12 @@ class Video:
         key frames are rare, only after as long. Ends early where the file does; ``faults`` then
         says so.
         """
-        decoded = self._decode()
+        decoded = self.all_frames()
         index, last, no_seek_before = 0, -math.inf, -math.inf
         while index < len(times):
             is_far = times[index] - max(last, 0.0) > _SEEK_AHEAD and last >= no_seek_before
             sought_at = last if is_far and self._seek(times[index]) else None
-            decoded = decoded if sought_at is None else self._decode()
+            decoded = decoded if sought_at is None else self.all_frames()
             for frame in decoded:
                 if sought_at is not None:
                     no_seek_before, sought_at = max(sought_at, 2 * sought_at - frame.seconds), None
@@ -136,8 +132,8 @@ class Video:
             return float(self._stream.start_time * self._stream.time_base)
         return float(self._container.start_time or 0) / 1e6
 
-    def _decode(self) -> Iterator[Frame]:
-        """Yield every frame from here on that is whole."""
+    def all_frames(self) -> Iterator[Frame]:
+        """Yield every frame from here on that is whole, from the first where none was read."""
         aspect = self._stream.sample_aspect_ratio
         aspect = float(aspect) if aspect and 0.1 <= aspect <= 10 else 1.0
         seconds = 0.0
@@ -199,7 +195,10 @@ def open_video(path: Path, *, num_threads: int = 0) -> Iterator[Video]:
     Raises:
         ImageError: With a status for each fault, as `ImageStatus` has them.
     """
-    with _open_file(path) as file, _open_container(file) as container:
+    with naming_file_errors():
+        check_regular(path, expected="a video")
+        file = path.open("rb")
+    with file, _open_container(file) as container:
         stream = _video_stream(container, num_threads)
         duration = _stated_duration(container, stream)
         if duration is None:
@@ -227,15 +226,6 @@ def plan_times(duration: float, params: VideoParams) -> list[float]:
     last = duration - params.window_seconds - 1 / params.frames_per_second
     starts = np.linspace(0.0, last, num_windows) if num_windows > 1 else np.array([last / 2])
     return [float(start + index / rate) for start in starts for index in range(per_window)]
-
-
-@contextmanager
-def _open_file(path: Path) -> Iterator[IO[bytes]]:
-    with naming_file_errors():
-        check_regular(path, expected="a video")
-        file = path.open("rb")
-    with file:
-        yield file
 
 
 @contextmanager

@@ -39,7 +39,10 @@ class Track:
     def from_values(cls, values: Sequence[Any]) -> "Track":
         """Return what `to_values` made plain, by way of JSON too."""
         size, duration, times, seen, person = values
-        faces = tuple(SeenFace(i, p, _to_face(f)) for i, p, f in seen)
+        faces = tuple(
+            SeenFace(frame, shown, Face._make((*box, tuple(map(tuple, landmarks)))))
+            for frame, shown, (*box, landmarks) in seen
+        )
         return cls(tuple(size), duration, tuple(times), faces, person)
 
 
@@ -48,12 +51,9 @@ def choose_person(
 ) -> int:
     """Return the person whose faces are masked most, or without masks cover most pixels.
 
-    Of equal ones the first; 0 where nobody was seen.
-
-    Args:
-        seen: Faces in frames of ``size``, width and height in pixels.
-        size: See ``seen``; a mask of another size is stretched over the frame.
-        masks: One or more masks ``(H, W, 3)``, bright where a frame is forged, by its index.
+    Of equal ones the first; 0 where nobody was seen. Frames have ``size``, width and height in
+    pixels; masks, ``(H, W, 3)`` by the index of the frame and stretched over it, are bright where
+    it is forged.
     """
     masked: dict[int, float] = {}
     covered: dict[int, float] = {}
@@ -63,11 +63,6 @@ def choose_person(
         masked[person] = masked.get(person, 0.0) + sum(found)
     weights = masked if any(masked.values()) else covered
     return max(weights, key=lambda person: (weights[person], -person), default=0)
-
-
-def _to_face(values: Any) -> Face:
-    left, top, width, height, confidence, landmarks = values
-    return Face(left, top, width, height, confidence, tuple((x, y) for x, y in landmarks))
 
 
 def _measure(mask: NDArray[np.uint8], face: Face, size: tuple[int, int]) -> float:

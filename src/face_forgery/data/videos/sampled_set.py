@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +77,7 @@ def sample_videos(
     plan = _Plan.of(table, begun, params, finder)
     sampler = Sampler(params, finder)
     videos = _sample_in_order(plan, sampler, params.num_workers)
-    for found in track(videos, description="sampling", total=plan.num_left, unit="videos"):
+    for found in track(videos, description="sampling", total=len(plan.jobs), unit="videos"):
         yield _done(found, plan)
 
 
@@ -175,10 +175,6 @@ class _Plan:
                 tracks[row] = Track.from_values(known["track"])
         return cls(table, keys, jobs, tracks, followers)
 
-    @property
-    def num_left(self) -> int:
-        return len(self.jobs)
-
     def first(self) -> list[int]:
         """Return the rows that need not wait."""
         waiting = {r for row in self.followers if row in self.jobs for r in self.followers[row]}
@@ -225,8 +221,7 @@ def _sample_in_order(plan: _Plan, sampler: Sampler, num_workers: int) -> Iterato
         row = ready.popleft()
         real = plan.table["original"].iloc[row]
         known = None if pd.isna(real) or int(real) == row else plan.tracks.get(int(real))
-        job = plan.jobs[row]
-        return Job(job.row, job.path, job.masks, known, job.is_followed)
+        return replace(plan.jobs[row], track=known)
 
     def finish(found: SampledVideo) -> SampledVideo:
         if found.track is not None:

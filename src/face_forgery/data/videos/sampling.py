@@ -98,15 +98,16 @@ class Sampler:
             taken = self._take_found(video, times)
             person = self._choose(job, taken, notes)
         found = SampledVideo(job.row, _number(taken, person, video.rate), "ok", "")
-        notes = [*video.faults, *notes, *_count_lost(found, self.params.frames)]
         if not found.images:
             status, detail = _explain(taken, track)
             return found._replace(status=status, detail=detail, notes=tuple(video.faults))
+        if (number := len(found.images)) < self.params.frames:
+            notes.append(f"{number} of {self.params.frames} frames")
         if job.is_followed:
             seen = tuple(taken.seen)
             own = Track(video.size, video.duration, tuple(taken.seconds), seen, person)
             found = found._replace(track=own)
-        return found._replace(notes=tuple(notes))
+        return found._replace(notes=(*video.faults, *notes))
 
     def _take_whole(self, video: Video, times: list[float]) -> _Taken:
         taken = _Taken()
@@ -193,11 +194,6 @@ def _number(taken: _Taken, person: int, rate: float) -> tuple[tuple[int, bytes],
         if (image := taken.images.get((index, person))) is not None:
             images.append((last, image))
     return tuple(images)
-
-
-def _count_lost(found: SampledVideo, wanted: int) -> list[str]:
-    number = len(found.images)
-    return [f"{number} of {wanted} frames"] if number < wanted else []
 
 
 def _explain(taken: _Taken, track: Track | None) -> tuple[str, str]:

@@ -22,13 +22,14 @@ from face_forgery.data.labels.manifest import (
     FAKE,
     KEY,
     MANIFEST_COLUMNS,
+    OK,
     REAL,
     SUBSETS,
     ManifestError,
 )
 from face_forgery.forgery.made_images import MadeImage, make_in_order
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
-from face_forgery.forgery.making.landmark_table import OK, points_of
+from face_forgery.forgery.making.landmark_table import points_of
 from face_forgery.forgery.making.landmarks import complete
 from face_forgery.forgery.making.warping import Pixels
 from face_forgery.forgery.rendering.camera import encode_jpeg
@@ -52,15 +53,10 @@ def forge_set(
     seed: int,
     num_workers: int,
 ) -> Iterator[list[MadeImage]]:
-    """Forge the real images of a manifest, a batch at a time; memory stays flat.
+    """Forge each image of ``MANIFEST_COLUMNS`` that is real and has landmarks, once.
 
-    Args:
-        manifest: ``MANIFEST_COLUMNS``; rows that are not real are left out.
-        landmark_table: ``LANDMARK_COLUMNS``; images without landmarks are left out.
-        root: What ``path`` of the manifest is relative to.
-        forger: Makes one forgery of each image.
-        seed: Of every draw.
-        num_workers: Processes; 0 forges here. Does not change the images.
+    ``landmark_table`` has ``LANDMARK_COLUMNS``, paths are relative to ``root``. Images come a batch
+    at a time, memory stays flat; the number of processes, 0: this one, does not change them.
 
     Raises:
         ManifestError: If no real image has landmarks.

@@ -43,14 +43,11 @@ class Forger:
         partner: tuple[Pixels, NDArray[np.floating]] | None,
         rng: np.random.Generator,
     ) -> Forgery:
-        """Forge an image; see `make_forgery`.
+        """Forge an image, ``(H, W, 3)`` uint8 RGB, that stays as it is; see `make_forgery`.
 
-        Args:
-            pixels: ``(H, W, 3)`` uint8 RGB; stays as it is.
-            landmarks: ``(5, 2)`` or ``(68, 2)`` in pixels, see ``landmarks``; some may lie outside.
-            partner: Pixels and landmarks of another person, of any size; ``None``: a face swap
-                becomes a self-blend, and expressions are drawn instead of borrowed.
-            rng: Decides everything; ``image_rng`` makes it.
+        ``landmarks``, ``(5, 2)`` or ``(68, 2)`` in pixels, may lie outside in part. Without a
+        ``partner``, another person of any size, a face swap becomes a self-blend, and expressions
+        are drawn instead of borrowed. ``rng``, of ``image_rng``, decides everything.
 
         Raises:
             LandmarksError: If the landmarks cannot be a face of their image.

@@ -72,16 +72,12 @@ def make_forgery(
     *,
     mesh: float = 0.0,
 ) -> Forgery:
-    """Forge an image.
+    """Forge an image, ``own``, which stays as it is.
 
-    Args:
-        kind: ``face_swap`` needs a partner; without one, or with one in another pose or with most
-            of the face outside of the image, it becomes ``self_blend``.
-        own: The image that is forged; stays as it is.
-        partner: Another person, of any size.
-        rng: Decides everything else.
-        strength: Of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger.
-        mesh: Levels of the red-green mesh that upsampling layers leave; 0: none.
+    ``face_swap`` needs a partner, another person of any size; without one, or with one in another
+    pose or with most of the face outside of the image, it becomes ``self_blend``. ``strength`` is
+    of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger. ``mesh`` are levels
+    of the red-green mesh that upsampling layers leave. ``rng`` decides everything else.
     """
     draft = _FORGERS[kind](own, partner, rng, strength)
     if draft is None:

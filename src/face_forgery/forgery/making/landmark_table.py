@@ -10,7 +10,7 @@ import pandas as pd
 from face_forgery.data.images.decoding import ImageError, read_rgb
 from face_forgery.data.images.faces import FaceFinder
 from face_forgery.data.images.parallel import map_in_order
-from face_forgery.data.labels.manifest import KEY, REAL, show_examples
+from face_forgery.data.labels.manifest import KEY, OK, REAL, show_examples
 from face_forgery.forgery.making.landmarks import SCHEMES, LandmarksError, Points, complete
 
 LANDMARK_COLUMNS = {
@@ -20,7 +20,6 @@ LANDMARK_COLUMNS = {
     "status": "string",  # ok, no_landmarks, no_face or bad_landmarks
     "detail": "string",  # the reason; empty for ok
 }
-OK = "ok"
 _NAME = "img_name"
 
 _Row = tuple[list[float] | None, str, str]
@@ -36,19 +35,11 @@ def find_landmarks(
     root: Path,
     num_workers: int,
 ) -> pd.DataFrame:
-    """Return the landmarks of the real images of a manifest; a log line says how many have none.
+    """Return ``LANDMARK_COLUMNS``, a row for each real image of ``MANIFEST_COLUMNS``.
 
-    Args:
-        manifest: ``MANIFEST_COLUMNS``.
-        landmark_file: ``img_name,x0,y0,x1,y1,...`` with 5 or 68 points in pixels of the upright
-            image; ``img_name`` is a path relative to the data root, or as the label file spells
-            it. ``None``: faces are looked for.
-        finder: Looks for the largest face where there is no file.
-        root: What ``path`` of the manifest is relative to.
-        num_workers: Threads that decode for the finder.
-
-    Returns:
-        ``LANDMARK_COLUMNS``, a row for each real image.
+    ``landmark_file`` has ``img_name,x0,y0,x1,y1,...`` with 5 or 68 points in pixels of the upright
+    image; ``img_name`` is a path relative to ``root``, or as the label file spells it. Without the
+    file ``finder`` looks for the largest face. A log line says how many have no landmarks.
 
     Raises:
         LandmarksError: If there is neither file nor finder, the file is of another form, or no

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from face_forgery.data.images.crops import Square
-from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, REAL, ManifestError
+from face_forgery.data.labels.manifest import KEY, MANIFEST_COLUMNS, OK, REAL, ManifestError
 from face_forgery.forgery.making.forger import Forger, Partners, image_rng
 from face_forgery.forgery.making.kinds import BORROWING_KINDS, Portrait, make_forgery
-from face_forgery.forgery.making.landmark_table import OK, points_of
+from face_forgery.forgery.making.landmark_table import points_of
 from face_forgery.forgery.making.landmarks import LandmarksError, Points, complete, scale_points
 from face_forgery.forgery.making.warping import Pixels
 
@@ -102,15 +102,11 @@ class TrainForgeries:
     def make(
         self, row: int, read: Callable[[int], Pixels], *, seed: int, epoch: int, again: int = 0
     ) -> Pixels:
-        """Forge an image: ``(H, W, 3)`` uint8; every draw follows from the four numbers.
+        """Forge an image, one of ``rows``: ``(H, W, 3)`` uint8.
 
-        Args:
-            row: Its position in the training set, one of ``rows``.
-            read: Position -> ``(H, W, 3)`` uint8 RGB; called for the image, and for its partner
-                where the kind needs one.
-            seed: Of the run.
-            epoch: Counted from 1.
-            again: How often it was forged in this epoch before.
+        ``read`` returns one by its position, and is called for its partner, too, where the kind
+        needs one. Every draw follows from ``seed``, ``epoch`` (from 1), ``row`` and ``again``: how
+        often it was forged in this epoch before.
         """
         rng = image_rng(seed, epoch, row, *([again] if again else []))
         index = int(np.searchsorted(self.rows, row))

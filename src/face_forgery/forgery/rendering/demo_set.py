@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from face_forgery.data.labels.manifest import DRAWN
+from face_forgery.data.labels.manifest import DRAWN, SUBSETS
 from face_forgery.forgery.made_images import MadeImage, make_in_order
 from face_forgery.forgery.making.kinds import (
     BORROWING_KINDS,
@@ -22,7 +22,6 @@ from face_forgery.forgery.rendering.face_parameters import Face, light_direction
 from face_forgery.forgery.rendering.fields import stream, vary
 from face_forgery.forgery.rendering.portraits import RenderedFace, render
 
-SUBSETS = ("train", "val", "test")
 DRAWN_KINDS: tuple[ForgingKind, ...] = (
     *("face_swap", "reenactment", "talking_face", "attribute_edit"),
 )

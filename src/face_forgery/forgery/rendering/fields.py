@@ -36,26 +36,13 @@ def bump(squared_radius: Plane) -> Plane:
     return t * t
 
 
-def slopes(values: Plane) -> tuple[Plane, Plane]:
-    """Return the differences (per pixel) along x and y of a plane ``(H, W)``, H and W >= 2."""
-    along_x = np.empty_like(values)
-    along_x[:, 1:-1] = (values[:, 2:] - values[:, :-2]) * 0.5
-    along_x[:, 0] = values[:, 1] - values[:, 0]
-    along_x[:, -1] = values[:, -1] - values[:, -2]
-    along_y = np.empty_like(values)
-    along_y[1:-1] = (values[2:] - values[:-2]) * 0.5
-    along_y[0] = values[1] - values[0]
-    along_y[-1] = values[-1] - values[-2]
-    return along_x, along_y
-
-
 def coverage(field: Plane, softness: float = 1.0) -> Plane:
     """Return how much of each pixel lies where a smooth field is positive, ``(H, W)`` in [0, 1].
 
     ``softness`` is the width of the edge in pixels; 1 is an anti-aliased hard edge.
     """
-    along_x, along_y = slopes(field)
-    steepness = np.sqrt(along_x * along_x + along_y * along_y) + np.float32(1e-6)
+    along_y, along_x = np.gradient(field)
+    steepness: Plane = np.sqrt(along_x * along_x + along_y * along_y) + np.float32(1e-6)
     return np.clip(field / (steepness * softness) + 0.5, 0.0, 1.0)
 
 

@@ -7,24 +7,11 @@ from numpy.typing import NDArray
 
 from face_forgery.forgery.making.kinds import Portrait
 from face_forgery.forgery.making.landmarks import Points, face_size
+from face_forgery.forgery.rendering import painting
 from face_forgery.forgery.rendering.camera import expose, sample_camera
 from face_forgery.forgery.rendering.face_parameters import Face, sample_face
 from face_forgery.forgery.rendering.fields import Plane, bump, color, stream
 from face_forgery.forgery.rendering.geometry import View
-from face_forgery.forgery.rendering.painting import (
-    paint_back_hair,
-    paint_backdrop,
-    paint_beard,
-    paint_body,
-    paint_brows,
-    paint_ears,
-    paint_eyes,
-    paint_glasses,
-    paint_hair,
-    paint_mouth,
-    paint_nostrils,
-    strands,
-)
 from face_forgery.forgery.rendering.shading import (
     face_relief,
     highlight,
@@ -59,14 +46,14 @@ def render(face: Face, size: int) -> RenderedFace:
     """Draw a face; everything scales with ``size``, pixels of each side, at least 32."""
     view = View(face, size)
     rng = stream(face.texture_seed)
-    texture = strands(view, rng)
-    image = paint_backdrop(view)
-    paint_back_hair(view, image, texture)
-    paint_body(view, image)
-    paint_ears(view, image)
+    texture = painting.strands(view, rng)
+    image = painting.paint_backdrop(view)
+    painting.paint_back_hair(view, image, texture)
+    painting.paint_body(view, image)
+    painting.paint_ears(view, image)
     _paint_head(view, image, rng)
-    paint_hair(view, image, texture)
-    paint_glasses(view, image)
+    painting.paint_hair(view, image, texture)
+    painting.paint_glasses(view, image)
     displayed = np.sqrt(np.clip(image, 0.0, 1.0))
     return RenderedFace(displayed, view.landmarks())
 
@@ -104,9 +91,9 @@ def _paint_head(view: View, image: Plane, rng: np.random.Generator) -> None:
         albedo[2][at] *= 1.0 - 0.14 * blush
     head = albedo * light
     head += highlight(view.light, normal, 4) * np.float32(0.11) * light[1]
-    paint_beard(view, head, light, rng)
-    paint_mouth(view, head, light)
-    paint_nostrils(view, head)
-    paint_eyes(view, head, light)
-    paint_brows(view, head, light, rng)
+    painting.paint_beard(view, head, light, rng)
+    painting.paint_mouth(view, head, light)
+    painting.paint_nostrils(view, head)
+    painting.paint_eyes(view, head, light)
+    painting.paint_brows(view, head, light, rng)
     image += (head - image) * view.skin

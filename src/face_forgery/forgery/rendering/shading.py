@@ -3,7 +3,7 @@
 import numpy as np
 
 from face_forgery.forgery.rendering.face_parameters import Face
-from face_forgery.forgery.rendering.fields import Plane, bump, slopes, smoothstep, value_noise
+from face_forgery.forgery.rendering.fields import Plane, bump, smoothstep, value_noise
 from face_forgery.forgery.rendering.geometry import View
 
 Direction = tuple[float, float, float]
@@ -42,7 +42,7 @@ def highlight(light: Direction, normal: Normal, sharpness: int) -> Plane:
 
 def skin_normal(view: View, relief: Plane) -> Normal:
     """Return the head's normal after the relief (head units) has been laid over it."""
-    along_x, along_y = slopes(relief)
+    along_y, along_x = np.gradient(relief)
     cos, sin = view.roll
     x = view.normal[0] - (along_x * cos + along_y * sin) * view.unit
     y = view.normal[1] - (along_y * cos - along_x * sin) * view.unit

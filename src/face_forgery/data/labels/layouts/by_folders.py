@@ -9,9 +9,10 @@ sequences of one video and a file is called by its frame.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
-from face_forgery.data.labels.layouts.tree import LabelFolder, Video, VideoLayout
+from face_forgery.data.labels.layouts.tree import Video, video_layout
 from face_forgery.data.labels.manifest import FAKE, REAL
 
 _FFIW, _WILD = "FFIW", "WildDeepfake"
@@ -29,49 +30,35 @@ def _fits_ffiw(names: Sequence[str]) -> bool:
     }
 
 
-def _describe_ffiw(folder: LabelFolder, found: Sequence[str]) -> Mapping[str, Video]:
-    """Label videos; two of one name are kept on one side, as if one were made of the other."""
-    videos = {}
-    for video in found:
-        side, split, name = video.split("/")
-        group = f"{_FFIW}/{split}/{name}"
-        target = FAKE if side == "target" else REAL
-        videos[video] = Video(target, _FFIW if target == FAKE else "real", _FFIW, group, split)
-    return videos
+def _label_ffiw(video: str) -> Video:
+    """Label a video; two of one name are kept on one side, as if one were made of the other."""
+    side, split, name = video.split("/")
+    target = FAKE if side == "target" else REAL
+    return Video(target, _FFIW, _FFIW, f"{_FFIW}/{split}/{name}", split)
 
 
-def _describe_wild(folder: LabelFolder, found: Sequence[str]) -> Mapping[str, Video]:
-    videos = {}
-    for video in found:
-        side, number, _ = video.split("/")
-        name, split = side.split("_")
-        group = f"{_WILD}/{side}/{number}"
-        target = FAKE if name == "fake" else REAL
-        videos[video] = Video(target, _WILD if target == FAKE else "real", _WILD, group, split)
-    return videos
+def _label_wild(video: str) -> Video:
+    side, number, _ = video.split("/")
+    name, split = side.split("_")
+    return Video(FAKE if name == "fake" else REAL, _WILD, _WILD, f"{_WILD}/{side}/{number}", split)
 
 
-def _identify_ffiw(path: str) -> str | None:
-    found = _FFIW_VIDEO.search(path)
-    return "/".join(found.groups()) if found else None
+def _identify(path: str, pattern: re.Pattern[str], identifier: str) -> str | None:
+    found = pattern.search(path)
+    return found.expand(identifier) if found else None
 
 
-def _identify_wild(path: str) -> str | None:
-    found = _WILD_VIDEO.search(path)
-    return f"{found[1]}_{found[2]}/{found[3]}/{found[4]}" if found else None
-
-
-FFIW = VideoLayout(
+FFIW = video_layout(
     name="ffiw",
     label_files=_NO_FILES,
     fits=_fits_ffiw,
-    identify=_identify_ffiw,
-    describe=_describe_ffiw,
+    identify=partial(_identify, pattern=_FFIW_VIDEO, identifier=r"\1/\2/\3"),
+    describe=lambda folder, found: {video: _label_ffiw(video) for video in found},
 )
-WILD_DEEPFAKE = VideoLayout(
+WILD_DEEPFAKE = video_layout(
     name="wild_deepfake",
     label_files=_NO_FILES,
     fits=lambda names: any(map(_WILD_TREE.search, names)),
-    identify=_identify_wild,
-    describe=_describe_wild,
+    identify=partial(_identify, pattern=_WILD_VIDEO, identifier=r"\1_\2/\3/\4"),
+    describe=lambda folder, found: {video: _label_wild(video) for video in found},
 )

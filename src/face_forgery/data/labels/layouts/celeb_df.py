@@ -11,7 +11,7 @@ the facts: https://github.com/yuezunli/celeb-deepfakeforensics.
 import re
 from collections.abc import Mapping, Sequence
 
-from face_forgery.data.labels.layouts.tree import LabelFolder, Video, VideoLayout, fault_of
+from face_forgery.data.labels.layouts.tree import LabelFolder, Video, fault_of, video_layout
 from face_forgery.data.labels.manifest import FAKE, REAL
 
 _FOLDERS = {
@@ -51,7 +51,7 @@ def _label(video: str, source: str, split: str) -> Video:
     group = f"{source}/{person[1]}" if person else f"{source}/{video}"
     swapped = _SWAPPED.fullmatch(name) if target == FAKE else None
     original = f"Celeb-real/{swapped[1]}_{swapped[2]}" if swapped else ""
-    return Video(target, folder if target == FAKE else "real", source, group, split, original)
+    return Video(target, folder, source, group, split, original)
 
 
 def _read_list(folder: LabelFolder) -> set[str]:
@@ -69,7 +69,7 @@ def _read_list(folder: LabelFolder) -> set[str]:
     return tested
 
 
-LAYOUT = VideoLayout(
+LAYOUT = video_layout(
     name="celeb_df",
     label_files=re.compile(r"(?:^|/)List_of_testing_videos\.txt$", re.IGNORECASE),
     fits=_fits,

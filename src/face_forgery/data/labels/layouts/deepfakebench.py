@@ -19,7 +19,7 @@ import pandas as pd
 
 from face_forgery.data.labels.layouts.tree import (
     LabelFolder,
-    TableLayout,
+    Layout,
     fault_of,
     parse_json,
     video_path,
@@ -170,4 +170,4 @@ def _find_places(folders: Sequence[str], files: Sequence[str]) -> dict[str, str]
     return places
 
 
-LAYOUT = TableLayout(name="deepfakebench", label_files=_FILES, fits=_fits, read=_read)
+LAYOUT = Layout(name="deepfakebench", label_files=_FILES, fits=_fits, read=_read)

@@ -20,9 +20,9 @@ from face_forgery.data.labels.label_csv import LabelFile, parse_labels
 from face_forgery.data.labels.layouts.tree import (
     LabelFolder,
     Video,
-    VideoLayout,
     fault_of,
     parse_json,
+    video_layout,
     video_path,
 )
 from face_forgery.data.labels.manifest import FAKE, REAL
@@ -58,8 +58,8 @@ def _describe(folder: LabelFolder, found: Sequence[str]) -> Mapping[str, Video]:
     videos = {}
     for video, (target, original, split) in labelled.items():
         first = _find_original(video, original, labelled, by_name)
-        kind, made_of = (_KIND, first) if target == FAKE else ("real", "")
-        videos[video] = Video(target, kind, _SOURCE, f"{_SOURCE}/{first}", split, made_of)
+        made_of = first if target == FAKE else ""
+        videos[video] = Video(target, _KIND, _SOURCE, f"{_SOURCE}/{first}", split, made_of)
     return videos | dict(_read_tests(folder))
 
 
@@ -105,9 +105,7 @@ def _read_tests(folder: LabelFolder) -> Iterator[tuple[str, Video]]:
             if label not in ("0", "1"):
                 raise fault_of(folder, name, label, "labels 0 (real) and 1 (forged)")
             video = video_path(f"{dirname(name)}/{splitext(listed)[0]}/x".lstrip("/"))
-            target = int(label)
-            kind = _KIND if target == FAKE else "real"
-            yield video, Video(target, kind, _SOURCE, f"{_SOURCE}/{video}", split)
+            yield video, Video(int(label), _KIND, _SOURCE, f"{_SOURCE}/{video}", split)
 
 
 def _preview_fits(names: Sequence[str]) -> bool:
@@ -132,21 +130,21 @@ def _describe_preview(folder: LabelFolder, found: Sequence[str]) -> Mapping[str,
                 raise fault_of(folder, name, {path: entry}, "paths of videos with label and set")
             person = facts.get("target_id")
             group = f"{_PREVIEW}/{video if person is None else person}"
-            kind = video.partition("/")[0] if target == FAKE else "real"
+            kind = video.partition("/")[0]
             split = str(facts.get("set") or "")
             split = split if split in ("", "train", "test") else "val"
             videos[video] = Video(target, kind, _PREVIEW, group, split)
     return videos
 
 
-LAYOUT = VideoLayout(
+LAYOUT = video_layout(
     name="dfdc",
     label_files=re.compile(r"(?:^|/)(?:metadata\.json|labels\.csv)$"),
     fits=_fits,
     identify=lambda path: path or None,
     describe=_describe,
 )
-PREVIEW = VideoLayout(
+PREVIEW = video_layout(
     name="dfdc_preview",
     label_files=re.compile(r"(?:^|/)dataset\.json$"),
     fits=_preview_fits,

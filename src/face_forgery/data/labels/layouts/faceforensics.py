@@ -15,9 +15,9 @@ from posixpath import basename
 from face_forgery.data.labels.layouts.tree import (
     LabelFolder,
     Video,
-    VideoLayout,
     fault_of,
     parse_json,
+    video_layout,
 )
 from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError
 
@@ -71,8 +71,9 @@ def _join(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def _label(video: str, splits: Mapping[str, str], groups: Mapping[str, str]) -> Video:
     found = _VIDEO.search(video)
     assert found is not None  # what is labelled has been identified
-    target, kind = (FAKE, found["method"]) if found["method"] else (REAL, "real")
-    if found["method"] == _GOOGLE or found["real"] == "actors":
+    kind = found["method"]
+    target = FAKE if kind else REAL
+    if kind == _GOOGLE or found["real"] == "actors":
         return Video(target, kind, _GOOGLE)
     pair = _PAIR.fullmatch(found["name"])
     names = pair.groups() if pair else (found["name"],)
@@ -81,8 +82,7 @@ def _label(video: str, splits: Mapping[str, str], groups: Mapping[str, str]) -> 
     split = sides.pop() if len(sides) == 1 else ""
     original = ""
     if target == FAKE:
-        whole = f"manipulated_sequences/{found['method']}/"
-        original = video.replace(whole, "original_sequences/youtube/")
+        original = video.replace(f"manipulated_sequences/{kind}/", "original_sequences/youtube/")
         original = original.removesuffix(found["name"]) + names[0]
     return Video(target, kind, _SOURCE, group, split, original)
 
@@ -107,7 +107,7 @@ def _read_pairs(folder: LabelFolder) -> dict[tuple[str, str], str]:
     return pairs
 
 
-LAYOUT = VideoLayout(
+LAYOUT = video_layout(
     name="faceforensics",
     label_files=re.compile(r"(?:^|/)(?:train|val|test)\.json$"),
     fits=_fits,

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from face_forgery.data.labels.class_folders import says_class
 from face_forgery.data.labels.label_csv import LabelFile, parse_labels
-from face_forgery.data.labels.layouts.tree import LabelFolder, TableLayout, fault_of
+from face_forgery.data.labels.layouts.tree import LabelFolder, Layout, fault_of
 from face_forgery.data.labels.manifest import FAKE, REAL, ManifestError, show_columns
 from face_forgery.data.labels.path_facts import read_numbers
 from face_forgery.data.parquet_tables import open_table
@@ -121,13 +121,13 @@ def _from_json_lines(folder: LabelFolder, name: str) -> bytes:
     return buffer.getvalue()
 
 
-MULTI_FFDI = TableLayout(
+MULTI_FFDI = Layout(
     name="multi_ffdi",
     label_files=_CHALLENGE,
     fits=lambda names: any(map(_CHALLENGE.match, names)),
     read=_read_challenge,
 )
-IMAGE_FOLDER = TableLayout(
+IMAGE_FOLDER = Layout(
     name="image_folder",
     label_files=_METADATA,
     fits=lambda names: any(map(_METADATA.match, names)) and not says_class(names),

@@ -21,7 +21,6 @@ from face_forgery.data.labels.layouts import (
 from face_forgery.data.labels.layouts.tree import (
     LabelFolder,
     Layout,
-    VideoLayout,
     is_video_file,
     video_path,
 )
@@ -118,7 +117,7 @@ def read_layout(
         )
     wanted = videos_there if videos else images
     rows = _read_rows(said, layout, folder, wanted, params)
-    if isinstance(layout, VideoLayout) and not videos:
+    if layout.has_videos and not videos:
         rows = rows.drop(columns="original")  # of frames, the group says as much
     is_there = rows["img_name"].isin(set(wanted))
     if not is_there.any():
@@ -130,7 +129,7 @@ def read_layout(
     listed = set(rows["img_name"])
     why = "in no label file, or in no folder, of the set"
     unlisted = [(name, why) for name in wanted if name not in listed]
-    if isinstance(layout, VideoLayout) and not videos:
+    if layout.has_videos and not videos:
         sampled = set(map(video_path, images))
         lost = (name for name in videos_there if video_path(name) not in sampled)
         unlisted += [(name, "a video without frames") for name in lost]

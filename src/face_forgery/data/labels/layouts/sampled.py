@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from face_forgery.data.labels.label_csv import LabelFile, parse_labels
-from face_forgery.data.labels.layouts.tree import LabelFolder, TableLayout
+from face_forgery.data.labels.layouts.tree import LabelFolder, Layout
 from face_forgery.data.labels.manifest import ManifestError
 from face_forgery.data.labels.path_facts import read_numbers
 from face_forgery.params import ColumnNames, IngestionParams
@@ -33,7 +33,7 @@ def _read(folder: LabelFolder, files: Sequence[str], params: IngestionParams) ->
     return table.assign(target=table["target"].astype(int), frame=read_numbers(table["frame"]))
 
 
-LAYOUT = TableLayout(
+LAYOUT = Layout(
     name="sampled",
     label_files=re.compile(rf"^{re.escape(LABELS)}$"),
     fits=lambda names: RECORD in names,

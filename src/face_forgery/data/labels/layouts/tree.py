@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from face_forgery.data.images.listing import VIDEO_SUFFIXES
-from face_forgery.data.labels.manifest import ManifestError, shorten
+from face_forgery.data.labels.manifest import FAKE, ManifestError, shorten
 from face_forgery.data.labels.path_facts import read_frames
 from face_forgery.params import IngestionParams
 
@@ -31,63 +31,49 @@ class Video(NamedTuple):
     """What a layout knows of a video."""
 
     target: int
-    kind: str
+    kind: str  # of a forgery
     source: str
     group: str = ""  # empty: by the videos that its name names
     split: str = ""  # train, val or test; empty where there is no official one
     original: str = ""  # identifier of the real video whose frames a forgery has, one by one
 
 
-class Layout(Protocol):
+@dataclass(frozen=True)
+class Layout:
     """How a set lies on disk."""
 
-    @property
-    def name(self) -> str:
-        """What ``data.layout`` calls it."""
-
-    @property
-    def label_files(self) -> re.Pattern[str]:
-        """Names of the files whose bytes ``read`` needs."""
-
-    def fits(self, names: Sequence[str]) -> bool:
-        """Say whether a folder with files of these ``names`` is laid out so."""
-
-    def read(
-        self, folder: LabelFolder, files: Sequence[str], params: IngestionParams
-    ) -> pd.DataFrame:
-        """Return a row for each of ``files`` that is of the set, and for what is not there.
-
-        Columns: ``img_name``, ``target``, ``kind``, ``source``, ``group`` (may be empty),
-        ``video`` (may be empty), ``frame``, ``split``, and whatever else label files hold.
-
-        Raises:
-            ManifestError: A label file that cannot be read, or contradicts the folder.
-        """
+    name: str  # what ``data.layout`` calls it
+    label_files: re.Pattern[str]  # names of the files whose bytes ``read`` needs
+    fits: Callable[[Sequence[str]], bool]  # whether a folder with files of these names is so
+    # Folder, names of files -> a row for each that is of the set, and for what is not there, with
+    # `img_name`, `target`, `kind`, `source`, `group` and `video` (both may be empty), `frame`,
+    # `split`, and whatever else label files hold. ManifestError: a label file that cannot be read,
+    # or contradicts the folder.
+    read: Callable[[LabelFolder, Sequence[str], IngestionParams], pd.DataFrame]
+    has_videos: bool = False  # rather than images: a file each, or a folder of frames each
 
 
-@dataclass(frozen=True)
-class VideoLayout:
-    """A layout that labels videos: a file each, or a folder of frames each."""
+def video_layout(
+    name: str,
+    label_files: re.Pattern[str],
+    fits: Callable[[Sequence[str]], bool],
+    identify: Callable[[str], str | None],
+    describe: Callable[[LabelFolder, Sequence[str]], Mapping[str, Video]],
+) -> Layout:
+    """Return a layout that labels videos.
 
-    name: str
-    label_files: re.Pattern[str]
-    fits: Callable[[Sequence[str]], bool]
-    # Path without holders, such as ``Celeb-real/id0_0000`` -> the video's identifier, if it is one.
-    identify: Callable[[str], str | None]
-    # Folder, identifiers that lie there -> what is known of these, and of others that are listed.
-    describe: Callable[[LabelFolder, Sequence[str]], Mapping[str, Video]]
+    ``identify`` returns a video's identifier, if it is one, by its path without holders, such as
+    ``Celeb-real/id0_0000``; ``describe`` what is known of those that lie there or are listed.
+    """
 
-    def read(
-        self, folder: LabelFolder, files: Sequence[str], params: IngestionParams
-    ) -> pd.DataFrame:
-        """Return the rows that ``Layout.read`` speaks of."""
-        paths = [video_path(name) for name in files]
-        known = {path: self.identify(path) for path in dict.fromkeys(paths)}
+    def read(folder: LabelFolder, files: Sequence[str], params: IngestionParams) -> pd.DataFrame:
+        paths = [video_path(file) for file in files]
+        known = {path: identify(path) for path in dict.fromkeys(paths)}
         found = sorted({video for video in known.values() if video is not None})
-        videos = self.describe(folder, found)
+        videos = describe(folder, found)
         rows = [
-            (name, video)
-            for name, path in zip(files, paths, strict=True)
+            (file, video)
+            for file, path in zip(files, paths, strict=True)
             if (video := known[path]) is not None and video in videos
         ]
         rows += [(video, video) for video in sorted(videos.keys() - set(found))]
@@ -96,20 +82,13 @@ class VideoLayout:
         table[list(Video._fields)] = pd.DataFrame(
             facts, columns=list(Video._fields), dtype="object"
         )
+        table["kind"] = table["kind"].where(table["target"] == FAKE, "real")
         for column in ("video", "original"):
             named = table["source"] + "/" + table[column]
             table[column] = named.where(table[column] != "", "")
         return table.assign(frame=read_frames(table["img_name"].astype("str"), table["video"]))
 
-
-@dataclass(frozen=True)
-class TableLayout:
-    """A layout whose label files name images."""
-
-    name: str
-    label_files: re.Pattern[str]
-    fits: Callable[[Sequence[str]], bool]
-    read: Callable[[LabelFolder, Sequence[str], IngestionParams], pd.DataFrame]
+    return Layout(name, label_files, fits, read, has_videos=True)
 
 
 def is_video_file(name: str) -> bool:
