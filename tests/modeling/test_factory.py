@@ -36,7 +36,7 @@ def model(
 ):
     given = {"backbone": backbone, "pretrained": pretrained, "options": options, "input": channels}
     given |= {"weights": weights and str(weights), "max_parameters": max_parameters}
-    return ModelParams(**given, truncate_after=None, fine_tuning="full", lora={})
+    return ModelParams(**given, truncate_after=None, fine_tuning="full", last_blocks=1, lora={})
 
 
 @pytest.fixture
