@@ -1,6 +1,7 @@
 """Every image becomes upright 8-bit RGB, or an error that says what is wrong with it."""
 
 import contextlib
+import io
 import pickle
 from pathlib import Path
 
@@ -261,3 +262,49 @@ def test_an_error_survives_the_way_back_from_a_worker():
     error = ImageError("a.jpg: no such file", status="missing", detail="no such file")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.status, copy.detail) == (str(error), "missing", "no such file")
+
+
+def jpeg_of(size, **how):
+    small = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(small).resize(size, Image.Resampling.BICUBIC).save(file, "JPEG", **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (131, 77), (160, 320), (17, 33)])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [30, 95])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_plain_jpegs_have_the_pixels_of_pillow(
+    monkeypatch, size, subsampling, quality, progressive
+):
+    how = {"subsampling": subsampling, "quality": quality, "progressive": progressive}
+    data = jpeg_of(size, **how)
+    for side in (None, 16, 50, 64):
+        plain = decoding.decode_rgb(data, side=side)
+        assert plain.flags.writeable
+        with monkeypatch.context() as patch:
+            patch.setattr(decoding, "decode_jpeg", None)
+            np.testing.assert_array_equal(plain, decoding.decode_rgb(data, side=side))
+
+
+def test_what_is_odd_about_a_jpeg_is_left_to_pillow(monkeypatch):
+    seen = []
+    plain = decoding.decode_jpeg
+    monkeypatch.setattr(decoding, "decode_jpeg", lambda *a, **k: seen.append(a) or plain(*a, **k))
+    data = jpeg_of((64, 48))
+    assert decoding.decode_rgb(data).shape == (48, 64, 3)
+    assert len(seen) == 1
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert decoding.decode_rgb(jpeg_of((64, 48), exif=turned)).shape == (64, 48, 3)
+    grey = io.BytesIO()
+    Image.new("L", (64, 48)).save(grey, "JPEG")
+    assert decoding.decode_rgb(grey.getvalue()).shape == (48, 64, 3)
+    assert len(seen) == 1
+    with pytest.raises(decoding.ImageError, match="damaged"):
+        decoding.decode_rgb(data[: len(data) // 2])
+    assert len(seen) == 2  # tried, and told in Pillow's words
+    monkeypatch.setattr(decoding, "_MOST_BYTES", 10)
+    assert decoding.decode_rgb(data).shape == (48, 64, 3)
+    assert len(seen) == 2
