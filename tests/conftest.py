@@ -68,6 +68,22 @@ POINTS = OperatingPoints(
 
 
 @pytest.fixture(scope="session")
+def request_limits():
+    """Return what a server of a small test lets in."""
+    from face_forgery.serving.request_limits import Limits
+
+    return Limits(
+        hosts=("localhost",),
+        max_bytes=2**20,
+        max_working=1,
+        max_waiting=1,
+        body_seconds=9.0,
+        content_types=("application/json", "image/*", "application/octet-stream"),
+        max_marks=300,
+    )
+
+
+@pytest.fixture(scope="session")
 def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Name, function -> a folder that the function has filled, once for all test processes.
 

@@ -26,7 +26,6 @@ from face_forgery.modeling.detector_folder import write_detector
 from face_forgery.params import FacesParams
 from face_forgery.serving.packaging import SIGNATURE, example_input, requirements
 from face_forgery.serving.pyfunc_model import ServedDetector
-from face_forgery.serving.request_limits import Limits
 from face_forgery.serving.server import build_server
 
 GARBAGE = b"this is no image"
@@ -152,7 +151,7 @@ def test_no_image_is_begun_after_the_time_of_an_answer(logged):
     assert list(judged["status"]) == ["ok"]
 
 
-def test_a_server_tells_the_model_its_limits(model, monkeypatch):
+def test_a_server_tells_the_model_its_limits(model, request_limits, monkeypatch):
     mlflow, told = import_mlflow(), {}
 
     def load(uri, **options):
@@ -161,31 +160,20 @@ def test_a_server_tells_the_model_its_limits(model, monkeypatch):
 
     monkeypatch.setattr(mlflow.pyfunc, "load_model", load)
     options = {"max_images": 3, "max_seconds": 7}
-    build_server("models:/m", LIMITS, **options, min_size=None)
+    build_server("models:/m", request_limits, **options, min_size=None)
     assert told == {"uri": "models:/m", "model_config": {"max_pictures": 3, "max_seconds": 7}}
-    build_server("models:/m", LIMITS, **options, min_size=9)
+    build_server("models:/m", request_limits, **options, min_size=9)
     assert told["model_config"]["min_size"] == 9
 
 
-LIMITS = Limits(
-    hosts=("localhost",),
-    max_bytes=2**20,
-    max_working=1,
-    max_waiting=1,
-    body_seconds=9.0,
-    content_types=("application/json", "image/*", "application/octet-stream"),
-    max_marks=300,
-)
-
-
 @pytest.fixture(scope="module")
-def post(detector_folder, tmp_path_factory):
+def post(detector_folder, request_limits, tmp_path_factory):
     """Return a function that asks the server of a folder of links, as caches of hubs are."""
     links = tmp_path_factory.mktemp("links")
     for file in detector_folder.iterdir():
         (links / file.name).symlink_to(file)
     options = {"max_images": 9, "max_seconds": 60, "min_size": 90}
-    app = build_server(str(links), LIMITS, **options)
+    app = build_server(str(links), request_limits, **options)
 
     def ask(content, **headers):
         async def send():
@@ -218,10 +206,12 @@ def test_a_folder_is_served_with_the_smallest_side_that_is_asked_for(post, make_
 @pytest.mark.parametrize(
     ("folder", "said"), [("gone", "no detector yet"), (".", "meta.json is missing")]
 )
-def test_a_folder_without_a_detector_is_refused_with_the_remedy(tmp_path, folder, said):
+def test_a_folder_without_a_detector_is_refused_with_the_remedy(
+    request_limits, tmp_path, folder, said
+):
     options = {"max_images": 9, "max_seconds": 60, "min_size": None}
     with pytest.raises(ff.DetectorError, match=said):
-        build_server(str(tmp_path / folder), LIMITS, **options)
+        build_server(str(tmp_path / folder), request_limits, **options)
 
 
 def test_model_has_signature_example_and_installed_requirements(logged):

@@ -75,7 +75,8 @@ def going_on(run, state):
 def distances(states, expected):
     """Return how far apart the ends of two runs are."""
     rows = zip(states[-1].history, expected[-1].history, strict=True)
-    names = expected[-1].history[0].keys() - {"seconds", "images_per_second"}
+    # Of twelve images two may change their order by rounding: val_loss sees the same scores.
+    names = expected[-1].history[0].keys() - {"seconds", "images_per_second", "val_auc"}
     of_history = [abs(row[name] - whole[name]) for row, whole in rows for name in names]
     whole = expected[-1].weights().weights
     of_weights = [

@@ -21,6 +21,14 @@ class Dataset(AbstractDataset[Saved, Loaded]):
         return {name[1:]: str(values[name]) for name in _SHOWN if values.get(name) is not None}
 
 
+class TableDataset(Dataset[Saved, pd.DataFrame]):
+    """A dataset that is a table."""
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Show the first rows in Kedro-Viz."""
+        return preview_rows(self.load(), nrows)
+
+
 class FileDataset(Dataset[Saved, Loaded]):
     """One file or folder of this machine, ``filepath``."""
 

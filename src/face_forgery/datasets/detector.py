@@ -38,16 +38,13 @@ class ReplacedFolder(FileDataset[Any, Any]):
             write(self._staged)
             for path in [*self._staged.rglob("*"), self._staged]:
                 flush_to_disk(path)
-            self._exchange()
+            shutil.rmtree(self._previous, ignore_errors=True)
+            if self._filepath.exists():
+                self._filepath.rename(self._previous)
+            self._staged.rename(self._filepath)
+            shutil.rmtree(self._previous, ignore_errors=True)
         finally:
             shutil.rmtree(self._staged, ignore_errors=True)
-
-    def _exchange(self) -> None:
-        shutil.rmtree(self._previous, ignore_errors=True)
-        if self._filepath.exists():
-            self._filepath.rename(self._previous)
-        self._staged.rename(self._filepath)
-        shutil.rmtree(self._previous, ignore_errors=True)
 
     def _restore(self) -> None:
         if self._is_between_renames():

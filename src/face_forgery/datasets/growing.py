@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro_datasets._typing import TablePreview
 
 from face_forgery.datasets.atomic import replacing
-from face_forgery.datasets.base import FileDataset, preview_rows
+from face_forgery.datasets.base import FileDataset, TableDataset
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish
 from face_forgery.inference.pages import Page
 from face_forgery.inference.videos.judgement import TablePart
 
 
-class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame]):
+class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame], TableDataset[TablePart]):
     """A CSV that takes its place in one step when its last part has come.
 
     Until then the parts are in the folder ``NAME.begun`` beside it, a CSV each, which anybody may
@@ -42,10 +41,6 @@ class GrowingTableDataset(FileDataset[TablePart, pd.DataFrame]):
     def load(self) -> pd.DataFrame:
         """Return the whole table; an empty field is a missing value, and nothing else is."""
         return pd.read_csv(self._filepath, keep_default_na=False, na_values=[""])
-
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Show the first rows in Kedro-Viz."""
-        return preview_rows(self.load(), nrows)
 
 
 class PagesDataset(FileDataset[Page, list[Path]]):

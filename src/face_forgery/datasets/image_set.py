@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.labels.manifest import show_examples
 from face_forgery.datasets.atomic import FileError
-from face_forgery.datasets.base import Dataset, preview_rows
+from face_forgery.datasets.base import TableDataset
 
 if TYPE_CHECKING:
     from face_forgery.forgery.made_images import MadeImage
@@ -35,7 +34,7 @@ _ABOUT = (
 _MADE_NAME = re.compile(r"[0-9a-f]{32}\.jpg")
 
 
-class ImageSetDataset(Dataset["Sequence[MadeImage]", pd.DataFrame]):
+class ImageSetDataset(TableDataset["Sequence[MadeImage]"]):
     """A folder of made images in the challenge's layout, written batch by batch.
 
     The first batch replaces the set that was there; each further one is added to it. Images are
@@ -65,9 +64,10 @@ class ImageSetDataset(Dataset["Sequence[MadeImage]", pd.DataFrame]):
         for made in data:
             (self._root / _FOLDERS[made.subset] / made.img_name).write_bytes(made.jpeg)
         for subset in LABEL_FILES:
-            rows = [made for made in data if made.subset == subset]
-            if rows:
-                self._append(subset, rows)
+            if rows := [made for made in data if made.subset == subset]:
+                file = self._label_file(subset)
+                how: dict[str, Any] = {"mode": "a", "index": False, "lineterminator": "\n"}
+                pd.DataFrame(rows)[_COLUMNS[subset]].to_csv(file, header=not file.exists(), **how)
 
     def load(self) -> pd.DataFrame:
         """Return the label files as one table: ``subset`` and the columns of the label files."""
@@ -79,10 +79,6 @@ class ImageSetDataset(Dataset["Sequence[MadeImage]", pd.DataFrame]):
             )
         return pd.concat(tables, ignore_index=True)
 
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Show the first rows in Kedro-Viz."""
-        return preview_rows(self.load(), nrows)
-
     def _label_file(self, subset: str) -> Path:
         return self._root / LABEL_FILES[subset]
 
@@ -90,11 +86,6 @@ class ImageSetDataset(Dataset["Sequence[MadeImage]", pd.DataFrame]):
         table = pd.read_csv(self._label_file(subset), dtype={"target": "Int8"})
         table.insert(0, "subset", subset)
         return table
-
-    def _append(self, subset: str, rows: "Sequence[MadeImage]") -> None:
-        file = self._label_file(subset)
-        table = pd.DataFrame(rows)[_COLUMNS[subset]]
-        table.to_csv(file, mode="a", header=not file.exists(), index=False, lineterminator="\n")
 
     def _clear(self) -> None:
         """Remove the older set, label files first, after checking that there is nothing else."""

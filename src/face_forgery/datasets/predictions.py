@@ -6,11 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
-from kedro_datasets._typing import TablePreview
 
 from face_forgery.data.images.remote import reach
 from face_forgery.datasets.atomic import FileError
-from face_forgery.datasets.base import Dataset, ReadOnlyDataset, preview_rows
+from face_forgery.datasets.base import ReadOnlyDataset, TableDataset
 from face_forgery.datasets.incremental_writer import IncrementalWriter, Part, publish, remove_file
 from face_forgery.datasets.verdict_tables import read_verdicts, write_verdicts
 from face_forgery.inference.job import Begun, PartOfJob
@@ -18,7 +17,7 @@ from face_forgery.inference.job import Begun, PartOfJob
 logger = logging.getLogger(__name__)
 
 
-class PredictionsDataset(Dataset[PartOfJob, pd.DataFrame]):
+class PredictionsDataset(TableDataset[PartOfJob]):
     """A table of verdicts that is written part by part, at a path or a URL.
 
     Until the last part has come, the parts are in the folder ``NAME.begun`` beside it, a CSV each,
@@ -100,10 +99,6 @@ class PredictionsDataset(Dataset[PartOfJob, pd.DataFrame]):
     def load(self) -> pd.DataFrame:
         """Return the whole table."""
         return read_verdicts(self._filepath)
-
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """Show the first rows in Kedro-Viz."""
-        return preview_rows(self.load(), nrows)
 
     def _exists(self) -> bool:
         system, path = reach(self._filepath)

@@ -41,9 +41,16 @@ def read_verdicts(location: str) -> pd.DataFrame:
 def write_verdicts(rows: Path, path: Path, *, ending: str) -> None:
     """Bring a CSV of rows into the format that ``ending`` says."""
     if ending.lower() == ".parquet":
-        _write_parquet(_read_csv(rows), path)
+        schema = pa.schema([(name, pa.string()) for name in _VERDICT_TYPES])
+        schema = schema.insert(1, pa.field("y_pred", pa.float64()))
+        with pq.ParquetWriter(path, schema) as writer:
+            for part in _read_csv(rows):
+                writer.write_table(pa.Table.from_pandas(part, schema, preserve_index=False))
     elif ending.lower() == ".jsonl":
-        _write_json_lines(_read_csv(rows), path)
+        how: dict[str, Any] = {"orient": "records", "lines": True, "force_ascii": False}
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for part in _read_csv(rows):
+                part.to_json(file, double_precision=15, **how)
     else:
         shutil.copyfile(rows, path)
 
@@ -54,17 +61,3 @@ def _read_csv(path: Path | str) -> Iterator[pd.DataFrame]:
     parts = pd.read_csv(path, dtype=types, chunksize=_ROWS_AT_ONCE, **EMPTY_IS_MISSING)
     for part in parts:
         yield part.assign(detail=part["detail"].fillna(""))
-
-
-def _write_parquet(parts: Iterator[pd.DataFrame], path: Path) -> None:
-    schema = pa.schema([(name, pa.string()) for name in _VERDICT_TYPES])
-    schema = schema.insert(1, pa.field("y_pred", pa.float64()))
-    with pq.ParquetWriter(path, schema) as writer:
-        for part in parts:
-            writer.write_table(pa.Table.from_pandas(part, schema, preserve_index=False))
-
-
-def _write_json_lines(parts: Iterator[pd.DataFrame], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for part in parts:
-            part.to_json(file, orient="records", lines=True, double_precision=15, force_ascii=False)

@@ -98,12 +98,9 @@ def _band(values: NDArray[np.float64], starts: tuple[int, ...], missing: str) ->
         str(start) if stop == start + 1 else f"{start} to {stop - 1}"
         for start, stop in itertools.pairwise(starts)
     ]
-    names += [f"{starts[-1]} and more", missing]
-    found = np.searchsorted(starts, values, side="right") - 1
-    codes = np.where(np.isnan(values), len(names) - 1, found)
-    return pd.Categorical.from_codes(
-        codes.astype(np.int64), categories=pd.Index(names, dtype=object)
-    )
+    names.append(f"{starts[-1]} and more")
+    bands = pd.cut(values, [*starts, np.inf], right=False, labels=names)
+    return bands.add_categories([missing]).fillna(missing)
 
 
 def _names(values: NDArray[np.generic]) -> list[str]:

@@ -98,10 +98,6 @@ def _check_table(name: str, table: pd.DataFrame, key: str) -> None:
         raise ScoreError(f"{name}: {unknown:,} of {len(table):,} rows have no target")
     if nameless := int(table[key].isna().sum()):
         raise ScoreError(f"{name}: {nameless:,} of {len(table):,} rows have no {key}")
-    _check_numbers(name, table, key)
-
-
-def _check_numbers(name: str, table: pd.DataFrame, key: str) -> None:
     targets, scores = (pd.to_numeric(table[one], errors="coerce") for one in ("target", "y_pred"))
     faults = {
         "targets are not 0 (real) or 1 (fake)": ~targets.isin([0, 1]),

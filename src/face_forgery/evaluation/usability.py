@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from face_forgery.evaluation.reporting.sentences import (
     describe_separation,
+    format_interval,
     format_percent,
     list_broken_sources,
     name_cell,
@@ -144,19 +145,20 @@ def _look_at_training(card: TrainingData | None, language: Language) -> Finding:
 def _look_at_promise(points: dict[str, Any]) -> Finding:
     promised, asked, measured = points["promised_fpr"], points["target_fpr"], points["fpr"]
     alarms = f"{round(measured['value'] * points['num_real']):,} of {points['num_real']:,}"
-    rates = f"{format_percent(measured['low'])} to {format_percent(measured['high'])}"
+    rates = format_interval(measured, percent=True)
     found = f"{alarms} real images were called fake ({rates})"
     limit = format_percent(promised)
+    level: Level = "care"
     if not points["is_verified"]:
-        words = "could not be checked: too few images to hold any back"
-        return Finding("promise", "care", f"The promise of at most {limit} false alarms {words}.")
-    if measured["low"] > promised:
-        words = f"was not kept on held-back images: {found}"
-        return Finding("promise", "care", f"The promise of at most {limit} false alarms {words}.")
-    words = f"The promise of at most {limit} false alarms was kept on held-back images: {found}."
-    if promised > asked:
-        words += f" You asked for {format_percent(asked)}, which so few real images cannot promise."
-    return Finding("promise", "care" if promised > asked else "usable", words)
+        words = "could not be checked: too few images to hold any back."
+    elif measured["low"] > promised:
+        words = f"was not kept on held-back images: {found}."
+    elif promised > asked:
+        words = f"was kept on held-back images: {found}. You asked for {format_percent(asked)}, "
+        words += "which so few real images cannot promise."
+    else:
+        level, words = "usable", f"was kept on held-back images: {found}."
+    return Finding("promise", level, f"The promise of at most {limit} false alarms {words}")
 
 
 def _look_at_sources(points: dict[str, Any]) -> list[Finding]:
@@ -165,9 +167,8 @@ def _look_at_sources(points: dict[str, Any]) -> list[Finding]:
             "promise",
             "care",
             f"In the source {row['name']} {format_percent(row['fpr']['value'])} of the real images "
-            f"were called fake ({format_percent(row['fpr']['low'])} to "
-            f"{format_percent(row['fpr']['high'])}), more than the promised "
-            f"{format_percent(limit)}.",
+            f"were called fake ({format_interval(row['fpr'], percent=True)}), more than the "
+            f"promised {format_percent(limit)}.",
         )
         for row, limit in list_broken_sources(points)
     ]
@@ -180,7 +181,7 @@ def _look_at_found(points: dict[str, Any]) -> Finding:
         RULES["found"].rate(rate["value"]),
         "Forgeries found at the promised false-alarm rate: "
         f"{round(rate['value'] * num_fake):,} of {num_fake:,} "
-        f"({format_percent(rate['low'])} to {format_percent(rate['high'])}).",
+        f"({format_interval(rate, percent=True)}).",
     )
 
 

@@ -63,7 +63,11 @@ def _maker_of(name: str, catalog: CatalogProtocol[Any, Any]) -> str | None:
 
 def _describe(names: list[str], missing: list[str], catalog: CatalogProtocol[Any, Any]) -> str:
     first = _list_what_to_run(missing, catalog)
-    in_memory = [name for name in missing if _is_in_memory(name, catalog)]
+    in_memory = [
+        name
+        for name in missing
+        if name not in catalog or isinstance(catalog.get(name), MemoryDataset)
+    ]
     shown = show_examples(missing)
     line = f"{','.join(names)}: {len(missing)} of its inputs are not there yet ({shown})"
     if in_memory:
@@ -72,10 +76,6 @@ def _describe(names: list[str], missing: list[str], catalog: CatalogProtocol[Any
         }
         return f"{line}; they are made in memory by {', '.join(sorted(makers))}: run that, too"
     return f"{line}; run first what makes them: kedro run --pipelines {','.join(first)}"
-
-
-def _is_in_memory(name: str, catalog: CatalogProtocol[Any, Any]) -> bool:
-    return name not in catalog or isinstance(catalog.get(name), MemoryDataset)
 
 
 def _list_what_to_run(missing: list[str], catalog: CatalogProtocol[Any, Any]) -> list[str]:

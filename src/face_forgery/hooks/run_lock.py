@@ -108,7 +108,14 @@ def lock_paths(folder: Path, paths: list[str]) -> BaseFileLock | None:
                     _check_other(path, set(paths))
             lock: BaseFileLock = FileLock(own)
             lock.acquire(blocking=False)
-            own.with_suffix(".json").write_text(json.dumps(_describe_run(paths)), "utf-8")
+            described = {
+                "pid": os.getpid(),
+                "machine": platform.node(),
+                "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+                "paths": paths,
+            }
+            own.with_suffix(".json").write_text(json.dumps(described), "utf-8")
     except (OSError, Timeout) as error:
         logger.warning(
             "%s: no run lock can be kept there (%s): make sure yourself that no other run writes "
@@ -133,16 +140,6 @@ def _check_other(path: Path, paths: set[str]) -> None:
 def _remove(path: Path) -> None:
     for file in (path, path.with_suffix(".json")):
         file.unlink(missing_ok=True)
-
-
-def _describe_run(paths: list[str]) -> dict[str, Any]:
-    return {
-        "pid": os.getpid(),
-        "machine": platform.node(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "paths": paths,
-    }
 
 
 def _refusal(other: dict[str, Any], shared: list[str], num_paths: int) -> str:

@@ -69,11 +69,9 @@ def check_uri(uri: str) -> str:
     scheme = scheme.partition("+")[0].lower()  # of SQLAlchemy: postgresql+psycopg2
     if is_uri and scheme in _SERVERS and rest.strip("/"):
         return uri.partition("#")[0].rstrip("/")
-    if uri.partition(":")[0] in _OTHERS or (
-        uri.startswith(_SQLITE) and uri.strip("/") != "sqlite:"
-    ):
-        return uri
-    if is_uri and scheme in _DATABASES and scheme != "sqlite":
+    is_sqlite = uri.startswith(_SQLITE) and uri.strip("/") != "sqlite:"
+    is_database = is_uri and scheme in _DATABASES and scheme != "sqlite"
+    if is_sqlite or is_database or uri.partition(":")[0] in _OTHERS:
         return uri
     raise TrackingError(f"tracking.tracking_uri={mask(uri)}: {_mend_uri(uri)}")
 

@@ -44,8 +44,7 @@ class TrackedRun:
         )
         self._info = run.info
         self._recorded_params: dict[str, str] = run.data.params
-        numbers = run.data.metrics
-        self._last_epoch = int(numbers.get(f"{EPOCH}epoch", numbers.get("epoch", 0)))
+        self._last_epoch = int(run.data.metrics.get(f"{EPOCH}epoch", 0))
         self._epoch_ms: dict[int, int] = {}
         if params.run_id is None:
             self._queue.send("the search for a double", lambda: self._delete_doubles(start))

@@ -63,7 +63,12 @@ def learn_familiarity(
     changes = _training_changes(detector)
     changed = partial(_changed, changes, seed)
     reader = ImageReader.of(replace(detector, familiarity=None), min_size=1, is_labelled=True)
-    read = partial(_read_sample, reader, Path(root), batch_size=batch_size, num_workers=num_workers)
+
+    def read(rows: pd.DataFrame) -> Iterator[Tensor]:
+        paths = [Path(root) / path for path in rows["path"]]
+        how = {"batch_size": batch_size, "num_workers": num_workers}
+        return read_images(paths, reader, description="looking at images", **how)
+
     drawn, *halves = (
         rows.sample(min(len(rows), _MOST_IMAGES), random_state=seed)
         for rows in (train, val[in_calibration], val[~in_calibration])
@@ -73,14 +78,10 @@ def learn_familiarity(
     calibration, verification = (appearance.distances(_describe(read(half))) for half in halves)
     plain = described if changes is None else described[::2]  # the others are changed
     found = choose_threshold(calibration, verification, rate=rate)
-    return Learnt(appearance, found, _beside(drawn, plain))
-
-
-def _beside(drawn: pd.DataFrame, appearances: NDArray[np.float32]) -> pd.DataFrame:
-    """Return rows with their appearances; none where several faces are cut out of an image."""
-    if len(appearances) != len(drawn):
-        return pd.DataFrame()
-    return drawn.filter(items=["path", "target"]).assign(appearance=list(appearances))
+    if len(plain) != len(drawn):  # several faces were cut out of an image
+        return Learnt(appearance, found, pd.DataFrame())
+    seen = drawn.filter(items=["path", "target"]).assign(appearance=list(plain))
+    return Learnt(appearance, found, seen)
 
 
 def _training_changes(detector: Detector) -> PixelTransform | None:
@@ -103,13 +104,6 @@ def _changed(
         return (image,)
     with seeded_torch(seed, number):
         return image, change(image)
-
-
-def _read_sample(
-    reader: ImageReader, root: Path, rows: pd.DataFrame, **how: int
-) -> Iterator[Tensor]:
-    paths = [root / path for path in rows["path"]]
-    return read_images(paths, reader, description="looking at images", **how)
 
 
 def _describe(images: Iterable[Tensor]) -> NDArray[np.float32]:

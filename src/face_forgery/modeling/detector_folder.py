@@ -16,23 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load, save_file
 
-from face_forgery.limits import (
-    MAX_MEMBERS,
-    MAX_UNSEEN_WEIGHTS,
-)
+from face_forgery.limits import MAX_MEMBERS, MAX_UNSEEN_WEIGHTS
 from face_forgery.modeling.detector import (
     TTA_IMAGES,
     BackboneError,

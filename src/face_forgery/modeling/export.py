@@ -35,6 +35,7 @@ METADATA = "face_forgery"  # key of the file's metadata
 TOLERANCE = 1e-4  # largest difference of a score that an export may have
 _MAX_BYTES = 2**31 - 1  # of a protocol buffer
 _CHECKED_BATCHES = (1, 3)
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 class _Probability(nn.Module):
@@ -69,7 +70,10 @@ def export_onnx(detector: Detector) -> bytes:
     network = detector.build_network()
     size = detector.preprocessing.image_size
     content = _to_onnx(network, size, describe(detector))
-    _check_scores(content, network, size)
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    _compare(lambda images: session.run([OUTPUT], {INPUT: images})[0], network, size)
     return content
 
 
@@ -148,7 +152,11 @@ def describe(detector: Detector) -> dict[str, Any]:
 
 
 def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> bytes:
-    _require("onnx", "onnxscript", "onnxruntime")
+    if missing := [name for name in _PACKAGES if find_spec(name) is None]:
+        raise ImportError(
+            f"the export needs {', '.join(missing)}: make setup, or "
+            "pip install 'face-forgery[export]'"
+        )
     # Two images: the exporter would take a batch of one for a constant.
     example = torch.zeros((2, 3, size, size), dtype=torch.uint8)
     try:
@@ -164,9 +172,10 @@ def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> byte
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
+        lines = (str(error).strip() or type(error).__name__).splitlines()
         raise DetectorError(
-            f"this network cannot be exported to ONNX: {_last_line(error)}. Another model.backbone "
-            "may do; the detector's folder works with timm alone (docs/serving.md)"
+            f"this network cannot be exported to ONNX: {lines[-1].strip()[:300]}. Another "
+            "model.backbone may do; the detector's folder works with timm alone (docs/serving.md)"
         ) from error
     assert program is not None
     model = program.model_proto
@@ -178,13 +187,6 @@ def _to_onnx(network: nn.Module, size: int, description: dict[str, Any]) -> byte
     entry.key, entry.value = METADATA, json.dumps(description)
     content: bytes = model.SerializeToString()
     return content
-
-
-def _check_scores(content: bytes, network: nn.Module, size: int) -> None:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    _compare(lambda images: session.run([OUTPUT], {INPUT: images})[0], network, size)
 
 
 def _compare(
@@ -204,16 +206,3 @@ def _compare(
                 f"more than {TOLERANCE:g}; nothing was written. This is an error of the exporter "
                 "or of the runtime: try another version of either"
             )
-
-
-def _require(*packages: str) -> None:
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"the export needs {', '.join(missing)}: make setup, or "
-            "pip install 'face-forgery[export]'"
-        )
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()[:300]

@@ -235,12 +235,9 @@ def share_equal_weights(members: Sequence[nn.Module]) -> None:
         for name, module in member.named_modules():
             for own, weight in module.named_parameters(recurse=False):
                 others = known.setdefault(f"{name}.{own}", [])
-                equal = next((other for other in others if _is_equal(other, weight)), None)
+                same = (one for one in others if one.dtype == weight.dtype)
+                equal = next((one for one in same if torch.equal(one, weight)), None)
                 if equal is None:
                     others.append(weight)
                 else:
                     setattr(module, own, equal)
-
-
-def _is_equal(one: Tensor, other: Tensor) -> bool:
-    return one.dtype == other.dtype and torch.equal(one, other)

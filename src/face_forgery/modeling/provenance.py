@@ -82,11 +82,6 @@ class TrainingData:
             return "partly"
         return "photographed" if found == {"photographed"} else "unknown"
 
-    @property
-    def split_unit(self) -> Literal["group", "image"]:
-        """What was kept on one side of a split."""
-        return "group" if self.num_groups < self.num_images else "image"
-
 
 def describe_training_data(card: TrainingData | None, language: Language = "en") -> str:
     """Say in one sentence what a detector learnt from; ``None``: nobody recorded it.

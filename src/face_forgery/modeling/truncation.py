@@ -64,7 +64,9 @@ def truncate_backbone(
     Raises:
         BackboneError: If there is no such block, or timm cannot shorten this backbone.
     """
-    stages = _stages_of(backbone)
+    described = getattr(backbone, "feature_info", [])
+    described = described if isinstance(described, list) else described.info
+    stages = [str(stage["module"]) for stage in described]
     names = [name for name, _ in backbone.named_modules() if name]
     if not stages or not hasattr(backbone, "prune_intermediate_layers"):
         raise BackboneError("timm cannot shorten this backbone; set model.truncate_after=null")
@@ -88,12 +90,6 @@ def truncate_backbone(
     num_features = _mean_over_positions(backbone, maps).shape[1]
     backbone.train()
     return TruncatedBackbone(backbone, num_features, num_classes)
-
-
-def _stages_of(backbone: Any) -> list[str]:
-    described = getattr(backbone, "feature_info", [])
-    described = described if isinstance(described, list) else described.info
-    return [str(stage["module"]) for stage in described]
 
 
 def _is_a_block(after: str, stages: list[str], names: list[str]) -> bool:

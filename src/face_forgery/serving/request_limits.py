@@ -25,6 +25,7 @@ from face_forgery.limits import MAX_DIGITS
 
 _LOG = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OF_A_PROXY = re.compile(rb"forwarded\Z|x-forwarded-")
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 JSON, BYTES = "application/json", "application/octet-stream"
 _DOES_NOT_FIT = (LookupError, TypeError, ValueError)  # what Python raises for foreign data
@@ -103,7 +104,7 @@ class RequestLimits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http":
-            headers = [pair for pair in scope["headers"] if not _is_of_a_proxy(pair[0])]
+            headers = [pair for pair in scope["headers"] if not _OF_A_PROXY.match(pair[0])]
             await self._answer({**scope, "headers": headers}, receive, _Answer(send))
         elif scope["type"] == "lifespan":
             await self._app(scope, receive, send)
@@ -314,10 +315,6 @@ def _answer(status: int, message: str) -> JSONResponse:
 
 def _too_large(max_bytes: int) -> str:
     return f"the body of a request may have {max_bytes:,} bytes"
-
-
-def _is_of_a_proxy(name: bytes) -> bool:
-    return name == b"forwarded" or name.startswith(b"x-forwarded-")
 
 
 def _is_among(text: str, patterns: tuple[str, ...]) -> bool:

@@ -50,16 +50,13 @@ def build_server(
     config = {"max_pictures": max_images, "max_seconds": max_seconds}
     config |= {} if min_size is None else {"min_size": min_size}
     with TemporaryDirectory() as scratch:
-        if not _is_logged(location):
+        is_logged = _SCHEME.match(location) or Path(location, "MLmodel").exists()
+        if not is_logged:
             folder, location = find_folder(location), f"{scratch}/model"
             read_meta(folder)
             mlflow.pyfunc.save_model(location, **describe_model(folder, Path(scratch)))
         model = mlflow.pyfunc.load_model(location, model_config=config)
     return RequestLimits(ImageBodies(scoring_server.init(model)), limits)
-
-
-def _is_logged(location: str) -> bool:
-    return _SCHEME.match(location) is not None or Path(location, "MLmodel").exists()
 
 
 class ImageBodies:

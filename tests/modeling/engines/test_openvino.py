@@ -67,8 +67,9 @@ def test_members_of_an_ensemble_are_computed_each_by_its_own_engine(make_detecto
     with caplog.at_level("INFO"):
         network = build_scorer(joined)
     expected = score_images(joined.build_network(), images, CPU)
-    np.testing.assert_allclose(score_images(network, images, CPU), expected, rtol=0, atol=1e-5)
     has_bfloat16 = openvino_network.why_not_openvino(members["b"]) is None
+    far = 1e-2 if has_bfloat16 else 1e-5  # two engines round to 8 bits in other places
+    np.testing.assert_allclose(score_images(network, images, CPU), expected, rtol=0, atol=far)
     assert ("this processor has no bfloat16" in caplog.text) != has_bfloat16
 
 

@@ -23,19 +23,9 @@ from face_forgery.forgery.rendering.demo_set import draw_set
 from face_forgery.modeling.detector import BackboneError
 from face_forgery.pipelines.adopt import create_pipeline
 from face_forgery.pipelines.evaluation import nodes as evaluation
-from face_forgery.serving.request_limits import Limits
 from face_forgery.serving.server import build_server
 
 SAID = {"image_size": 32, "interpolation": "bilinear", "mean": 0.5, "std": 0.25}
-LIMITS = Limits(
-    hosts=("localhost",),
-    max_bytes=2**20,
-    max_working=1,
-    max_waiting=1,
-    body_seconds=9.0,
-    content_types=("application/json", "application/octet-stream"),
-    max_marks=300,
-)
 
 
 @pytest.fixture
@@ -135,10 +125,10 @@ def test_a_torchvision_model_is_calibrated_tested_and_explained(project):
 
 
 @pytest.mark.slow
-def test_it_is_served_with_the_score_that_torchvision_gives(project, network):
+def test_it_is_served_with_the_score_that_torchvision_gives(project, network, request_limits):
     folder = project / "data/06_models/detector"
     detector = ff.Detector.load(folder, min_size=1)
-    app = build_server(str(folder), LIMITS, max_images=4, max_seconds=60, min_size=1)
+    app = build_server(str(folder), request_limits, max_images=4, max_seconds=60, min_size=1)
     margins = []
     for file in sorted((project / "other/valset").iterdir())[:3]:
         answer = TestClient(app, base_url="http://localhost").post(

@@ -122,7 +122,5 @@ def _blockiness(luma: Values) -> float:
         border = np.arange(1, len(steps) + 1) % _BLOCK == 0
         at_border.append(steps[border])
         elsewhere.append(steps[~border])
-    outside = np.concatenate(at_border)
-    return (
-        float(outside.mean() / max(np.concatenate(elsewhere).mean(), 1e-9)) if len(outside) else 1.0
-    )
+    outside, inside = np.concatenate(at_border), np.concatenate(elsewhere)
+    return float(outside.mean() / max(inside.mean(), 1e-9)) if len(outside) else 1.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from face_forgery.data.images.decoding import read_reduced
-from face_forgery.data.labels.manifest import SUBSETS
+from face_forgery.data.labels.manifest import SUBSETS, cut
 from face_forgery.data.labels.set_summary import class_names, count_values
 from face_forgery.evaluation.reporting.style import (
     FAKE_COLOR,
@@ -146,7 +146,7 @@ def _finish(axes: Axes, title: str, unit: str) -> None:
 
 
 def _shorten(text: str, length: int = 26) -> str:
-    return plain(text if len(text) <= length else f"{text[: length - 3]}...")
+    return plain(cut(text, length))
 
 
 def find_worst(val_scores: pd.DataFrame, *, per_class: int = LISTED) -> pd.DataFrame:

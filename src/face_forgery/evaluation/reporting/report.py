@@ -66,29 +66,18 @@ def _make_environment(language: Language) -> Environment:
         "thousands": "{:,}".format,
         "number": sentences.format_number,
         "percent": sentences.format_percent,
-        "interval": _format_interval,
+        "interval": sentences.format_interval,
         "base64": lambda png: base64.b64encode(png).decode(),
         "cell": _escape_cell,
         "json": partial(json.dumps, indent=2, sort_keys=True),
     }
-    of_detector = (
-        robustness_of,
-        testing_of,
-        audit_of,
-        cross_validation_of,
-        list_facts,
-        judge_detector,
+    functions = (
+        *(robustness_of, testing_of, audit_of, cross_validation_of, list_facts, judge_detector),
+        *(take_drawn, errors_of, expect, sentences.promises_of),
     )
-    environment.globals |= {
-        "say": sentences,
-        "tested": testing_sentences,
-        "rules": RULES,
-        "language": language,
-    }
-    environment.globals |= {
-        function.__name__: function
-        for function in (*of_detector, take_drawn, errors_of, expect, promises_of)
-    }
+    environment.globals |= {function.__name__: function for function in functions}
+    environment.globals |= {"say": sentences, "tested": testing_sentences}
+    environment.globals |= {"rules": RULES, "language": language}
     return environment
 
 
@@ -96,14 +85,6 @@ def _escape_cell(text: str) -> str:
     """Return a user's name as it can stand in a cell of a Markdown table."""
     flat = " ".join(text.split())
     return "".join(f"\\{c}" if c in "\\|`*_[]<>#!" else c for c in flat)
-
-
-def _format_interval(measured: Result, *, percent: bool = False) -> str:
-    """The ends of an interval; empty where nothing was measured."""
-    write = sentences.format_percent if percent else sentences.format_number
-    if measured["value"] is None:
-        return ""
-    return f"{write(measured['low'])} to {write(measured['high'])}"
 
 
 def take_drawn(mistakes: pd.DataFrame) -> pd.DataFrame:
@@ -145,19 +126,6 @@ def errors_of(val_scores: pd.DataFrame, operating_points: Result, confidence: fl
     """Return the errors on images that the thresholds were not chosen on."""
     held_back = select_verification(val_scores, is_verified=operating_points["is_verified"])
     return count_errors(held_back, operating_points, confidence=confidence)
-
-
-def promises_of(operating_points: Result) -> dict[str, float]:
-    """Return what false-alarm rate is promised: source of real images -> rate.
-
-    Where none is promised for the source alone, it is that of all real images together.
-    """
-    return {
-        row["name"]: operating_points["promised_fpr"]
-        if row["promised_fpr"] is None
-        else row["promised_fpr"]
-        for row in operating_points.get("by_source", [])
-    }
 
 
 def list_facts(detector: Detector, code_version: dict[str, Any]) -> dict[str, Any]:

@@ -172,13 +172,22 @@ def list_broken_sources(points: dict[str, Any]) -> list[tuple[dict[str, Any], fl
 
     Each comes with what was promised: for the source, or for all of them together.
     """
+    limits = promises_of(points)
     rows = [row for row in points.get("by_source", []) if row["fpr"] is not None]
-    limits = [
-        points["promised_fpr"] if row["promised_fpr"] is None else row["promised_fpr"]
-        for row in rows
-    ]
-    found = zip(rows, limits, strict=True)
+    found = ((row, limits[row["name"]]) for row in rows)
     return [(row, limit) for row, limit in found if row["fpr"]["low"] > limit]
+
+
+def promises_of(points: dict[str, Any]) -> dict[str, float]:
+    """Return what false-alarm rate is promised: source of real images -> rate.
+
+    Where none is promised for the source alone, it is that of all real images together.
+    """
+    overall = points["promised_fpr"]
+    return {
+        row["name"]: overall if row["promised_fpr"] is None else row["promised_fpr"]
+        for row in points.get("by_source", [])
+    }
 
 
 def describe_promise(points: dict[str, Any]) -> list[str]:
@@ -337,6 +346,14 @@ def format_number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+
+
+def format_interval(measured: dict[str, Any], *, percent: bool = False) -> str:
+    """The ends of an interval; empty where nothing was measured."""
+    write = format_percent if percent else format_number
+    if measured["value"] is None:
+        return ""
+    return f"{write(measured['low'])} to {write(measured['high'])}"
 
 
 def _with_interval(auc: dict[str, float]) -> str:

@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from face_forgery.evaluation.reporting.sentences import format_number, format_percent
+from face_forgery.evaluation.reporting.sentences import (
+    format_interval,
+    format_number,
+    format_percent,
+)
 
 UNITS = {"image": "images", "video": "videos"}
 
@@ -91,7 +95,7 @@ def _with_ends(measured: dict[str, Any], *, percent: bool = False) -> str:
     write = format_percent if percent else format_number
     if measured["value"] is None:
         return "-"
-    return f"{write(measured['value'])} ({write(measured['low'])} to {write(measured['high'])})"
+    return f"{write(measured['value'])} ({format_interval(measured, percent=percent)})"
 
 
 def write_percent(measured: dict[str, Any]) -> str:

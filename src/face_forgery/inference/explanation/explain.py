@@ -92,11 +92,9 @@ def explain_images(
                 detector, scorer, network, given.decode, min_size=min_size
             )
             evidence = given.evidence
-        status, detail = reading.status, reading.detail
         nearest = [] if seen is None or explanation is None else seen.find(explanation.appearance)
-        yield ExplainedImage(
-            *(number, len(images), name, status, detail, explanation, evidence, nearest)
-        )
+        said = (reading.status, reading.detail, explanation)
+        yield ExplainedImage(number, len(images), name, *said, evidence, nearest)
 
 
 def pick_suspects(images: pd.DataFrame, predictions: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from face_forgery.data.images.faces import Face
 from face_forgery.inference.verdicts import decide
 from face_forgery.inference.videos.windows import FrameScore, Summary, Windows
 from face_forgery.modeling.detector import OperatingPoints
@@ -96,16 +95,11 @@ def video_row(video: JudgedVideo) -> TablePart:
 def frame_rows(video: JudgedVideo, points: OperatingPoints) -> TablePart:
     """Return a row for each judged face or frame of a video: ``FRAME_COLUMNS``."""
     verdicts = decide(np.array([frame.score for frame in video.frames]), points)
-    rows = [
-        (video.name, round(frame.seconds, 3), frame.person, *_box(frame.face), frame.score, verdict)
-        for frame, verdict in zip(video.frames, verdicts, strict=True)
-    ]
+    rows = []
+    for frame, verdict in zip(video.frames, verdicts, strict=True):
+        box: tuple[float | None, ...] = (None,) * 5  # where the frame is taken whole
+        if (face := frame.face) is not None:
+            box = (*(round(side, 1) for side in face[:4]), round(face.confidence, 4))
+        at = (video.name, round(frame.seconds, 3), frame.person)
+        rows.append((*at, *box, frame.score, verdict))
     return TablePart(video.number, video.total, pd.DataFrame(rows, columns=list(FRAME_COLUMNS)))
-
-
-def _box(face: Face | None) -> tuple[float | None, ...]:
-    """Return left, top, width, height and confidence; nothing where the frame is taken whole."""
-    if face is None:
-        return (None,) * 5
-    box = (round(side, 1) for side in (face.left, face.top, face.width, face.height))
-    return (*box, round(face.confidence, 4))

@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from face_forgery.modeling.adopting.onnx_file import adopt_onnx_file
-from face_forgery.modeling.adopting.timm_checkpoint import (
-    adopt_timm_checkpoint,
-    adopt_timm_folder,
-)
+from face_forgery.modeling.adopting.timm_checkpoint import adopt_timm_checkpoint, adopt_timm_folder
 from face_forgery.modeling.adopting.torchvision_checkpoint import (
     PREFIX,
     adopt_torchvision_checkpoint,
@@ -35,9 +32,12 @@ def adopt_model(adopt: AdoptParams, **facts: Any) -> Detector:
     """
     if adopt.model is None:
         raise BackboneError("adopt.model names no model; name a file or a folder: adopt.model=FILE")
+    path = Path(adopt.model)
+    letters = path.name or path.resolve().name
+    name = "".join(letter if letter.isprintable() else "?" for letter in letters)
     return replace(
-        _read(Path(adopt.model), adopt),
-        training_data=trained_elsewhere(_name_of(Path(adopt.model))),
+        _read(path, adopt),
+        training_data=trained_elsewhere(name),
         training={"adopt": adopt.model_dump(mode="json")},
         **facts,
     )
@@ -72,8 +72,3 @@ def _refuse_unused(path: Path, adopt: AdoptParams) -> None:
             f"{', '.join(unused)} has no effect: adopt.model={str(path)!r} says itself what "
             "network it is; leave it out"
         )
-
-
-def _name_of(path: Path) -> str:
-    name = path.name or path.resolve().name
-    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -35,13 +35,9 @@ def complete_preprocessing(
             f"adopt.model={adopt.model!r} does not say what images go through before it; give "
             f"{', '.join(f'adopt.{name}' for name in missing)} as it was trained{hint}"
         )
+    found |= {name: tuple(found[name]) for name in ("mean", "std")}
     try:
-        return Preprocessing(
-            image_size=found["image_size"],
-            interpolation=found["interpolation"],
-            mean=tuple(found["mean"]),
-            std=tuple(found["std"]),
-        )
+        return Preprocessing(**found)
     except ValueError as error:
         raise BackboneError(f"adopt.model={adopt.model!r}: {error}") from error
 

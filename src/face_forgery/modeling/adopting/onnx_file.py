@@ -84,19 +84,15 @@ def _count_logits(model: Any, path: Path) -> int:
     if not sides or any(side.is_dynamic for side in sides[1:]) or not sides[0].is_dynamic:
         raise _refusal(path, f"its output is {shape}")
     if len(sides) == 1:
-        _add_axis(model)
+        operations = import_openvino().opset13
+        (result,) = model.get_results()
+        column = operations.unsqueeze(result.input_value(0), np.array(1))
+        model.add_results([operations.result(column)])
+        model.remove_result(result)
         return 1
     if len(sides) != 2:
         raise _refusal(path, f"its output is {shape}")
     return int(sides[1].get_length())
-
-
-def _add_axis(model: Any) -> None:
-    operations = import_openvino().opset13
-    (result,) = model.get_results()
-    column = operations.unsqueeze(result.input_value(0), np.array(1))
-    model.add_results([operations.result(column)])
-    model.remove_result(result)
 
 
 def _refusal(path: Path, found: str) -> BackboneError:

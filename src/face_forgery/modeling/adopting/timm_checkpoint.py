@@ -7,7 +7,7 @@ from typing import Any
 
 import timm
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from face_forgery.modeling.adopting.facts import choose_fake, complete_preprocessing
 from face_forgery.modeling.detector import BackboneError, Detector
@@ -86,7 +86,8 @@ def adopt_timm_checkpoint(
         ) from error
     own = plan.state_dict()
     weights = read_weights(path, own, parameter=_PARAMETER)
-    for head in _names_of_heads(plan):
+    heads = heads_of(plan)
+    for head in (name for name, layer in plan.named_modules() if layer in heads):
         weights |= _two_logits(weights, head, adopt, labels)
     if told := describe_differences(weights, own):
         raise BackboneError(
@@ -107,11 +108,6 @@ def _usual_of(name: str) -> dict[str, Any]:
     config = timm.get_pretrained_cfg(name)
     usual = {} if config is None else config.to_dict()
     return usual | {"image_size": (usual.get("input_size") or (None,))[-1]}
-
-
-def _names_of_heads(backbone: nn.Module) -> list[str]:
-    heads = heads_of(backbone)
-    return [name for name, layer in backbone.named_modules() if any(layer is h for h in heads)]
 
 
 def _two_logits(

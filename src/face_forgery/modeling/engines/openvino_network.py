@@ -76,7 +76,9 @@ def why_not_openvino(detector: Detector) -> str | None:
     """Return why OpenVINO is not to be tried here, or ``None``."""
     if find_spec("openvino") is None:
         return "it is not installed: pip install openvino"
-    if detector.precision == "bfloat16" and "BF16" not in _capabilities():
+    if detector.precision == "bfloat16" and "BF16" not in core().get_property(
+        "CPU", "OPTIMIZATION_CAPABILITIES"
+    ):
         return "this processor has no bfloat16"
     return None
 
@@ -89,7 +91,8 @@ def load_openvino(detector: Detector) -> OpenVinoNetwork:
         EngineError: If the network cannot be converted, or gives other logits than torch.
     """
     # What is kept serves whatever the network was calibrated to.
-    path = _cache_folder() / f"{replace(detector, temperature=1.0).identity()}_{_version()}.xml"
+    version = str(import_openvino().get_version()).partition("-")[0]
+    path = _cache_folder() / f"{replace(detector, temperature=1.0).identity()}_{version}.xml"
     compiled = _read_kept(path, detector.precision)
     if compiled is None:
         logger.info("OpenVINO takes this network over; the next run finds it converted")
@@ -232,12 +235,3 @@ def import_openvino() -> Any:
 def core() -> "openvino.Core":
     """Return OpenVINO's runtime, one for this process."""
     return import_openvino().Core()
-
-
-def _version() -> str:
-    return str(import_openvino().get_version()).partition("-")[0]
-
-
-@cache
-def _capabilities() -> frozenset[str]:
-    return frozenset(core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -68,9 +68,8 @@ def locate_faces(
         root=Path(data.root),
         num_workers=ingestion.num_workers,
     )
-    if finder is None:
-        return table, ff.finder_values(None, faces)
-    return table, ff.finder_values(finder.model, finder.params)
+    model, params = (None, faces) if finder is None else (finder.model, finder.params)
+    return table, ff.finder_values(model, params)
 
 
 def list_rejected(image_facts: pd.DataFrame, face_table: pd.DataFrame) -> pd.DataFrame:

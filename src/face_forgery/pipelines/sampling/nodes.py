@@ -25,9 +25,8 @@ def record_sampling(
 ) -> dict[str, Any]:
     """Return how the images are cut, for what is trained on them; ``begun_set`` may be added to."""
     finder = ff.finder_for(sampling, face_model, faces)
-    values = ff.finder_values(None, faces)
-    if finder is not None:
-        values = ff.finder_values(finder.model, finder.params)
+    model, params = (None, faces) if finder is None else (finder.model, finder.params)
+    values = ff.finder_values(model, params)
     return {"sampling": sampling.model_dump(mode="json"), "finder": values}
 
 

@@ -5,7 +5,7 @@ import math
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -23,7 +23,6 @@ from face_forgery.inference.explanation.regions import FULL_SCALE
 from face_forgery.inference.judging import Detector
 from face_forgery.inference.pages import enlarge, to_uri
 from face_forgery.inference.verdicts import PREDICTION_COLUMNS, Judgement
-from face_forgery.inference.videos.judgement import JudgedVideo
 from face_forgery.modeling.familiarity import UNFAMILIAR
 from face_forgery.modeling.provenance import Language
 from face_forgery.params import VideoParams
@@ -110,18 +109,14 @@ class Judge:
             return Card(name, Judgement(None, None, video.status, video.detail))
         verdict = None if video.status == UNFAMILIAR else found.verdict
         judgement = Judgement(found.score, verdict, video.status, video.detail)
-        return Card(name, judgement, video=self._show_video(video, found.start, found.end))
-
-    def _show_video(self, video: JudgedVideo, start: float, end: float) -> ShownVideo:
-        def say(seconds: float) -> str:
-            return ff.format_time(seconds, longest=video.duration)
-
+        say = partial(ff.format_time, longest=video.duration)
         shown = ff.describe_video(video, self.points, _VIDEO)
         scenes = [
             {"uri": one["uri"], "seconds": say(scene.seconds), "score": scene.score}
             for one, scene in zip(shown["scenes"], video.scenes, strict=True)
         ]
-        return ShownVideo(say(start), say(end), shown["chart"], scenes)
+        stretch = ShownVideo(say(found.start), say(found.end), shown["chart"], scenes)
+        return Card(name, judgement, video=stretch)
 
 
 @dataclass
