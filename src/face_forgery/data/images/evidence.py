@@ -44,8 +44,10 @@ def read_evidence(data: bytes) -> dict[str, str]:
     """
     tags, text = _read_exif(data)
     creator = _CREATOR.search(data)
+    make, model = (_clean(tags.get(tag, "")) for tag in (_MAKE, _MODEL))
+    has_make = model.lower().startswith(make.lower())  # many write the maker into both
     found = {
-        "camera": _join_camera(_clean(tags.get(_MAKE, "")), _clean(tags.get(_MODEL, ""))),
+        "camera": model if has_make else f"{make} {model}".strip(),
         "software": _clean(tags.get(_SOFTWARE) or text or (creator[1] if creator else b"")),
         "source_type": _read_source_type(data),
         "c2pa": _read_c2pa(data) if _C2PA_BOX in data else "",
@@ -95,11 +97,6 @@ def _read_tags(exif: bytes) -> dict[int, bytes]:
     except struct.error:  # it breaks off
         pass
     return tags
-
-
-def _join_camera(make: str, model: str) -> str:
-    """Many write the maker into the model as well."""
-    return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
 
 
 def _read_c2pa(data: bytes) -> str:

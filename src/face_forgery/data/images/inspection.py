@@ -46,6 +46,7 @@ REJECTED_COLUMNS = {name: IMAGE_FACT_COLUMNS[name] for name in (*KEY, "img_name"
 # file system's clock, which is up to two seconds long.
 _UNSETTLED_NS = 2_000_000_000
 _READ = [*FACT_COLUMNS, *STATUS_COLUMNS]
+_real_folder = lru_cache(maxsize=4096)(os.path.realpath)
 _MAX_HEADER_BYTES = 2**28  # a larger file is not held in memory: it is decoded, which streams it
 
 
@@ -266,8 +267,3 @@ def _lies_in(path: Path, homes: tuple[str, ...]) -> bool:
     is_link = os.path.islink(path)  # noqa: PTH114
     real = os.path.realpath(path) if is_link else f"{folder}{os.sep}{path.name}"
     return any(real.startswith(home.rstrip(os.sep) + os.sep) for home in homes)
-
-
-@lru_cache(maxsize=4096)
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)

@@ -278,15 +278,9 @@ def _match_header(
             "another name, set ingestion.columns.target"
         )
     _check_renamed(where, first, columns, has_targets)
-    return [ours.get(name) or _name_further(name) for name in first]
-
-
-def _name_further(name: str) -> str:
-    """Return a name under which a further column is dropped where the manifest has one so called.
-
-    So is one without a name, which is an index as pandas writes it.
-    """
-    return name if name.strip() and name not in MANIFEST_COLUMNS else _IGNORED + name
+    # One without a name is an index as pandas writes it.
+    ignored = {name for name in first if not name.strip() or name in MANIFEST_COLUMNS}
+    return [ours.get(name) or _IGNORED * (name in ignored) + name for name in first]
 
 
 def _check_renamed(where: str, first: list[str], columns: ColumnNames, has_targets: bool) -> None:

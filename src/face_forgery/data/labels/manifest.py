@@ -162,15 +162,15 @@ def check_rejected(table: pd.DataFrame, rejected: pd.DataFrame, *, max_rejected:
         if num_rows and (len(damaged) > max_rejected * num_rows or len(damaged) == num_rows):
             raise ManifestError(
                 f"{len(damaged):,} of {num_rows:,} {subset} images ({len(damaged) / num_rows:.2%}) "
-                f"cannot be used ({_statuses(damaged)}); at most {max_rejected:.2%} may be left "
-                f"out: {_reasons(damaged)}. All are listed in {_REJECTED}. {_remedy(damaged)}"
+                f"cannot be used ({show_statuses(damaged)}); at most {max_rejected:.2%} may be "
+                f"left out: {_reasons(damaged)}. All are listed in {_REJECTED}. {_remedy(damaged)}"
             )
         if faceless.empty:
             continue
         said = (
             f"{len(faceless):,} of {num_rows:,} {subset} images ({len(faceless) / num_rows:.2%}) "
-            f"have no face that can be judged ({_statuses(faceless)}): {_reasons(faceless)}. All "
-            f"are listed in {_REJECTED}"
+            f"have no face that can be judged ({show_statuses(faceless)}): {_reasons(faceless)}. "
+            f"All are listed in {_REJECTED}"
         )
         if len(faceless) > num_rows / 2:
             raise ManifestError(
@@ -211,6 +211,11 @@ def show_rows(rows: pd.DataFrame) -> str:
     return show_examples(f"{subset} row {row} ({name})" for subset, row, name in named)
 
 
+def show_statuses(rows: pd.DataFrame) -> str:
+    """Count the rows of a table by their ``status``."""
+    return ", ".join(f"{n:,} {status}" for status, n in rows["status"].value_counts().items())
+
+
 def fingerprint_rows(manifest: pd.DataFrame) -> str:
     """Return the SHA-256, in hexadecimal, of path, target and content hash of every row.
 
@@ -244,10 +249,6 @@ def _remedy(bad: pd.DataFrame) -> str:
             "ingestion.max_rejected to go on without them."
         )
     return "Repair or delete them, or raise ingestion.max_rejected."
-
-
-def _statuses(bad: pd.DataFrame) -> str:
-    return ", ".join(f"{n:,} {status}" for status, n in bad["status"].value_counts().items())
 
 
 def _reasons(bad: pd.DataFrame) -> str:

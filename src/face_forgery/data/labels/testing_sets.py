@@ -17,6 +17,7 @@ from face_forgery.data.labels.manifest import (
     OK,
     ManifestError,
     show_examples,
+    show_statuses,
 )
 from face_forgery.data.labels.named_sets import read_named_set
 from face_forgery.data.labels.readers import LabelSource
@@ -110,11 +111,10 @@ def check_usable(facts: pd.DataFrame) -> None:
     for name, rows in facts.groupby("subset", sort=False):
         if (rows["status"] == OK).any():
             continue
-        counts = (f"{n:,} {status}" for status, n in rows["status"].value_counts().items())
         first = show_examples([f"{rows['img_name'].iloc[0]}: {rows['detail'].iloc[0]}"])
         raise ManifestError(
             f"testing.sets, the set {name}: none of its {len(rows):,} images can be used "
-            f"({', '.join(counts)}), such as {first}; correct images or labels of the set"
+            f"({show_statuses(rows)}), such as {first}; correct images or labels of the set"
         )
 
 

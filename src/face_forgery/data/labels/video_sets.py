@@ -113,7 +113,9 @@ def _name_folders(names: pd.Series, one: LabelSet) -> pd.Series:
 def _find_masks(names: pd.Series, one: LabelSet, source: LabelSource) -> pd.Series:
     """Return the masks that lie beside: ``Deepfakes/masks/a.mp4`` of ``Deepfakes/c23/a.mp4``."""
     there = source.names if isinstance(source, LabelFolder) else ()
-    masks = {_mask_key(n): n for n in there if is_video_file(n) and _MASKS & {*_folders(n)}}
+    masks = {
+        _mask_key(n): n for n in there if is_video_file(n) and _MASKS & {*n.lower().split("/")[:-1]}
+    }
     home = f"{one.images.rstrip('/')}/"
     found = [masks.get(_mask_key(name)) for name in names]
     where = [None if name is None else home + name for name in found]
@@ -127,7 +129,3 @@ def _stem(name: str) -> str:
 def _mask_key(name: str) -> str:
     parts = video_path(name).split("/")
     return "/".join(p for p in parts if p.lower() not in _MASKS and not _COMPRESSION.fullmatch(p))
-
-
-def _folders(name: str) -> list[str]:
-    return name.lower().split("/")[:-1]

@@ -1,7 +1,6 @@
 """Which images an epoch shows, and in which order: it follows from (seed, epoch) alone."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -111,19 +110,33 @@ class EpochSampler(Sampler[Key]):
         return len(self.dataset) + forged
 
     def _balance(self, order: NDArray[np.int64], generator: torch.Generator) -> NDArray[np.int64]:
-        num_rows, sources = len(self.dataset), self.dataset.sources
+        """Draw an epoch from ``order``, ``(N,)`` different indices at random, in a new order.
+
+        Half of it goes to each class where classes are balanced (one fewer if ``N`` is odd);
+        ``source_balance`` says how evenly the sources of a class divide its part (`apportion`).
+        Within a source images come equally often up to one.
+        """
+        num_rows, by_class = len(self.dataset), self.params.sampling == "balanced"
         rows = order % num_rows if self._num_drawn > num_rows else order
         targets = self.dataset.targets.astype(np.int8)[rows]
         targets[order >= num_rows] = FAKE
-        return draw_balanced(
-            order,
-            targets,
-            np.broadcast_to(0, len(order)) if sources is None else sources[rows],
-            by_class=self.params.sampling == "balanced",
-            source_balance=self.params.source_balance,
-            repeat=2 * num_rows,
-            generator=generator,
-        )
+        sources = np.broadcast_to(np.int64(0), len(order))
+        if self.dataset.sources is not None:
+            sources = self.dataset.sources[rows]
+        whole = np.empty(len(order) - (len(order) % 2 if by_class else 0), dtype=np.int64)
+        left = whole
+        for target in np.unique(targets):
+            of_class = targets == target
+            groups = [order[of_class & (sources == one)] for one in np.unique(sources[of_class])]
+            num_images = len(order) // 2 if by_class else int(of_class.sum())
+            sizes = [len(group) for group in groups]
+            counts = apportion(num_images, sizes, self.params.source_balance)
+            while (
+                groups
+            ):  # each is given back when it is used: of a hundred million rows it is large
+                left = _fill(left, groups.pop(0), counts.pop(0), 2 * num_rows)
+        shuffled: NDArray[np.int64] = whole[torch.randperm(len(whole), generator=generator).numpy()]
+        return shuffled
 
 
 def _check(dataset: ImageDataset, num_images: int, params: TrainingParams) -> None:
@@ -138,39 +151,6 @@ def _check(dataset: ImageDataset, num_images: int, params: TrainingParams) -> No
             f"training.sampling=balanced needs both classes, but all {len(dataset)} training "
             "images are of one; set training.sampling=shuffled"
         )
-
-
-def draw_balanced(
-    order: NDArray[np.int64],
-    targets: NDArray[np.integer[Any]],
-    sources: NDArray[np.integer[Any]],
-    *,
-    by_class: bool,
-    source_balance: float,
-    repeat: int,
-    generator: torch.Generator,
-) -> NDArray[np.int64]:
-    """Draw an epoch from ``order``, ``(N,)`` different indices at random, in a new order.
-
-    ``targets`` and ``sources``, ``(N,)``, are those of each index. Half of the epoch goes to each
-    class where it is drawn ``by_class``; ``source_balance`` says how evenly the sources of a class
-    divide its part (`apportion`). Within a source images come equally often up to one; each time
-    that an index comes again, ``repeat`` is added to it.
-
-    Returns:
-        ``(N,)``; one fewer if classes are balanced and ``N`` is odd.
-    """
-    whole = np.empty(len(order) - (len(order) % 2 if by_class else 0), dtype=np.int64)
-    left = whole
-    for target in np.unique(targets):
-        of_class = targets == target
-        groups = [order[of_class & (sources == one)] for one in np.unique(sources[of_class])]
-        num_images = len(order) // 2 if by_class else int(of_class.sum())
-        counts = apportion(num_images, [len(group) for group in groups], source_balance)
-        while groups:  # each is given back when it is used: of a hundred million rows it is large
-            left = _fill(left, groups.pop(0), counts.pop(0), repeat)
-    shuffled: NDArray[np.int64] = whole[torch.randperm(len(whole), generator=generator).numpy()]
-    return shuffled
 
 
 def _fill(

@@ -44,7 +44,10 @@ def read_parquet_shard(path: Path, image: str | None) -> Iterator[Sample]:
         if column not in images:
             raise PackedError(f"{path}: the column {column} holds no bytes (--image)")
         plain = check_unpacked(path, [n for n in fields.names if n not in images])
-        _check_size(path, stated_size(table.metadata, [column, f"{column}.bytes"]))
+        num_bytes = path.stat().st_size
+        limit = MAX_UNPACKED + MAX_PACKED_RATIO * num_bytes
+        if stated_size(table.metadata, [column, f"{column}.bytes"]) > limit:
+            raise PackedError(f"{path}: {num_bytes:,} bytes that unpack to more than {limit:,}")
         classes = _read_classes(fields.metadata)
         number = 0
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=[column, *plain]):
@@ -56,12 +59,6 @@ def read_parquet_shard(path: Path, image: str | None) -> Iterator[Sample]:
         raise PackedError(
             f"{path}: a Parquet table that cannot be read: {shorten(str(error))}"
         ) from error
-
-
-def _check_size(path: Path, stated: int) -> None:
-    num_bytes = path.stat().st_size
-    if stated > (limit := MAX_UNPACKED + MAX_PACKED_RATIO * num_bytes):
-        raise PackedError(f"{path}: {num_bytes:,} bytes that unpack to more than {limit:,}")
 
 
 def _holds_images(kind: pa.DataType) -> bool:

@@ -52,11 +52,8 @@ def join_groups(manifest: pd.DataFrame, image_hashes: pd.DataFrame) -> tuple[Lab
     labels = connect(manifest["group"], manifest["sha256"])
     images = HashedImages.of(image_hashes)
     joined: list[Positions] = []
-
-    def is_joined(left: Positions, right: Positions) -> NDArray[np.bool_]:
-        return np.asarray(labels[left] == labels[right])
-
-    for left, right in near_identical_pairs(images, None, skip=is_joined):
+    pairs = near_identical_pairs(images, None, skip=lambda a, b: np.asarray(labels[a] == labels[b]))
+    for left, right in pairs:
         if len(left):
             joined.append(np.sort(np.stack([left, right], axis=1), axis=1))
             labels = _components(labels[left], labels[right], int(labels.max()) + 1)[labels]

@@ -5,7 +5,7 @@ correlate. The hash alone is not enough: aligned faces of one person, or rendere
 of their low frequencies.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -57,7 +57,8 @@ def hash_table(manifest: pd.DataFrame, *, root: Path, num_workers: int) -> pd.Da
         read_square, paths, num_workers=num_workers, description="hashing images"
     )
     hashes, thumbnails, is_flat = [], [], []
-    for batch in _stacks(squares):
+    while several := list(islice(squares, _IMAGES_AT_ONCE)):
+        batch = np.stack(several)
         small = shrink(batch)
         hashes.append(perceptual_hashes(batch))
         is_flat.append(small.std(axis=1) < _LEAST_CONTRAST)
@@ -221,9 +222,3 @@ def _normalize(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _as_bytes(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(hashes).view(np.uint8).reshape(-1, 8)
-
-
-def _stacks(squares: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    remaining = iter(squares)
-    while batch := list(islice(remaining, _IMAGES_AT_ONCE)):
-        yield np.stack(batch)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from face_forgery.data.images.decoding import InputError
 from face_forgery.data.images.faces import FaceFinder
-from face_forgery.data.labels.manifest import OK, ManifestError, show_examples
+from face_forgery.data.labels.manifest import OK, ManifestError, show_examples, show_statuses
 from face_forgery.data.labels.video_sets import VIDEO_COLUMNS
 from face_forgery.data.videos.persons import Track
 from face_forgery.data.videos.sampling import Job, SampledVideo, Sampler
@@ -118,9 +118,8 @@ def describe_samples(
     number = sum(len(one["frames"]) for one in found)
     lines = [f"{number:,} images of {len(table) - len(rejected):,} of {len(table):,} videos."]
     if len(rejected):
-        counts = (f"{n:,} {status}" for status, n in rejected["status"].value_counts().items())
         shown = show_examples(rejected["img_name"].head(4))
-        lines.append(f"{len(rejected):,} videos gave none ({', '.join(counts)}): {shown}.")
+        lines.append(f"{len(rejected):,} videos gave none ({show_statuses(rejected)}): {shown}.")
     noted = [
         f"{name} ({'; '.join(one['notes'])})"
         for name, one in zip(table["img_name"], found, strict=True)

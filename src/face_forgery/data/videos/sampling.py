@@ -70,19 +70,16 @@ class Sampler:
     def sample(self, job: Job) -> SampledVideo:
         """Return the images of a video, or why there are none; a bad video stops nothing."""
         try:
-            return self._sample_file(job)
+            with open_video(job.path, num_threads=1) as video:
+                if job.track is not None and _shares_timeline(video, job.track):
+                    return self._sample(job, video, list(job.track.times), job.track)
+                times = choose_times(video, self.params.choose, self.params.frames)
+                if self.params.choose == "even":
+                    return self._sample(job, video, times, None)
+            with open_video(job.path, num_threads=1) as video:  # choosing used the other one up
+                return self._sample(job, video, times, None)
         except ImageError as error:
             return SampledVideo(job.row, (), error.status, error.detail)
-
-    def _sample_file(self, job: Job) -> SampledVideo:
-        with open_video(job.path, num_threads=1) as video:
-            if job.track is not None and _shares_timeline(video, job.track):
-                return self._sample(job, video, list(job.track.times), job.track)
-            times = choose_times(video, self.params.choose, self.params.frames)
-            if self.params.choose == "even":
-                return self._sample(job, video, times, None)
-        with open_video(job.path, num_threads=1) as video:  # choosing has used the other one up
-            return self._sample(job, video, times, None)
 
     def _sample(
         self, job: Job, video: Video, times: list[float], track: Track | None

@@ -57,12 +57,10 @@ def _label(video: str, source: str, split: str) -> Video:
 def _read_list(folder: LabelFolder) -> set[str]:
     tested = set()
     for name, text in folder.texts.items():
-        for line in text.decode("utf-8", "replace").splitlines():
+        for line in filter(str.strip, text.decode("utf-8", "replace").splitlines()):
             found = _LISTED.fullmatch(line.strip())
             known = _FOLDERS.get(found[2].lower()) if found else None
             if found is None or known is None or (found[1] == "1") != (known[1] == REAL):
-                if not line.strip():
-                    continue
                 expected = "1 before real videos and 0 before others: 1 YouTube-real/00170.mp4"
                 raise fault_of(folder, name, line, expected)
             tested.add(f"{known[0]}/{found[3]}")
