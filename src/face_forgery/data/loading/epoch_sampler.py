@@ -131,9 +131,8 @@ class EpochSampler(Sampler[Key]):
             num_images = len(order) // 2 if by_class else int(of_class.sum())
             sizes = [len(group) for group in groups]
             counts = apportion(num_images, sizes, self.params.source_balance)
-            while (
-                groups
-            ):  # each is given back when it is used: of a hundred million rows it is large
+            # Each is given back when it is used: of a hundred million rows it is large.
+            while groups:
                 left = _fill(left, groups.pop(0), counts.pop(0), 2 * num_rows)
         shuffled: NDArray[np.int64] = whole[torch.randperm(len(whole), generator=generator).numpy()]
         return shuffled
