@@ -37,6 +37,7 @@ _REQUIREMENTS = (
     "pydantic",
     "safetensors",
     "scipy",
+    "simplejpeg",
     "timm",
     "torch",
     "torchvision",
