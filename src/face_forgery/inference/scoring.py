@@ -66,6 +66,8 @@ def stream_scores(
     ``paths`` are paths and URLs; one that is ``None`` is ``unreadable`` without a reason. Progress
     is shown. ``is_labelled`` is as of `ImageReader`.
     """
+    if not len(paths):  # a network takes seconds to build
+        return
     batches = read_batches(
         paths,
         ImageReader.of(detector, min_size=min_size, is_labelled=is_labelled),

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from face_forgery.data.labels.manifest import FAKE
 from face_forgery.data.loading.image_dataset import ImageDataset, Key
 from face_forgery.data.loading.loaders import key_loader
-from face_forgery.data.loading.workers import iterate_tracked
+from face_forgery.data.loading.workers import iterate_tracked, load_in_workers
 from face_forgery.modeling.detector import BackboneError
 from face_forgery.modeling.forward_path import device_of
 from face_forgery.modeling.network import DetectorNetwork
@@ -117,12 +117,13 @@ def _check_head(network: DetectorNetwork, logits: Tensor, features: Tensor) -> N
 
 
 def _make_loader(features: FeatureDataset, images: DataLoader[Any]) -> DataLoader[Any]:
-    return DataLoader(
+    return load_in_workers(
         features,
+        0,
+        collate=_as_it_is,
+        num_ahead=0,
         batch_size=images.batch_size,
         sampler=images.sampler,
-        collate_fn=_as_it_is,
-        generator=torch.Generator(),
     )
 
 

@@ -43,8 +43,7 @@ def _measure_differences(plane: NDArray[np.uint8]) -> list[tuple[float, float]]:
         cv2.absdiff(plane[1:], plane[:-1]),
         cv2.absdiff(across[1:], across[:-1]),  # cv2.norm of the two is wrong (OpenCV 5.0.0)
     )
-    norms = (cv2.NORM_L1, cv2.NORM_L2SQR)
     return [
-        (cv2.norm(one, norms[0]) / one.size, cv2.norm(one, norms[1]) / one.size)
+        (cv2.norm(one, cv2.NORM_L1) / one.size, cv2.norm(one, cv2.NORM_L2SQR) / one.size)
         for one in differences
     ]
