@@ -6,6 +6,7 @@ Run: python benchmarks/recipes.py PLAN --root FOLDER [--labels labels.csv] [--la
 ``FOLDER`` has a label CSV with the columns img_name, target, source, kind and group. A plan, in
 YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
 
+    env: generalize                          # on top of conf/generalize; may be left out
     params: {model.backbone: mobilenetv1_100}
     scenarios:
       across:
@@ -45,7 +46,7 @@ import yaml
 from measuring import describe_machine
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
-from project_copy import lay_out_project, run_kedro
+from project_copy import PROJECT, lay_out_project, run_kedro
 
 from face_forgery.data.degradation.operations import Degradation, list_degradations
 from face_forgery.data.loading.image_dataset import ImageDataset
@@ -138,7 +139,7 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
     numbers = digests.map(lambda digest: int(digest, 16))
     rows["held"] = held = numbers % HELD_OUT == 0
     rows["quoted"] = numbers // HELD_OUT % 2 == 0
-    common = dict(plan.get("params", {}))
+    common = _of_environment(plan.get("env")) | dict(plan.get("params", {}))
     if options.weights is not None:
         common["model.weights"] = str(options.weights.resolve())
     if options.landmarks is not None:
@@ -154,6 +155,15 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
                 params = common | what.get("params", {}) | plan["arms"][arm]
                 degraded = bool(what.get("degraded", False))
                 yield Trial(scenario, arm, seed, params, train, val, tests, degraded)
+
+
+def _of_environment(env: str | None) -> dict[str, Any]:
+    """Return the parameters of a folder of conf, each by its whole name."""
+    if env is None:
+        return {}
+    sections = yaml.safe_load((PROJECT / "conf" / env / "parameters.yml").read_text())
+    flat: dict[str, Any] = pd.json_normalize(sections).iloc[0].to_dict()
+    return flat
 
 
 def _run(trial: Trial, options: argparse.Namespace) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_base_gives_every_known_parameter_a_value_and_no_other():
 
 @pytest.mark.parametrize("env", [env for env in ENVIRONMENTS if env not in {"base", "local"}])
 def test_an_environment_names_only_parameters_of_base(env):
-    base = set(names_in(load()["parameters"]))
+    base = set(names_of(Parameters))
     for file in sorted((CONF / env).rglob("parameters*.yml")):
         names = set(names_in(yaml.safe_load(file.read_text())))
         assert {next((one for one in FREE if name.startswith(one)), name) for name in names} <= base
@@ -90,17 +90,14 @@ def test_the_mlflow_variable_is_the_default_of_the_tracking_store(monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_networks_of_the_strong_recipe_keep_to_the_budget():
+def test_the_generalizing_recipe_has_an_encoder_that_ends_early():
     from face_forgery.modeling.factory import build_network
     from face_forgery.modeling.network import count_parameters
 
-    model = check_parameters(load("strong")["parameters"]).model
-    blank = model.model_copy(update={"pretrained": False})
-    num_weights = count_parameters(build_network(blank, 256))
-    assert num_weights > 80_000_000
-    assert 2 * num_weights <= model.max_parameters == 200_000_000
-    cut = blank.model_copy(update={"truncate_after": "stages.2"})
-    assert count_parameters(build_network(cut, 256)) < num_weights
+    parameters = check_parameters(load("generalize")["parameters"])
+    blank = parameters.model.model_copy(update={"pretrained": False})
+    network = build_network(blank, parameters.preprocessing.image_size)
+    assert 14_000_000 < count_parameters(network) < 15_000_000  # eight of the twelve blocks
 
 
 @pytest.mark.parametrize(

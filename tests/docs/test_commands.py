@@ -104,7 +104,7 @@ NOT_RUN = {  # part of a command -> why `make docs-check` leaves it out
     "face-forgery unpack": "needs a packed set; tests/data/packed writes some",
     "data.root=/data,": "needs public sets; tests/data/labels/layouts has them in miniature",
     "ingestion.from_path=": "needs a tree of folders; tests/data/labels/test_path_facts.py has one",
-    "--env strong": "needs the hub's weights and a GPU",
+    "--env generalize": "needs the hub's weights and landmarks",
     "http://host": "needs a server",
     "--env cluster": "needs a cluster; tests/training/distributed runs Ray",
     "--env baseline": "needs the hub's weights",
@@ -193,7 +193,7 @@ def test_a_command_names_only_what_there_is(command, pipelines, parameters):
     "command",
     [
         "kedro run --pipelines trainig",
-        "kedro run --env strongest",
+        "kedro run --env generalise",
         "kedro run --params training.epoch=3",
         "kedro run --pipelines training --from-nodes build_batches",
     ],

@@ -48,7 +48,9 @@ def _check_weights(kinds: dict[str, float]) -> dict[str, float]:
 
 KindWeights = Annotated[
     dict[
-        Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"],
+        Literal[
+            "face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend", "morph"
+        ],
         Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)],
     ],
     AfterValidator(_check_weights),

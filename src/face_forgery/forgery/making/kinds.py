@@ -1,4 +1,4 @@
-"""Five ways to forge a photograph of a face.
+"""Six ways to forge a photograph of a face.
 
 Each makes a donor, the pixels that the forger would like to see, and a mask; the making leaves its
 traces in the donor, and both are blended. Outside of the mask no pixel changes. What is common to a
@@ -16,6 +16,7 @@ import numpy as np
 from face_forgery.forgery.making.blending import BLENDINGS, Blending, blend
 from face_forgery.forgery.making.colors import Values, match_colors, shift_colors
 from face_forgery.forgery.making.landmarks import (
+    MIRRORED,
     Points,
     affine_between,
     borrow_expression,
@@ -26,9 +27,11 @@ from face_forgery.forgery.making.masks import Mask, Region, Window, draw_mask
 from face_forgery.forgery.making.traces import color_mesh, draw_traces, leave_traces
 from face_forgery.forgery.making.warping import Pixels, Warped, warp_affine, warp_to, warp_within
 
-ForgingKind = Literal["face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend"]
+ForgingKind = Literal[
+    "face_swap", "reenactment", "talking_face", "attribute_edit", "self_blend", "morph"
+]
 FORGING_KINDS: tuple[ForgingKind, ...] = get_args(ForgingKind)
-BORROWING_KINDS: tuple[ForgingKind, ...] = ("face_swap", "reenactment", "talking_face")
+BORROWING_KINDS: tuple[ForgingKind, ...] = ("face_swap", "reenactment", "talking_face", "morph")
 
 _BLENDING_ODDS = (0.5, 0.25, 0.25)
 _LEAST_CHANGE = 2.5  # levels on average under the mask; less would be no forgery
@@ -75,7 +78,8 @@ def make_forgery(
     """Forge an image, ``own``, which stays as it is.
 
     ``face_swap`` needs a partner, another person of any size; without one, or with one in another
-    pose or with most of the face outside of the image, it becomes ``self_blend``. ``strength`` is
+    pose or with most of the face outside of the image, it becomes ``self_blend``; ``morph`` then
+    takes the face's own mirror image. ``strength`` is
     of the traces: 0 hardly any, 1 as real forgeries have them, more: stronger. ``mesh`` are levels
     of the red-green mesh that upsampling layers leave. ``rng`` decides everything else.
     """
@@ -183,20 +187,61 @@ def _edit_attribute(
 def _blend_self(
     own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
 ) -> _Draft:
-    """A face blended with a transformed copy of itself.
+    """A face, or the whole image, blended with a transformed copy of itself.
 
-    Idea: Shiohara and Yamasaki 2022, Detecting Deepfakes with Self-Blended Images.
+    Idea, and how often how much of the copy is taken: Shiohara and Yamasaki 2022, Detecting
+    Deepfakes with Self-Blended Images.
     """
     region = _BLENDED[int(rng.integers(len(_BLENDED)))]
-    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     size = face_size(own.landmarks)
-    turn, scale = rng.normal(0.0, 0.02), np.exp(rng.normal(0.0, 0.03))
+    turn, scale = rng.normal(0.0, 0.03), np.exp(rng.normal(0.0, 0.03))
     center = own.landmarks.mean(axis=0)
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    shift = center - linear @ center + rng.normal(0.0, 0.06 * size, 2)
-    warped = warp_affine(own.pixels, np.column_stack([linear, shift]), window)
-    donor = _another_tone(warped.pixels, rng, 0.6)
-    return _Draft(window, mask, donor, 0.0, _draw_proportion(rng, 0.5))
+    shift = center - linear @ center + rng.normal(0.0, 0.12 * size, 2)
+    matrix = np.column_stack([linear, shift])
+    if region is None:
+        window, mask = _whole_image(own)
+        copy = warp_affine(own.pixels, matrix, window).pixels
+        return _Draft(window, mask, copy, 0.0, _draw_share(rng), blendings=("alpha",))
+    window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
+    donor = _another_tone(warp_affine(own.pixels, matrix, window).pixels, rng, 0.6)
+    return _Draft(window, mask, donor, 0.0, _SHARES[int(rng.integers(len(_SHARES)))])
+
+
+def _morph(
+    own: Portrait, partner: Portrait | None, rng: np.random.Generator, strength: float
+) -> _Draft:
+    """The face, or the whole image, averaged with another person's or with its mirror image.
+
+    Morphed photographs pass for both people (Ferrara, Franco and Maltoni 2014, The magic
+    passport); an average is also what generators that guess tend to.
+    """
+    is_lent = rng.random() < 0.5
+    if partner is None or not is_lent or not _is_near_in_pose(own, partner):
+        partner = _mirrored(own)
+    if rng.random() < 0.5:
+        window, mask = _whole_image(own)
+    else:
+        window, mask = draw_mask(own.landmarks, "face", own.pixels.shape, rng)
+    fit = rng.uniform(0.0, 1.0)
+    warped = warp_to(partner.pixels, partner.landmarks, own.landmarks, window, fit=fit)
+    return _Draft(window, mask, warped.pixels, 0.0, _draw_share(rng), blendings=("alpha",))
+
+
+def _whole_image(own: Portrait) -> tuple[Window, Mask]:
+    height, width = own.pixels.shape[:2]
+    return Window(0, 0, width, height), np.ones((height, width), np.float32)
+
+
+def _mirrored(own: Portrait) -> Portrait:
+    width = own.pixels.shape[1]
+    landmarks = own.landmarks.take(MIRRORED, axis=0) * (-1.0, 1.0) + (width - 1.0, 0.0)
+    return Portrait(np.ascontiguousarray(own.pixels[:, ::-1]), landmarks)
+
+
+def _draw_share(rng: np.random.Generator) -> float:
+    """Draw how much of the donor is taken where both are to be seen."""
+    return float(rng.uniform(0.25, 0.75))
 
 
 def _another_tone(pixels: Pixels, rng: np.random.Generator, proportion: float) -> Pixels:
@@ -272,7 +317,10 @@ def _covered(mask: Mask, warped: Warped) -> Mask | None:
 _EDITED: tuple[Region, ...] = (
     *("inner", "lower", "mouth", "mouth", "eyes", "eyes", "left_eye", "right_eye", "nose"),
 )
-_BLENDED: tuple[Region, ...] = ("face", "face", "inner", "inner", "lower", "eyes", "mouth", "nose")
+_BLENDED: tuple[Region | None, ...] = (  # None: the whole image
+    *("face", "face", "face", "inner", "inner", "lower", "eyes", "mouth", None, None, None),
+)
+_SHARES = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 _FORGERS: dict[
     ForgingKind,
     Callable[[Portrait, Portrait | None, np.random.Generator, float], _Draft | None],
@@ -282,4 +330,5 @@ _FORGERS: dict[
     "talking_face": _replace_mouth,
     "attribute_edit": _edit_attribute,
     "self_blend": _blend_self,
+    "morph": _morph,
 }

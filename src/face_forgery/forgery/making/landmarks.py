@@ -17,6 +17,11 @@ SCHEMES = (5, 68)
 LEAST_SIZE = 6.0  # pixels between eyes and mouth
 CONTOUR, BROWS, NOSE = slice(0, 17), slice(17, 27), slice(27, 36)
 EYES, MOUTH, LIPS = slice(36, 48), slice(48, 68), slice(48, 60)
+MIRRORED = (  # which of the 68 each becomes in a mirror
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+    *range(45, 41, -1), 47, 46, *range(39, 35, -1), 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65,
+)  # fmt: skip
 _TIP, _LEFT_CORNER, _RIGHT_CORNER = 30, 48, 54
 _UPPER_LIDS, _LOWER_LIDS = (37, 38, 43, 44), (40, 41, 46, 47)
 _UPPER_LIP, _LOWER_LIP = (49, 50, 51, 52, 53, 61, 62, 63), (55, 56, 57, 58, 59, 65, 66, 67)
