@@ -3,6 +3,9 @@ PYTHON ?= python3
 DEVICE ?= cpu
 FUZZ_SECONDS ?= 1800
 FAULTS ?= 204
+NAME ?= me/face-forgery
+DETECTOR ?= data/06_models/detector
+RELEASE ?= build/release
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -18,7 +21,7 @@ export MPLBACKEND := Agg
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-jobs test-slow test-all check docs-check audit fuzz faults load bench viz app serve notebook lock clean
+.PHONY: help setup run test test-jobs test-slow test-all check docs-check audit fuzz faults load bench viz app serve notebook release lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +101,9 @@ serve: setup ## Serve the detector to other programs, over HTTP on this machine
 notebook: setup ## Open the walkthrough in the browser
 	$(INSTALL) --python $(BIN)/python -r requirements/notebook.lock
 	$(BIN)/jupyter lab notebooks/walkthrough.ipynb
+
+release: setup ## A detector with card, licences and checksums, to give away (NAME=OWNER/NAME)
+	$(BIN)/face-forgery push $(NAME) --detector $(DETECTOR) --to $(RELEASE)
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
 	$(COMPILE) pyproject.toml --all-extras -o requirements.lock

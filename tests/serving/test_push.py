@@ -212,6 +212,22 @@ def test_the_card_says_what_meta_json_holds_and_how_it_is_used(hub, push, measur
     assert "not measured" not in card.lower()
 
 
+def test_a_release_is_what_would_be_sent_with_licences_and_checksums(hub, push, folder, tmp_path):
+    where = tmp_path / "release"
+    edit(folder, training={"model": {"pretrained": False, "weights": "encoder.safetensors"}})
+    refusal, output, _ = push("me/faces", "--to", str(where))
+    assert (refusal, hub.num_commits, hub.repositories) == ("", 0, {})
+    assert "sha256sum -c SHA256SUMS" in output
+    sums = dict(line.split("  ")[::-1] for line in (where / "SHA256SUMS").read_text().splitlines())
+    assert sorted(sums) == ["README.md", "config.json", "meta.json", "model.safetensors"]
+    for name, digest in sums.items():
+        assert hashlib.sha256((where / name).read_bytes()).hexdigest() == digest
+    card = (where / "README.md").read_text()
+    assert "began with: `test_resnet.r160_in1k` | apache-2.0, as timm names it" in card
+    assert ff.Detector.load(where).identity == ff.Detector.load(folder).identity
+    assert "is there and not empty" in push("me/faces", "--to", str(where))[0]
+
+
 def test_a_card_of_ones_own_is_sent_as_it_is(hub, push, folder):
     (folder / "README.md").write_text("---\nlicense: mit\n---\nMine")
     push("me/faces")

@@ -1,23 +1,28 @@
 """``face-forgery push``: a trained detector to the Hugging Face hub, where others pull it."""
 
 import argparse
+import hashlib
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import timm
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError
 from jinja2 import UndefinedError
 
 import face_forgery as ff
 from face_forgery.data.labels.manifest import shorten
+from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.detector_files import META
 from face_forgery.modeling.detector_folder import read_meta
 from face_forgery.params.inference import DETECTOR_FOLDER
 
 CARD = "README.md"
+CHECKSUMS = "SHA256SUMS"
 # Of whichever library for HTTP the hub's client has.
 _HTTPError: type[Exception] = HfHubHTTPError.__mro__[1]
 _REMEDIES = {  # status of the hub's answer -> what to do
@@ -34,6 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("name", metavar="OWNER/NAME", help="of the hub; it is made if need be")
     parser.add_argument("--detector", default=DETECTOR_FOLDER, help="a folder (%(default)s)")
     parser.add_argument("--private", action="store_true", help="for you and OWNER alone")
+    parser.add_argument("--to", metavar="FOLDER", type=Path, help="write it there, send nothing")
     options = parser.parse_args(arguments)
     name = options.name.removeprefix("hf-hub:")
     if name.count("/") != 1:
@@ -43,6 +49,13 @@ def main(arguments: list[str] | None = None) -> None:
         files = _take_files(folder, name)
     except ff.DetectorError as error:
         sys.exit(f"{error}. Or name another one: --detector FOLDER")
+    if options.to is not None:
+        try:
+            _write(files, options.to)
+        except OSError as error:
+            sys.exit(f"{options.to}: {error.strerror or error}")
+        sys.stdout.write(f"{options.to}\nCheck it: cd {options.to} && sha256sum -c {CHECKSUMS}\n")
+        return
     if get_token() is None:
         sys.exit("The hub asks who you are: `hf auth login`, or HF_TOKEN in the environment")
     sizes = [f"{path} ({_size(content)})" for path, content in files.items()]
@@ -72,6 +85,27 @@ def _take_files(folder: Path, name: str) -> dict[str, bytes | Path]:
     return files | {path: folder / path for path in _list_files(folder)}
 
 
+def _write(files: dict[str, bytes | Path], folder: Path) -> None:
+    """Write the files and their checksums.
+
+    Raises:
+        OSError: If there is something in the folder, or it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(None, "is there and not empty; remove it, or name another folder")
+    sums = []
+    for path, content in sorted(files.items()):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            shutil.copyfile(content, target)
+        with target.open("rb") as file:
+            sums.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path}\n")
+    (folder / CHECKSUMS).write_text("".join(sums))
+
+
 def _list_files(folder: Path) -> Iterator[str]:
     """Yield the files that the description names, those of members included."""
     yield META
@@ -94,12 +128,24 @@ def _write_card(judging: "ff.Detector", metrics: dict[str, Any], name: str) -> s
             data_report={"subsets": {}},
             audit=None,
             robustness=None,
+            licenses=_list_licenses(judging.trained),
         )
     except (UndefinedError, KeyError) as error:  # metrics of an older release
         raise ff.DetectorError(
             f"{META} lacks what a model card says ({shorten(str(error))}): kedro run --pipelines "
             f"evaluation, or write {CARD} beside it"
         ) from error
+
+
+def _list_licenses(detector: Detector) -> dict[str, str]:
+    """Return what timm says of the weights that training began with, backbone -> licence."""
+    found = {}
+    for one in getattr(detector, "members", (detector,)):
+        began = one.training.get("model", {})
+        if began.get("pretrained") or began.get("weights"):
+            published = timm.get_pretrained_cfg(one.architecture, allow_unregistered=True)
+            found[one.architecture] = (published and published.license) or "not said by timm"
+    return found
 
 
 def _size(content: bytes | Path) -> str:
