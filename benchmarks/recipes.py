@@ -141,7 +141,7 @@ def _trials(options: argparse.Namespace) -> Iterator[Trial]:
     rows["quoted"] = numbers // HELD_OUT % 2 == 0
     common = _of_environment(plan.get("env")) | dict(plan.get("params", {}))
     if options.weights is not None:
-        common["model.weights"] = str(options.weights.resolve())
+        common |= {"model.pretrained": False, "model.weights": str(options.weights.resolve())}
     if options.landmarks is not None:
         common["forging.landmarks"] = str(options.landmarks.resolve())
     for seed in options.seeds:
