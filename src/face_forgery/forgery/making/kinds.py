@@ -219,7 +219,7 @@ def _morph(
     is_lent = rng.random() < 0.5
     if partner is None or not is_lent or not _is_near_in_pose(own, partner):
         partner = _mirrored(own)
-    if rng.random() < 0.5:
+    if rng.random() < 0.33:  # more, and statistics of the whole image would give them away
         window, mask = _whole_image(own)
     else:
         window, mask = draw_mask(own.landmarks, "face", own.pixels.shape, rng)
