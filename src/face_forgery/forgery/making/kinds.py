@@ -23,7 +23,7 @@ from face_forgery.forgery.making.landmarks import (
     draw_expression,
     face_size,
 )
-from face_forgery.forgery.making.masks import Mask, Region, Window, draw_mask
+from face_forgery.forgery.making.masks import Mask, Region, Window, draw_mask, whole_image
 from face_forgery.forgery.making.traces import color_mesh, draw_traces, leave_traces
 from face_forgery.forgery.making.warping import Pixels, Warped, warp_affine, warp_to, warp_within
 
@@ -200,7 +200,7 @@ def _blend_self(
     shift = center - linear @ center + rng.normal(0.0, 0.12 * size, 2)
     matrix = np.column_stack([linear, shift])
     if region is None:
-        window, mask = _whole_image(own)
+        window, mask = whole_image(own.pixels.shape)
         copy = warp_affine(own.pixels, matrix, window).pixels
         return _Draft(window, mask, copy, 0.0, _draw_share(rng), blendings=("alpha",))
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
@@ -220,17 +220,12 @@ def _morph(
     if partner is None or not is_lent or not _is_near_in_pose(own, partner):
         partner = _mirrored(own)
     if rng.random() < 0.33:  # more, and statistics of the whole image would give them away
-        window, mask = _whole_image(own)
+        window, mask = whole_image(own.pixels.shape)
     else:
         window, mask = draw_mask(own.landmarks, "face", own.pixels.shape, rng)
     fit = rng.uniform(0.0, 1.0)
     warped = warp_to(partner.pixels, partner.landmarks, own.landmarks, window, fit=fit)
     return _Draft(window, mask, warped.pixels, 0.0, _draw_share(rng), blendings=("alpha",))
-
-
-def _whole_image(own: Portrait) -> tuple[Window, Mask]:
-    height, width = own.pixels.shape[:2]
-    return Window(0, 0, width, height), np.ones((height, width), np.float32)
 
 
 def _mirrored(own: Portrait) -> Portrait:

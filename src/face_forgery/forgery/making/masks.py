@@ -78,9 +78,14 @@ def draw_mask(
         if float(mask.max()) > 0.5:
             return window, mask
     if region == "face":
-        height, width = shape[:2]
-        return Window(0, 0, width, height), np.ones((height, width), np.float32)
+        return whole_image(shape)
     return draw_mask(points, "face", shape, rng)
+
+
+def whole_image(shape: tuple[int, ...]) -> tuple[Window, Mask]:
+    """Return the window and the mask of everything."""
+    height, width = shape[:2]
+    return Window(0, 0, width, height), np.ones((height, width), np.float32)
 
 
 def _outline(points: Points, region: Region) -> Points:
