@@ -22,15 +22,15 @@ SMALL = {  # the shape of the original, fewer channels
 }
 
 
-def truncate(name, after, size=64):
+def truncate(name, after, size=64, **given):
     torch.manual_seed(0)
     fixed = {"img_size": size} if name.startswith(("swin", "test_vit")) else {}
     backbone = timm.create_model(name, num_classes=1000, **fixed, **SMALL.get(name, {}))
-    return truncate_backbone(backbone, after, num_classes=2, channels=3, image_size=size)
+    return truncate_backbone(backbone, after, num_classes=2, channels=3, image_size=size, **given)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_truncated_network_says_what_its_last_block_says_on_average(name):
+def test_a_truncated_network_says_how_its_last_block_is_on_average_and_how_it_varies(name):
     network = truncate(name, BLOCKS[name]).eval()
     seen = []
     block = network.body.get_submodule(BLOCKS[name])
@@ -39,14 +39,28 @@ def test_a_truncated_network_says_what_its_last_block_says_on_average(name):
     logits = network(images)
     [maps] = seen
     if name == "test_vit":
-        expected = network.body.norm(maps)[:, 1:].mean(1)
+        maps, positions = network.body.norm(maps)[:, 1:], 1
     else:
-        expected = maps.mean((1, 2)) if name.startswith("swin") else maps.mean((2, 3))
+        positions = (1, 2) if name.startswith("swin") else (2, 3)
+    variance = maps.var(positions, correction=0)
+    expected = torch.cat([maps.mean(positions), (variance + 1e-6).sqrt()], dim=1)
     torch.testing.assert_close(logits, network.head(expected))
     assert len(logits.unique()) == 4
     network.train()(images).square().sum().backward()
     unused = [key for key, weight in network.named_parameters() if weight.grad is None]
     assert unused == []  # every weight that is kept is used
+
+
+def test_a_map_without_any_difference_has_a_gradient():
+    network = truncate("resnet18", "layer2.0")
+    network(torch.zeros(2, 3, 64, 64)).square().sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in network.parameters())
+
+
+def test_a_head_of_the_mean_alone_still_has_its_meaning():
+    network = truncate("resnet18", "layer2.0", num_features=128).eval()
+    maps = network.body.forward_features(images := torch.randn(2, 3, 64, 64))
+    torch.testing.assert_close(network(images), network.head(maps.mean((2, 3))))
 
 
 def test_weights_up_to_the_block_are_those_of_the_backbone():

@@ -191,7 +191,9 @@ def _create_as_described(detector: Detector) -> nn.Module:
     backbone = _create(name, detector.options, size, **_channels(detector.input))
     if detector.truncate_after is None:
         return backbone
-    return _truncate(backbone, detector.truncate_after, detector.input, size)
+    head = detector.weights.get("head.weight")
+    width = head.shape[1] if head is not None and head.ndim == 2 else None
+    return _truncate(backbone, detector.truncate_after, detector.input, size, width)
 
 
 def first_layers_of(backbone: Any) -> tuple[nn.Module, ...]:
@@ -207,10 +209,16 @@ def _channels(name: str) -> dict[str, int]:
     return {} if extra is None else {"in_chans": NUM_COLORS + extra.num_channels}
 
 
-def _truncate(backbone: nn.Module, after: str, channels: str, image_size: int) -> nn.Module:
-    count = _channels(channels).get("in_chans", NUM_COLORS)
+def _truncate(
+    backbone: nn.Module, after: str, channels: str, image_size: int, num_features: int | None = None
+) -> nn.Module:
     return truncate_backbone(
-        backbone, after, num_classes=NUM_CLASSES, channels=count, image_size=image_size
+        backbone,
+        after,
+        num_classes=NUM_CLASSES,
+        channels=_channels(channels).get("in_chans", NUM_COLORS),
+        image_size=image_size,
+        num_features=num_features,
     )
 
 

@@ -14,25 +14,33 @@ from torch import Tensor, nn
 from face_forgery.modeling.detector import BackboneError
 
 _EXAMPLES_SHOWN = 8
+_SMALLEST_VARIANCE = 1e-6
 
 
 class TruncatedBackbone(nn.Module):
-    """A timm backbone that ends early, with the mean over all positions and a linear head.
+    """A timm backbone that ends early, with statistics over all positions and a linear head.
 
-    Idea: Chai et al. 2020, What makes fake images detectable? Understanding properties that
+    Ideas: Chai et al. 2020, What makes fake images detectable? Understanding properties that
     generalize: a truncated network sees small patches, and each of them says how forged it looks.
+    Snyder et al. 2018, X-vectors: the head sees the mean and the standard deviation of a channel.
     """
 
-    def __init__(self, body: nn.Module, num_features: int, num_classes: int) -> None:
+    def __init__(
+        self, body: nn.Module, num_channels: int, num_classes: int, mean_only: bool
+    ) -> None:
         super().__init__()
         self.body: Any = body
-        self.num_features = num_features
-        self.head = nn.Linear(num_features, num_classes)
+        self.mean_only = mean_only
+        self.num_features = num_channels if mean_only else 2 * num_channels
+        self.head = nn.Linear(self.num_features, num_classes)
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return logits ``(B, num_classes)`` of ``seen``, float ``(B, C, S, S)``."""
-        maps = self.body.forward_features(seen)
-        logits: Tensor = self.head(_mean_over_positions(self.body, maps))
+        values = _by_position(self.body, self.body.forward_features(seen))
+        pooled = values.mean(dim=1)
+        if not self.mean_only:
+            pooled = torch.cat([pooled, _deviation(values)], dim=1)
+        logits: Tensor = self.head(pooled)
         return logits
 
     def get_classifier(self) -> nn.Module:
@@ -55,11 +63,19 @@ class TruncatedBackbone(nn.Module):
 
 
 def truncate_backbone(
-    backbone: Any, after: str, *, num_classes: int, channels: int, image_size: int
+    backbone: Any,
+    after: str,
+    *,
+    num_classes: int,
+    channels: int,
+    image_size: int,
+    num_features: int | None = None,
 ) -> TruncatedBackbone:
     """Return what is left of a timm backbone, which is changed; its own head is dropped.
 
     It ends ``after`` a stage or block, such as ``layer3``, ``blocks.3.1``, ``stages.2.blocks.4``.
+    ``num_features`` is what a head that was trained takes: heads of before 2026-12 know the mean
+    over all positions alone.
 
     Raises:
         BackboneError: If there is no such block, or timm cannot shorten this backbone.
@@ -87,9 +103,9 @@ def truncate_backbone(
     backbone.eval()
     with torch.no_grad():
         maps = backbone.forward_features(torch.zeros(1, channels, image_size, image_size))
-    num_features = _mean_over_positions(backbone, maps).shape[1]
+    num_channels = _by_position(backbone, maps).shape[2]
     backbone.train()
-    return TruncatedBackbone(backbone, num_features, num_classes)
+    return TruncatedBackbone(backbone, num_channels, num_classes, num_features == num_channels)
 
 
 def _is_a_block(after: str, stages: list[str], names: list[str]) -> bool:
@@ -117,10 +133,16 @@ def _drop_later_blocks(backbone: nn.Module, after: str) -> None:
             del row[int(part) + 1 :]
 
 
-def _mean_over_positions(body: Any, maps: Tensor) -> Tensor:
-    """Return ``(B, F)`` of what ``forward_features`` gives: maps, or tokens of a transformer."""
+def _by_position(body: Any, maps: Tensor) -> Tensor:
+    """Return ``(B, P, F)`` of what ``forward_features`` gives: maps, or tokens of a transformer."""
     if maps.ndim == 3:  # tokens; those of no position come first
-        return maps[:, getattr(body, "num_prefix_tokens", 0) :].mean(dim=1)
+        return maps[:, getattr(body, "num_prefix_tokens", 0) :]
     if getattr(body, "output_fmt", "NCHW") == "NHWC":
-        return maps.mean(dim=(1, 2))
-    return maps.mean(dim=(2, 3))
+        return maps.flatten(1, 2)
+    return maps.flatten(2).transpose(1, 2)
+
+
+def _deviation(values: Tensor) -> Tensor:
+    """Return the standard deviation over positions ``(B, F)``, with a slope at 0."""
+    spread = values - values.mean(dim=1, keepdim=True)
+    return (spread.square().mean(dim=1) + _SMALLEST_VARIANCE).sqrt()
