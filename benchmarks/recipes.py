@@ -16,6 +16,7 @@ YAML (benchmarks/plans), names parameters for all runs, scenarios and arms:
         degraded: true                       # tests on degraded copies, too; they take a while
     arms:
       plain: {augmentation.jpeg: 0.0}
+    ensembles: {both: [plain, other]}        # the mean score of two arms; may be left out
 
 A group whose name's SHA-256 begins with 8 hexadecimal digits divisible by 5 is never trained on: of
 these groups is validation (in queries: the column ``held``), and a test has no image of a group
@@ -24,10 +25,11 @@ more, the even from the odd: choices are made where ``quoted`` is false, in vali
 numbers quoted from where it is true. Each run is
 `kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch and
 the last one are judged, with ``scoring.tta``, the chosen one on degraded copies, too, if asked for.
+With a test goes the false-alarm rate where validation promises 1 %.
 What is measured is added to results.jsonl in the work folder, and what is there is not run again: a
 plan that was stopped goes on. Beside it stay the detectors and the scores of the chosen epochs; of
-several seeds the mean of their scores is judged, too. Two commands with different --seeds can share
-a work folder.
+several seeds and of an ensemble the mean of their scores is judged, too. Two commands with
+different --seeds can share a work folder.
 """
 
 import argparse
@@ -47,6 +49,7 @@ from measuring import describe_machine
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from project_copy import PROJECT, lay_out_project, run_kedro
+from scipy.special import logit
 
 from face_forgery.data.degradation.operations import Degradation, list_degradations
 from face_forgery.data.loading.image_dataset import ImageDataset
@@ -54,7 +57,9 @@ from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.datasets.detector import DetectorDataset
 from face_forgery.datasets.training_files import EpochWeightsDataset
+from face_forgery.evaluation.calibration import apply_temperature, fit_temperature
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
+from face_forgery.evaluation.operating_points import choose_thresholds, measure_thresholds
 from face_forgery.inference.degraded_scoring import score_degraded
 from face_forgery.modeling.detector import Detector
 from face_forgery.modeling.forward_path import pick_device, score_batches
@@ -66,6 +71,7 @@ HELD_OUT = 5  # a fifth of the groups
 NUM_RESAMPLES = 1000
 PIPELINES = "ingestion,splitting,training"
 CHOSEN, LAST = "chosen", "last"
+ALARMS, VALIDATION = "false_alarms", "validation"
 # What is tried of the degradations of `kedro run --pipelines robustness`.
 DEGRADED = {("jpeg_quality", f"quality {quality}") for quality in (85, 70, 50, 30)} | {
     ("down_and_up", "x 0.5")
@@ -105,7 +111,8 @@ def main() -> None:
         (work / folder).mkdir(parents=True, exist_ok=True)
     machine = describe_machine("torch", "torchvision", "timm")
     print(machine, flush=True)
-    trials = list(_trials(options))
+    plan = yaml.safe_load(options.plan.read_text())
+    trials = list(_trials(plan, options))
     done = {row["trial"] for row in _read(results)}
     for trial in trials:
         if trial.name not in done:
@@ -115,7 +122,7 @@ def main() -> None:
             print(trial.name, json.dumps(row["tests"]), f"{row['seconds']:.0f} s", flush=True)
     names = {trial.name for trial in trials}
     _print_table([row for row in _read(results) if row["trial"] in names])
-    _print_ensembles(trials, work)
+    _print_means(trials, plan.get("ensembles", {}), work)
 
 
 def _parse() -> argparse.Namespace:
@@ -132,8 +139,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _trials(options: argparse.Namespace) -> Iterator[Trial]:
-    plan = yaml.safe_load(options.plan.read_text())
+def _trials(plan: dict[str, Any], options: argparse.Namespace) -> Iterator[Trial]:
     rows = pd.read_csv(options.root / options.labels, dtype={"group": str})
     digests = rows["group"].map(lambda group: hashlib.sha256(group.encode()).hexdigest()[:8])
     numbers = digests.map(lambda digest: int(digest, 16))
@@ -224,12 +230,13 @@ def _judge(trial: Trial, root: Path, project: Path) -> tuple[dict[str, Any], Sco
     epochs = EpochWeightsDataset(filepath=str(project / "data/06_models/epochs")).load()
     last = replace(detector, weights=epochs[max(epochs)]().weights)
     tests: dict[str, Any] = {}
-    scores: Scores = {}
+    scores: Scores = {VALIDATION: _score(detector, trial.val, root)}
     for name, rows in trial.tests.items():
         scores[name] = _score(detector, rows, root)
         tests[name] = {
             CHOSEN: _auc(scores[name], rows),
             LAST: _auc(_score(last, rows, root), rows),
+            ALARMS: _false_alarms(scores, name, trial),
             "num_real": int((rows["target"] == 0).sum()),
             "num_fake": int((rows["target"] == 1).sum()),
         }
@@ -277,6 +284,24 @@ def _auc(scores: NDArray[np.float64], rows: pd.DataFrame) -> list[float]:
     return [round(measured[part], 4) for part in ("value", "low", "high")]
 
 
+def _calibrated(path: Path, trial: Trial) -> Scores:
+    """Return the scores of a run, as members of an ensemble are calibrated (docs/ensembles.md)."""
+    with np.load(path) as kept:
+        margins = {test: logit(np.clip(kept[test], 1e-12, 1.0 - 1e-12)) for test in kept}
+    temperature = fit_temperature(margins[VALIDATION], trial.val["target"].to_numpy())
+    return {test: apply_temperature(values, temperature) for test, values in margins.items()}
+
+
+def _false_alarms(scores: Scores, test: str, trial: Trial) -> list[float]:
+    """Return how often real images of a test are called fake, with its interval."""
+    chosen_on = trial.val["target"].to_numpy()
+    thresholds = choose_thresholds(scores[VALIDATION], chosen_on, target_fpr=0.01, target_fnr=0.01)
+    rows = trial.tests[test]
+    targets, groups = rows["target"].to_numpy(), rows["group"].to_numpy()
+    rates = measure_thresholds(scores[test], targets, groups, thresholds, confidence=0.95)
+    return [round(rates["fpr"][part], 4) for part in ("value", "low", "high")]
+
+
 def _read(results: Path) -> list[dict[str, Any]]:
     if not results.exists():
         return []
@@ -285,41 +310,58 @@ def _read(results: Path) -> list[dict[str, Any]]:
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     """Print a line for each test and arm: every seed, their mean and their spread."""
-    print("\n| scenario | test | arm | epoch | AUC by seed | mean | minutes |")
-    print("|---|---|---|---|---|---|---|")
+    print("\n| scenario | test | arm | epoch | AUC by seed | mean | false alarms | minutes |")
+    print("|---|---|---|---|---|---|---|---|")
     keys = {(row["scenario"], test, row["arm"]): None for row in rows for test in row["tests"]}
     for scenario, test, arm in keys:
         own = [row for row in rows if (row["scenario"], row["arm"]) == (scenario, arm)]
         minutes = np.mean([row["seconds"] for row in own]) / 60
         for epoch in (CHOSEN, LAST):
             measured = [row["tests"][test][epoch] for row in own]
-            seeds = "; ".join(f"{v:.3f} ({low:.3f} to {high:.3f})" for v, low, high in measured)
-            mean = np.mean([value for value, _, _ in measured])
-            cells = [scenario, test, arm, epoch, seeds, f"{mean:.3f}", f"{minutes:.1f}"]
+            seeds, mean = "; ".join(map(_interval, measured)), np.mean([one[0] for one in measured])
+            alarms = "; ".join(_interval(row["tests"][test][ALARMS]) for row in own)
+            cells = [scenario, test, arm, epoch, seeds, f"{mean:.3f}"]
+            cells += [alarms if epoch == CHOSEN else "", f"{minutes:.1f}"]
             print(f"| {' | '.join(cells)} |")
     _print_degraded(
         [(_title(row, name), test) for row in rows for name, test in row["tests"].items()]
     )
 
 
+def _interval(measured: list[float]) -> str:
+    value, low, high = measured
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
 def _title(row: dict[str, Any], test: str) -> str:
     return f"{row['scenario']}, {row['arm']}, {test}"
 
 
-def _print_ensembles(trials: list[Trial], work: Path) -> None:
-    """Print what the mean score of an arm's seeds gives."""
-    for scenario, arm in dict.fromkeys((trial.scenario, trial.arm) for trial in trials):
-        own = [trial for trial in trials if (trial.scenario, trial.arm) == (scenario, arm)]
-        if len(own) == 1:
-            continue
-        scores = [np.load(work / "scores" / f"{trial.file_name}.npz") for trial in own]
-        for name, rows in own[0].tests.items():
-            title = f"{scenario}, {arm}, {name}, mean score of {len(own)} seeds"
-            value, low, high = _auc(np.mean([one[name] for one in scores], axis=0), rows)
-            print(f"\n{title}: {value:.3f} ({low:.3f} to {high:.3f})")
-            if own[0].degraded:
-                copies = np.mean([one[f"{name} degraded"] for one in scores], axis=0)
-                _print_degraded([(title, {"degraded": _aucs_of_copies(copies, rows)})])
+def _print_means(trials: list[Trial], ensembles: dict[str, list[str]], work: Path) -> None:
+    """Print what the mean score of an arm's seeds gives, and that of the arms of an ensemble."""
+    for scenario in dict.fromkeys(trial.scenario for trial in trials):
+        here = [trial for trial in trials if trial.scenario == scenario]
+        for arm in dict.fromkeys(trial.arm for trial in here):
+            _print_mean(arm, [trial for trial in here if trial.arm == arm], work)
+        for name, arms in ensembles.items():
+            for seed in dict.fromkeys(trial.seed for trial in here):
+                own = [trial for trial in here if trial.arm in arms and trial.seed == seed]
+                _print_mean(f"{name}, seed {seed}", own if len(own) == len(arms) else [], work)
+
+
+def _print_mean(name: str, members: list[Trial], work: Path) -> None:
+    if len(members) < 2:
+        return
+    [first, *_] = members
+    kept = [_calibrated(work / "scores" / f"{trial.file_name}.npz", trial) for trial in members]
+    scores = {test: np.mean([one[test] for one in kept], axis=0) for test in kept[0]}
+    for test, rows in first.tests.items():
+        title = f"{first.scenario}, {name}, {test}, mean score of {len(members)}"
+        print(f"\n{title}: {_interval(_auc(scores[test], rows))}; false alarms ", end="")
+        print(_interval(_false_alarms(scores, test, first)))
+        if first.degraded:
+            copies = scores[f"{test} degraded"]
+            _print_degraded([(title, {"degraded": _aucs_of_copies(copies, rows)})])
 
 
 def _print_degraded(tests: list[tuple[str, dict[str, Any]]]) -> None:
