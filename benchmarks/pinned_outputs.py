@@ -72,7 +72,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "training.loss.name": "focal",
         "scoring.tta": "flip",
     },
-    "contrastive": {"training.loss.contrastive": 0.1, "model.input": "rgb_srm"},
+    "aligned": {"training.loss.alignment": 0.1, "model.input": "rgb_srm"},
 }
 
 

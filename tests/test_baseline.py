@@ -52,7 +52,6 @@ RECIPE = {
     "training.cutmix_alpha": 0.0,
     "training.label_smoothing": 0.0,
     "training.loss.name": "cross_entropy",
-    "training.loss.contrastive": 0.0,
     "training.loss.alignment": 0.0,
     "training.loss.uniformity": 0.0,
     "training.grad_clip_norm": None,

@@ -58,20 +58,20 @@ CONTRADICTIONS = [
         "step_epochs and gamma have no effect with name=cosine",
     ),
     (
-        {"training__loss__contrastive": 0.5, "training__batch_size": 1},
-        r"loss.contrastive compares the images of a batch, and batch_size=1; raise",
+        {"training__loss__alignment": 0.5, "training__batch_size": 1},
+        r"loss.alignment compares the images of a batch, and batch_size=1; raise",
     ),
     (
-        {"training__loss__contrastive": 0.5, "training__mixup_alpha": 0.2},
+        {"training__loss__alignment": 0.5, "training__mixup_alpha": 0.2},
         "mixed images have two; set mixup_alpha=0 and cutmix_alpha=0",
     ),
     (
-        {"training__loss__contrastive": 0.5, "training__cutmix_alpha": 0.2},
+        {"training__loss__alignment": 0.5, "training__cutmix_alpha": 0.2},
         "mixed images have two; set mixup_alpha=0 and cutmix_alpha=0",
     ),
     (
-        {"training__loss__contrastive": 0.5, "training__compile": True},
-        r"compile=true does not go with loss.contrastive,",
+        {"training__loss__alignment": 0.5, "training__compile": True},
+        r"compile=true does not go with loss.alignment,",
     ),
     (
         {"model__lora": {"target_modules": 3}},
@@ -124,7 +124,7 @@ OUT_OF_RANGE = [
     ({"augmentation__blur": 1.01}, "augmentation.blur: .*less than or equal to 1"),
     ({"augmentation__crop_scale": 0.0}, "augmentation.crop_scale: .*greater than 0"),
     ({"training__optimizer__learning_rate": 0.0}, "learning_rate: .*greater than 0"),
-    ({"training__loss__contrastive": -1.0}, "training.loss.contrastive: .*equal to 0"),
+    ({"training__loss__alignment": -1.0}, "training.loss.alignment: .*equal to 0"),
     ({"model__fine_tuning": "low_rank"}, "'full', 'linear', 'last', 'norm' or 'lora'"),
     ({"model__max_parameters": 0}, "model.max_parameters: .*greater than or equal to 1"),
     ({"ensemble__other_data": "ignore"}, "ensemble.other_data: .*'refuse' or 'allow'"),

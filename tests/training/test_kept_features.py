@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from face_forgery.modeling.detector import BackboneError
+from face_forgery.modeling.factory import build_network
 from face_forgery.modeling.network import DetectorNetwork
+from face_forgery.training import kept_features
 from face_forgery.training.kept_features import FeatureDataset
 from face_forgery.training.run import train
 
@@ -37,7 +39,9 @@ def finish(run):
     ],
     ids=["cnn", "vit", "forgeries"],
 )
-def test_epochs_see_the_views_that_they_would_see_without(make_run, changes):
+def test_epochs_see_the_views_that_they_would_see_without(make_run, monkeypatch, changes):
+    as_they_are = lambda features: (features[0] * 0, features[0] * 0 + 1)  # noqa: E731
+    monkeypatch.setattr(kept_features, "_mean_and_deviation", as_they_are)
     anew, kept = (
         finish(make_run(**PROBE | changes | {"training.feature_views": views})) for views in (0, 2)
     )
@@ -47,6 +51,42 @@ def test_epochs_see_the_views_that_they_would_see_without(make_run, changes):
     for ours, theirs in zip(kept.history, anew.history, strict=True):
         assert ours["val_auc"] == pytest.approx(theirs["val_auc"])
         assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "vgg11"])
+@pytest.mark.parametrize("ema_decay", [None, 0.5])
+def test_the_head_learns_from_standardized_features_and_is_kept_for_those_as_they_are(
+    make_run, monkeypatch, backbone, ema_decay
+):
+    found = []
+    plain = kept_features._mean_and_deviation
+    monkeypatch.setattr(
+        kept_features,
+        "_mean_and_deviation",
+        lambda raw: found.append((raw, *plain(raw))) or found[0][1:],
+    )
+    changes = {"model.backbone": backbone, "training.feature_views": 1}
+    changes |= {"model.options": {"mlp_ratio": 0.01}} if backbone == "vgg11" else {}
+    run = make_run(**PROBE | changes | {"training.ema_decay": ema_decay})
+    state = finish(run)
+    [(raw, mean, deviation)] = found
+    standardized = torch.from_numpy((np.asarray(raw, np.float64) - mean) / deviation)
+    torch.testing.assert_close(
+        standardized.mean(0), torch.zeros_like(standardized[0]), atol=1e-4, rtol=0
+    )
+    varying = np.asarray(raw).std(0) > 0
+    torch.testing.assert_close(
+        standardized.std(0, correction=0)[varying],
+        torch.ones(varying.sum()).double(),
+        atol=1e-4,
+        rtol=0,
+    )
+    probe, kept = (build_network(run.model, 32).eval() for _ in range(2))
+    probe.load_state_dict(state.network if ema_decay is None else state.average)
+    kept.backbone.load_state_dict(state.weights().weights)
+    logits = kept(torch.from_numpy(np.array(raw)))
+    torch.testing.assert_close(logits, probe(standardized.float()), rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(logits, probe(torch.from_numpy(np.array(raw))), rtol=1e-2)
 
 
 def test_every_image_is_read_once_a_view_whatever_the_number_of_epochs(make_run, monkeypatch):
@@ -100,7 +140,7 @@ def test_views_come_in_turn_and_again_within_an_epoch(make_run):
     run = make_run(**PROBE | {"model.backbone": "test_resnet"})
     images = run.train_loader.dataset
     features = [np.full((len(images), 3), view, dtype=np.float32) for view in (1, 2, 3)]
-    kept = FeatureDataset(images, features)
+    kept = FeatureDataset(images, features, np.zeros(3, "f4"), np.ones(3, "f4"))
     found, targets = kept.__getitems__([(1, 0), (2, 5), (4, 1), (1, 2, 1), 3])
     assert found[:, 0].tolist() == [1, 2, 1, 2, 1]
     assert targets.tolist() == images.targets[[0, 5, 1, 2, 3]].tolist()

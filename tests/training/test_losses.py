@@ -15,7 +15,6 @@ from face_forgery.training.losses import (
     Outputs,
     alignment,
     focal,
-    supervised_contrastive,
     uniformity,
 )
 
@@ -81,36 +80,6 @@ def test_slopes_stay_finite_however_sure_the_network_is(loss):
     assert torch.isfinite(logits.grad).all()
 
 
-def slow_contrastive(features, targets, temperature):
-    z = [row / row.norm() for row in features.double()]
-    losses = []
-    for i in range(len(z)):
-        others = [a for a in range(len(z)) if a != i]
-        positives = [p for p in others if targets[p] == targets[i]]
-        if positives:
-            total = sum(math.exp(z[i] @ z[a] / temperature) for a in others)
-            logs = [math.log(math.exp(z[i] @ z[p] / temperature) / total) for p in positives]
-            losses.append(-sum(logs) / len(positives))
-    return sum(losses) / len(losses)
-
-
-@pytest.mark.parametrize("targets", [[0, 1, 0, 1, 1, 0], [0, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]])
-@pytest.mark.parametrize("temperature", [0.1, 1.0])
-def test_the_contrastive_term_is_its_formula(targets, temperature):
-    features = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
-    found = supervised_contrastive(features, torch.tensor(targets), temperature)
-    assert found.item() == pytest.approx(slow_contrastive(features, targets, temperature), rel=1e-5)
-
-
-@pytest.mark.parametrize("targets", [[0], [0, 1]])
-def test_images_without_another_of_their_class_cost_nothing(targets):
-    features = torch.randn(len(targets), 4, requires_grad=True)
-    loss = supervised_contrastive(features, torch.tensor(targets), 0.1)
-    loss.backward()
-    assert loss.item() == 0.0
-    assert torch.equal(features.grad, torch.zeros_like(features))
-
-
 def pairs_on_the_sphere(features):
     z = [row / row.norm() for row in features.double()]
     return [(i, j, float((z[i] - z[j]).square().sum())) for i in range(len(z)) for j in range(i)]
@@ -140,7 +109,6 @@ def test_without_a_pair_there_is_nothing_to_align_or_to_spread(targets):
 @pytest.mark.parametrize(
     ("name", "term"),
     [
-        ("contrastive", supervised_contrastive),
         ("alignment", alignment),
         ("uniformity", lambda features, _: uniformity(features)),
     ],
@@ -157,7 +125,7 @@ def test_a_term_of_features_is_added_with_its_weight(name, term):
 def test_losses_are_computed_in_float32_whatever_the_network_was(name):
     rounded = Outputs(LOGITS.bfloat16(), LOGITS.bfloat16())
     exact = Outputs(rounded.logits.float(), rounded.features.float())
-    loss = Loss(name=name, contrastive=1.0, alignment=1.0, uniformity=1.0)
+    loss = Loss(name=name, alignment=1.0, uniformity=1.0)
     assert loss(rounded, HARD).dtype == torch.float32
     assert torch.equal(loss(rounded, HARD), loss(exact, HARD))
 

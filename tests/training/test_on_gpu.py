@@ -59,7 +59,7 @@ def start(make_params, make_loader):
     [
         {},
         {"training.precision": "bfloat16"},
-        {"model.input": "rgb_srm", "training.loss.contrastive": 0.5},
+        {"model.input": "rgb_srm", "training.loss.uniformity": 0.5},
         {"model.backbone": "test_vit", "model.fine_tuning": "lora", "training.ema_decay": 0.9},
         {"model.truncate_after": "layer2", "training.mixup_alpha": 0.2},
         {"model.input": list(INPUTS)[-1], "training.loss.name": list(LOSSES)[1]},
@@ -123,7 +123,7 @@ def test_a_checkpoint_of_a_gpu_holds_no_tensor_of_it(start):
 @pytest.mark.gpu
 @needs_gpu
 def test_memory_of_the_gpu_does_not_grow_with_epochs(start):
-    _, train = start("cuda", **{"training.ema_decay": 0.9, "training.loss.contrastive": 0.5})
+    _, train = start("cuda", **{"training.ema_decay": 0.9, "training.loss.uniformity": 0.5})
     train(2)
     gc.collect()
     before = torch.cuda.memory_allocated()

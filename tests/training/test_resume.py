@@ -80,7 +80,7 @@ STEP = {"training.schedule": {"name": "step", "step_epochs": 4, "gamma": 0.85}}
         {"training.cutmix_alpha": 0.2},
         {"training.label_smoothing": 0.1},
         {"training.loss.name": "focal"},
-        {"training.loss.contrastive": 0.1},
+        {"training.loss.uniformity": 0.1},
         {"model.input": "rgb_srm"},
         {"model.fine_tuning": "norm"},
         {"model.truncate_after": "layer2"},

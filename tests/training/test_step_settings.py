@@ -58,7 +58,7 @@ def test_the_shipped_step_is_a_plain_one(make_params):
 
 @pytest.mark.parametrize(
     ("term", "weight", "wanted"),
-    [("contrastive", 0.0, "auto"), ("contrastive", 0.5, False), ("uniformity", 0.5, False)],
+    [("alignment", 0.0, "auto"), ("alignment", 0.5, False), ("uniformity", 0.5, False)],
 )
 def test_all_epochs_count_and_with_terms_of_features_nothing_is_compiled(
     make_params, monkeypatch, term, weight, wanted

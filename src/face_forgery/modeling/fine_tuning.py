@@ -75,6 +75,22 @@ def merged_weights(network: DetectorNetwork) -> dict[str, Tensor] | None:
     return weights
 
 
+def weights_of_raw_features(
+    network: DetectorNetwork, mean: Tensor, deviation: Tensor
+) -> dict[str, Tensor]:
+    """Return the weights of the backbone with a head that sees its features as they are.
+
+    The head of ``network``, which is not changed, saw ``(features - mean) / deviation``, ``(F,)``.
+    """
+    backbone = copy.deepcopy(network.backbone)
+    head: Any = heads_of(backbone)[0]
+    with torch.no_grad():
+        head.weight /= deviation.view(1, -1, *[1] * (head.weight.ndim - 2))
+        head.bias -= head.weight.flatten(1) @ mean
+    weights: dict[str, Tensor] = backbone.state_dict()
+    return weights
+
+
 def _freeze_backbone(network: DetectorNetwork, model: ModelParams, image_size: int) -> None:
     backbone = network.backbone
     trained = [*heads_of(backbone), *_readers_of_new_channels(backbone, model)]

@@ -5,7 +5,9 @@ RENAMED: dict[str, str] = {
     "training.cache": "leave it out: images are decoded in every epoch",
     "training.loss.consistency": "leave it out: augmentation.degradation shows degraded images",
     "training.loss.gamma": "delete it; the focal loss has 2",
-    "training.loss.temperature": "delete it; the contrastive term has 0.1",
+    "training.loss.contrastive": "leave it out: it made no difference (docs/experiments.md); there "
+    "are training.loss.alignment and uniformity",
+    "training.loss.temperature": "delete it",
     "splitting.folds": "is splitting.holdout now, with by, num_clusters, min_images and hold_out; "
     "small is gone: hold-out groups that are too small are joined",
     "splitting.near_duplicate_bits": "is gone (it is always 6); leave it out",

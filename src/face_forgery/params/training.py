@@ -39,14 +39,13 @@ class LossParams(Params):
     """What is minimized: a loss of the classes, and terms that can be added."""
 
     name: str  # one of training.losses.LOSSES; checked before any node runs
-    contrastive: float = Field(ge=0.0, allow_inf_nan=False)
     alignment: float = Field(ge=0.0, allow_inf_nan=False)
     uniformity: float = Field(ge=0.0, allow_inf_nan=False)
 
     @property
     def of_features(self) -> str | None:
         """Name the first term that compares the features of a batch."""
-        names = ("contrastive", "alignment", "uniformity")
+        names = ("alignment", "uniformity")
         return next((f"loss.{name}" for name in names if getattr(self, name)), None)
 
 

@@ -73,7 +73,6 @@ class Loss:
     name: str = "cross_entropy"  # one of LOSSES
     label_smoothing: float = 0.0  # proportion of a target that is spread over both classes
     # Weights of the terms on features; 0: off.
-    contrastive: float = 0.0
     alignment: float = 0.0
     uniformity: float = 0.0
 
@@ -85,7 +84,7 @@ class Loss:
     @property
     def needs_features(self) -> bool:
         """Say whether a term looks at the features."""
-        return any((self.contrastive, self.alignment, self.uniformity))
+        return bool(self.alignment or self.uniformity)
 
     def __call__(self, outputs: Outputs, soft_targets: Tensor) -> Tensor:
         """Return the mean over the batch, in float32; rows of ``soft_targets (B, 2)`` sum to 1."""
@@ -93,32 +92,11 @@ class Loss:
         loss = LOSSES[self.name](outputs.logits.float(), smooth)
         if outputs.features is not None:
             features, classes = outputs.features.float(), soft_targets.argmax(dim=1)
-            if self.contrastive:
-                loss = loss + self.contrastive * supervised_contrastive(features, classes)
             if self.alignment:
                 loss = loss + self.alignment * alignment(features, classes)
             if self.uniformity:
                 loss = loss + self.uniformity * uniformity(features)
         return loss
-
-
-def supervised_contrastive(features: Tensor, targets: Tensor, temperature: float = 0.1) -> Tensor:
-    """Return how far images are from those of their class; 0 where none has another of its class.
-
-    With ``z`` the ``features`` ``(B, F)`` on the unit sphere, ``P(i)`` the other images of the
-    class of ``i`` and ``A(i)`` all other images: the mean over all ``i`` with a ``P(i)`` of
-    ``-1/|P(i)| sum_{p in P(i)} log(exp(z_i z_p / t) / sum_{a in A(i)} exp(z_i z_a / t))``.
-    Source: Khosla et al. 2020, Supervised Contrastive Learning, equation 2, on the pooled features
-    themselves, without a projection head.
-    """
-    units = F.normalize(features, dim=1)
-    is_itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
-    similarities = (units @ units.T / temperature).masked_fill(is_itself, -torch.inf)
-    logs = F.log_softmax(similarities, dim=1)
-    is_positive = (targets[:, None] == targets) & ~is_itself
-    num_positives = is_positive.sum(dim=1)
-    of_images = -logs.masked_fill(~is_positive, 0.0).sum(dim=1) / num_positives.clamp(min=1)
-    return of_images.sum() / (num_positives > 0).sum().clamp(min=1)
 
 
 def alignment(features: Tensor, targets: Tensor) -> Tensor:

@@ -65,11 +65,12 @@ class Checkpoint:
     random: dict[str, Any] = field(repr=False)  # states of torch's generators: dropout draws
     history: list[dict[str, Any]] = field(repr=False)  # a row an epoch, as in training_history
     fingerprint: dict[str, Any] = field(repr=False)  # what must not change; see training.resume
-    # Weights of the backbone to keep, where LoRA adapters had to be merged into them.
+    # Weights of the backbone to keep, where LoRA adapters had to be merged into them, or the head
+    # saw standardized features.
     merged: dict[str, Any] | None = field(default=None, repr=False)
 
     def weights(self) -> EpochWeights:
-        """Return the weights to keep: averaged ones, LoRA adapters merged; within an epoch none."""
+        """Return the weights to keep: averaged or merged ones; within an epoch none."""
         if self.progress["num_batches"]:
             return EpochWeights(self.epoch, {})
         weights = self.merged

@@ -69,6 +69,8 @@ def train(run: Run, device: torch.device) -> Iterator[Callable[[], Checkpoint]]:
     history: list[dict[str, Any]] = []
     if training.feature_views:
         run = keep_features(run, state.network, settings)
+        kept: Any = run.train_loader.dataset
+        state.standardized = (torch.from_numpy(kept.mean), torch.from_numpy(kept.deviation))
     if training.resume:
         history = resume(state, run.resume_from, fingerprint, training.epochs)
     if state.epoch == training.epochs or is_stalled(history, training.patience, training.select_by):

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from face_forgery.modeling.factory import build_network
-from face_forgery.modeling.fine_tuning import freeze, merged_weights
+from face_forgery.modeling.fine_tuning import freeze, merged_weights, weights_of_raw_features
 from face_forgery.modeling.network import DetectorNetwork
 from face_forgery.params import ModelParams, TrainingParams
 from face_forgery.training.distributed.process_group import synchronize_batch_norm
@@ -29,6 +29,7 @@ class TrainState:
     progress: EpochProgress = field(default_factory=EpochProgress)  # of the epoch after
     num_steps: int = 0  # optimizer steps behind it
     learning_rate: float = 0.0  # of the last step; of several rates the highest
+    standardized: tuple[torch.Tensor, torch.Tensor] | None = None  # by them, of kept features
 
     def end_step(self) -> None:
         """Count a step of the optimizer; move the schedule and the average of the weights."""
@@ -74,9 +75,7 @@ class TrainState:
             random={"cpu": torch.get_rng_state(), "cuda": _cuda_random_states(self._device)},
             history=list(history),
             fingerprint=_to_cpu(fingerprint),
-            merged=None
-            if self.progress.num_batches
-            else _to_cpu(merged_weights(self.judged_network)),
+            merged=None if self.progress.num_batches else _to_cpu(self._merged_weights()),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -92,6 +91,12 @@ class TrainState:
         torch.set_rng_state(checkpoint.random["cpu"])
         if checkpoint.random["cuda"] and self._device.type == "cuda":
             torch.cuda.set_rng_state(checkpoint.random["cuda"][0], self._device)
+
+    def _merged_weights(self) -> dict[str, torch.Tensor] | None:
+        if self.standardized is None:
+            return merged_weights(self.judged_network)
+        mean, deviation = (values.to(self._device) for values in self.standardized)
+        return weights_of_raw_features(self.judged_network, mean, deviation)
 
     @property
     def _device(self) -> torch.device:

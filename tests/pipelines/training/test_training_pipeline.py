@@ -58,7 +58,7 @@ RECIPES = {
     },
     "terms": {
         "training.loss.name": "focal",
-        "training.loss.contrastive": 0.5,
+        "training.loss.uniformity": 0.5,
         "training.label_smoothing": 0.1,
     },
 }

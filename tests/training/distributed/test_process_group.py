@@ -83,7 +83,7 @@ CASES = {
 SLICED = [  # act within the slice of a rank, so that no single process does the same
     {"model.backbone": "test_resnet"},  # batch normalization
     {"training.mixup_alpha": 0.5, "training.cutmix_alpha": 0.5},
-    {"training.loss.contrastive": 1.0},
+    {"training.loss.uniformity": 1.0},
 ]
 
 
