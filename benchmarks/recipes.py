@@ -23,13 +23,12 @@ these groups is validation (in queries: the column ``held``), and a test has no 
 that is trained on. What these digits are, divided by 5 and rounded down, parts all groups once
 more, the even from the odd: choices are made where ``quoted`` is false, in validation, too, and
 numbers quoted from where it is true. Each run is
-`kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch and
-the last one are judged, with ``scoring.tta``, the chosen one on degraded copies, too, if asked for.
-With a test goes the false-alarm rate where validation promises 1 %.
-What is measured is added to results.jsonl in the work folder, and what is there is not run again: a
-plan that was stopped goes on. Beside it stay the detectors and the scores of the chosen epochs; of
-several seeds and of an ensemble the mean of their scores is judged, too. Two commands with
-different --seeds can share a work folder.
+`kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch is
+judged, with ``scoring.tta``, on degraded copies, too, if asked for. With a test goes the
+false-alarm rate where validation promises 1 %. What is measured is added to results.jsonl in the
+work folder, and what is there is not run again: a plan that was stopped goes on. Beside it stay the
+detectors and their scores; of several seeds and of an ensemble the mean of their scores is judged,
+too. Two commands with different --seeds can share a work folder.
 """
 
 import argparse
@@ -38,7 +37,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,6 @@ from face_forgery.data.loading.image_dataset import ImageDataset
 from face_forgery.data.loading.loaders import eval_loader
 from face_forgery.data.loading.workers import iterate
 from face_forgery.datasets.detector import DetectorDataset
-from face_forgery.datasets.training_files import EpochWeightsDataset
 from face_forgery.evaluation.calibration import apply_temperature, fit_temperature
 from face_forgery.evaluation.metrics.bootstrap import Bootstrap, measure_auc
 from face_forgery.evaluation.operating_points import choose_thresholds, measure_thresholds
@@ -70,8 +68,8 @@ Scores = dict[str, NDArray[np.float64]]
 HELD_OUT = 5  # a fifth of the groups
 NUM_RESAMPLES = 1000
 PIPELINES = "ingestion,splitting,training"
-CHOSEN, LAST = "chosen", "last"
-ALARMS, VALIDATION = "false_alarms", "validation"
+AUC, ALARMS = "auc", "false_alarms"
+VALIDATION = "validation"
 # What is tried of the degradations of `kedro run --pipelines robustness`.
 DEGRADED = {("jpeg_quality", f"quality {quality}") for quality in (85, 70, 50, 30)} | {
     ("down_and_up", "x 0.5")
@@ -221,21 +219,18 @@ def _parameters(trial: Trial, root: Path, project: Path) -> dict[str, Any]:
 
 
 def _judge(trial: Trial, root: Path, project: Path) -> tuple[dict[str, Any], Scores]:
-    """Return the AUC with its interval of each test, of the chosen and of the last epoch.
+    """Return the AUC and the false-alarm rate of each test, with their intervals, and the scores.
 
-    The scores of the chosen one are returned, too: of each test, and with their degraded copies.
+    These are of each test and of validation, too, and of degraded copies.
     """
     detector: Detector = DetectorDataset(filepath=str(project / "data/06_models/detector")).load()
     detector = detector.scored_by("float32", trial.params.get("scoring.tta", "none"))
-    epochs = EpochWeightsDataset(filepath=str(project / "data/06_models/epochs")).load()
-    last = replace(detector, weights=epochs[max(epochs)]().weights)
     tests: dict[str, Any] = {}
     scores: Scores = {VALIDATION: _score(detector, trial.val, root)}
     for name, rows in trial.tests.items():
         scores[name] = _score(detector, rows, root)
         tests[name] = {
-            CHOSEN: _auc(scores[name], rows),
-            LAST: _auc(_score(last, rows, root), rows),
+            AUC: _auc(scores[name], rows),
             ALARMS: _false_alarms(scores, name, trial),
             "num_real": int((rows["target"] == 0).sum()),
             "num_fake": int((rows["target"] == 1).sum()),
@@ -310,19 +305,16 @@ def _read(results: Path) -> list[dict[str, Any]]:
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     """Print a line for each test and arm: every seed, their mean and their spread."""
-    print("\n| scenario | test | arm | epoch | AUC by seed | mean | false alarms | minutes |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("\n| scenario | test | arm | AUC by seed | mean | false alarms | minutes |")
+    print("|---|---|---|---|---|---|---|")
     keys = {(row["scenario"], test, row["arm"]): None for row in rows for test in row["tests"]}
     for scenario, test, arm in keys:
         own = [row for row in rows if (row["scenario"], row["arm"]) == (scenario, arm)]
         minutes = np.mean([row["seconds"] for row in own]) / 60
-        for epoch in (CHOSEN, LAST):
-            measured = [row["tests"][test][epoch] for row in own]
-            seeds, mean = "; ".join(map(_interval, measured)), np.mean([one[0] for one in measured])
-            alarms = "; ".join(_interval(row["tests"][test][ALARMS]) for row in own)
-            cells = [scenario, test, arm, epoch, seeds, f"{mean:.3f}"]
-            cells += [alarms if epoch == CHOSEN else "", f"{minutes:.1f}"]
-            print(f"| {' | '.join(cells)} |")
+        measured = [row["tests"][test][AUC] for row in own]
+        seeds, mean = "; ".join(map(_interval, measured)), np.mean([one[0] for one in measured])
+        alarms = "; ".join(_interval(row["tests"][test][ALARMS]) for row in own)
+        print(f"| {scenario} | {test} | {arm} | {seeds} | {mean:.3f} | {alarms} | {minutes:.1f} |")
     _print_degraded(
         [(_title(row, name), test) for row in rows for name, test in row["tests"].items()]
     )
