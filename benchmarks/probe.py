@@ -58,6 +58,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--backbone", default="tf_efficientnet_lite0")
     parser.add_argument("--truncate-after", help="its last module; else all of it")
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--workers", type=int, help="of the loader; else as many as cores")
     parser.add_argument("--jpeg", action="store_true", help="encode each image once more")
     return parser.parse_args()
 
@@ -75,6 +76,7 @@ def _parameters(options: argparse.Namespace) -> Parameters:
             "training.epochs": options.epochs,
             "training.batch_size": BATCH,
         }
+        | ({} if options.workers is None else {"training.num_workers": options.workers})
     )
 
 
