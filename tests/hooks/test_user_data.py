@@ -16,7 +16,7 @@ from face_forgery.hooks.user_data import (
 )
 from face_forgery.params import ParameterError
 from face_forgery.params.data import LabelSet
-from face_forgery.pipelines import evaluation, ingestion, splitting
+from face_forgery.pipelines import comparison, evaluation, ingestion, splitting, training
 
 
 def reading(*entries):
@@ -71,6 +71,19 @@ def test_other_parameters_that_change_nothing_are_warned_of(caplog):
     given = {"splitting": {"seed": 1}, "evaluation": {"seed": 1}, "tracking": {"run_name": "a"}}
     refuse_ignored({"runtime_params": given}, evaluation.create_pipeline())
     assert [record.args for record in caplog.records] == [("splitting",)]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "given"),
+    [
+        (training, {"forging": {"landmarks": "a.csv"}}),
+        (comparison, {"comparison": {"scores": {"a": "a.csv"}}}),
+    ],
+    ids=["landmarks", "scores"],
+)
+def test_a_file_that_a_pipeline_reads_is_not_warned_of(caplog, pipeline, given):
+    refuse_ignored({"runtime_params": given}, pipeline.create_pipeline())
+    assert not caplog.records
 
 
 @pytest.fixture

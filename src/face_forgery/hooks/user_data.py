@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 _READ_BY_INGESTION = {f"{s}_{what}" for s in SUBSETS for what in ("labels", "images")}
 _TRAIN_FILES = ("train_labels", "train_images")
 _READ_BY_INGESTION |= {"layout", "sets"}
-_READ_BY_NO_NODE = {"tracking", "comparison"}  # sections of the hooks and of the catalog
 # Input of a run -> the parameter that says where it is.
 _READS = {
     **{f"{subset}_labels": f"data.{subset}_labels" for subset in SUBSETS},
@@ -85,8 +84,10 @@ def refuse_ignored(
         ParameterError: With the command that reads them; or ``sets`` take their place.
     """
     sections = run_params.get("runtime_params") or {}
-    for section in sections.keys() - _READ_BY_NO_NODE:
-        if f"params:{section}" not in pipeline.inputs():
+    inputs = pipeline.inputs()
+    located = {name.partition(".")[0] for entry, name in _READS.items() if entry in inputs}
+    for section in sections.keys() - located - {"tracking"}:
+        if f"params:{section}" not in inputs:
             logger.warning("%s.* changes nothing here: no pipeline of this run reads it", section)
     given = sections.get("data", {})
     if sets and (beside := [f"data.{n}={given[n]}" for n in _TRAIN_FILES if given.get(n)]):
