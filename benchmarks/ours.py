@@ -136,7 +136,7 @@ class FromMemory:
     def __init__(self, loader: Any) -> None:
         self.batch_size, self.sampler = loader.batch_size, loader.sampler
         image_size = loader.dataset.preprocessing.image_size
-        self._images = _random_images(self.batch_size, image_size)
+        self._images = random_images(self.batch_size, image_size)
 
     def __len__(self) -> int:
         return math.ceil(len(self.sampler) / self.batch_size)
@@ -179,7 +179,7 @@ def scoring_from_memory(
     detector, count = _detector(params, precision), len(paths)
     network = build_scorer(detector, engine, device)
     batch = params.scoring.batch_size
-    images = _random_images(min(batch, count), detector.preprocessing.image_size)
+    images = random_images(min(batch, count), detector.preprocessing.image_size)
     sizes = [min(batch, count - start) for start in range(0, count, batch)]
 
     def score() -> None:
@@ -220,11 +220,12 @@ def _detector(params: Parameters, precision: Precision) -> Detector:
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             folder.mkdir()
-            write_detector(quantize(detector, list(_random_images(NUM_RANGES, size))), folder)
+            write_detector(quantize(detector, list(random_images(NUM_RANGES, size))), folder)
         return read_detector(folder)
 
 
-def _random_images(count: int, size: int) -> torch.Tensor:
+def random_images(count: int, size: int) -> torch.Tensor:
+    """Return ``(count, 3, size, size)`` uint8, as a loader gives them."""
     images = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
     return images.pin_memory() if torch.cuda.is_available() else images
 

@@ -1,7 +1,7 @@
 """A head on features that are computed once: how fast they come, and what its training takes.
 
 Run: python benchmarks/probe.py [--images 100000] [--side 96] [--size 96] [--backbone NAME]
-     [--truncate-after MODULE] [--epochs 6] [--jpeg]
+     [--truncate-after MODULE] [--epochs 6] [--workers N] [--jpeg]
 
 Drawn JPEGs of ``--side`` pixels, and a hundredth more to validate on, go through a network with
 random weights that sees ``--size`` pixels. Its rival is the same network on images that are in
@@ -13,7 +13,6 @@ import measuring  # first: it finds the package where it is not installed
 
 # isort: split
 import argparse
-import itertools
 import tempfile
 import time
 from dataclasses import replace
@@ -103,7 +102,6 @@ def _measure(run: Run, params: Parameters, device: torch.device) -> None:
     seconds = time.monotonic() - start
     rates.append(_rate_from_memory(state, settings, size, device))
     sets: list[Any] = [run.train_loader.dataset, run.val_loader.dataset]
-    state.standardized = (torch.from_numpy(sets[0].mean), torch.from_numpy(sets[0].deviation))
     rate = sum(map(len, sets)) / seconds
     share = rate / (sum(rates) / 2)
     print(f"features: {rate:.0f} images/s, {seconds:.0f} s; the network from memory")
@@ -122,18 +120,16 @@ def _rate_from_memory(
     state: TrainState, settings: StepSettings, size: int, device: torch.device
 ) -> float:
     """Return images a second of the network alone, as features are computed."""
-    generator = torch.Generator().manual_seed(ours.SEED)
-    pixels = torch.randint(256, (BATCH, 3, size, size), dtype=torch.uint8, generator=generator)
-    pixels = pixels.to(device)
+    pixels = ours.random_images(BATCH, size).to(device)
     network = state.network.eval()
+    num_batches, seconds = 0, 0.0
     with torch.inference_mode(), settings.autocast():
         network.logits_and_features(pixels)
         start = time.monotonic()
-        for number in itertools.count(1):
+        while seconds < SECONDS:
             network.logits_and_features(pixels)[1].float().cpu()
-            if (seconds := time.monotonic() - start) > SECONDS:
-                return number * BATCH / seconds
-    raise AssertionError
+            num_batches, seconds = num_batches + 1, time.monotonic() - start
+    return num_batches * BATCH / seconds
 
 
 if __name__ == "__main__":

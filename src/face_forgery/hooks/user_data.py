@@ -96,11 +96,11 @@ def refuse_ignored(
             "the place; leave it out, or give data.sets=[]"
         )
     ignored = {name: given[name] for name in given if name in _READ_BY_INGESTION}
-    if "params:splitting" in pipeline.inputs():  # it asks whether there are val labels
+    if "params:splitting" in inputs:  # it asks whether there are val labels
         ignored = {name: value for name, value in ignored.items() if value is not None}
-    if "labelled_sets" in pipeline.inputs():
+    if "labelled_sets" in inputs:
         ignored = {name: value for name, value in ignored.items() if not name.startswith("test_")}
-    if not ignored or {"train_labels", "label_table"} & pipeline.inputs():
+    if not ignored or {"train_labels", "label_table"} & inputs:
         return
     names = [name for name in run_params.get("pipeline_names") or [] if name != "splitting"]
     if "evaluation" in names and not {"training", "adopt"} & {*names}:
