@@ -27,8 +27,8 @@ numbers quoted from where it is true. Each run is
 judged, with ``scoring.tta``, on degraded copies, too, if asked for. With a test goes the
 false-alarm rate where validation promises 1 %. What is measured is added to results.jsonl in the
 work folder, and what is there is not run again: a plan that was stopped goes on. Beside it stay the
-detectors and their scores; of several seeds and of an ensemble the mean of their scores is judged,
-too. Two commands with different --seeds can share a work folder.
+detectors and their scores; of several seeds, of an ensemble and of both together the mean of their
+scores is judged, too. Two commands with different --seeds can share a work folder.
 """
 
 import argparse
@@ -336,9 +336,15 @@ def _print_means(trials: list[Trial], ensembles: dict[str, list[str]], work: Pat
         for arm in dict.fromkeys(trial.arm for trial in here):
             _print_mean(arm, [trial for trial in here if trial.arm == arm], work)
         for name, arms in ensembles.items():
-            for seed in dict.fromkeys(trial.seed for trial in here):
-                own = [trial for trial in here if trial.arm in arms and trial.seed == seed]
-                _print_mean(f"{name}, seed {seed}", own if len(own) == len(arms) else [], work)
+            members = [trial for trial in here if trial.arm in arms]
+            if {trial.arm for trial in members} != set(arms):
+                continue
+            seeds = dict.fromkeys(trial.seed for trial in members)
+            for seed in seeds:
+                own = [trial for trial in members if trial.seed == seed]
+                _print_mean(f"{name}, seed {seed}", own, work)
+            if len(seeds) > 1:
+                _print_mean(f"{name}, all seeds", members, work)
 
 
 def _print_mean(name: str, members: list[Trial], work: Path) -> None:
