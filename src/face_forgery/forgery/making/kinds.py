@@ -202,10 +202,10 @@ def _blend_self(
     if region is None:
         window, mask = whole_image(own.pixels.shape)
         copy = warp_affine(own.pixels, matrix, window).pixels
-        return _Draft(window, mask, copy, 0.0, _draw_share(rng), blendings=("alpha",))
+        return _Draft(window, mask, copy, 0.0, _draw_partial_proportion(rng), blendings=("alpha",))
     window, mask = draw_mask(own.landmarks, region, own.pixels.shape, rng)
     donor = _another_tone(warp_affine(own.pixels, matrix, window).pixels, rng, 0.6)
-    return _Draft(window, mask, donor, 0.0, _SHARES[int(rng.integers(len(_SHARES)))])
+    return _Draft(window, mask, donor, 0.0, _PROPORTIONS[int(rng.integers(len(_PROPORTIONS)))])
 
 
 def _morph(
@@ -225,7 +225,9 @@ def _morph(
         window, mask = draw_mask(own.landmarks, "face", own.pixels.shape, rng)
     fit = rng.uniform(0.0, 1.0)
     warped = warp_to(partner.pixels, partner.landmarks, own.landmarks, window, fit=fit)
-    return _Draft(window, mask, warped.pixels, 0.0, _draw_share(rng), blendings=("alpha",))
+    return _Draft(
+        window, mask, warped.pixels, 0.0, _draw_partial_proportion(rng), blendings=("alpha",)
+    )
 
 
 def _mirrored(own: Portrait) -> Portrait:
@@ -234,7 +236,7 @@ def _mirrored(own: Portrait) -> Portrait:
     return Portrait(np.ascontiguousarray(own.pixels[:, ::-1]), landmarks)
 
 
-def _draw_share(rng: np.random.Generator) -> float:
+def _draw_partial_proportion(rng: np.random.Generator) -> float:
     """Draw how much of the donor is taken where both are to be seen."""
     return float(rng.uniform(0.25, 0.75))
 
@@ -315,7 +317,7 @@ _EDITED: tuple[Region, ...] = (
 _BLENDED: tuple[Region | None, ...] = (  # None: the whole image
     *("face", "face", "face", "inner", "inner", "lower", "eyes", "mouth", None, None, None),
 )
-_SHARES = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
+_PROPORTIONS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 _FORGERS: dict[
     ForgingKind,
     Callable[[Portrait, Portrait | None, np.random.Generator, float], _Draft | None],
