@@ -1,11 +1,10 @@
 """Hashes of what the main job writes, to see whether a refactoring changed a result.
 
-    python benchmarks/pinned_outputs.py            # compare with pinned_outputs.json
-    python benchmarks/pinned_outputs.py --write    # accept what there is
+    python benchmarks/pinned_outputs.py --write    # before the change
+    python benchmarks/pinned_outputs.py            # after it: compare
 
 Three small seeded runs of ``__default__`` and ``inference``: the base recipe, and two that use most
-of what training has. Hashes belong to a processor and versions: write them before a change, on the
-machine that compares after it.
+of what training has. Hashes belong to a processor and versions: they stay in data, on this machine.
 """
 
 import argparse
@@ -21,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
-from project_copy import lay_out_project
+from project_copy import PROJECT, lay_out_project
 from safetensors.numpy import load_file
 
-PINS = Path(__file__).with_suffix(".json")
+PINS = PROJECT / "data/pinned_outputs.json"
 VOLATILE = {"seconds", "images_per_second", "num_workers", "code_version", "data_fingerprint"}
 OUTPUTS = (
     "03_primary/manifest.parquet",
@@ -149,9 +148,11 @@ def _without(value: Any) -> Any:
 def main() -> int:
     """Write the hashes, or name those that differ."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="accept what there is")
+    parser.add_argument("--write", action="store_true", help="keep the hashes of what there is")
     parser.add_argument("--keep", type=Path, help="a folder to work in and to leave")
     arguments = parser.parse_args()
+    if not arguments.write and not PINS.exists():
+        parser.error(f"{PINS} is missing: run with --write before the change")
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
