@@ -24,11 +24,12 @@ that is trained on. What these digits are, divided by 5 and rounded down, parts 
 more, the even from the odd: choices are made where ``quoted`` is false, in validation, too, and
 numbers quoted from where it is true. Each run is
 `kedro run --pipelines ingestion,splitting,training` in a copy of the project; the chosen epoch is
-judged, with ``scoring.tta``, on degraded copies, too, if asked for. With a test goes the
-false-alarm rate where validation promises 1 %. What is measured is added to results.jsonl in the
-work folder, and what is there is not run again: a plan that was stopped goes on. Beside it stay the
-detectors and their scores; of several seeds, of an ensemble and of both together the mean of their
-scores is judged, too. Two commands with different --seeds can share a work folder.
+judged, with ``scoring.tta`` and ``scoring.precision``, on degraded copies, too, if asked for. With
+a test goes the false-alarm rate where validation promises 1 %. What is measured is added to
+results.jsonl in the work folder, and what is there is not run again: a plan that was stopped goes
+on. Beside it stay the detectors and their scores; of several seeds, of an ensemble and of both
+together the mean of their scores is judged, too. Two commands with different --seeds can share a
+work folder.
 """
 
 import argparse
@@ -224,7 +225,8 @@ def _judge(trial: Trial, root: Path, project: Path) -> tuple[dict[str, Any], Sco
     These are of each test and of validation, too, and of degraded copies.
     """
     detector: Detector = DetectorDataset(filepath=str(project / "data/06_models/detector")).load()
-    detector = detector.scored_by("float32", trial.params.get("scoring.tta", "none"))
+    precision = trial.params.get("scoring.precision", "float32")
+    detector = detector.scored_by(precision, trial.params.get("scoring.tta", "none"))
     tests: dict[str, Any] = {}
     scores: Scores = {VALIDATION: _score(detector, trial.val, root)}
     for name, rows in trial.tests.items():
